@@ -1,0 +1,108 @@
+/**
+ * What PATCH and creation-with-upload have in common: a plan before the bytes, a settlement after them.
+ *
+ * Nothing unverified counts: with a checksum all bytes are kept or none. Without one, what arrived is kept however the
+ * body ended.
+ */
+import type * as DateTime from "effect/DateTime"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type { Checksum } from "./Checksum.js"
+import { expiryAt, type Policy } from "./Policy.js"
+import * as Refusal from "./Refusal.js"
+import type { Bytes, Completion, Upload } from "./Upload.js"
+
+/** Where the digest of the body comes from. */
+export type Verification =
+  | { readonly _tag: "None" }
+  | { readonly _tag: "Header"; readonly checksum: Checksum }
+  | { readonly _tag: "Trailer" }
+
+/** What may happen, decided before a byte moves. */
+export interface Plan {
+  readonly upload: Upload
+  /** The length of the upload from now on. */
+  readonly length: Option.Option<Bytes>
+  readonly verification: Verification
+  /** How many bytes may be stored, and the refusal of one more. */
+  readonly room: number
+  readonly overrun: Refusal.TooLarge
+}
+
+/** What has happened to the body. */
+export interface Receipt {
+  /** Bytes that are stored behind the upload's offset. */
+  readonly received: number
+  readonly ending: "Ended" | "Overrun" | Refusal.Interrupted["reason"]
+  /** Whether the body's digest is the one expected; right where none was. */
+  readonly verdict: Either.Either<void, Refusal.Refusal>
+}
+
+export interface Settlement {
+  readonly upload: Upload
+  readonly refusal: Option.Option<Refusal.Refusal>
+}
+
+/** The refusal of a body that tells before its first byte that it is too long. */
+export const plan = (
+  upload: Upload,
+  length: Option.Option<Bytes>,
+  body: { readonly contentLength: Option.Option<number>; readonly verification: Verification },
+  policy: Policy
+): Either.Either<Plan, Refusal.TooLarge> => {
+  const limit = Option.orElse(length, () => policy.maxSize)
+  const room = Option.match(limit, { onNone: () => Infinity, onSome: (limit) => Math.max(0, limit - upload.offset) })
+  const overrun = Option.isSome(length)
+    ? new Refusal.TooLarge({ reason: "Length", limit: room })
+    : new Refusal.TooLarge({ reason: "MaxSize", limit: Option.getOrElse(policy.maxSize, () => 0) })
+  return Option.exists(body.contentLength, (bytes) => bytes > room)
+    ? Either.left(overrun)
+    : Either.right({ upload, length, verification: body.verification, room, overrun })
+}
+
+/**
+ * The upload as it may be committed while its body still arrives; none where a checksum has yet to vouch for the bytes,
+ * or where they are all there: that is for `settle` to say.
+ */
+export const checkpoint = (
+  { length, upload, verification }: Plan,
+  received: number,
+  now: DateTime.Utc,
+  policy: Policy
+): Option.Option<Upload> =>
+  verification._tag === "None" && received > 0 && upload.isOpen && !isFull(upload, received, length)
+    ? Option.some(upload.grow(received, length, expiryAt(policy, now)))
+    : Option.none()
+
+export const settle = (plan: Plan, receipt: Receipt, now: DateTime.Utc, policy: Policy): Settlement => {
+  const { length, upload, verification } = plan
+  if (verification._tag !== "None" && receipt.ending !== "Ended") {
+    return { upload, refusal: Option.some(refuse(plan, receipt.ending, upload.offset)) }
+  }
+  if (Either.isLeft(receipt.verdict)) {
+    return { upload, refusal: Option.some(receipt.verdict.left) }
+  }
+  const next = !upload.isOpen
+    ? upload
+    : isFull(upload, receipt.received, length)
+    ? upload.fill(length.value, completionOf(upload, now, policy))
+    : upload.grow(receipt.received, length, expiryAt(policy, now))
+  return {
+    upload: next,
+    refusal: receipt.ending === "Ended" ? Option.none() : Option.some(refuse(plan, receipt.ending, next.offset))
+  }
+}
+
+/** How an upload that has all its bytes goes on. Hooks see files, not parts. */
+export const completionOf = (
+  upload: { readonly isPartial: boolean },
+  now: DateTime.Utc,
+  policy: Policy
+): Exclude<Completion, { readonly _tag: "Open" }> =>
+  policy.finishes && !upload.isPartial ? { _tag: "Finishing" } : { _tag: "Complete", at: now }
+
+const isFull = (upload: Upload, received: number, length: Option.Option<Bytes>): length is Option.Some<Bytes> =>
+  Option.isSome(length) && upload.offset + received === length.value
+
+const refuse = (plan: Plan, ending: Exclude<Receipt["ending"], "Ended">, offset: number) =>
+  ending === "Overrun" ? plan.overrun : new Refusal.Interrupted({ reason: ending, offset })

@@ -1,0 +1,67 @@
+/**
+ * What the headers of a request say about the bytes that follow it: how many, of which type, and which digest they have.
+ */
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { Verification } from "./Append.js"
+import * as Checksum from "./Checksum.js"
+import * as Header from "./Header.js"
+import type { Policy } from "./Policy.js"
+import * as Refusal from "./Refusal.js"
+
+export const contentType = Header.literal("application/offset+octet-stream")
+
+/** The fields about the body that PATCH and POST share. */
+export const fields = {
+  contentLength: Header.optional("content-length", Header.Bytes),
+  checksum: Header.optional("upload-checksum", Checksum.FromHeader),
+  trailer: Header.optional("trailer", Header.tokens)
+}
+
+interface Request {
+  readonly checksum: Option.Option<Checksum.Checksum>
+  readonly trailer: Option.Option<ReadonlyArray<string>>
+}
+
+/** Where the digest will come from, or why none can be checked here. */
+export const verification = (
+  { checksum, trailer }: Request,
+  policy: Policy
+): Either.Either<Verification, Refusal.InvalidHeader> => {
+  if (Option.exists(trailer, (names) => names.some((name) => name.toLowerCase() === "upload-checksum"))) {
+    return !policy.extensions.includes("checksum-trailer")
+      ? Either.left(invalid("trailer", "expected no Upload-Checksum after the body, this server does not read it"))
+      : Option.isSome(checksum)
+      ? Either.left(invalid("trailer", "expected Upload-Checksum once, before or after the body"))
+      : Either.right({ _tag: "Trailer" })
+  }
+  return Option.match(checksum, {
+    onNone: () => Either.right({ _tag: "None" }),
+    onSome: (checksum) => Either.map(offered(checksum, policy), (checksum) => ({ _tag: "Header", checksum }))
+  })
+}
+
+const decodeChecksum = Schema.decodeUnknownEither(Checksum.FromHeader)
+
+/** The checksum that came after the body, where one was announced. */
+export const trailing = (
+  trailers: Readonly<Record<string, string | undefined>>,
+  policy: Policy
+): Either.Either<Checksum.Checksum, Refusal.InvalidHeader> =>
+  decodeChecksum(trailers["upload-checksum"]).pipe(
+    Either.mapLeft(() =>
+      invalid("upload-checksum", "expected after the body, as announced by Trailer; nothing was kept")
+    ),
+    Either.flatMap((checksum) => offered(checksum, policy))
+  )
+
+const offered = (checksum: Checksum.Checksum, { algorithms }: Policy) =>
+  algorithms.includes(checksum.algorithm)
+    ? Either.right(checksum)
+    : Either.left(
+      invalid("upload-checksum", `expected one of the algorithms ${algorithms.join(", ")}`, checksum.algorithm)
+    )
+
+const invalid = (header: string, reason: string, actual?: string) =>
+  new Refusal.InvalidHeader({ header, reason, actual: Option.fromNullable(actual) })

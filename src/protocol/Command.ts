@@ -1,0 +1,110 @@
+/**
+ * What a client can ask for, read from the shape every HTTP request has.
+ *
+ * The order in which a request is refused, for all verbs: method (405), version (412), path (404), headers in the order
+ * of the verb's `Request` (415, 400), then the verb's `decide`, line by line.
+ */
+import * as Data from "effect/Data"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import * as Create from "./Create.js"
+import * as Header from "./Header.js"
+import * as Options from "./Options.js"
+import * as Patch from "./Patch.js"
+import * as Refusal from "./Refusal.js"
+import { UploadId } from "./Upload.js"
+
+export type Command = Data.TaggedEnum<{
+  Options: {}
+  Create: { readonly collection: string; readonly request: Create.Request }
+  Head: { readonly id: UploadId }
+  Patch: { readonly id: UploadId; readonly request: Patch.Request }
+  Terminate: { readonly id: UploadId }
+}>
+
+export const Command = Data.taggedEnum<Command>()
+
+export interface RawRequest {
+  readonly method: string
+  /** The target of the request as the client sees it, with its path in full. */
+  readonly url: string
+  /** By lower-case name; several lines of one field joined by a comma. */
+  readonly headers: Readonly<Record<string, string | undefined>>
+}
+
+const methods = ["OPTIONS", "POST", "HEAD", "PATCH", "DELETE"] as const
+
+/**
+ * @param path - the path of the collection. Where it is left out, the collection is whatever is posted to, and the id
+ *   of an upload is the last segment of its path: whoever mounts the handler has chosen the path.
+ */
+export const decode = (raw: RawRequest, path?: string | undefined): Either.Either<Command, Refusal.Refusal> =>
+  Either.gen(function*() {
+    const override = raw.headers["x-http-method-override"]
+    const method = methods.find((method) => method === (override ?? raw.method).toUpperCase())
+    if (method === undefined) {
+      return yield* Either.left(new Refusal.MethodNotAllowed({ method: override ?? raw.method, allow: methods }))
+    }
+    if (method === "OPTIONS") {
+      return Command.Options()
+    }
+    yield* decodeVersion(raw.headers)
+    const target = pathOf(raw.url)
+    const [, parent = "", last = ""] = /^(.*)\/([^/]*)$/.exec(target) ?? []
+    if (method === "POST") {
+      if (path !== undefined && target !== path) {
+        return yield* parent === path
+          ? Either.left(new Refusal.MethodNotAllowed({ method, allow: methods.filter((m) => m !== "POST") }))
+          : Either.left(new Refusal.UploadNotFound({ id: raw.url }))
+      }
+      return Command.Create({ collection: target, request: yield* decodeCreate(raw.headers) })
+    }
+    if (target === path) {
+      return yield* Either.left(new Refusal.MethodNotAllowed({ method, allow: ["OPTIONS", "POST"] }))
+    }
+    const id = decodeId(last)
+    if (Option.isNone(id) || (path !== undefined && parent !== path)) {
+      return yield* Either.left(new Refusal.UploadNotFound({ id: last }))
+    }
+    switch (method) {
+      case "HEAD":
+        return Command.Head({ id: id.value })
+      case "PATCH":
+        return Command.Patch({ id: id.value, request: yield* decodePatch(raw.headers) })
+      case "DELETE":
+        return Command.Terminate({ id: id.value })
+    }
+  })
+
+/** The path of a request target in any of its forms, without query, fragment or slash at the end. */
+const pathOf = (url: string) => url.replace(/^[a-z]+:\/\/[^/?#]*/i, "").replace(/[?#].*$/s, "").replace(/\/+$/, "")
+
+const decodeId = Schema.decodeOption(UploadId)
+
+/** The first header the schema dislikes becomes the refusal. */
+const header = <A, I>(schema: Schema.Schema<A, I>) => {
+  const decode = Schema.decodeUnknownEither(schema)
+  return (headers: RawRequest["headers"]): Either.Either<A, Refusal.InvalidHeader> =>
+    Either.mapLeft(decode(headers), (error) => {
+      const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+      const header = String(issue?.path[0])
+      const actual = Option.fromNullable(headers[header])
+      return new Refusal.InvalidHeader({
+        header,
+        reason: Option.isNone(actual) ? expected[header] ?? "expected" : issue?.message ?? error.message,
+        actual
+      })
+    })
+}
+
+const expected: Record<string, string> = {
+  "tus-resumable": `expected ${Options.version}`,
+  "content-type": "expected application/offset+octet-stream",
+  "upload-offset": "expected the offset at which the body continues, in bytes"
+}
+
+const decodeVersion = header(Schema.Struct({ "tus-resumable": Header.literal(Options.version) }))
+const decodeCreate = header(Create.Request)
+const decodePatch = header(Patch.Request)

@@ -1,0 +1,56 @@
+/**
+ * Header fields as schemas. What the server decodes the client encodes, and the other way round for responses: one
+ * definition, read in both directions. Every message says what was expected.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import * as Upload from "./Upload.js"
+
+/** A field that the header must carry. */
+export const required = <const K extends string, A, I, R>(name: K, schema: Schema.Schema<A, I, R>) =>
+  Schema.propertySignature(schema).pipe(Schema.fromKey(name))
+
+/** A field that the header may carry. */
+export const optional = <const K extends string, A, I, R>(name: K, schema: Schema.Schema<A, I, R>) =>
+  Schema.optionalWith(schema, { as: "Option", exact: true }).pipe(Schema.fromKey(name))
+
+const Digits = Schema.String.pipe(
+  Schema.filter((text) => /^\d{1,16}$/.test(text) && Number(text) <= Number.MAX_SAFE_INTEGER, {
+    message: () => "expected one whole number of bytes from 0 to 9007199254740991, in decimal digits",
+    arbitrary: () => (fc) => fc.maxSafeNat().map(String)
+  })
+)
+
+/** A number of bytes: digits only, no sign, no space, at most 2^53-1. */
+export const Bytes = Digits.pipe(Schema.compose(Schema.NumberFromString), Schema.compose(Upload.Bytes))
+
+/** One exact value. */
+export const literal = <const L extends string>(value: L) =>
+  Schema.Literal(value).annotations({ message: () => `expected ${value}` })
+
+/** A list of tokens separated by commas; empty members are dropped, as HTTP lists allow. */
+export const tokens = Schema.transform(Schema.String, Schema.Array(Schema.String.pipe(Schema.pattern(/^[\w.-]+$/))), {
+  strict: true,
+  decode: (text) => text.split(",").map((token) => token.trim()).filter((token) => token !== ""),
+  encode: (tokens) => tokens.join(",")
+})
+
+/**
+ * A date in IMF-fixdate, whole seconds.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
+ */
+export const HttpDate = Schema.transformOrFail(Schema.String, Schema.DateTimeUtcFromSelf, {
+  strict: true,
+  decode: (text, _, ast) => {
+    const date = DateTime.make(text)
+    return Option.isSome(date) && toHttpDate(date.value) === text
+      ? ParseResult.succeed(DateTime.toUtc(date.value))
+      : ParseResult.fail(new ParseResult.Type(ast, text, "expected a date such as Sun, 06 Nov 1994 08:49:37 GMT"))
+  },
+  encode: (date) => ParseResult.succeed(toHttpDate(date))
+})
+
+const toHttpDate = (date: DateTime.DateTime) => DateTime.toDateUtc(date).toUTCString()

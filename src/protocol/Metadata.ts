@@ -1,0 +1,102 @@
+/**
+ * Upload-Metadata: pairs of a key and a base64 value. The header itself is what is stored and echoed; these codecs are
+ * for reading and writing it.
+ *
+ * @see https://tus.io/protocols/resumable-upload#upload-metadata
+ */
+import * as Either from "effect/Either"
+import * as Encoding from "effect/Encoding"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+
+/** The pairs, in order. A map, so that no key is special. */
+export type Metadata = ReadonlyMap<string, Uint8Array>
+
+/** "The key MUST NOT contain spaces and commas and MUST NOT be empty", SHOULD be ASCII, and "All keys MUST be unique". */
+const Key = /^[\x21-\x2b\x2d-\x7e]+$/
+const Base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+
+const parse = (header: string): Either.Either<Metadata, string> => {
+  const pairs = new Map<string, Uint8Array>()
+  if (header.trim() === "") {
+    return Either.right(pairs)
+  }
+  for (const pair of header.split(",")) {
+    const [key = "", value = "", ...rest] = pair.trim().split(" ")
+    if (!Key.test(key)) {
+      return Either.left(`expected "key base64,key base64", with keys of visible ASCII characters`)
+    }
+    if (pairs.has(key)) {
+      return Either.left(`expected each key once, the key ${key} comes twice`)
+    }
+    const bytes = rest.length === 0 && Base64.test(value) ? Encoding.decodeBase64(value) : Either.left(undefined)
+    if (Either.isLeft(bytes)) {
+      return Either.left(`expected one base64 value (RFC 4648, padded) for the key ${key}`)
+    }
+    pairs.set(key, bytes.right)
+  }
+  return Either.right(pairs)
+}
+
+const print = (metadata: Metadata): Either.Either<string, string> => {
+  const pairs: Array<string> = []
+  for (const [key, value] of metadata) {
+    if (!Key.test(key)) {
+      return Either.left(`expected keys of visible ASCII characters without commas, got ${JSON.stringify(key)}`)
+    }
+    pairs.push(value.length === 0 ? key : `${key} ${Encoding.encodeBase64(value)}`)
+  }
+  return Either.right(pairs.join(","))
+}
+
+/** The header as it was sent, checked. */
+export const Raw = Schema.String.pipe(
+  Schema.filter((header) => Either.match(parse(header), { onLeft: (reason) => reason, onRight: () => true }), {
+    arbitrary: () => (fc) =>
+      fc.uniqueArray(fc.tuple(fc.stringMatching(Key), fc.uint8Array()), { selector: ([key]) => key })
+        .map((pairs) => Either.getOrElse(print(new Map(pairs)), () => ""))
+  })
+)
+
+const MetadataFromSelf: Schema.Schema<Metadata> = Schema.ReadonlyMapFromSelf({
+  key: Schema.String,
+  value: Schema.Uint8ArrayFromSelf
+})
+
+/** The header, read as bytes by key. Fails on a bad key, a duplicate key or bad base64. */
+export const FromHeader: Schema.Schema<Metadata, string> = Schema.transformOrFail(Schema.String, MetadataFromSelf, {
+  strict: true,
+  decode: (header, _, ast) => Either.mapLeft(parse(header), (reason) => new ParseResult.Type(ast, header, reason)),
+  encode: (metadata, _, ast) => Either.mapLeft(print(metadata), (reason) => new ParseResult.Type(ast, metadata, reason))
+})
+
+/** The header, read as text by key. Fails where a value is not UTF-8. */
+export const TextFromHeader: Schema.Schema<{ readonly [key: string]: string }, string> = Schema.transformOrFail(
+  FromHeader,
+  Schema.Record({ key: Schema.String, value: Schema.String }),
+  {
+    strict: true,
+    decode: (metadata, _, ast) => {
+      const pairs: Array<[string, string]> = []
+      for (const [key, bytes] of metadata) {
+        const text = Either.try(() => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes))
+        if (Either.isLeft(text)) {
+          return ParseResult.fail(new ParseResult.Type(ast, key, `expected UTF-8 text for the key ${key}`))
+        }
+        pairs.push([key, text.right])
+      }
+      return ParseResult.succeed(Object.fromEntries(pairs))
+    },
+    encode: (record) =>
+      ParseResult.succeed(
+        new Map(Object.entries(record).map(([key, text]) => [key, new TextEncoder().encode(text)] as const))
+      )
+  }
+)
+
+/**
+ * A typed reading of the header by a schema of your own, such as
+ * `Metadata.schema(Schema.Struct({ filename: Schema.String }))`.
+ */
+export const schema = <A, I extends { readonly [key: string]: string }, R>(self: Schema.Schema<A, I, R>) =>
+  Schema.compose(TextFromHeader, self, { strict: false })

@@ -1,0 +1,102 @@
+/**
+ * The upload resource: everything the protocol knows about it, and the moves its state can make. Illegal states do not
+ * construct.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+
+/** Opaque and unguessable: 22 characters of this alphabet hold 132 bits. No other input ever becomes a path. */
+export const UploadId = Schema.String.pipe(
+  Schema.pattern(/^[A-Za-z0-9_-]{22,128}$/, {
+    message: () => "expected an upload id: 22 to 128 letters, digits, - or _"
+  }),
+  Schema.brand("effect-tus/UploadId")
+)
+export type UploadId = typeof UploadId.Type
+
+export const Bytes = Schema.Int.pipe(Schema.nonNegative(), Schema.brand("effect-tus/Bytes"))
+export type Bytes = typeof Bytes.Type
+
+/** A whole upload, a part to be concatenated, or the concatenation of parts, in the order asked for. */
+export const Kind = Schema.Union(
+  Schema.TaggedStruct("Whole", {}),
+  Schema.TaggedStruct("Partial", {}),
+  Schema.TaggedStruct("Final", { parts: Schema.NonEmptyArray(UploadId), concat: Schema.String })
+)
+export type Kind = typeof Kind.Type
+
+/**
+ * Completion is a state of its own, not the coincidence of offset and length: all bytes may be there while the
+ * completion hook still runs, or after it has refused them for good.
+ */
+export const Completion = Schema.Union(
+  Schema.TaggedStruct("Open", {}),
+  Schema.TaggedStruct("Finishing", {}),
+  Schema.TaggedStruct("Complete", { at: Schema.DateTimeUtcFromNumber }),
+  Schema.TaggedStruct("Rejected", { status: Schema.Int, reason: Schema.String })
+)
+export type Completion = typeof Completion.Type
+
+const Fields = Schema.Struct({
+  id: UploadId,
+  kind: Kind,
+  offset: Bytes,
+  length: Schema.OptionFromNullOr(Bytes),
+  /** The `Upload-Metadata` header as it was sent, byte for byte. */
+  metadata: Schema.OptionFromNullOr(Schema.String),
+  createdAt: Schema.DateTimeUtcFromNumber,
+  expiresAt: Schema.OptionFromNullOr(Schema.DateTimeUtcFromNumber),
+  completion: Completion,
+  /** The protocol in which the upload was created. */
+  dialect: Schema.Literal("tus")
+})
+
+const invariants = Schema.filter<typeof Fields>(({ completion, expiresAt, kind, length, offset }) => {
+  if (Option.isSome(length) && offset > length.value) {
+    return "the offset exceeds the length"
+  }
+  const full = Option.isSome(length) && offset === length.value
+  switch (completion._tag) {
+    case "Open":
+      return kind._tag === "Final"
+        ? offset === 0 || "a final upload has no offset before it is assembled"
+        : !full || "an upload with all its bytes is no longer open"
+    case "Complete":
+    case "Finishing":
+    case "Rejected":
+      if (!full) {
+        return "an upload without all its bytes is open"
+      }
+      return Option.isNone(expiresAt) || "an upload with all its bytes does not expire"
+  }
+})
+
+export class Upload extends Schema.Class<Upload>("effect-tus/Upload")(Fields.pipe(invariants)) {
+  get isOpen(): boolean {
+    return this.completion._tag === "Open"
+  }
+  get isFinal(): boolean {
+    return this.kind._tag === "Final"
+  }
+  get isPartial(): boolean {
+    return this.kind._tag === "Partial"
+  }
+  hasExpired(now: DateTime.Utc): boolean {
+    return Option.exists(this.expiresAt, DateTime.lessThanOrEqualTo(now))
+  }
+  /** `count` more bytes, short of the last one; a deferred length may become known; the life is renewed. */
+  grow(count: number, length: Option.Option<Bytes>, expiresAt: Option.Option<DateTime.Utc>): Upload {
+    return new Upload({ ...this, offset: Bytes.make(this.offset + count), length, expiresAt })
+  }
+  /** All the bytes are there. */
+  fill(length: Bytes, completion: Exclude<Completion, { readonly _tag: "Open" }>): Upload {
+    return new Upload({
+      ...this,
+      offset: length,
+      length: Option.some(length),
+      expiresAt: Option.none(),
+      completion
+    })
+  }
+}

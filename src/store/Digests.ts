@@ -1,0 +1,16 @@
+/**
+ * The hash functions at hand, by the name that tus knows them under. None by default, and then no checksums are offered:
+ * the platform's entry brings them.
+ */
+import * as Context from "effect/Context"
+import type { Algorithm } from "../protocol/Checksum.js"
+
+export interface Hasher {
+  readonly update: (bytes: Uint8Array) => void
+  /** Called once, after the last `update`. crc32 and crc32c: four bytes, the most significant first. */
+  readonly digest: () => Uint8Array
+}
+
+export class Digests extends Context.Reference<Digests>()("effect-tus/Digests", {
+  defaultValue: (): ReadonlyMap<Algorithm, () => Hasher> => new Map()
+}) {}

@@ -1,0 +1,134 @@
+/**
+ * The states of all uploads: the truth about what exists and how far it is. Knows nothing about bytes.
+ */
+import * as Context from "effect/Context"
+import type * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type { Upload, UploadId } from "../protocol/Upload.js"
+import { Superseded, type UploadStoreError } from "./UploadStoreError.js"
+
+/** A state as it is stored. */
+export interface Entry {
+  readonly upload: Upload
+  /** Grows by one with each commit. */
+  readonly version: number
+  /** The number of the lock under which it was last written. */
+  readonly fence: number
+}
+
+/** Where a page begins: behind this id, in the order of ids by code unit. Pages are shorter than `limit` only at the end. */
+export interface Page {
+  readonly limit: number
+  readonly after?: UploadId | undefined
+}
+
+export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<UploadRegistry, {
+  /** Stores a new upload as version 1. Fails with `Superseded` where the id is taken. Survives the end of the process. */
+  readonly create: (upload: Upload, options: WriteOptions) => Effect.Effect<Entry, Superseded | UploadStoreError>
+
+  /** None only where the upload is proven absent: never created, or removed. */
+  readonly get: (id: UploadId) => Effect.Effect<Option.Option<Entry>, UploadStoreError>
+
+  /**
+   * Replaces `entry` by `next`, compare-and-set: fails with `Superseded` and changes nothing where the stored version is
+   * another one, the stored fence is above `options.fence`, or the upload has been removed.
+   */
+  readonly commit: (
+    entry: Entry,
+    next: Upload,
+    options: WriteOptions
+  ) => Effect.Effect<Entry, Superseded | UploadStoreError>
+
+  /** Removes `entry` under the same conditions as `commit`. */
+  readonly remove: (entry: Entry, options: WriteOptions) => Effect.Effect<void, Superseded | UploadStoreError>
+
+  /** Unfinished uploads whose time had run out at `now`, found by index. Never one that has all its bytes. */
+  readonly expired: (now: DateTime.Utc, page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
+
+  /** Uploads on which the server itself has to act: open finals, and those whose completion is being decided. */
+  readonly unsettled: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
+
+  /** The open finals that name this partial upload. */
+  readonly finalsOf: (part: UploadId) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
+
+  /** Complete partials that at least one complete final names, and no unfinished one. */
+  readonly usedUp: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
+
+  /** All uploads. */
+  readonly list: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
+
+  /** How many uploads there are, and the sum of their offsets in bytes. */
+  readonly usage: Effect.Effect<{ readonly uploads: number; readonly bytes: number }, UploadStoreError>
+
+  /** The highest fence among the stored ones, 0 where there is none. */
+  readonly lastFence: Effect.Effect<number, UploadStoreError>
+}>() {}
+
+export interface WriteOptions {
+  /** The number of the lock that the writer holds. */
+  readonly fence: number
+  /** Survives a power cut before it returns, not only the end of the process. */
+  readonly durable: boolean
+}
+
+/** States in a Map; they live as long as the layer. */
+export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistry, () => {
+  const entries = new Map<UploadId, Entry>()
+
+  const page = ({ after, limit }: Page, keep: (upload: Upload) => boolean) =>
+    Effect.sync(() =>
+      Array.from(entries.values(), ({ upload }) => upload)
+        .filter((upload) => (after === undefined || upload.id > after) && keep(upload))
+        .map(({ id }) => id)
+        .toSorted((a, b) => (a < b ? -1 : 1))
+        .slice(0, limit)
+    )
+
+  const replace = <A>({ upload: { id }, version }: Entry, { fence }: WriteOptions, act: () => A) =>
+    Effect.suspend(() => {
+      const stored = entries.get(id)
+      return stored === undefined || stored.version !== version || stored.fence > fence
+        ? new Superseded({ id })
+        : Effect.succeed(act())
+    })
+
+  const put = (entry: Entry) => {
+    entries.set(entry.upload.id, entry)
+    return entry
+  }
+
+  const finalsNaming = (part: UploadId) =>
+    Array.from(entries.values(), ({ upload }) => upload)
+      .filter(({ kind }) => kind._tag === "Final" && kind.parts.includes(part))
+
+  return UploadRegistry.of({
+    create: (upload, { fence }) =>
+      Effect.suspend(() =>
+        entries.has(upload.id)
+          ? new Superseded({ id: upload.id })
+          : Effect.succeed(put({ upload, version: 1, fence }))
+      ),
+    get: (id) => Effect.sync(() => Option.fromNullable(entries.get(id))),
+    commit: (entry, next, options) =>
+      replace(entry, options, () => put({ upload: next, version: entry.version + 1, fence: options.fence })),
+    remove: (entry, options) => Effect.asVoid(replace(entry, options, () => entries.delete(entry.upload.id))),
+    expired: (now, options) => page(options, (upload) => upload.hasExpired(now)),
+    unsettled: (options) =>
+      page(options, (upload) => (upload.isFinal && upload.isOpen) || upload.completion._tag === "Finishing"),
+    finalsOf: (part) => Effect.sync(() => finalsNaming(part).filter(({ isOpen }) => isOpen).map(({ id }) => id)),
+    usedUp: (options) =>
+      page(options, (upload) => {
+        const finals = upload.isPartial && !upload.isOpen ? finalsNaming(upload.id) : []
+        return finals.some(({ completion }) => completion._tag === "Complete") &&
+          !finals.some(({ completion }) => completion._tag === "Open" || completion._tag === "Finishing")
+      }),
+    list: (options) => page(options, () => true),
+    usage: Effect.sync(() => ({
+      uploads: entries.size,
+      bytes: Array.from(entries.values()).reduce((sum, { upload }) => sum + upload.offset, 0)
+    })),
+    lastFence: Effect.sync(() => Array.from(entries.values()).reduce((max, { fence }) => Math.max(max, fence), 0))
+  })
+})

@@ -1,0 +1,35 @@
+/**
+ * How a store fails. A refusal is an answer; these are not: clients are told 5xx and nothing about their upload changes.
+ */
+import * as Schema from "effect/Schema"
+
+export const TypeId: TypeId = "~effect-tus/UploadStoreError"
+export type TypeId = "~effect-tus/UploadStoreError"
+
+/**
+ * The backend did not do what it was asked. `Corrupt`: it holds less, or something else, than it had acknowledged.
+ */
+export class UploadStoreError extends Schema.TaggedError<UploadStoreError>("effect-tus/UploadStoreError")(
+  "UploadStoreError",
+  {
+    reason: Schema.Literal("Read", "Write", "NoSpace", "Corrupt"),
+    /** What was being done, and to what. */
+    operation: Schema.String,
+    cause: Schema.optional(Schema.Defect)
+  }
+) {
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    return `${this.operation}: ${this.cause instanceof Error ? this.cause.message : this.reason}`
+  }
+}
+
+/** The state in the registry is not the one this writer started from, or a newer writer holds the upload. */
+export class Superseded extends Schema.TaggedError<Superseded>("effect-tus/Superseded")("Superseded", {
+  id: Schema.String
+}) {
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    return `another writer has moved the upload ${this.id} on`
+  }
+}
