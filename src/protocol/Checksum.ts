@@ -41,7 +41,10 @@ const parse = (header: string): Either.Either<Checksum, string> => {
   if (!isAlgorithm(algorithm)) {
     return Either.left(`expected one of ${Algorithm.literals.join(", ")}, a space and the digest in base64`)
   }
-  const digest = base64 === undefined || rest.length > 0 ? Either.left(undefined) : Encoding.decodeBase64(base64)
+  // decodeBase64 overlooks the ends of lines.
+  const digest = base64 === undefined || rest.length > 0 || /[\r\n]/.test(base64)
+    ? Either.left(undefined)
+    : Encoding.decodeBase64(base64)
   return Either.isLeft(digest) || digest.right.length !== sizes[algorithm]
     ? Either.left(`expected ${sizes[algorithm]} bytes of ${algorithm} in base64 after one space`)
     : Either.right(new Checksum({ algorithm, digest: digest.right }))

@@ -78,8 +78,12 @@ export const decode = (raw: RawRequest, path?: string | undefined): Either.Eithe
     }
   })
 
-/** The path of a request target in any of its forms, without query, fragment or slash at the end. */
-const pathOf = (url: string) => url.replace(/^[a-z]+:\/\/[^/?#]*/i, "").replace(/[?#].*$/s, "").replace(/\/+$/, "")
+/**
+ * The path of a request target in any of its forms, without query, fragment or slash at the end. Looks behind itself to
+ * find the end in linear time: without, a target of 64 KiB of slashes takes seconds.
+ */
+const pathOf = (url: string) =>
+  url.replace(/^[a-z]+:\/\/[^/?#]*/i, "").replace(/[?#].*$/s, "").replace(/(?<!\/)\/+$/, "")
 
 const decodeId = Schema.decodeOption(UploadId)
 

@@ -65,6 +65,11 @@ export const idsOf = (
   })
 }
 
-/** The length of a final upload, as soon as the length of every part is known. */
+const isBytes = Schema.is(Bytes)
+
+/** The length of a final upload, as soon as the length of every part is known; none where the sum is beyond 2^53-1. */
 export const lengthOf = (parts: ReadonlyArray<Upload>): Option.Option<Bytes> =>
-  Option.map(Option.all(parts.map((part) => part.length)), (lengths) => Bytes.make(lengths.reduce((a, b) => a + b, 0)))
+  Option.all(parts.map((part) => part.length)).pipe(
+    Option.map((lengths) => lengths.reduce((sum, length) => sum + length, 0)),
+    Option.filter(isBytes)
+  )

@@ -131,9 +131,12 @@ const lengthOf = (
   parts: ReadonlyArray<Upload>
 ): Either.Either<Option.Option<Bytes>, Refusal.Refusal> => {
   if (Option.exists(concat, ({ _tag }) => _tag === "Final")) {
+    const sum = Concat.lengthOf(parts)
     return Option.isSome(length) || Option.isSome(deferLength)
       ? Either.left(invalid("upload-length", "expected none for a final upload, it is as long as its parts"))
-      : Either.right(Concat.lengthOf(parts))
+      : Option.isNone(sum) && parts.every((part) => Option.isSome(part.length))
+      ? Either.left(new Refusal.TooLarge({ reason: "MaxSize", limit: Number.MAX_SAFE_INTEGER }))
+      : Either.right(sum)
   }
   if (Option.isSome(length) === Option.isSome(deferLength)) {
     return Either.left(invalid("upload-length", "expected either this or Upload-Defer-Length: 1"))

@@ -30,8 +30,12 @@ export const Bytes = Digits.pipe(Schema.compose(Schema.NumberFromString), Schema
 export const literal = <const L extends string>(value: L) =>
   Schema.Literal(value).annotations({ message: () => `expected ${value}` })
 
+const Token = Schema.String.pipe(
+  Schema.pattern(/^[\w!#$%&'*+.^`|~-]+$/, { message: () => "expected names separated by commas" })
+)
+
 /** A list of tokens separated by commas; empty members are dropped, as HTTP lists allow. */
-export const tokens = Schema.transform(Schema.String, Schema.Array(Schema.String.pipe(Schema.pattern(/^[\w.-]+$/))), {
+export const tokens = Schema.transform(Schema.String, Schema.Array(Token), {
   strict: true,
   decode: (text) => text.split(",").map((token) => token.trim()).filter((token) => token !== ""),
   encode: (tokens) => tokens.join(",")
@@ -45,7 +49,8 @@ export const tokens = Schema.transform(Schema.String, Schema.Array(Schema.String
 export const HttpDate = Schema.transformOrFail(Schema.String, Schema.DateTimeUtcFromSelf, {
   strict: true,
   decode: (text, _, ast) => {
-    const date = DateTime.make(text)
+    // DateTime takes "GMT" for no zone at all, and would add one.
+    const date = DateTime.make(text.replace(/GMT$/, "+0000"))
     return Option.isSome(date) && toHttpDate(date.value) === text
       ? ParseResult.succeed(DateTime.toUtc(date.value))
       : ParseResult.fail(new ParseResult.Type(ast, text, "expected a date such as Sun, 06 Nov 1994 08:49:37 GMT"))

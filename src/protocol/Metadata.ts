@@ -7,6 +7,7 @@
 import * as Either from "effect/Either"
 import * as Encoding from "effect/Encoding"
 import * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 
 /** The pairs, in order. A map, so that no key is special. */
@@ -18,25 +19,33 @@ const Base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 
 const parse = (header: string): Either.Either<Metadata, string> => {
   const pairs = new Map<string, Uint8Array>()
+  // What is echoed in answers must not be able to end the line it stands on.
+  if (!/^[\t\x20-\x7e]*$/.test(header)) {
+    return Either.left(malformed)
+  }
   if (header.trim() === "") {
     return Either.right(pairs)
   }
   for (const pair of header.split(",")) {
     const [key = "", value = "", ...rest] = pair.trim().split(" ")
     if (!Key.test(key)) {
-      return Either.left(`expected "key base64,key base64", with keys of visible ASCII characters`)
+      return Either.left(malformed)
     }
     if (pairs.has(key)) {
-      return Either.left(`expected each key once, the key ${key} comes twice`)
+      return Either.left(`expected each key once, the key ${brief(key)} comes twice`)
     }
     const bytes = rest.length === 0 && Base64.test(value) ? Encoding.decodeBase64(value) : Either.left(undefined)
     if (Either.isLeft(bytes)) {
-      return Either.left(`expected one base64 value (RFC 4648, padded) for the key ${key}`)
+      return Either.left(`expected one base64 value (RFC 4648, padded) for the key ${brief(key)}`)
     }
     pairs.set(key, bytes.right)
   }
   return Either.right(pairs)
 }
+
+const malformed = `expected "key base64,key base64", with keys of visible ASCII characters`
+
+const brief = (key: string) => (key.length > 80 ? `${key.slice(0, 80)}…` : key)
 
 const print = (metadata: Metadata): Either.Either<string, string> => {
   const pairs: Array<string> = []
@@ -70,10 +79,15 @@ export const FromHeader: Schema.Schema<Metadata, string> = Schema.transformOrFai
   encode: (metadata, _, ast) => Either.mapLeft(print(metadata), (reason) => new ParseResult.Type(ast, metadata, reason))
 })
 
+/** Not a `Schema.Record`: that one assigns key by key, and so loses the key `__proto__`. */
+const Text = Schema.declare((u): u is { readonly [key: string]: string } =>
+  Predicate.isReadonlyRecord(u) && Object.values(u).every(Predicate.isString)
+)
+
 /** The header, read as text by key. Fails where a value is not UTF-8. */
 export const TextFromHeader: Schema.Schema<{ readonly [key: string]: string }, string> = Schema.transformOrFail(
   FromHeader,
-  Schema.Record({ key: Schema.String, value: Schema.String }),
+  Text,
   {
     strict: true,
     decode: (metadata, _, ast) => {
@@ -81,7 +95,7 @@ export const TextFromHeader: Schema.Schema<{ readonly [key: string]: string }, s
       for (const [key, bytes] of metadata) {
         const text = Either.try(() => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes))
         if (Either.isLeft(text)) {
-          return ParseResult.fail(new ParseResult.Type(ast, key, `expected UTF-8 text for the key ${key}`))
+          return ParseResult.fail(new ParseResult.Type(ast, key, `expected UTF-8 text for the key ${brief(key)}`))
         }
         pairs.push([key, text.right])
       }

@@ -25,7 +25,7 @@ export class Response extends Schema.Class<Response>("effect-tus/Options/Respons
 export const respond = ({ algorithms, extensions, maxSize }: Policy): Response =>
   new Response({
     versions: [version],
-    extensions: Option.some(extensions),
+    extensions: Option.liftPredicate(extensions, (names) => names.length > 0),
     maxSize: Option.map(maxSize, (bytes) => Bytes.make(bytes)),
     algorithms: extensions.includes("checksum") ? Option.some(algorithms) : Option.none()
   })

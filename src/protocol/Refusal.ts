@@ -138,6 +138,15 @@ const because = {
   Shutdown: "the server is stopping"
 }
 
+/** Another writer has moved the upload on, and no lock told the two apart. */
+export class Contended extends Schema.TaggedError<Contended>()("Contended", {}) {
+  readonly [TypeId]: TypeId = TypeId
+  readonly status = 423
+  override get message(): string {
+    return "another request has changed this upload meanwhile; ask by HEAD where it stands"
+  }
+}
+
 /** All bytes are there, whether they are accepted is being decided. */
 export class Finishing extends Schema.TaggedError<Finishing>()("Finishing", {}) {
   readonly [TypeId]: TypeId = TypeId
@@ -171,6 +180,7 @@ export class MethodNotAllowed extends Schema.TaggedError<MethodNotAllowed>()("Me
 
 export const Refusal = Schema.Union(
   ChecksumMismatch,
+  Contended,
   FinalUpload,
   Finishing,
   Interrupted,

@@ -9,9 +9,11 @@ import * as Schema from "effect/Schema"
 import * as Refusal from "./Refusal.js"
 import type { Upload } from "./Upload.js"
 
-/** What the server answers. */
+/** What the server answers. Without fields it encodes to itself: a property of its own would be sent as a header. */
 export class Response extends Schema.Class<Response>("effect-tus/Terminate/Response")({}) {
-  readonly status = 204
+  get status(): 204 {
+    return 204
+  }
 }
 
 /** The upload to remove, or the reason not to. Complete, rejected and unfinished uploads may all be terminated. */

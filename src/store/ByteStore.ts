@@ -1,6 +1,7 @@
 /**
  * The bytes of all uploads. Knows nothing about states: what counts is for the registry to say.
  */
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -15,7 +16,8 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
    * cut off first; an upload of which nothing is stored begins to exist, also where `bytes` turns out to be empty.
    *
    * `onWritten` is run, in order, with the offset up to which all bytes have been written since: they survive the end of
-   * the process, whether this effect succeeds or fails afterwards. How often is the backend's business.
+   * the process, whether this effect succeeds or fails afterwards. How often is the backend's business. An
+   * interruption may have to wait for it.
    *
    * Fails with `Corrupt`, and writes nothing, where fewer than `at` bytes are stored. No write is under way any more
    * when the effect ends, be it by interruption.
@@ -30,7 +32,10 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
   /** Cuts off what lies at `at` or behind it. Nothing happens where nothing is stored. */
   readonly truncate: (id: UploadId, at: number) => Effect.Effect<void, UploadStoreError>
 
-  /** Everything that was written survives a power cut, and so does its being found. */
+  /**
+   * Everything that was written survives a power cut, and so does its being found. Nothing happens where nothing is
+   * stored.
+   */
   readonly sync: (id: UploadId) => Effect.Effect<void, UploadStoreError>
 
   /**
@@ -66,57 +71,49 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
 
 /** Bytes in memory; they live as long as the layer. */
 export const layerMemory: Layer.Layer<ByteStore> = Layer.sync(ByteStore, () => {
-  const stored = new Map<UploadId, Uint8Array>()
+  const stored = new Map<UploadId, Growing>()
 
   const slice = (id: UploadId, start: number, end: number) =>
     Effect.suspend(() => {
-      const bytes = stored.get(id) ?? new Uint8Array()
-      return bytes.length < end ? corrupt(`read ${id} to ${end}`) : Effect.succeed(bytes.slice(start, end))
+      const bytes = stored.get(id) ?? new Growing()
+      return bytes.size < end ? corrupt(`read ${id} to ${end}`) : Effect.succeed(bytes.slice(start, end))
     })
 
   return ByteStore.of({
     append: <E, R, E2, R2>(
       id: UploadId,
       at: number,
-      bytes: Stream.Stream<Uint8Array, E, R>,
+      stream: Stream.Stream<Uint8Array, E, R>,
       onWritten: (end: number) => Effect.Effect<void, E2, R2>
     ) =>
       Effect.suspend((): Effect.Effect<number, E | E2 | UploadStoreError, R | R2> => {
-        const before = stored.get(id) ?? new Uint8Array()
-        if (before.length < at) {
-          return Effect.fail(corrupt(`append to ${id} at ${at}`))
+        const bytes = stored.get(id) ?? new Growing()
+        if (bytes.size < at) {
+          return corrupt(`append to ${id} at ${at}`)
         }
-        let end = at
-        stored.set(id, before.slice(0, at))
-        return bytes.pipe(
+        bytes.truncate(at)
+        stored.set(id, bytes)
+        return stream.pipe(
           Stream.runForEachChunk((batch) => {
-            stored.set(id, joined([(stored.get(id) ?? new Uint8Array()).slice(0, end), ...batch]))
-            end = (stored.get(id) ?? new Uint8Array()).length
-            return onWritten(end)
+            Chunk.forEach(batch, (chunk) => bytes.append(chunk))
+            return onWritten(bytes.size)
           }),
-          Effect.map(() => end)
+          Effect.map(() => bytes.size)
         )
       }),
-    truncate: (id, at) =>
-      Effect.sync(() => {
-        const bytes = stored.get(id)
-        if (bytes !== undefined) {
-          stored.set(id, bytes.slice(0, at))
-        }
-      }),
+    truncate: (id, at) => Effect.sync(() => stored.get(id)?.truncate(at)),
     sync: () => Effect.void,
     concat: (id, parts) =>
       Effect.forEach(parts, (part) => slice(part.id, 0, part.length)).pipe(
         Effect.map((slices) => {
-          stored.set(id, joined(slices))
+          const bytes = new Growing()
+          slices.forEach((slice) => bytes.append(slice))
+          stored.set(id, bytes)
         })
       ),
     read: (id, { end, start }) => Stream.fromEffect(slice(id, start, end)),
-    remove: (id) =>
-      Effect.sync(() => {
-        stored.delete(id)
-      }),
-    size: (id) => Effect.sync(() => Option.map(Option.fromNullable(stored.get(id)), ({ length }) => length)),
+    remove: (id) => Effect.sync(() => stored.delete(id)),
+    size: (id) => Effect.sync(() => Option.map(Option.fromNullable(stored.get(id)), ({ size }) => size)),
     list: Stream.suspend(() => Stream.fromIterable(Array.from(stored.keys()))),
     free: Effect.succeedNone,
     locate: () => Option.none()
@@ -125,11 +122,24 @@ export const layerMemory: Layer.Layer<ByteStore> = Layer.sync(ByteStore, () => {
 
 const corrupt = (operation: string) => new UploadStoreError({ reason: "Corrupt", operation })
 
-const joined = (chunks: ReadonlyArray<Uint8Array>) => {
-  const whole = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0))
-  chunks.reduce((at, chunk) => {
-    whole.set(chunk, at)
-    return at + chunk.length
-  }, 0)
-  return whole
+/** Bytes with room to grow: half of it at most is empty, so that appending costs what is appended. */
+class Growing {
+  private bytes = new Uint8Array()
+  size = 0
+  append(chunk: Uint8Array): void {
+    const end = this.size + chunk.length
+    if (end > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(end, 2 * this.size))
+      grown.set(this.bytes.subarray(0, this.size))
+      this.bytes = grown
+    }
+    this.bytes.set(chunk, this.size)
+    this.size = end
+  }
+  truncate(at: number): void {
+    this.size = Math.min(this.size, at)
+  }
+  slice(start: number, end: number): Uint8Array {
+    return this.bytes.slice(start, end)
+  }
 }

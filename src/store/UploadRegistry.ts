@@ -1,11 +1,13 @@
 /**
  * The states of all uploads: the truth about what exists and how far it is. Knows nothing about bytes.
  */
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { Superseded, type UploadStoreError } from "./UploadStoreError.js"
 
@@ -72,6 +74,20 @@ export interface WriteOptions {
   /** Survives a power cut before it returns, not only the end of the process. */
   readonly durable: boolean
 }
+
+/** All ids of a paged query, a page at a time. */
+export const pages = <E>(
+  query: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, E>,
+  limit = 256
+): Stream.Stream<UploadId, E> =>
+  Stream.paginateChunkEffect(
+    undefined as UploadId | undefined,
+    (after) =>
+      Effect.map(query({ limit, after }), (ids) => [
+        Chunk.unsafeFromArray([...ids]),
+        ids.length < limit ? Option.none() : Option.fromNullable(ids.at(-1))
+      ])
+  )
 
 /** States in a Map; they live as long as the layer. */
 export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistry, () => {

@@ -1,0 +1,99 @@
+/**
+ * A byte store of one's own: here a rope of chunks in memory. The contract says what a backend promises; the suite in
+ * `test/store/ByteStore.suite.ts` says whether it keeps it.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import { Chunk, Config, Console, Effect, Layer, Option, Stream } from "effect"
+import { ByteStore, type Upload, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
+import { NodeTusServer } from "effect-tus/node"
+import { TusServer } from "effect-tus/server"
+import { fileURLToPath } from "node:url"
+
+/** Bytes in the pieces in which they came. */
+type Rope = ReadonlyArray<Uint8Array>
+
+const sizeOf = (rope: Rope) => rope.reduce((size, piece) => size + piece.length, 0)
+
+const slice = (rope: Rope, start: number, end: number): Rope => {
+  const pieces: Array<Uint8Array> = []
+  let at = 0
+  for (const piece of rope) {
+    const part = piece.subarray(Math.max(0, start - at), Math.max(0, end - at))
+    if (part.length > 0) {
+      pieces.push(part)
+    }
+    at += piece.length
+  }
+  return pieces
+}
+
+export const layer = Layer.sync(ByteStore.ByteStore, () => {
+  const ropes = new Map<Upload.UploadId, Rope>()
+
+  /** The bytes from `start` to `end`, all of them or none. */
+  const take = (id: Upload.UploadId, start: number, end: number) =>
+    Effect.suspend(() => {
+      const rope = ropes.get(id) ?? []
+      return sizeOf(rope) < end
+        ? Effect.fail(new UploadStoreError.UploadStoreError({ reason: "Corrupt", operation: `read ${id} to ${end}` }))
+        : Effect.succeed(slice(rope, start, end))
+    })
+
+  return ByteStore.ByteStore.of({
+    append: (id, at, bytes, onWritten) =>
+      Effect.flatMap(take(id, 0, at), (kept) => {
+        let end = at
+        ropes.set(id, kept)
+        return bytes.pipe(
+          Stream.runForEachChunk((batch) => {
+            ropes.set(id, [...(ropes.get(id) ?? []), ...batch])
+            end += Chunk.reduce(batch, 0, (size, piece) => size + piece.length)
+            return onWritten(end)
+          }),
+          Effect.map(() => end)
+        )
+      }),
+    truncate: (id, at) =>
+      Effect.sync(() => {
+        const rope = ropes.get(id)
+        if (rope !== undefined) {
+          ropes.set(id, slice(rope, 0, at))
+        }
+      }),
+    sync: () => Effect.void,
+    concat: (id, parts) =>
+      Effect.map(Effect.forEach(parts, (part) => take(part.id, 0, part.length)), (slices) => {
+        ropes.set(id, slices.flat())
+      }),
+    read: (id, { end, start }) => Stream.unwrap(Effect.map(take(id, start, end), Stream.fromIterable)),
+    remove: (id) =>
+      Effect.sync(() => {
+        ropes.delete(id)
+      }),
+    size: (id) => Effect.sync(() => Option.map(Option.fromNullable(ropes.get(id)), sizeOf)),
+    list: Stream.suspend(() => Stream.fromIterable(Array.from(ropes.keys()))),
+    free: Effect.succeedNone,
+    locate: () => Option.none()
+  })
+})
+
+const server = (port: number) =>
+  NodeTusServer.layerHttp({ port }).pipe(
+    Layer.provide(TusServer.layer),
+    Layer.provide(Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory)),
+    Layer.provide(Layer.mergeAll(UploadRegistry.layerMemory, layer))
+  )
+
+const announce = Layer.effectDiscard(
+  Effect.flatMap(NodeTusServer.NodeTusServer, ({ url }) => Console.log(`effect-tus listens at ${url}`))
+)
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  Config.integer("PORT").pipe(
+    Config.withDefault(1080),
+    Effect.map((port) => Layer.provide(announce, server(port))),
+    Layer.unwrapEffect,
+    Layer.launch,
+    NodeRuntime.runMain
+  )
+}

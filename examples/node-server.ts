@@ -1,0 +1,67 @@
+/**
+ * A server on its embedded default, set up by the environment: what `npm start` runs.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import { Config, ConfigError, Console, DateTime, Effect, Layer, Option } from "effect"
+import { NodeTusServer } from "effect-tus/node"
+import { UploadEvents } from "effect-tus/server"
+import { resolve } from "node:path"
+
+const number = (name: string, min: number, max: number) =>
+  Config.integer(name).pipe(
+    Config.validate({
+      message: `expected a whole number from ${min} to ${max}`,
+      validation: (value) => value >= min && value <= max
+    })
+  )
+
+const config = Config.all({
+  port: number("PORT", 0, 65535).pipe(Config.withDefault(1080)),
+  host: Config.nonEmptyString("HOST").pipe(Config.withDefault("127.0.0.1")),
+  directory: Config.nonEmptyString("UPLOAD_DIR").pipe(
+    Config.withDefault("./uploads"),
+    Config.map((path) => resolve(path))
+  ),
+  /** Bytes. */
+  maxSize: number("MAX_SIZE", 1, Number.MAX_SAFE_INTEGER).pipe(Config.option),
+  expiresAfter: Config.duration("EXPIRES_AFTER").pipe(Config.withDefault("1 day")),
+  durability: Config.literal("process", "completion", "always")("DURABILITY").pipe(Config.withDefault("completion"))
+})
+
+/** One line for each completed upload. */
+const logCompleted = Layer.succeed(UploadEvents.UploadEvents, {
+  publish: (event) =>
+    event._tag === "Completed" && event.upload.completion._tag === "Complete"
+      ? Effect.log("upload completed").pipe(Effect.annotateLogs({
+        id: event.upload.id,
+        bytes: event.upload.offset,
+        seconds: DateTime.distance(event.upload.createdAt, event.upload.completion.at) / 1000,
+        file: Option.getOrElse(event.location, () => "-")
+      }))
+      : Effect.void
+})
+
+const announce = (directory: string) =>
+  Effect.flatMap(NodeTusServer.NodeTusServer, ({ url }) =>
+    Console.log(`effect-tus listens at ${url}
+The bytes go to ${directory}
+Upload something:
+
+  curl -i ${url} -H 'Tus-Resumable: 1.0.0' -H "Upload-Length: $(wc -c < README.md)" \\
+    -H 'Content-Type: application/offset+octet-stream' --data-binary @README.md
+`))
+
+const main = Effect.gen(function*() {
+  const { maxSize, ...options } = yield* config
+  return Layer.effectDiscard(announce(options.directory)).pipe(
+    Layer.provide(NodeTusServer.layer({ ...options, maxSize: Option.getOrUndefined(maxSize) })),
+    Layer.provide(logCompleted)
+  )
+}).pipe(Layer.unwrapEffect, Layer.launch)
+
+main.pipe(
+  Effect.tapError((error) =>
+    Console.error(`effect-tus: ${ConfigError.isConfigError(error) ? String(error) : error.message}`)
+  ),
+  NodeRuntime.runMain({ disableErrorReporting: true })
+)

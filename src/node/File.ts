@@ -1,0 +1,160 @@
+/**
+ * The calls of node:fs that storage needs, as Effects. A call that has begun is waited for, by an interrupted fiber too:
+ * where the Effect has ended, nothing is read or written any more. Knows nothing about uploads.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { UploadStoreError } from "../store/UploadStoreError.js"
+
+/** An open file, and how errors call it. */
+export interface File {
+  readonly fd: number
+  readonly path: string
+}
+
+/** `r` reads, `r+` also writes; `w` makes the file where there is none, and empties it where there is one. */
+export type Mode = "r" | "r+" | "w"
+
+export const open = (path: string, mode: Mode): Effect.Effect<File, UploadStoreError> =>
+  call<number>(mode === "r" ? "Read" : "Write", `open ${path}`, (done) => Fs.open(path, mode, done)).pipe(
+    Effect.map((fd) => ({ fd, path }))
+  )
+
+/** Nothing but a network file system has anything to say at a close, and there only what `sync` reports as well. */
+export const close = ({ fd, path }: File): Effect.Effect<void> =>
+  Effect.orDie(act("Write", `close ${path}`, (done) => Fs.close(fd, done)))
+
+export const use = <A, E, R>(path: string, mode: Mode, use: (file: File) => Effect.Effect<A, E, R>) =>
+  Effect.acquireUseRelease(open(path, mode), use, close)
+
+export const openScoped = (path: string, mode: Mode): Effect.Effect<File, UploadStoreError, Scope.Scope> =>
+  Effect.acquireRelease(open(path, mode), close)
+
+export const size = ({ fd, path }: File): Effect.Effect<number, UploadStoreError> =>
+  Effect.map(call<Fs.Stats>("Read", `stat ${path}`, (done) => Fs.fstat(fd, done)), (stats) => stats.size)
+
+export const sizeOf = (path: string): Effect.Effect<number, UploadStoreError> =>
+  Effect.map(call<Fs.Stats>("Read", `stat ${path}`, (done) => Fs.stat(path, done)), (stats) => stats.size)
+
+/** Makes the file end at `size`, which also lengthens one that is shorter. */
+export const truncate = ({ fd, path }: File, size: number): Effect.Effect<void, UploadStoreError> =>
+  act("Write", `truncate ${path}`, (done) => Fs.ftruncate(fd, size, done))
+
+/** Fills `buffer` from `position` on as far as one call gets, and fails with `Corrupt` where the file ends there. */
+export const read = (
+  { fd, path }: File,
+  buffer: Uint8Array,
+  position: number
+): Effect.Effect<number, UploadStoreError> =>
+  Effect.filterOrFail(
+    call<number>("Read", `read ${path}`, (done) => Fs.read(fd, buffer, 0, buffer.length, position, done)),
+    (count) => count > 0,
+    () => lacking(path, position + buffer.length)
+  )
+
+/** Writes at `position` and returns how much of the buffers one call took, never nothing. */
+export const write = (
+  { fd, path }: File,
+  buffers: ReadonlyArray<Uint8Array>,
+  position: number
+): Effect.Effect<number, UploadStoreError> =>
+  Effect.filterOrFail(
+    call<number>("Write", `write ${path}`, (done) => Fs.writev(fd, buffers, position, done)),
+    (written) => written > 0,
+    () => new UploadStoreError({ reason: "Write", operation: `write ${path}`, cause: new Error("nothing was written") })
+  )
+
+/** The contents survive a power cut; that the file is found is for the directory to say. */
+export const sync = ({ fd, path }: File): Effect.Effect<void, UploadStoreError> =>
+  act("Write", `sync ${path}`, (done) => Fs.fdatasync(fd, done))
+
+/** The names in a directory survive a power cut. Windows syncs no directories and needs it not. */
+export const syncDirectory = (path: string): Effect.Effect<void, UploadStoreError> =>
+  Os.platform() === "win32"
+    ? Effect.void
+    : use(path, "r", ({ fd }) => act("Write", `sync ${path}`, (done) => Fs.fsync(fd, done)))
+
+/** Copies a file in the kernel, without its bytes where the file system can share them. */
+export const copy = (from: string, to: string): Effect.Effect<void, UploadStoreError> =>
+  act(
+    "Write",
+    `copy ${from} to ${to}`,
+    (done) => Fs.copyFile(from, to, Fs.constants.COPYFILE_FICLONE, done)
+  )
+
+export const rename = (from: string, to: string): Effect.Effect<void, UploadStoreError> =>
+  act("Write", `rename ${from} to ${to}`, (done) => Fs.rename(from, to, done))
+
+export const remove = (path: string): Effect.Effect<void, UploadStoreError> =>
+  act("Write", `remove ${path}`, (done) => Fs.unlink(path, done))
+
+export const removeIfPresent = (path: string): Effect.Effect<void, UploadStoreError> =>
+  Effect.catchIf(remove(path), isAbsent, () => Effect.void)
+
+export const list = (path: string): Effect.Effect<ReadonlyArray<string>, UploadStoreError> =>
+  call<Array<string>>("Read", `list ${path}`, (done) => Fs.readdir(path, done))
+
+export const makeDirectory = (path: string): Effect.Effect<void, UploadStoreError> =>
+  act("Write", `make directory ${path}`, (done) => Fs.mkdir(path, done))
+
+/** Makes a directory with all above it, to last, and fails where it cannot be read and written. */
+export const prepareDirectory = Effect.fnUntraced(function*(path: string) {
+  const first = yield* call<string | undefined>(
+    "Write",
+    `make directory ${path}`,
+    (done) => Fs.mkdir(path, { recursive: true }, done)
+  )
+  yield* act(
+    "Write",
+    `use directory ${path}`,
+    (done) => Fs.access(path, Fs.constants.R_OK | Fs.constants.W_OK | Fs.constants.X_OK, done)
+  )
+  if (first !== undefined) {
+    const made = Path.relative(Path.dirname(first), path).split(Path.sep)
+    yield* Effect.forEach(made, (_, i) => syncDirectory(Path.join(Path.dirname(first), ...made.slice(0, i))), {
+      discard: true
+    })
+  }
+})
+
+/** Bytes that a user without privileges can still store. */
+export const free = (path: string): Effect.Effect<number, UploadStoreError> =>
+  Effect.map(
+    call<Fs.StatsFs>("Read", `stat file system of ${path}`, (done) => Fs.statfs(path, done)),
+    ({ bavail, bsize }) => bavail * bsize
+  )
+
+/** A file is shorter than what has been acknowledged. */
+export const lacking = (path: string, size: number): UploadStoreError =>
+  new UploadStoreError({ reason: "Corrupt", operation: `find ${size} bytes in ${path}` })
+
+/** Whether there was no such file. Anything else that goes wrong proves no absence. */
+export const isAbsent = ({ cause }: UploadStoreError): boolean => codeOf(cause) === "ENOENT"
+
+/** Whether there was such a file already. */
+export const isTaken = ({ cause }: UploadStoreError): boolean => codeOf(cause) === "EEXIST"
+
+const codeOf = (cause: unknown): unknown => (cause instanceof Error && "code" in cause ? cause.code : undefined)
+
+const noSpace: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EFBIG"])
+
+type Done<A> = (cause: NodeJS.ErrnoException | null, value: A) => void
+
+const call = <A>(reason: "Read" | "Write", operation: string, start: (done: Done<A>) => void) =>
+  Effect.uninterruptible(
+    Effect.async<A, UploadStoreError>((resume) =>
+      start((cause, value) =>
+        resume(
+          cause === null || cause === undefined
+            ? Effect.succeed(value)
+            : new UploadStoreError({ reason: noSpace.has(codeOf(cause)) ? "NoSpace" : reason, operation, cause })
+        )
+      )
+    )
+  )
+
+const act = (reason: "Read" | "Write", operation: string, start: (done: Fs.NoParamCallback) => void) =>
+  call<void>(reason, operation, (done) => start((cause) => done(cause)))

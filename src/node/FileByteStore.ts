@@ -1,0 +1,201 @@
+/**
+ * Bytes in files, one an upload, at `<directory>/<last two characters of the id>/<id>`: a million uploads do not sit in
+ * one folder. Whoever uses a directory is alone in it.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Path from "node:path"
+import { UploadId } from "../protocol/Upload.js"
+import { ByteStore } from "../store/ByteStore.js"
+import type { UploadStoreError } from "../store/UploadStoreError.js"
+import * as Batch from "./Batch.js"
+import * as File from "./File.js"
+import * as FileConcat from "./FileConcat.js"
+
+/**
+ * Makes the directory where there is none, and fails where it cannot be written to. An interruption comes between two
+ * writes, never between a write and its `onWritten`: what reached the file has been reported.
+ */
+export const layer = (options: { readonly directory: string }): Layer.Layer<ByteStore, UploadStoreError> =>
+  Layer.effect(
+    ByteStore,
+    Effect.suspend(() => {
+      const directory = Path.resolve(options.directory)
+      return Effect.as(File.prepareDirectory(directory), make(directory))
+    })
+  )
+
+const make = (directory: string) => {
+  /** Shards whose names last. Those that an earlier process made may not be among them. */
+  const lasting = new Set<string>()
+
+  /** Ids are checked wherever they enter; a path is worth a second look. */
+  const locate = (id: UploadId): Option.Option<string> => {
+    const path = Path.join(directory, shardOf(id), id)
+    return isUploadId(id) && Path.dirname(Path.dirname(path)) === directory ? Option.some(path) : Option.none()
+  }
+
+  const pathOf = (id: UploadId): Effect.Effect<string> =>
+    Effect.orElse(locate(id), () => Effect.dieMessage(`not an upload id: ${id}`))
+
+  /** The empty file of an upload, in a shard that may have to be made first. */
+  const create = (path: string) =>
+    Effect.catchIf(
+      File.open(path, "w"),
+      File.isAbsent,
+      () => Effect.zipRight(makeShard(Path.dirname(path)), File.open(path, "w"))
+    )
+
+  const makeShard = (path: string) =>
+    File.makeDirectory(path).pipe(
+      Effect.tap(() => Effect.sync(() => lasting.delete(Path.basename(path)))),
+      Effect.catchIf(File.isTaken, () => Effect.void)
+    )
+
+  const syncShard = (path: string) =>
+    Effect.suspend(() => {
+      const shard = Path.basename(path)
+      return lasting.has(shard)
+        ? File.syncDirectory(path)
+        : Effect.zipRight(
+          Effect.zip(File.syncDirectory(path), File.syncDirectory(directory), { concurrent: true }),
+          Effect.sync(() => lasting.add(shard))
+        )
+    })
+
+  return ByteStore.of({
+    append: (id, at, bytes, onWritten) =>
+      Effect.flatMap(pathOf(id), (path) =>
+        Effect.acquireUseRelease(
+          at === 0 ? create(path) : reopen(path, at),
+          (file) => Effect.zipRight(at === 0 ? Effect.void : cut(file, at), write(file, at, bytes, onWritten)),
+          File.close
+        )),
+    truncate: (id, at) =>
+      Effect.flatMap(pathOf(id), (path) =>
+        unlessAbsent(
+          Effect.acquireUseRelease(
+            File.open(path, "r+"),
+            (file) => Effect.flatMap(File.size(file), (size) => (size > at ? File.truncate(file, at) : Effect.void)),
+            File.close
+          )
+        )),
+    sync: (id) =>
+      Effect.flatMap(pathOf(id), (path) =>
+        unlessAbsent(
+          Effect.zip(
+            File.use(path, "r+", File.sync),
+            syncShard(Path.dirname(path)),
+            { concurrent: true }
+          )
+        )),
+    concat: Effect.fnUntraced(function*(id, parts) {
+      const path = yield* pathOf(id)
+      const sources = yield* Effect.forEach(
+        parts,
+        ({ id, length }) => Effect.map(pathOf(id), (path) => ({ path, length }))
+      )
+      yield* makeShard(Path.dirname(path))
+      return yield* FileConcat.concat(path, sources)
+    }),
+    read: (id, range) => Stream.unwrap(Effect.map(pathOf(id), (path) => read(path, range))),
+    // The temporary file goes first: what a crash leaves behind is then still in the list.
+    remove: (id) =>
+      Effect.flatMap(
+        pathOf(id),
+        (path) =>
+          Effect.forEach([FileConcat.temporaryOf(path), path], File.removeIfPresent, {
+            discard: true
+          })
+      ),
+    size: (id) =>
+      Effect.flatMap(
+        pathOf(id),
+        (path) => Effect.catchIf(Effect.asSome(File.sizeOf(path)), File.isAbsent, () => Effect.succeedNone)
+      ),
+    list: Stream.fromIterableEffect(File.list(directory)).pipe(
+      Stream.filter(isShard),
+      Stream.mapEffect((shard) =>
+        File.list(Path.join(directory, shard)).pipe(
+          Effect.catchIf(File.isAbsent, () => Effect.succeed<ReadonlyArray<string>>([])),
+          Effect.map((names) => names.filter(isUploadId).filter((id) => shardOf(id) === shard))
+        )
+      ),
+      Stream.mapConcat((ids) => ids)
+    ),
+    free: Effect.asSome(File.free(directory)),
+    locate
+  })
+}
+
+const isUploadId = Schema.is(UploadId)
+
+const shardOf = (id: UploadId): string => id.slice(-2)
+
+const isShard = (name: string): boolean => /^[A-Za-z0-9_-]{2}$/.test(name)
+
+const reopen = (path: string, at: number) =>
+  Effect.catchIf(File.open(path, "r+"), File.isAbsent, () => File.lacking(path, at))
+
+/** Makes the file end at `at`, which it must reach. */
+const cut = (file: File.File, at: number) =>
+  Effect.flatMap(
+    File.size(file),
+    (size) => size < at ? File.lacking(file.path, at) : size > at ? File.truncate(file, at) : Effect.void
+  )
+
+const write = <E, R, E2, R2>(
+  file: File.File,
+  at: number,
+  bytes: Stream.Stream<Uint8Array, E, R>,
+  onWritten: (end: number) => Effect.Effect<void, E2, R2>
+) =>
+  Effect.suspend(() => {
+    let end = at
+
+    const put = (buffers: ReadonlyArray<Uint8Array>): Effect.Effect<void, E2 | UploadStoreError, R2> =>
+      File.write(file, buffers, end).pipe(
+        Effect.tap((written) => {
+          end += written
+          return onWritten(end)
+        }),
+        Effect.uninterruptible,
+        Effect.flatMap((written) => {
+          const rest = Batch.drop(buffers, written)
+          return rest.length === 0 ? Effect.void : put(rest)
+        })
+      )
+
+    return bytes.pipe(
+      Stream.runForEachChunk((batch) => Effect.forEach(Batch.split(batch), put, { discard: true })),
+      Effect.map(() => end)
+    )
+  })
+
+/** How much of a file one reader holds in memory. */
+const readBytes = 256 * 1024
+
+const read = (path: string, { end, start }: { readonly start: number; readonly end: number }) =>
+  Stream.unwrapScoped(
+    Effect.gen(function*() {
+      const file = yield* File.openScoped(path, "r")
+      if ((yield* File.size(file)) < end) {
+        return yield* File.lacking(path, end)
+      }
+      return start >= end ? Stream.empty : Stream.paginateEffect(start, (at) => {
+        const buffer = Buffer.allocUnsafeSlow(Math.min(readBytes, end - at))
+        return Effect.map(File.read(file, buffer, at), (count): [Uint8Array, Option.Option<number>] => [
+          buffer.subarray(0, count),
+          Option.liftPredicate(at + count, (next) => next < end)
+        ])
+      })
+    }).pipe(
+      Effect.catchIf(File.isAbsent, () => (end > 0 ? File.lacking(path, end) : Effect.succeed(Stream.empty)))
+    )
+  )
+
+const unlessAbsent = <A>(effect: Effect.Effect<A, UploadStoreError>) =>
+  Effect.catchIf(Effect.asVoid(effect), File.isAbsent, () => Effect.void)

@@ -1,0 +1,121 @@
+/**
+ * The body of a Node request, coalesced: each pull hands over everything that has arrived since the last one, so an idle
+ * trickle moves at once and a flood moves in big batches, without timers. Nothing is read before the first pull, and
+ * little more than `bufferSize` ahead of the last.
+ */
+import * as Chunk from "effect/Chunk"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { IncomingMessage } from "node:http"
+import { type Cut, defaultIdleTimeout, lingering, type Options, type UploadBody } from "../server/UploadBody.js"
+
+/** Bytes that may wait in memory, for each upload. */
+const bufferSize = 1024 * 1024
+
+/** A client that sends nothing for so long after the answer has stopped sending. */
+const quietMillis = 250
+
+export interface NodeBody extends UploadBody {
+  /** Whether the sender still owes bytes. */
+  readonly isUnread: () => boolean
+  /** Throws away what still comes, for a moment. */
+  readonly rest: Effect.Effect<void>
+}
+
+type Pulled = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<Cut>>
+
+/**
+ * @param begin - called before the first byte is asked for.
+ */
+export const make = (request: IncomingMessage, options: Options, begin: () => void): NodeBody => {
+  const idleMillis = Duration.toMillis(options.idleTimeout ?? defaultIdleTimeout)
+  let batch: Array<Uint8Array> = []
+  let size = 0
+  let ending: Pulled | undefined
+  let waiter: ((pulled: Pulled) => void) | undefined
+  let begun = false
+
+  const take = (): Pulled | undefined => {
+    if (size === 0) {
+      return ending
+    }
+    const ready = Chunk.unsafeFromArray(batch)
+    batch = []
+    size = 0
+    if (request.isPaused()) {
+      request.resume()
+    }
+    return Effect.succeed(ready)
+  }
+
+  const wake = () => {
+    const pulled = waiter === undefined ? undefined : take()
+    if (pulled !== undefined) {
+      waiter?.(pulled)
+      waiter = undefined
+    }
+  }
+
+  const end = (cut: Option.Option<Cut>) => {
+    ending ??= Effect.fail(cut)
+    wake()
+  }
+
+  const onData = (bytes: Uint8Array) => {
+    batch.push(bytes)
+    size += bytes.length
+    if (size >= bufferSize) {
+      request.pause()
+    }
+    wake()
+  }
+
+  // A socket that rests because the disk is slow is not idle: only a wait for the network is.
+  const onTimeout = () => {
+    if (waiter === undefined) {
+      request.socket.setTimeout(idleMillis)
+    } else {
+      end(Option.some("Idle"))
+    }
+  }
+
+  const listen = () => {
+    if (!begun) {
+      begun = true
+      begin()
+      request.on("data", onData).setTimeout(idleMillis, onTimeout)
+    }
+  }
+
+  request
+    .on("end", () => end(request.complete ? Option.none() : Option.some("Disconnected")))
+    .on("error", () => end(Option.some("Disconnected")))
+    .on("close", () => end(Option.some("Disconnected")))
+
+  return {
+    pull: Effect.suspend(() => {
+      listen()
+      return take() ?? Effect.async((resume) => {
+        waiter = resume
+        return Effect.sync(() => {
+          waiter = undefined
+        })
+      })
+    }),
+    stop: (reason) => {
+      if (!request.complete) {
+        request.off("data", onData).pause()
+        end(Option.some(reason))
+      }
+    },
+    trailers: Effect.sync(() => request.trailers),
+    isUnread: () => !request.complete && !request.destroyed,
+    rest: Effect.async<void>((resume) => {
+      request.off("data", onData)
+      batch = []
+      const done = () => resume(Effect.void)
+      request.once("end", done).once("close", done).setTimeout(quietMillis, done).resume()
+    }).pipe(Effect.timeout(lingering), Effect.ignore)
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * The hash functions of Node: OpenSSL's, zlib's crc32, and crc32c by the processor's own instruction.
+ */
+import { crc32c } from "@node-rs/crc32"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Crypto from "node:crypto"
+import * as Zlib from "node:zlib"
+import type { Algorithm } from "../protocol/Checksum.js"
+import { Digests, type Hasher } from "../store/Digests.js"
+
+/** Every algorithm of tus, but for those that this OpenSSL refuses: one run by FIPS rules knows no md5. */
+export const layer: Layer.Layer<never> = Layer.suspend(() =>
+  Layer.succeed(
+    Digests,
+    new Map<Algorithm, () => Hasher>([
+      ...(["sha1", "md5", "sha256", "sha512"] as const)
+        .filter((algorithm) => Either.isRight(Either.try(() => Crypto.createHash(algorithm))))
+        .map((algorithm) => [algorithm, () => hash(algorithm)] as const),
+      ["crc32", () => checksum(Zlib.crc32)],
+      ["crc32c", () => checksum(crc32c)]
+    ])
+  )
+)
+
+const hash = (algorithm: string): Hasher => {
+  const hash = Crypto.createHash(algorithm)
+  return {
+    update: (bytes) => {
+      hash.update(bytes)
+    },
+    digest: () => hash.digest()
+  }
+}
+
+const checksum = (next: (bytes: Uint8Array, sum: number) => number): Hasher => {
+  let sum = 0
+  return {
+    update: (bytes) => {
+      sum = next(bytes, sum)
+    },
+    digest: () => {
+      const digest = new Uint8Array(4)
+      new DataView(digest.buffer).setUint32(0, sum)
+      return digest
+    }
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * The fast door: a plain Node request listener, for `http.createServer`, Express, Fastify, Nest, and whatever else hands
+ * on an `IncomingMessage` that nobody has read. Trailers come through.
+ */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Runtime from "effect/Runtime"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { RawResponse } from "../protocol/Reply.js"
+import * as TusDoor from "../server/TusDoor.js"
+import type { TusServer } from "../server/TusServer.js"
+import type * as UploadBody from "../server/UploadBody.js"
+import * as NodeBody from "./NodeBody.js"
+
+export interface Options extends TusDoor.Options, UploadBody.Options {}
+
+export interface NodeHandler {
+  readonly listener: (request: IncomingMessage, response: ServerResponse) => void
+  /** The same for `server.on("checkContinue", ...)`: a client that asks first is refused before it sends a byte. */
+  readonly checkContinue: (request: IncomingMessage, response: ServerResponse) => void
+  /** Cuts off every body under way, from now on, and returns when all of them are committed and answered. */
+  readonly drain: Effect.Effect<void>
+}
+
+/** A handler that runs in the runtime in which it is made. */
+export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, TusServer> =>
+  Effect.map(Effect.runtime<TusServer>(), (runtime) => {
+    const runFork = Runtime.runFork(runtime)
+    const running = new Map<Fiber.RuntimeFiber<void>, NodeBody.NodeBody>()
+    let draining = false
+
+    const handle = (request: IncomingMessage, response: ServerResponse, begin: () => void) => {
+      const body = NodeBody.make(request, options, begin)
+      const raw = { method: request.method ?? "", url: urlOf(request), headers: request.headers as Headers }
+      const fiber = runFork(
+        TusDoor.respond(raw, body, { path: options.path, trailers: true }).pipe(
+          Effect.flatMap((answer) => send(request, response, answer, body, draining))
+        )
+      )
+      running.set(fiber, body)
+      fiber.addObserver(() => running.delete(fiber))
+      if (draining) {
+        body.stop("Shutdown")
+      }
+    }
+
+    return {
+      listener: (request, response) => handle(request, response, () => {}),
+      checkContinue: (request, response) => handle(request, response, () => response.writeContinue()),
+      drain: Effect.suspend(() => {
+        draining = true
+        running.forEach((body) => body.stop("Shutdown"))
+        return Fiber.awaitAll(running.keys())
+      })
+    }
+  })
+
+type Headers = Readonly<Record<string, string | undefined>>
+
+/** The target as the client sees it, also where a framework has cut off the path it is mounted on. */
+const urlOf = (request: IncomingMessage & { readonly originalUrl?: string }) => request.originalUrl ?? request.url ?? ""
+
+/**
+ * The answer. Where the client still sends, it is written at once and the connection is closed a moment later: closing it
+ * on unread bytes would reset it, and the client would never see the answer.
+ */
+const send = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  { body, headers, status }: RawResponse,
+  { isUnread, rest }: NodeBody.NodeBody,
+  draining: boolean
+) =>
+  Effect.suspend(() => {
+    if (response.destroyed) {
+      return Effect.void
+    }
+    const unread = isUnread()
+    response.on("error", () => {})
+    response.writeHead(status, {
+      ...headers,
+      ...(status === 204 || request.method === "HEAD" ? {} : { "content-length": Buffer.byteLength(body ?? "") }),
+      ...(unread || draining ? { connection: "close" } : {})
+    })
+    if (!unread) {
+      response.end(body)
+      return Effect.void
+    }
+    if (body === undefined) {
+      response.flushHeaders()
+    } else {
+      response.write(body)
+    }
+    return Effect.tap(rest, () => Effect.sync(() => response.end()))
+  })

@@ -1,0 +1,102 @@
+/**
+ * A whole server in one line: the fast door on `node:http`, the embedded store, the sweeper. Wiring only.
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Http from "node:http"
+import type { AddressInfo } from "node:net"
+import * as TusPolicy from "../server/TusPolicy.js"
+import * as TusServer from "../server/TusServer.js"
+import * as TusSweeper from "../server/TusSweeper.js"
+import { Durability } from "../store/UploadStore.js"
+import * as EmbeddedStore from "./EmbeddedStore.js"
+import * as NodeDigests from "./NodeDigests.js"
+import * as NodeHandler from "./NodeHandler.js"
+
+export interface HttpOptions extends NodeHandler.Options {
+  /** 1080 by default; 0 takes any free port. */
+  readonly port?: number | undefined
+  /** The address to listen on, 127.0.0.1 by default. */
+  readonly host?: string | undefined
+  /** How long running requests may take to commit what they have when the server stops. 10 seconds by default. */
+  readonly shutdownTimeout?: Duration.DurationInput | undefined
+}
+
+export interface Options extends HttpOptions, EmbeddedStore.Options, TusPolicy.Options, TusSweeper.Options {
+  readonly durability?: (typeof Durability)["Service"] | undefined
+}
+
+/** The server could not listen, for instance because the port is taken. */
+export class ListenError extends Schema.TaggedError<ListenError>("effect-tus/ListenError")("ListenError", {
+  host: Schema.String,
+  port: Schema.Int,
+  cause: Schema.Defect
+}) {
+  override get message(): string {
+    return `cannot listen on ${this.host}:${this.port}: ${
+      this.cause instanceof Error ? this.cause.message : this.cause
+    }`
+  }
+}
+
+/** A server that is listening. */
+export class NodeTusServer extends Context.Tag("effect-tus/NodeTusServer")<NodeTusServer, {
+  /** The URL of the collection, to which uploads are posted. */
+  readonly url: string
+  readonly port: number
+}>() {}
+
+/** Listens, and on its end stops accepting, lets running requests commit, and closes. */
+export const layerHttp = (
+  options: HttpOptions = {}
+): Layer.Layer<NodeTusServer, ListenError, TusServer.TusServer> =>
+  Layer.scoped(
+    NodeTusServer,
+    Effect.gen(function*() {
+      const { host = "127.0.0.1", path = "/files", port = 1080, shutdownTimeout = "10 seconds" } = options
+      const handler = yield* NodeHandler.make({ ...options, path })
+      const server = yield* Effect.acquireRelease(
+        listen(Http.createServer({ requestTimeout: 0 }), host, port),
+        (server) =>
+          Effect.async<void>((resume) => {
+            server.close(() => resume(Effect.void))
+            server.closeIdleConnections()
+          }).pipe(
+            Effect.zipLeft(close(server, handler, shutdownTimeout), { concurrent: true })
+          )
+      )
+      server.on("request", handler.listener).on("checkContinue", handler.checkContinue)
+      const actual = (server.address() as AddressInfo).port
+      return { url: `http://${host.includes(":") ? `[${host}]` : host}:${actual}${path}`, port: actual }
+    })
+  )
+
+const listen = (server: Http.Server, host: string, port: number) =>
+  Effect.async<Http.Server, ListenError>((resume) => {
+    server.once("error", (cause) => resume(new ListenError({ host, port, cause })))
+    server.listen(port, host, () => resume(Effect.succeed(server)))
+  })
+
+const close = (server: Http.Server, { drain }: NodeHandler.NodeHandler, deadline: Duration.DurationInput) =>
+  drain.pipe(
+    Effect.interruptible,
+    Effect.timeout(deadline),
+    Effect.ignore,
+    Effect.zipRight(Effect.sync(() => server.closeAllConnections()))
+  )
+
+/** A server on its embedded store. Hooks and events are provided to it like any Reference. */
+export const layer = (options: Options) =>
+  layerHttp(options).pipe(
+    Layer.provideMerge(TusSweeper.layer(options)),
+    Layer.provideMerge(TusServer.layer),
+    Layer.provideMerge(EmbeddedStore.layer(options)),
+    Layer.provide(NodeDigests.layer),
+    Layer.provide(Layer.succeed(TusPolicy.TusPolicy, options)),
+    Layer.provide(
+      options.durability === undefined ? Layer.empty : Layer.succeed(Durability, options.durability)
+    )
+  )

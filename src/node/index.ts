@@ -1,0 +1,10 @@
+/**
+ * Node.js: the fast door, files, hash functions, and a whole server in one line.
+ *
+ * @since 0.1.0
+ */
+export * as EmbeddedStore from "./EmbeddedStore.js"
+export * as FileByteStore from "./FileByteStore.js"
+export * as NodeDigests from "./NodeDigests.js"
+export * as NodeHandler from "./NodeHandler.js"
+export * as NodeTusServer from "./NodeTusServer.js"

@@ -1,0 +1,105 @@
+/**
+ * What follows when all bytes of an upload are there: the hook is asked, the world is told, and the finals that waited
+ * for a part are assembled. Each step starts from the stored state, so that it can be taken again after a crash.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as Option from "effect/Option"
+import { completionOf } from "../protocol/Append.js"
+import * as Concat from "../protocol/Concat.js"
+import type { Policy } from "../protocol/Policy.js"
+import { TooLarge } from "../protocol/Refusal.js"
+import type { Upload, UploadId } from "../protocol/Upload.js"
+import { type Lease, UploadLock } from "../store/UploadLock.js"
+import type { Entry } from "../store/UploadRegistry.js"
+import { UploadStore } from "../store/UploadStore.js"
+import type { UploadStoreError } from "../store/UploadStoreError.js"
+import { UploadEvents } from "./UploadEvents.js"
+import { UploadHooks } from "./UploadHooks.js"
+
+export const make = (policy: Policy) =>
+  Effect.gen(function*() {
+    const store = yield* UploadStore
+    const lock = yield* UploadLock
+    const hooks = yield* UploadHooks
+    const events = yield* UploadEvents
+    const runInBackground = yield* FiberSet.makeRuntime<never>()
+
+    /** Takes an upload from having all its bytes to being complete, or rejected for good. */
+    const conclude = Effect.fnUntraced(function*(entry: Entry, { fence }: Lease) {
+      const { upload } = entry
+      if (upload.completion._tag !== "Finishing" || upload.isOpen || Option.isNone(upload.length)) {
+        return entry
+      }
+      const length = upload.length.value
+      const completion = yield* (hooks.onComplete?.(upload) ?? Effect.void).pipe(
+        Effect.zipRight(DateTime.now),
+        Effect.map((at) => ({ _tag: "Complete", at }) as const),
+        Effect.catchTag("UploadRejected", ({ reason, status }) =>
+          Effect.succeed({ _tag: "Rejected", status, reason } as const))
+      )
+      return yield* store.commit(entry, upload.fill(length, completion), fence)
+    }, Effect.uninterruptible)
+
+    /** The newly complete upload is made known, to listeners and to the finals that wait for it. */
+    const announce = Effect.fnUntraced(function*({ upload }: Entry) {
+      if (upload.completion._tag !== "Complete") {
+        return
+      }
+      yield* events.publish({ _tag: "Completed", upload, location: store.locate(upload.id) })
+      if (upload.isPartial) {
+        const finals = yield* store.finalsOf(upload.id)
+        yield* Effect.sync(() =>
+          finals.forEach((final) => runInBackground(Effect.ignoreLogged(settle(final))))
+        )
+      }
+    })
+
+    /** An upload that was open, or new, and now stands as `entry` says. */
+    const follow = Effect.fnUntraced(function*(entry: Entry, lease: Lease) {
+      const concluded = yield* conclude(entry, lease)
+      yield* announce(concluded)
+      return concluded
+    })
+
+    /** The parts of a final, in order; none for one that is gone. */
+    const partsOf = (upload: Upload): Effect.Effect<ReadonlyArray<Option.Option<Upload>>, UploadStoreError> =>
+      upload.kind._tag === "Final"
+        ? Effect.forEach(upload.kind.parts, (part) =>
+          store.get(part).pipe(
+            Effect.map(({ upload }) => Option.some(upload)),
+            Effect.catchTag("UploadNotFound", () => Effect.succeedNone)
+          ))
+        : Effect.succeed([])
+
+    /** Joins the parts of an open final where all of them are complete; otherwise it goes on waiting. */
+    const assemble = Effect.fnUntraced(function*(entry: Entry, lease: Lease) {
+      const parts = Option.all(yield* partsOf(entry.upload))
+      if (Option.isNone(parts) || parts.value.some(({ isOpen }) => isOpen)) {
+        return entry
+      }
+      const length = Option.getOrThrow(Concat.lengthOf(parts.value))
+      if (Option.exists(policy.maxSize, (limit) => length > limit)) {
+        return yield* new TooLarge({ reason: "MaxSize", limit: Option.getOrThrow(policy.maxSize) })
+      }
+      yield* store.concat(entry, parts.value)
+      const completion = completionOf(entry.upload, yield* DateTime.now, policy)
+      const filled = yield* store.commit(entry, entry.upload.fill(length, completion), lease.fence)
+      return yield* follow(filled, lease)
+    }, Effect.uninterruptible)
+
+    /** Does what the server itself has to do for an upload, if anything, unless somebody is at it. */
+    const settle = (id: UploadId) =>
+      lock.withLockIfFree(id, (lease) =>
+        Effect.gen(function*() {
+          const entry = yield* store.get(id)
+          return yield* entry.upload.isFinal && entry.upload.isOpen
+            ? assemble(entry, lease)
+            : entry.upload.completion._tag === "Finishing"
+            ? follow(entry, lease)
+            : Effect.succeed(entry)
+        }))
+
+    return { assemble, follow, partsOf, settle }
+  })

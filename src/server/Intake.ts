@@ -1,0 +1,69 @@
+/**
+ * A body on its way into the store: bounded by the room there is, hashed as it passes, and ended, never failed, by
+ * whatever cuts it off. How it ended is asked afterwards.
+ */
+import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type * as Append from "../protocol/Append.js"
+import type { Hasher } from "../store/Digests.js"
+import type { Cut, UploadBody } from "./UploadBody.js"
+
+export interface Intake {
+  readonly bytes: Stream.Stream<Uint8Array>
+  /** Known when `bytes` has ended. */
+  readonly ending: () => Append.Receipt["ending"]
+}
+
+export const make = (body: UploadBody, room: number, hasher: Option.Option<Hasher>): Intake => {
+  let left = room
+  let ending: Append.Receipt["ending"] | undefined
+
+  const take = (batch: Chunk.Chunk<Uint8Array>) => {
+    const size = Chunk.reduce(batch, 0, (sum, { length }) => sum + length)
+    const kept = size <= left ? batch : prefix(batch, left)
+    if (size > left) {
+      ending = "Overrun"
+    }
+    left -= Math.min(size, left)
+    if (Option.isSome(hasher)) {
+      Chunk.forEach(kept, (bytes) => hasher.value.update(bytes))
+    }
+    return kept
+  }
+
+  const end = (cut: Option.Option<Cut>) => {
+    ending = Option.getOrElse(cut, () => "Ended" as const)
+    return Option.none()
+  }
+
+  // The wait for the network is the only place where the writer can be interrupted; it is then as if the sender had gone.
+  const pull = Effect.interruptible(body.pull).pipe(
+    Effect.catchAllCause((cause) =>
+      Cause.isInterruptedOnly(cause) ? Effect.fail(Option.some<Cut>("Disconnected")) : Effect.failCause(cause)
+    ),
+    Effect.mapBoth({ onFailure: end, onSuccess: take })
+  )
+
+  return {
+    bytes: Stream.repeatEffectChunkOption(
+      Effect.suspend(() => (ending === undefined ? pull : Effect.fail(Option.none())))
+    ),
+    ending: () => ending ?? "Disconnected"
+  }
+}
+
+/** The first `size` bytes. */
+const prefix = (batch: Chunk.Chunk<Uint8Array>, size: number): Chunk.Chunk<Uint8Array> => {
+  const kept: Array<Uint8Array> = []
+  for (const bytes of batch) {
+    if (size <= 0) {
+      break
+    }
+    kept.push(bytes.subarray(0, size))
+    size -= bytes.length
+  }
+  return Chunk.unsafeFromArray(kept)
+}

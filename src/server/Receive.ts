@@ -1,0 +1,116 @@
+/**
+ * The byte path: a body moves into the store under a plan, checkpoints on the way, and is settled.
+ *
+ * Nothing here is interrupted but the wait for the network: a body that is cut off, for whatever reason, is settled and
+ * committed like one that ended.
+ */
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Append from "../protocol/Append.js"
+import * as Body from "../protocol/Body.js"
+import type { Checksum } from "../protocol/Checksum.js"
+import type { Policy } from "../protocol/Policy.js"
+import { ChecksumMismatch, isRefusal, type Refusal } from "../protocol/Refusal.js"
+import { Digests, type Hasher } from "../store/Digests.js"
+import type { Lease } from "../store/UploadLock.js"
+import type { Entry } from "../store/UploadRegistry.js"
+import { UploadStore } from "../store/UploadStore.js"
+import * as Intake from "./Intake.js"
+import type { UploadBody } from "./UploadBody.js"
+
+/** What even `kill -9` costs at most, on a body that never stops. */
+const checkpointBytes = 8 * 1024 * 1024
+const checkpointMillis = 1000
+
+export interface Received {
+  readonly entry: Entry
+  readonly refusal: Option.Option<Refusal>
+}
+
+export const receive = Effect.fnUntraced(function*(
+  entry: Entry,
+  plan: Append.Plan,
+  lease: Lease,
+  body: UploadBody,
+  policy: Policy
+) {
+  const store = yield* UploadStore
+  const { offset } = plan.upload
+  const { verification } = plan
+  const hasher = verification._tag === "Header" ? Option.some(yield* makeHasher(verification.checksum)) : Option.none()
+  const intake = Intake.make(body, plan.room, hasher)
+  lease.onRequested(() => body.stop("TakenOver"))
+
+  let latest = entry
+  let end: number = offset
+  let saved = { end, at: yield* Clock.currentTimeMillis }
+
+  const onWritten = Effect.fnUntraced(function*(written: number) {
+    end = written
+    const at = yield* Clock.currentTimeMillis
+    if (end - saved.end < checkpointBytes && at - saved.at < checkpointMillis) {
+      return
+    }
+    const next = Append.checkpoint(plan, end - offset, yield* DateTime.now, policy)
+    if (Option.isSome(next)) {
+      latest = yield* store.commit(latest, next.value, lease.fence)
+      saved = { end, at }
+    }
+  })
+
+  const commit = Effect.fnUntraced(function*(receipt: Append.Receipt) {
+    const { refusal, upload } = Append.settle(plan, receipt, yield* DateTime.now, policy)
+    if (upload !== plan.upload) {
+      latest = yield* store.commit(latest, upload, lease.fence)
+    }
+    if (end > upload.offset) {
+      yield* Effect.ignoreLogged(store.discard(latest))
+    }
+    return { entry: latest, refusal }
+  })
+
+  const verify = Effect.gen(function*() {
+    if (verification._tag === "Header" && Option.isSome(hasher)) {
+      yield* check(verification.checksum, hasher.value)
+    }
+    if (verification._tag === "Trailer") {
+      // The algorithm is known only now: what was written is read back for it, most likely from memory.
+      const checksum = yield* Body.trailing(yield* body.trailers, policy)
+      const hasher = yield* makeHasher(checksum)
+      const written = store.read(plan.upload.id, { start: offset, end })
+      yield* Stream.runForEach(written, (bytes) => Effect.sync(() => hasher.update(bytes)))
+      yield* check(checksum, hasher)
+    }
+  })
+
+  /** What was written before the store failed is worth keeping; that it failed is what counts. */
+  const salvage = Effect.suspend(() =>
+    Effect.ignoreLogged(commit({ received: end - offset, ending: "Disconnected", verdict: unverified }))
+  )
+
+  yield* plan.upload.isOpen
+    ? Effect.tapErrorCause(store.write(entry, intake.bytes, onWritten), () => salvage)
+    : Stream.runDrain(intake.bytes)
+  const ending = intake.ending()
+  const verdict = ending === "Ended"
+    ? yield* Effect.either(verify).pipe(Effect.flatMap(Either.match({
+      onLeft: (error) => (isRefusal(error) ? Effect.succeed(Either.left(error)) : Effect.fail(error)),
+      onRight: () => Effect.succeed(unverified)
+    })))
+    : unverified
+  return yield* commit({ received: end - offset, ending, verdict })
+}, Effect.uninterruptible)
+
+const unverified: Append.Receipt["verdict"] = Either.right(undefined)
+
+const makeHasher = ({ algorithm }: Checksum) =>
+  Effect.flatMap(Digests, (digests) => Effect.orDie(Effect.fromNullable(digests.get(algorithm)?.())))
+
+const check = (checksum: Checksum, hasher: Hasher) =>
+  checksum.matches(hasher.digest())
+    ? Effect.void
+    : Effect.fail(new ChecksumMismatch({ algorithm: checksum.algorithm }))

@@ -1,0 +1,53 @@
+/**
+ * The door for Effect applications: an `HttpApp` for any path of an `HttpRouter` or `HttpLayerRouter`. Mount it for all
+ * methods. Trailers do not come through `HttpServerRequest`, so `checksum-trailer` is not offered here.
+ */
+import type * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { RawResponse } from "../protocol/Reply.js"
+import * as TusDoor from "./TusDoor.js"
+import type { TusServer } from "./TusServer.js"
+import * as UploadBody from "./UploadBody.js"
+
+export interface Options extends TusDoor.Options, UploadBody.Options {}
+
+export const make = (options: Options = {}): HttpApp.Default<never, TusServer | Scope.Scope> =>
+  Effect.gen(function*() {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const raw = { method: request.method, url: request.originalUrl, headers: request.headers }
+    const body = yield* bodyOf(request, options)
+    return toResponse(yield* TusDoor.respond(raw, body, { path: options.path, trailers: false }))
+  })
+
+/** Mounted anywhere: the collection is whatever is posted to. */
+export const app: HttpApp.Default<never, TusServer | Scope.Scope> = make()
+
+/** Mounted on an `HttpLayerRouter`, under `path`. */
+export const layer = (options: Options & { readonly path: HttpLayerRouter.PathInput & `/${string}` }) =>
+  Layer.mergeAll(
+    HttpLayerRouter.add("*", options.path, make(options)),
+    HttpLayerRouter.add("*", `${options.path}/*`, make(options))
+  )
+
+/** The body in the scope of the request, opened by the first pull, closed when the response has been handed over. */
+const bodyOf = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest, options: Options) {
+  if (request.source instanceof Request && request.source.body === null) {
+    return UploadBody.empty
+  }
+  const scope = yield* Effect.scope
+  const open = yield* Effect.cached(Scope.extend(Stream.toPull(request.stream), scope))
+  const body = UploadBody.fromPull(Effect.flatten(open), options)
+  yield* Effect.addFinalizer(() => body.rest)
+  return body
+})
+
+const toResponse = ({ body, headers, status }: RawResponse) =>
+  body === undefined
+    ? HttpServerResponse.empty({ status, headers })
+    : HttpServerResponse.text(body, { status, headers, contentType: headers["content-type"] })

@@ -1,0 +1,171 @@
+/**
+ * The interpreter: asks the rules, performs the answer. Knows no HTTP.
+ */
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { Command } from "../protocol/Command.js"
+import * as Create from "../protocol/Create.js"
+import * as Extension from "../protocol/Extension.js"
+import * as Head from "../protocol/Head.js"
+import * as Options from "../protocol/Options.js"
+import * as Patch from "../protocol/Patch.js"
+import type { Policy } from "../protocol/Policy.js"
+import { Contended, type Refusal, UploadRejected } from "../protocol/Refusal.js"
+import type { Reply } from "../protocol/Reply.js"
+import * as Terminate from "../protocol/Terminate.js"
+import type { Upload, UploadId } from "../protocol/Upload.js"
+import { Digests } from "../store/Digests.js"
+import { UploadLock } from "../store/UploadLock.js"
+import { UploadStore } from "../store/UploadStore.js"
+import type { UploadStoreError } from "../store/UploadStoreError.js"
+import * as Completion from "./Completion.js"
+import { receive } from "./Receive.js"
+import { TusPolicy } from "./TusPolicy.js"
+import type { UploadBody } from "./UploadBody.js"
+import { UploadEvents } from "./UploadEvents.js"
+import { UploadHooks } from "./UploadHooks.js"
+import { UploadIds } from "./UploadIds.js"
+
+/** What a door can do besides handing on a command and a body. */
+export interface Door {
+  /** It hands on the fields that follow a body. */
+  readonly trailers: boolean
+}
+
+export class TusServer extends Context.Tag("effect-tus/TusServer")<TusServer, {
+  /** Performs a command. A refusal is an answer; a store that failed is not, and has changed nothing that was told. */
+  readonly handle: (
+    command: Command,
+    body: UploadBody,
+    door: Door
+  ) => Effect.Effect<Reply, Refusal | UploadStoreError>
+
+  /** Does what the server itself has to do for an upload that waits for it, such as assembling a final. */
+  readonly settle: (id: UploadId) => Effect.Effect<void, Refusal | UploadStoreError>
+}>() {}
+
+export const make = Effect.gen(function*() {
+  const context = yield* Effect.context<UploadStore | UploadLock>()
+  const store = yield* UploadStore
+  const lock = yield* UploadLock
+  const events = yield* UploadEvents
+  const ids = yield* UploadIds
+  const policies = { withTrailers: yield* policyOf({ trailers: true }), without: yield* policyOf({ trailers: false }) }
+  const completion = yield* Completion.make(policies.without)
+
+  const head = Effect.fnUntraced(function*(id: UploadId) {
+    const { upload } = yield* store.get(id)
+    const parts = upload.isOpen ? yield* completion.partsOf(upload) : []
+    return yield* Head.decide(upload, parts, yield* DateTime.now)
+  })
+
+  const patch = (id: UploadId, request: Patch.Request, body: UploadBody, policy: Policy) =>
+    lock.withLock(id, (lease) =>
+      Effect.gen(function*() {
+        const entry = yield* store.get(id)
+        const plan = yield* Patch.decide(entry.upload, request, yield* DateTime.now, policy)
+        const { entry: received, refusal } = yield* receive(entry, plan, lease, body, policy)
+        const { upload } = yield* entry.upload.completion._tag === "Complete"
+          ? Effect.succeed(received)
+          : completion.follow(received, lease)
+        return yield* Option.match(Option.orElse(refusal, () => rejectionOf(upload)), {
+          onNone: () => Effect.succeed(Patch.respond(upload)),
+          onSome: Effect.fail
+        })
+      }))
+
+  const create = Effect.fnUntraced(
+    function*(collection: string, request: Create.Request, body: UploadBody, policy: Policy) {
+      const parts = yield* Effect.forEach(yield* Create.partsOf(request, collection), store.get)
+      const given = { id: yield* ids.next, parts: parts.map(({ upload }) => upload), now: yield* DateTime.now }
+      const { plan, upload } = yield* Create.decide(request, given, policy)
+      return yield* lock.withLock(upload.id, (lease) =>
+        Effect.gen(function*() {
+          const entry = yield* store.create(upload, lease.fence)
+          yield* events.publish({ _tag: "Created", upload })
+          const { entry: received, refusal } = Option.isSome(plan)
+            ? yield* receive(entry, plan.value, lease, body, policy)
+            : { entry, refusal: Option.none() }
+          // Where the body was cut off the client is told how far it came; any other refusal creates nothing.
+          if (Option.isSome(refusal) && refusal.value._tag !== "Interrupted") {
+            return yield* refusal.value
+          }
+          const concluded = yield* upload.isFinal
+            ? completion.assemble(received, lease)
+            : completion.follow(received, lease)
+          return yield* Option.match(rejectionOf(concluded.upload), {
+            onNone: () => Effect.succeed(Create.respond(concluded.upload, collection, request)),
+            onSome: Effect.fail
+          })
+        }).pipe(
+          Effect.tapError((error) =>
+            error._tag === "UploadRejected"
+              ? Effect.void
+              : Effect.ignore(Effect.flatMap(store.get(upload.id), (entry) => store.remove(entry, lease.fence)))
+          )
+        ))
+    }
+  )
+
+  const terminate = (id: UploadId) =>
+    lock.withLock(id, ({ fence }) =>
+      Effect.gen(function*() {
+        const entry = yield* store.get(id)
+        const upload = yield* Terminate.decide(entry.upload, yield* DateTime.now)
+        yield* Effect.uninterruptible(store.remove(entry, fence))
+        yield* events.publish({ _tag: "Terminated", upload })
+        return new Terminate.Response()
+      }))
+
+  const settle = (id: UploadId) =>
+    completion.settle(id).pipe(Effect.catchTags({ UploadNotFound: () => Effect.void, Superseded: () => Effect.void }))
+
+  yield* Effect.forkScoped(
+    store.unsettled.pipe(Stream.runForEach((id) => Effect.ignoreLogged(settle(id))), Effect.ignoreLogged)
+  )
+
+  return TusServer.of({
+    handle: (command, body, { trailers }) => {
+      const policy = trailers ? policies.withTrailers : policies.without
+      return Command.$match(command, {
+        Options: () => Effect.succeed(Options.respond(policy)),
+        Create: ({ collection, request }) => create(collection, request, body, policy),
+        Head: ({ id }) => head(id),
+        Patch: ({ id, request }) => patch(id, request, body, policy),
+        Terminate: ({ id }) => terminate(id)
+      }).pipe(
+        Effect.catchTag("Superseded", () => new Contended()),
+        Effect.provide(context)
+      )
+    },
+    settle
+  })
+})
+
+/**
+ * The server as a layer. When it is built it goes on with what an earlier process left half done, in the background.
+ */
+export const layer: Layer.Layer<TusServer, never, UploadStore | UploadLock> = Layer.scoped(TusServer, make)
+
+const policyOf = Effect.fnUntraced(function*({ trailers }: Door) {
+  const options = yield* TusPolicy
+  const digests = yield* Digests
+  const hooks = yield* UploadHooks
+  const expiresAfter = Option.map(Option.fromNullable(options.expiresAfter), Duration.decode)
+  return {
+    maxSize: Option.fromNullable(options.maxSize),
+    maxMetadataSize: options.maxMetadataSize ?? 8192,
+    expiresAfter,
+    extensions: Extension.offeredBy({ expires: Option.isSome(expiresAfter), digests: digests.size > 0, trailers }),
+    algorithms: Array.from(digests.keys()),
+    finishes: hooks.onComplete !== undefined
+  } satisfies Policy
+})
+
+const rejectionOf = ({ completion }: Upload): Option.Option<Refusal> =>
+  completion._tag === "Rejected" ? Option.some(new UploadRejected(completion)) : Option.none()

@@ -1,0 +1,110 @@
+/**
+ * What a server does on its own: it removes unfinished uploads whose time has run out, partials that were used up, and
+ * what a crash has left behind; and it goes on with what waits for it. It never removes a completed upload that is not a
+ * used-up partial, and never disturbs a writer.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import type { Upload, UploadId } from "../protocol/Upload.js"
+import { ByteStore } from "../store/ByteStore.js"
+import { UploadLock } from "../store/UploadLock.js"
+import { pages, UploadRegistry } from "../store/UploadRegistry.js"
+import { UploadStore } from "../store/UploadStore.js"
+import { TusServer } from "./TusServer.js"
+import { UploadEvents } from "./UploadEvents.js"
+
+export interface Options {
+  /** When to look for what has expired. Every minute by default, the first time at once. */
+  readonly schedule?: Schedule.Schedule<unknown> | undefined
+  /** When to compare states and bytes, one by one. Every day by default, the first time at once. */
+  readonly orphanSchedule?: Schedule.Schedule<unknown> | undefined
+  /** Whether partial uploads go when every final that names them is complete. They stay by default. */
+  readonly removeUsedPartials?: boolean | undefined
+}
+
+export const make = Effect.gen(function*() {
+  const registry = yield* UploadRegistry
+  const bytes = yield* ByteStore
+  const store = yield* UploadStore
+  const lock = yield* UploadLock
+  const server = yield* TusServer
+  const events = yield* UploadEvents
+
+  /** Removes an upload that still deserves it under the lock; one that is being written is left alone. */
+  const removeIf = (id: UploadId, deserves: (upload: Upload) => Effect.Effect<boolean, unknown>) =>
+    lock.withLockIfFree(id, ({ fence }) =>
+      Effect.gen(function*() {
+        const entry = yield* registry.get(id)
+        if (Option.isSome(entry) && (yield* deserves(entry.value.upload))) {
+          yield* Effect.uninterruptible(store.remove(entry.value, fence))
+          return entry
+        }
+        return Option.none()
+      })).pipe(Effect.map(Option.flatten))
+
+  const expire = Effect.flatMap(
+    DateTime.now,
+    (now) =>
+      each(pages((page) => registry.expired(now, page)), (id) =>
+        Effect.flatMap(
+          removeIf(id, (upload) => Effect.succeed(upload.hasExpired(now))),
+          Option.match({
+            onNone: () => Effect.void,
+            onSome: ({ upload }) => events.publish({ _tag: "Expired", upload })
+          })
+        ))
+  )
+
+  const settle = each(pages(registry.unsettled), server.settle)
+
+  const removeUsedPartials = each(
+    pages(registry.usedUp),
+    (id) => removeIf(id, (upload) => Effect.succeed(upload.isPartial && !upload.isOpen))
+  )
+
+  const removeOrphanBytes = each(
+    bytes.list,
+    (id) =>
+      lock.withLockIfFree(
+        id,
+        () => Effect.flatMap(registry.get(id), (entry) => (Option.isNone(entry) ? bytes.remove(id) : Effect.void))
+      )
+  )
+
+  /** An unfinished upload whose acknowledged bytes are gone can never be finished: its client may begin anew. */
+  const removeOrphanStates = each(
+    pages(registry.list),
+    (id) =>
+      removeIf(
+        id,
+        (upload) =>
+          Effect.map(bytes.size(id), (size) => upload.isOpen && upload.offset > Option.getOrElse(size, () => 0))
+      )
+  )
+
+  return {
+    /** Removes what has expired, and goes on with what waits. */
+    sweep: ({ removeUsedPartials: used = false }: Pick<Options, "removeUsedPartials"> = {}) =>
+      Effect.all([expire, settle, Effect.when(removeUsedPartials, () => used)], { discard: true }),
+    /** Removes bytes without a state, and unfinished states without their bytes. */
+    sweepOrphans: Effect.zipRight(removeOrphanBytes, removeOrphanStates)
+  }
+})
+
+/** Sweeps in the background, as long as the layer lives. */
+export const layer = (
+  options: Options = {}
+): Layer.Layer<never, never, ByteStore | TusServer | UploadLock | UploadRegistry | UploadStore> =>
+  Layer.scopedDiscard(Effect.gen(function*() {
+    const { sweep, sweepOrphans } = yield* make
+    yield* Effect.forkScoped(Effect.repeat(sweep(options), options.schedule ?? Schedule.spaced("1 minute")))
+    yield* Effect.forkScoped(Effect.repeat(sweepOrphans, options.orphanSchedule ?? Schedule.spaced("1 day")))
+  }))
+
+/** One upload that cannot be dealt with does not keep the others waiting. */
+const each = <E>(ids: Stream.Stream<UploadId, E>, act: (id: UploadId) => Effect.Effect<unknown, unknown>) =>
+  Effect.ignoreLogged(Stream.runForEach(ids, (id) => Effect.ignoreLogged(act(id))))

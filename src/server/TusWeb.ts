@@ -1,0 +1,45 @@
+/**
+ * The door for everything that speaks `Request` and `Response`. Trailers do not come through a `Request`, so
+ * `checksum-trailer` is not offered here.
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import type { RawResponse } from "../protocol/Reply.js"
+import * as TusDoor from "./TusDoor.js"
+import type { TusServer } from "./TusServer.js"
+import * as UploadBody from "./UploadBody.js"
+
+export interface Options extends TusDoor.Options, UploadBody.Options {}
+
+/** A handler that runs in the runtime in which it is made. */
+export const make = (
+  options: Options = {}
+): Effect.Effect<(request: Request) => Promise<Response>, never, TusServer> =>
+  Effect.map(Effect.runtime<TusServer>(), (runtime) => {
+    const runPromise = Runtime.runPromise(runtime)
+    const runFork = Runtime.runFork(runtime)
+    return async (request) => {
+      const body = bodyOf(request, options)
+      const raw = { method: request.method, url: request.url, headers: Object.fromEntries(request.headers) }
+      request.signal.addEventListener("abort", () => body.stop("Disconnected"), { once: true })
+      const response = await runPromise(TusDoor.respond(raw, body, { path: options.path, trailers: false }))
+      runFork(body.rest)
+      return toResponse(response)
+    }
+  })
+
+const bodyOf = (request: Request, options: Options) => {
+  const reader = request.body?.getReader()
+  return UploadBody.fromPull(
+    reader === undefined
+      ? Effect.fail(Option.none())
+      : Effect.tryPromise({ try: () => reader.read(), catch: Option.some }).pipe(
+        Effect.flatMap(({ done, value }) => (done ? Effect.fail(Option.none()) : Effect.succeed(Chunk.of(value))))
+      ),
+    options
+  )
+}
+
+const toResponse = ({ body, headers, status }: RawResponse) => new Response(body ?? null, { status, headers })

@@ -1,0 +1,82 @@
+/**
+ * The bytes of a request as they arrive, and the ways in which they can stop short. Doors make them, the interpreter
+ * takes them; neither knows the other.
+ */
+import * as Cause from "effect/Cause"
+import type * as Chunk from "effect/Chunk"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
+import type { Interrupted } from "../protocol/Refusal.js"
+
+/** Why a body will never be whole. */
+export type Cut = Interrupted["reason"]
+
+export interface UploadBody {
+  /** Waits for the next bytes; fails with none at the end of the body, with a reason where it is cut off. */
+  readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<Cut>>
+  /** The bytes end here: whoever waits for the next ones waits no longer. A body that has arrived whole stays whole. */
+  readonly stop: (reason: Cut) => void
+  /** The fields that followed the body, by lower-case name; only after its end. */
+  readonly trailers: Effect.Effect<Readonly<Record<string, string | undefined>>>
+}
+
+/** The body of a request that has none. */
+export const empty: UploadBody = {
+  pull: Effect.fail(Option.none()),
+  stop: () => {},
+  trailers: Effect.succeed({})
+}
+
+/** How bodies are treated that do not arrive. */
+export interface Options {
+  /** A body from which no byte arrives for so long is cut off; what came is kept. 30 seconds by default. */
+  readonly idleTimeout?: Duration.DurationInput | undefined
+}
+
+export const defaultIdleTimeout: Duration.DurationInput = "30 seconds"
+
+type Source<E> = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<E>>
+
+/**
+ * A body from any source that is pulled; a failure of the source is the sender's going away. `rest` reads on where the
+ * interpreter has stopped and throws away what comes, for a moment: a connection that is closed on a client who still
+ * sends is reset, and the client never sees the answer.
+ */
+export const fromPull = <E>(
+  source: Source<E>,
+  options: Options
+): UploadBody & { readonly rest: Effect.Effect<void> } => {
+  const stopped = Deferred.unsafeMake<never, Option.Option<Cut>>(FiberId.none)
+  let begun = false
+  let ended = false
+  const observed = Effect.suspend(() => {
+    begun = true
+    return Effect.tapErrorCause(source, (cause) =>
+      Effect.sync(() => {
+        ended = !Cause.isInterruptedOnly(cause)
+      }))
+  })
+  return {
+    pull: observed.pipe(
+      Effect.mapError(Option.map((): Cut => "Disconnected")),
+      Effect.timeoutFail({
+        duration: options.idleTimeout ?? defaultIdleTimeout,
+        onTimeout: () => Option.some<Cut>("Idle")
+      }),
+      Effect.raceFirst(Deferred.await(stopped))
+    ),
+    stop: (reason) => Deferred.unsafeDone(stopped, Effect.fail(Option.some(reason))),
+    trailers: Effect.succeed({}),
+    rest: Effect.suspend(() =>
+      begun && !ended
+        ? Effect.interruptible(Effect.forever(observed)).pipe(Effect.timeout(lingering), Effect.ignore)
+        : Effect.void
+    )
+  }
+}
+
+/** How long a client who still sends is listened to after the answer. */
+export const lingering: Duration.DurationInput = "2 seconds"

@@ -1,0 +1,13 @@
+/**
+ * The server: the interpreter of the rules, what it can be given, and the doors that need no platform.
+ *
+ * @since 0.1.0
+ */
+export * as TusHttp from "./TusHttp.js"
+export * as TusPolicy from "./TusPolicy.js"
+export * as TusServer from "./TusServer.js"
+export * as TusSweeper from "./TusSweeper.js"
+export * as TusWeb from "./TusWeb.js"
+export * as UploadEvents from "./UploadEvents.js"
+export * as UploadHooks from "./UploadHooks.js"
+export * as UploadIds from "./UploadIds.js"

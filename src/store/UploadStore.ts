@@ -1,0 +1,126 @@
+/**
+ * What the interpreter works on: states and bytes joined, and the one place where the order of the commit path is
+ * written down. Bytes are written, then synced as `Durability` says, then the state is committed; only then is anybody told.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { UploadNotFound } from "../protocol/Refusal.js"
+import type { Upload, UploadId } from "../protocol/Upload.js"
+import { ByteStore } from "./ByteStore.js"
+import { type Entry, pages, UploadRegistry } from "./UploadRegistry.js"
+import type { Superseded, UploadStoreError } from "./UploadStoreError.js"
+
+/**
+ * What an answer promises.
+ *
+ * - `"process"`: what was acknowledged survives the end of the process (`kill -9`), not a power cut.
+ * - `"completion"`: besides, bytes, directory and state of an upload survive a power cut once its completion was answered.
+ * - `"always"`: every acknowledged byte survives a power cut.
+ */
+export class Durability extends Context.Reference<Durability>()("effect-tus/Durability", {
+  defaultValue: (): "process" | "completion" | "always" => "completion"
+}) {}
+
+export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadStore, {
+  /** Absence is proven: a store that fails is a `UploadStoreError`. */
+  readonly get: (id: UploadId) => Effect.Effect<Entry, UploadNotFound | UploadStoreError>
+
+  readonly create: (upload: Upload, fence: number) => Effect.Effect<Entry, Superseded | UploadStoreError>
+
+  /**
+   * Writes `bytes` behind the upload's offset and returns the offset they reach; commits nothing. `onWritten` is run with
+   * each offset reached on the way.
+   */
+  readonly write: <E, R>(
+    entry: Entry,
+    bytes: Stream.Stream<Uint8Array>,
+    onWritten: (end: number) => Effect.Effect<void, E, R>
+  ) => Effect.Effect<number, E | UploadStoreError, R>
+
+  /** What was written, from `start` to `end` (exclusive), committed or not. */
+  readonly read: (
+    id: UploadId,
+    range: { readonly start: number; readonly end: number }
+  ) => Stream.Stream<Uint8Array, UploadStoreError>
+
+  /** Makes `next` the state of the upload; its bytes have been written before. */
+  readonly commit: (
+    entry: Entry,
+    next: Upload,
+    fence: number
+  ) => Effect.Effect<Entry, Superseded | UploadStoreError>
+
+  /** Frees what was written behind the offset and never committed. */
+  readonly discard: (entry: Entry) => Effect.Effect<void, UploadStoreError>
+
+  /** Gives the upload the bytes of complete uploads, in order; commits nothing. */
+  readonly concat: (entry: Entry, parts: ReadonlyArray<Upload>) => Effect.Effect<void, UploadStoreError>
+
+  /** Removes the state, then the bytes. */
+  readonly remove: (entry: Entry, fence: number) => Effect.Effect<void, Superseded | UploadStoreError>
+
+  /** Open finals that wait for this partial upload. */
+  readonly finalsOf: (part: UploadId) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
+
+  /** Uploads on which the server itself has to act. */
+  readonly unsettled: Stream.Stream<UploadId, UploadStoreError>
+
+  /** Where a person finds the bytes. */
+  readonly locate: (id: UploadId) => Option.Option<string>
+}>() {}
+
+export const make = Effect.gen(function*() {
+  const registry = yield* UploadRegistry
+  const bytes = yield* ByteStore
+  const durability = yield* Durability
+
+  /** Whether this step has to survive a power cut before anybody is told of it. */
+  const isDurable = (before: Upload | undefined, after: Upload) =>
+    durability === "always" || (durability === "completion" && before?.completion._tag !== after.completion._tag
+      && !after.isOpen)
+
+  return UploadStore.of({
+    get: (id) =>
+      Effect.flatMap(
+        registry.get(id),
+        Option.match({
+          onNone: () => new UploadNotFound({ id }),
+          onSome: Effect.succeed
+        })
+      ),
+    create: (upload, fence) => {
+      const durable = isDurable(undefined, upload)
+      const create = registry.create(upload, { fence, durable })
+      const empty = upload.isOpen ? Effect.void : bytes.append(upload.id, 0, Stream.empty, () => Effect.void)
+      return empty.pipe(
+        Effect.zipRight(durable && !upload.isOpen ? bytes.sync(upload.id) : Effect.void),
+        Effect.zipRight(create)
+      )
+    },
+    write: (entry, stream, onWritten) => bytes.append(entry.upload.id, entry.upload.offset, stream, onWritten),
+    read: bytes.read,
+    commit: (entry, next, fence) => {
+      const durable = isDurable(entry.upload, next)
+      const moved = next.offset !== entry.upload.offset || (entry.upload.isOpen && !next.isOpen)
+      return Effect.zipRight(
+        durable && moved ? bytes.sync(next.id) : Effect.void,
+        registry.commit(entry, next, { fence, durable })
+      )
+    },
+    discard: ({ upload }) => bytes.truncate(upload.id, upload.offset),
+    concat: ({ upload }, parts) => bytes.concat(upload.id, parts.map((part) => ({ id: part.id, length: part.offset }))),
+    remove: (entry, fence) =>
+      Effect.zipRight(
+        registry.remove(entry, { fence, durable: durability === "always" }),
+        bytes.remove(entry.upload.id)
+      ),
+    finalsOf: registry.finalsOf,
+    unsettled: pages(registry.unsettled),
+    locate: bytes.locate
+  })
+})
+
+export const layer: Layer.Layer<UploadStore, never, UploadRegistry | ByteStore> = Layer.effect(UploadStore, make)

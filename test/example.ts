@@ -1,0 +1,72 @@
+/**
+ * An example as a child process, as a user runs it. Only processes that were started here are ever ended.
+ */
+import * as Effect from "effect/Effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+export interface Example {
+  /** Everything printed so far. */
+  readonly output: () => string
+  /** The first URL that was printed. */
+  readonly url: string
+  /** Ends the process with a signal and waits until it is gone. */
+  readonly kill: (signal: NodeJS.Signals) => Promise<number | null>
+  /** The memory of the process that is resident now, in bytes. */
+  readonly rss: () => number
+  readonly process: ChildProcess
+}
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+export const spawnExample = (file: string, env: Readonly<Record<string, string>>) =>
+  spawn(process.execPath, ["--import", "tsx", `examples/${file}.ts`], {
+    cwd: root,
+    env: {
+      ...process.env,
+      ...env,
+      ...(process.env.TEST_DIST === undefined ? {} : { TSX_TSCONFIG_PATH: "test/tsconfig.dist.json" })
+    },
+    stdio: ["ignore", "pipe", "pipe"]
+  })
+
+/** Runs `examples/<file>.ts` on a free port and resolves when it has printed its URL. */
+export const startExample = async (file: string, env: Readonly<Record<string, string>> = {}): Promise<Example> => {
+  const child = spawnExample(file, { PORT: "0", ...env })
+  let output = ""
+  const url = await new Promise<string>((resolve, reject) => {
+    const onOutput = (chunk: Buffer) => {
+      output += chunk.toString()
+      const [url] = /http:\/\/[^\s'"]+/.exec(output) ?? []
+      if (url !== undefined) {
+        resolve(url)
+      }
+    }
+    child.stdout.on("data", onOutput)
+    child.stderr.on("data", onOutput)
+    child.once("exit", (code) => reject(new Error(`examples/${file}.ts ended with ${code}: ${output}`)))
+  })
+  return {
+    url,
+    output: () => output,
+    process: child,
+    kill: async (signal) => {
+      if (child.exitCode === null && child.signalCode === null) {
+        const gone = once(child, "exit")
+        child.kill(signal)
+        await gone
+      }
+      return child.exitCode
+    },
+    rss: () => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]) * 1024
+  }
+}
+
+/** An example that lives as long as the scope. */
+export const example = (file: string, env?: Readonly<Record<string, string>>) =>
+  Effect.acquireRelease(
+    Effect.promise(() => startExample(file, env)),
+    ({ kill }) => Effect.promise(() => kill("SIGKILL"))
+  )

@@ -1,0 +1,95 @@
+/**
+ * Real files through the running example, from nothing to 1 GiB.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { randomBytes } from "node:crypto"
+import { statSync } from "node:fs"
+import { request } from "node:http"
+import { Readable } from "node:stream"
+import { createUpload, fileOf, offsetOf, server, sha256, sha256OfFile } from "./server.js"
+
+const mebibyte = 1024 * 1024
+
+/** `size` bytes in pieces of up to 1 MiB, no two pieces alike, the same each time. */
+const seed = randomBytes(mebibyte)
+function* generated(size: number): Generator<Uint8Array> {
+  for (let at = 0, i = 0; at < size; at += mebibyte, i++) {
+    const piece = Buffer.from(seed.subarray(0, Math.min(mebibyte, size - at)))
+    piece.writeUInt32LE(i, 0)
+    yield piece
+  }
+}
+
+const patchFrom = (url: string, size: number) =>
+  new Promise<number>((resolve, reject) => {
+    const sending = request(url, {
+      method: "PATCH",
+      headers: {
+        "tus-resumable": "1.0.0",
+        "upload-offset": "0",
+        "content-type": "application/offset+octet-stream",
+        "content-length": size
+      }
+    }, (response) => {
+      response.resume()
+      resolve(response.statusCode ?? 0)
+    })
+    sending.on("error", reject)
+    Readable.from(generated(size), { highWaterMark: 2 }).pipe(sending)
+  })
+
+describe("files", () => {
+  it.scopedLive("an empty file is there as soon as it is created", () =>
+    Effect.gen(function*() {
+      const { directory, output, url: endpoint } = yield* server
+      yield* Effect.promise(async () => {
+        const url = await createUpload(endpoint, 0)
+        assert.strictEqual(await offsetOf(url), 0)
+        assert.strictEqual(statSync(fileOf(directory, url)).size, 0)
+        assert.match(output(), /upload completed/)
+      })
+    }))
+
+  it.scopedLive("one byte", () =>
+    Effect.gen(function*() {
+      const { directory, url: endpoint } = yield* server
+      yield* Effect.promise(async () => {
+        const url = await createUpload(endpoint, 1)
+        const response = await fetch(url, {
+          method: "PATCH",
+          headers: {
+            "tus-resumable": "1.0.0",
+            "upload-offset": "0",
+            "content-type": "application/offset+octet-stream"
+          },
+          body: "x"
+        })
+        assert.strictEqual(response.status, 204)
+        assert.strictEqual(await sha256OfFile(fileOf(directory, url)), await sha256([Buffer.from("x")]))
+      })
+    }))
+
+  it.scopedLive("1 GiB in one request, in flat memory", () =>
+    Effect.gen(function*() {
+      const { directory, output, rss, url: endpoint } = yield* server
+      yield* Effect.promise(async () => {
+        await patchFrom(await createUpload(endpoint, mebibyte), mebibyte)
+        const size = 1024 * mebibyte
+        const url = await createUpload(endpoint, size)
+        const before = rss()
+        let peak = before
+        const sampling = setInterval(() => {
+          peak = Math.max(peak, rss())
+        }, 20)
+        const status = await patchFrom(url, size)
+        clearInterval(sampling)
+        assert.strictEqual(status, 204)
+        assert.isBelow(peak - before, 64 * mebibyte)
+        const file = fileOf(directory, url)
+        assert.strictEqual(statSync(file).size, size)
+        assert.strictEqual(await sha256OfFile(file), await sha256(generated(size)))
+        assert.match(output(), new RegExp(`id=${url.split("/").at(-1)}.*bytes=${size} seconds=[\\d.]+ file=${file}`))
+      })
+    }), 180_000)
+})

@@ -1,0 +1,48 @@
+/**
+ * The running example with a directory of its own, and what it has stored there.
+ */
+import * as Effect from "effect/Effect"
+import { createHash } from "node:crypto"
+import { createReadStream } from "node:fs"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { example } from "../example.js"
+
+export const directory = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "effect-tus-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+)
+
+export const server = Effect.gen(function*() {
+  const path = yield* directory
+  return { ...(yield* example("node-server", { UPLOAD_DIR: path })), directory: path }
+})
+
+/** Where the bytes of an upload lie. */
+export const fileOf = (directory: string, url: string) => {
+  const id = url.split("/").at(-1) ?? ""
+  return join(directory, id.slice(-2), id)
+}
+
+export const sha256 = async (chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) => {
+  const hash = createHash("sha256")
+  for await (const chunk of chunks) {
+    hash.update(chunk)
+  }
+  return hash.digest("hex")
+}
+
+export const sha256OfFile = (path: string) => sha256(createReadStream(path, { highWaterMark: 1024 * 1024 }))
+
+const tus = { "tus-resumable": "1.0.0" }
+
+export const createUpload = async (endpoint: string, length: number) => {
+  const response = await fetch(endpoint, { method: "POST", headers: { ...tus, "upload-length": String(length) } })
+  return new URL(response.headers.get("location") ?? "", endpoint).href
+}
+
+export const offsetOf = async (url: string) => {
+  const response = await fetch(url, { method: "HEAD", headers: tus })
+  return Number(response.headers.get("upload-offset") ?? Number.NaN)
+}

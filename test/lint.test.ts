@@ -1,0 +1,54 @@
+/**
+ * The rooms of the house have doors only where the import table says so: each planted violation is reported.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { execFileSync } from "node:child_process"
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+const lint = (file: string, source: string) => {
+  const directory = mkdtempSync(join(tmpdir(), "effect-tus-lint-"))
+  try {
+    cpSync(join(root, ".oxlintrc.json"), join(directory, ".oxlintrc.json"))
+    mkdirSync(join(directory, dirname(file)), { recursive: true })
+    writeFileSync(join(directory, file), source)
+    execFileSync(join(root, "node_modules/.bin/oxlint"), ["src"], { cwd: directory, stdio: "pipe" })
+    return ""
+  } catch (error) {
+    return String((error as { readonly stdout: Buffer }).stdout)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
+
+const planted: ReadonlyArray<readonly [file: string, source: string]> = [
+  ["src/protocol/A.ts", `import * as Effect from "effect/Effect"\nexport const a = Effect.void\n`],
+  ["src/protocol/A.ts", `import * as Layer from "effect/Layer"\nexport const a = Layer.empty\n`],
+  ["src/protocol/A.ts", `import * as fs from "node:fs"\nexport const a = fs.constants\n`],
+  ["src/protocol/A.ts", `import * as Store from "../store/ByteStore.js"\nexport const a = Store\n`],
+  ["src/protocol/A.ts", `export const a = Date.now()\n`],
+  ["src/store/A.ts", `import * as Http from "@effect/platform/HttpApp"\nexport const a = Http\n`],
+  ["src/store/A.ts", `import * as TusServer from "../server/TusServer.js"\nexport const a = TusServer\n`],
+  ["src/server/A.ts", `import * as http from "node:http"\nexport const a = http\n`],
+  ["src/server/A.ts", `import * as Sql from "../sql/SqlUploadRegistry.js"\nexport const a = Sql\n`],
+  ["src/server/TusServer.ts", `import * as Http from "@effect/platform/HttpApp"\nexport const a = Http\n`],
+  ["src/sql/A.ts", `import * as Sqlite from "@effect/sql-sqlite-node/SqliteClient"\nexport const a = Sqlite\n`],
+  ["src/sql/A.ts", `import * as TusServer from "../server/TusServer.js"\nexport const a = TusServer\n`],
+  ["src/node/A.ts", `import { Effect } from "effect"\nexport const a = Effect.void\n`]
+]
+
+describe("lint", () => {
+  for (const [file, source] of planted) {
+    it(`refuses ${source.split("\n")[0]} in ${file}`, () => {
+      assert.match(lint(file, source), /no-restricted-(imports|globals)/)
+    })
+  }
+
+  it("accepts what the table allows", () => {
+    assert.strictEqual(lint("src/node/A.ts", `import * as fs from "node:fs"\nexport const a = fs.constants\n`), "")
+  })
+})

@@ -1,0 +1,598 @@
+/**
+ * What files add to the contract: where they lie, what is left when a writer is interrupted, and which errors are told.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { ByteStore, type Upload, type UploadStoreError } from "effect-tus"
+import { FileByteStore } from "effect-tus/node"
+import * as Chunk from "effect/Chunk"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { spawnSync } from "node:child_process"
+import * as Fs from "node:fs"
+import { join } from "node:path"
+import { vi } from "vitest"
+import { idOf, numbered } from "../store/bytes.js"
+import { directory } from "./temporary.js"
+
+type Done = (error: NodeJS.ErrnoException | null, value?: unknown) => void
+
+/** The calls of the store, seen from below. A hook may hold a call or answer it itself. */
+const seen = vi.hoisted(() => ({
+  writes: [] as Array<{ readonly buffers: number; readonly bytes: number }>,
+  writing: 0,
+  mostWriting: 0,
+  /** Files that were synced, where the system tells. */
+  synced: [] as Array<string>,
+  /** How much one write takes at most. */
+  limit: Infinity,
+  onWrite: (run: () => void) => run(),
+  onRead: () => {},
+  rename: undefined as NodeJS.ErrnoException | undefined
+}))
+
+vi.mock("node:fs", async (original) => {
+  const fs = await original<typeof import("node:fs")>()
+  const synced = (fd: number) => {
+    if (fs.existsSync("/proc/self/fd")) {
+      seen.synced.push(fs.readlinkSync(`/proc/self/fd/${fd}`))
+    }
+  }
+  return {
+    ...fs,
+    writev: (fd: number, buffers: ReadonlyArray<Uint8Array>, position: number, done: Done) => {
+      const bytes = Buffer.concat(buffers.length > 64 ? [] : buffers).subarray(0, seen.limit)
+      seen.writes.push({ buffers: buffers.length, bytes: buffers.reduce((sum, { length }) => sum + length, 0) })
+      seen.writing += 1
+      seen.mostWriting = Math.max(seen.mostWriting, seen.writing)
+      seen.onWrite(() =>
+        fs.writev(fd, seen.limit === Infinity ? buffers : [bytes], position, (error, written) => {
+          seen.writing -= 1
+          done(error, written)
+        })
+      )
+    },
+    read: (fd: number, buffer: Uint8Array, at: number, length: number, position: number, done: Done) => {
+      seen.onRead()
+      fs.read(fd, buffer, at, length, position, done)
+    },
+    fsync: (fd: number, done: Done) => {
+      synced(fd)
+      fs.fsync(fd, done)
+    },
+    fdatasync: (fd: number, done: Done) => {
+      synced(fd)
+      fs.fdatasync(fd, done)
+    },
+    rename: (from: string, to: string, done: Done) =>
+      seen.rename === undefined ? fs.rename(from, to, done) : done(seen.rename)
+  }
+})
+
+const a = idOf("file-a")
+const b = idOf("file-b")
+const c = idOf("file-c")
+
+const ignored = () => Effect.void
+
+/** A store in a directory of its own, or in the one given. */
+const open = Effect.fnUntraced(function*(at?: string) {
+  const path = at ?? (yield* directory)
+  const store = Context.get(yield* Layer.build(FileByteStore.layer({ directory: path })), ByteStore.ByteStore)
+  return {
+    ...store,
+    directory: path,
+    put: (id: Upload.UploadId, at: number, bytes: Uint8Array) => store.append(id, at, Stream.make(bytes), ignored),
+    pathOf: (id: Upload.UploadId) => Option.getOrThrow(store.locate(id)),
+    fileOf: (id: Upload.UploadId) => Uint8Array.from(Fs.readFileSync(Option.getOrThrow(store.locate(id))))
+  }
+})
+
+/** What is set here for a test is taken back behind it. */
+const withSeen = (changes: Partial<typeof seen>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const before = { ...seen, ...{ writes: [], synced: [], mostWriting: 0 } }
+      Object.assign(seen, before, changes)
+      return before
+    }),
+    (before) => Effect.sync(() => Object.assign(seen, before))
+  )
+
+const fails = Effect.fnUntraced(function*<A, R>(
+  effect: Effect.Effect<A, UploadStoreError.UploadStoreError, R>,
+  reason: UploadStoreError.UploadStoreError["reason"],
+  code?: string
+) {
+  const error = yield* Effect.flip(effect)
+  assert.strictEqual(error.reason, reason)
+  if (code !== undefined) {
+    assert.propertyVal(error.cause, "code", code)
+  }
+  return error
+})
+
+const descriptors = () => Fs.readdirSync("/proc/self/fd").length
+
+const isLinux = process.platform === "linux"
+
+const buffers = (count: number, buffer: Uint8Array) =>
+  Chunk.unsafeFromArray(Array.from({ length: count }, () => buffer))
+
+describe("where the files are", () => {
+  it.scoped("a file lies under the last two characters of its id", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      assert.deepStrictEqual(Fs.readdirSync(store.directory), [])
+      yield* store.put(a, 0, numbered(10))
+      yield* store.put(b, 0, numbered(10))
+      yield* store.put(idOf("another-a"), 0, numbered(10))
+      assert.strictEqual(store.pathOf(a), join(store.directory, "-a", a))
+      assert.deepStrictEqual(Fs.readdirSync(store.directory).toSorted(), ["-a", "-b"])
+      assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-a")).toSorted(), [a, idOf("another-a")].toSorted())
+    }))
+
+  it.scoped("bytes outlive the store", () =>
+    Effect.gen(function*() {
+      const before = yield* open()
+      yield* before.put(a, 0, numbered(10))
+      const after = yield* open(before.directory)
+      yield* after.put(a, 10, numbered(5, 10))
+      assert.deepStrictEqual(before.fileOf(a), numbered(15))
+      assert.deepStrictEqual(yield* Stream.runCollect(after.list), Chunk.of(a))
+    }))
+
+  it.scoped("an append behind the end makes no directory", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* fails(store.put(a, 1, numbered(1)), "Corrupt")
+      assert.deepStrictEqual(Fs.readdirSync(store.directory), [])
+    }))
+
+  it.scoped("what is no id leads nowhere", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      const wrong = [
+        "../../../../../tmp/effect-tus-escape",
+        "",
+        ".",
+        "..",
+        "a/../../../../../../tmp/effect-tus-x",
+        `${a}\0`
+      ]
+      for (const id of wrong as Array<Upload.UploadId>) {
+        assert.deepStrictEqual(store.locate(id), Option.none())
+        const attempts = [
+          store.put(id, 0, numbered(1)),
+          store.truncate(id, 0),
+          store.sync(id),
+          store.concat(id, []),
+          store.concat(a, [{ id, length: 0 }]),
+          Stream.runDrain(store.read(id, { start: 0, end: 1 })),
+          store.remove(id),
+          store.size(id)
+        ]
+        for (const attempt of attempts) {
+          const exit = yield* Effect.exit(attempt)
+          assert.isTrue(Exit.isFailure(exit) && exit.cause._tag === "Die", `${id}: ${exit}`)
+        }
+      }
+      assert.deepStrictEqual(Fs.readdirSync(store.directory), [])
+    }))
+
+  it.scoped("the list passes over what is not its own", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(a, 0, numbered(1))
+      Fs.mkdirSync(join(store.directory, "lost+found"))
+      Fs.mkdirSync(join(store.directory, "zz"))
+      Fs.writeFileSync(join(store.directory, "README"), "")
+      Fs.writeFileSync(join(store.directory, "-a", "short"), "")
+      Fs.writeFileSync(join(store.directory, "zz", a), "of another shard")
+      Fs.writeFileSync(join(store.directory, "zz", "with.a.dot.in.its.long.namezz"), "")
+      assert.deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.of(a))
+    }))
+
+  it.scoped("the free space is that of the file system", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      const { bavail, bsize } = Fs.statfsSync(store.directory)
+      const free = Option.getOrThrow(yield* store.free)
+      assert.approximately(free, bavail * bsize, 4 * 1024 ** 3)
+    }))
+})
+
+describe("how bytes are written", () => {
+  it.scoped("a write that takes only a part is gone on with", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* withSeen({ limit: 1000 })
+      const ends: Array<number> = []
+      const batch = Chunk.make(numbered(700), numbered(2300, 700), numbered(0), numbered(1001, 3000))
+      const end = yield* store.append(a, 0, Stream.fromChunk(batch), (end) => Effect.sync(() => ends.push(end)))
+      assert.strictEqual(end, 4001)
+      assert.deepStrictEqual(ends, [1000, 2000, 3000, 4000, 4001])
+      assert.isTrue(Buffer.from(numbered(4001)).equals(store.fileOf(a)))
+    }))
+
+  it.scoped("a write that takes nothing is an error, not a loop", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* withSeen({ limit: 0 })
+      yield* fails(store.put(a, 0, numbered(10)), "Write")
+    }))
+
+  it.scoped("no call gets more than 1024 buffers or 4 MiB, none gets nothing, and one waits for the other", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* withSeen({})
+      const large = numbered(9 * 1024 * 1024 + 1)
+      const batches = [
+        buffers(3000, numbered(1)),
+        Chunk.make(numbered(0)),
+        Chunk.make(large),
+        buffers(200, large.subarray(0, 65_536))
+      ]
+      const end = yield* store.append(a, 0, Stream.fromChunks(...batches), ignored)
+      assert.strictEqual(end, 3000 + large.length + 200 * 65_536)
+      assert.deepStrictEqual(seen.writes.map(({ buffers }) => buffers), [1024, 1024, 952, 1, 1, 1, 64, 64, 64, 8])
+      assert.isTrue(seen.writes.every(({ bytes }) => bytes > 0 && bytes <= 4 * 1024 * 1024))
+      assert.strictEqual(seen.mostWriting, 1)
+      const expected = Buffer.concat([
+        Buffer.alloc(3000),
+        large,
+        ...Array.from({ length: 200 }, () => large.subarray(0, 65_536))
+      ])
+      assert.isTrue(expected.equals(store.fileOf(a)))
+    }))
+
+  it.scoped("an interruption in the middle of a large batch leaves no write behind (pains.md M3)", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      const started = yield* Deferred.make<void>()
+      yield* withSeen({
+        onWrite: (run) => {
+          Deferred.unsafeDone(started, Exit.void)
+          run()
+        }
+      })
+      let reported = 0
+      const batch = buffers(4096, numbered(64 * 1024))
+      const fiber = yield* Effect.fork(store.append(a, 0, Stream.fromChunk(batch), (end) => {
+        reported = end
+        return Effect.void
+      }))
+      yield* Deferred.await(started)
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(seen.writing, 0)
+      const { size } = Fs.statSync(store.pathOf(a))
+      const calls = seen.writes.length
+      assert.isBelow(size, 256 * 1024 * 1024)
+      assert.strictEqual(size, reported)
+      yield* store.put(b, 0, numbered(10))
+      assert.strictEqual(Fs.statSync(store.pathOf(a)).size, size)
+      assert.strictEqual(seen.writes.length, calls + 1)
+    }))
+
+  it.scoped("an interruption waits for the write under way, and what it wrote is reported", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      const held = yield* Deferred.make<() => void>()
+      yield* withSeen({ onWrite: (run) => Deferred.unsafeDone(held, Exit.succeed(run)) })
+      const ends: Array<number> = []
+      const append = store.append(a, 0, Stream.make(numbered(10)), (end) => Effect.sync(() => ends.push(end)))
+      const fiber = yield* Effect.fork(append)
+      const write = yield* Deferred.await(held)
+      const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* Effect.yieldNow().pipe(Effect.repeatN(100))
+      assert.deepStrictEqual(yield* Fiber.poll(interruption), Option.none())
+      write()
+      yield* Fiber.join(interruption)
+      assert.deepStrictEqual(ends, [10])
+      assert.deepStrictEqual(store.fileOf(a), numbered(10))
+    }))
+
+  it.scoped.runIf(isLinux)(
+    "no descriptor is left open, however an append, a read or a concat ends",
+    () =>
+      Effect.gen(function*() {
+        const store = yield* open()
+        yield* store.put(b, 0, numbered(600 * 1024))
+        yield* Stream.runDrain(store.list)
+        const before = descriptors()
+        yield* Effect.forEach(
+          Array.from({ length: 200 }, (_, i) => i),
+          (i) => {
+            const id = idOf(`many-${i}`)
+            const reading = store.read(b, { start: 0, end: 600 * 1024 })
+            const stuck = (append: typeof store.append) =>
+              Effect.gen(function*() {
+                const written = yield* Deferred.make<void>()
+                const bytes = Stream.concat(Stream.make(numbered(10)), Stream.never)
+                const fiber = yield* Effect.fork(append(id, 0, bytes, () => Deferred.succeed(written, undefined)))
+                yield* Deferred.await(written)
+                yield* Fiber.interrupt(fiber)
+              })
+            const ways: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+              store.put(id, 0, numbered(10)),
+              store.append(id, 0, Stream.fail("cut off"), ignored),
+              store.append(id, 0, Stream.dieMessage("a bug"), ignored),
+              store.append(id, 0, Stream.make(numbered(1)), () => Effect.fail("superseded")),
+              store.put(id, 7, numbered(10)),
+              stuck(store.append),
+              Effect.flatMap(Effect.fork(store.put(id, 0, numbered(10))), Fiber.interrupt),
+              Stream.runHead(reading),
+              Stream.runForEach(reading, () => Effect.fail("no more")),
+              Effect.flatMap(Effect.fork(Stream.runDrain(reading)), Fiber.interrupt),
+              store.concat(id, [{ id: b, length: 10 }, { id: b, length: 600 * 1024 }]),
+              store.concat(id, [{ id: b, length: 10 }, { id: c, length: 1 }]),
+              Effect.flatMap(
+                Effect.fork(store.concat(id, [{ id: b, length: 1 }, { id: b, length: 1 }])),
+                Fiber.interrupt
+              ),
+              store.sync(b),
+              store.truncate(id, 1)
+            ]
+            return Effect.exit(ways[i % ways.length] ?? Effect.void)
+          },
+          { concurrency: 8 }
+        )
+        assert.strictEqual(descriptors(), before)
+      })
+  )
+})
+
+describe("what survives a power cut", () => {
+  it.scoped.runIf(isLinux)(
+    "a sync reaches the file, its name, and the name of its shard",
+    () =>
+      Effect.gen(function*() {
+        const store = yield* open()
+        yield* store.put(a, 0, numbered(10))
+        yield* withSeen({})
+        yield* store.sync(a)
+        const shard = join(store.directory, "-a")
+        assert.deepStrictEqual(seen.synced.toSorted(), [store.directory, shard, store.pathOf(a)])
+        yield* store.put(idOf("other-a"), 0, numbered(10))
+        seen.synced.length = 0
+        yield* store.sync(idOf("other-a"))
+        assert.deepStrictEqual(seen.synced.toSorted(), [shard, store.pathOf(idOf("other-a"))])
+      })
+  )
+
+  it.scoped.runIf(isLinux)("a shard that an earlier store has made is synced again", () =>
+    Effect.gen(function*() {
+      const earlier = yield* open()
+      yield* earlier.put(a, 0, numbered(10))
+      const store = yield* open(earlier.directory)
+      yield* withSeen({})
+      yield* store.sync(a)
+      assert.include(seen.synced, store.directory)
+    }))
+
+  it.scoped.runIf(isLinux)(
+    "the directory itself is found again, with all that was made above it",
+    () =>
+      Effect.gen(function*() {
+        const top = yield* directory
+        yield* withSeen({})
+        yield* open(join(top, "x", "y", "z"))
+        assert.deepStrictEqual(seen.synced, [top, join(top, "x"), join(top, "x", "y")])
+      })
+  )
+})
+
+describe("how concat goes about it", () => {
+  it.scoped("what a crash has left is not listed, and the next try does not mind it", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(a, 0, numbered(10))
+      yield* store.put(c, 0, numbered(1))
+      const leftover = `${store.pathOf(c)}.concat`
+      Fs.writeFileSync(leftover, numbered(1000, 3))
+      assert.deepStrictEqual(Array.from(yield* Stream.runCollect(store.list)).toSorted(), [a, c])
+      yield* store.concat(c, [{ id: a, length: 5 }, { id: a, length: 2 }])
+      assert.deepStrictEqual(store.fileOf(c), Uint8Array.from([0, 1, 2, 3, 4, 0, 1]))
+      Fs.writeFileSync(leftover, numbered(1000, 3))
+      yield* store.concat(c, [])
+      assert.deepStrictEqual(store.fileOf(c), numbered(0))
+      assert.isFalse(Fs.existsSync(leftover))
+    }))
+
+  it.scoped("remove takes along what a crash has left", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(c, 0, numbered(1))
+      Fs.writeFileSync(`${store.pathOf(c)}.concat`, numbered(1000))
+      yield* store.remove(c)
+      assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [])
+    }))
+
+  it.scoped("a failure at the last moment leaves what was there, and nothing else", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(a, 0, numbered(10))
+      yield* store.put(c, 0, numbered(3))
+      yield* withSeen({ rename: Object.assign(new Error("EIO: i/o error"), { code: "EIO" }) })
+      yield* fails(store.concat(c, [{ id: a, length: 10 }, { id: a, length: 10 }]), "Write", "EIO")
+      assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [c])
+      assert.deepStrictEqual(store.fileOf(c), numbered(3))
+    }))
+
+  it.scoped("an interruption leaves what was there, and nothing else", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(a, 0, numbered(10))
+      yield* store.put(c, 0, numbered(3))
+      const held = yield* Deferred.make<() => void>()
+      yield* withSeen({ onWrite: (run) => Deferred.unsafeDone(held, Exit.succeed(run)) })
+      const concat = store.concat(c, [{ id: a, length: 10 }, { id: a, length: 10 }])
+      const fiber = yield* Effect.fork(concat)
+      const write = yield* Deferred.await(held)
+      const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* Effect.yieldNow()
+      write()
+      yield* Fiber.join(interruption)
+      assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [c])
+      assert.deepStrictEqual(store.fileOf(c), numbered(3))
+    }))
+
+  it.scoped("a part that is cut short meanwhile is noticed", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(a, 0, numbered(10))
+      yield* store.put(b, 0, numbered(10))
+      yield* withSeen({ onRead: () => Fs.truncateSync(store.pathOf(b), 4) })
+      yield* fails(store.concat(c, [{ id: a, length: 10 }, { id: b, length: 10 }]), "Corrupt")
+      assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [])
+    }))
+
+  it.scoped("256 MiB pass through no more than 32 MiB of memory", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      const half = 128 * 1024 * 1024
+      const batch = buffers(16, numbered(64 * 1024))
+      const bytes = Stream.repeatEffectChunk(Effect.succeed(batch)).pipe(Stream.take(half / (64 * 1024)))
+      yield* store.append(a, 0, bytes, ignored)
+      yield* store.append(b, 0, bytes, ignored)
+      const used = () => {
+        const { external, heapUsed } = process.memoryUsage()
+        return external + heapUsed
+      }
+      let most = 0
+      yield* withSeen({ onRead: () => (most = Math.max(most, used())) })
+      const before = used()
+      yield* store.concat(c, [{ id: a, length: half }, { id: b, length: half }])
+      assert.strictEqual(Fs.statSync(store.pathOf(c)).size, 2 * half)
+      assert.isAbove(most, 0)
+      assert.isBelow(most - before, 32 * 1024 * 1024)
+    }))
+})
+
+describe("what goes wrong", () => {
+  it.scoped("a directory that cannot be one is told when the layer is built", () =>
+    Effect.gen(function*() {
+      const file = join(yield* directory, "file")
+      Fs.writeFileSync(file, "")
+      const onFile = yield* fails(open(file), "Write", "EEXIST")
+      assert.include(onFile.message, file)
+      const underFile = yield* fails(open(join(file, "under")), "Write", "ENOTDIR")
+      assert.include(underFile.message, join(file, "under"))
+    }))
+
+  it.scoped.runIf(process.getuid?.() !== 0)(
+    "a directory that may not be written to is told when the layer is built",
+    () =>
+      Effect.gen(function*() {
+        const path = yield* directory
+        Fs.chmodSync(path, 0o555)
+        yield* fails(open(path), "Write", "EACCES")
+      })
+  )
+
+  it.scoped("only a missing file is an absent upload", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      Fs.writeFileSync(join(store.directory, "-a"), "in the way of the shard")
+      yield* fails(store.size(a), "Read", "ENOTDIR")
+      yield* fails(store.truncate(a, 0), "Write", "ENOTDIR")
+      yield* fails(store.sync(a), "Write", "ENOTDIR")
+      yield* fails(store.remove(a), "Write", "ENOTDIR")
+      yield* fails(store.put(a, 0, numbered(1)), "Write", "ENOTDIR")
+      yield* fails(store.put(a, 1, numbered(1)), "Write", "ENOTDIR")
+      yield* fails(store.concat(b, [{ id: a, length: 1 }]), "Read", "ENOTDIR")
+      yield* fails(Stream.runDrain(store.read(a, { start: 0, end: 1 })), "Read", "ENOTDIR")
+      yield* fails(Stream.runDrain(store.list), "Read", "ENOTDIR")
+    }))
+
+  it.scoped("a path that leads in a circle is an error, too", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      Fs.mkdirSync(join(store.directory, "-a"))
+      Fs.symlinkSync(store.pathOf(a), store.pathOf(a))
+      yield* fails(store.size(a), "Read", "ELOOP")
+      const error = yield* fails(store.put(a, 0, numbered(1)), "Write", "ELOOP")
+      assert.include(error.operation, store.pathOf(a))
+    }))
+
+  it.scoped("a directory that has gone is not made anew behind the operator's back", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      Fs.rmdirSync(store.directory)
+      yield* fails(store.put(a, 0, numbered(1)), "Write", "ENOENT")
+      yield* fails(Stream.runDrain(store.list), "Read", "ENOENT")
+      yield* fails(store.free, "Read", "ENOENT")
+      assert.isFalse(Fs.existsSync(store.directory))
+    }))
+
+  it.scoped("a shard that has gone is made again", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(a, 0, numbered(1))
+      yield* store.sync(a)
+      Fs.rmSync(join(store.directory, "-a"), { recursive: true })
+      yield* store.put(a, 0, numbered(1))
+      yield* withSeen({})
+      yield* store.sync(a)
+      assert.isTrue(!isLinux || seen.synced.includes(store.directory))
+    }))
+
+  it.scoped.runIf(Fs.existsSync("/dev/full"))("a device without space is NoSpace", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      Fs.mkdirSync(join(store.directory, "-a"))
+      Fs.symlinkSync("/dev/full", store.pathOf(a))
+      yield* fails(store.put(a, 0, numbered(10)), "NoSpace", "ENOSPC")
+    }))
+
+  it.scoped.runIf(canMount())(
+    "a full disk keeps what was reported, and goes on when there is space again",
+    () =>
+      Effect.gen(function*() {
+        const path = yield* directory
+        yield* Effect.acquireRelease(
+          Effect.sync(() => mount(path)),
+          () => Effect.sync(() => spawnSync("umount", [path]))
+        )
+        const store = yield* open(path)
+        yield* store.put(b, 0, numbered(300 * 1024))
+        let reported = 0
+        const bytes = numbered(1024 * 1024)
+        const append = store.append(a, 0, Stream.make(bytes), (end) => Effect.sync(() => (reported = end)))
+        yield* fails(append, "NoSpace", "ENOSPC")
+        assert.isAbove(reported, 0)
+        assert.strictEqual(Fs.statSync(store.pathOf(a)).size, reported)
+        assert.isTrue(Buffer.from(bytes.subarray(0, reported)).equals(store.fileOf(a)))
+        assert.deepStrictEqual(yield* store.free, Option.some(0))
+
+        yield* fails(store.concat(c, [{ id: b, length: 300 * 1024 }, { id: b, length: 1 }]), "NoSpace", "ENOSPC")
+        assert.deepStrictEqual(Array.from(yield* Stream.runCollect(store.list)).toSorted(), [a, b])
+        yield* store.remove(b)
+        yield* store.put(a, reported, bytes.subarray(reported, reported + 1000))
+        assert.isTrue(Buffer.from(bytes.subarray(0, reported + 1000)).equals(store.fileOf(a)))
+      })
+  )
+})
+
+/** A file system of 1 MiB. */
+function mount(path: string) {
+  return spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", path]).status === 0
+}
+
+function canMount() {
+  if (process.platform !== "linux" || process.getuid?.() !== 0) {
+    return false
+  }
+  const path = Fs.mkdtempSync("/tmp/effect-tus-mount-")
+  const mounted = mount(path)
+  if (mounted) {
+    spawnSync("umount", [path])
+  }
+  Fs.rmdirSync(path)
+  return mounted
+}

@@ -1,0 +1,257 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ByteStore, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
+import { NodeTusServer } from "effect-tus/node"
+import { TusServer } from "effect-tus/server"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { askPort, server } from "../server/doors.js"
+import { open, patch } from "./socket.js"
+
+const tus = { "tus-resumable": "1.0.0" }
+
+const start = (options: NodeTusServer.HttpOptions = {}) =>
+  Effect.gen(function*() {
+    const context = yield* Layer.build(
+      NodeTusServer.layerHttp({ port: 0, idleTimeout: "1 hour", ...options }).pipe(Layer.provideMerge(server()))
+    )
+    return yield* Effect.provide(clientOf, context)
+  })
+
+const clientOf = Effect.gen(function*() {
+  const { port } = yield* NodeTusServer.NodeTusServer
+  const bytes = yield* ByteStore.ByteStore
+  const ask = askPort(port)
+  const create = async (length: number) => {
+    const { headers } = await ask({
+      method: "POST",
+      path: "/files",
+      headers: { ...tus, "upload-length": String(length) }
+    })
+    return headers.location ?? ""
+  }
+  const offsetOf = async (path: string) => {
+    const { headers } = await ask({ method: "HEAD", path, headers: tus })
+    return Number(headers["upload-offset"])
+  }
+  const append = (path: string, offset: number, body: string) =>
+    ask({
+      method: "PATCH",
+      path,
+      headers: { ...tus, "content-type": "application/offset+octet-stream", "upload-offset": String(offset) },
+      body
+    })
+  /** Waits until the server has taken in that many bytes of an upload, whether it has committed them or not. */
+  const arrived = async (path: string, count: number) => {
+    const id = (path.split("/").at(-1) ?? "") as never
+    while ((await Effect.runPromise(Effect.map(bytes.size(id), Option.getOrElse(() => 0)))) < count) {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  return { append, arrived, ask, create, offsetOf, port }
+})
+
+describe("NodeHandler", () => {
+  it.scopedLive("a new PATCH takes the upload over from one that hangs, which keeps its bytes", () =>
+    Effect.gen(function*() {
+      const { append, arrived, create, offsetOf, port } = yield* start()
+      yield* Effect.promise(async () => {
+        const path = await create(1000)
+        const hung = await open(port)
+        await hung.send(patch(path, 0, 1000) + "x".repeat(300))
+        await arrived(path, 300)
+        const taken = await append(path, 300, "y".repeat(700))
+        assert.strictEqual(taken.status, 204, taken.text)
+        assert.strictEqual(taken.headers["upload-offset"], "1000")
+        const answer = await hung.closed
+        assert.match(answer, /^HTTP\/1.1 423 .*\r\n[^]*connection: close[^]*stands at 300/i)
+        assert.strictEqual(await offsetOf(path), 1000)
+      })
+    }))
+
+  it.scopedLive("DELETE takes the upload over, too", () =>
+    Effect.gen(function*() {
+      const { arrived, ask, create, port } = yield* start()
+      yield* Effect.promise(async () => {
+        const path = await create(1000)
+        const hung = await open(port)
+        await hung.send(patch(path, 0, 1000) + "x".repeat(300))
+        await arrived(path, 300)
+        assert.strictEqual((await ask({ method: "DELETE", path, headers: tus })).status, 204)
+        assert.match(await hung.closed, /^HTTP\/1.1 423 /)
+        assert.strictEqual((await ask({ method: "HEAD", path, headers: tus })).status, 404)
+      })
+    }))
+
+  it.scopedLive("many who want the same upload are served in order, and each byte is taken once", () =>
+    Effect.gen(function*() {
+      const { append, create, offsetOf, port } = yield* start()
+      yield* Effect.promise(async () => {
+        const path = await create(1000)
+        const hung = await open(port)
+        await hung.send(patch(path, 0, 1000))
+        const answers = await Promise.all(Array.from({ length: 20 }, () => append(path, 0, "x".repeat(1000))))
+        assert.deepStrictEqual(answers.map(({ status }) => status).toSorted(), [204, ...Array(19).fill(409)])
+        assert.strictEqual(await offsetOf(path), 1000)
+        hung.destroy()
+      })
+    }))
+
+  it.scopedLive("HEAD neither waits for a running PATCH nor disturbs it", () =>
+    Effect.gen(function*() {
+      const { arrived, create, offsetOf, port } = yield* start()
+      yield* Effect.promise(async () => {
+        const path = await create(10)
+        const slow = await open(port)
+        await slow.send(patch(path, 0, 10) + "abc")
+        await arrived(path, 3)
+        for (let i = 0; i < 10; i++) {
+          assert.isAtMost(await offsetOf(path), 3)
+        }
+        await slow.send("defghij")
+        await slow.received(/^HTTP\/1.1 204 /)
+        assert.strictEqual(await offsetOf(path), 10)
+        slow.destroy()
+      })
+    }))
+
+  it.scopedLive("a holder whose body has arrived is let finish", () =>
+    Effect.gen(function*() {
+      const reached = yield* Deferred.make<void>()
+      const gate = yield* Deferred.make<void>()
+      const slowBytes = Layer.effect(
+        ByteStore.ByteStore,
+        Effect.map(ByteStore.ByteStore, (store) => ({
+          ...store,
+          append: (id, at, bytes, onWritten) =>
+            store.append(
+              id,
+              at,
+              Stream.tap(bytes, () => Effect.zipRight(Deferred.succeed(reached, undefined), Deferred.await(gate))),
+              onWritten
+            )
+        } satisfies ByteStore.ByteStore["Type"]))
+      ).pipe(Layer.provide(ByteStore.layerMemory))
+      const context = yield* Layer.build(
+        NodeTusServer.layerHttp({ port: 0 }).pipe(
+          Layer.provide(TusServer.layer),
+          Layer.provide(Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory)),
+          Layer.provideMerge(Layer.mergeAll(UploadRegistry.layerMemory, slowBytes))
+        )
+      )
+      const { append, create } = yield* Effect.provide(clientOf, context)
+      const path = yield* Effect.promise(() => create(6))
+      const first = append(path, 0, "abc")
+      yield* Deferred.await(reached)
+      const second = append(path, 3, "def")
+      yield* Effect.sleep("50 millis")
+      yield* Deferred.succeed(gate, undefined)
+      const answers = yield* Effect.promise(() => Promise.all([first, second]))
+      assert.deepStrictEqual(answers.map(({ headers }) => headers["upload-offset"]), ["3", "6"])
+    }))
+
+  it.scopedLive("a body from which no byte arrives is cut off, and what came is kept", () =>
+    Effect.gen(function*() {
+      const { create, offsetOf, port } = yield* start({ idleTimeout: "100 millis" })
+      yield* Effect.promise(async () => {
+        const path = await create(1000)
+        const idle = await open(port)
+        await idle.send(patch(path, 0, 1000) + "x".repeat(123))
+        assert.match(await idle.closed, /^HTTP\/1.1 503 .*\r\n[^]*retry-after[^]*stands at 123/i)
+        assert.strictEqual(await offsetOf(path), 123)
+      })
+    }))
+
+  it.scopedLive("a refusal in the middle of a body arrives as a response, not as a reset", () =>
+    Effect.gen(function*() {
+      const { create, port } = yield* start()
+      yield* Effect.promise(async () => {
+        const path = await create(4 * 1024 * 1024)
+        const size = 32 * 1024 * 1024
+        for (const head of [patch(path, 7, size), patch(path, 0, size)]) {
+          const client = await open(port)
+          client.send(head + "x".repeat(size)).catch(() => {})
+          const [, status] = await client.received(/^HTTP\/1.1 (\d+) [^]*\r\n\r\n[^\n]+\n/)
+          assert.include(["409", "413"], status)
+          client.destroy()
+        }
+      })
+    }))
+
+  it.scopedLive("a client that asks first is refused before it sends a byte", () =>
+    Effect.gen(function*() {
+      const { create, port } = yield* start()
+      yield* Effect.promise(async () => {
+        const path = await create(10)
+        const refused = await open(port)
+        await refused.send(patch(path, 7, 3, ["Expect: 100-continue"]))
+        assert.match((await refused.received(/^HTTP\/1.1 (\d+) /))[1] ?? "", /409/)
+        refused.destroy()
+        const welcome = await open(port)
+        await welcome.send(patch(path, 0, 10, ["Expect: 100-continue"]))
+        await welcome.received(/^HTTP\/1.1 100 Continue\r\n\r\n/)
+        await welcome.send("0123456789")
+        await welcome.received(/HTTP\/1.1 204 /)
+        welcome.destroy()
+      })
+    }))
+
+  it.scopedLive("a server that stops cuts running bodies off, commits them and answers", () =>
+    Effect.gen(function*() {
+      const context = yield* Layer.build(server())
+      const { closed, path } = yield* Effect.scoped(
+        Effect.gen(function*() {
+          const http = yield* Layer.build(NodeTusServer.layerHttp({ port: 0, idleTimeout: "1 hour" }))
+          const { arrived, create, port } = yield* Effect.provide(clientOf, http)
+          return yield* Effect.promise(async () => {
+            const path = await create(1000)
+            const running = await open(port)
+            await running.send(patch(path, 0, 1000) + "x".repeat(321))
+            await arrived(path, 321)
+            return { path, closed: running.closed }
+          })
+        })
+      ).pipe(Effect.provide(context))
+      assert.match(yield* Effect.promise(() => closed), /^HTTP\/1.1 503 .*\r\n[^]*stands at 321/i)
+      const again = yield* Layer.build(NodeTusServer.layerHttp({ port: 0 })).pipe(Effect.provide(context))
+      const { offsetOf } = yield* Effect.provide(clientOf, again).pipe(Effect.provide(context))
+      assert.strictEqual(yield* Effect.promise(() => offsetOf(path)), 321)
+    }))
+
+  it.scopedLive("sockets cut at any byte lose nothing that was acknowledged and leave nothing behind", () =>
+    Effect.gen(function*() {
+      const { append, create, offsetOf, port } = yield* start()
+      const rejections: Array<unknown> = []
+      const onRejection = (reason: unknown) => rejections.push(reason)
+      process.on("unhandledRejection", onRejection)
+      yield* Effect.promise(async () => {
+        const size = 2000
+        const whole = Array.from({ length: size }, (_, i) => String.fromCharCode(97 + (i % 26))).join("")
+        const path = await create(size)
+        const request = patch(path, 0, size) + whole
+        let acknowledged = 0
+        for (let round = 0; round < 200 && acknowledged < size - 1; round++) {
+          const at = await offsetOf(path)
+          assert.isAtLeast(at, acknowledged)
+          acknowledged = at
+          const text = patch(path, at, size - at) + whole.slice(at)
+          const client = await open(port)
+          await client.send(text.slice(0, Math.floor((round * 7919) % Math.min(text.length - 1, request.length))))
+          client.destroy()
+          await client.closed
+        }
+        const at = await offsetOf(path)
+        const last = await append(path, at, whole.slice(at))
+        // The last of the cut requests may still have been on its way when the offset was asked for.
+        const rest = last.status === 409
+          ? await append(path, await offsetOf(path), whole.slice(await offsetOf(path)))
+          : last
+        assert.strictEqual(rest.status, 204, rest.text)
+        assert.strictEqual(await offsetOf(path), size)
+      })
+      process.off("unhandledRejection", onRejection)
+      assert.deepStrictEqual(rejections, [])
+    }))
+})

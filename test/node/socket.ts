@@ -1,0 +1,64 @@
+/**
+ * A client that can do what no well-behaved client does: stop in the middle, vanish, send byte by byte.
+ */
+import { connect, type Socket } from "node:net"
+
+export interface RawClient {
+  readonly send: (bytes: string | Uint8Array) => Promise<void>
+  /** Resolves when what was received matches. */
+  readonly received: (pattern: RegExp) => Promise<RegExpExecArray>
+  /** Everything received up to the end of the connection, however it ended. */
+  readonly closed: Promise<string>
+  readonly destroy: () => void
+  readonly socket: Socket
+}
+
+export const open = async (port: number): Promise<RawClient> => {
+  const socket = connect(port, "127.0.0.1")
+  let received = ""
+  const watchers = new Set<() => void>()
+  socket.on("data", (chunk: Buffer) => {
+    received += chunk.toString("latin1")
+    watchers.forEach((watch) => watch())
+  })
+  socket.on("error", () => {})
+  const closed = new Promise<string>((resolve) => socket.once("close", () => resolve(received)))
+  await new Promise((resolve) => socket.once("connect", resolve))
+  return {
+    socket,
+    closed,
+    destroy: () => socket.destroy(),
+    send: (bytes) => new Promise((resolve) => socket.write(bytes, () => resolve())),
+    received: (pattern) =>
+      new Promise((resolve, reject) => {
+        const watch = () => {
+          const match = pattern.exec(received)
+          if (match !== null) {
+            watchers.delete(watch)
+            resolve(match)
+          }
+        }
+        watchers.add(watch)
+        closed.then(() => reject(new Error(`closed before ${pattern}: ${received}`)))
+        watch()
+      })
+  }
+}
+
+/** The head of a PATCH request. */
+export const patch = (
+  path: string,
+  offset: number,
+  length: number,
+  headers: ReadonlyArray<string> = []
+) =>
+  [
+    `PATCH ${path} HTTP/1.1`,
+    "Host: localhost",
+    "Tus-Resumable: 1.0.0",
+    `Upload-Offset: ${offset}`,
+    "Content-Type: application/offset+octet-stream",
+    `Content-Length: ${length}`,
+    ...headers,
+    "\r\n"
+  ].join("\r\n")

@@ -1,0 +1,424 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Checksum, Concat, Create, Upload } from "effect-tus"
+import * as Either from "effect/Either"
+import * as FastCheck from "effect/FastCheck"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { at, bytes, fulls, id, inSeconds, now, policy, takers, unlimited, uploadOf, uploads } from "./arbitraries.js"
+import { type Defect, inOrder, told } from "./defects.js"
+
+/** The headers of a request, and the parts that were found for it. */
+interface Draft {
+  readonly headers: Readonly<Record<string, string>>
+  readonly parts: ReadonlyArray<Upload.Upload>
+}
+
+const requestOf = (headers: Draft["headers"]) => Schema.decodeUnknownSync(Create.Request)(headers)
+
+const decide = ({ headers, parts }: Draft, rules = policy) =>
+  Create.decide(requestOf(headers), { id: id("f"), now, parts }, rules)
+
+const created = (headers: Draft["headers"], parts: Draft["parts"] = [], rules = policy) =>
+  Either.getOrThrow(decide({ headers, parts }, rules))
+
+const refusalOf = (headers: Draft["headers"], parts: Draft["parts"] = [], rules = policy) =>
+  Either.getOrThrow(Either.flip(decide({ headers, parts }, rules)))
+
+const lookedUp = (headers: Draft["headers"]) => Create.partsOf(requestOf(headers), "/files")
+
+const withHeaders = (added: Draft["headers"]) => (draft: Draft): Draft => ({
+  ...draft,
+  headers: { ...draft.headers, ...added }
+})
+
+const octets = { "content-type": "application/offset+octet-stream" }
+const kind: Upload.Kind = { _tag: "Partial" }
+const partOf = (letter: string, length: number) =>
+  uploadOf({
+    id: id(letter),
+    kind,
+    offset: bytes(length),
+    length: Option.some(bytes(length)),
+    completion: { _tag: "Complete", at: now }
+  })
+const openPart = uploadOf({ id: id("c"), kind, length: Option.some(bytes(7)), expiresAt: Option.some(at(9)) })
+const deferredPart = uploadOf({ id: id("d"), kind })
+
+const finalOf = (...parts: ReadonlyArray<Upload.Upload>): Draft["headers"] => ({
+  "upload-concat": `final;${parts.map((part) => `/files/${part.id}`).join(" ")}`
+})
+
+const tooMuchMetadata: Defect<Draft> = {
+  name: "more metadata than is allowed",
+  refused: "400 upload-metadata",
+  of: ["metadata"],
+  spoil: withHeaders({ "upload-metadata": "k".repeat(65) })
+}
+const foreignBody: Defect<Draft> = {
+  name: "a body of another type",
+  refused: "415 content-type",
+  of: ["body"],
+  spoil: withHeaders({ "content-type": "text/plain", "content-length": "1" })
+}
+const unknownAlgorithm: Defect<Draft> = {
+  name: "an algorithm that is not offered",
+  refused: "400 upload-checksum",
+  of: ["checksum"],
+  spoil: withHeaders({ "upload-checksum": "md5 AAAAAAAAAAAAAAAAAAAAAA==" })
+}
+const replacePart = (index: number, part: Upload.Upload) => ({ headers, parts }: Draft): Draft => ({
+  headers,
+  parts: parts.map((found, i) => (i === index ? part : found))
+})
+
+describe("Create", () => {
+  describe("the order of refusals", () =>
+    inOrder<Draft>({ headers: { "upload-length": "10", "content-length": "10", ...octets }, parts: [] }, decide, [
+      foreignBody,
+      {
+        name: "both a length and none",
+        refused: "400 upload-length",
+        of: ["length"],
+        spoil: withHeaders({ "upload-defer-length": "1" })
+      },
+      tooMuchMetadata,
+      {
+        name: "a length beyond the maximum",
+        refused: "413 TooLarge",
+        of: ["length"],
+        spoil: withHeaders({ "upload-length": "101" })
+      },
+      unknownAlgorithm,
+      {
+        name: "a body beyond the length",
+        refused: "413 TooLarge",
+        of: ["body"],
+        spoil: withHeaders({ "content-length": "11" })
+      }
+    ]))
+
+  describe("the order of refusals of a final upload", () => {
+    const parts = [partOf("a", 1), partOf("b", 2), partOf("c", 3)]
+    inOrder<Draft>({ headers: finalOf(...parts), parts }, decide, [
+      foreignBody,
+      {
+        name: "a length of its own",
+        refused: "400 upload-length",
+        of: ["length"],
+        spoil: withHeaders({ "upload-length": "6" })
+      },
+      tooMuchMetadata,
+      {
+        name: "a body of its own",
+        refused: "403 FinalUpload",
+        of: ["body"],
+        spoil: withHeaders(octets)
+      },
+      {
+        name: "a part that is none",
+        refused: "400 upload-concat",
+        of: ["b"],
+        spoil: replacePart(1, uploadOf({ id: id("b") }))
+      },
+      {
+        name: "a part whose time has run out",
+        refused: "410 UploadExpired",
+        of: ["a"],
+        spoil: replacePart(
+          0,
+          uploadOf({ id: id("a"), kind, length: Option.some(bytes(1)), expiresAt: Option.some(now) })
+        )
+      },
+      {
+        name: "more bytes than the maximum",
+        refused: "413 TooLarge",
+        of: ["c"],
+        spoil: replacePart(2, partOf("c", 99))
+      },
+      unknownAlgorithm
+    ])
+  })
+
+  describe("the length", () => {
+    it("The request MUST include one of Upload-Length and Upload-Defer-Length: 1", () => {
+      assert.deepStrictEqual(created({ "upload-length": "10" }).upload.length, Option.some(bytes(10)))
+      assert.deepStrictEqual(created({ "upload-defer-length": "1" }).upload.length, Option.none())
+      for (
+        const headers of [{}, { "upload-length": "10", "upload-defer-length": "1" }, { "upload-concat": "partial" }]
+      ) {
+        const refusal = refusalOf(headers)
+        assert.strictEqual(refusal.status, 400)
+        assert.strictEqual(refusal.message, "Upload-Length: expected either this or Upload-Defer-Length: 1")
+      }
+    })
+
+    it("If the length of the upload exceeds the maximum, the Server MUST respond with 413", () => {
+      assert.strictEqual(refusalOf({ "upload-length": "101" }).status, 413)
+      assert.strictEqual(refusalOf({ "upload-length": "101", "upload-concat": "partial" }).status, 413)
+      assert(Either.isRight(decide({ headers: { "upload-length": "100" }, parts: [] })))
+      assert(Either.isRight(decide({ headers: { "upload-length": "9007199254740991" }, parts: [] }, unlimited)))
+    })
+
+    it("a deferred body is held to the maximum, the one that tells its size before a byte of it", () => {
+      const deferred = { ...octets, "upload-defer-length": "1" }
+      assert.strictEqual(refusalOf({ ...deferred, "content-length": "101" }).status, 413)
+      assert.strictEqual(Option.getOrThrow(created({ ...deferred, "content-length": "100" }).plan).room, 100)
+      assert.strictEqual(Option.getOrThrow(created(deferred).plan).room, 100)
+    })
+
+    it("Such an upload, of length 0, is immediately complete after its creation", () => {
+      const { upload } = created({ "upload-length": "0" })
+      assert.deepStrictEqual<unknown>(upload.completion, { _tag: "Complete", at: now })
+      assert.deepStrictEqual(upload.expiresAt, Option.none())
+      const finishing = { ...policy, finishes: true }
+      assert.strictEqual(created({ "upload-length": "0" }, [], finishing).upload.completion._tag, "Finishing")
+      const part = { "upload-length": "0", "upload-concat": "partial" }
+      assert.strictEqual(created(part, [], finishing).upload.completion._tag, "Complete")
+      assert.isTrue(created({ "upload-defer-length": "1" }).upload.isOpen)
+    })
+  })
+
+  describe("the metadata", () => {
+    it("is kept as it was sent, byte for byte", () => {
+      const metadata = " filename ,b YQ==\t, c"
+      const { upload } = created({ "upload-length": "1", "upload-metadata": metadata })
+      assert.deepStrictEqual(upload.metadata, Option.some(metadata))
+    })
+
+    it("an empty header counts as none", () => {
+      for (const header of ["", " ", "\t "]) {
+        assert.deepStrictEqual(
+          created({ "upload-length": "1", "upload-metadata": header }).upload.metadata,
+          Option.none()
+        )
+      }
+    })
+
+    it("may have as many characters as the policy says", () => {
+      const headers = { "upload-length": "1", "upload-metadata": "k".repeat(64) }
+      assert(Either.isRight(decide({ headers, parts: [] })))
+      const refusal = refusalOf({ ...headers, "upload-metadata": "k".repeat(65) })
+      assert.strictEqual(refusal.status, 400)
+      assert.strictEqual(refusal.message, "Upload-Metadata: expected at most 64 characters")
+    })
+  })
+
+  describe("with upload", () => {
+    const sent = { ...octets, "upload-length": "10", "content-length": "4" }
+
+    it("The Client MUST include Content-Type: application/offset+octet-stream with a body", () => {
+      assert.isTrue(requestOf(sent).withUpload)
+      const { "content-type": _, ...untyped } = sent
+      for (
+        const headers of [
+          untyped,
+          { ...sent, "content-type": "text/plain" },
+          { "upload-length": "10", "transfer-encoding": "chunked" }
+        ]
+      ) {
+        const refusal = refusalOf(headers)
+        assert.strictEqual(refusal.status, 415)
+        assert.include(refusal.message, "Content-Type: expected application/offset+octet-stream")
+      }
+    })
+
+    it("another type means nothing where no body comes", () => {
+      for (const length of [{}, { "content-length": "0" }]) {
+        const { plan } = created({ "upload-length": "10", "content-type": "text/plain", ...length })
+        assert.deepStrictEqual(plan, Option.none())
+      }
+    })
+
+    it("plans for what comes as a PATCH would", () => {
+      const { plan, upload } = created({ ...sent, "upload-checksum": "crc32 AAAAAA==" })
+      const { room, upload: planned, verification } = Option.getOrThrow(plan)
+      assert.strictEqual(room, 10)
+      assert.strictEqual(planned, upload)
+      assert.deepStrictEqual(verification, {
+        _tag: "Header",
+        checksum: new Checksum.Checksum({ algorithm: "crc32", digest: new Uint8Array(4) })
+      })
+    })
+
+    it("refuses a body longer than the upload before a byte of it", () => {
+      const refusal = refusalOf({ ...sent, "content-length": "11" })
+      assert.strictEqual(refusal.status, 413)
+    })
+
+    it("a body for an upload of no length may only be empty", () => {
+      const empty = { ...octets, "upload-length": "0" }
+      assert.strictEqual(Option.getOrThrow(created({ ...empty, "content-length": "0" }).plan).room, 0)
+      assert.strictEqual(refusalOf({ ...empty, "content-length": "1" }).status, 413)
+    })
+
+    it("a partial upload may come with its bytes", () => {
+      const { plan, upload } = created({ ...sent, "upload-concat": "partial" })
+      assert.isTrue(upload.isPartial)
+      assert.isTrue(Option.isSome(plan))
+    })
+  })
+
+  describe("concatenation", () => {
+    const [a, b] = [partOf("a", 2), partOf("b", 3)] as const
+
+    it("The Client MUST NOT include the Upload-Length header in the final upload creation", () => {
+      for (const headers of [{ "upload-length": "5" }, { "upload-defer-length": "1" }]) {
+        const refusal = refusalOf({ ...finalOf(a, b), ...headers }, [a, b])
+        assert.strictEqual(refusal.status, 400)
+        assert.include(refusal.message, "Upload-Length: expected none for a final upload")
+      }
+    })
+
+    it("The length of the final upload MUST be the sum of the length of all partial uploads", () => {
+      const { plan, upload } = created(finalOf(a, b), [a, b])
+      assert.deepStrictEqual(upload.length, Option.some(bytes(5)))
+      assert.strictEqual(upload.offset, 0)
+      assert.isTrue(upload.isOpen && upload.isFinal)
+      assert.deepStrictEqual(plan, Option.none())
+      assert.deepStrictEqual(created(finalOf(a, openPart), [a, openPart]).upload.length, Option.some(bytes(9)))
+    })
+
+    it("The Client MAY send the concatenation request while the partial uploads are still in progress", () => {
+      const { upload } = created(finalOf(a, openPart, deferredPart), [a, openPart, deferredPart])
+      assert.deepStrictEqual(upload.length, Option.none())
+      assert.isTrue(upload.isOpen)
+      assert.deepStrictEqual(upload.expiresAt, Option.some(at(60)))
+    })
+
+    it("a final of empty parts is open until it is assembled", () => {
+      const empty = partOf("a", 0)
+      const { upload } = created(finalOf(empty, empty), [empty, empty])
+      assert.deepStrictEqual(upload.length, Option.some(bytes(0)))
+      assert.isTrue(upload.isOpen)
+    })
+
+    it("the partial uploads' metadata SHALL NOT be transferred to the new final upload", () => {
+      const part = new Upload.Upload({ ...a, metadata: Option.some("a YQ==") })
+      assert.deepStrictEqual(created(finalOf(part), [part]).upload.metadata, Option.none())
+      const own = { ...finalOf(part), "upload-metadata": "b Yg==" }
+      assert.deepStrictEqual(created(own, [part]).upload.metadata, Option.some("b Yg=="))
+    })
+
+    it("The same partial upload MAY be present multiple times", () => {
+      const { upload } = created(finalOf(a, b, a), [a, b, a])
+      assert.deepStrictEqual(upload.length, Option.some(bytes(7)))
+      assert.deepStrictEqual(upload.kind._tag === "Final" ? upload.kind.parts : [], [a.id, b.id, a.id])
+    })
+
+    it("is made of partial uploads only", () => {
+      const whole = uploadOf({ id: id("w"), length: Option.some(bytes(1)) })
+      const final = created(finalOf(a), [a]).upload
+      for (const foreign of [whole, final]) {
+        const refusal = refusalOf(finalOf(a, foreign), [a, foreign])
+        assert.strictEqual(refusal.status, 400)
+        assert.strictEqual(refusal.message, `Upload-Concat: expected partial uploads only, got "${foreign.id}"`)
+      }
+    })
+
+    it("is held to the maximum as soon as its length is known", () => {
+      const large = partOf("a", 60)
+      const small = partOf("b", 40)
+      assert.strictEqual(refusalOf(finalOf(large, large), [large, large]).status, 413)
+      assert(Either.isRight(decide({ headers: finalOf(large, small), parts: [large, small] })))
+    })
+
+    it("is refused where no number can hold its length", () => {
+      const huge = uploadOf({ id: id("h"), kind, length: Option.some(bytes(Number.MAX_SAFE_INTEGER)) })
+      const refusal = refusalOf(finalOf(huge, a), [huge, a], unlimited)
+      assert.strictEqual(told(refusal), "413 TooLarge")
+      assert(Either.isRight(decide({ headers: finalOf(huge), parts: [huge] }, unlimited)))
+      const unknown = created(finalOf(huge, huge, deferredPart), [huge, huge, deferredPart], unlimited)
+      assert.deepStrictEqual(unknown.upload.length, Option.none())
+    })
+
+    it("names the parts that have to be looked up, of a final and of nothing else", () => {
+      assert.deepStrictEqual<unknown>(lookedUp(finalOf(b, a, b)), Either.right([b.id, a.id, b.id]))
+      assert.deepStrictEqual<unknown>(lookedUp({ "upload-concat": "partial" }), Either.right([]))
+      assert.deepStrictEqual<unknown>(lookedUp({ "upload-length": "1" }), Either.right([]))
+      const elsewhere = Either.flip(lookedUp({ "upload-concat": `final;/other/${a.id}` }))
+      assert.strictEqual(told(Either.getOrThrow(elsewhere)), "400 upload-concat")
+    })
+
+    it.prop("The partial uploads MUST be concatenated as per the order specified in the list", [
+      FastCheck.array(FastCheck.oneof(takers, fulls), { minLength: 1, maxLength: 6 })
+    ], ([found]) => {
+      const parts = found.map((part) => new Upload.Upload({ ...part, kind }))
+      const decision = decide({ headers: finalOf(...parts), parts }, unlimited)
+      if (Either.isLeft(decision)) {
+        assert.strictEqual(decision.left._tag, "TooLarge")
+        assert.deepStrictEqual(Concat.lengthOf(parts), Option.none())
+        return
+      }
+      const { upload } = decision.right
+      assert(upload.kind._tag === "Final")
+      assert.deepStrictEqual<unknown>(upload.kind.parts, parts.map(({ id }) => id))
+      assert.strictEqual(upload.kind.concat, finalOf(...parts)["upload-concat"])
+    })
+  })
+
+  describe("the answer", () => {
+    it("The Server MUST acknowledge a creation with 201 and set Location to the URL of the upload", () => {
+      const { upload } = created({ "upload-length": "10" })
+      const response = Create.respond(upload, "/files", requestOf({ "upload-length": "10" }))
+      assert.strictEqual(response.status, 201)
+      assert.deepStrictEqual(Schema.encodeSync(Create.Response)(response), {
+        location: `/files/${id("f")}`,
+        "upload-expires": "Sun, 22 Nov 2026 12:01:00 GMT"
+      })
+    })
+
+    it("names an upload in the collection at the root", () => {
+      const { upload } = created({ "upload-length": "10" })
+      const { location } = Create.respond(upload, "", requestOf({ "upload-length": "10" }))
+      assert.strictEqual(location, `/${id("f")}`)
+    })
+
+    it("with upload it MUST set Upload-Offset to the offset after applying the accepted bytes", () => {
+      const request = requestOf({ ...octets, "upload-length": "10" })
+      for (const offset of [0, 4]) {
+        const upload = uploadOf({ offset: bytes(offset), length: Option.some(bytes(10)) })
+        assert.deepStrictEqual(Create.respond(upload, "/files", request).offset, Option.some(bytes(offset)))
+      }
+    })
+
+    it("Upload-Expires is left out where the upload does not expire", () => {
+      const request = requestOf({ "upload-length": "0" })
+      assert.deepStrictEqual(
+        Create.respond(created({ "upload-length": "0" }).upload, "/files", request).expires,
+        Option.none()
+      )
+      const eternal = created({ "upload-length": "1" }, [], { ...policy, expiresAfter: Option.none() })
+      assert.deepStrictEqual(Create.respond(eternal.upload, "/files", request).expires, Option.none())
+    })
+
+    it.prop(
+      "survives the round trip",
+      [inSeconds(Create.Response, (fields) => new Create.Response(fields))],
+      ([response]) => {
+        const headers = Schema.encodeSync(Create.Response)(response)
+        assert.deepStrictEqual(Schema.decodeSync(Create.Response)(headers), response)
+      }
+    )
+  })
+
+  it.prop("a request survives the round trip", [Create.Request], ([request]) => {
+    const headers = Schema.encodeSync(Create.Request)(request)
+    assert.deepStrictEqual(Schema.decodeSync(Create.Request)(headers), request)
+  })
+
+  it.prop("decides for every request and any parts, and begins at offset 0 with the id it was given", [
+    Create.Request,
+    FastCheck.array(uploads, { maxLength: 4 }),
+    FastCheck.constantFrom(policy, unlimited, { ...unlimited, finishes: true })
+  ], ([request, parts, rules]) => {
+    const decision = Create.decide(request, { id: id("f"), now, parts }, rules)
+    if (Either.isRight(decision)) {
+      const { plan, upload } = decision.right
+      assert.strictEqual(upload.id, id("f"))
+      assert.strictEqual(upload.offset, 0)
+      assert.strictEqual(Option.isSome(plan), request.withUpload)
+      assert.isFalse(upload.isFinal && request.withUpload)
+      assert.isTrue(Option.isNone(rules.maxSize) || !Option.exists(upload.length, (length) => length > 100))
+    }
+  }, { fastCheck: { numRuns: 300 } })
+})

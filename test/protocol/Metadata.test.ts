@@ -1,0 +1,145 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Metadata } from "effect-tus"
+import * as Either from "effect/Either"
+import * as FastCheck from "effect/FastCheck"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+
+const read = Schema.decodeUnknownEither(Metadata.FromHeader)
+const raw = Schema.decodeUnknownEither(Metadata.Raw)
+const text = Schema.decodeUnknownEither(Metadata.TextFromHeader)
+
+const key = FastCheck.stringMatching(/^[\x21-\x2b\x2d-\x7e]{1,12}$/)
+const keys = FastCheck.oneof(key, FastCheck.constantFrom("__proto__", "constructor", "toString", "length", "0"))
+
+describe("Metadata", () => {
+  const legal: ReadonlyArray<readonly [title: string, header: string, pairs: Readonly<Record<string, string>>]> = [
+    ["The header MUST consist of comma-separated pairs of a key and a value", "a YQ==,b Yg==", { a: "a", b: "b" }],
+    ["The value MAY be empty, and the space left out", "a,b ,c Yw==", { a: "", b: "", c: "c" }],
+    ["an empty header is no metadata", "", {}],
+    ["a header of spaces is no metadata", " \t ", {}],
+    ["spaces around commas mean nothing", " a YQ== , b Yg==\t,\tc ", { a: "a", b: "b", c: "" }],
+    ["a key may look like anything without a space or a comma", "=;\"{}~! YQ==", { "=;\"{}~!": "a" }],
+    ["keys that differ in case differ", "a YQ==,A Yg==", { a: "a", A: "b" }],
+    ["the example of the specification", "filename d29ybGRfZG9taW5hdGlvbl9wbGFuLnBkZg==,is_confidential", {
+      filename: "world_domination_plan.pdf",
+      is_confidential: ""
+    }]
+  ]
+  for (const [title, header, pairs] of legal) {
+    it(title, () => {
+      assert.deepStrictEqual(raw(header), Either.right(header))
+      assert.deepStrictEqual(text(header), Either.right(pairs))
+    })
+  }
+
+  const illegal: ReadonlyArray<readonly [title: string, header: string, reason: string]> = [
+    ["The key and the value MUST be separated by a space, not by a tab", "a\tYQ==", "visible ASCII"],
+    ["The key and the value MUST be separated by one space", "a  YQ==", "one base64 value"],
+    ["a third token is refused", "a YQ== YQ==", "one base64 value"],
+    ["The key MUST NOT be empty", "a YQ==,,b", "visible ASCII"],
+    ["the key MUST NOT be empty, neither at the end", "a YQ==,", "visible ASCII"],
+    ["a lone comma is two empty keys", ",", "visible ASCII"],
+    ["The key SHOULD be ASCII encoded", "ключ YQ==", "visible ASCII"],
+    ["The key does not hold control characters", "a\u0001 YQ==", "visible ASCII"],
+    ["The value MUST be Base64 encoded", "a !!!!", "one base64 value"],
+    ["The value MUST be Base64 encoded, with its padding", "a YQ", "one base64 value"],
+    ["The value MUST be Base64 encoded, with its padding at the end", "a Y=Q=", "one base64 value"],
+    ["The value MUST be Base64 encoded, in the alphabet of RFC 4648, section 4", "a -_-_", "one base64 value"],
+    ["All keys MUST be unique", "a YQ==,b,a YQ==", "the key a comes twice"],
+    ["a header that ends a line smuggles another one", "a YQ==\r\n,b", "visible ASCII"],
+    ["the end of a line is refused within a value", "a YQ\n==", "visible ASCII"],
+    ["spaces beyond ASCII are no spaces", "a YQ==\u00a0", "visible ASCII"]
+  ]
+  for (const [title, header, reason] of illegal) {
+    it(title, () => {
+      for (const decode of [raw, read, text]) {
+        const error = Either.flip<unknown, ParseResult.ParseError>(decode(header))
+        assert.include(Either.getOrThrow(error).message, reason)
+      }
+    })
+  }
+
+  it("names a key of 10 KiB in brief", () => {
+    const key = "k".repeat(10240)
+    for (const header of [`${key},${key}`, `${key} !`]) {
+      const [issue] = ParseResult.ArrayFormatter.formatErrorSync(Either.getOrThrow(Either.flip(raw(header))))
+      assert.include(issue?.message, "kkk…")
+      assert.isBelow(issue?.message.length ?? Infinity, 200)
+    }
+  })
+
+  it.prop("the header is kept byte for byte", [Metadata.Raw], ([header]) => {
+    assert.strictEqual(Schema.encodeSync(Metadata.Raw)(Schema.decodeSync(Metadata.Raw)(header)), header)
+  })
+
+  it.prop("whatever is kept can be read, and whatever is not cannot", [
+    FastCheck.oneof(
+      FastCheck.string(),
+      FastCheck.stringMatching(/^[ab ,=Q\t\n]{0,12}$/)
+    )
+  ], ([header]) => {
+    assert.strictEqual(Either.isRight(raw(header)), Either.isRight(read(header)))
+    assert(Either.isLeft(raw(header)) || !/[\r\n]/.test(header))
+  })
+
+  it.prop("bytes survive the round trip, under any key, in their order", [
+    FastCheck.uniqueArray(FastCheck.tuple(keys, FastCheck.uint8Array()), { selector: ([key]) => key })
+  ], ([pairs]) => {
+    const metadata = new Map(pairs)
+    const header = Schema.encodeSync(Metadata.FromHeader)(metadata)
+    const decoded = Schema.decodeSync(Metadata.FromHeader)(header)
+    assert.deepStrictEqual(Array.from(decoded), pairs)
+  })
+
+  it.prop("text survives the round trip, under any key", [
+    FastCheck.uniqueArray(FastCheck.tuple(keys, FastCheck.string({ unit: "binary" })), { selector: ([key]) => key })
+  ], ([pairs]) => {
+    const record = Object.fromEntries(pairs)
+    const header = Schema.encodeSync(Metadata.TextFromHeader)(record)
+    const decoded = Schema.decodeSync(Metadata.TextFromHeader)(header)
+    assert.deepStrictEqual(Object.entries(decoded), Object.entries(record))
+  })
+
+  it("no key is special: __proto__ is data and reaches nobody else", () => {
+    const header = "__proto__ YQ==,constructor Yg=="
+    const decoded = Schema.decodeSync(Metadata.TextFromHeader)(header)
+    assert.deepStrictEqual(Object.keys(decoded), ["__proto__", "constructor"])
+    assert.strictEqual(Object.getOwnPropertyDescriptor(decoded, "__proto__")?.value, "a")
+    assert.strictEqual(Object.getPrototypeOf(decoded), Object.prototype)
+    assert.isUndefined(Reflect.get({}, "a"))
+    assert.strictEqual(Schema.encodeSync(Metadata.TextFromHeader)(decoded), header)
+    assert.deepStrictEqual(Array.from(Schema.decodeSync(Metadata.FromHeader)(header).keys()), [
+      "__proto__",
+      "constructor"
+    ])
+  })
+
+  it("a client cannot write a key that no server may read", () => {
+    for (const key of ["", "a b", "a,b", "é", "a\nb"]) {
+      assert(Either.isLeft(Schema.encodeEither(Metadata.TextFromHeader)({ [key]: "x" })), key)
+      assert(Either.isLeft(Schema.encodeEither(Metadata.FromHeader)(new Map([[key, new Uint8Array()]]))), key)
+    }
+  })
+
+  it("reads as text only what is UTF-8, and a byte order mark is text", () => {
+    assert.deepStrictEqual(text("a 4pyT"), Either.right({ a: "✓" }))
+    assert.deepStrictEqual(text("a 77u/YQ=="), Either.right({ a: "\ufeffa" }))
+    const result = text("name /w==")
+    assert(Either.isLeft(result))
+    assert.include(result.left.message, "expected UTF-8 text for the key name")
+    assert(Either.isRight(read("name /w==")))
+  })
+
+  it("reads a header by a schema of the user's own, and writes by it", () => {
+    const schema = Metadata.schema(Schema.Struct({
+      filename: Schema.NonEmptyString,
+      size: Schema.optionalWith(Schema.NumberFromString, { exact: true })
+    }))
+    const decode = Schema.decodeUnknownEither(schema)
+    assert.deepStrictEqual(decode("filename YQ==,size MTI=,other Yg=="), Either.right({ filename: "a", size: 12 }))
+    assert(Either.isLeft(decode("size MTI=")))
+    assert(Either.isLeft(decode("filename")))
+    assert.strictEqual(Schema.encodeSync(schema)({ filename: "a", size: 12 }), "filename YQ==,size MTI=")
+  })
+})

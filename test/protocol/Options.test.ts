@@ -1,0 +1,82 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Extension, Options } from "effect-tus"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { policy } from "./arbitraries.js"
+
+const headersOf = (rules: Partial<typeof policy>) =>
+  Schema.encodeSync(Options.Response)(Options.respond({ ...policy, ...rules }))
+
+describe("Options", () => {
+  it("A successful response MUST contain Tus-Version, and may tell all that the server can do", () => {
+    assert.strictEqual(Options.respond(policy).status, 204)
+    assert.deepStrictEqual<object>(headersOf({}), {
+      "tus-version": "1.0.0",
+      "tus-extension":
+        "creation,creation-with-upload,creation-defer-length,expiration,checksum,checksum-trailer,termination,concatenation,concatenation-unfinished",
+      "tus-max-size": "100",
+      "tus-checksum-algorithm": "sha1,crc32"
+    })
+  })
+
+  it("If no extensions are supported, the Tus-Extension header MUST be omitted", () => {
+    assert.notProperty(headersOf({ extensions: [] }), "tus-extension")
+  })
+
+  it("Tus-Checksum-Algorithm MUST be included where checksums are offered, and not elsewhere", () => {
+    assert.strictEqual(headersOf({ algorithms: ["sha1", "md5"] })["tus-checksum-algorithm"], "sha1,md5")
+    assert.notProperty(headersOf({ extensions: ["creation"] }), "tus-checksum-algorithm")
+  })
+
+  it("Tus-Max-Size is left out where there is no limit", () => {
+    assert.notProperty(headersOf({ maxSize: Option.none() }), "tus-max-size")
+    assert.strictEqual(headersOf({ maxSize: Option.some(0) })["tus-max-size"], "0")
+  })
+
+  it("a client reads the versions of another server in its order, and extensions that are not known here", () => {
+    const response = Schema.decodeSync(Options.Response)({
+      "tus-version": "1.0.0,0.2.2, 0.2.1",
+      "tus-extension": "creation, x-teleport",
+      "tus-max-size": "1073741824",
+      "tus-checksum-algorithm": "md5,sha1,xxh3"
+    })
+    assert.deepStrictEqual(response.versions, ["1.0.0", "0.2.2", "0.2.1"])
+    assert.deepStrictEqual<unknown>(response.extensions, Option.some(["creation", "x-teleport"]))
+    assert.deepStrictEqual<unknown>(response.maxSize, Option.some(1073741824))
+    assert.deepStrictEqual<unknown>(response.algorithms, Option.some(["md5", "sha1", "xxh3"]))
+  })
+
+  it.prop("the response survives the round trip", [Options.Response], ([response]) => {
+    const headers = Schema.encodeSync(Options.Response)(response)
+    assert.deepStrictEqual(Schema.decodeSync(Options.Response)(headers), response)
+  })
+})
+
+describe("Extension", () => {
+  const always = [
+    "creation",
+    "creation-with-upload",
+    "creation-defer-length",
+    "termination",
+    "concatenation",
+    "concatenation-unfinished"
+  ]
+  const parts = { expires: true, digests: true, trailers: true }
+  const cases: ReadonlyArray<readonly [title: string, parts: typeof parts, added: ReadonlyArray<string>]> = [
+    ["everything there is", parts, ["expiration", "checksum", "checksum-trailer"]],
+    ["MUST add expiration only if unfinished uploads expire", { ...parts, expires: false }, [
+      "checksum",
+      "checksum-trailer"
+    ]],
+    ["MUST add checksum only if there is a hasher, and no trailer without", { ...parts, digests: false }, [
+      "expiration"
+    ]],
+    ["MUST announce trailers only if they can be handled", { ...parts, trailers: false }, ["expiration", "checksum"]],
+    ["what needs nothing else", { expires: false, digests: false, trailers: false }, []]
+  ]
+  for (const [title, offered, added] of cases) {
+    it(`the offer: ${title}`, () => {
+      assert.sameMembers<string>([...Extension.offeredBy(offered)], [...always, ...added])
+    })
+  }
+})

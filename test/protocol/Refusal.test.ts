@@ -1,0 +1,178 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Refusal } from "effect-tus"
+import * as FastCheck from "effect/FastCheck"
+import * as Option from "effect/Option"
+
+type Tag = Refusal.Refusal["_tag"]
+
+/** Each way to say no, with its status and the whole of its message. */
+const table: { readonly [T in Tag]: ReadonlyArray<readonly [Refusal.Refusal & { readonly _tag: T }, number, string]> } =
+  {
+    ChecksumMismatch: [[
+      new Refusal.ChecksumMismatch({ algorithm: "sha1" }),
+      460,
+      "Upload-Checksum: the sha1 of the received bytes differs, nothing was kept; send them again"
+    ]],
+    Contended: [[
+      new Refusal.Contended(),
+      423,
+      "another request has changed this upload meanwhile; ask by HEAD where it stands"
+    ]],
+    FinalUpload: [[
+      new Refusal.FinalUpload(),
+      403,
+      "a final upload is made of its partial uploads and takes no bytes of its own"
+    ]],
+    Finishing: [[
+      new Refusal.Finishing(),
+      423,
+      "all bytes have arrived and are being processed; ask again shortly"
+    ]],
+    Interrupted: [
+      [
+        new Refusal.Interrupted({ reason: "Disconnected", offset: 5 }),
+        503,
+        "the body ended before its announced end; the upload stands at 5, continue from there"
+      ],
+      [
+        new Refusal.Interrupted({ reason: "Idle", offset: 5 }),
+        503,
+        "no byte arrived for too long; the upload stands at 5, continue from there"
+      ],
+      [
+        new Refusal.Interrupted({ reason: "TakenOver", offset: 5 }),
+        423,
+        "a newer request has taken this upload over; the upload stands at 5, continue from there"
+      ],
+      [
+        new Refusal.Interrupted({ reason: "Shutdown", offset: 5 }),
+        503,
+        "the server is stopping; the upload stands at 5, continue from there"
+      ]
+    ],
+    InvalidHeader: [
+      [
+        new Refusal.InvalidHeader({ header: "upload-offset", reason: "expected 1", actual: Option.some("2") }),
+        400,
+        "Upload-Offset: expected 1, got \"2\""
+      ],
+      [
+        new Refusal.InvalidHeader({ header: "content-type", reason: "expected 1", actual: Option.none() }),
+        415,
+        "Content-Type: expected 1"
+      ],
+      [
+        new Refusal.InvalidHeader({ header: "tus-resumable", reason: "expected 1", actual: Option.some("a\r\nb\"é") }),
+        412,
+        "Tus-Resumable: expected 1, got \"a\\r\\nb\\\"?\""
+      ]
+    ],
+    LengthConflict: [
+      [
+        new Refusal.LengthConflict({ reason: "AlreadyDeclared", expected: 5, actual: 6 }),
+        400,
+        "Upload-Length: expected 5, as declared before, got 6"
+      ],
+      [
+        new Refusal.LengthConflict({ reason: "BelowOffset", expected: 5, actual: 4 }),
+        400,
+        "Upload-Length: expected at least 5, the bytes that are already here, got 4"
+      ]
+    ],
+    MethodNotAllowed: [[
+      new Refusal.MethodNotAllowed({ method: "BREW", allow: ["OPTIONS", "POST"] }),
+      405,
+      "expected one of OPTIONS, POST, got \"BREW\""
+    ]],
+    OffsetMismatch: [[
+      new Refusal.OffsetMismatch({ expected: 5, actual: 6 }),
+      409,
+      "Upload-Offset: expected 5, where the upload stands, got 6"
+    ]],
+    PartGone: [[
+      new Refusal.PartGone({ part: "abc" }),
+      410,
+      "the partial upload abc is gone, this final upload can never be assembled"
+    ]],
+    TooLarge: [
+      [
+        new Refusal.TooLarge({ reason: "Length", limit: 5 }),
+        413,
+        "expected a body of at most 5 bytes, the rest of the upload"
+      ],
+      [new Refusal.TooLarge({ reason: "MaxSize", limit: 5 }), 413, "expected an upload of at most 5 bytes"]
+    ],
+    UploadExpired: [[
+      new Refusal.UploadExpired({ id: "abc" }),
+      410,
+      "the upload abc has expired; create a new one"
+    ]],
+    UploadNotFound: [[new Refusal.UploadNotFound({ id: "a\nb" }), 404, "no upload \"a\\nb\" here"]],
+    UploadRejected: [[new Refusal.UploadRejected({ status: 422, reason: "a virus" }), 422, "a virus"]]
+  }
+
+describe("Refusal", () => {
+  for (const [tag, cases] of Object.entries(table)) {
+    for (const [refusal, status, message] of cases) {
+      it(`${tag}: ${status}, ${JSON.stringify(message)}`, () => {
+        assert.strictEqual(refusal._tag, tag)
+        assert.strictEqual(refusal.status, status)
+        assert.strictEqual(refusal.message, message)
+        assert.isTrue(Refusal.isRefusal(refusal))
+      })
+    }
+  }
+
+  it("every refusal is in the union, under a tag of its own", () => {
+    const tags = Refusal.Refusal.members.map(({ _tag }) => _tag)
+    assert.sameMembers(tags, Object.keys(table))
+    assert.strictEqual(new Set(tags).size, tags.length)
+    const classes = Object.values(Refusal).filter((member) => "_tag" in Object(member))
+    assert.sameMembers<unknown>(classes, [...Refusal.Refusal.members])
+  })
+
+  it("nothing else is a refusal", () => {
+    for (const value of [undefined, null, "refusal", {}, new Error("x"), { _tag: "OffsetMismatch", status: 409 }]) {
+      assert.isFalse(Refusal.isRefusal(value))
+    }
+  })
+
+  it("the statuses by which a client forgets an upload are said of nothing else: 403, 404, 410", () => {
+    const forgetting = Object.values(table).flat().filter(([, status]) => [403, 404, 410].includes(status))
+    assert.sameMembers<Tag>(forgetting.map(([{ _tag }]) => _tag), [
+      "FinalUpload",
+      "PartGone",
+      "UploadExpired",
+      "UploadNotFound"
+    ])
+  })
+
+  const hostile = FastCheck.oneof(
+    FastCheck.string({ unit: "binary", maxLength: 200 }),
+    FastCheck.constantFrom("\r\nx", "\u0000".repeat(10240), "💥".repeat(5000), "\"\\".repeat(5000), "\u2028")
+  )
+
+  it.prop("what the client sent is told in brief, on one line, in plain letters", [hostile], ([value]) => {
+    for (
+      const refusal of [
+        new Refusal.InvalidHeader({ header: "upload-concat", reason: "expected x", actual: Option.some(value) }),
+        new Refusal.UploadNotFound({ id: value }),
+        new Refusal.MethodNotAllowed({ method: value, allow: ["POST"] })
+      ]
+    ) {
+      assert.match(refusal.message, /^[\x20-\x7e…]+$/)
+      assert.isBelow(refusal.message.length, 600)
+    }
+  })
+
+  it.prop(
+    "every refusal constructs from whatever facts there are, and says something",
+    [Refusal.Refusal],
+    ([refusal]) => {
+      if (refusal._tag !== "UploadRejected") {
+        assert.isTrue(refusal.status >= 400 && refusal.status < 600)
+        assert.isAbove(refusal.message.length, 0)
+      }
+    }
+  )
+})

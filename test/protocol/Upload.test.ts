@@ -1,0 +1,75 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Upload } from "effect-tus"
+import * as Either from "effect/Either"
+import * as FastCheck from "effect/FastCheck"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { at, bytes, id, now, size, uploadOf, uploads } from "./arbitraries.js"
+
+type Fields = Parameters<typeof uploadOf>[0]
+
+const complete: Upload.Completion = { _tag: "Complete", at: now }
+const full: Fields = { offset: bytes(5), length: Option.some(bytes(5)) }
+const kind: Upload.Kind = { _tag: "Final", parts: [id("b")], concat: `final;/files/${id("b")}` }
+
+describe("Upload", () => {
+  const illegal: ReadonlyArray<readonly [title: string, Fields, reason: string]> = [
+    ["an offset beyond the length", { offset: bytes(6), length: Option.some(bytes(5)) }, "exceeds the length"],
+    ["an open upload with all its bytes", full, "is no longer open"],
+    ["an open upload of no length", { length: Option.some(bytes(0)) }, "is no longer open"],
+    ["a complete upload without all its bytes", { ...full, offset: bytes(4), completion: complete }, "is open"],
+    ["a complete upload without a length", { completion: complete }, "is open"],
+    ["a finishing upload without all its bytes", { completion: { _tag: "Finishing" } }, "is open"],
+    [
+      "a rejected upload without all its bytes",
+      { completion: { _tag: "Rejected", status: 400, reason: "" } },
+      "is open"
+    ],
+    [
+      "a complete upload that expires",
+      { ...full, completion: complete, expiresAt: Option.some(at(1)) },
+      "does not expire"
+    ],
+    ["an open final with an offset", { kind, offset: bytes(1) }, "no offset before it is assembled"]
+  ]
+  for (const [title, fields, reason] of illegal) {
+    it(`${title} does not construct`, () => {
+      assert.throws(() => uploadOf(fields), reason)
+    })
+  }
+
+  it("an open final of no length waits to be assembled", () => {
+    assert.isTrue(uploadOf({ kind, length: Option.some(bytes(0)) }).isOpen)
+  })
+
+  it.prop("every state survives being stored", [uploads], ([upload]) => {
+    const stored: unknown = JSON.parse(JSON.stringify(Schema.encodeSync(Upload.Upload)(upload)))
+    assert.deepStrictEqual(Schema.decodeUnknownSync(Upload.Upload)(stored), upload)
+  })
+
+  it.prop("its length and offset are numbers of bytes", [FastCheck.double()], ([n]) => {
+    const legal = Number.isSafeInteger(n) && n >= 0
+    assert.strictEqual(Either.isRight(Schema.decodeEither(Upload.Bytes)(n)), legal)
+  })
+
+  it.prop("whatever fills it closes it and ends its expiry", [uploads, size], ([upload, length]) => {
+    const filled = upload.fill(length, complete)
+    assert.isFalse(filled.isOpen || filled.hasExpired(at(1e9)))
+    assert.strictEqual(filled.offset, length)
+    assert.deepStrictEqual(filled.length, Option.some(length))
+    assert.deepStrictEqual(filled.kind, upload.kind)
+  })
+
+  it("an id has at least 128 bits and no character that means something elsewhere", () => {
+    const isId = Schema.is(Upload.UploadId)
+    assert.isTrue(22 * Math.log2(64) >= 128)
+    for (const text of ["a".repeat(22), "A-_0".repeat(32)]) {
+      assert.isTrue(isId(text), text)
+    }
+    for (
+      const text of ["", "a".repeat(21), "a".repeat(129), `${"a".repeat(22)}\n`, `../${"a".repeat(22)}`, "é".repeat(22)]
+    ) {
+      assert.isFalse(isId(text), text)
+    }
+  })
+})

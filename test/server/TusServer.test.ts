@@ -1,0 +1,241 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ByteStore, Refusal, Upload, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
+import { TusServer, UploadEvents, UploadHooks } from "effect-tus/server"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import * as UploadBody from "../../src/server/UploadBody.js"
+import { memory, server } from "./doors.js"
+import { create, head, patch, request } from "./requests.js"
+
+const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? "")
+
+const content = (path: string, length: number) =>
+  Effect.flatMap(ByteStore.ByteStore, (bytes) =>
+    bytes.read(idOf(path), { start: 0, end: length }).pipe(
+      Stream.decodeText(),
+      Stream.mkString
+    ))
+
+/** Gives the event loop to fibers that run in the background. */
+const settled = Effect.repeatN(Effect.yieldNow(), 100)
+
+describe("completion", () => {
+  const hooked = (onComplete: UploadHooks.Hooks["onComplete"]) =>
+    Layer.provide(server(), Layer.succeed(UploadHooks.UploadHooks, { onComplete })).pipe(Layer.provideMerge(memory))
+
+  it.effect("the hook runs once, however often the last request is repeated", () => {
+    let runs = 0
+    return Effect.gen(function*() {
+      const path = yield* create({ "upload-length": "3" })
+      yield* patch(path, 0, "abc")
+      yield* patch(path, 3, "")
+      assert.strictEqual((yield* head(path)).headers["upload-offset"], "3")
+      assert.strictEqual(runs, 1)
+      const empty = yield* create({ "upload-length": "0" })
+      yield* patch(empty, 0, "")
+      assert.strictEqual(runs, 2)
+    }).pipe(Effect.provide(hooked(() => Effect.sync(() => void runs++))))
+  })
+
+  it.effect("a hook that refuses is a state that every later request is told, until the upload is terminated", () =>
+    Effect.gen(function*() {
+      const path = yield* create({ "upload-length": "3" })
+      const refused = yield* patch(path, 0, "abc")
+      assert.deepStrictEqual([refused.status, refused.body], [422, "a virus\n"])
+      assert.strictEqual((yield* head(path)).status, 422)
+      assert.strictEqual((yield* patch(path, 3, "")).status, 422)
+      assert.strictEqual((yield* request("DELETE", path)).status, 204)
+      assert.strictEqual((yield* head(path)).status, 404)
+    }).pipe(Effect.provide(hooked(() => new Refusal.UploadRejected({ status: 422, reason: "a virus" })))))
+
+  it.effect("a hook that crashed runs again, by a later request or by the next process", () => {
+    let runs = 0
+    const crashing = hooked(() => (++runs < 3 ? Effect.die("boom") : Effect.void))
+    return Effect.gen(function*() {
+      const path = yield* create({ "upload-length": "3" })
+      assert.strictEqual((yield* patch(path, 0, "abc")).status, 500)
+      assert.strictEqual((yield* head(path)).status, 423)
+      assert.strictEqual((yield* patch(path, 3, "")).status, 500)
+      // A new process on the same store.
+      yield* Layer.build(
+        Layer.fresh(TusServer.layer).pipe(
+          Layer.provide(Layer.succeed(UploadHooks.UploadHooks, { onComplete: () => Effect.sync(() => void runs++) }))
+        )
+      )
+      yield* settled
+      assert.strictEqual((yield* head(path)).status, 200)
+      assert.strictEqual(runs, 3)
+    }).pipe(Effect.scoped, Effect.provide(crashing))
+  })
+
+  it.effect("partial uploads do not come to the hook, their final does", () => {
+    const seen: Array<string> = []
+    return Effect.gen(function*() {
+      const part = yield* create({ "upload-length": "3", "upload-concat": "partial" })
+      yield* patch(part, 0, "abc")
+      const final = yield* create({ "upload-concat": `final;${part}` })
+      assert.deepStrictEqual(seen, [idOf(final)])
+    }).pipe(Effect.provide(hooked(({ id }) => Effect.sync(() => void seen.push(id)))))
+  })
+
+  it.effect("events tell what has happened, once", () => {
+    const events: Array<string> = []
+    return Effect.gen(function*() {
+      const path = yield* create({ "upload-length": "3" })
+      yield* patch(path, 0, "ab")
+      yield* patch(path, 2, "c")
+      yield* patch(path, 3, "")
+      yield* request("DELETE", path)
+      assert.deepStrictEqual(events, ["Created", "Completed", "Terminated"])
+    }).pipe(Effect.provide(Layer.provide(
+      server(),
+      Layer.succeed(UploadEvents.UploadEvents, { publish: ({ _tag }) => Effect.sync(() => void events.push(_tag)) })
+    )))
+  })
+})
+
+describe("concatenation-unfinished", () => {
+  it.effect("a final completes when the last of its parts does, in the order asked for", () =>
+    Effect.gen(function*() {
+      const a = yield* create({ "upload-length": "3", "upload-concat": "partial" })
+      const b = yield* create({ "upload-defer-length": "1", "upload-concat": "partial" })
+      const final = yield* create({ "upload-concat": `final;${b} ${a} ${b}` })
+      const waiting = (yield* head(final)).headers
+      assert.isUndefined(waiting["upload-offset"])
+      assert.isUndefined(waiting["upload-length"])
+      yield* patch(b, 0, "de", { "upload-length": "2" })
+      yield* settled
+      const known = (yield* head(final)).headers
+      assert.isUndefined(known["upload-offset"])
+      assert.strictEqual(known["upload-length"], "7")
+      yield* patch(a, 0, "abc")
+      yield* settled
+      assert.strictEqual((yield* head(final)).headers["upload-offset"], "7")
+      assert.strictEqual(yield* content(final, 7), "deabcde")
+    }).pipe(Effect.provide(server())))
+
+  it.effect("a final that a crash kept from being assembled is assembled by the next process", () =>
+    Effect.gen(function*() {
+      const context = yield* Layer.build(memory)
+      const process = <A, E>(use: Effect.Effect<A, E, TusServer.TusServer>) =>
+        Effect.scoped(Effect.flatMap(Layer.build(TusServer.layer), (server) => Effect.provide(use, server))).pipe(
+          Effect.provide(context)
+        )
+      const final = yield* process(Effect.gen(function*() {
+        const a = yield* create({ "upload-length": "1", "upload-concat": "partial" })
+        const final = yield* create({ "upload-concat": `final;${a}` })
+        // The part becomes complete behind the back of the server, as if the process had ended right after its commit.
+        const registry = yield* Effect.provide(UploadRegistry.UploadRegistry, context)
+        const bytes = yield* Effect.provide(ByteStore.ByteStore, context)
+        const entry = Option.getOrThrow(yield* registry.get(idOf(a)))
+        yield* bytes.append(idOf(a), 0, Stream.make(new Uint8Array([97])), () => Effect.void)
+        const full = entry.upload.fill(Upload.Bytes.make(1), { _tag: "Complete", at: entry.upload.createdAt })
+        yield* registry.commit(entry, full, { fence: entry.fence, durable: false })
+        return final
+      }))
+      const after = yield* process(Effect.zipRight(settled, head(final)))
+      assert.strictEqual(after.headers["upload-offset"], "1")
+    }).pipe(Effect.scoped))
+})
+
+describe("a store that fails", () => {
+  const failing = (reason: UploadStoreError.UploadStoreError["reason"], failAt: number) => {
+    let writes = 0
+    return Layer.effect(
+      ByteStore.ByteStore,
+      Effect.map(ByteStore.ByteStore, (store) => ({
+        ...store,
+        append: (id, at, bytes, onWritten) =>
+          store.append(
+            id,
+            at,
+            Stream.tap(Stream.rechunk(bytes, 1), () => Effect.sync(() => void writes++)),
+            (end) =>
+              Effect.flatMap(onWritten(end), () =>
+                writes === failAt
+                  ? Effect.fail(new UploadStoreError.UploadStoreError({ reason, operation: "write" }))
+                  : Effect.void)
+          ).pipe(Effect.catchAll((error) => Effect.fail(error as UploadStoreError.UploadStoreError)))
+      } as ByteStore.ByteStore["Type"]))
+    ).pipe(Layer.provide(ByteStore.layerMemory))
+  }
+  const on = (bytes: Layer.Layer<ByteStore.ByteStore>) =>
+    TusServer.layer.pipe(
+      Layer.provideMerge(Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory)),
+      Layer.provideMerge(Layer.mergeAll(UploadRegistry.layerMemory, bytes))
+    )
+
+  for (const [reason, status] of [["NoSpace", 507], ["Write", 500]] as const) {
+    it.effect(`${reason} is ${status}, what was written is kept, and the upload goes on afterwards`, () =>
+      Effect.gen(function*() {
+        const path = yield* create({ "upload-length": "6" })
+        assert.strictEqual((yield* patch(path, 0, "abc")).status, status)
+        const offset = Number((yield* head(path)).headers["upload-offset"])
+        assert.strictEqual(offset, 3)
+        assert.strictEqual((yield* patch(path, offset, "def")).status, 204)
+        assert.strictEqual(yield* content(path, 6), "abcdef")
+      }).pipe(Effect.provide(on(failing(reason, 1)))))
+  }
+
+  it.effect("absence is never guessed: a registry that cannot be read is 500, not 404", () =>
+    Effect.gen(function*() {
+      assert.strictEqual((yield* head("/files/0123456789abcdef0123456789abcdef")).status, 500)
+      assert.strictEqual((yield* patch("/files/0123456789abcdef0123456789abcdef", 0, "x")).status, 500)
+    }).pipe(Effect.provide(
+      TusServer.layer.pipe(
+        Layer.provide(Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory)),
+        Layer.provide(ByteStore.layerMemory),
+        Layer.provide(
+          Layer.effect(
+            UploadRegistry.UploadRegistry,
+            Effect.map(UploadRegistry.UploadRegistry, (registry) => ({
+              ...registry,
+              get: () => Effect.fail(new UploadStoreError.UploadStoreError({ reason: "Read", operation: "get" }))
+            }))
+          ).pipe(Layer.provide(UploadRegistry.layerMemory))
+        )
+      )
+    )))
+})
+
+describe("what was not committed", () => {
+  it.effect("is cut off before the next append", () =>
+    Effect.gen(function*() {
+      const bytes = yield* ByteStore.ByteStore
+      const path = yield* create({ "upload-length": "6" })
+      yield* patch(path, 0, "abc")
+      yield* bytes.append(idOf(path), 3, Stream.make(new TextEncoder().encode("GARBAGE")), () => Effect.void)
+      assert.strictEqual((yield* head(path)).headers["upload-offset"], "3")
+      yield* patch(path, 3, "d")
+      yield* patch(path, 4, "ef")
+      assert.strictEqual(yield* content(path, 6), "abcdef")
+      assert.deepStrictEqual(yield* bytes.size(idOf(path)), Option.some(6))
+    }).pipe(Effect.provide(server())))
+
+  it.effect("a long body is committed on the way: every second, without waiting for its end", () =>
+    Effect.gen(function*() {
+      const path = yield* create({ "upload-length": "100" })
+      let sent = 0
+      const trickle: UploadBody.UploadBody = UploadBody.fromPull(
+        Effect.suspend(() =>
+          Effect.as(Effect.sleep("400 millis"), { bytes: new Uint8Array(1), n: ++sent }).pipe(
+            Effect.map(({ bytes }) => Chunk.of(bytes))
+          )
+        ),
+        {}
+      )
+      const fiber = yield* Effect.fork(patch(path, 0, trickle))
+      yield* TestClock.adjust("3 seconds")
+      const offset = Number((yield* head(path)).headers["upload-offset"])
+      assert.isAtLeast(offset, 5)
+      assert.isAtMost(offset, sent)
+      trickle.stop("Disconnected")
+      yield* TestClock.adjust("1 second")
+      yield* fiber.await
+      assert.isAtLeast(Number((yield* head(path)).headers["upload-offset"]), offset)
+    }).pipe(Effect.provide(server())))
+})

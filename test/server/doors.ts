@@ -1,0 +1,121 @@
+/**
+ * The doors of a server in memory, each as something that answers one exchange.
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as HttpRouter from "@effect/platform/HttpRouter"
+import * as HttpServer from "@effect/platform/HttpServer"
+import { ByteStore, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
+import { NodeDigests, NodeTusServer } from "effect-tus/node"
+import { TusHttp, TusPolicy, TusServer, TusWeb } from "effect-tus/server"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Http from "node:http"
+import type { Exchange } from "./exchanges.js"
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly text: string
+}
+
+export interface Asked extends Omit<Exchange, "status" | "expect" | "text" | "save"> {
+  readonly path: string
+}
+
+export type Ask = (asked: Asked) => Promise<Answer>
+
+export const memory = Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory).pipe(
+  Layer.provideMerge(UploadRegistry.layerMemory),
+  Layer.provideMerge(ByteStore.layerMemory)
+)
+
+export const server = (policy: TusPolicy.Options = {}) =>
+  TusServer.layer.pipe(
+    Layer.provideMerge(memory),
+    Layer.provideMerge(NodeDigests.layer),
+    Layer.provideMerge(Layer.succeed(TusPolicy.TusPolicy, policy))
+  )
+
+/** Sends through a real socket, byte for byte what it is told. */
+export const askPort = (port: number): Ask => ({ body, chunked, headers, method, path, trailers }) =>
+  new Promise((resolve, reject) => {
+    const request = Http.request({ port, method, path, agent: false, headers: { ...headers } }, (response) => {
+      const chunks: Array<Buffer> = []
+      response.on("data", (chunk: Buffer) => chunks.push(chunk))
+      response.on("end", () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers as Record<string, string>,
+          text: Buffer.concat(chunks).toString()
+        }))
+    })
+    request.on("error", reject)
+    if (body !== undefined && chunked !== true) {
+      request.setHeader("content-length", Buffer.byteLength(body))
+    }
+    if (chunked === true) {
+      request.setHeader("transfer-encoding", "chunked")
+      request.flushHeaders()
+      if (body !== undefined && body !== "") {
+        request.write(body)
+      }
+      if (trailers !== undefined) {
+        request.addTrailers(trailers)
+      }
+      request.end()
+    } else {
+      request.end(body)
+    }
+  })
+
+export interface Opened {
+  readonly ask: Ask
+  readonly trailers: boolean
+}
+
+const build = <A, E, R>(opened: Effect.Effect<Opened, never, A>, layer: Layer.Layer<A, E, R>) =>
+  Effect.flatMap(Layer.build(layer), (context) => Effect.provide(opened, context))
+
+const port = (
+  { address }: (typeof HttpServer.HttpServer)["Service"]
+) => (address._tag === "TcpAddress" ? address.port : 0)
+
+const effectServer = Effect.map(HttpServer.HttpServer, (server) => ({ ask: askPort(port(server)), trailers: false }))
+
+const nodeServer = Effect.map(NodeTusServer.NodeTusServer, ({ port }) => ({ ask: askPort(port), trailers: true }))
+
+const webHandler = Effect.map(TusWeb.make({ path: "/files" }), (handler): Opened => ({
+  trailers: false,
+  ask: async ({ body, chunked, headers, method, path }) => {
+    const length = body !== undefined && chunked !== true ? { "content-length": String(Buffer.byteLength(body)) } : {}
+    const stream = body === undefined || method === "HEAD" ? {} : { body: new Blob([body]).stream(), duplex: "half" }
+    const response = await handler(
+      new Request(`http://localhost${path}`, { method, headers: { ...headers, ...length }, ...stream } as RequestInit)
+    )
+    return { status: response.status, headers: Object.fromEntries(response.headers), text: await response.text() }
+  }
+}))
+
+/** Each door on a fresh server, open as long as the scope. */
+export const doors = {
+  "the Node listener": (policy?: TusPolicy.Options) =>
+    build(nodeServer, NodeTusServer.layerHttp({ port: 0 }).pipe(Layer.provide(server(policy)))),
+  "an HttpLayerRouter": (policy?: TusPolicy.Options) =>
+    build(
+      effectServer,
+      HttpLayerRouter.serve(TusHttp.layer({ path: "/files" }), { disableLogger: true, disableListenLog: true }).pipe(
+        Layer.provide(server(policy)),
+        Layer.provideMerge(NodeHttpServer.layer(Http.createServer, { port: 0, host: "127.0.0.1" }))
+      )
+    ),
+  "an HttpRouter": (policy?: TusPolicy.Options) =>
+    build(
+      effectServer,
+      HttpServer.serve(HttpRouter.empty.pipe(HttpRouter.mountApp("/files", TusHttp.app))).pipe(
+        Layer.provide(server(policy)),
+        Layer.provideMerge(NodeHttpServer.layer(Http.createServer, { port: 0, host: "127.0.0.1" }))
+      )
+    ),
+  "the web handler": (policy?: TusPolicy.Options) => build(webHandler, server(policy))
+}

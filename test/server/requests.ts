@@ -1,0 +1,47 @@
+/**
+ * A server without a network: requests in, responses out, on a clock that the test moves.
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as TusDoor from "../../src/server/TusDoor.js"
+import * as UploadBody from "../../src/server/UploadBody.js"
+
+const tus = { "tus-resumable": "1.0.0" }
+
+export const bodyOf = (text: string): UploadBody.UploadBody => {
+  let sent = false
+  return UploadBody.fromPull(
+    Effect.suspend(() => {
+      const first = !sent && text !== ""
+      sent = true
+      return first ? Effect.succeed(Chunk.of(new TextEncoder().encode(text))) : Effect.fail(Option.none())
+    }),
+    {}
+  )
+}
+
+export const request = (
+  method: string,
+  url: string,
+  headers: Readonly<Record<string, string>> = {},
+  body: UploadBody.UploadBody = UploadBody.empty
+) => TusDoor.respond({ method, url, headers: { ...tus, ...headers } }, body, { path: "/files", trailers: true })
+
+export const create = (headers: Readonly<Record<string, string>>) =>
+  Effect.map(request("POST", "/files", headers), ({ headers }) => headers.location ?? "")
+
+export const head = (path: string) => request("HEAD", path)
+
+export const patch = (
+  path: string,
+  offset: number,
+  body: string | UploadBody.UploadBody,
+  headers: Readonly<Record<string, string>> = {}
+) =>
+  request(
+    "PATCH",
+    path,
+    { "content-type": "application/offset+octet-stream", "upload-offset": String(offset), ...headers },
+    typeof body === "string" ? bodyOf(body) : body
+  )

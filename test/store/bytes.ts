@@ -1,0 +1,11 @@
+/**
+ * Ids and bytes to test stores with.
+ */
+import { Upload } from "effect-tus"
+
+/** A valid id that ends in `name`. */
+export const idOf = (name: string): Upload.UploadId => Upload.UploadId.make(name.padStart(22, "0"))
+
+/** Bytes that count on from `first`, so that each shift shows: 251 is prime. */
+export const numbered = (length: number, first = 0): Uint8Array =>
+  Uint8Array.from({ length }, (_, i) => (first + i) % 251)
