@@ -1,18 +1,27 @@
+import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
 const local = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-// With TEST_DIST set the public names resolve to the built package, through its own `exports`.
-const alias = process.env.TEST_DIST === undefined
-  ? [
-    { find: /^effect-tus$/, replacement: local("./src/index.ts") },
-    { find: /^effect-tus\/(.*)$/, replacement: local("./src/$1/index.ts") }
-  ]
-  : []
+const { exports } = JSON.parse(readFileSync(local("./package.json"), "utf8")) as { exports: Record<string, string> }
+
+const source = [
+  { find: /^effect-tus$/, replacement: local("./src/index.ts") },
+  { find: /^effect-tus\/(.*)$/, replacement: local("./src/$1/index.ts") }
+]
+
+/** The built package, by the names it exports; what tests reach inside for comes from the same build. */
+const built = [
+  ...Object.entries(exports).map(([entry, file]) => ({
+    find: new RegExp(`^effect-tus${entry.slice(1)}$`),
+    replacement: local(file)
+  })),
+  { find: /^(?:\.\.\/)+src\/(.*)$/, replacement: local("./dist/$1") }
+]
 
 export default defineConfig({
-  resolve: { alias },
+  resolve: { alias: process.env.TEST_DIST === undefined ? source : built },
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,

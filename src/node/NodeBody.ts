@@ -13,6 +13,12 @@ import { type Cut, defaultIdleTimeout, lingering, type Options, type UploadBody 
 /** Bytes that may wait in memory, for each upload. */
 const bufferSize = 1024 * 1024
 
+/** What the bodies of a process may keep waiting in memory together. One that has nothing waiting may always read once. */
+export interface Budget {
+  readonly limit: number
+  used: number
+}
+
 /** A client that sends nothing for so long after the answer has stopped sending. */
 const quietMillis = 250
 
@@ -21,6 +27,8 @@ export interface NodeBody extends UploadBody {
   readonly isUnread: () => boolean
   /** Throws away what still comes, for a moment. */
   readonly rest: Effect.Effect<void>
+  /** Gives back the memory of what nobody has taken. */
+  readonly discard: () => void
 }
 
 type Pulled = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<Cut>>
@@ -28,7 +36,7 @@ type Pulled = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<Cut>>
 /**
  * @param begin - called before the first byte is asked for.
  */
-export const make = (request: IncomingMessage, options: Options, begin: () => void): NodeBody => {
+export const make = (request: IncomingMessage, options: Options, budget: Budget, begin: () => void): NodeBody => {
   const idleMillis = Duration.toMillis(options.idleTimeout ?? defaultIdleTimeout)
   let batch: Array<Uint8Array> = []
   let size = 0
@@ -36,13 +44,18 @@ export const make = (request: IncomingMessage, options: Options, begin: () => vo
   let waiter: ((pulled: Pulled) => void) | undefined
   let begun = false
 
+  const discard = () => {
+    budget.used -= size
+    batch = []
+    size = 0
+  }
+
   const take = (): Pulled | undefined => {
     if (size === 0) {
       return ending
     }
     const ready = Chunk.unsafeFromArray(batch)
-    batch = []
-    size = 0
+    discard()
     if (request.isPaused()) {
       request.resume()
     }
@@ -65,7 +78,8 @@ export const make = (request: IncomingMessage, options: Options, begin: () => vo
   const onData = (bytes: Uint8Array) => {
     batch.push(bytes)
     size += bytes.length
-    if (size >= bufferSize) {
+    budget.used += bytes.length
+    if (size >= bufferSize || budget.used >= budget.limit) {
       request.pause()
     }
     wake()
@@ -113,9 +127,10 @@ export const make = (request: IncomingMessage, options: Options, begin: () => vo
     isUnread: () => !request.complete && !request.destroyed,
     rest: Effect.async<void>((resume) => {
       request.off("data", onData)
-      batch = []
+      discard()
       const done = () => resume(Effect.void)
       request.once("end", done).once("close", done).setTimeout(quietMillis, done).resume()
-    }).pipe(Effect.timeout(lingering), Effect.ignore)
+    }).pipe(Effect.timeout(lingering), Effect.ignore),
+    discard
   }
 }

@@ -12,7 +12,13 @@ import type { TusServer } from "../server/TusServer.js"
 import type * as UploadBody from "../server/UploadBody.js"
 import * as NodeBody from "./NodeBody.js"
 
-export interface Options extends TusDoor.Options, UploadBody.Options {}
+export interface Options extends TusDoor.Options, UploadBody.Options {
+  /**
+   * Bytes that all bodies together keep waiting in memory, 64 MiB by default. Above it each upload reads on only when the
+   * store has taken what it read last.
+   */
+  readonly bufferLimit?: number | undefined
+}
 
 export interface NodeHandler {
   readonly listener: (request: IncomingMessage, response: ServerResponse) => void
@@ -27,10 +33,11 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
   Effect.map(Effect.runtime<TusServer>(), (runtime) => {
     const runFork = Runtime.runFork(runtime)
     const running = new Map<Fiber.RuntimeFiber<void>, NodeBody.NodeBody>()
+    const budget: NodeBody.Budget = { limit: options.bufferLimit ?? 64 * 1024 * 1024, used: 0 }
     let draining = false
 
     const handle = (request: IncomingMessage, response: ServerResponse, begin: () => void) => {
-      const body = NodeBody.make(request, options, begin)
+      const body = NodeBody.make(request, options, budget, begin)
       const raw = { method: request.method ?? "", url: urlOf(request), headers: request.headers as Headers }
       const fiber = runFork(
         TusDoor.respond(raw, body, { path: options.path, trailers: true }).pipe(
@@ -38,7 +45,10 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
         )
       )
       running.set(fiber, body)
-      fiber.addObserver(() => running.delete(fiber))
+      fiber.addObserver(() => {
+        running.delete(fiber)
+        body.discard()
+      })
       if (draining) {
         body.stop("Shutdown")
       }

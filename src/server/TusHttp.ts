@@ -6,8 +6,9 @@ import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { RawResponse } from "../protocol/Reply.js"
@@ -29,10 +30,18 @@ export const make = (options: Options = {}): HttpApp.Default<never, TusServer | 
 export const app: HttpApp.Default<never, TusServer | Scope.Scope> = make()
 
 /** Mounted on an `HttpLayerRouter`, under `path`. */
-export const layer = (options: Options & { readonly path: HttpLayerRouter.PathInput & `/${string}` }) =>
-  Layer.mergeAll(
-    HttpLayerRouter.add("*", options.path, make(options)),
-    HttpLayerRouter.add("*", `${options.path}/*`, make(options))
+export const layer = (
+  options: Options & { readonly path: `/${string}` }
+): Layer.Layer<never, never, HttpLayerRouter.HttpRouter | TusServer> =>
+  HttpLayerRouter.use((router) =>
+    Effect.flatMap(Effect.context<TusServer>(), (built) => {
+      // What a request brings along, its scope first of all, comes before what was there when the route was built.
+      const app = Effect.mapInputContext(
+        make(options),
+        (given: Context.Context<HttpServerRequest.HttpServerRequest | Scope.Scope>) => Context.merge(built, given)
+      )
+      return Effect.zipRight(router.add("*", options.path, app), router.add("*", `${options.path}/*`, app))
+    })
   )
 
 /** The body in the scope of the request, opened by the first pull, closed when the response has been handed over. */

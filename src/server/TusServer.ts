@@ -91,7 +91,7 @@ export const make = Effect.gen(function*() {
           const { entry: received, refusal } = Option.isSome(plan)
             ? yield* receive(entry, plan.value, lease, body, policy)
             : { entry, refusal: Option.none() }
-          // Where the body was cut off the client is told how far it came; any other refusal creates nothing.
+          // Where the body was cut off the client is told how far it came; any other refusal leaves nothing behind.
           if (Option.isSome(refusal) && refusal.value._tag !== "Interrupted") {
             return yield* refusal.value
           }
@@ -103,10 +103,8 @@ export const make = Effect.gen(function*() {
             onSome: Effect.fail
           })
         }).pipe(
-          Effect.tapError((error) =>
-            error._tag === "UploadRejected"
-              ? Effect.void
-              : Effect.ignore(Effect.flatMap(store.get(upload.id), (entry) => store.remove(entry, lease.fence)))
+          Effect.tapError(() =>
+            Effect.ignore(Effect.flatMap(store.get(upload.id), (entry) => store.remove(entry, lease.fence)))
           )
         ))
     }
@@ -140,7 +138,8 @@ export const make = Effect.gen(function*() {
         Terminate: ({ id }) => terminate(id)
       }).pipe(
         Effect.catchTag("Superseded", () => new Contended()),
-        Effect.provide(context)
+        // What the caller brings along, such as a span, comes before what was there when the server was built.
+        Effect.mapInputContext((given: Context.Context<never>) => Context.merge(context, given))
       )
     },
     settle

@@ -2,15 +2,12 @@
  * What files add to the contract: where they lie, what is left when a writer is interrupted, and which errors are told.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { ByteStore, type Upload, type UploadStoreError } from "effect-tus"
-import { FileByteStore } from "effect-tus/node"
+import type { Upload } from "effect-tus"
 import * as Chunk from "effect/Chunk"
-import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { spawnSync } from "node:child_process"
@@ -18,61 +15,10 @@ import * as Fs from "node:fs"
 import { join } from "node:path"
 import { vi } from "vitest"
 import { idOf, numbered } from "../store/bytes.js"
-import { directory } from "./temporary.js"
+import { calls, watching } from "./calls.js"
+import { buffers, directory, fails, open } from "./temporary.js"
 
-type Done = (error: NodeJS.ErrnoException | null, value?: unknown) => void
-
-/** The calls of the store, seen from below. A hook may hold a call or answer it itself. */
-const seen = vi.hoisted(() => ({
-  writes: [] as Array<{ readonly buffers: number; readonly bytes: number }>,
-  writing: 0,
-  mostWriting: 0,
-  /** Files that were synced, where the system tells. */
-  synced: [] as Array<string>,
-  /** How much one write takes at most. */
-  limit: Infinity,
-  onWrite: (run: () => void) => run(),
-  onRead: () => {},
-  rename: undefined as NodeJS.ErrnoException | undefined
-}))
-
-vi.mock("node:fs", async (original) => {
-  const fs = await original<typeof import("node:fs")>()
-  const synced = (fd: number) => {
-    if (fs.existsSync("/proc/self/fd")) {
-      seen.synced.push(fs.readlinkSync(`/proc/self/fd/${fd}`))
-    }
-  }
-  return {
-    ...fs,
-    writev: (fd: number, buffers: ReadonlyArray<Uint8Array>, position: number, done: Done) => {
-      const bytes = Buffer.concat(buffers.length > 64 ? [] : buffers).subarray(0, seen.limit)
-      seen.writes.push({ buffers: buffers.length, bytes: buffers.reduce((sum, { length }) => sum + length, 0) })
-      seen.writing += 1
-      seen.mostWriting = Math.max(seen.mostWriting, seen.writing)
-      seen.onWrite(() =>
-        fs.writev(fd, seen.limit === Infinity ? buffers : [bytes], position, (error, written) => {
-          seen.writing -= 1
-          done(error, written)
-        })
-      )
-    },
-    read: (fd: number, buffer: Uint8Array, at: number, length: number, position: number, done: Done) => {
-      seen.onRead()
-      fs.read(fd, buffer, at, length, position, done)
-    },
-    fsync: (fd: number, done: Done) => {
-      synced(fd)
-      fs.fsync(fd, done)
-    },
-    fdatasync: (fd: number, done: Done) => {
-      synced(fd)
-      fs.fdatasync(fd, done)
-    },
-    rename: (from: string, to: string, done: Done) =>
-      seen.rename === undefined ? fs.rename(from, to, done) : done(seen.rename)
-  }
-})
+vi.mock("node:fs", async (original) => (await import("./calls.js")).watch(await original<typeof Fs>()))
 
 const a = idOf("file-a")
 const b = idOf("file-b")
@@ -80,49 +26,9 @@ const c = idOf("file-c")
 
 const ignored = () => Effect.void
 
-/** A store in a directory of its own, or in the one given. */
-const open = Effect.fnUntraced(function*(at?: string) {
-  const path = at ?? (yield* directory)
-  const store = Context.get(yield* Layer.build(FileByteStore.layer({ directory: path })), ByteStore.ByteStore)
-  return {
-    ...store,
-    directory: path,
-    put: (id: Upload.UploadId, at: number, bytes: Uint8Array) => store.append(id, at, Stream.make(bytes), ignored),
-    pathOf: (id: Upload.UploadId) => Option.getOrThrow(store.locate(id)),
-    fileOf: (id: Upload.UploadId) => Uint8Array.from(Fs.readFileSync(Option.getOrThrow(store.locate(id))))
-  }
-})
-
-/** What is set here for a test is taken back behind it. */
-const withSeen = (changes: Partial<typeof seen>) =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const before = { ...seen, ...{ writes: [], synced: [], mostWriting: 0 } }
-      Object.assign(seen, before, changes)
-      return before
-    }),
-    (before) => Effect.sync(() => Object.assign(seen, before))
-  )
-
-const fails = Effect.fnUntraced(function*<A, R>(
-  effect: Effect.Effect<A, UploadStoreError.UploadStoreError, R>,
-  reason: UploadStoreError.UploadStoreError["reason"],
-  code?: string
-) {
-  const error = yield* Effect.flip(effect)
-  assert.strictEqual(error.reason, reason)
-  if (code !== undefined) {
-    assert.propertyVal(error.cause, "code", code)
-  }
-  return error
-})
-
 const descriptors = () => Fs.readdirSync("/proc/self/fd").length
 
 const isLinux = process.platform === "linux"
-
-const buffers = (count: number, buffer: Uint8Array) =>
-  Chunk.unsafeFromArray(Array.from({ length: count }, () => buffer))
 
 describe("where the files are", () => {
   it.scoped("a file lies under the last two characters of its id", () =>
@@ -211,7 +117,7 @@ describe("how bytes are written", () => {
   it.scoped("a write that takes only a part is gone on with", () =>
     Effect.gen(function*() {
       const store = yield* open()
-      yield* withSeen({ limit: 1000 })
+      yield* watching({ limit: 1000 })
       const ends: Array<number> = []
       const batch = Chunk.make(numbered(700), numbered(2300, 700), numbered(0), numbered(1001, 3000))
       const end = yield* store.append(a, 0, Stream.fromChunk(batch), (end) => Effect.sync(() => ends.push(end)))
@@ -223,14 +129,14 @@ describe("how bytes are written", () => {
   it.scoped("a write that takes nothing is an error, not a loop", () =>
     Effect.gen(function*() {
       const store = yield* open()
-      yield* withSeen({ limit: 0 })
+      yield* watching({ limit: 0 })
       yield* fails(store.put(a, 0, numbered(10)), "Write")
     }))
 
   it.scoped("no call gets more than 1024 buffers or 4 MiB, none gets nothing, and one waits for the other", () =>
     Effect.gen(function*() {
       const store = yield* open()
-      yield* withSeen({})
+      yield* watching({})
       const large = numbered(9 * 1024 * 1024 + 1)
       const batches = [
         buffers(3000, numbered(1)),
@@ -240,9 +146,9 @@ describe("how bytes are written", () => {
       ]
       const end = yield* store.append(a, 0, Stream.fromChunks(...batches), ignored)
       assert.strictEqual(end, 3000 + large.length + 200 * 65_536)
-      assert.deepStrictEqual(seen.writes.map(({ buffers }) => buffers), [1024, 1024, 952, 1, 1, 1, 64, 64, 64, 8])
-      assert.isTrue(seen.writes.every(({ bytes }) => bytes > 0 && bytes <= 4 * 1024 * 1024))
-      assert.strictEqual(seen.mostWriting, 1)
+      assert.deepStrictEqual(calls.writes.map(({ buffers }) => buffers), [1024, 1024, 952, 1, 1, 1, 64, 64, 64, 8])
+      assert.isTrue(calls.writes.every(({ bytes }) => bytes > 0 && bytes <= 4 * 1024 * 1024))
+      assert.strictEqual(calls.mostWriting, 1)
       const expected = Buffer.concat([
         Buffer.alloc(3000),
         large,
@@ -255,7 +161,7 @@ describe("how bytes are written", () => {
     Effect.gen(function*() {
       const store = yield* open()
       const started = yield* Deferred.make<void>()
-      yield* withSeen({
+      yield* watching({
         onWrite: (run) => {
           Deferred.unsafeDone(started, Exit.void)
           run()
@@ -269,21 +175,21 @@ describe("how bytes are written", () => {
       }))
       yield* Deferred.await(started)
       yield* Fiber.interrupt(fiber)
-      assert.strictEqual(seen.writing, 0)
+      assert.strictEqual(calls.writing, 0)
       const { size } = Fs.statSync(store.pathOf(a))
-      const calls = seen.writes.length
+      const { length } = calls.writes
       assert.isBelow(size, 256 * 1024 * 1024)
       assert.strictEqual(size, reported)
       yield* store.put(b, 0, numbered(10))
       assert.strictEqual(Fs.statSync(store.pathOf(a)).size, size)
-      assert.strictEqual(seen.writes.length, calls + 1)
+      assert.strictEqual(calls.writes.length, length + 1)
     }))
 
   it.scoped("an interruption waits for the write under way, and what it wrote is reported", () =>
     Effect.gen(function*() {
       const store = yield* open()
       const held = yield* Deferred.make<() => void>()
-      yield* withSeen({ onWrite: (run) => Deferred.unsafeDone(held, Exit.succeed(run)) })
+      yield* watching({ onWrite: (run) => Deferred.unsafeDone(held, Exit.succeed(run)) })
       const ends: Array<number> = []
       const append = store.append(a, 0, Stream.make(numbered(10)), (end) => Effect.sync(() => ends.push(end)))
       const fiber = yield* Effect.fork(append)
@@ -354,14 +260,14 @@ describe("what survives a power cut", () => {
       Effect.gen(function*() {
         const store = yield* open()
         yield* store.put(a, 0, numbered(10))
-        yield* withSeen({})
+        yield* watching({})
         yield* store.sync(a)
         const shard = join(store.directory, "-a")
-        assert.deepStrictEqual(seen.synced.toSorted(), [store.directory, shard, store.pathOf(a)])
+        assert.deepStrictEqual(calls.synced.toSorted(), [store.directory, shard, store.pathOf(a)])
         yield* store.put(idOf("other-a"), 0, numbered(10))
-        seen.synced.length = 0
+        calls.synced.length = 0
         yield* store.sync(idOf("other-a"))
-        assert.deepStrictEqual(seen.synced.toSorted(), [shard, store.pathOf(idOf("other-a"))])
+        assert.deepStrictEqual(calls.synced.toSorted(), [shard, store.pathOf(idOf("other-a"))])
       })
   )
 
@@ -370,9 +276,9 @@ describe("what survives a power cut", () => {
       const earlier = yield* open()
       yield* earlier.put(a, 0, numbered(10))
       const store = yield* open(earlier.directory)
-      yield* withSeen({})
+      yield* watching({})
       yield* store.sync(a)
-      assert.include(seen.synced, store.directory)
+      assert.include(calls.synced, store.directory)
     }))
 
   it.scoped.runIf(isLinux)(
@@ -380,98 +286,11 @@ describe("what survives a power cut", () => {
     () =>
       Effect.gen(function*() {
         const top = yield* directory
-        yield* withSeen({})
+        yield* watching({})
         yield* open(join(top, "x", "y", "z"))
-        assert.deepStrictEqual(seen.synced, [top, join(top, "x"), join(top, "x", "y")])
+        assert.deepStrictEqual(calls.synced, [top, join(top, "x"), join(top, "x", "y")])
       })
   )
-})
-
-describe("how concat goes about it", () => {
-  it.scoped("what a crash has left is not listed, and the next try does not mind it", () =>
-    Effect.gen(function*() {
-      const store = yield* open()
-      yield* store.put(a, 0, numbered(10))
-      yield* store.put(c, 0, numbered(1))
-      const leftover = `${store.pathOf(c)}.concat`
-      Fs.writeFileSync(leftover, numbered(1000, 3))
-      assert.deepStrictEqual(Array.from(yield* Stream.runCollect(store.list)).toSorted(), [a, c])
-      yield* store.concat(c, [{ id: a, length: 5 }, { id: a, length: 2 }])
-      assert.deepStrictEqual(store.fileOf(c), Uint8Array.from([0, 1, 2, 3, 4, 0, 1]))
-      Fs.writeFileSync(leftover, numbered(1000, 3))
-      yield* store.concat(c, [])
-      assert.deepStrictEqual(store.fileOf(c), numbered(0))
-      assert.isFalse(Fs.existsSync(leftover))
-    }))
-
-  it.scoped("remove takes along what a crash has left", () =>
-    Effect.gen(function*() {
-      const store = yield* open()
-      yield* store.put(c, 0, numbered(1))
-      Fs.writeFileSync(`${store.pathOf(c)}.concat`, numbered(1000))
-      yield* store.remove(c)
-      assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [])
-    }))
-
-  it.scoped("a failure at the last moment leaves what was there, and nothing else", () =>
-    Effect.gen(function*() {
-      const store = yield* open()
-      yield* store.put(a, 0, numbered(10))
-      yield* store.put(c, 0, numbered(3))
-      yield* withSeen({ rename: Object.assign(new Error("EIO: i/o error"), { code: "EIO" }) })
-      yield* fails(store.concat(c, [{ id: a, length: 10 }, { id: a, length: 10 }]), "Write", "EIO")
-      assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [c])
-      assert.deepStrictEqual(store.fileOf(c), numbered(3))
-    }))
-
-  it.scoped("an interruption leaves what was there, and nothing else", () =>
-    Effect.gen(function*() {
-      const store = yield* open()
-      yield* store.put(a, 0, numbered(10))
-      yield* store.put(c, 0, numbered(3))
-      const held = yield* Deferred.make<() => void>()
-      yield* withSeen({ onWrite: (run) => Deferred.unsafeDone(held, Exit.succeed(run)) })
-      const concat = store.concat(c, [{ id: a, length: 10 }, { id: a, length: 10 }])
-      const fiber = yield* Effect.fork(concat)
-      const write = yield* Deferred.await(held)
-      const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
-      yield* Effect.yieldNow()
-      write()
-      yield* Fiber.join(interruption)
-      assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [c])
-      assert.deepStrictEqual(store.fileOf(c), numbered(3))
-    }))
-
-  it.scoped("a part that is cut short meanwhile is noticed", () =>
-    Effect.gen(function*() {
-      const store = yield* open()
-      yield* store.put(a, 0, numbered(10))
-      yield* store.put(b, 0, numbered(10))
-      yield* withSeen({ onRead: () => Fs.truncateSync(store.pathOf(b), 4) })
-      yield* fails(store.concat(c, [{ id: a, length: 10 }, { id: b, length: 10 }]), "Corrupt")
-      assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [])
-    }))
-
-  it.scoped("256 MiB pass through no more than 32 MiB of memory", () =>
-    Effect.gen(function*() {
-      const store = yield* open()
-      const half = 128 * 1024 * 1024
-      const batch = buffers(16, numbered(64 * 1024))
-      const bytes = Stream.repeatEffectChunk(Effect.succeed(batch)).pipe(Stream.take(half / (64 * 1024)))
-      yield* store.append(a, 0, bytes, ignored)
-      yield* store.append(b, 0, bytes, ignored)
-      const used = () => {
-        const { external, heapUsed } = process.memoryUsage()
-        return external + heapUsed
-      }
-      let most = 0
-      yield* withSeen({ onRead: () => (most = Math.max(most, used())) })
-      const before = used()
-      yield* store.concat(c, [{ id: a, length: half }, { id: b, length: half }])
-      assert.strictEqual(Fs.statSync(store.pathOf(c)).size, 2 * half)
-      assert.isAbove(most, 0)
-      assert.isBelow(most - before, 32 * 1024 * 1024)
-    }))
 })
 
 describe("what goes wrong", () => {
@@ -537,9 +356,9 @@ describe("what goes wrong", () => {
       yield* store.sync(a)
       Fs.rmSync(join(store.directory, "-a"), { recursive: true })
       yield* store.put(a, 0, numbered(1))
-      yield* withSeen({})
+      yield* watching({})
       yield* store.sync(a)
-      assert.isTrue(!isLinux || seen.synced.includes(store.directory))
+      assert.isTrue(!isLinux || calls.synced.includes(store.directory))
     }))
 
   it.scoped.runIf(Fs.existsSync("/dev/full"))("a device without space is NoSpace", () =>

@@ -1,9 +1,16 @@
 /**
  * A directory that goes with the scope, and a store in one.
  */
+import { assert } from "@effect/vitest"
+import { ByteStore, type Upload, type UploadStoreError } from "effect-tus"
 import { FileByteStore } from "effect-tus/node"
+import * as Chunk from "effect/Chunk"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { readFileSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -16,3 +23,35 @@ export const directory = Effect.acquireRelease(
 export const layerTemporary = Layer.unwrapScoped(
   Effect.map(directory, (directory) => FileByteStore.layer({ directory }))
 )
+
+/** A store in a directory of its own, or in the one given. */
+export const open = Effect.fnUntraced(function*(at?: string) {
+  const path = at ?? (yield* directory)
+  const store = Context.get(yield* Layer.build(FileByteStore.layer({ directory: path })), ByteStore.ByteStore)
+  return {
+    ...store,
+    directory: path,
+    put: (id: Upload.UploadId, at: number, bytes: Uint8Array) =>
+      store.append(id, at, Stream.make(bytes), () => Effect.void),
+    pathOf: (id: Upload.UploadId) => Option.getOrThrow(store.locate(id)),
+    fileOf: (id: Upload.UploadId) => Uint8Array.from(readFileSync(Option.getOrThrow(store.locate(id))))
+  }
+})
+
+/** The effect fails for this reason, and with this code of the system's where one is given. */
+export const fails = Effect.fnUntraced(function*<A, R>(
+  effect: Effect.Effect<A, UploadStoreError.UploadStoreError, R>,
+  reason: UploadStoreError.UploadStoreError["reason"],
+  code?: string
+) {
+  const error = yield* Effect.flip(effect)
+  assert.strictEqual(error.reason, reason)
+  if (code !== undefined) {
+    assert.propertyVal(error.cause, "code", code)
+  }
+  return error
+})
+
+/** A batch of `count` times the same buffer. */
+export const buffers = (count: number, buffer: Uint8Array) =>
+  Chunk.unsafeFromArray(Array.from({ length: count }, () => buffer))

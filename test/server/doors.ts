@@ -71,6 +71,8 @@ export const askPort = (port: number): Ask => ({ body, chunked, headers, method,
 
 export interface Opened {
   readonly ask: Ask
+  /** None for a door without a socket. */
+  readonly port?: number
   readonly trailers: boolean
 }
 
@@ -81,9 +83,13 @@ const port = (
   { address }: (typeof HttpServer.HttpServer)["Service"]
 ) => (address._tag === "TcpAddress" ? address.port : 0)
 
-const effectServer = Effect.map(HttpServer.HttpServer, (server) => ({ ask: askPort(port(server)), trailers: false }))
+const effectServer = Effect.map(HttpServer.HttpServer, (server) => ({
+  ask: askPort(port(server)),
+  port: port(server),
+  trailers: false
+}))
 
-const nodeServer = Effect.map(NodeTusServer.NodeTusServer, ({ port }) => ({ ask: askPort(port), trailers: true }))
+const nodeServer = Effect.map(NodeTusServer.NodeTusServer, ({ port }) => ({ ask: askPort(port), port, trailers: true }))
 
 const webHandler = Effect.map(TusWeb.make({ path: "/files" }), (handler): Opened => ({
   trailers: false,

@@ -1,0 +1,108 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import * as Fs from "node:fs"
+import { join } from "node:path"
+import { vi } from "vitest"
+import { idOf, numbered } from "../store/bytes.js"
+import { watching } from "./calls.js"
+import { buffers, fails, open } from "./temporary.js"
+
+vi.mock("node:fs", async (original) => (await import("./calls.js")).watch(await original<typeof Fs>()))
+
+const a = idOf("file-a")
+const b = idOf("file-b")
+const c = idOf("file-c")
+
+const ignored = () => Effect.void
+
+const used = () => {
+  const { external, heapUsed } = process.memoryUsage()
+  return external + heapUsed
+}
+
+describe("a file made of others", () => {
+  it.scoped("what a crash has left is not listed, and the next try does not mind it", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(a, 0, numbered(10))
+      yield* store.put(c, 0, numbered(1))
+      const leftover = `${store.pathOf(c)}.concat`
+      Fs.writeFileSync(leftover, numbered(1000, 3))
+      assert.deepStrictEqual(Array.from(yield* Stream.runCollect(store.list)).toSorted(), [a, c])
+      yield* store.concat(c, [{ id: a, length: 5 }, { id: a, length: 2 }])
+      assert.deepStrictEqual(store.fileOf(c), Uint8Array.from([0, 1, 2, 3, 4, 0, 1]))
+      Fs.writeFileSync(leftover, numbered(1000, 3))
+      yield* store.concat(c, [])
+      assert.deepStrictEqual(store.fileOf(c), numbered(0))
+      assert.isFalse(Fs.existsSync(leftover))
+    }))
+
+  it.scoped("remove takes along what a crash has left", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(c, 0, numbered(1))
+      Fs.writeFileSync(`${store.pathOf(c)}.concat`, numbered(1000))
+      yield* store.remove(c)
+      assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [])
+    }))
+
+  it.scoped("a failure at the last moment leaves what was there, and nothing else", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(a, 0, numbered(10))
+      yield* store.put(c, 0, numbered(3))
+      yield* watching({ renameError: Object.assign(new Error("EIO: i/o error"), { code: "EIO" }) })
+      yield* fails(store.concat(c, [{ id: a, length: 10 }, { id: a, length: 10 }]), "Write", "EIO")
+      assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [c])
+      assert.deepStrictEqual(store.fileOf(c), numbered(3))
+    }))
+
+  it.scoped("an interruption leaves what was there, and nothing else", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(a, 0, numbered(10))
+      yield* store.put(c, 0, numbered(3))
+      const held = yield* Deferred.make<() => void>()
+      yield* watching({ onWrite: (run) => Deferred.unsafeDone(held, Exit.succeed(run)) })
+      const concat = store.concat(c, [{ id: a, length: 10 }, { id: a, length: 10 }])
+      const fiber = yield* Effect.fork(concat)
+      const write = yield* Deferred.await(held)
+      const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* Effect.yieldNow()
+      write()
+      yield* Fiber.join(interruption)
+      assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [c])
+      assert.deepStrictEqual(store.fileOf(c), numbered(3))
+    }))
+
+  it.scoped("a part that is cut short meanwhile is noticed", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(a, 0, numbered(10))
+      yield* store.put(b, 0, numbered(10))
+      yield* watching({ onRead: () => Fs.truncateSync(store.pathOf(b), 4) })
+      yield* fails(store.concat(c, [{ id: a, length: 10 }, { id: b, length: 10 }]), "Corrupt")
+      assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [])
+    }))
+
+  it.scoped("256 MiB pass through no more than 32 MiB of memory", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      const half = 128 * 1024 * 1024
+      const batch = buffers(16, numbered(64 * 1024))
+      const bytes = Stream.repeatEffectChunk(Effect.succeed(batch)).pipe(Stream.take(half / (64 * 1024)))
+      yield* store.append(a, 0, bytes, ignored)
+      yield* store.append(b, 0, bytes, ignored)
+      let most = 0
+      yield* watching({ onRead: () => (most = Math.max(most, used())) })
+      const before = used()
+      yield* store.concat(c, [{ id: a, length: half }, { id: b, length: half }])
+      assert.strictEqual(Fs.statSync(store.pathOf(c)).size, 2 * half)
+      assert.isAbove(most, 0)
+      assert.isBelow(most - before, 32 * 1024 * 1024)
+    }))
+})

@@ -1,0 +1,125 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Http from "node:http"
+import type { AddressInfo } from "node:net"
+import * as NodeBody from "../../src/node/NodeBody.js"
+import { open, patch } from "./socket.js"
+
+const kibibyte = 1024
+
+/** Serves one request and hands its body, and what its client does, to the test. */
+const withRequest = <A>(
+  budget: NodeBody.Budget,
+  use: (given: {
+    readonly body: NodeBody.NodeBody
+    readonly client: Awaited<ReturnType<typeof open>>
+    readonly request: Http.IncomingMessage
+  }) => Promise<A>,
+  length = 4096 * kibibyte
+) =>
+  Effect.promise(async () => {
+    const server = Http.createServer()
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const requested = new Promise<Http.IncomingMessage>((resolve) => server.once("request", resolve))
+    const client = await open((server.address() as AddressInfo).port)
+    await client.send(patch("/", 0, length))
+    const request = await requested
+    const body = NodeBody.make(request, { idleTimeout: "1 hour" }, budget, () => {})
+    try {
+      return await use({ body, client, request })
+    } finally {
+      client.destroy()
+      server.closeAllConnections()
+      server.close()
+    }
+  })
+
+const pull = (body: NodeBody.NodeBody) => Effect.runPromise(Effect.either(body.pull))
+
+const sizeOf = (batch: Chunk.Chunk<Uint8Array>) => Chunk.reduce(batch, 0, (sum, { length }) => sum + length)
+
+const until = async (condition: () => boolean) => {
+  while (!condition()) {
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+describe("NodeBody", () => {
+  it.live("hands over with one pull everything that has arrived, and stops reading ahead at 1 MiB", () => {
+    const budget = { limit: Infinity, used: 0 }
+    return withRequest(budget, async ({ body, client, request }) => {
+      const first = pull(body)
+      void client.send(Buffer.alloc(4096 * kibibyte))
+      assert.strictEqual((await first)._tag, "Right")
+      await until(() => request.isPaused())
+      assert.isAtLeast(budget.used, 1024 * kibibyte)
+      assert.isBelow(budget.used, 1024 * kibibyte + 65 * kibibyte)
+      const second = await pull(body)
+      assert(second._tag === "Right")
+      assert.isAtLeast(sizeOf(second.right), 1024 * kibibyte)
+      assert.isAtMost(budget.used, 128 * kibibyte)
+    })
+  })
+
+  it.live("reads one piece at a time when all bodies together keep too much waiting", () =>
+    withRequest({ limit: 10, used: 10 }, async ({ body, client, request }) => {
+      void client.send(Buffer.alloc(4096 * kibibyte))
+      let received = 0
+      while (received < 4096 * kibibyte) {
+        const pulled = await pull(body)
+        assert(pulled._tag === "Right")
+        assert.isAtMost(sizeOf(pulled.right), 64 * kibibyte)
+        received += sizeOf(pulled.right)
+      }
+      assert.deepStrictEqual(await pull(body), await Effect.runPromise(Effect.either(Effect.fail(Option.none()))))
+      assert.isTrue(request.complete)
+    }))
+
+  it.live("reads nothing before the first pull", () =>
+    withRequest({ limit: Infinity, used: 0 }, async ({ client, request }) => {
+      await client.send("x".repeat(1000))
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      assert.isFalse(request.readableFlowing ?? false)
+    }))
+
+  it.live("gives what has arrived before it says that the rest never will", () => {
+    const budget = { limit: Infinity, used: 0 }
+    return withRequest(budget, async ({ body, client }) => {
+      const first = pull(body)
+      await client.send("abc")
+      await first
+      await client.send("def")
+      await until(() => budget.used === 3)
+      body.stop("TakenOver")
+      const last = await pull(body)
+      assert(last._tag === "Right")
+      assert.strictEqual(Buffer.concat([...last.right]).toString(), "def")
+      const cut = await pull(body)
+      assert(cut._tag === "Left")
+      assert.deepStrictEqual(cut.left, Option.some("TakenOver" as const))
+    })
+  })
+
+  it.live("a body that has arrived whole stays whole, whoever asks it to stop", () =>
+    withRequest({ limit: Infinity, used: 0 }, async ({ body, client, request }) => {
+      await client.send("abc")
+      await until(() => request.complete)
+      body.stop("TakenOver")
+      const all = await pull(body)
+      assert(all._tag === "Right")
+      const end = await pull(body)
+      assert(end._tag === "Left")
+      assert.deepStrictEqual(end.left, Option.none())
+    }, 3))
+
+  it.live("tells a sender that has gone from one that has ended", () =>
+    withRequest({ limit: Infinity, used: 0 }, async ({ body, client }) => {
+      const waiting = pull(body)
+      client.destroy()
+      const cut = await waiting
+      assert(cut._tag === "Left")
+      assert.deepStrictEqual(cut.left, Option.some("Disconnected" as const))
+    }))
+})

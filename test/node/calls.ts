@@ -1,0 +1,69 @@
+/**
+ * The calls that the store makes, seen from below: a test may count them, hold one back, or let it go wrong. Each test file
+ * hands `watch` to `vi.mock`.
+ */
+import * as Effect from "effect/Effect"
+import type * as Fs from "node:fs"
+
+type Done = (error: NodeJS.ErrnoException | null, value?: unknown) => void
+
+export const calls = {
+  writes: new Array<{ readonly buffers: number; readonly bytes: number }>(),
+  writing: 0,
+  mostWriting: 0,
+  /** Files that were synced, where the system tells. */
+  synced: new Array<string>(),
+  /** How many bytes one write takes, where not all of them. */
+  limit: undefined as number | undefined,
+  onWrite: (run: () => void): void => run(),
+  onRead: (): void => {},
+  renameError: undefined as NodeJS.ErrnoException | undefined
+}
+
+/** Begins to count anew. What is changed here for a test is taken back behind it. */
+export const watching = (changes: Partial<typeof calls>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const before = { ...calls, writes: [], synced: [], mostWriting: 0 }
+      Object.assign(calls, before, changes)
+      return before
+    }),
+    (before) => Effect.sync(() => Object.assign(calls, before))
+  )
+
+export const watch = (fs: typeof Fs) => {
+  const synced = (fd: number) => {
+    if (fs.existsSync("/proc/self/fd")) {
+      calls.synced.push(fs.readlinkSync(`/proc/self/fd/${fd}`))
+    }
+  }
+  return {
+    ...fs,
+    writev: (fd: number, buffers: ReadonlyArray<Uint8Array>, position: number, done: Done) => {
+      calls.writes.push({ buffers: buffers.length, bytes: buffers.reduce((sum, { length }) => sum + length, 0) })
+      calls.writing += 1
+      calls.mostWriting = Math.max(calls.mostWriting, calls.writing)
+      const taken = calls.limit === undefined ? buffers : [Buffer.concat(buffers).subarray(0, calls.limit)]
+      calls.onWrite(() =>
+        fs.writev(fd, taken, position, (error, written) => {
+          calls.writing -= 1
+          done(error, written)
+        })
+      )
+    },
+    read: (fd: number, buffer: Uint8Array, at: number, length: number, position: number, done: Done) => {
+      calls.onRead()
+      fs.read(fd, buffer, at, length, position, done)
+    },
+    fsync: (fd: number, done: Done) => {
+      synced(fd)
+      fs.fsync(fd, done)
+    },
+    fdatasync: (fd: number, done: Done) => {
+      synced(fd)
+      fs.fdatasync(fd, done)
+    },
+    rename: (from: string, to: string, done: Done) =>
+      calls.renameError === undefined ? fs.rename(from, to, done) : done(calls.renameError)
+  }
+}

@@ -1,0 +1,342 @@
+/**
+ * A server without a network, a disk or a clock: it does what the rules say and nothing else, on two uploads of at most
+ * two bytes, `a` and `b`, and a final of them, `f`. The bytes of `a` are "abc", those of `b` are "xyz"; a byte that was
+ * spoilt on its way is "!".
+ *
+ * The clock stands still and expiry moves towards it, so that states that differ only in their date are one state.
+ */
+import { assert } from "@effect/vitest"
+import {
+  Append,
+  Body,
+  Command,
+  Concat,
+  Create,
+  Head,
+  Patch,
+  type Policy,
+  Refusal,
+  type Reply,
+  Terminate,
+  Upload
+} from "effect-tus"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import { createHash } from "node:crypto"
+import { id, now, policy } from "./arbitraries.js"
+
+export type Name = "a" | "b" | "f"
+
+/** An upload and the bytes that count for it. */
+export interface Stored {
+  readonly upload: Upload.Upload
+  readonly bytes: string
+}
+
+/** What is at the URL of an upload. An id is never given twice, so what is gone stays gone. */
+export type Slot = Stored | "Absent" | "Gone"
+
+export type World = { readonly [N in Name]: Slot }
+
+export const isStored = (slot: Slot): slot is Stored => typeof slot === "object"
+
+export const contents = { a: "abc", b: "xyz" } as const
+
+const tick = Duration.seconds(1)
+
+/** With a hook, trailers, a limit and a life of two ticks. */
+export const strict: Policy.Policy = {
+  ...policy,
+  maxSize: Option.some(2),
+  expiresAfter: Option.some(Duration.seconds(2)),
+  algorithms: ["sha1"],
+  finishes: true
+}
+
+/** Without any of them; the limit only keeps what has no length from growing for ever. */
+export const lax: Policy.Policy = {
+  ...strict,
+  maxSize: Option.some(3),
+  expiresAfter: Option.none(),
+  extensions: strict.extensions.filter((name) => name !== "checksum-trailer" && name !== "expiration"),
+  finishes: false
+}
+
+/** How a body comes, and what vouches for it. */
+export interface Arrival {
+  readonly size: number
+  readonly told: boolean
+  readonly check: "None" | "Good" | "Bad" | "GoodTrailer" | "BadTrailer" | "NoTrailer"
+  /** `Killed`: the process ends, and what it has committed so far remains. */
+  readonly ending: "Ended" | "Disconnected" | "Killed"
+  readonly arrives: number
+}
+
+const sizes = [0, 1, 2] as const
+const checks = ["None", "Good", "Bad", "GoodTrailer", "BadTrailer", "NoTrailer"] as const
+
+const arrivals: ReadonlyArray<Arrival> = sizes.flatMap((size) =>
+  [true, false].flatMap((told) =>
+    checks.flatMap((check): ReadonlyArray<Arrival> => [
+      { size, told, check, ending: "Ended", arrives: size },
+      // Chunked, the end itself may be what is missing; a process may be killed after the last byte.
+      ...sizes.filter((n) => n < size || (n === size && !told)).map((arrives) =>
+        ({ size, told, check, ending: "Disconnected", arrives }) as const
+      ),
+      ...sizes.filter((n) => n <= size).map((arrives) => ({ size, told, check, ending: "Killed", arrives }) as const)
+    ])
+  )
+)
+
+/** A request with its body, decoded from its headers as a door would. */
+export interface Letter<R> extends Arrival {
+  readonly request: R
+  readonly sent: string
+  readonly trailers: Readonly<Record<string, string>>
+}
+
+const sha1 = (text: string) => `sha1 ${createHash("sha1").update(text).digest("base64")}`
+
+const letter = <R>(
+  decode: (raw: Command.RawRequest) => R,
+  headers: Record<string, string>,
+  content: string,
+  arrival: Arrival
+): Letter<R> => {
+  const { check, size, told } = arrival
+  const bad = check === "Bad" || check === "BadTrailer"
+  const checksum = sha1(bad && size === 0 ? "?" : content.slice(0, size))
+  const request = decode({
+    method: "POST",
+    url: "/files",
+    headers: {
+      "tus-resumable": "1.0.0",
+      ...headers,
+      ...(told ? { "content-length": String(size) } : { "transfer-encoding": "chunked" }),
+      ...(check === "Good" || check === "Bad" ? { "upload-checksum": checksum } : {}),
+      ...(check.endsWith("Trailer") ? { trailer: "Upload-Checksum" } : {})
+    }
+  })
+  return {
+    ...arrival,
+    request,
+    sent: bad ? "!".repeat(size) : content.slice(0, size),
+    trailers: check === "GoodTrailer" || check === "BadTrailer" ? { "upload-checksum": checksum } : {}
+  }
+}
+
+const decodePatch = (raw: Command.RawRequest): Patch.Request => {
+  const command = Either.getOrThrow(Command.decode({ ...raw, method: "PATCH", url: `/files/${id("a")}` }))
+  return command._tag === "Patch" ? command.request : assert.fail(command._tag)
+}
+
+const decodeCreate = (raw: Command.RawRequest): Create.Request => {
+  const command = Either.getOrThrow(Command.decode(raw))
+  return command._tag === "Create" ? command.request : assert.fail(command._tag)
+}
+
+const octets = { "content-type": "application/offset+octet-stream" }
+const lengths: ReadonlyArray<Record<string, string>> = [
+  ...sizes.map((size) => ({ "upload-length": String(size) })),
+  { "upload-defer-length": "1" }
+]
+
+/** Every PATCH: any offset, a length declared or not, any body. */
+export const patchesOf = (name: "a" | "b"): ReadonlyArray<Letter<Patch.Request>> =>
+  sizes.flatMap((offset) =>
+    [{}, ...sizes.map((size) => ({ "upload-length": String(size) }))].flatMap((declared) =>
+      arrivals.map((arrival) =>
+        letter(
+          decodePatch,
+          { ...octets, ...declared, "upload-offset": String(offset) },
+          contents[name].slice(offset),
+          arrival
+        )
+      )
+    )
+  )
+
+/** Every POST but that of a final: whole or partial, any length or none yet, with any body or without. */
+export const creationsOf = (name: "a" | "b"): ReadonlyArray<Letter<Create.Request>> =>
+  [{}, { "upload-concat": "partial" }].flatMap((kind) =>
+    lengths.flatMap((length) => [
+      letter(decodeCreate, { ...kind, ...length }, "", {
+        size: 0,
+        told: true,
+        check: "None",
+        ending: "Ended",
+        arrives: 0
+      }),
+      ...arrivals.map((arrival) => letter(decodeCreate, { ...octets, ...kind, ...length }, contents[name], arrival))
+    ])
+  )
+
+export const finals: ReadonlyArray<ReadonlyArray<"a" | "b">> = [["a", "b"], ["b", "a"], ["a", "a"], ["b"]]
+
+/** What comes of a request. No answer where the process was killed. */
+export interface Outcome {
+  readonly slot: Slot
+  readonly answer: Option.Option<Reply.Reply | Refusal.Refusal>
+}
+
+const answered = (slot: Slot, answer: Reply.Reply | Refusal.Refusal): Outcome => ({ slot, answer: Option.some(answer) })
+
+/** The bytes that the rules let in, and what they make of them. */
+const receive = (stored: Stored, plan: Append.Plan, letter: Letter<unknown>, rules: Policy.Policy) => {
+  const kept = letter.sent.slice(0, Math.min(letter.arrives, plan.room))
+  const bytes = stored.bytes + kept
+  const store = (upload: Upload.Upload): Stored =>
+    upload === stored.upload ? stored : { upload, bytes: bytes.slice(0, upload.offset) }
+  if (letter.ending === "Killed") {
+    const checkpoint = Append.checkpoint(plan, kept.length, now, rules)
+    return { stored: store(Option.getOrElse(checkpoint, () => plan.upload)), refusal: Option.none() }
+  }
+  const ending = letter.arrives > plan.room ? "Overrun" : letter.ending
+  const verdict = ending === "Ended" ? verify(plan.verification, kept, letter, rules) : Either.void
+  const { refusal, upload } = Append.settle(plan, { received: kept.length, ending, verdict }, now, rules)
+  return { stored: store(upload), refusal }
+}
+
+const verify = (
+  verification: Append.Verification,
+  kept: string,
+  { trailers }: Letter<unknown>,
+  rules: Policy.Policy
+): Either.Either<void, Refusal.Refusal> => {
+  if (verification._tag === "None") {
+    return Either.void
+  }
+  const checksum = verification._tag === "Header"
+    ? Either.right(verification.checksum)
+    : Body.trailing(trailers, rules)
+  return Either.flatMap(checksum, (checksum) =>
+    checksum.matches(createHash("sha1").update(kept).digest())
+      ? Either.void
+      : Either.left(new Refusal.ChecksumMismatch({ algorithm: checksum.algorithm })))
+}
+
+export const patch = (stored: Stored, letter: Letter<Patch.Request>, rules: Policy.Policy): Outcome => {
+  const plan = Patch.decide(stored.upload, letter.request, now, rules)
+  if (Either.isLeft(plan)) {
+    return answered(stored, plan.left)
+  }
+  const { refusal, stored: next } = receive(stored, plan.right, letter, rules)
+  return letter.ending === "Killed"
+    ? { slot: next, answer: Option.none() }
+    : answered(next, Option.getOrElse(refusal, () => Patch.respond(next.upload)))
+}
+
+export const create = (name: "a" | "b", letter: Letter<Create.Request>, rules: Policy.Policy): Outcome => {
+  const decision = Create.decide(letter.request, { id: id(name), now, parts: [] }, rules)
+  if (Either.isLeft(decision)) {
+    return answered("Absent", decision.left)
+  }
+  const { plan, upload } = decision.right
+  const created: Stored = { upload, bytes: "" }
+  const { refusal, stored: next } = Option.isSome(plan)
+    ? receive(created, plan.value, letter, rules)
+    : { stored: created, refusal: Option.none() }
+  if (letter.ending === "Killed") {
+    return { slot: next, answer: Option.none() }
+  }
+  // Where the body was cut off the client is told how far it came; any other refusal creates nothing.
+  return Option.match(refusal, {
+    onNone: () => answered(next, Create.respond(next.upload, "/files", letter.request)),
+    onSome: (refusal) => answered(refusal._tag === "Interrupted" ? next : "Absent", refusal)
+  })
+}
+
+/** The final of the named parts, in the order of the names. */
+export const concatenate = (world: World, names: ReadonlyArray<"a" | "b">, rules: Policy.Policy): Outcome => {
+  const request = decodeCreate({
+    method: "POST",
+    url: "/files",
+    headers: {
+      "tus-resumable": "1.0.0",
+      "upload-concat": `final;${names.map((name) => `/files/${id(name)}`).join(" ")}`
+    }
+  })
+  const ids = Either.getOrThrow(Create.partsOf(request, "/files"))
+  const parts = ids.map((id) => partOf(world, id))
+  const missing = ids.find((_, i) => Option.isNone(parts[i] ?? Option.none()))
+  if (missing !== undefined) {
+    return answered("Absent", new Refusal.UploadNotFound({ id: missing }))
+  }
+  const found = parts.flatMap(Option.toArray)
+  return Either.match(Create.decide(request, { id: id("f"), now, parts: found }, rules), {
+    onLeft: (refusal) => answered("Absent", refusal),
+    onRight: ({ upload }) => answered({ upload, bytes: "" }, Create.respond(upload, "/files", request))
+  })
+}
+
+const partOf = (world: World, part: Upload.UploadId): Option.Option<Upload.Upload> => {
+  const slot = part === id("a") ? world.a : world.b
+  return isStored(slot) ? Option.some(slot.upload) : Option.none()
+}
+
+const partsOf = (world: World, { kind }: Upload.Upload) =>
+  kind._tag === "Final" ? kind.parts.map((part) => partOf(world, part)) : []
+
+/** The final, once all its parts have all their bytes. */
+export const assemble = (world: World, rules: Policy.Policy): Slot => {
+  const { f } = world
+  if (!isStored(f) || !f.upload.isOpen || f.upload.kind._tag !== "Final" || f.upload.hasExpired(now)) {
+    return f
+  }
+  const parts = Option.all(partsOf(world, f.upload))
+  if (Option.isNone(parts) || parts.value.some(({ isOpen }) => isOpen)) {
+    return f
+  }
+  const length = Option.getOrThrow(Concat.lengthOf(parts.value))
+  return Option.exists(rules.maxSize, (limit) => length > limit) ? f : {
+    upload: f.upload.fill(length, Append.completionOf(f.upload, now, rules)),
+    bytes: f.upload.kind.parts.map((part) => part === id("a") ? world.a : world.b)
+      .map((slot) => (isStored(slot) ? slot.bytes : "")).join("")
+  }
+}
+
+/** The hook has answered. */
+export const conclude = (slot: Slot, accepted: boolean): Slot =>
+  isStored(slot) && slot.upload.completion._tag === "Finishing"
+    ? {
+      ...slot,
+      upload: slot.upload.fill(
+        slot.upload.offset,
+        accepted ? { _tag: "Complete", at: now } : { _tag: "Rejected", status: 422, reason: "no" }
+      )
+    }
+    : slot
+
+export const terminate = (slot: Slot): Slot =>
+  isStored(slot) && Either.isRight(Terminate.decide(slot.upload, now)) ? "Gone" : slot
+
+/** An unfinished upload whose time has run out may be removed at any later moment. */
+export const sweep = (slot: Slot): Slot => isStored(slot) && slot.upload.hasExpired(now) ? "Gone" : slot
+
+/** Time passes: all that lives for a while lives a tick less. */
+export const wait = (slot: Slot): Slot => {
+  if (!isStored(slot) || Option.isNone(slot.upload.expiresAt)) {
+    return slot
+  }
+  const expiresAt = DateTime.max(DateTime.subtractDuration(slot.upload.expiresAt.value, tick), now)
+  return { ...slot, upload: new Upload.Upload({ ...slot.upload, expiresAt: Option.some(expiresAt) }) }
+}
+
+export const head = (world: World, stored: Stored): Either.Either<Head.Response, Refusal.Refusal> =>
+  Head.decide(stored.upload, stored.upload.isOpen ? partsOf(world, stored.upload) : [], now)
+
+/** What tells one state of an upload from another. */
+export const keyOf = (slot: Slot): string =>
+  isStored(slot)
+    ? JSON.stringify([
+      slot.upload.id,
+      slot.upload.kind,
+      slot.upload.offset,
+      Option.getOrNull(slot.upload.length),
+      slot.upload.completion._tag,
+      Option.getOrNull(Option.map(slot.upload.expiresAt, DateTime.toEpochMillis)),
+      slot.bytes
+    ])
+    : slot
