@@ -46,7 +46,8 @@ export const layer = Layer.sync(ByteStore.ByteStore, () => {
         ropes.set(id, kept)
         return bytes.pipe(
           Stream.runForEachChunk((batch) => {
-            ropes.set(id, [...(ropes.get(id) ?? []), ...batch])
+            // The pieces are lent: what is kept is a copy.
+            ropes.set(id, [...(ropes.get(id) ?? []), ...Chunk.map(batch, (piece) => piece.slice())])
             end += Chunk.reduce(batch, 0, (size, piece) => size + piece.length)
             return onWritten(end)
           }),

@@ -32,12 +32,11 @@ const config = Config.all({
 const logCompleted = Layer.succeed(UploadEvents.UploadEvents, {
   publish: (event) =>
     event._tag === "Completed" && event.upload.completion._tag === "Complete"
-      ? Effect.log("upload completed").pipe(Effect.annotateLogs({
-        id: event.upload.id,
-        bytes: event.upload.offset,
-        seconds: DateTime.distance(event.upload.createdAt, event.upload.completion.at) / 1000,
-        file: Option.getOrElse(event.location, () => "-")
-      }))
+      ? Effect.log(
+        `completed ${event.upload.id}: ${event.upload.offset} bytes in ${
+          DateTime.distance(event.upload.createdAt, event.upload.completion.at) / 1000
+        } s, ${Option.getOrElse(event.location, () => "in no file")}`
+      )
       : Effect.void
 })
 

@@ -4,6 +4,7 @@
  */
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import * as SqlClient from "@effect/sql/SqlClient"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { join } from "node:path"
@@ -18,30 +19,31 @@ export interface Options {
   readonly directory: string
 }
 
-/** Held as long as the connection is open, freed by the kernel when the process ends, however it ends. */
-const ownDirectory = (directory: string) =>
+/** A connection that is alone with its database: the lock is freed by the kernel when the process ends, however it ends. */
+const sqlite = (directory: string) =>
   Layer.effectDiscard(
-    Effect.flatMap(SqlClient.SqlClient, (sql) =>
-      sql`PRAGMA locking_mode = EXCLUSIVE`.pipe(
-        Effect.zipRight(sql`BEGIN EXCLUSIVE`),
-        Effect.zipRight(sql`COMMIT`),
-        Effect.mapError((cause) =>
-          new UploadStoreError({
-            reason: "Write",
-            operation: `take ${directory}, which another server may be using`,
-            cause
-          })
-        )
-      ))
+    Effect.flatMap(
+      SqlClient.SqlClient,
+      (sql) =>
+        sql`PRAGMA locking_mode = EXCLUSIVE`.pipe(Effect.zipRight(sql`BEGIN EXCLUSIVE`), Effect.zipRight(sql`COMMIT`))
+    )
+  ).pipe(
+    Layer.provideMerge(SqliteClient.layer({ filename: join(directory, "uploads.sqlite") })),
+    // A database that cannot be opened is a defect to the client, and an answer to whoever starts a server.
+    Layer.catchAllCause((cause) =>
+      Layer.fail(
+        new UploadStoreError({
+          reason: "Write",
+          operation: `open the database in ${directory}, which another server may be using`,
+          cause: Cause.squash(cause)
+        })
+      )
+    )
   )
 
 export const layer = ({ directory }: Options) => {
   const bytes = FileByteStore.layer({ directory })
-  const sqlite = SqliteClient.layer({ filename: join(directory, "uploads.sqlite") })
-  const registry = SqlUploadRegistry.layer.pipe(
-    Layer.provide(ownDirectory(directory)),
-    Layer.provide(sqlite)
-  )
+  const registry = Layer.provide(SqlUploadRegistry.layer, sqlite(directory))
   return Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory).pipe(
     Layer.provideMerge(registry),
     Layer.provideMerge(bytes)

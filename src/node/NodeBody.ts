@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { IncomingMessage } from "node:http"
 import { type Cut, defaultIdleTimeout, lingering, type Options, type UploadBody } from "../server/UploadBody.js"
+import * as Memory from "./Memory.js"
 
 /** Bytes that may wait in memory, for each upload. */
 const bufferSize = 1024 * 1024
@@ -43,6 +44,8 @@ export const make = (request: IncomingMessage, options: Options, budget: Budget,
   let ending: Pulled | undefined
   let waiter: ((pulled: Pulled) => void) | undefined
   let begun = false
+  /** Lent until the next pull, see `UploadBody`. */
+  let lent: Array<Uint8Array> = []
 
   const discard = () => {
     budget.used -= size
@@ -55,6 +58,7 @@ export const make = (request: IncomingMessage, options: Options, budget: Budget,
       return ending
     }
     const ready = Chunk.unsafeFromArray(batch)
+    lent = batch
     discard()
     if (request.isPaused()) {
       request.resume()
@@ -110,6 +114,8 @@ export const make = (request: IncomingMessage, options: Options, budget: Budget,
   return {
     pull: Effect.suspend(() => {
       listen()
+      Memory.free(lent)
+      lent = []
       return take() ?? Effect.async((resume) => {
         waiter = resume
         return Effect.sync(() => {

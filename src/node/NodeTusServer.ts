@@ -2,7 +2,7 @@
  * A whole server in one line: the fast door on `node:http`, the embedded store, the sweeper. Wiring only.
  */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"

@@ -15,7 +15,10 @@ import type { Interrupted } from "../protocol/Refusal.js"
 export type Cut = Interrupted["reason"]
 
 export interface UploadBody {
-  /** Waits for the next bytes; fails with none at the end of the body, with a reason where it is cut off. */
+  /**
+   * Waits for the next bytes; fails with none at the end of the body, with a reason where it is cut off. The bytes are
+   * lent: their memory may be given back or used again with the next pull.
+   */
   readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<Cut>>
   /** The bytes end here: whoever waits for the next ones waits no longer. A body that has arrived whole stays whole. */
   readonly stop: (reason: Cut) => void

@@ -19,6 +19,8 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
    * the process, whether this effect succeeds or fails afterwards. How often is the backend's business. An
    * interruption may have to wait for it.
    *
+   * The chunks of `bytes` are lent: whoever wants to keep one after asking for the next keeps a copy.
+   *
    * Fails with `Corrupt`, and writes nothing, where fewer than `at` bytes are stored. No write is under way any more
    * when the effect ends, be it by interruption.
    */

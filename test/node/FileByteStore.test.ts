@@ -157,6 +157,16 @@ describe("how bytes are written", () => {
       assert.isTrue(expected.equals(store.fileOf(a)))
     }))
 
+  it.scoped("a buffer that does not fit into a call any more is spread over two", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* watching({})
+      const buffer = numbered(3 * 1024 * 1024)
+      yield* store.append(a, 0, Stream.fromChunk(buffers(3, buffer)), ignored)
+      assert.strictEqual(calls.writes.length, 3)
+      assert.isTrue(Buffer.concat([buffer, buffer, buffer]).equals(store.fileOf(a)))
+    }))
+
   it.scoped("an interruption in the middle of a large batch leaves no write behind (pains.md M3)", () =>
     Effect.gen(function*() {
       const store = yield* open()

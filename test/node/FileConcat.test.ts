@@ -8,7 +8,7 @@ import * as Fs from "node:fs"
 import { join } from "node:path"
 import { vi } from "vitest"
 import { idOf, numbered } from "../store/bytes.js"
-import { watching } from "./calls.js"
+import { calls, watching } from "./calls.js"
 import { buffers, fails, open } from "./temporary.js"
 
 vi.mock("node:fs", async (original) => (await import("./calls.js")).watch(await original<typeof Fs>()))
@@ -77,6 +77,26 @@ describe("a file made of others", () => {
       yield* Fiber.join(interruption)
       assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [c])
       assert.deepStrictEqual(store.fileOf(c), numbered(3))
+    }))
+
+  it.scoped("a write that takes only a part is gone on with", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(a, 0, numbered(10))
+      yield* store.put(b, 0, numbered(2500, 10))
+      yield* watching({ limit: 1000 })
+      yield* store.concat(c, [{ id: a, length: 10 }, { id: b, length: 2500 }])
+      assert.isTrue(Buffer.from(numbered(2510)).equals(store.fileOf(c)))
+    }))
+
+  it.scoped("a part that is too short is noticed before anything is copied", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(a, 0, numbered(10))
+      yield* store.put(b, 0, numbered(10))
+      yield* watching({})
+      yield* fails(store.concat(c, [{ id: a, length: 10 }, { id: a, length: 10 }, { id: b, length: 11 }]), "Corrupt")
+      assert.deepStrictEqual(calls.writes, [])
     }))
 
   it.scoped("a part that is cut short meanwhile is noticed", () =>

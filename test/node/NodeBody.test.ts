@@ -102,6 +102,19 @@ describe("NodeBody", () => {
     })
   })
 
+  it.live("lends its bytes: with the next pull their memory is given back", () =>
+    withRequest({ limit: Infinity, used: 0 }, async ({ body, client }) => {
+      const first = pull(body)
+      await client.send(Buffer.alloc(64 * kibibyte))
+      const lent = await first
+      assert(lent._tag === "Right")
+      assert.isAbove(sizeOf(lent.right), 0)
+      const second = pull(body)
+      assert.strictEqual(sizeOf(lent.right), 0)
+      await client.send(Buffer.alloc(64 * kibibyte))
+      await second
+    }))
+
   it.live("a body that has arrived whole stays whole, whoever asks it to stop", () =>
     withRequest({ limit: Infinity, used: 0 }, async ({ body, client, request }) => {
       await client.send("abc")

@@ -23,10 +23,10 @@ const content = (path: string, length: number) =>
 /** Gives the event loop to fibers that run in the background. */
 const settled = Effect.repeatN(Effect.yieldNow(), 100)
 
-describe("completion", () => {
-  const hooked = (onComplete: UploadHooks.Hooks["onComplete"]) =>
-    Layer.provide(server(), Layer.succeed(UploadHooks.UploadHooks, { onComplete })).pipe(Layer.provideMerge(memory))
+const hooked = (onComplete: UploadHooks.Hooks["onComplete"]) =>
+  Layer.provide(server(), Layer.succeed(UploadHooks.UploadHooks, { onComplete })).pipe(Layer.provideMerge(memory))
 
+describe("completion", () => {
   it.effect("the hook runs once, however often the last request is repeated", () => {
     let runs = 0
     return Effect.gen(function*() {
@@ -142,33 +142,33 @@ describe("concatenation-unfinished", () => {
     }).pipe(Effect.scoped))
 })
 
-describe("a store that fails", () => {
-  const failing = (reason: UploadStoreError.UploadStoreError["reason"], failAt: number) => {
-    let writes = 0
-    return Layer.effect(
-      ByteStore.ByteStore,
-      Effect.map(ByteStore.ByteStore, (store) => ({
-        ...store,
-        append: (id, at, bytes, onWritten) =>
-          store.append(
-            id,
-            at,
-            Stream.tap(Stream.rechunk(bytes, 1), () => Effect.sync(() => void writes++)),
-            (end) =>
-              Effect.flatMap(onWritten(end), () =>
-                writes === failAt
-                  ? Effect.fail(new UploadStoreError.UploadStoreError({ reason, operation: "write" }))
-                  : Effect.void)
-          ).pipe(Effect.catchAll((error) => Effect.fail(error as UploadStoreError.UploadStoreError)))
-      } as ByteStore.ByteStore["Type"]))
-    ).pipe(Layer.provide(ByteStore.layerMemory))
-  }
-  const on = (bytes: Layer.Layer<ByteStore.ByteStore>) =>
-    TusServer.layer.pipe(
-      Layer.provideMerge(Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory)),
-      Layer.provideMerge(Layer.mergeAll(UploadRegistry.layerMemory, bytes))
-    )
+const failing = (reason: UploadStoreError.UploadStoreError["reason"], failAt: number) => {
+  let writes = 0
+  return Layer.effect(
+    ByteStore.ByteStore,
+    Effect.map(ByteStore.ByteStore, (store) => ({
+      ...store,
+      append: (id, at, bytes, onWritten) =>
+        store.append(
+          id,
+          at,
+          Stream.tap(Stream.rechunk(bytes, 1), () => Effect.sync(() => void writes++)),
+          (end) =>
+            Effect.flatMap(onWritten(end), () =>
+              writes === failAt
+                ? Effect.fail(new UploadStoreError.UploadStoreError({ reason, operation: "write" }))
+                : Effect.void)
+        ).pipe(Effect.catchAll((error) => Effect.fail(error as UploadStoreError.UploadStoreError)))
+    } as ByteStore.ByteStore["Type"]))
+  ).pipe(Layer.provide(ByteStore.layerMemory))
+}
+const on = (bytes: Layer.Layer<ByteStore.ByteStore>) =>
+  TusServer.layer.pipe(
+    Layer.provideMerge(Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory)),
+    Layer.provideMerge(Layer.mergeAll(UploadRegistry.layerMemory, bytes))
+  )
 
+describe("a store that fails", () => {
   for (const [reason, status] of [["NoSpace", 507], ["Write", 500]] as const) {
     it.effect(`${reason} is ${status}, what was written is kept, and the upload goes on afterwards`, () =>
       Effect.gen(function*() {

@@ -1,0 +1,37 @@
+/**
+ * What survives a power cut, and what it takes. The one place that knows a dialect: SQLite leaves it to each connection
+ * whether a commit waits for the disk, elsewhere it always does.
+ */
+import type * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+
+/** Makes the transactions in `self` survive a power cut. */
+export type Durably = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
+
+export const make = (sql: SqlClient.SqlClient): Effect.Effect<Durably, SqlError> =>
+  sql.onDialectOrElse({
+    sqlite: () => sqlite(sql),
+    orElse: () => Effect.succeed<Durably>(identity)
+  })
+
+/**
+ * "A transaction committed in WAL mode with synchronous=NORMAL might roll back following a power loss", with FULL it does
+ * not; without a write-ahead log, NORMAL may even corrupt the database, so it stays FULL there.
+ *
+ * Never a cached statement: SQLite obeys these when it prepares them, and running them once more does nothing.
+ *
+ * @see https://www.sqlite.org/pragma.html#pragma_synchronous
+ */
+const sqlite = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
+  const pragma = (setting: string) => sql.unsafe<{ readonly journal_mode?: string }>(`PRAGMA ${setting}`).unprepared
+
+  yield* pragma("busy_timeout = 5000")
+  const [journal] = yield* pragma("journal_mode")
+  const relax = pragma(`synchronous = ${journal?.journal_mode === "wal" ? "NORMAL" : "FULL"}`)
+  yield* relax
+  const durably: Durably = (self) =>
+    Effect.acquireUseRelease(pragma("synchronous = FULL"), () => self, () => Effect.ignore(relax))
+  return durably
+})

@@ -1,0 +1,49 @@
+/**
+ * The tables, in SQL that SQLite and PostgreSQL both run.
+ */
+import * as Migrator from "@effect/sql/Migrator"
+import * as SqlClient from "@effect/sql/SqlClient"
+import * as Effect from "effect/Effect"
+
+/**
+ * Finals are few and carry the list of their parts twice: in their row, in order, for themselves, and in a table of its
+ * own, for whoever asks from the part's side.
+ */
+const uploads = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE effect_tus_uploads (
+    id TEXT PRIMARY KEY NOT NULL,
+    version BIGINT NOT NULL,
+    fence BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    parts TEXT,
+    concat TEXT,
+    upload_offset BIGINT NOT NULL,
+    upload_length BIGINT,
+    metadata TEXT,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT,
+    completion TEXT NOT NULL,
+    completed_at BIGINT,
+    rejected_status BIGINT,
+    rejected_reason TEXT,
+    dialect TEXT NOT NULL
+  )`
+  yield* sql`CREATE INDEX effect_tus_uploads_fence ON effect_tus_uploads (fence, upload_offset)`
+  yield* sql`CREATE INDEX effect_tus_uploads_expiry ON effect_tus_uploads (expires_at, id)
+    WHERE expires_at IS NOT NULL`
+  yield* sql`CREATE INDEX effect_tus_uploads_unsettled ON effect_tus_uploads (id)
+    WHERE completion = 'Finishing' OR (kind = 'Final' AND completion = 'Open')`
+  yield* sql`CREATE TABLE effect_tus_parts (
+    final_id TEXT NOT NULL,
+    part_id TEXT NOT NULL,
+    PRIMARY KEY (final_id, part_id)
+  )`
+  yield* sql`CREATE INDEX effect_tus_parts_part ON effect_tus_parts (part_id, final_id)`
+})
+
+/** Brings the database up to date; what has been done before is not done again. */
+export const run = Migrator.make({})({
+  loader: Migrator.fromRecord({ "1_uploads": uploads }),
+  table: "effect_tus_migrations"
+})

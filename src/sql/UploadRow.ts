@@ -1,0 +1,89 @@
+/**
+ * An entry of the registry as one row, and back. Knows nothing about statements.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
+import { Upload } from "../protocol/Upload.js"
+import type { Entry } from "../store/UploadRegistry.js"
+
+/** Whole numbers up to 2^53-1; some drivers hand BIGINT over as text. */
+export const BigInt = Schema.Union(Schema.Number, Schema.NumberFromString)
+
+const Columns = Schema.Struct({
+  id: Schema.String,
+  version: BigInt,
+  fence: BigInt,
+  kind: Schema.String,
+  /** Of a final: the ids of its parts, with a space between them, and the header that named them. */
+  parts: Schema.NullOr(Schema.String),
+  concat: Schema.NullOr(Schema.String),
+  upload_offset: BigInt,
+  upload_length: Schema.NullOr(BigInt),
+  metadata: Schema.NullOr(Schema.String),
+  created_at: BigInt,
+  expires_at: Schema.NullOr(BigInt),
+  completion: Schema.String,
+  completed_at: Schema.NullOr(BigInt),
+  rejected_status: Schema.NullOr(BigInt),
+  rejected_reason: Schema.NullOr(Schema.String),
+  dialect: Schema.String
+})
+export type UploadRow = typeof Columns.Type
+
+export const columns = Struct.keys(Columns.fields)
+
+/** A plain function and no schema: an upload is true by construction, and this runs with every commit. */
+export const encode = ({ fence, upload, version }: Entry): UploadRow => {
+  const { completion, kind } = upload
+  return {
+    id: upload.id,
+    version,
+    fence,
+    kind: kind._tag,
+    parts: kind._tag === "Final" ? kind.parts.join(" ") : null,
+    concat: kind._tag === "Final" ? kind.concat : null,
+    upload_offset: upload.offset,
+    upload_length: Option.getOrNull(upload.length),
+    metadata: Option.getOrNull(upload.metadata),
+    created_at: DateTime.toEpochMillis(upload.createdAt),
+    expires_at: Option.getOrNull(Option.map(upload.expiresAt, DateTime.toEpochMillis)),
+    completion: completion._tag,
+    completed_at: completion._tag === "Complete" ? DateTime.toEpochMillis(completion.at) : null,
+    rejected_status: completion._tag === "Rejected" ? completion.status : null,
+    rejected_reason: completion._tag === "Rejected" ? completion.reason : null,
+    dialect: upload.dialect
+  }
+}
+
+/** What lies in a database may have been written by anybody: every invariant of the upload is checked. */
+export const decode = (row: unknown): Either.Either<Entry, ParseResult.ParseError> =>
+  Either.flatMap(decodeColumns(row), (columns) =>
+    decodeEntry({
+      version: columns.version,
+      fence: columns.fence,
+      upload: {
+        id: columns.id,
+        kind: { _tag: columns.kind, parts: columns.parts?.split(" "), concat: columns.concat },
+        offset: columns.upload_offset,
+        length: columns.upload_length,
+        metadata: columns.metadata,
+        createdAt: columns.created_at,
+        expiresAt: columns.expires_at,
+        completion: {
+          _tag: columns.completion,
+          at: columns.completed_at,
+          status: columns.rejected_status,
+          reason: columns.rejected_reason
+        },
+        dialect: columns.dialect
+      }
+    }))
+
+const decodeColumns = Schema.decodeUnknownEither(Columns)
+const decodeEntry = Schema.decodeUnknownEither(
+  Schema.Struct({ upload: Upload, version: Schema.Int, fence: Schema.Int })
+)

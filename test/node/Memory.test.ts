@@ -1,0 +1,21 @@
+import { assert, describe, it } from "@effect/vitest"
+import { free } from "../../src/node/Memory.js"
+
+describe("Memory", () => {
+  it("gives back the memory of buffers that have it to themselves, without waiting for a collection", () => {
+    const size = 64 * 1024 * 1024
+    const before = process.memoryUsage().arrayBuffers
+    const buffers = [new Uint8Array(size), Buffer.alloc(size)]
+    assert.isAtLeast(process.memoryUsage().arrayBuffers - before, size)
+    free(buffers)
+    assert.isBelow(process.memoryUsage().arrayBuffers - before, size)
+    assert.deepStrictEqual(buffers.map(({ length }) => length), [0, 0])
+  })
+
+  it("leaves alone what shares its memory with others, and what is small", () => {
+    const whole = new Uint8Array(8192)
+    free([whole.subarray(0, 4096), new Uint8Array(10)])
+    assert.strictEqual(whole.length, 8192)
+    free([])
+  })
+})

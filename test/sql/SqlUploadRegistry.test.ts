@@ -1,0 +1,313 @@
+import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
+import * as SqlClient from "@effect/sql/SqlClient"
+import { assert, describe, it } from "@effect/vitest"
+import { Upload as Uploads, UploadRegistry as Registries, UploadStoreError as StoreErrors } from "effect-tus"
+import { SqlUploadRegistry } from "effect-tus/sql"
+import * as Arr from "effect/Array"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as Str from "effect/String"
+import { filename, layerListener, layerTemporary } from "./database.js"
+
+const { UploadRegistry } = Registries
+const { Bytes, Upload, UploadId } = Uploads
+
+type Registry = Registries.UploadRegistry["Type"]
+
+const withRegistry = <A, E, R>(
+  client: Layer.Layer<SqlClient.SqlClient, unknown>,
+  self: (registry: Registry, sql: SqlClient.SqlClient) => Effect.Effect<A, E, R>
+) =>
+  Effect.all([UploadRegistry, SqlClient.SqlClient]).pipe(
+    Effect.flatMap(([registry, sql]) => self(registry, sql)),
+    Effect.provide(Layer.provideMerge(SqlUploadRegistry.layer, client))
+  )
+
+describe("SqlUploadRegistry", () => {
+  it.scoped("knows everything again after the database was closed", () =>
+    Effect.gen(function*() {
+      const client = SqliteClient.layer({ filename: yield* filename })
+      const entries = yield* withRegistry(client, (registry) => created(registry, 20))
+      yield* withRegistry(client, (registry) =>
+        Effect.gen(function*() {
+          for (const entry of entries) {
+            assert.deepStrictEqual(plain(yield* registry.get(entry.upload.id)), plain(Option.some(entry)))
+          }
+        }))
+    }))
+
+  it.scoped("has written what was asked for before it closed", () =>
+    Effect.gen(function*() {
+      const client = SqliteClient.layer({ filename: yield* filename })
+      const scope = yield* Scope.make()
+      const registry = yield* Layer.provide(SqlUploadRegistry.layer, client).pipe(
+        Layer.buildWithScope(scope),
+        Effect.flatMap((context) => Effect.provide(UploadRegistry, context))
+      )
+      const callers = yield* Effect.forEach(numbers(100), (n) => Effect.fork(registry.create(open(n), options)))
+      yield* Effect.yieldNow()
+      yield* Scope.close(scope, Exit.void)
+      yield* Fiber.join(Fiber.all(callers))
+      assert.deepStrictEqual(yield* withRegistry(client, ({ usage }) => usage), { uploads: 100, bytes: 0 })
+    }))
+
+  it.effect("writes what is asked for at once by one statement of each kind", () => {
+    const { layer, writes } = heard()
+    return withRegistry(Layer.provideMerge(layerTemporary, layer), (registry) =>
+      Effect.gen(function*() {
+        writes()
+        const entries = yield* created(registry, 200)
+        assert.deepStrictEqual(writes(), ["INSERT INTO effect_tus_uploads"])
+        const later = yield* Effect.forEach(entries, (entry) => moved(registry, entry), everyone)
+        assert.deepStrictEqual(writes(), ["UPDATE effect_tus_uploads"])
+        yield* Effect.forEach(later, (entry, i) =>
+          i % 3 === 0
+            ? registry.remove(entry, options)
+            : i % 3 === 1
+            ? moved(registry, entry)
+            : registry.create(open(1000 + i), options), everyone)
+        assert.deepStrictEqual(writes(), [
+          "INSERT INTO effect_tus_uploads",
+          "UPDATE effect_tus_uploads",
+          "DELETE FROM effect_tus_uploads"
+        ])
+        assert.deepStrictEqual(yield* registry.usage, { uploads: 133 + 66, bytes: 67 * 2 + 66 })
+      }))
+  })
+
+  it.effect("makes SQLite wait for the disk where a write has to survive a power cut, each time, and only there", () => {
+    const levels: Array<unknown> = []
+    const layer = layerListener((text, _, sql) =>
+      text.includes("UPDATE")
+        ? Effect.map(sql`PRAGMA synchronous`.unprepared, ([row]) => levels.push(row))
+        : Effect.void
+    )
+    return withRegistry(Layer.provideMerge(layerTemporary, layer), (registry) =>
+      Effect.gen(function*() {
+        let entry = yield* registry.create(open(1), options)
+        for (const durable of [false, true, false, true, true, false]) {
+          entry = yield* moved(registry, entry, { fence: 1, durable })
+        }
+        const [normal, full] = [{ synchronous: 1 }, { synchronous: 2 }]
+        assert.deepStrictEqual(levels, [normal, full, normal, full, full, normal])
+      }))
+  })
+
+  it.effect("always makes SQLite wait for the disk where there is no write-ahead log", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const client = SqliteClient.layer({ filename: yield* filename, disableWAL: true })
+      yield* withRegistry(client, (registry, sql) =>
+        Effect.gen(function*() {
+          yield* registry.create(open(1), { fence: 1, durable: true })
+          assert.deepStrictEqual(yield* sql`PRAGMA synchronous`.unprepared, [{ synchronous: 2 }])
+        }))
+    })))
+
+  it.effect("makes one durable write in a batch durable for all of it", () => {
+    const { layer, statements } = heard()
+    return withRegistry(Layer.provideMerge(layerTemporary, layer), (registry) =>
+      Effect.gen(function*() {
+        const entries = yield* created(registry, 3)
+        statements.length = 0
+        yield* Effect.forEach(
+          entries,
+          (entry, i) => moved(registry, entry, { fence: 1, durable: i === 1 }),
+          everyone
+        )
+        assert.deepStrictEqual(statements.map(({ text }) => /PRAGMA.*|UPDATE/.exec(text)?.[0]), [
+          "PRAGMA synchronous = FULL",
+          "UPDATE",
+          "PRAGMA synchronous = NORMAL"
+        ])
+      }))
+  })
+
+  it.effect("walks through all uploads for nothing but their sum", () => {
+    const { layer, statements } = heard()
+    return withRegistry(Layer.provideMerge(layerTemporary, layer), (registry, sql) =>
+      Effect.gen(function*() {
+        const [first, ...rest] = yield* created(registry, 300)
+        statements.length = 0
+        yield* registry.get(id(1))
+        yield* registry.list({ limit: 10, after: id(5) })
+        yield* registry.expired(DateTime.unsafeMake(1010), { limit: 10, after: id(5) })
+        yield* registry.unsettled({ limit: 10, after: id(5) })
+        yield* registry.finalsOf(id(1))
+        yield* registry.usedUp({ limit: 10, after: id(5) })
+        yield* registry.lastFence
+        yield* moved(registry, first)
+        yield* Effect.forEach(rest, (entry) => registry.remove(entry, options), everyone)
+        const plans = yield* Effect.forEach(statements.splice(0), ({ parameters, text }) =>
+          Effect.map(
+            sql.unsafe<{ readonly detail: string }>(`EXPLAIN QUERY PLAN ${text}`, parameters),
+            (steps) => `${text.slice(0, 30)}:\n${steps.map(({ detail }) => detail).join("\n")}`
+          ))
+        assert.strictEqual(plans.length, 10)
+        plans.forEach((plan) => assert.notMatch(plan, /SCAN (effect_tus|part|final|held)/))
+        assert.include(plans[2], "USING COVERING INDEX effect_tus_uploads_expiry (expires_at<?)")
+        assert.include(plans[3], "USING INDEX effect_tus_uploads_unsettled (id>?)")
+        assert.include(plans[6], "effect_tus_uploads_fence")
+      }))
+  })
+
+  it.effect("fails no upload for the row of another one", () =>
+    withRegistry(layerTemporary, (registry, sql) =>
+      Effect.gen(function*() {
+        yield* sql.unsafe(`CREATE TRIGGER poison BEFORE INSERT ON effect_tus_uploads WHEN new.id = '${id(7)}'
+          BEGIN SELECT RAISE(ABORT, 'poison'); END`)
+        const results = yield* Effect.forEach(
+          numbers(20),
+          (n) => Effect.either(registry.create(open(n), options)),
+          everyone
+        )
+        results.forEach((result, i) => assert.strictEqual(Either.isLeft(result), i === 6))
+        const error = yield* Effect.flip(registry.create(open(7), options))
+        assert.instanceOf(error, StoreErrors.UploadStoreError)
+        assert.deepInclude(error, { reason: "Write" })
+        assert.include(error.message, "poison")
+        assert.strictEqual((yield* registry.usage).uploads, 19)
+      })))
+
+  it.effect("goes on after a transaction that could not be committed", () =>
+    withRegistry(layerTemporary, (registry, sql) =>
+      Effect.gen(function*() {
+        const [entry] = yield* created(registry, 1)
+        yield* sql`PRAGMA foreign_keys = ON`
+        yield* sql`CREATE TABLE parents (id TEXT PRIMARY KEY)`
+        yield* sql`CREATE TABLE children (id TEXT REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)`
+        yield* sql.unsafe(`CREATE TRIGGER poison AFTER INSERT ON effect_tus_uploads WHEN new.id = '${id(7)}'
+          BEGIN INSERT INTO children VALUES ('orphan'); END`)
+        const results = yield* Effect.all(
+          [
+            Effect.either(registry.create(open(7), options)),
+            Effect.either(registry.create(open(8), options)),
+            Effect.either(moved(registry, entry))
+          ],
+          everyone
+        )
+        assert.deepStrictEqual(results.map((result) => Either.isRight(result)), [false, true, true])
+        assert.deepStrictEqual(yield* registry.list({ limit: 9 }), [id(1), id(8)])
+      })))
+
+  it.effect("says so where the disk is full, and goes on when there is room again", () =>
+    withRegistry(layerTemporary, (registry, sql) =>
+      Effect.gen(function*() {
+        const [{ page_count: pages } = { page_count: 0 }] = yield* sql<{ page_count: number }>`PRAGMA page_count`
+        yield* sql.unsafe(`PRAGMA max_page_count = ${pages + 2}`).unprepared
+        const results = yield* Effect.forEach(
+          numbers(50),
+          (n) => Effect.either(registry.create(large(n), options)),
+          everyone
+        )
+        const [errors, entries] = Arr.separate(results)
+        assert.isAbove(errors.length, 0)
+        errors.forEach((error) => assert.deepInclude(error, { _tag: "UploadStoreError", reason: "NoSpace" }))
+        assert.strictEqual((yield* registry.usage).uploads, entries.length)
+        yield* sql.unsafe("PRAGMA max_page_count = 100000").unprepared
+        yield* Effect.forEach(numbers(50), (n) => registry.create(large(100 + n), options), everyone)
+        assert.strictEqual((yield* registry.usage).uploads, entries.length + 50)
+      })))
+
+  it.scoped("keeps nobody waiting twice for a database that somebody else has locked", () =>
+    Effect.gen(function*() {
+      const client = SqliteClient.layer({ filename: yield* filename })
+      const { layer, writes } = heard()
+      yield* withRegistry(Layer.provideMerge(client, layer), (registry, sql) =>
+        Effect.gen(function*() {
+          yield* sql`PRAGMA busy_timeout = 0`.unprepared
+          const other = yield* Effect.provide(SqlClient.SqlClient, yield* Layer.build(client))
+          yield* other`BEGIN IMMEDIATE`.unprepared
+          writes()
+          const results = yield* Effect.forEach(
+            numbers(20),
+            (n) => Effect.either(registry.create(open(n), options)),
+            everyone
+          )
+          results.forEach((result) =>
+            assert.deepInclude(Option.getOrThrow(Either.getLeft(result)), { _tag: "UploadStoreError", reason: "Write" })
+          )
+          assert.strictEqual(writes().length, 1)
+          yield* other`ROLLBACK`.unprepared
+          yield* created(registry, 20)
+        }))
+    }))
+
+  it.effect("calls a state corrupt that cannot be, and finds the others", () =>
+    withRegistry(layerTemporary, (registry, sql) =>
+      Effect.gen(function*() {
+        yield* created(registry, 2)
+        yield* sql`UPDATE effect_tus_uploads SET upload_offset = 101 WHERE id = ${id(1)}`
+        assert.deepInclude(yield* Effect.flip(registry.get(id(1))), { _tag: "UploadStoreError", reason: "Corrupt" })
+        assert.isTrue(Option.isSome(yield* registry.get(id(2))))
+      })))
+
+  it.effect("fails, and calls nothing absent, where the database cannot be read", () =>
+    withRegistry(layerTemporary, (registry, sql) =>
+      Effect.gen(function*() {
+        yield* created(registry, 1)
+        yield* sql`ALTER TABLE effect_tus_uploads RENAME TO elsewhere`
+        assert.deepInclude(yield* Effect.flip(registry.get(id(1))), { _tag: "UploadStoreError", reason: "Read" })
+      })))
+
+  it.scoped("does not mind a client that renames what it reads", () =>
+    Effect.gen(function*() {
+      const client = SqliteClient.layer({
+        filename: yield* filename,
+        transformQueryNames: Str.camelToSnake,
+        transformResultNames: Str.snakeToCamel
+      })
+      yield* withRegistry(client, (registry) =>
+        Effect.gen(function*() {
+          const [entry] = yield* created(registry, 1)
+          assert.deepStrictEqual(plain(yield* registry.get(id(1))), plain(Option.some(entry)))
+          assert.deepStrictEqual(yield* registry.usage, { uploads: 1, bytes: 0 })
+        }))
+    }))
+})
+
+const everyone = { concurrency: "unbounded" } as const
+const options = { fence: 1, durable: false }
+const numbers = (count: number) => Arr.range(1, count)
+const id = (n: number) => UploadId.make(`upload-${n}`.padEnd(22, "-"))
+
+const open = (n: number) =>
+  new Upload({
+    id: id(n),
+    kind: { _tag: "Whole" },
+    offset: Bytes.make(0),
+    length: Option.some(Bytes.make(100)),
+    metadata: Option.some("filename d29ybGQ="),
+    createdAt: DateTime.unsafeMake(1),
+    expiresAt: Option.some(DateTime.unsafeMake(1000 + n)),
+    completion: { _tag: "Open" },
+    dialect: "tus"
+  })
+
+const large = (n: number) => new Upload({ ...open(n), metadata: Option.some("x".repeat(2000)) })
+
+const created = (registry: Registry, count: number) =>
+  Effect.forEach(numbers(count), (n) => registry.create(open(n), options), everyone)
+
+/** One byte more. */
+const moved = (registry: Registry, entry: Registries.Entry, how = options) =>
+  registry.commit(entry, entry.upload.grow(1, entry.upload.length, entry.upload.expiresAt), how)
+
+/** What a client was asked. */
+const heard = () => {
+  const statements: Array<{ readonly text: string; readonly parameters: ReadonlyArray<unknown> }> = []
+  return {
+    statements,
+    layer: layerListener((text, parameters) => Effect.sync(() => statements.push({ text, parameters }))),
+    /** What was written since the last time. */
+    writes: () =>
+      statements.splice(0).flatMap(({ text }) => /(INSERT INTO|UPDATE|DELETE FROM) \w+/.exec(text)?.[0] ?? [])
+  }
+}
+
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))

@@ -1,0 +1,581 @@
+/**
+ * What every `UploadRegistry` promises. Run it over a layer of your own; each test builds the layer anew and expects it
+ * to be empty.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Upload as Uploads, UploadRegistry as Registries, UploadStoreError as StoreErrors } from "effect-tus"
+import * as Arr from "effect/Array"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as FastCheck from "effect/FastCheck"
+import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+
+type Upload = Uploads.Upload
+type UploadId = Uploads.UploadId
+type UploadRegistry = Registries.UploadRegistry
+const { Bytes, Upload, UploadId } = Uploads
+const { UploadRegistry } = Registries
+const { Superseded } = StoreErrors
+
+export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>): void => {
+  const test = <A, E>(title: string, self: (registry: UploadRegistry["Type"]) => Effect.Effect<A, E>) =>
+    it.effect(title, () => Effect.provide(Effect.flatMap(UploadRegistry, self), layer))
+
+  const law = <A, E>(
+    title: string,
+    arbitrary: FastCheck.Arbitrary<A>,
+    self: (registry: UploadRegistry["Type"], value: A) => Effect.Effect<void, E>
+  ) =>
+    it.effect.prop(
+      title,
+      [arbitrary],
+      ([value]) => Effect.provide(Effect.flatMap(UploadRegistry, (registry) => self(registry, value)), layer),
+      { fastCheck: { numRuns: 20 } }
+    )
+
+  describe(name, () => {
+    describe("create", () => {
+      test("stores the upload as version 1 under the fence of its writer", (registry) =>
+        Effect.gen(function*() {
+          const created = yield* registry.create(open(1), { fence: 7, durable: false })
+          same(created, { upload: open(1), version: 1, fence: 7 })
+          same(yield* stored(registry, 1), created)
+        }))
+
+      test("refuses an id that is taken and leaves what it names alone", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1, { offset: 3 }), fence(1))
+          yield* superseded(registry.create(open(1, { offset: 4 }), fence(2)))
+          same(yield* stored(registry, 1), first)
+        }))
+
+      test("lets one of many win that create the same id at once", (registry) =>
+        Effect.gen(function*() {
+          const results = yield* atOnce(Arr.range(0, 49), (n) => registry.create(open(1, { offset: n }), fence(1)))
+          const [lost, won] = Arr.separate(results)
+          assert.strictEqual(won.length, 1)
+          lost.forEach((error) => assert.instanceOf(error, Superseded))
+          same(yield* stored(registry, 1), won[0])
+        }))
+
+      law("keeps whatever state an upload is in", manyUploads, (registry, uploads) =>
+        Effect.gen(function*() {
+          yield* atOnce(uploads, (upload) => registry.create(upload, fence(1)))
+          for (const upload of uploads) {
+            same(yield* registry.get(upload.id), Option.some({ upload, version: 1, fence: 1 }))
+          }
+        }))
+    })
+
+    describe("get", () => {
+      test("finds nothing where nothing was created", (registry) =>
+        Effect.gen(function*() {
+          yield* registry.create(open(1), fence(1))
+          assert.isTrue(Option.isNone(yield* registry.get(id(2))))
+        }))
+
+      test("finds nothing where the upload was removed", (registry) =>
+        Effect.gen(function*() {
+          yield* registry.remove(yield* registry.create(open(1), fence(1)), fence(1))
+          assert.isTrue(Option.isNone(yield* registry.get(id(1))))
+        }))
+    })
+
+    describe("commit", () => {
+      test("replaces the entry, and the version grows by one", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1), fence(1))
+          const second = yield* registry.commit(first, open(1, { offset: 5 }), fence(2))
+          same(second, { upload: open(1, { offset: 5 }), version: 2, fence: 2 })
+          const third = yield* registry.commit(second, open(1, { offset: 6 }), fence(2))
+          same(third, { upload: open(1, { offset: 6 }), version: 3, fence: 2 })
+          same(yield* stored(registry, 1), third)
+        }))
+
+      test("leaves all other uploads alone", (registry) =>
+        Effect.gen(function*() {
+          const entry = yield* registry.create(open(1), fence(1))
+          const other = yield* registry.create(open(2), fence(1))
+          yield* registry.commit(entry, open(1, { offset: 5 }), fence(1))
+          same(yield* stored(registry, 2), other)
+        }))
+
+      test("is refused, and changes nothing, where the stored version is a later one", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1), fence(1))
+          const second = yield* registry.commit(first, open(1, { offset: 5 }), fence(1))
+          yield* superseded(registry.commit(first, open(1, { offset: 9 }), fence(1)))
+          same(yield* stored(registry, 1), second)
+        }))
+
+      test("is refused, and changes nothing, where the stored version is an earlier one", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1), fence(1))
+          yield* superseded(registry.commit({ ...first, version: 2 }, open(1, { offset: 9 }), fence(1)))
+          same(yield* stored(registry, 1), first)
+        }))
+
+      test("is refused, and changes nothing, where the stored fence is above the writer's", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1), fence(5))
+          yield* superseded(registry.commit(first, open(1, { offset: 9 }), fence(4)))
+          same(yield* stored(registry, 1), first)
+        }))
+
+      test("is refused where the upload was removed, and brings it not back", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1), fence(1))
+          yield* registry.remove(first, fence(1))
+          yield* superseded(registry.commit(first, open(1, { offset: 9 }), fence(2)))
+          assert.isTrue(Option.isNone(yield* registry.get(id(1))))
+          assert.deepStrictEqual(yield* registry.list({ limit: 9 }), [])
+        }))
+
+      test("is refused where the upload was never created, and creates it not", (registry) =>
+        Effect.gen(function*() {
+          yield* superseded(registry.commit({ upload: open(1), version: 1, fence: 1 }, open(1), fence(1)))
+          assert.isTrue(Option.isNone(yield* registry.get(id(1))))
+        }))
+
+      test("lets each of 200 at once through that are to different uploads", (registry) =>
+        Effect.gen(function*() {
+          const uploads = Arr.range(1, 200)
+          const entries = yield* Effect.forEach(uploads, (n) => registry.create(open(n), fence(n)), everyone)
+          yield* Effect.forEach(
+            entries,
+            (entry, i) => registry.commit(entry, open(i + 1, { offset: i % 100 }), fence(1000 + i)),
+            everyone
+          )
+          for (const n of uploads) {
+            same(yield* stored(registry, n), {
+              upload: open(n, { offset: (n - 1) % 100 }),
+              version: 2,
+              fence: 999 + n
+            })
+          }
+        }))
+
+      test("lets one of 50 at once through that are to the same entry", (registry) =>
+        Effect.gen(function*() {
+          const entry = yield* registry.create(open(1), fence(1))
+          const results = yield* atOnce(
+            Arr.range(1, 50),
+            (n) => registry.commit(entry, open(1, { offset: n }), fence(1))
+          )
+          const [lost, won] = Arr.separate(results)
+          assert.strictEqual(won.length, 1)
+          lost.forEach((error) => assert.instanceOf(error, Superseded))
+          same(yield* stored(registry, 1), won[0])
+        }))
+
+      test("survives, when asked to, what its fellows survive", (registry) =>
+        Effect.gen(function*() {
+          const entry = yield* registry.create(open(1), { fence: 1, durable: true })
+          const next = yield* registry.commit(entry, open(1, { offset: 5 }), { fence: 1, durable: true })
+          same(yield* stored(registry, 1), next)
+          yield* registry.remove(next, { fence: 1, durable: true })
+          assert.isTrue(Option.isNone(yield* registry.get(id(1))))
+        }))
+
+      law(
+        "keeps whatever state follows another",
+        tuple(anyUpload, anyUpload),
+        (registry, [before, after]) =>
+          Effect.gen(function*() {
+            const next = new Upload({ ...after, id: before.id })
+            const entry = yield* registry.create(before, fence(1))
+            yield* registry.commit(entry, next, fence(Number.MAX_SAFE_INTEGER))
+            same(
+              yield* registry.get(before.id),
+              Option.some({ upload: next, version: 2, fence: Number.MAX_SAFE_INTEGER })
+            )
+          })
+      )
+    })
+
+    describe("remove", () => {
+      test("takes the upload away and no other", (registry) =>
+        Effect.gen(function*() {
+          const other = yield* registry.create(open(2), fence(1))
+          yield* registry.remove(yield* registry.create(open(1), fence(1)), fence(2))
+          assert.deepStrictEqual(yield* registry.list({ limit: 9 }), [id(2)])
+          same(yield* stored(registry, 2), other)
+        }))
+
+      test("is refused, and changes nothing, where the stored version is another one", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1), fence(1))
+          const second = yield* registry.commit(first, open(1, { offset: 5 }), fence(1))
+          yield* superseded(registry.remove(first, fence(1)))
+          same(yield* stored(registry, 1), second)
+        }))
+
+      test("is refused, and changes nothing, where the stored fence is above the writer's", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1), fence(5))
+          yield* superseded(registry.remove(first, fence(4)))
+          same(yield* stored(registry, 1), first)
+        }))
+
+      test("is refused where the upload was removed already", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1), fence(1))
+          yield* registry.remove(first, fence(1))
+          yield* superseded(registry.remove(first, fence(1)))
+        }))
+
+      test("lets one through of a removal and a commit at once", (registry) =>
+        Effect.gen(function*() {
+          const entries = yield* Effect.forEach(Arr.range(1, 20), (n) => registry.create(open(n), fence(1)), everyone)
+          const results = yield* Effect.forEach(
+            entries,
+            (entry, i) => {
+              const commit = registry.commit(entry, open(i + 1, { offset: 5 }), fence(1))
+              const remove = registry.remove(entry, fence(1))
+              return atOnce(i % 2 === 0 ? [commit, remove] : [remove, commit], (self) => self)
+            },
+            everyone
+          )
+          results.forEach((both) => assert.strictEqual(both.filter(Either.isRight).length, 1))
+        }))
+    })
+
+    describe("expired", () => {
+      test("lists unfinished uploads whose time has run out, to the millisecond", (registry) =>
+        Effect.gen(function*() {
+          yield* registry.create(open(1, { expiresAt: at(999) }), fence(1))
+          yield* registry.create(open(2, { expiresAt: at(1000) }), fence(1))
+          yield* registry.create(open(3, { expiresAt: at(1001) }), fence(1))
+          yield* registry.create(open(4), fence(1))
+          assert.deepStrictEqual(yield* registry.expired(at(1000), { limit: 9 }), [id(1), id(2)])
+          assert.deepStrictEqual(yield* registry.expired(at(998), { limit: 9 }), [])
+        }))
+
+      test("lists no upload that has got all its bytes, and none whose life was renewed", (registry) =>
+        Effect.gen(function*() {
+          const [full, renewed] = yield* Effect.all([
+            registry.create(open(1, { expiresAt: at(1000) }), fence(1)),
+            registry.create(open(2, { expiresAt: at(1000) }), fence(1))
+          ])
+          yield* registry.commit(full, complete(1), fence(1))
+          yield* registry.commit(renewed, open(2, { expiresAt: at(2000) }), fence(1))
+          assert.deepStrictEqual(yield* registry.expired(at(1999), { limit: 9 }), [])
+          assert.deepStrictEqual(yield* registry.expired(at(2000), { limit: 9 }), [id(2)])
+        }))
+
+      test("lists uploads page by page, in the order of ids, not of times", (registry) =>
+        Effect.gen(function*() {
+          yield* atOnce(shuffled, (n) => registry.create(open(n, { expiresAt: at(9999 - n) }), fence(1)))
+          yield* paged((page) => registry.expired(at(9999), page), shuffled)
+        }))
+    })
+
+    describe("unsettled", () => {
+      test("lists open finals, and uploads whose completion is being decided, and no others", (registry) =>
+        Effect.gen(function*() {
+          const all = [
+            open(1),
+            open(2, { kind: partial }),
+            open(3, { kind: finalOf(2) }),
+            complete(4),
+            complete(5, { kind: finalOf(2) }),
+            complete(6, { completion: { _tag: "Finishing" } }),
+            complete(7, { completion: { _tag: "Finishing" }, kind: finalOf(2) }),
+            complete(8, { completion: { _tag: "Rejected", status: 422, reason: "a virus" } })
+          ]
+          yield* atOnce(all, (upload) => registry.create(upload, fence(1)))
+          assert.deepStrictEqual(yield* registry.unsettled({ limit: 9 }), [id(3), id(6), id(7)])
+        }))
+
+      test("forgets an upload that has settled", (registry) =>
+        Effect.gen(function*() {
+          const entry = yield* registry.create(open(1, { kind: finalOf(9) }), fence(1))
+          yield* registry.commit(entry, complete(1, { kind: finalOf(9) }), fence(1))
+          assert.deepStrictEqual(yield* registry.unsettled({ limit: 9 }), [])
+        }))
+
+      test("lists uploads page by page", (registry) =>
+        Effect.gen(function*() {
+          yield* atOnce(shuffled, (n) => registry.create(open(n, { kind: finalOf(9) }), fence(1)))
+          yield* paged(registry.unsettled, shuffled)
+        }))
+    })
+
+    describe("finalsOf", () => {
+      test("lists the open finals that name the part, each once", (registry) =>
+        Effect.gen(function*() {
+          const all = [
+            open(1, { kind: finalOf(7) }),
+            open(2, { kind: finalOf(8, 7, 9, 7) }),
+            open(3, { kind: finalOf(8, 9) }),
+            complete(4, { kind: finalOf(7) }),
+            open(7, { kind: partial })
+          ]
+          yield* atOnce(all, (upload) => registry.create(upload, fence(1)))
+          assert.deepStrictEqual([...(yield* registry.finalsOf(id(7)))].toSorted(), [id(1), id(2)])
+          assert.deepStrictEqual(yield* registry.finalsOf(id(6)), [])
+        }))
+
+      test("forgets a final that is complete, or removed", (registry) =>
+        Effect.gen(function*() {
+          const [first, second] = yield* Effect.all([
+            registry.create(open(1, { kind: finalOf(7) }), fence(1)),
+            registry.create(open(2, { kind: finalOf(7) }), fence(1))
+          ])
+          yield* registry.commit(first, complete(1, { kind: first.upload.kind }), fence(1))
+          assert.deepStrictEqual(yield* registry.finalsOf(id(7)), [id(2)])
+          yield* registry.remove(second, fence(1))
+          assert.deepStrictEqual(yield* registry.finalsOf(id(7)), [])
+        }))
+
+      test("knows a final with more parts than a statement has room for", (registry) =>
+        Effect.gen(function*() {
+          const [first, ...rest] = Arr.makeBy(2500, (n) => 10_000 + n)
+          const upload = open(1, { kind: finalOf(first, ...rest) })
+          yield* registry.create(upload, fence(1))
+          same((yield* stored(registry, 1)).upload, upload)
+          assert.deepStrictEqual(yield* registry.finalsOf(id(10_000)), [id(1)])
+          assert.deepStrictEqual(yield* registry.finalsOf(id(12_499)), [id(1)])
+        }))
+    })
+
+    describe("usedUp", () => {
+      const part = complete(1, { kind: partial })
+      const final = { kind: finalOf(2, 1) }
+
+      test("lists a complete part that a complete final names", (registry) =>
+        Effect.map(usedUpAmong(registry, [part, complete(5, final)]), (ids) => assert.deepStrictEqual(ids, [id(1)])))
+
+      test("lists it not before any final is complete", (registry) =>
+        Effect.map(usedUpAmong(registry, [part, open(5, final)]), (ids) => assert.deepStrictEqual(ids, [])))
+
+      test("lists it not while another final that names it is unfinished", (registry) =>
+        Effect.gen(function*() {
+          assert.deepStrictEqual(yield* usedUpAmong(registry, [part, complete(5, final), open(6, final)]), [])
+          const waiting = yield* stored(registry, 6)
+          yield* registry.commit(waiting, complete(6, { ...final, completion: { _tag: "Finishing" } }), fence(1))
+          assert.deepStrictEqual(yield* registry.usedUp({ limit: 9 }), [])
+          yield* registry.commit(yield* stored(registry, 6), complete(6, final), fence(1))
+          assert.deepStrictEqual(yield* registry.usedUp({ limit: 9 }), [id(1)])
+        }))
+
+      test("lists no part that no final names, or only one that was removed", (registry) =>
+        Effect.gen(function*() {
+          assert.deepStrictEqual(yield* usedUpAmong(registry, [part, complete(5, { kind: finalOf(2) })]), [])
+          yield* registry.remove(yield* registry.create(complete(6, final), fence(1)), fence(1))
+          assert.deepStrictEqual(yield* registry.usedUp({ limit: 9 }), [])
+        }))
+
+      test("lists no part that is unfinished, and no upload that is no part", (registry) =>
+        Effect.map(
+          usedUpAmong(registry, [open(1, { kind: partial }), complete(2), complete(5, final)]),
+          (ids) => assert.deepStrictEqual(ids, [])
+        ))
+
+      test("lists parts page by page", (registry) =>
+        Effect.gen(function*() {
+          const [first, ...rest] = shuffled
+          yield* registry.create(complete(9000, { kind: finalOf(first, ...rest) }), fence(1))
+          yield* atOnce(shuffled, (n) => registry.create(complete(n, { kind: partial }), fence(1)))
+          yield* paged(registry.usedUp, shuffled)
+        }))
+    })
+
+    describe("list", () => {
+      test("lists all uploads page by page, in the order of ids by code unit", (registry) =>
+        Effect.gen(function*() {
+          const ids = Arr.map(["-", "0", "9", "A", "Z", "_", "a", "z", "zz", "-a", "aB", "ab"], (start) =>
+            UploadId.make(start.padEnd(22, "m")))
+          yield* atOnce(ids.toReversed(), (id) =>
+            registry.create(new Upload({ ...open(1), id }), fence(1)))
+          const expected = ids.toSorted((a, b) => a < b ? -1 : 1)
+          assert.deepStrictEqual(yield* registry.list({ limit: 99 }), expected)
+          assert.deepStrictEqual(yield* registry.list({ limit: 5 }), expected.slice(0, 5))
+          assert.deepStrictEqual(yield* registry.list({ limit: 5, after: expected[4] }), expected.slice(5, 10))
+          assert.deepStrictEqual(yield* registry.list({ limit: 5, after: expected[9] }), expected.slice(10))
+          assert.deepStrictEqual(yield* registry.list({ limit: 5, after: expected[11] }), [])
+        }))
+
+      test("begins a page behind an id that has been removed meanwhile", (registry) =>
+        Effect.gen(function*() {
+          const entries = yield* Effect.forEach(Arr.range(1, 4), (n) => registry.create(open(n), fence(1)))
+          yield* Effect.forEach(entries.slice(0, 2), (entry) => registry.remove(entry, fence(1)))
+          assert.deepStrictEqual(yield* registry.list({ limit: 9, after: id(2) }), [id(3), id(4)])
+        }))
+    })
+
+    describe("usage", () => {
+      test("is nothing at first", (registry) =>
+        Effect.map(registry.usage, (usage) => assert.deepStrictEqual(usage, { uploads: 0, bytes: 0 })))
+
+      test("counts uploads and the bytes below their offsets", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1, { offset: 3 }), fence(1))
+          const second = yield* registry.create(open(2, { offset: 4 }), fence(1))
+          yield* registry.create(complete(3), fence(1))
+          assert.deepStrictEqual(yield* registry.usage, { uploads: 3, bytes: 107 })
+          yield* registry.commit(first, open(1, { offset: 50 }), fence(1))
+          yield* registry.remove(second, fence(1))
+          assert.deepStrictEqual(yield* registry.usage, { uploads: 2, bytes: 150 })
+        }))
+
+      test("counts files of many gibibytes", (registry) =>
+        Effect.gen(function*() {
+          yield* atOnce([1, 2, 3], (n) => registry.create(complete(n, { length: 2 ** 51 }), fence(1)))
+          assert.deepStrictEqual(yield* registry.usage, { uploads: 3, bytes: 3 * 2 ** 51 })
+        }))
+    })
+
+    describe("lastFence", () => {
+      test("is 0 at first", (registry) => Effect.map(registry.lastFence, (last) => assert.strictEqual(last, 0)))
+
+      test("is the highest fence that is stored", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1), fence(5))
+          const second = yield* registry.create(open(2), fence(3))
+          assert.strictEqual(yield* registry.lastFence, 5)
+          yield* registry.commit(second, open(2), fence(8))
+          assert.strictEqual(yield* registry.lastFence, 8)
+          yield* superseded(registry.commit(second, open(2), fence(9)))
+          assert.strictEqual(yield* registry.lastFence, 8)
+          yield* registry.commit(first, open(1), fence(Number.MAX_SAFE_INTEGER))
+          assert.strictEqual(yield* registry.lastFence, Number.MAX_SAFE_INTEGER)
+        }))
+    })
+  })
+}
+
+const fence = (fence: number): Registries.WriteOptions => ({ fence, durable: false })
+const everyone = { concurrency: "unbounded" } as const
+
+/** Ids in the order of their numbers. */
+const id = (n: number): UploadId => UploadId.make(`upload-${String(n).padStart(16, "0")}`)
+const at = (millis: number): DateTime.Utc => DateTime.unsafeMake(millis)
+
+interface Details {
+  readonly offset?: number
+  readonly length?: number
+  readonly kind?: Uploads.Kind
+  readonly expiresAt?: DateTime.Utc
+  readonly completion?: Exclude<Uploads.Completion, { readonly _tag: "Open" }>
+}
+
+const partial: Uploads.Kind = { _tag: "Partial" }
+const finalOf = (first: number, ...rest: ReadonlyArray<number>): Uploads.Kind => ({
+  _tag: "Final",
+  parts: [id(first), ...rest.map(id)],
+  concat: `final;${[first, ...rest].map((n) => `/files/${id(n)}`).join(" ")}`
+})
+
+const open = (n: number, { expiresAt, kind = { _tag: "Whole" }, length = 100, offset = 0 }: Details = {}): Upload =>
+  new Upload({
+    id: id(n),
+    kind,
+    offset: Bytes.make(offset),
+    length: Option.some(Bytes.make(length)),
+    metadata: Option.some("filename d29ybGQ="),
+    createdAt: at(1),
+    expiresAt: Option.fromNullable(expiresAt),
+    completion: { _tag: "Open" },
+    dialect: "tus"
+  })
+
+const complete = (n: number, { completion = { _tag: "Complete", at: at(2) }, ...details }: Details = {}): Upload =>
+  open(n, details).fill(Bytes.make(details.length ?? 100), completion)
+
+const usedUpAmong = (registry: UploadRegistry["Type"], uploads: ReadonlyArray<Upload>) =>
+  Effect.zipRight(
+    Effect.forEach(uploads, (upload) => registry.create(upload, fence(1)), everyone),
+    registry.usedUp({ limit: 9 })
+  )
+
+/** Three pages of ten and one of two. */
+const shuffled = Arr.map(Arr.range(1, 32), (n) => 1000 + (n * 7) % 33)
+
+const stored = (registry: UploadRegistry["Type"], n: number) =>
+  Effect.map(registry.get(id(n)), Option.getOrThrowWith(() => new Error(`${id(n)} is gone`)))
+
+const superseded = <A>(self: Effect.Effect<A, StoreErrors.Superseded | StoreErrors.UploadStoreError>) =>
+  Effect.map(Effect.flip(self), (error) => assert.instanceOf(error, Superseded))
+
+const atOnce = <A, B, E>(items: ReadonlyArray<A>, self: (item: A) => Effect.Effect<B, E>) =>
+  Effect.forEach(items, (item) => Effect.either(self(item)), everyone)
+
+const paged = Effect.fnUntraced(function*<E>(
+  query: (page: Registries.Page) => Effect.Effect<ReadonlyArray<UploadId>, E>,
+  numbers: ReadonlyArray<number>
+) {
+  const expected = numbers.map(id).toSorted((a, b) => a < b ? -1 : 1)
+  for (const start of [0, 10, 20, 30]) {
+    const after = start === 0 ? undefined : expected[start - 1]
+    assert.deepStrictEqual(yield* query({ limit: 10, after }), expected.slice(start, start + 10))
+  }
+  assert.deepStrictEqual(yield* query({ limit: 10, after: expected.at(-1) }), [])
+})
+
+/** Compares what would be sent, since values such as dates keep notes about themselves. */
+const same = <A>(actual: A, expected: A) => assert.deepStrictEqual(plain(actual), plain(expected))
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+
+const {
+  array,
+  boolean,
+  constant,
+  constantFrom,
+  integer,
+  maxSafeNat,
+  oneof,
+  option,
+  record,
+  string,
+  stringMatching,
+  tuple
+} = FastCheck
+const instant = integer({ min: 0, max: 8.64e15 }).map(at)
+const anyId = stringMatching(/^[A-Za-z0-9_-]{22,128}$/).map((id) => UploadId.make(id))
+
+const anyKind: FastCheck.Arbitrary<Uploads.Kind> = oneof(
+  constant<Uploads.Kind>({ _tag: "Whole" }),
+  constant(partial),
+  record({ first: anyId, rest: array(anyId), concat: string({ unit: "grapheme" }) }).map((final): Uploads.Kind => ({
+    _tag: "Final",
+    parts: [final.first, ...final.rest],
+    concat: final.concat
+  }))
+)
+
+const anyEnd = oneof(
+  constant<NonNullable<Details["completion"]>>({ _tag: "Finishing" }),
+  instant.map((at) => ({ _tag: "Complete", at } as const)),
+  record({ _tag: constant("Rejected" as const), status: integer(), reason: string({ unit: "grapheme" }) })
+)
+
+const anyUpload: FastCheck.Arbitrary<Upload> = record({
+  id: anyId,
+  kind: anyKind,
+  size: maxSafeNat(),
+  share: constantFrom(0, 0.5, 0.999),
+  isDeferred: boolean(),
+  metadata: option(string({ unit: "grapheme" })),
+  createdAt: instant,
+  expiresAt: option(instant),
+  end: option(anyEnd)
+}).map(({ createdAt, end, expiresAt, id, isDeferred, kind, metadata, share, size }) => {
+  const length = Bytes.make(size)
+  const upload = new Upload({
+    id,
+    kind,
+    offset: Bytes.make(kind._tag === "Final" ? 0 : Math.floor(size * share)),
+    length: isDeferred || size === 0 ? Option.none() : Option.some(length),
+    metadata: Option.fromNullable(metadata),
+    createdAt,
+    expiresAt: Option.fromNullable(expiresAt),
+    completion: { _tag: "Open" },
+    dialect: "tus"
+  })
+  return end === null ? upload : upload.fill(length, end)
+})
+
+const manyUploads = FastCheck.uniqueArray(anyUpload, { selector: ({ id }) => id, minLength: 1, maxLength: 30 })
