@@ -2,7 +2,7 @@
  * A byte store of one's own: here a rope of chunks in memory. The contract says what a backend promises; the suite in
  * `test/store/ByteStore.suite.ts` says whether it keeps it.
  */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Chunk, Config, Console, Effect, Layer, Option, Stream } from "effect"
 import { ByteStore, type Upload, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
 import { NodeTusServer } from "effect-tus/node"

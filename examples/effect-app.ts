@@ -2,7 +2,8 @@
  * Uploads in an Effect HTTP application that has routes of its own: the server's layers are provided like any other.
  */
 import { HttpLayerRouter, HttpServer, HttpServerResponse } from "@effect/platform"
-import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Console, Effect, Layer } from "effect"
 import { EmbeddedStore, NodeDigests } from "effect-tus/node"
 import { TusHttp, TusPolicy, TusServer, TusSweeper } from "effect-tus/server"

@@ -1,7 +1,7 @@
 /**
  * A server on its embedded default, set up by the environment: what `npm start` runs.
  */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, ConfigError, Console, DateTime, Effect, Layer, Option } from "effect"
 import { NodeTusServer } from "effect-tus/node"
 import { UploadEvents } from "effect-tus/server"
