@@ -77,10 +77,10 @@ const make = (directory: string) => {
     truncate: (id, at) =>
       Effect.flatMap(pathOf(id), (path) =>
         unlessAbsent(
-          Effect.acquireUseRelease(
-            File.open(path, "r+"),
-            (file) => Effect.flatMap(File.size(file), (size) => (size > at ? File.truncate(file, at) : Effect.void)),
-            File.close
+          File.use(
+            path,
+            "r+",
+            (file) => Effect.flatMap(File.size(file), (size) => (size > at ? File.truncate(file, at) : Effect.void))
           )
         )),
     sync: (id) =>

@@ -74,6 +74,23 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
+      "keeps nothing that it was lent: the memory of a chunk may be used again for the next",
+      Effect.gen(function*() {
+        const store = yield* harness
+        const memory = new Uint8Array(10)
+        const chunks = Stream.repeatEffectOption(Effect.suspend(() => {
+          memory.fill((memory[0] ?? 0) + 1)
+          return memory[0] === 4 ? Effect.fail(Option.none()) : Effect.succeed(memory)
+        }))
+        assert.strictEqual(yield* store.append(a, 0, chunks, ignored), 30)
+        assert.deepStrictEqual(
+          yield* store.contents(a),
+          Uint8Array.from({ length: 30 }, (_, i) => 1 + Math.floor(i / 10))
+        )
+      })
+    )
+
+    test(
       "in the middle cuts the tail off",
       Effect.gen(function*() {
         const store = yield* harness
