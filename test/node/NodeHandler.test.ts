@@ -180,6 +180,21 @@ describe("NodeHandler", () => {
       })
     }))
 
+  it.scopedLive("two lines of one numeric header are 400, be they equal", () =>
+    Effect.gen(function*() {
+      const { create, offsetOf, port } = yield* start()
+      yield* Effect.promise(async () => {
+        const path = await create(3)
+        for (const twice of ["Upload-Offset: 0", "Upload-Length: 3\r\nUpload-Length: 3", "Content-Length: 3"]) {
+          const client = await open(port)
+          await client.send(patch(path, 0, 3, [twice]) + "abc")
+          assert.strictEqual((await client.received(/^HTTP\/1.1 (\d+) /))[1], "400", twice)
+          client.destroy()
+        }
+        assert.strictEqual(await offsetOf(path), 0)
+      })
+    }))
+
   it.scopedLive("a client that asks first is refused before it sends a byte", () =>
     Effect.gen(function*() {
       const { create, port } = yield* start()
