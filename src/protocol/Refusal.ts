@@ -17,7 +17,7 @@ export class InvalidHeader extends Schema.TaggedError<InvalidHeader>()("InvalidH
 }) {
   readonly [TypeId]: TypeId = TypeId
   get status(): number {
-    return statusByHeader[this.header] ?? 400
+    return statusByHeader.get(this.header) ?? 400
   }
   override get message(): string {
     const got = Option.match(this.actual, { onNone: () => "", onSome: (actual) => `, got ${quote(actual)}` })
@@ -25,7 +25,7 @@ export class InvalidHeader extends Schema.TaggedError<InvalidHeader>()("InvalidH
   }
 }
 
-const statusByHeader: Record<string, number> = { "tus-resumable": 412, "content-type": 415 }
+const statusByHeader = new Map([["tus-resumable", 412], ["content-type", 415]])
 
 /** No such upload: never created, terminated, or removed. Absence is proven, never assumed. */
 export class UploadNotFound extends Schema.TaggedError<UploadNotFound>()("UploadNotFound", {

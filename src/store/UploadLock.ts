@@ -47,6 +47,7 @@ export const layerMemory: Layer.Layer<UploadLock, UploadStoreError, UploadRegist
     let fence = yield* registry.lastFence
     const held = new Map<UploadId, Line>()
 
+    // Looking and acting is one step everywhere: between two effects another fiber may run.
     const release = (id: UploadId) =>
       Effect.sync(() => {
         const line = held.get(id)
@@ -63,41 +64,51 @@ export const layerMemory: Layer.Layer<UploadLock, UploadStoreError, UploadRegist
         Deferred.unsafeDone(next.turn, Effect.succeed(line.holder))
       })
 
+    const enter = (id: UploadId): Grip => {
+      const holder = new Grip()
+      held.set(id, { holder, waiting: [] })
+      return holder
+    }
+
+    const wait = (id: UploadId, line: Line, restore: Restore): Effect.Effect<Grip> => {
+      const waiter: Waiter = { turn: Deferred.unsafeMake<Grip>(FiberId.none), granted: false }
+      line.holder.request()
+      line.waiting.push(waiter)
+      return Effect.onInterrupt(restore(Deferred.await(waiter.turn)), () => leave(id, line, waiter))
+    }
+
     /** A waiter that goes away may already have been given its turn; then the turn passes on. */
-    const take = (id: UploadId): Effect.Effect<Grip> =>
+    const leave = (id: UploadId, line: Line, waiter: Waiter) =>
       Effect.suspend(() => {
-        const line = held.get(id)
-        if (line === undefined) {
-          const holder = new Grip()
-          held.set(id, { holder, waiting: [] })
-          return Effect.succeed(holder)
+        if (waiter.granted) {
+          return release(id)
         }
-        const waiter: Waiter = { turn: Deferred.unsafeMake<Grip>(FiberId.none), granted: false }
-        line.waiting.push(waiter)
-        line.holder.request()
-        return Effect.interruptible(Deferred.await(waiter.turn)).pipe(
-          Effect.onInterrupt(() =>
-            waiter.granted
-              ? release(id)
-              : Effect.sync(() => line.waiting.splice(line.waiting.indexOf(waiter), 1))
-          )
-        )
+        line.waiting.splice(line.waiting.indexOf(waiter), 1)
+        return Effect.void
       })
 
-    const run = <A, E, R>(id: UploadId, use: (lease: Lease) => Effect.Effect<A, E, R>) =>
-      Effect.acquireUseRelease(
-        take(id),
-        (grip) => Effect.suspend(() => use({ fence: ++fence, onRequested: grip.onRequested })),
-        () => release(id)
+    const hold = <A, E, R>(grip: Grip, id: UploadId, use: (lease: Lease) => Effect.Effect<A, E, R>, restore: Restore) =>
+      restore(Effect.suspend(() => use({ fence: ++fence, onRequested: grip.onRequested }))).pipe(
+        Effect.ensuring(release(id))
       )
 
     return UploadLock.of({
-      withLock: run,
+      withLock: (id, use) =>
+        Effect.uninterruptibleMask((restore) => {
+          const line = held.get(id)
+          return line === undefined
+            ? hold(enter(id), id, use, restore)
+            : Effect.flatMap(wait(id, line, restore), (grip) => hold(grip, id, use, restore))
+        }),
       withLockIfFree: (id, use) =>
-        Effect.suspend(() => (held.has(id) ? Effect.succeedNone : Effect.asSome(run(id, use))))
+        Effect.uninterruptibleMask((restore) =>
+          held.has(id) ? Effect.succeedNone : Effect.asSome(hold(enter(id), id, use, restore))
+        )
     })
   })
 )
+
+type Restore = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 interface Line {
   holder: Grip

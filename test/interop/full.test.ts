@@ -31,7 +31,7 @@ const disk = Effect.acquireRelease(
 
 const mayMount = await Effect.runPromise(Effect.scoped(Effect.map(disk, ({ mounted }) => mounted)))
 
-const append = (url: string, offset: number, body: Uint8Array) =>
+const append = (url: string, offset: number, body: Uint8Array<ArrayBuffer>) =>
   fetch(url, {
     method: "PATCH",
     headers: {

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Body, Checksum, type Refusal } from "effect-tus"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
@@ -19,16 +20,16 @@ const withoutTrailers = { ...policy, extensions: policy.extensions.filter((name)
 
 describe("Body", () => {
   it("the digest comes before the body, after it, or not at all", () => {
-    assert.deepStrictEqual(verification(undefined, undefined), Either.right({ _tag: "None" }))
-    assert.deepStrictEqual(verification(crc32, undefined), Either.right({ _tag: "Header", checksum: crc32 }))
-    assert.deepStrictEqual(verification(undefined, ["Upload-Checksum"]), Either.right({ _tag: "Trailer" }))
+    deepStrictEqual(verification(undefined, undefined), Either.right({ _tag: "None" }))
+    deepStrictEqual(verification(crc32, undefined), Either.right({ _tag: "Header", checksum: crc32 }))
+    deepStrictEqual(verification(undefined, ["Upload-Checksum"]), Either.right({ _tag: "Trailer" }))
   })
 
   it("another trailer means nothing, and names have no case", () => {
-    assert.deepStrictEqual(verification(undefined, ["Expires"]), Either.right({ _tag: "None" }))
-    assert.deepStrictEqual(verification(undefined, []), Either.right({ _tag: "None" }))
-    assert.deepStrictEqual(verification(crc32, ["Expires"]), Either.right({ _tag: "Header", checksum: crc32 }))
-    assert.deepStrictEqual(verification(undefined, ["x", "UPLOAD-CHECKSUM"]), Either.right({ _tag: "Trailer" }))
+    deepStrictEqual(verification(undefined, ["Expires"]), Either.right({ _tag: "None" }))
+    deepStrictEqual(verification(undefined, []), Either.right({ _tag: "None" }))
+    deepStrictEqual(verification(crc32, ["Expires"]), Either.right({ _tag: "Header", checksum: crc32 }))
+    deepStrictEqual(verification(undefined, ["x", "UPLOAD-CHECKSUM"]), Either.right({ _tag: "Trailer" }))
   })
 
   const refusals = {
@@ -65,7 +66,7 @@ describe("Body", () => {
   }
 
   it("reads the checksum that came after the body", () => {
-    assert.deepStrictEqual(Body.trailing({ "upload-checksum": "crc32 AQIDBA==" }, policy), Either.right(crc32))
+    deepStrictEqual(Body.trailing({ "upload-checksum": "crc32 AQIDBA==" }, policy), Either.right(crc32))
   })
 
   it.prop("an announced checksum is never passed over", [

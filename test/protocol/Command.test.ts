@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Command, Create, Patch } from "effect-tus"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
@@ -83,8 +84,8 @@ describe("Command", () => {
     for (const [line, command] of Object.entries(cases)) {
       const [method = "", url = ""] = line.split(" ")
       const headers = method === "PATCH" ? patching : method === "POST" ? creating : version
-      assert.deepStrictEqual(decode(request(method, url, headers)), Either.right(command), line)
-      assert.deepStrictEqual(Command.decode(request(method, url, headers)), Either.right(command), line)
+      deepStrictEqual(decode(request(method, url, headers)), Either.right(command), line)
+      deepStrictEqual(Command.decode(request(method, url, headers)), Either.right(command), line)
     }
   })
 
@@ -108,7 +109,7 @@ describe("Command", () => {
 
     it("The Server MUST ignore Tus-Resumable in an OPTIONS request", () => {
       for (const headers of [{}, version, { "tus-resumable": "0.2.2" }]) {
-        assert.deepStrictEqual(
+        deepStrictEqual(
           decode(request("OPTIONS", "/anywhere", headers)),
           Either.right(Command.Command.Options())
         )
@@ -119,8 +120,8 @@ describe("Command", () => {
   describe("the method", () => {
     it("X-HTTP-Method-Override MUST be interpreted as the method, and the actual one MUST be ignored", () => {
       for (const actual of ["POST", "GET", "DELETE", "BREW", "OPTIONS", ""]) {
-        assert.deepStrictEqual(overridden(actual, "HEAD"), Either.right(Command.Command.Head({ id: upload })))
-        assert.deepStrictEqual(overridden(actual, "delete"), Either.right(Command.Command.Terminate({ id: upload })))
+        deepStrictEqual(overridden(actual, "HEAD"), Either.right(Command.Command.Head({ id: upload })))
+        deepStrictEqual(overridden(actual, "delete"), Either.right(Command.Command.Terminate({ id: upload })))
         assert.strictEqual(Either.getOrThrow(overridden(actual, "PATCH"))._tag, "Patch")
       }
       for (const override of ["GET", "", "PATCH, PATCH", "BREW"]) {
@@ -132,7 +133,7 @@ describe("Command", () => {
       for (const method of ["GET", "PUT", "TRACE", "", "__proto__", "PATCH "]) {
         const refusal = refusalOf(decode(request(method, `/files/${upload}`)))
         assert.strictEqual(refusal._tag, "MethodNotAllowed")
-        assert.deepStrictEqual(refusal._tag === "MethodNotAllowed" ? refusal.allow : [], [
+        deepStrictEqual(refusal._tag === "MethodNotAllowed" ? refusal.allow : [], [
           "OPTIONS",
           "POST",
           "HEAD",
@@ -144,10 +145,10 @@ describe("Command", () => {
 
     it("a method of the other kind of resource is refused with those of this one", () => {
       for (const method of ["HEAD", "PATCH", "DELETE"]) {
-        assert.deepStrictEqual(allowOf(method, "/files"), ["OPTIONS", "POST"])
-        assert.deepStrictEqual(allowOf(method, "/files/"), ["OPTIONS", "POST"])
+        deepStrictEqual(allowOf(method, "/files"), ["OPTIONS", "POST"])
+        deepStrictEqual(allowOf(method, "/files/"), ["OPTIONS", "POST"])
       }
-      assert.deepStrictEqual(allowOf("POST", `/files/${upload}`), ["OPTIONS", "HEAD", "PATCH", "DELETE"])
+      deepStrictEqual(allowOf("POST", `/files/${upload}`), ["OPTIONS", "HEAD", "PATCH", "DELETE"])
     })
   })
 
@@ -162,8 +163,8 @@ describe("Command", () => {
     ]
     for (const url of targets) {
       it(`finds the upload in ${url}`, () => {
-        assert.deepStrictEqual(decode(request("HEAD", url)), Either.right(Command.Command.Head({ id: upload })))
-        assert.deepStrictEqual(Command.decode(request("HEAD", url)), decode(request("HEAD", url)))
+        deepStrictEqual(decode(request("HEAD", url)), Either.right(Command.Command.Head({ id: upload })))
+        deepStrictEqual(Command.decode(request("HEAD", url)), decode(request("HEAD", url)))
       })
     }
 
@@ -291,7 +292,7 @@ describe("Command", () => {
 
   it("headers that the protocol does not know mean nothing", () => {
     const headers = { ...creating, host: "x", "x-anything": "\u0000", constructor: "x", ["__proto__"]: "x" }
-    assert.deepStrictEqual(
+    deepStrictEqual(
       decode(request("POST", "/files", headers)),
       decode(request("POST", "/files", creating))
     )
@@ -299,7 +300,7 @@ describe("Command", () => {
 
   it.prop("what the client encodes the server decodes: POST", [Create.Request], ([create]) => {
     const headers = { ...version, ...Schema.encodeSync(Create.Request)(create) }
-    assert.deepStrictEqual(
+    deepStrictEqual(
       decode(request("POST", "/files", headers)),
       Either.right(Command.Command.Create({ collection: "/files", request: create }))
     )
@@ -307,7 +308,7 @@ describe("Command", () => {
 
   it.prop("what the client encodes the server decodes: PATCH", [Patch.Request], ([patch]) => {
     const headers = { ...version, ...Schema.encodeSync(Patch.Request)(patch) }
-    assert.deepStrictEqual(
+    deepStrictEqual(
       decode(request("PATCH", `/files/${upload}`, headers)),
       Either.right(Command.Command.Patch({ id: upload, request: patch }))
     )

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Concat } from "effect-tus"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
@@ -13,21 +14,21 @@ const final = (...urls: readonly [string, ...Array<string>]) => Concat.Final.mak
 
 describe("Concat", () => {
   it("If the upload is a partial one, the header value MUST be partial", () => {
-    assert.deepStrictEqual(decode("partial"), Either.right(Concat.Partial.make()))
+    deepStrictEqual(decode("partial"), Either.right(Concat.Partial.make()))
     assert.strictEqual(Schema.encodeSync(Concat.FromHeader)(Concat.Partial.make()), "partial")
   })
 
   it("The value MUST be final followed by a semicolon and a space-separated list of URLs", () => {
-    assert.deepStrictEqual(decode("final;/files/a /files/b"), Either.right(final("/files/a", "/files/b")))
+    deepStrictEqual(decode("final;/files/a /files/b"), Either.right(final("/files/a", "/files/b")))
     assert.strictEqual(Schema.encodeSync(Concat.FromHeader)(final("/files/a", "b")), "final;/files/a b")
   })
 
   it("The same partial upload MAY be present multiple times", () => {
-    assert.deepStrictEqual(decode("final;/a /a"), Either.right(final("/a", "/a")))
+    deepStrictEqual(decode("final;/a /a"), Either.right(final("/a", "/a")))
   })
 
   it("spaces more than one separate no more than one does", () => {
-    assert.deepStrictEqual(decode("final;  /a   /b "), Either.right(final("/a", "/b")))
+    deepStrictEqual(decode("final;  /a   /b "), Either.right(final("/a", "/b")))
   })
 
   const illegal: ReadonlyArray<readonly [title: string, header: string, reason: string]> = [
@@ -53,7 +54,7 @@ describe("Concat", () => {
 
   it.prop("survives the round trip, the order of the parts included", [Concat.Concat], ([concat]) => {
     const header = Schema.encodeSync(Concat.FromHeader)(concat)
-    assert.deepStrictEqual(Schema.decodeSync(Concat.FromHeader)(header), concat)
+    deepStrictEqual(Schema.decodeSync(Concat.FromHeader)(header), concat)
   })
 
   describe("the ids that a final names", () => {
@@ -61,8 +62,8 @@ describe("Concat", () => {
 
     it("The partial uploads URLs MAY be absolute or relative to the host", () => {
       for (const origin of ["", "http://tus.example.org", "https://tus.example.org:1080"]) {
-        assert.deepStrictEqual(Concat.idsOf(final(`${origin}/files/${a}`), "/files"), Either.right([a]))
-        assert.deepStrictEqual(Concat.idsOf(final(`${origin}/${a}`), ""), Either.right([a]))
+        deepStrictEqual(Concat.idsOf(final(`${origin}/files/${a}`), "/files"), Either.right([a]))
+        deepStrictEqual(Concat.idsOf(final(`${origin}/${a}`), ""), Either.right([a]))
       }
     })
 
@@ -100,7 +101,7 @@ describe("Concat", () => {
       const header = `final;${ids.map((id) => `${collection}/${id}`).join(" ")}`
       const concat = Schema.decodeSync(Concat.FromHeader)(header)
       assert(concat._tag === "Final")
-      assert.deepStrictEqual<unknown>(Concat.idsOf(concat, collection), Either.right(ids))
+      deepStrictEqual<unknown>(Concat.idsOf(concat, collection), Either.right(ids))
     })
   })
 
@@ -112,8 +113,8 @@ describe("Concat", () => {
         uploadOf({ kind: { _tag: "Final", parts: [id("a")], concat: "" }, length: Option.some(length) })
       )
       const sum = lengths.reduce((sum, length) => sum + length, 0)
-      assert.deepStrictEqual<unknown>(Concat.lengthOf(parts), Option.some(sum))
-      assert.deepStrictEqual(Concat.lengthOf([...parts, uploadOf({})]), Option.none())
+      deepStrictEqual<unknown>(Concat.lengthOf(parts), Option.some(sum))
+      deepStrictEqual(Concat.lengthOf([...parts, uploadOf({})]), Option.none())
     })
 
     it.prop("is told of any parts without a throw, even where no number can hold it", [
@@ -125,8 +126,8 @@ describe("Concat", () => {
     it("is unknown where the sum is above 2^53-1", () => {
       const half = uploadOf({ length: Option.some(bytes(2 ** 52)) })
       const other = uploadOf({ length: Option.some(bytes(2 ** 52 - 1)) })
-      assert.deepStrictEqual(Concat.lengthOf([half, half]), Option.none())
-      assert.deepStrictEqual(Concat.lengthOf([half, other]), Option.some(bytes(Number.MAX_SAFE_INTEGER)))
+      deepStrictEqual(Concat.lengthOf([half, half]), Option.none())
+      deepStrictEqual(Concat.lengthOf([half, other]), Option.some(bytes(Number.MAX_SAFE_INTEGER)))
     })
   })
 })

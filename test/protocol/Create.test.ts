@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Checksum, Concat, Create, Upload } from "effect-tus"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
@@ -141,8 +142,8 @@ describe("Create", () => {
 
   describe("the length", () => {
     it("The request MUST include one of Upload-Length and Upload-Defer-Length: 1", () => {
-      assert.deepStrictEqual(created({ "upload-length": "10" }).upload.length, Option.some(bytes(10)))
-      assert.deepStrictEqual(created({ "upload-defer-length": "1" }).upload.length, Option.none())
+      deepStrictEqual(created({ "upload-length": "10" }).upload.length, Option.some(bytes(10)))
+      deepStrictEqual(created({ "upload-defer-length": "1" }).upload.length, Option.none())
       for (
         const headers of [{}, { "upload-length": "10", "upload-defer-length": "1" }, { "upload-concat": "partial" }]
       ) {
@@ -168,8 +169,8 @@ describe("Create", () => {
 
     it("Such an upload, of length 0, is immediately complete after its creation", () => {
       const { upload } = created({ "upload-length": "0" })
-      assert.deepStrictEqual<unknown>(upload.completion, { _tag: "Complete", at: now })
-      assert.deepStrictEqual(upload.expiresAt, Option.none())
+      deepStrictEqual<unknown>(upload.completion, { _tag: "Complete", at: now })
+      deepStrictEqual(upload.expiresAt, Option.none())
       const finishing = { ...policy, finishes: true }
       assert.strictEqual(created({ "upload-length": "0" }, [], finishing).upload.completion._tag, "Finishing")
       const part = { "upload-length": "0", "upload-concat": "partial" }
@@ -182,12 +183,12 @@ describe("Create", () => {
     it("is kept as it was sent, byte for byte", () => {
       const metadata = " filename ,b YQ==\t, c"
       const { upload } = created({ "upload-length": "1", "upload-metadata": metadata })
-      assert.deepStrictEqual(upload.metadata, Option.some(metadata))
+      deepStrictEqual(upload.metadata, Option.some(metadata))
     })
 
     it("an empty header counts as none", () => {
       for (const header of ["", " ", "\t "]) {
-        assert.deepStrictEqual(
+        deepStrictEqual(
           created({ "upload-length": "1", "upload-metadata": header }).upload.metadata,
           Option.none()
         )
@@ -225,7 +226,7 @@ describe("Create", () => {
     it("another type means nothing where no body comes", () => {
       for (const length of [{}, { "content-length": "0" }]) {
         const { plan } = created({ "upload-length": "10", "content-type": "text/plain", ...length })
-        assert.deepStrictEqual(plan, Option.none())
+        deepStrictEqual(plan, Option.none())
       }
     })
 
@@ -234,7 +235,7 @@ describe("Create", () => {
       const { room, upload: planned, verification } = Option.getOrThrow(plan)
       assert.strictEqual(room, 10)
       assert.strictEqual(planned, upload)
-      assert.deepStrictEqual(verification, {
+      deepStrictEqual(verification, {
         _tag: "Header",
         checksum: new Checksum.Checksum({ algorithm: "crc32", digest: new Uint8Array(4) })
       })
@@ -271,38 +272,38 @@ describe("Create", () => {
 
     it("The length of the final upload MUST be the sum of the length of all partial uploads", () => {
       const { plan, upload } = created(finalOf(a, b), [a, b])
-      assert.deepStrictEqual(upload.length, Option.some(bytes(5)))
+      deepStrictEqual(upload.length, Option.some(bytes(5)))
       assert.strictEqual(upload.offset, 0)
       assert.isTrue(upload.isOpen && upload.isFinal)
-      assert.deepStrictEqual(plan, Option.none())
-      assert.deepStrictEqual(created(finalOf(a, openPart), [a, openPart]).upload.length, Option.some(bytes(9)))
+      deepStrictEqual(plan, Option.none())
+      deepStrictEqual(created(finalOf(a, openPart), [a, openPart]).upload.length, Option.some(bytes(9)))
     })
 
     it("The Client MAY send the concatenation request while the partial uploads are still in progress", () => {
       const { upload } = created(finalOf(a, openPart, deferredPart), [a, openPart, deferredPart])
-      assert.deepStrictEqual(upload.length, Option.none())
+      deepStrictEqual(upload.length, Option.none())
       assert.isTrue(upload.isOpen)
-      assert.deepStrictEqual(upload.expiresAt, Option.some(at(60)))
+      deepStrictEqual(upload.expiresAt, Option.some(at(60)))
     })
 
     it("a final of empty parts is open until it is assembled", () => {
       const empty = partOf("a", 0)
       const { upload } = created(finalOf(empty, empty), [empty, empty])
-      assert.deepStrictEqual(upload.length, Option.some(bytes(0)))
+      deepStrictEqual(upload.length, Option.some(bytes(0)))
       assert.isTrue(upload.isOpen)
     })
 
     it("the partial uploads' metadata SHALL NOT be transferred to the new final upload", () => {
       const part = new Upload.Upload({ ...a, metadata: Option.some("a YQ==") })
-      assert.deepStrictEqual(created(finalOf(part), [part]).upload.metadata, Option.none())
+      deepStrictEqual(created(finalOf(part), [part]).upload.metadata, Option.none())
       const own = { ...finalOf(part), "upload-metadata": "b Yg==" }
-      assert.deepStrictEqual(created(own, [part]).upload.metadata, Option.some("b Yg=="))
+      deepStrictEqual(created(own, [part]).upload.metadata, Option.some("b Yg=="))
     })
 
     it("The same partial upload MAY be present multiple times", () => {
       const { upload } = created(finalOf(a, b, a), [a, b, a])
-      assert.deepStrictEqual(upload.length, Option.some(bytes(7)))
-      assert.deepStrictEqual(upload.kind._tag === "Final" ? upload.kind.parts : [], [a.id, b.id, a.id])
+      deepStrictEqual(upload.length, Option.some(bytes(7)))
+      deepStrictEqual(upload.kind._tag === "Final" ? upload.kind.parts : [], [a.id, b.id, a.id])
     })
 
     it("is made of partial uploads only", () => {
@@ -328,13 +329,13 @@ describe("Create", () => {
       assert.strictEqual(told(refusal), "413 TooLarge")
       assert(Either.isRight(decide({ headers: finalOf(huge), parts: [huge] }, unlimited)))
       const unknown = created(finalOf(huge, huge, deferredPart), [huge, huge, deferredPart], unlimited)
-      assert.deepStrictEqual(unknown.upload.length, Option.none())
+      deepStrictEqual(unknown.upload.length, Option.none())
     })
 
     it("names the parts that have to be looked up, of a final and of nothing else", () => {
-      assert.deepStrictEqual<unknown>(lookedUp(finalOf(b, a, b)), Either.right([b.id, a.id, b.id]))
-      assert.deepStrictEqual<unknown>(lookedUp({ "upload-concat": "partial" }), Either.right([]))
-      assert.deepStrictEqual<unknown>(lookedUp({ "upload-length": "1" }), Either.right([]))
+      deepStrictEqual<unknown>(lookedUp(finalOf(b, a, b)), Either.right([b.id, a.id, b.id]))
+      deepStrictEqual<unknown>(lookedUp({ "upload-concat": "partial" }), Either.right([]))
+      deepStrictEqual<unknown>(lookedUp({ "upload-length": "1" }), Either.right([]))
       const elsewhere = Either.flip(lookedUp({ "upload-concat": `final;/other/${a.id}` }))
       assert.strictEqual(told(Either.getOrThrow(elsewhere)), "400 upload-concat")
     })
@@ -346,12 +347,12 @@ describe("Create", () => {
       const decision = decide({ headers: finalOf(...parts), parts }, unlimited)
       if (Either.isLeft(decision)) {
         assert.strictEqual(decision.left._tag, "TooLarge")
-        assert.deepStrictEqual(Concat.lengthOf(parts), Option.none())
+        deepStrictEqual(Concat.lengthOf(parts), Option.none())
         return
       }
       const { upload } = decision.right
       assert(upload.kind._tag === "Final")
-      assert.deepStrictEqual<unknown>(upload.kind.parts, parts.map(({ id }) => id))
+      deepStrictEqual<unknown>(upload.kind.parts, parts.map(({ id }) => id))
       assert.strictEqual(upload.kind.concat, finalOf(...parts)["upload-concat"])
     })
   })
@@ -361,7 +362,7 @@ describe("Create", () => {
       const { upload } = created({ "upload-length": "10" })
       const response = Create.respond(upload, "/files", requestOf({ "upload-length": "10" }))
       assert.strictEqual(response.status, 201)
-      assert.deepStrictEqual(Schema.encodeSync(Create.Response)(response), {
+      deepStrictEqual(Schema.encodeSync(Create.Response)(response), {
         location: `/files/${id("f")}`,
         "upload-expires": "Sun, 22 Nov 2026 12:01:00 GMT"
       })
@@ -377,18 +378,18 @@ describe("Create", () => {
       const request = requestOf({ ...octets, "upload-length": "10" })
       for (const offset of [0, 4]) {
         const upload = uploadOf({ offset: bytes(offset), length: Option.some(bytes(10)) })
-        assert.deepStrictEqual(Create.respond(upload, "/files", request).offset, Option.some(bytes(offset)))
+        deepStrictEqual(Create.respond(upload, "/files", request).offset, Option.some(bytes(offset)))
       }
     })
 
     it("Upload-Expires is left out where the upload does not expire", () => {
       const request = requestOf({ "upload-length": "0" })
-      assert.deepStrictEqual(
+      deepStrictEqual(
         Create.respond(created({ "upload-length": "0" }).upload, "/files", request).expires,
         Option.none()
       )
       const eternal = created({ "upload-length": "1" }, [], { ...policy, expiresAfter: Option.none() })
-      assert.deepStrictEqual(Create.respond(eternal.upload, "/files", request).expires, Option.none())
+      deepStrictEqual(Create.respond(eternal.upload, "/files", request).expires, Option.none())
     })
 
     it.prop(
@@ -396,14 +397,14 @@ describe("Create", () => {
       [inSeconds(Create.Response, (fields) => new Create.Response(fields))],
       ([response]) => {
         const headers = Schema.encodeSync(Create.Response)(response)
-        assert.deepStrictEqual(Schema.decodeSync(Create.Response)(headers), response)
+        deepStrictEqual(Schema.decodeSync(Create.Response)(headers), response)
       }
     )
   })
 
   it.prop("a request survives the round trip", [Create.Request], ([request]) => {
     const headers = Schema.encodeSync(Create.Request)(request)
-    assert.deepStrictEqual(Schema.decodeSync(Create.Request)(headers), request)
+    deepStrictEqual(Schema.decodeSync(Create.Request)(headers), request)
   })
 
   it.prop("decides for every request and any parts, and begins at offset 0 with the id it was given", [

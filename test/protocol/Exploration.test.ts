@@ -1,4 +1,5 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { type Policy, Refusal } from "effect-tus"
 import * as Option from "effect/Option"
 import * as Model from "./model.js"
@@ -188,7 +189,7 @@ describe("Exploration", () => {
     assert.isAtLeast(worlds, 2_200)
     assert.isAtLeast(requests, 4_000_000)
     assert.isAtLeast(depth, 6)
-    assert.deepStrictEqual({ ...states, Open: 0, Complete: 0 }, { Open: 0, Finishing: 0, Complete: 0, Rejected: 0 })
+    deepStrictEqual({ ...states, Open: 0, Complete: 0 }, { Open: 0, Finishing: 0, Complete: 0, Rejected: 0 })
     assert.includeMembers(Array.from(answers), ["ok", "killed", "FinalUpload", "InvalidHeader", ...refusals])
   }, 120_000)
 })

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Head, type Upload } from "effect-tus"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
@@ -100,7 +101,7 @@ describe("Head", () => {
     ]
   for (const [title, fields, parts, headers] of answers) {
     it(`the response ${title}`, () => {
-      assert.deepStrictEqual<object>(headersOf(fields, parts), { ...headers, "cache-control": "no-store" })
+      deepStrictEqual<object>(headersOf(fields, parts), { ...headers, "cache-control": "no-store" })
     })
   }
 
@@ -151,7 +152,7 @@ describe("Head", () => {
     [response]
   ) => {
     const headers = Schema.encodeSync(Head.Response)(response)
-    assert.deepStrictEqual(Schema.decodeSync(Head.Response)(headers), response)
+    deepStrictEqual(Schema.decodeSync(Head.Response)(headers), response)
   })
 
   it.prop("says of every upload where it stands, or why not", [
@@ -165,11 +166,11 @@ describe("Head", () => {
     }
     const { concat, deferLength, expires, length, metadata, offset } = decision.right
     const assembling = upload.isFinal && upload.isOpen
-    assert.deepStrictEqual(offset, assembling ? Option.none() : Option.some(upload.offset))
+    deepStrictEqual(offset, assembling ? Option.none() : Option.some(upload.offset))
     assert.isTrue(Option.isNone(upload.length) || Option.getOrNull(length) === upload.length.value)
     assert.strictEqual(Option.isSome(deferLength), Option.isNone(upload.length) && !upload.isFinal)
-    assert.deepStrictEqual(metadata, upload.metadata)
-    assert.deepStrictEqual(expires, upload.expiresAt)
+    deepStrictEqual(metadata, upload.metadata)
+    deepStrictEqual(expires, upload.expiresAt)
     assert.strictEqual(Option.isSome(concat), upload.isFinal || upload.isPartial)
   }, { fastCheck: { numRuns: 300 } })
 })

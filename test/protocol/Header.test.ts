@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Create, Head, Header, Options, Patch } from "effect-tus"
 import * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
@@ -85,12 +86,12 @@ describe("Header", () => {
   it.prop("a date of whole seconds survives the round trip", [seconds], ([date]) => {
     const header = Schema.encodeSync(Header.HttpDate)(date)
     assert.match(header, /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/)
-    assert.deepStrictEqual(Schema.decodeSync(Header.HttpDate)(header), date)
+    deepStrictEqual(Schema.decodeSync(Header.HttpDate)(header), date)
   })
 
   it.prop("no header promises more life than the state does", [seconds, FastCheck.nat(999)], ([date, millis]) => {
     const header = Schema.encodeSync(Header.HttpDate)(DateTime.add(date, { millis }))
-    assert.deepStrictEqual(Schema.decodeSync(Header.HttpDate)(header), date)
+    deepStrictEqual(Schema.decodeSync(Header.HttpDate)(header), date)
   })
 
   for (
@@ -113,16 +114,16 @@ describe("Header", () => {
 
   it("reads a list as HTTP writes it: spaces around commas and empty members mean nothing", () => {
     const decode = Schema.decodeSync(Header.tokens)
-    assert.deepStrictEqual(decode("sha1,md5"), ["sha1", "md5"])
-    assert.deepStrictEqual(decode(" sha1 ,\tmd5, ,"), ["sha1", "md5"])
-    assert.deepStrictEqual(decode(""), [])
-    assert.deepStrictEqual(decode("x-$*!#'&`|~^%+._"), ["x-$*!#'&`|~^%+._"])
+    deepStrictEqual(decode("sha1,md5"), ["sha1", "md5"])
+    deepStrictEqual(decode(" sha1 ,\tmd5, ,"), ["sha1", "md5"])
+    deepStrictEqual(decode(""), [])
+    deepStrictEqual(decode("x-$*!#'&`|~^%+._"), ["x-$*!#'&`|~^%+._"])
     for (const text of ["a b", "a;q=1", "é", "a\nb", "(a)", "\"a\""]) {
       assert(Either.isLeft(decodes(Header.tokens)(text)), text)
     }
   })
 
   it.prop("a list survives the round trip in its order", [Header.tokens], ([tokens]) => {
-    assert.deepStrictEqual(Schema.decodeSync(Header.tokens)(Schema.encodeSync(Header.tokens)(tokens)), tokens)
+    deepStrictEqual(Schema.decodeSync(Header.tokens)(Schema.encodeSync(Header.tokens)(tokens)), tokens)
   })
 })

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Metadata } from "effect-tus"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
@@ -28,8 +29,8 @@ describe("Metadata", () => {
   ]
   for (const [title, header, pairs] of legal) {
     it(title, () => {
-      assert.deepStrictEqual(raw(header), Either.right(header))
-      assert.deepStrictEqual(text(header), Either.right(pairs))
+      deepStrictEqual(raw(header), Either.right(header))
+      deepStrictEqual(text(header), Either.right(pairs))
     })
   }
 
@@ -89,7 +90,7 @@ describe("Metadata", () => {
     const metadata = new Map(pairs)
     const header = Schema.encodeSync(Metadata.FromHeader)(metadata)
     const decoded = Schema.decodeSync(Metadata.FromHeader)(header)
-    assert.deepStrictEqual(Array.from(decoded), pairs)
+    deepStrictEqual(Array.from(decoded), pairs)
   })
 
   it.prop("text survives the round trip, under any key", [
@@ -98,18 +99,18 @@ describe("Metadata", () => {
     const record = Object.fromEntries(pairs)
     const header = Schema.encodeSync(Metadata.TextFromHeader)(record)
     const decoded = Schema.decodeSync(Metadata.TextFromHeader)(header)
-    assert.deepStrictEqual(Object.entries(decoded), Object.entries(record))
+    deepStrictEqual(Object.entries(decoded), Object.entries(record))
   })
 
   it("no key is special: __proto__ is data and reaches nobody else", () => {
     const header = "__proto__ YQ==,constructor Yg=="
     const decoded = Schema.decodeSync(Metadata.TextFromHeader)(header)
-    assert.deepStrictEqual(Object.keys(decoded), ["__proto__", "constructor"])
+    deepStrictEqual(Object.keys(decoded), ["__proto__", "constructor"])
     assert.strictEqual(Object.getOwnPropertyDescriptor(decoded, "__proto__")?.value, "a")
     assert.strictEqual(Object.getPrototypeOf(decoded), Object.prototype)
     assert.isUndefined(Reflect.get({}, "a"))
     assert.strictEqual(Schema.encodeSync(Metadata.TextFromHeader)(decoded), header)
-    assert.deepStrictEqual(Array.from(Schema.decodeSync(Metadata.FromHeader)(header).keys()), [
+    deepStrictEqual(Array.from(Schema.decodeSync(Metadata.FromHeader)(header).keys()), [
       "__proto__",
       "constructor"
     ])
@@ -123,8 +124,8 @@ describe("Metadata", () => {
   })
 
   it("reads as text only what is UTF-8, and a byte order mark is text", () => {
-    assert.deepStrictEqual(text("a 4pyT"), Either.right({ a: "✓" }))
-    assert.deepStrictEqual(text("a 77u/YQ=="), Either.right({ a: "\ufeffa" }))
+    deepStrictEqual(text("a 4pyT"), Either.right({ a: "✓" }))
+    deepStrictEqual(text("a 77u/YQ=="), Either.right({ a: "\ufeffa" }))
     const result = text("name /w==")
     assert(Either.isLeft(result))
     assert.include(result.left.message, "expected UTF-8 text for the key name")
@@ -137,7 +138,7 @@ describe("Metadata", () => {
       size: Schema.optionalWith(Schema.NumberFromString, { exact: true })
     }))
     const decode = Schema.decodeUnknownEither(schema)
-    assert.deepStrictEqual(decode("filename YQ==,size MTI=,other Yg=="), Either.right({ filename: "a", size: 12 }))
+    deepStrictEqual(decode("filename YQ==,size MTI=,other Yg=="), Either.right({ filename: "a", size: 12 }))
     assert(Either.isLeft(decode("size MTI=")))
     assert(Either.isLeft(decode("filename")))
     assert.strictEqual(Schema.encodeSync(schema)({ filename: "a", size: 12 }), "filename YQ==,size MTI=")

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Extension, Options } from "effect-tus"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -10,7 +11,7 @@ const headersOf = (rules: Partial<typeof policy>) =>
 describe("Options", () => {
   it("A successful response MUST contain Tus-Version, and may tell all that the server can do", () => {
     assert.strictEqual(Options.respond(policy).status, 204)
-    assert.deepStrictEqual<object>(headersOf({}), {
+    deepStrictEqual<object>(headersOf({}), {
       "tus-version": "1.0.0",
       "tus-extension":
         "creation,creation-with-upload,creation-defer-length,expiration,checksum,checksum-trailer,termination,concatenation,concatenation-unfinished",
@@ -40,15 +41,15 @@ describe("Options", () => {
       "tus-max-size": "1073741824",
       "tus-checksum-algorithm": "md5,sha1,xxh3"
     })
-    assert.deepStrictEqual(response.versions, ["1.0.0", "0.2.2", "0.2.1"])
-    assert.deepStrictEqual<unknown>(response.extensions, Option.some(["creation", "x-teleport"]))
-    assert.deepStrictEqual<unknown>(response.maxSize, Option.some(1073741824))
-    assert.deepStrictEqual<unknown>(response.algorithms, Option.some(["md5", "sha1", "xxh3"]))
+    deepStrictEqual(response.versions, ["1.0.0", "0.2.2", "0.2.1"])
+    deepStrictEqual<unknown>(response.extensions, Option.some(["creation", "x-teleport"]))
+    deepStrictEqual<unknown>(response.maxSize, Option.some(1073741824))
+    deepStrictEqual<unknown>(response.algorithms, Option.some(["md5", "sha1", "xxh3"]))
   })
 
   it.prop("the response survives the round trip", [Options.Response], ([response]) => {
     const headers = Schema.encodeSync(Options.Response)(response)
-    assert.deepStrictEqual(Schema.decodeSync(Options.Response)(headers), response)
+    deepStrictEqual(Schema.decodeSync(Options.Response)(headers), response)
   })
 })
 

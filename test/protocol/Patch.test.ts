@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Append, Checksum, Patch, Refusal, type Upload } from "effect-tus"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -169,12 +170,12 @@ describe("Patch", () => {
 
     it("the same length may be said again", () => {
       const plan = Either.getOrThrow(decide({ ...halfway, length: 10 }))
-      assert.deepStrictEqual(plan.length, Option.some(bytes(10)))
+      deepStrictEqual(plan.length, Option.some(bytes(10)))
     })
 
     it("a deferred length is set by the PATCH that knows it", () => {
-      assert.deepStrictEqual(Either.getOrThrow(decide({ ...deferred, length: 10 })).length, Option.some(bytes(10)))
-      assert.deepStrictEqual(Either.getOrThrow(decide(deferred)).length, Option.none())
+      deepStrictEqual(Either.getOrThrow(decide({ ...deferred, length: 10 })).length, Option.some(bytes(10)))
+      deepStrictEqual(Either.getOrThrow(decide(deferred)).length, Option.none())
     })
 
     it("the offset itself may be the length, what is below may not", () => {
@@ -224,11 +225,11 @@ describe("Patch", () => {
     it("The Server MUST acknowledge successful PATCH requests with 204 and Upload-Offset", () => {
       const response = Patch.respond(uploadOf(full.upload))
       assert.strictEqual(response.status, 204)
-      assert.deepStrictEqual(Schema.encodeSync(Patch.Response)(response), { "upload-offset": "10" })
+      deepStrictEqual(Schema.encodeSync(Patch.Response)(response), { "upload-offset": "10" })
     })
 
     it("Upload-Expires MUST be included in every PATCH response if the upload is going to expire", () => {
-      assert.deepStrictEqual(Schema.encodeSync(Patch.Response)(Patch.respond(uploadOf(halfway.upload))), {
+      deepStrictEqual(Schema.encodeSync(Patch.Response)(Patch.respond(uploadOf(halfway.upload))), {
         "upload-offset": "5",
         "upload-expires": "Sun, 22 Nov 2026 12:00:01 GMT"
       })
@@ -239,14 +240,14 @@ describe("Patch", () => {
       [inSeconds(Patch.Response, (fields) => new Patch.Response(fields))],
       ([response]) => {
         const headers = Schema.encodeSync(Patch.Response)(response)
-        assert.deepStrictEqual(Schema.decodeSync(Patch.Response)(headers), response)
+        deepStrictEqual(Schema.decodeSync(Patch.Response)(headers), response)
       }
     )
   })
 
   it.prop("a request survives the round trip", [Patch.Request], ([request]) => {
     const headers = Schema.encodeSync(Patch.Request)(request)
-    assert.deepStrictEqual(Schema.decodeSync(Patch.Request)(headers), request)
+    deepStrictEqual(Schema.decodeSync(Patch.Request)(headers), request)
   })
 
   it.prop("decides for every state and request, and plans no more than there is room for", [uploads, Patch.Request], (
@@ -339,7 +340,7 @@ describe("Patch", () => {
           assert.strictEqual(next, upload)
         }
         for (const field of ["id", "kind", "metadata", "createdAt", "dialect"] as const) {
-          assert.deepStrictEqual(next[field], upload[field])
+          deepStrictEqual(next[field], upload[field])
         }
         upload = next
       }

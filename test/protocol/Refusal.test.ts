@@ -57,6 +57,11 @@ const table: { readonly [T in Tag]: ReadonlyArray<readonly [Refusal.Refusal & { 
         "Upload-Offset: expected 1, got \"2\""
       ],
       [
+        new Refusal.InvalidHeader({ header: "constructor", reason: "expected 1", actual: Option.none() }),
+        400,
+        "Constructor: expected 1"
+      ],
+      [
         new Refusal.InvalidHeader({ header: "content-type", reason: "expected 1", actual: Option.none() }),
         415,
         "Content-Type: expected 1"

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Create, Head, Options, Patch, Refusal, Reply, Terminate } from "effect-tus"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
@@ -44,7 +45,7 @@ describe("Reply", () => {
   ]
   for (const [method, response, status, headers] of answers) {
     it(`Tus-Resumable MUST be included in every response: ${method}`, () => {
-      assert.deepStrictEqual<unknown>(Reply.encode(response), {
+      deepStrictEqual<unknown>(Reply.encode(response), {
         status,
         headers: { "tus-resumable": "1.0.0", ...headers }
       })
@@ -77,7 +78,7 @@ describe("Reply", () => {
   ]
   for (const [title, refusal, headers] of refusals) {
     it(`a refusal is one line of text: ${title}`, () => {
-      assert.deepStrictEqual<unknown>(Reply.encode(refusal), {
+      deepStrictEqual<unknown>(Reply.encode(refusal), {
         status: refusal.status,
         headers: { ...plain, ...headers },
         body: `${refusal.message}\n`
@@ -110,6 +111,6 @@ describe("Reply", () => {
     const { headers, status } = Reply.encode(response)
     assert.strictEqual(status, response.status)
     assert.strictEqual(headers["tus-resumable"], "1.0.0")
-    assert.deepStrictEqual(decode(headers), response)
+    deepStrictEqual(decode(headers), response)
   })
 })

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Terminate } from "effect-tus"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
@@ -8,8 +9,8 @@ describe("Terminate", () => {
   it("MUST respond with the 204 status", () => {
     const response = new Terminate.Response()
     assert.strictEqual(response.status, 204)
-    assert.deepStrictEqual<object>({ ...Schema.encodeSync(Terminate.Response)(response) }, {})
-    assert.deepStrictEqual(Schema.decodeSync(Terminate.Response)({}), response)
+    deepStrictEqual<object>({ ...Schema.encodeSync(Terminate.Response)(response) }, {})
+    deepStrictEqual(Schema.decodeSync(Terminate.Response)({}), response)
   })
 
   it.prop("removes completed and unfinished uploads alike, unless their time has run out", [uploads], ([upload]) => {
@@ -19,7 +20,7 @@ describe("Terminate", () => {
       assert.strictEqual(decision.left.status, 410)
       assert.include(decision.left.message, upload.id)
     } else {
-      assert.deepStrictEqual(decision, Either.right(upload))
+      deepStrictEqual(decision, Either.right(upload))
     }
   })
 })

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Upload } from "effect-tus"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
@@ -44,7 +45,7 @@ describe("Upload", () => {
 
   it.prop("every state survives being stored", [uploads], ([upload]) => {
     const stored: unknown = JSON.parse(JSON.stringify(Schema.encodeSync(Upload.Upload)(upload)))
-    assert.deepStrictEqual(Schema.decodeUnknownSync(Upload.Upload)(stored), upload)
+    deepStrictEqual(Schema.decodeUnknownSync(Upload.Upload)(stored), upload)
   })
 
   it.prop("its length and offset are numbers of bytes", [FastCheck.double()], ([n]) => {
@@ -56,8 +57,8 @@ describe("Upload", () => {
     const filled = upload.fill(length, complete)
     assert.isFalse(filled.isOpen || filled.hasExpired(at(1e9)))
     assert.strictEqual(filled.offset, length)
-    assert.deepStrictEqual(filled.length, Option.some(length))
-    assert.deepStrictEqual(filled.kind, upload.kind)
+    deepStrictEqual(filled.length, Option.some(length))
+    deepStrictEqual(filled.kind, upload.kind)
   })
 
   it("an id has at least 128 bits and no character that means something elsewhere", () => {

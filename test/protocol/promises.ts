@@ -2,6 +2,7 @@
  * What the exploration checks after every step, worked out in another way than the rules do.
  */
 import { assert } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { type Create, type Patch, type Policy, Refusal, Reply, Upload } from "effect-tus"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -38,7 +39,7 @@ export const checkMove = (before: Model.Stored, next: Model.Slot) => {
     "what is complete changes only by the answer of the hook"
   )
   for (const field of ["id", "kind", "metadata", "createdAt", "dialect"] as const) {
-    assert.deepStrictEqual(to[field], from[field])
+    deepStrictEqual(to[field], from[field])
   }
 }
 
@@ -58,7 +59,7 @@ export const checkState = (name: Model.Name, { bytes: stored, upload }: Model.St
   )
   assert.strictEqual(Option.isSome(upload.expiresAt), upload.isOpen && Option.isSome(rules.expiresAfter))
   assert.isAtMost(upload.offset, Option.getOrElse(rules.maxSize, () => Infinity))
-  assert.deepStrictEqual(Schema.decodeSync(Upload.Upload)(Schema.encodeSync(Upload.Upload)(upload)), upload)
+  deepStrictEqual(Schema.decodeSync(Upload.Upload)(Schema.encodeSync(Upload.Upload)(upload)), upload)
 }
 
 /** What a request deserves, worked out in another way than the rules do. */
@@ -113,6 +114,8 @@ export const checkPatch = (
   claim(upload.offset === before.upload.offset + kept, `the offset moves by ${kept}, not to ${upload.offset}`)
   if (Option.isNone(answer)) {
     claim(upload.isOpen === before.upload.isOpen, "a checkpoint never reports a full upload")
+    const length = kept > 0 ? Option.orElse(before.upload.length, () => declared) : before.upload.length
+    claim(Option.getOrUndefined(upload.length) === Option.getOrUndefined(length), "a checkpoint keeps the length")
     return
   }
   const reply = answer.value
@@ -123,7 +126,7 @@ export const checkPatch = (
     claim(!before.upload.isFinal || before.upload.hasExpired(now) || reply.status === 403, "403 of a final")
     return
   }
-  assert.deepStrictEqual(upload.length, Option.orElse(before.upload.length, () => declared))
+  deepStrictEqual(upload.length, Option.orElse(before.upload.length, () => declared))
   const { headers, status } = Reply.encode(reply)
   claim(status === 204, "204 of a PATCH")
   claim(headers["upload-offset"] === String(claimed + letter.size), "the new offset is told")
@@ -150,7 +153,7 @@ export const checkCreation = (
   }
   assert.strictEqual(slot.upload.id, id(name))
   assert.strictEqual(slot.upload.offset, kept)
-  assert.deepStrictEqual(slot.upload.length, length)
+  deepStrictEqual(slot.upload.length, length)
   assert.strictEqual(slot.upload.isPartial, Option.isSome(concat))
   assert.strictEqual(reply === undefined, letter.ending === "Killed")
   if (reply !== undefined && !Refusal.isRefusal(reply)) {
@@ -193,8 +196,8 @@ export const checkFinal = (
   if (Model.isStored(slot)) {
     const { isOpen, kind, length: announced } = slot.upload
     assert.isTrue(isOpen)
-    assert.deepStrictEqual<unknown>(announced, length)
-    assert.deepStrictEqual<unknown>(kind._tag === "Final" ? kind.parts : [], names.map(id))
+    deepStrictEqual<unknown>(announced, length)
+    deepStrictEqual<unknown>(kind._tag === "Final" ? kind.parts : [], names.map(id))
   }
 }
 
