@@ -156,6 +156,16 @@ describe("SqlUploadRegistry", () => {
       }))
   })
 
+  it.effect("leaves no trace of a final that is removed", () =>
+    withRegistry(layerTemporary, (registry, sql) =>
+      Effect.gen(function*() {
+        const kind = { _tag: "Final", parts: [id(2), id(3)], concat: "final;/files/2 /files/3" } as const
+        const entry = yield* registry.create(new Upload({ ...open(1), kind }), options)
+        yield* registry.remove(entry, options)
+        assert.deepStrictEqual(yield* sql`SELECT * FROM effect_tus_uploads`, [])
+        assert.deepStrictEqual(yield* sql`SELECT * FROM effect_tus_parts`, [])
+      })))
+
   it.effect("fails no upload for the row of another one", () =>
     withRegistry(layerTemporary, (registry, sql) =>
       Effect.gen(function*() {

@@ -330,14 +330,25 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           assert.deepStrictEqual(yield* registry.finalsOf(id(7)), [])
         }))
 
-      test("knows a final with more parts than a statement has room for", (registry) =>
+      test("forgets the parts that a final no longer names", (registry) =>
         Effect.gen(function*() {
-          const [first, ...rest] = Arr.makeBy(2500, (n) => 10_000 + n)
+          const entry = yield* registry.create(open(1, { kind: finalOf(7, 8) }), fence(1))
+          const next = yield* registry.commit(entry, open(1, { kind: finalOf(8, 9) }), fence(1))
+          assert.deepStrictEqual(yield* registry.finalsOf(id(7)), [])
+          assert.deepStrictEqual(yield* registry.finalsOf(id(8)), [id(1)])
+          assert.deepStrictEqual(yield* registry.finalsOf(id(9)), [id(1)])
+          yield* registry.commit(next, open(1), fence(1))
+          assert.deepStrictEqual(yield* registry.finalsOf(id(9)), [])
+        }))
+
+      test("knows a final of very many parts", (registry) =>
+        Effect.gen(function*() {
+          const [first, ...rest] = Arr.makeBy(20_000, (n) => 10_000 + n)
           const upload = open(1, { kind: finalOf(first, ...rest) })
           yield* registry.create(upload, fence(1))
           same((yield* stored(registry, 1)).upload, upload)
           assert.deepStrictEqual(yield* registry.finalsOf(id(10_000)), [id(1)])
-          assert.deepStrictEqual(yield* registry.finalsOf(id(12_499)), [id(1)])
+          assert.deepStrictEqual(yield* registry.finalsOf(id(29_999)), [id(1)])
         }))
     })
 
