@@ -1,6 +1,6 @@
 /**
- * A byte store of one's own: here a rope of chunks in memory. The contract says what a backend promises; the suite in
- * `test/store/ByteStore.suite.ts` says whether it keeps it.
+ * A byte store of one's own: here a rope of chunks in memory. The contract says what a backend promises; `ByteStoreSuite` in
+ * `effect-tus/testing` says whether it keeps it.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Chunk, Config, Console, Effect, Layer, Option, Stream } from "effect"

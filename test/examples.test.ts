@@ -2,12 +2,12 @@
  * The examples do what they say.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { ByteStoreSuite } from "effect-tus/testing"
 import * as Effect from "effect/Effect"
 import { once } from "node:events"
 import { layer as ropes } from "../examples/byte-store.js"
 import { example, spawnExample } from "./example.js"
 import { createUpload, directory, offsetOf } from "./interop/server.js"
-import { suite } from "./store/ByteStore.suite.js"
 
 const append = (url: string, body: string) =>
   fetch(url, {
@@ -93,4 +93,4 @@ describe("examples", () => {
     }))
 })
 
-suite("the byte store of examples/byte-store.ts", ropes)
+ByteStoreSuite.suite("the byte store of examples/byte-store.ts", ropes)

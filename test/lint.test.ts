@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -42,6 +42,16 @@ const planted: ReadonlyArray<readonly [file: string, source: string]> = [
 ]
 
 describe("lint", () => {
+  it("finds no comparison that cannot tell one Option from another: that of chai, by assert.deepStrictEqual", () => {
+    const names = ["test", "src"].flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((name) => join(folder, name))
+    )
+    const files = names.filter((name) => name.endsWith(".ts") && !name.endsWith("lint.test.ts"))
+    assert.isAbove(files.length, 100)
+    const guilty = files.filter((name) => /assert\.deep(Strict)?Equal/.test(readFileSync(join(root, name), "utf8")))
+    assert.strictEqual(guilty.join(), "")
+  })
+
   for (const [file, source] of planted) {
     it(`refuses ${source.split("\n")[0]} in ${file}`, () => {
       assert.match(lint(file, source), /no-restricted-(imports|globals)/)

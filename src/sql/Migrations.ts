@@ -3,7 +3,9 @@
  */
 import * as Migrator from "@effect/sql/Migrator"
 import * as SqlClient from "@effect/sql/SqlClient"
+import { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 
 /**
  * Finals are few and carry the list of their parts twice: in their row, in order, for themselves, and in a table of its
@@ -46,4 +48,11 @@ const uploads = Effect.gen(function*() {
 export const run = Migrator.make({})({
   loader: Migrator.fromRecord({ "1_uploads": uploads }),
   table: "effect_tus_migrations"
-})
+}).pipe(
+  // To the migrator a migration that fails is a defect; it may well be the disk.
+  Effect.catchSomeDefect((defect) =>
+    defect instanceof Migrator.MigrationError && defect.cause instanceof SqlError
+      ? Option.some(Effect.fail(defect.cause))
+      : Option.none()
+  )
+)

@@ -14,7 +14,7 @@ export interface Write {
   readonly _tag: "Create" | "Commit" | "Remove"
   /** The row to be; of a removal, the row as it is, but with the fence of who removes it. */
   readonly row: UploadRow.UploadRow
-  /** The upload names other parts afterwards than before. */
+  /** The upload may name other parts afterwards than before. */
   readonly relinks: boolean
   readonly durable: boolean
 }
@@ -26,6 +26,7 @@ export const create = (entry: Entry, { durable }: WriteOptions): Write => ({
   durable
 })
 
+/** An upload that moves on keeps the very same kind; to write the same parts once more would do no harm. */
 export const commit = (before: Upload, entry: Entry, { durable }: WriteOptions): Write => ({
   _tag: "Commit",
   row: UploadRow.encode(entry),

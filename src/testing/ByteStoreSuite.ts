@@ -2,7 +2,7 @@
  * What every `ByteStore` promises. Run it over a layer of your own: each test gets a fresh store.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { ByteStore as ByteStores, type Upload } from "effect-tus"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
@@ -14,7 +14,9 @@ import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
-import { idOf, numbered } from "./bytes.js"
+import type * as Upload from "../protocol/Upload.js"
+import * as ByteStores from "../store/ByteStore.js"
+import { idOf, numbered } from "./Fixtures.js"
 
 type ByteStore = ByteStores.ByteStore
 const { ByteStore } = ByteStores
@@ -59,7 +61,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
       Effect.gen(function*() {
         const store = yield* harness
         assert.strictEqual(yield* store.put(a, 0, numbered(10)), 10)
-        assert.deepStrictEqual(yield* store.contents(a), numbered(10))
+        deepStrictEqual(yield* store.contents(a), numbered(10))
       })
     )
 
@@ -69,7 +71,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         const store = yield* harness
         yield* store.put(a, 0, numbered(10))
         assert.strictEqual(yield* store.put(a, 10, numbered(5, 10)), 15)
-        assert.deepStrictEqual(yield* store.contents(a), numbered(15))
+        deepStrictEqual(yield* store.contents(a), numbered(15))
       })
     )
 
@@ -83,7 +85,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
           return memory[0] === 4 ? Effect.fail(Option.none()) : Effect.succeed(memory)
         }))
         assert.strictEqual(yield* store.append(a, 0, chunks, ignored), 30)
-        assert.deepStrictEqual(
+        deepStrictEqual(
           yield* store.contents(a),
           Uint8Array.from({ length: 30 }, (_, i) => 1 + Math.floor(i / 10))
         )
@@ -96,9 +98,9 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         const store = yield* harness
         yield* store.put(a, 0, numbered(100, 77))
         yield* store.put(a, 0, numbered(10))
-        assert.deepStrictEqual(yield* store.contents(a), numbered(10))
+        deepStrictEqual(yield* store.contents(a), numbered(10))
         yield* store.put(a, 4, numbered(2, 4))
-        assert.deepStrictEqual(yield* store.contents(a), numbered(6))
+        deepStrictEqual(yield* store.contents(a), numbered(6))
       })
     )
 
@@ -108,9 +110,9 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         const store = yield* harness
         yield* store.put(a, 0, numbered(10))
         assert.strictEqual(yield* store.append(a, 4, Stream.empty, ignored), 4)
-        assert.deepStrictEqual(yield* store.contents(a), numbered(4))
+        deepStrictEqual(yield* store.contents(a), numbered(4))
         assert.strictEqual(yield* store.append(a, 0, Stream.empty, ignored), 0)
-        assert.deepStrictEqual(yield* store.contents(a), numbered(0))
+        deepStrictEqual(yield* store.contents(a), numbered(0))
       })
     )
 
@@ -119,8 +121,8 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
       Effect.gen(function*() {
         const store = yield* harness
         assert.strictEqual(yield* store.append(a, 0, Stream.empty, ignored), 0)
-        assert.deepStrictEqual(yield* store.size(a), Option.some(0))
-        assert.deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.of(a))
+        deepStrictEqual(yield* store.size(a), Option.some(0))
+        deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.of(a))
       })
     )
 
@@ -131,12 +133,12 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         yield* store.put(a, 0, numbered(10))
         const before = Stream.fromEffect(
           Effect.map(store.size(a), (size) => {
-            assert.deepStrictEqual(size, Option.some(4))
+            deepStrictEqual(size, Option.some(4))
             return numbered(1, 4)
           })
         )
         yield* store.append(a, 4, before, ignored)
-        assert.deepStrictEqual(yield* store.contents(a), numbered(5))
+        deepStrictEqual(yield* store.contents(a), numbered(5))
       })
     )
 
@@ -148,10 +150,10 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         const bytes = Stream.fromEffect(Effect.as(Ref.set(pulled, true), numbered(1)))
         yield* store.put(a, 0, numbered(10))
         yield* failsCorrupt(store.append(a, 11, bytes, ignored))
-        assert.deepStrictEqual(yield* store.contents(a), numbered(10))
+        deepStrictEqual(yield* store.contents(a), numbered(10))
         yield* failsCorrupt(store.append(b, 1, bytes, ignored))
-        assert.deepStrictEqual(yield* store.size(b), Option.none())
-        assert.deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.of(a))
+        deepStrictEqual(yield* store.size(b), Option.none())
+        deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.of(a))
         assert.isFalse(yield* Ref.get(pulled))
       })
     )
@@ -171,7 +173,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         assert.strictEqual(yield* store.append(a, 0, Stream.fromChunks(...pieces), ignored), bytes.length)
         assert.isTrue(Buffer.from(bytes).equals(yield* store.contents(a)))
         assert.strictEqual(yield* store.append(a, 7, Stream.make(bytes.subarray(0, 0)), ignored), 7)
-        assert.deepStrictEqual(yield* store.contents(a), numbered(7))
+        deepStrictEqual(yield* store.contents(a), numbered(7))
       })
     )
 
@@ -186,11 +188,11 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
           Effect.gen(function*() {
             ends.push(end)
             const bytes = yield* collect(store.read(a, { start: 0, end }))
-            assert.deepStrictEqual(bytes, numbered(end))
+            deepStrictEqual(bytes, numbered(end))
           }))
         assert.strictEqual(end, 145)
         assert.strictEqual(ends.at(-1), 145)
-        assert.deepStrictEqual(ends, ends.toSorted((x, y) => x - y))
+        deepStrictEqual(ends, ends.toSorted((x, y) => x - y))
       })
     )
 
@@ -202,10 +204,10 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         const bytes = Stream.concat(Stream.make(numbered(10)), Stream.fail("cut off"))
         const error = yield* Effect.flip(store.append(a, 0, bytes, (end) => Effect.sync(() => ends.push(end))))
         assert.strictEqual(error, "cut off")
-        assert.deepStrictEqual(ends, [10])
-        assert.deepStrictEqual(yield* store.contents(a), numbered(10))
+        deepStrictEqual(ends, [10])
+        deepStrictEqual(yield* store.contents(a), numbered(10))
         yield* store.put(a, 10, numbered(5, 10))
-        assert.deepStrictEqual(yield* store.contents(a), numbered(15))
+        deepStrictEqual(yield* store.contents(a), numbered(15))
       })
     )
 
@@ -216,7 +218,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         const batches = Stream.fromChunks(...Array.from({ length: 3 }, () => Chunk.make(numbered(10))))
         const error = yield* Effect.flip(store.append(a, 0, batches, () => Effect.fail("superseded")))
         assert.strictEqual(error, "superseded")
-        assert.deepStrictEqual(yield* store.contents(a), numbered(10))
+        deepStrictEqual(yield* store.contents(a), numbered(10))
       })
     )
 
@@ -232,9 +234,9 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         assert.strictEqual(yield* Deferred.await(written), 10)
         const exit = yield* Fiber.interrupt(fiber)
         assert.isTrue(Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause))
-        assert.deepStrictEqual(yield* store.contents(a), numbered(10))
+        deepStrictEqual(yield* store.contents(a), numbered(10))
         yield* store.put(a, 10, numbered(5, 10))
-        assert.deepStrictEqual(yield* store.contents(a), numbered(15))
+        deepStrictEqual(yield* store.contents(a), numbered(15))
       })
     )
 
@@ -258,7 +260,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
             assert.isAtLeast(size, reported)
             yield* store.sync(a)
             yield* Effect.yieldNow()
-            assert.deepStrictEqual(yield* store.size(a), Option.some(size))
+            deepStrictEqual(yield* store.size(a), Option.some(size))
           }))
       })
     )
@@ -295,10 +297,10 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
               assert.strictEqual(yield* store.append(a, at, stream, ignored), at + bytes.length)
               model = [...(model ?? []).slice(0, at), ...bytes]
             }
-            assert.deepStrictEqual(yield* store.size(a), Option.map(Option.fromNullable(model), ({ length }) => length))
+            deepStrictEqual(yield* store.size(a), Option.map(Option.fromNullable(model), ({ length }) => length))
           }
           if (model !== undefined) {
-            assert.deepStrictEqual(yield* store.contents(a), Uint8Array.from(model))
+            deepStrictEqual(yield* store.contents(a), Uint8Array.from(model))
           }
         }).pipe(Effect.provide(layer)),
       { fastCheck: { numRuns: 50 } }
@@ -312,9 +314,9 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         const store = yield* harness
         yield* store.put(a, 0, numbered(10))
         yield* store.truncate(a, 4)
-        assert.deepStrictEqual(yield* store.contents(a), numbered(4))
+        deepStrictEqual(yield* store.contents(a), numbered(4))
         yield* store.truncate(a, 0)
-        assert.deepStrictEqual(yield* store.contents(a), numbered(0))
+        deepStrictEqual(yield* store.contents(a), numbered(0))
       })
     )
 
@@ -325,7 +327,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         yield* store.put(a, 0, numbered(10))
         yield* store.truncate(a, 10)
         yield* store.truncate(a, 11)
-        assert.deepStrictEqual(yield* store.contents(a), numbered(10))
+        deepStrictEqual(yield* store.contents(a), numbered(10))
       })
     )
 
@@ -334,7 +336,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
       Effect.gen(function*() {
         const store = yield* harness
         yield* store.truncate(a, 4)
-        assert.deepStrictEqual(yield* store.size(a), Option.none())
+        deepStrictEqual(yield* store.size(a), Option.none())
       })
     )
   })
@@ -348,7 +350,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         yield* store.sync(a)
         yield* store.put(a, 10, numbered(5, 10))
         yield* store.sync(a)
-        assert.deepStrictEqual(yield* store.contents(a), numbered(15))
+        deepStrictEqual(yield* store.contents(a), numbered(15))
       })
     )
 
@@ -357,7 +359,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
       Effect.gen(function*() {
         const store = yield* harness
         yield* store.sync(a)
-        assert.deepStrictEqual(yield* store.size(a), Option.none())
+        deepStrictEqual(yield* store.size(a), Option.none())
       })
     )
   })
@@ -375,11 +377,11 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
       Effect.gen(function*() {
         const store = yield* seeded
         yield* store.concat(c, [{ id: a, length: 10 }, { id: b, length: 20 }])
-        assert.deepStrictEqual(yield* store.contents(c), ab)
+        deepStrictEqual(yield* store.contents(c), ab)
         yield* store.concat(c, [{ id: b, length: 20 }, { id: a, length: 10 }])
-        assert.deepStrictEqual(yield* store.contents(c), Uint8Array.from([...numbered(20, 100), ...numbered(10)]))
-        assert.deepStrictEqual(yield* store.contents(a), numbered(10))
-        assert.deepStrictEqual(yield* store.contents(b), numbered(20, 100))
+        deepStrictEqual(yield* store.contents(c), Uint8Array.from([...numbered(20, 100), ...numbered(10)]))
+        deepStrictEqual(yield* store.contents(a), numbered(10))
+        deepStrictEqual(yield* store.contents(b), numbered(20, 100))
       })
     )
 
@@ -388,9 +390,9 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
       Effect.gen(function*() {
         const store = yield* seeded
         yield* store.concat(c, [{ id: a, length: 3 }, { id: b, length: 0 }, { id: b, length: 2 }, { id: a, length: 1 }])
-        assert.deepStrictEqual(yield* store.contents(c), Uint8Array.from([0, 1, 2, 100, 101, 0]))
+        deepStrictEqual(yield* store.contents(c), Uint8Array.from([0, 1, 2, 100, 101, 0]))
         yield* store.concat(c, [{ id: b, length: 1 }])
-        assert.deepStrictEqual(yield* store.contents(c), Uint8Array.from([100]))
+        deepStrictEqual(yield* store.contents(c), Uint8Array.from([100]))
       })
     )
 
@@ -399,7 +401,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
       Effect.gen(function*() {
         const store = yield* seeded
         yield* store.concat(c, [{ id: a, length: 10 }, { id: a, length: 10 }])
-        assert.deepStrictEqual(yield* store.contents(c), Uint8Array.from([...numbered(10), ...numbered(10)]))
+        deepStrictEqual(yield* store.contents(c), Uint8Array.from([...numbered(10), ...numbered(10)]))
       })
     )
 
@@ -423,7 +425,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         const concat = store.concat(c, [{ id: a, length: 10 }, { id: b, length: 20 }])
         yield* concat
         yield* concat
-        assert.deepStrictEqual(yield* store.contents(c), ab)
+        deepStrictEqual(yield* store.contents(c), ab)
       })
     )
 
@@ -433,10 +435,10 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         const store = yield* seeded
         yield* store.put(c, 0, numbered(1000, 7))
         yield* store.concat(c, [{ id: a, length: 10 }, { id: b, length: 20 }])
-        assert.deepStrictEqual(yield* store.contents(c), ab)
+        deepStrictEqual(yield* store.contents(c), ab)
         yield* store.put(c, 30, numbered(1))
-        assert.deepStrictEqual(yield* store.contents(c), Uint8Array.from([...ab, 0]))
-        assert.deepStrictEqual(yield* store.contents(a), numbered(10))
+        deepStrictEqual(yield* store.contents(c), Uint8Array.from([...ab, 0]))
+        deepStrictEqual(yield* store.contents(a), numbered(10))
       })
     )
 
@@ -445,10 +447,10 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
       Effect.gen(function*() {
         const store = yield* seeded
         yield* store.concat(c, [])
-        assert.deepStrictEqual(yield* store.contents(c), numbered(0))
+        deepStrictEqual(yield* store.contents(c), numbered(0))
         yield* store.put(c, 0, numbered(5))
         yield* store.concat(c, [{ id: a, length: 0 }])
-        assert.deepStrictEqual(yield* store.contents(c), numbered(0))
+        deepStrictEqual(yield* store.contents(c), numbered(0))
       })
     )
 
@@ -460,11 +462,11 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         const missing = [{ id: a, length: 10 }, { id: idOf("missing"), length: 1 }]
         for (const parts of [short, short.toReversed(), missing, missing.toReversed()]) {
           yield* failsCorrupt(store.concat(c, parts))
-          assert.deepStrictEqual(yield* store.size(c), Option.none())
+          deepStrictEqual(yield* store.size(c), Option.none())
         }
         yield* store.put(c, 0, numbered(5))
         yield* failsCorrupt(store.concat(c, short))
-        assert.deepStrictEqual(yield* store.contents(c), numbered(5))
+        deepStrictEqual(yield* store.contents(c), numbered(5))
       })
     )
   })
@@ -526,11 +528,11 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         yield* store.put(a, 0, numbered(10))
         yield* store.put(b, 0, numbered(20))
         yield* store.remove(a)
-        assert.deepStrictEqual(yield* store.size(a), Option.none())
-        assert.deepStrictEqual(yield* store.contents(b), numbered(20))
+        deepStrictEqual(yield* store.size(a), Option.none())
+        deepStrictEqual(yield* store.contents(b), numbered(20))
         yield* failsCorrupt(store.put(a, 10, numbered(1)))
         yield* store.put(a, 0, numbered(1))
-        assert.deepStrictEqual(yield* store.contents(a), numbered(1))
+        deepStrictEqual(yield* store.contents(a), numbered(1))
       })
     )
 
@@ -542,7 +544,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         yield* store.put(a, 0, numbered(1))
         yield* store.remove(a)
         yield* store.remove(a)
-        assert.deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.empty())
+        deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.empty())
       })
     )
   })
@@ -552,10 +554,10 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
       "the size is none where nothing is stored",
       Effect.gen(function*() {
         const store = yield* harness
-        assert.deepStrictEqual(yield* store.size(a), Option.none())
+        deepStrictEqual(yield* store.size(a), Option.none())
         yield* store.put(a, 0, numbered(10))
-        assert.deepStrictEqual(yield* store.size(a), Option.some(10))
-        assert.deepStrictEqual(yield* store.size(b), Option.none())
+        deepStrictEqual(yield* store.size(a), Option.some(10))
+        deepStrictEqual(yield* store.size(b), Option.none())
       })
     )
 
@@ -563,12 +565,12 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
       "the list holds every upload once",
       Effect.gen(function*() {
         const store = yield* harness
-        assert.deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.empty())
+        deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.empty())
         const ids = Array.from({ length: 50 }, (_, i) => idOf(`upload-${i}`))
         yield* Effect.forEach(ids, (id) => store.put(id, 0, numbered(1)), { concurrency: 8 })
         yield* store.concat(c, ids.map((id) => ({ id, length: 1 })))
         const listed = Array.from(yield* Stream.runCollect(store.list))
-        assert.deepStrictEqual(listed.toSorted(), [...ids, c].toSorted())
+        deepStrictEqual(listed.toSorted(), [...ids, c].toSorted())
       })
     )
 
@@ -585,7 +587,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         yield* Effect.forEach(ids, (id, i) => store.put(id, 4, numbered(4, i + 4)))
         yield* Effect.forEach(
           ids,
-          (id, i) => Effect.map(store.contents(id), (bytes) => assert.deepStrictEqual(bytes, numbered(8, i)))
+          (id, i) => Effect.map(store.contents(id), (bytes) => deepStrictEqual(bytes, numbered(8, i)))
         )
       })
     )
@@ -604,7 +606,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         )
         yield* Effect.forEach(
           ids,
-          (id, i) => Effect.map(store.contents(id), (bytes) => assert.deepStrictEqual(bytes, numbered(18, i)))
+          (id, i) => Effect.map(store.contents(id), (bytes) => deepStrictEqual(bytes, numbered(18, i)))
         )
       })
     )

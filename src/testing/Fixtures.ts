@@ -1,7 +1,7 @@
 /**
  * Ids and bytes to test stores with.
  */
-import { Upload } from "effect-tus"
+import * as Upload from "../protocol/Upload.js"
 
 /** A valid id that ends in `name`. */
 export const idOf = (name: string): Upload.UploadId => Upload.UploadId.make(name.padStart(22, "0"))

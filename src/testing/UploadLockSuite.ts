@@ -2,7 +2,7 @@
  * What every `UploadLock` promises. Run it over a layer of your own; each test builds it anew over an empty registry.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Upload as Uploads, UploadLock as Locks, UploadRegistry as Registries } from "effect-tus"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
@@ -14,6 +14,9 @@ import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scheduler from "effect/Scheduler"
+import * as Uploads from "../protocol/Upload.js"
+import * as Locks from "../store/UploadLock.js"
+import * as Registries from "../store/UploadRegistry.js"
 
 type Lock = Locks.UploadLock["Type"]
 type UploadId = Uploads.UploadId
@@ -49,7 +52,7 @@ export const suite = (
               ))
           const fibers = yield* Effect.forEach(Arr.range(1, 20), (n) => Effect.fork(write(n)))
           yield* Fiber.join(Fiber.all(fibers))
-          assert.deepStrictEqual(journal, Arr.range(1, 20).flatMap((n) => [`enter ${n}`, `leave ${n}`]))
+          deepStrictEqual(journal, Arr.range(1, 20).flatMap((n) => [`enter ${n}`, `leave ${n}`]))
         }))
 
       test("gives each a fence above all that were given before", (lock) =>
@@ -58,7 +61,7 @@ export const suite = (
           const fences = yield* Effect.forEach(ids, (id) => lock.withLock(id, ({ fence }) => Effect.succeed(fence)))
           const free = yield* lock.withLockIfFree(a, ({ fence }) => Effect.succeed(fence))
           const all = [...fences, ...Option.toArray(free)]
-          assert.deepStrictEqual(all, [...new Set(all)].toSorted((one, other) => one - other))
+          deepStrictEqual(all, [...new Set(all)].toSorted((one, other) => one - other))
         }))
 
       it.effect("gives fences above all in the registry", () =>
@@ -121,7 +124,7 @@ export const suite = (
           const asked = yield* Effect.all([listen(holder.lease), listen(holder.lease)])
           const waiters = yield* Effect.forEach(Arr.range(1, 5), () => Effect.fork(lock.withLock(a, () => Effect.void)))
           yield* aWhile
-          assert.deepStrictEqual(asked.map(({ count }) => count()), [1, 1])
+          deepStrictEqual(asked.map(({ count }) => count()), [1, 1])
           yield* holder.leave
           yield* Fiber.join(Fiber.all(waiters))
         }))
@@ -171,10 +174,10 @@ export const suite = (
             n % 3 === 0
           )
           yield* Fiber.interruptAll(leaving)
-          assert.deepStrictEqual(journal, [])
+          deepStrictEqual(journal, [])
           yield* holder.leave
           yield* Fiber.awaitAll(waiters)
-          assert.deepStrictEqual(journal, [1, 2, 4, 5, 7, 8])
+          deepStrictEqual(journal, [1, 2, 4, 5, 7, 8])
         }))
 
       test("is not leaked by a waiter that is interrupted right when its turn comes", (lock) =>
@@ -195,7 +198,7 @@ export const suite = (
     describe("withLockIfFree", () => {
       test("runs where nobody holds the upload, and ends as what it runs ends", (lock) =>
         Effect.gen(function*() {
-          assert.deepStrictEqual(yield* lock.withLockIfFree(a, () => Effect.succeed(1)), Option.some(1))
+          deepStrictEqual(yield* lock.withLockIfFree(a, () => Effect.succeed(1)), Option.some(1))
           assert.strictEqual(yield* Effect.flip(lock.withLockIfFree(a, () => Effect.fail(2))), 2)
           yield* free(lock, a)
         }))
@@ -204,7 +207,7 @@ export const suite = (
         Effect.gen(function*() {
           const holder = yield* hold(lock, a)
           const asked = yield* listen(holder.lease)
-          assert.deepStrictEqual(yield* lock.withLockIfFree(a, () => Effect.dieMessage("ran")), Option.none())
+          deepStrictEqual(yield* lock.withLockIfFree(a, () => Effect.dieMessage("ran")), Option.none())
           yield* aWhile
           assert.strictEqual(asked.count(), 0)
           yield* holder.leave
@@ -278,7 +281,7 @@ export const suite = (
           const exits = yield* Effect.forEach(fibers, Fiber.await)
           Arr.zip(visits, exits).forEach(([{ end, patience, waits }, exit]) => {
             if (patience === null && end === Effect.void && waits) {
-              assert.deepStrictEqual(exit, Exit.succeed(Option.some(undefined)))
+              deepStrictEqual(exit, Exit.succeed(Option.some(undefined)))
             }
           })
           yield* free(lock, a)

@@ -3,7 +3,7 @@
  * to be empty.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Upload as Uploads, UploadRegistry as Registries, UploadStoreError as StoreErrors } from "effect-tus"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -11,6 +11,9 @@ import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Uploads from "../protocol/Upload.js"
+import * as Registries from "../store/UploadRegistry.js"
+import * as StoreErrors from "../store/UploadStoreError.js"
 
 type Upload = Uploads.Upload
 type UploadId = Uploads.UploadId
@@ -130,7 +133,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           yield* registry.remove(first, fence(1))
           yield* superseded(registry.commit(first, open(1, { offset: 9 }), fence(2)))
           assert.isTrue(Option.isNone(yield* registry.get(id(1))))
-          assert.deepStrictEqual(yield* registry.list({ limit: 9 }), [])
+          deepStrictEqual(yield* registry.list({ limit: 9 }), [])
         }))
 
       test("is refused where the upload was never created, and creates it not", (registry) =>
@@ -200,7 +203,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         Effect.gen(function*() {
           const other = yield* registry.create(open(2), fence(1))
           yield* registry.remove(yield* registry.create(open(1), fence(1)), fence(2))
-          assert.deepStrictEqual(yield* registry.list({ limit: 9 }), [id(2)])
+          deepStrictEqual(yield* registry.list({ limit: 9 }), [id(2)])
           same(yield* stored(registry, 2), other)
         }))
 
@@ -249,8 +252,8 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           yield* registry.create(open(2, { expiresAt: at(1000) }), fence(1))
           yield* registry.create(open(3, { expiresAt: at(1001) }), fence(1))
           yield* registry.create(open(4), fence(1))
-          assert.deepStrictEqual(yield* registry.expired(at(1000), { limit: 9 }), [id(1), id(2)])
-          assert.deepStrictEqual(yield* registry.expired(at(998), { limit: 9 }), [])
+          deepStrictEqual(yield* registry.expired(at(1000), { limit: 9 }), [id(1), id(2)])
+          deepStrictEqual(yield* registry.expired(at(998), { limit: 9 }), [])
         }))
 
       test("lists no upload that has got all its bytes, and none whose life was renewed", (registry) =>
@@ -261,8 +264,8 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           ])
           yield* registry.commit(full, complete(1), fence(1))
           yield* registry.commit(renewed, open(2, { expiresAt: at(2000) }), fence(1))
-          assert.deepStrictEqual(yield* registry.expired(at(1999), { limit: 9 }), [])
-          assert.deepStrictEqual(yield* registry.expired(at(2000), { limit: 9 }), [id(2)])
+          deepStrictEqual(yield* registry.expired(at(1999), { limit: 9 }), [])
+          deepStrictEqual(yield* registry.expired(at(2000), { limit: 9 }), [id(2)])
         }))
 
       test("lists uploads page by page, in the order of ids, not of times", (registry) =>
@@ -286,14 +289,14 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
             complete(8, { completion: { _tag: "Rejected", status: 422, reason: "a virus" } })
           ]
           yield* atOnce(all, (upload) => registry.create(upload, fence(1)))
-          assert.deepStrictEqual(yield* registry.unsettled({ limit: 9 }), [id(3), id(6), id(7)])
+          deepStrictEqual(yield* registry.unsettled({ limit: 9 }), [id(3), id(6), id(7)])
         }))
 
       test("forgets an upload that has settled", (registry) =>
         Effect.gen(function*() {
           const entry = yield* registry.create(open(1, { kind: finalOf(9) }), fence(1))
           yield* registry.commit(entry, complete(1, { kind: finalOf(9) }), fence(1))
-          assert.deepStrictEqual(yield* registry.unsettled({ limit: 9 }), [])
+          deepStrictEqual(yield* registry.unsettled({ limit: 9 }), [])
         }))
 
       test("lists uploads page by page", (registry) =>
@@ -314,8 +317,8 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
             open(7, { kind: partial })
           ]
           yield* atOnce(all, (upload) => registry.create(upload, fence(1)))
-          assert.deepStrictEqual([...(yield* registry.finalsOf(id(7)))].toSorted(), [id(1), id(2)])
-          assert.deepStrictEqual(yield* registry.finalsOf(id(6)), [])
+          deepStrictEqual([...(yield* registry.finalsOf(id(7)))].toSorted(), [id(1), id(2)])
+          deepStrictEqual(yield* registry.finalsOf(id(6)), [])
         }))
 
       test("forgets a final that is complete, or removed", (registry) =>
@@ -325,20 +328,20 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
             registry.create(open(2, { kind: finalOf(7) }), fence(1))
           ])
           yield* registry.commit(first, complete(1, { kind: first.upload.kind }), fence(1))
-          assert.deepStrictEqual(yield* registry.finalsOf(id(7)), [id(2)])
+          deepStrictEqual(yield* registry.finalsOf(id(7)), [id(2)])
           yield* registry.remove(second, fence(1))
-          assert.deepStrictEqual(yield* registry.finalsOf(id(7)), [])
+          deepStrictEqual(yield* registry.finalsOf(id(7)), [])
         }))
 
       test("forgets the parts that a final no longer names", (registry) =>
         Effect.gen(function*() {
           const entry = yield* registry.create(open(1, { kind: finalOf(7, 8) }), fence(1))
           const next = yield* registry.commit(entry, open(1, { kind: finalOf(8, 9) }), fence(1))
-          assert.deepStrictEqual(yield* registry.finalsOf(id(7)), [])
-          assert.deepStrictEqual(yield* registry.finalsOf(id(8)), [id(1)])
-          assert.deepStrictEqual(yield* registry.finalsOf(id(9)), [id(1)])
+          deepStrictEqual(yield* registry.finalsOf(id(7)), [])
+          deepStrictEqual(yield* registry.finalsOf(id(8)), [id(1)])
+          deepStrictEqual(yield* registry.finalsOf(id(9)), [id(1)])
           yield* registry.commit(next, open(1), fence(1))
-          assert.deepStrictEqual(yield* registry.finalsOf(id(9)), [])
+          deepStrictEqual(yield* registry.finalsOf(id(9)), [])
         }))
 
       test("knows a final of very many parts", (registry) =>
@@ -347,8 +350,8 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           const upload = open(1, { kind: finalOf(first, ...rest) })
           yield* registry.create(upload, fence(1))
           same((yield* stored(registry, 1)).upload, upload)
-          assert.deepStrictEqual(yield* registry.finalsOf(id(10_000)), [id(1)])
-          assert.deepStrictEqual(yield* registry.finalsOf(id(29_999)), [id(1)])
+          deepStrictEqual(yield* registry.finalsOf(id(10_000)), [id(1)])
+          deepStrictEqual(yield* registry.finalsOf(id(29_999)), [id(1)])
         }))
     })
 
@@ -357,32 +360,32 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
       const final = { kind: finalOf(2, 1) }
 
       test("lists a complete part that a complete final names", (registry) =>
-        Effect.map(usedUpAmong(registry, [part, complete(5, final)]), (ids) => assert.deepStrictEqual(ids, [id(1)])))
+        Effect.map(usedUpAmong(registry, [part, complete(5, final)]), (ids) => deepStrictEqual(ids, [id(1)])))
 
       test("lists it not before any final is complete", (registry) =>
-        Effect.map(usedUpAmong(registry, [part, open(5, final)]), (ids) => assert.deepStrictEqual(ids, [])))
+        Effect.map(usedUpAmong(registry, [part, open(5, final)]), (ids) => deepStrictEqual(ids, [])))
 
       test("lists it not while another final that names it is unfinished", (registry) =>
         Effect.gen(function*() {
-          assert.deepStrictEqual(yield* usedUpAmong(registry, [part, complete(5, final), open(6, final)]), [])
+          deepStrictEqual(yield* usedUpAmong(registry, [part, complete(5, final), open(6, final)]), [])
           const waiting = yield* stored(registry, 6)
           yield* registry.commit(waiting, complete(6, { ...final, completion: { _tag: "Finishing" } }), fence(1))
-          assert.deepStrictEqual(yield* registry.usedUp({ limit: 9 }), [])
+          deepStrictEqual(yield* registry.usedUp({ limit: 9 }), [])
           yield* registry.commit(yield* stored(registry, 6), complete(6, final), fence(1))
-          assert.deepStrictEqual(yield* registry.usedUp({ limit: 9 }), [id(1)])
+          deepStrictEqual(yield* registry.usedUp({ limit: 9 }), [id(1)])
         }))
 
       test("lists no part that no final names, or only one that was removed", (registry) =>
         Effect.gen(function*() {
-          assert.deepStrictEqual(yield* usedUpAmong(registry, [part, complete(5, { kind: finalOf(2) })]), [])
+          deepStrictEqual(yield* usedUpAmong(registry, [part, complete(5, { kind: finalOf(2) })]), [])
           yield* registry.remove(yield* registry.create(complete(6, final), fence(1)), fence(1))
-          assert.deepStrictEqual(yield* registry.usedUp({ limit: 9 }), [])
+          deepStrictEqual(yield* registry.usedUp({ limit: 9 }), [])
         }))
 
       test("lists no part that is unfinished, and no upload that is no part", (registry) =>
         Effect.map(
           usedUpAmong(registry, [open(1, { kind: partial }), complete(2), complete(5, final)]),
-          (ids) => assert.deepStrictEqual(ids, [])
+          (ids) => deepStrictEqual(ids, [])
         ))
 
       test("lists parts page by page", (registry) =>
@@ -402,40 +405,40 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           yield* atOnce(ids.toReversed(), (id) =>
             registry.create(new Upload({ ...open(1), id }), fence(1)))
           const expected = ids.toSorted((a, b) => a < b ? -1 : 1)
-          assert.deepStrictEqual(yield* registry.list({ limit: 99 }), expected)
-          assert.deepStrictEqual(yield* registry.list({ limit: 5 }), expected.slice(0, 5))
-          assert.deepStrictEqual(yield* registry.list({ limit: 5, after: expected[4] }), expected.slice(5, 10))
-          assert.deepStrictEqual(yield* registry.list({ limit: 5, after: expected[9] }), expected.slice(10))
-          assert.deepStrictEqual(yield* registry.list({ limit: 5, after: expected[11] }), [])
+          deepStrictEqual(yield* registry.list({ limit: 99 }), expected)
+          deepStrictEqual(yield* registry.list({ limit: 5 }), expected.slice(0, 5))
+          deepStrictEqual(yield* registry.list({ limit: 5, after: expected[4] }), expected.slice(5, 10))
+          deepStrictEqual(yield* registry.list({ limit: 5, after: expected[9] }), expected.slice(10))
+          deepStrictEqual(yield* registry.list({ limit: 5, after: expected[11] }), [])
         }))
 
       test("begins a page behind an id that has been removed meanwhile", (registry) =>
         Effect.gen(function*() {
           const entries = yield* Effect.forEach(Arr.range(1, 4), (n) => registry.create(open(n), fence(1)))
           yield* Effect.forEach(entries.slice(0, 2), (entry) => registry.remove(entry, fence(1)))
-          assert.deepStrictEqual(yield* registry.list({ limit: 9, after: id(2) }), [id(3), id(4)])
+          deepStrictEqual(yield* registry.list({ limit: 9, after: id(2) }), [id(3), id(4)])
         }))
     })
 
     describe("usage", () => {
       test("is nothing at first", (registry) =>
-        Effect.map(registry.usage, (usage) => assert.deepStrictEqual(usage, { uploads: 0, bytes: 0 })))
+        Effect.map(registry.usage, (usage) => deepStrictEqual(usage, { uploads: 0, bytes: 0 })))
 
       test("counts uploads and the bytes below their offsets", (registry) =>
         Effect.gen(function*() {
           const first = yield* registry.create(open(1, { offset: 3 }), fence(1))
           const second = yield* registry.create(open(2, { offset: 4 }), fence(1))
           yield* registry.create(complete(3), fence(1))
-          assert.deepStrictEqual(yield* registry.usage, { uploads: 3, bytes: 107 })
+          deepStrictEqual(yield* registry.usage, { uploads: 3, bytes: 107 })
           yield* registry.commit(first, open(1, { offset: 50 }), fence(1))
           yield* registry.remove(second, fence(1))
-          assert.deepStrictEqual(yield* registry.usage, { uploads: 2, bytes: 150 })
+          deepStrictEqual(yield* registry.usage, { uploads: 2, bytes: 150 })
         }))
 
       test("counts files of many gibibytes", (registry) =>
         Effect.gen(function*() {
           yield* atOnce([1, 2, 3], (n) => registry.create(complete(n, { length: 2 ** 51 }), fence(1)))
-          assert.deepStrictEqual(yield* registry.usage, { uploads: 3, bytes: 3 * 2 ** 51 })
+          deepStrictEqual(yield* registry.usage, { uploads: 3, bytes: 3 * 2 ** 51 })
         }))
     })
 
@@ -521,13 +524,13 @@ const paged = Effect.fnUntraced(function*<E>(
   const expected = numbers.map(id).toSorted((a, b) => a < b ? -1 : 1)
   for (const start of [0, 10, 20, 30]) {
     const after = start === 0 ? undefined : expected[start - 1]
-    assert.deepStrictEqual(yield* query({ limit: 10, after }), expected.slice(start, start + 10))
+    deepStrictEqual(yield* query({ limit: 10, after }), expected.slice(start, start + 10))
   }
-  assert.deepStrictEqual(yield* query({ limit: 10, after: expected.at(-1) }), [])
+  deepStrictEqual(yield* query({ limit: 10, after: expected.at(-1) }), [])
 })
 
 /** Compares what would be sent, since values such as dates keep notes about themselves. */
-const same = <A>(actual: A, expected: A) => assert.deepStrictEqual(plain(actual), plain(expected))
+const same = <A>(actual: A, expected: A) => deepStrictEqual(plain(actual), plain(expected))
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
 const {

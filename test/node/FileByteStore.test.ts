@@ -2,6 +2,7 @@
  * What files add to the contract: where they lie, what is left when a writer is interrupted, and which errors are told.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import type { Upload } from "effect-tus"
 import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
@@ -14,7 +15,7 @@ import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import { join } from "node:path"
 import { vi } from "vitest"
-import { idOf, numbered } from "../store/bytes.js"
+import { idOf, numbered } from "../../src/testing/Fixtures.js"
 import { calls, watching } from "./calls.js"
 import { buffers, directory, fails, open } from "./temporary.js"
 
@@ -34,13 +35,13 @@ describe("where the files are", () => {
   it.scoped("a file lies under the last two characters of its id", () =>
     Effect.gen(function*() {
       const store = yield* open()
-      assert.deepStrictEqual(Fs.readdirSync(store.directory), [])
+      deepStrictEqual(Fs.readdirSync(store.directory), [])
       yield* store.put(a, 0, numbered(10))
       yield* store.put(b, 0, numbered(10))
       yield* store.put(idOf("another-a"), 0, numbered(10))
       assert.strictEqual(store.pathOf(a), join(store.directory, "-a", a))
-      assert.deepStrictEqual(Fs.readdirSync(store.directory).toSorted(), ["-a", "-b"])
-      assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-a")).toSorted(), [a, idOf("another-a")].toSorted())
+      deepStrictEqual(Fs.readdirSync(store.directory).toSorted(), ["-a", "-b"])
+      deepStrictEqual(Fs.readdirSync(join(store.directory, "-a")).toSorted(), [a, idOf("another-a")].toSorted())
     }))
 
   it.scoped("bytes outlive the store", () =>
@@ -49,15 +50,15 @@ describe("where the files are", () => {
       yield* before.put(a, 0, numbered(10))
       const after = yield* open(before.directory)
       yield* after.put(a, 10, numbered(5, 10))
-      assert.deepStrictEqual(before.fileOf(a), numbered(15))
-      assert.deepStrictEqual(yield* Stream.runCollect(after.list), Chunk.of(a))
+      deepStrictEqual(before.fileOf(a), numbered(15))
+      deepStrictEqual(yield* Stream.runCollect(after.list), Chunk.of(a))
     }))
 
   it.scoped("an append behind the end makes no directory", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* fails(store.put(a, 1, numbered(1)), "Corrupt")
-      assert.deepStrictEqual(Fs.readdirSync(store.directory), [])
+      deepStrictEqual(Fs.readdirSync(store.directory), [])
     }))
 
   it.scoped("what is no id leads nowhere", () =>
@@ -72,7 +73,7 @@ describe("where the files are", () => {
         `${a}\0`
       ]
       for (const id of wrong as Array<Upload.UploadId>) {
-        assert.deepStrictEqual(store.locate(id), Option.none())
+        deepStrictEqual(store.locate(id), Option.none())
         const attempts = [
           store.put(id, 0, numbered(1)),
           store.truncate(id, 0),
@@ -88,7 +89,7 @@ describe("where the files are", () => {
           assert.isTrue(Exit.isFailure(exit) && exit.cause._tag === "Die", `${id}: ${exit}`)
         }
       }
-      assert.deepStrictEqual(Fs.readdirSync(store.directory), [])
+      deepStrictEqual(Fs.readdirSync(store.directory), [])
     }))
 
   it.scoped("the list passes over what is not its own", () =>
@@ -101,7 +102,7 @@ describe("where the files are", () => {
       Fs.writeFileSync(join(store.directory, "-a", "short"), "")
       Fs.writeFileSync(join(store.directory, "zz", a), "of another shard")
       Fs.writeFileSync(join(store.directory, "zz", "with.a.dot.in.its.long.namezz"), "")
-      assert.deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.of(a))
+      deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.of(a))
     }))
 
   it.scoped("the free space is that of the file system", () =>
@@ -122,7 +123,7 @@ describe("how bytes are written", () => {
       const batch = Chunk.make(numbered(700), numbered(2300, 700), numbered(0), numbered(1001, 3000))
       const end = yield* store.append(a, 0, Stream.fromChunk(batch), (end) => Effect.sync(() => ends.push(end)))
       assert.strictEqual(end, 4001)
-      assert.deepStrictEqual(ends, [1000, 2000, 3000, 4000, 4001])
+      deepStrictEqual(ends, [1000, 2000, 3000, 4000, 4001])
       assert.isTrue(Buffer.from(numbered(4001)).equals(store.fileOf(a)))
     }))
 
@@ -146,7 +147,7 @@ describe("how bytes are written", () => {
       ]
       const end = yield* store.append(a, 0, Stream.fromChunks(...batches), ignored)
       assert.strictEqual(end, 3000 + large.length + 200 * 65_536)
-      assert.deepStrictEqual(calls.writes.map(({ buffers }) => buffers), [1024, 1024, 952, 1, 1, 1, 64, 64, 64, 8])
+      deepStrictEqual(calls.writes.map(({ buffers }) => buffers), [1024, 1024, 952, 1, 1, 1, 64, 64, 64, 8])
       assert.isTrue(calls.writes.every(({ bytes }) => bytes > 0 && bytes <= 4 * 1024 * 1024))
       assert.strictEqual(calls.mostWriting, 1)
       const expected = Buffer.concat([
@@ -206,11 +207,11 @@ describe("how bytes are written", () => {
       const write = yield* Deferred.await(held)
       const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
       yield* Effect.yieldNow().pipe(Effect.repeatN(100))
-      assert.deepStrictEqual(yield* Fiber.poll(interruption), Option.none())
+      deepStrictEqual(yield* Fiber.poll(interruption), Option.none())
       write()
       yield* Fiber.join(interruption)
-      assert.deepStrictEqual(ends, [10])
-      assert.deepStrictEqual(store.fileOf(a), numbered(10))
+      deepStrictEqual(ends, [10])
+      deepStrictEqual(store.fileOf(a), numbered(10))
     }))
 
   it.scoped.runIf(isLinux)(
@@ -273,11 +274,11 @@ describe("what survives a power cut", () => {
         yield* watching({})
         yield* store.sync(a)
         const shard = join(store.directory, "-a")
-        assert.deepStrictEqual(calls.synced.toSorted(), [store.directory, shard, store.pathOf(a)])
+        deepStrictEqual(calls.synced.toSorted(), [store.directory, shard, store.pathOf(a)])
         yield* store.put(idOf("other-a"), 0, numbered(10))
         calls.synced.length = 0
         yield* store.sync(idOf("other-a"))
-        assert.deepStrictEqual(calls.synced.toSorted(), [shard, store.pathOf(idOf("other-a"))])
+        deepStrictEqual(calls.synced.toSorted(), [shard, store.pathOf(idOf("other-a"))])
       })
   )
 
@@ -298,7 +299,7 @@ describe("what survives a power cut", () => {
         const top = yield* directory
         yield* watching({})
         yield* open(join(top, "x", "y", "z"))
-        assert.deepStrictEqual(calls.synced, [top, join(top, "x"), join(top, "x", "y")])
+        deepStrictEqual(calls.synced, [top, join(top, "x"), join(top, "x", "y")])
       })
   )
 })
@@ -395,10 +396,10 @@ describe("what goes wrong", () => {
         assert.isAbove(reported, 0)
         assert.strictEqual(Fs.statSync(store.pathOf(a)).size, reported)
         assert.isTrue(Buffer.from(bytes.subarray(0, reported)).equals(store.fileOf(a)))
-        assert.deepStrictEqual(yield* store.free, Option.some(0))
+        deepStrictEqual(yield* store.free, Option.some(0))
 
         yield* fails(store.concat(c, [{ id: b, length: 300 * 1024 }, { id: b, length: 1 }]), "NoSpace", "ENOSPC")
-        assert.deepStrictEqual(Array.from(yield* Stream.runCollect(store.list)).toSorted(), [a, b])
+        deepStrictEqual(Array.from(yield* Stream.runCollect(store.list)).toSorted(), [a, b])
         yield* store.remove(b)
         yield* store.put(a, reported, bytes.subarray(reported, reported + 1000))
         assert.isTrue(Buffer.from(bytes.subarray(0, reported + 1000)).equals(store.fileOf(a)))

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -7,7 +8,7 @@ import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
 import { join } from "node:path"
 import { vi } from "vitest"
-import { idOf, numbered } from "../store/bytes.js"
+import { idOf, numbered } from "../../src/testing/Fixtures.js"
 import { calls, watching } from "./calls.js"
 import { buffers, fails, open } from "./temporary.js"
 
@@ -32,12 +33,12 @@ describe("a file made of others", () => {
       yield* store.put(c, 0, numbered(1))
       const leftover = `${store.pathOf(c)}.concat`
       Fs.writeFileSync(leftover, numbered(1000, 3))
-      assert.deepStrictEqual(Array.from(yield* Stream.runCollect(store.list)).toSorted(), [a, c])
+      deepStrictEqual(Array.from(yield* Stream.runCollect(store.list)).toSorted(), [a, c])
       yield* store.concat(c, [{ id: a, length: 5 }, { id: a, length: 2 }])
-      assert.deepStrictEqual(store.fileOf(c), Uint8Array.from([0, 1, 2, 3, 4, 0, 1]))
+      deepStrictEqual(store.fileOf(c), Uint8Array.from([0, 1, 2, 3, 4, 0, 1]))
       Fs.writeFileSync(leftover, numbered(1000, 3))
       yield* store.concat(c, [])
-      assert.deepStrictEqual(store.fileOf(c), numbered(0))
+      deepStrictEqual(store.fileOf(c), numbered(0))
       assert.isFalse(Fs.existsSync(leftover))
     }))
 
@@ -47,7 +48,7 @@ describe("a file made of others", () => {
       yield* store.put(c, 0, numbered(1))
       Fs.writeFileSync(`${store.pathOf(c)}.concat`, numbered(1000))
       yield* store.remove(c)
-      assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [])
+      deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [])
     }))
 
   it.scoped("a failure at the last moment leaves what was there, and nothing else", () =>
@@ -57,8 +58,8 @@ describe("a file made of others", () => {
       yield* store.put(c, 0, numbered(3))
       yield* watching({ renameError: Object.assign(new Error("EIO: i/o error"), { code: "EIO" }) })
       yield* fails(store.concat(c, [{ id: a, length: 10 }, { id: a, length: 10 }]), "Write", "EIO")
-      assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [c])
-      assert.deepStrictEqual(store.fileOf(c), numbered(3))
+      deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [c])
+      deepStrictEqual(store.fileOf(c), numbered(3))
     }))
 
   it.scoped("an interruption leaves what was there, and nothing else", () =>
@@ -75,8 +76,8 @@ describe("a file made of others", () => {
       yield* Effect.yieldNow()
       write()
       yield* Fiber.join(interruption)
-      assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [c])
-      assert.deepStrictEqual(store.fileOf(c), numbered(3))
+      deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [c])
+      deepStrictEqual(store.fileOf(c), numbered(3))
     }))
 
   it.scoped("a write that takes only a part is gone on with", () =>
@@ -96,7 +97,7 @@ describe("a file made of others", () => {
       yield* store.put(b, 0, numbered(10))
       yield* watching({})
       yield* fails(store.concat(c, [{ id: a, length: 10 }, { id: a, length: 10 }, { id: b, length: 11 }]), "Corrupt")
-      assert.deepStrictEqual(calls.writes, [])
+      deepStrictEqual(calls.writes, [])
     }))
 
   it.scoped("a part that is cut short meanwhile is noticed", () =>
@@ -106,7 +107,7 @@ describe("a file made of others", () => {
       yield* store.put(b, 0, numbered(10))
       yield* watching({ onRead: () => Fs.truncateSync(store.pathOf(b), 4) })
       yield* fails(store.concat(c, [{ id: a, length: 10 }, { id: b, length: 10 }]), "Corrupt")
-      assert.deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [])
+      deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [])
     }))
 
   it.scoped("256 MiB pass through no more than 32 MiB of memory", () =>

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { free } from "../../src/node/Memory.js"
 
 describe("Memory", () => {
@@ -9,7 +10,7 @@ describe("Memory", () => {
     assert.isAtLeast(process.memoryUsage().arrayBuffers - before, size)
     free(buffers)
     assert.isBelow(process.memoryUsage().arrayBuffers - before, size)
-    assert.deepStrictEqual(buffers.map(({ length }) => length), [0, 0])
+    deepStrictEqual(buffers.map(({ length }) => length), [0, 0])
   })
 
   it("leaves alone what shares its memory with others, and what is small", () => {

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -73,7 +74,7 @@ describe("NodeBody", () => {
         assert.isAtMost(sizeOf(pulled.right), 64 * kibibyte)
         received += sizeOf(pulled.right)
       }
-      assert.deepStrictEqual(await pull(body), await Effect.runPromise(Effect.either(Effect.fail(Option.none()))))
+      deepStrictEqual(await pull(body), await Effect.runPromise(Effect.either(Effect.fail(Option.none()))))
       assert.isTrue(request.complete)
     }))
 
@@ -98,7 +99,7 @@ describe("NodeBody", () => {
       assert.strictEqual(Buffer.concat([...last.right]).toString(), "def")
       const cut = await pull(body)
       assert(cut._tag === "Left")
-      assert.deepStrictEqual(cut.left, Option.some("TakenOver" as const))
+      deepStrictEqual(cut.left, Option.some("TakenOver" as const))
     })
   })
 
@@ -124,7 +125,7 @@ describe("NodeBody", () => {
       assert(all._tag === "Right")
       const end = await pull(body)
       assert(end._tag === "Left")
-      assert.deepStrictEqual(end.left, Option.none())
+      deepStrictEqual(end.left, Option.none())
     }, 3))
 
   it.live("tells a sender that has gone from one that has ended", () =>
@@ -133,6 +134,6 @@ describe("NodeBody", () => {
       client.destroy()
       const cut = await waiting
       assert(cut._tag === "Left")
-      assert.deepStrictEqual(cut.left, Option.some("Disconnected" as const))
+      deepStrictEqual(cut.left, Option.some("Disconnected" as const))
     }))
 })

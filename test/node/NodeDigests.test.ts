@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { type Checksum, Digests } from "effect-tus"
 import { NodeDigests } from "effect-tus/node"
 import * as Effect from "effect/Effect"
@@ -39,7 +40,7 @@ describe("the digests of Node", () => {
   it.effect("are those of tus", () =>
     Effect.gen(function*() {
       const digests = yield* Digests.Digests
-      assert.deepStrictEqual(Array.from(digests.keys()).toSorted(), [
+      deepStrictEqual(Array.from(digests.keys()).toSorted(), [
         "crc32",
         "crc32c",
         "md5",
@@ -71,7 +72,7 @@ describe("the digests of Node", () => {
         one.update(Buffer.from("abc"))
         other.update(Buffer.from("xyz"))
         alone.update(Buffer.from("abc"))
-        assert.deepStrictEqual(one.digest(), alone.digest())
+        deepStrictEqual(one.digest(), alone.digest())
       }
     }).pipe(Effect.provide(NodeDigests.layer)))
 })

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { ByteStore, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
 import { NodeTusServer } from "effect-tus/node"
 import { TusServer } from "effect-tus/server"
@@ -93,7 +94,7 @@ describe("NodeHandler", () => {
         const hung = await open(port)
         await hung.send(patch(path, 0, 1000))
         const answers = await Promise.all(Array.from({ length: 20 }, () => append(path, 0, "x".repeat(1000))))
-        assert.deepStrictEqual(answers.map(({ status }) => status).toSorted(), [204, ...Array(19).fill(409)])
+        deepStrictEqual(answers.map(({ status }) => status).toSorted(), [204, ...Array(19).fill(409)])
         assert.strictEqual(await offsetOf(path), 1000)
         hung.destroy()
       })
@@ -149,7 +150,7 @@ describe("NodeHandler", () => {
       yield* Effect.sleep("50 millis")
       yield* Deferred.succeed(gate, undefined)
       const answers = yield* Effect.promise(() => Promise.all([first, second]))
-      assert.deepStrictEqual(answers.map(({ headers }) => headers["upload-offset"]), ["3", "6"])
+      deepStrictEqual(answers.map(({ headers }) => headers["upload-offset"]), ["3", "6"])
     }))
 
   it.scopedLive("a body from which no byte arrives is cut off, and what came is kept", () =>
@@ -267,6 +268,6 @@ describe("NodeHandler", () => {
         assert.strictEqual(await offsetOf(path), size)
       })
       process.off("unhandledRejection", onRejection)
-      assert.deepStrictEqual(rejections, [])
+      deepStrictEqual(rejections, [])
     }))
 })

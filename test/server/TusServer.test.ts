@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { ByteStore, Refusal, Upload, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
 import { TusServer, UploadEvents, UploadHooks } from "effect-tus/server"
 import * as Chunk from "effect/Chunk"
@@ -45,7 +46,7 @@ describe("completion", () => {
     Effect.gen(function*() {
       const path = yield* create({ "upload-length": "3" })
       const refused = yield* patch(path, 0, "abc")
-      assert.deepStrictEqual([refused.status, refused.body], [422, "a virus\n"])
+      deepStrictEqual([refused.status, refused.body], [422, "a virus\n"])
       assert.strictEqual((yield* head(path)).status, 422)
       assert.strictEqual((yield* patch(path, 3, "")).status, 422)
       assert.strictEqual((yield* request("DELETE", path)).status, 204)
@@ -78,7 +79,7 @@ describe("completion", () => {
       const part = yield* create({ "upload-length": "3", "upload-concat": "partial" })
       yield* patch(part, 0, "abc")
       const final = yield* create({ "upload-concat": `final;${part}` })
-      assert.deepStrictEqual(seen, [idOf(final)])
+      deepStrictEqual(seen, [idOf(final)])
     }).pipe(Effect.provide(hooked(({ id }) => Effect.sync(() => void seen.push(id)))))
   })
 
@@ -90,7 +91,7 @@ describe("completion", () => {
       yield* patch(path, 2, "c")
       yield* patch(path, 3, "")
       yield* request("DELETE", path)
-      assert.deepStrictEqual(events, ["Created", "Completed", "Terminated"])
+      deepStrictEqual(events, ["Created", "Completed", "Terminated"])
     }).pipe(Effect.provide(Layer.provide(
       server(),
       Layer.succeed(UploadEvents.UploadEvents, { publish: ({ _tag }) => Effect.sync(() => void events.push(_tag)) })
@@ -213,7 +214,7 @@ describe("what was not committed", () => {
       yield* patch(path, 3, "d")
       yield* patch(path, 4, "ef")
       assert.strictEqual(yield* content(path, 6), "abcdef")
-      assert.deepStrictEqual(yield* bytes.size(idOf(path)), Option.some(6))
+      deepStrictEqual(yield* bytes.size(idOf(path)), Option.some(6))
     }).pipe(Effect.provide(server())))
 
   it.effect("a long body is committed on the way: every second, without waiting for its end", () =>

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { ByteStore, Upload, UploadRegistry } from "effect-tus"
 import { TusSweeper, UploadEvents } from "effect-tus/server"
 import * as Deferred from "effect/Deferred"
@@ -34,13 +35,13 @@ describe("TusSweeper", () => {
       yield* TestClock.adjust("20 minutes")
       assert.strictEqual((yield* head(old)).status, 410)
       yield* sweep()
-      assert.deepStrictEqual(
+      deepStrictEqual(
         (yield* Effect.all([head(old), head(done), head(young)])).map(({ status }) => status),
         [404, 200, 200]
       )
-      assert.deepStrictEqual(yield* bytes.size(idOf(old)), Option.none())
-      assert.deepStrictEqual(yield* bytes.size(idOf(done)), Option.some(3))
-      assert.deepStrictEqual((yield* registry.usage).uploads, 2)
+      deepStrictEqual(yield* bytes.size(idOf(old)), Option.none())
+      deepStrictEqual(yield* bytes.size(idOf(done)), Option.some(3))
+      deepStrictEqual((yield* registry.usage).uploads, 2)
       assert.include(events, `Expired ${idOf(old)}`)
     }).pipe(Effect.provide(Layer.provideMerge(server({ expiresAfter: "1 hour" }), recorded))))
 
@@ -92,7 +93,7 @@ describe("TusSweeper", () => {
       assert.strictEqual((yield* head(waiting)).headers["upload-offset"], "2")
       assert.strictEqual((yield* head(part)).status, 200)
       yield* sweep({ removeUsedPartials: true })
-      assert.deepStrictEqual(
+      deepStrictEqual(
         (yield* Effect.all([head(part), head(other), head(waiting)])).map(({ status }) => status),
         [404, 404, 200]
       )
@@ -112,8 +113,8 @@ describe("TusSweeper", () => {
       yield* bytes.remove(idOf(moved))
       const fresh = yield* create({ "upload-length": "3" })
       yield* sweepOrphans
-      assert.deepStrictEqual(yield* bytes.size(stray), Option.none())
-      assert.deepStrictEqual(
+      deepStrictEqual(yield* bytes.size(stray), Option.none())
+      deepStrictEqual(
         (yield* Effect.all([head(lost), head(moved), head(fresh)])).map(({ status }) => status),
         [404, 200, 200]
       )

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { UploadStoreError } from "effect-tus"
 import * as Arr from "effect/Array"
 import * as Deferred from "effect/Deferred"
@@ -43,8 +44,8 @@ describe("Committer", () => {
     Effect.gen(function*() {
       const { batches, submit } = yield* committer(succeed)
       const writes = [{ id: "a", value: 1 }, { id: "b", value: -1 }, { id: "c", value: 2 }]
-      assert.deepStrictEqual(yield* Effect.forEach(writes, submit, everyone), [true, false, true])
-      assert.deepStrictEqual(batches, [writes])
+      deepStrictEqual(yield* Effect.forEach(writes, submit, everyone), [true, false, true])
+      deepStrictEqual(batches, [writes])
     }))
 
   it.scoped("writes together what requests ask for that are read in one turn of the event loop", () =>
@@ -57,15 +58,15 @@ describe("Committer", () => {
             Runtime.runCallback(runtime, submit(write), { onExit: (exit) => resume(Effect.orDie(exit)) })
           )
         }), everyone)
-      assert.deepStrictEqual(sizes(batches), [8])
+      deepStrictEqual(sizes(batches), [8])
     }))
 
   it.scoped("cuts a batch where it is full", () =>
     Effect.gen(function*() {
       const { batches, submit } = yield* committer(succeed)
       yield* Effect.forEach(numbered(25), submit, everyone)
-      assert.deepStrictEqual(sizes(batches), [10, 10, 5])
-      assert.deepStrictEqual(batches.flat(), numbered(25))
+      deepStrictEqual(sizes(batches), [10, 10, 5])
+      deepStrictEqual(batches.flat(), numbered(25))
     }))
 
   it.scoped("writes what arrives meanwhile in the next batch", () =>
@@ -81,7 +82,7 @@ describe("Committer", () => {
       yield* Effect.yieldNow()
       yield* Deferred.succeed(go, undefined)
       yield* Fiber.joinAll([first, ...rest])
-      assert.deepStrictEqual(sizes(batches), [1, 9])
+      deepStrictEqual(sizes(batches), [1, 9])
     }))
 
   it.scoped("never writes to one upload twice in a batch, and keeps the order", () =>
@@ -90,7 +91,7 @@ describe("Committer", () => {
       const writes = [..."aabcbbca"].map((id, value) => ({ id, value }))
       yield* Effect.forEach(writes, submit, everyone)
       batches.forEach((batch) => assert.strictEqual(new Set(batch.map(({ id }) => id)).size, batch.length))
-      assert.deepStrictEqual(batches.flat(), writes)
+      deepStrictEqual(batches.flat(), writes)
     }))
 
   it.scoped("fails no write for the fault of another one in its batch", () =>
@@ -100,7 +101,7 @@ describe("Committer", () => {
       )
       const results = yield* Effect.forEach(numbered(8), (write) => Effect.either(submit(write)), everyone)
       results.forEach((result, value) =>
-        assert.deepStrictEqual(result, value === 3 ? Either.left(storeError("Write")) : Either.right(true))
+        deepStrictEqual(result, value === 3 ? Either.left(storeError("Write")) : Either.right(true))
       )
     }))
 
@@ -109,7 +110,7 @@ describe("Committer", () => {
       const { batches, submit } = yield* committer(() => storeError("Read"))
       const results = yield* Effect.forEach(numbered(8), (write) => Effect.either(submit(write)), everyone)
       assert.isTrue(results.every(Either.isLeft))
-      assert.deepStrictEqual(sizes(batches), [8])
+      deepStrictEqual(sizes(batches), [8])
     }))
 
   it.scoped("goes on after an error and after a defect, of which the caller learns", () =>
@@ -117,7 +118,7 @@ describe("Committer", () => {
       const { submit } = yield* committer(([write]) =>
         write?.value === 1 ? storeError("Write") : write?.value === 2 ? Effect.dieMessage("a bug") : Effect.void
       )
-      assert.deepStrictEqual(yield* Effect.flip(submit({ id: "a", value: 1 })), storeError("Write"))
+      deepStrictEqual(yield* Effect.flip(submit({ id: "a", value: 1 })), storeError("Write"))
       assert.isTrue(Exit.isFailure(yield* Effect.exit(submit({ id: "a", value: 2 }))))
       assert.isTrue(yield* submit({ id: "a", value: 3 }))
     }))
@@ -129,7 +130,7 @@ describe("Committer", () => {
       yield* Effect.yieldNow()
       yield* Fiber.interrupt(caller)
       assert.isTrue(yield* submit({ id: "a", value: 2 }))
-      assert.deepStrictEqual(batches.flat().map(({ value }) => value), [1, 2])
+      deepStrictEqual(batches.flat().map(({ value }) => value), [1, 2])
     }))
 
   it.effect("writes what is queued before its scope closes, and nothing afterwards", () =>
@@ -139,7 +140,7 @@ describe("Committer", () => {
       const callers = yield* Effect.forEach(numbered(25), (write) => Effect.fork(submit(write)))
       yield* Effect.yieldNow()
       yield* Scope.close(scope, Exit.void)
-      assert.deepStrictEqual(sizes(batches), [10, 10, 5])
+      deepStrictEqual(sizes(batches), [10, 10, 5])
       assert.isTrue((yield* Fiber.join(Fiber.all(callers))).every((done) => done))
       const late = yield* Effect.flip(submit({ id: "a", value: 1 }))
       assert.strictEqual(late.reason, "Write")

@@ -1,6 +1,7 @@
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Upload as Uploads, UploadRegistry as Registries, UploadStoreError as StoreErrors } from "effect-tus"
 import { SqlUploadRegistry } from "effect-tus/sql"
 import * as Arr from "effect/Array"
@@ -37,7 +38,7 @@ describe("SqlUploadRegistry", () => {
       yield* withRegistry(client, (registry) =>
         Effect.gen(function*() {
           for (const entry of entries) {
-            assert.deepStrictEqual(plain(yield* registry.get(entry.upload.id)), plain(Option.some(entry)))
+            deepStrictEqual(plain(yield* registry.get(entry.upload.id)), plain(Option.some(entry)))
           }
         }))
     }))
@@ -54,7 +55,7 @@ describe("SqlUploadRegistry", () => {
       yield* Effect.yieldNow()
       yield* Scope.close(scope, Exit.void)
       yield* Fiber.join(Fiber.all(callers))
-      assert.deepStrictEqual(yield* withRegistry(client, ({ usage }) => usage), { uploads: 100, bytes: 0 })
+      deepStrictEqual(yield* withRegistry(client, ({ usage }) => usage), { uploads: 100, bytes: 0 })
     }))
 
   it.effect("writes what is asked for at once by one statement of each kind", () => {
@@ -63,21 +64,21 @@ describe("SqlUploadRegistry", () => {
       Effect.gen(function*() {
         writes()
         const entries = yield* created(registry, 200)
-        assert.deepStrictEqual(writes(), ["INSERT INTO effect_tus_uploads"])
+        deepStrictEqual(writes(), ["INSERT INTO effect_tus_uploads"])
         const later = yield* Effect.forEach(entries, (entry) => moved(registry, entry), everyone)
-        assert.deepStrictEqual(writes(), ["UPDATE effect_tus_uploads"])
+        deepStrictEqual(writes(), ["UPDATE effect_tus_uploads"])
         yield* Effect.forEach(later, (entry, i) =>
           i % 3 === 0
             ? registry.remove(entry, options)
             : i % 3 === 1
             ? moved(registry, entry)
             : registry.create(open(1000 + i), options), everyone)
-        assert.deepStrictEqual(writes(), [
+        deepStrictEqual(writes(), [
           "INSERT INTO effect_tus_uploads",
           "UPDATE effect_tus_uploads",
           "DELETE FROM effect_tus_uploads"
         ])
-        assert.deepStrictEqual(yield* registry.usage, { uploads: 133 + 66, bytes: 67 * 2 + 66 })
+        deepStrictEqual(yield* registry.usage, { uploads: 133 + 66, bytes: 67 * 2 + 66 })
       }))
   })
 
@@ -95,7 +96,7 @@ describe("SqlUploadRegistry", () => {
           entry = yield* moved(registry, entry, { fence: 1, durable })
         }
         const [normal, full] = [{ synchronous: 1 }, { synchronous: 2 }]
-        assert.deepStrictEqual(levels, [normal, full, normal, full, full, normal])
+        deepStrictEqual(levels, [normal, full, normal, full, full, normal])
       }))
   })
 
@@ -105,7 +106,7 @@ describe("SqlUploadRegistry", () => {
       yield* withRegistry(client, (registry, sql) =>
         Effect.gen(function*() {
           yield* registry.create(open(1), { fence: 1, durable: true })
-          assert.deepStrictEqual(yield* sql`PRAGMA synchronous`.unprepared, [{ synchronous: 2 }])
+          deepStrictEqual(yield* sql`PRAGMA synchronous`.unprepared, [{ synchronous: 2 }])
         }))
     })))
 
@@ -120,7 +121,7 @@ describe("SqlUploadRegistry", () => {
           (entry, i) => moved(registry, entry, { fence: 1, durable: i === 1 }),
           everyone
         )
-        assert.deepStrictEqual(statements.map(({ text }) => /PRAGMA.*|UPDATE/.exec(text)?.[0]), [
+        deepStrictEqual(statements.map(({ text }) => /PRAGMA.*|UPDATE/.exec(text)?.[0]), [
           "PRAGMA synchronous = FULL",
           "UPDATE",
           "PRAGMA synchronous = NORMAL"
@@ -162,8 +163,8 @@ describe("SqlUploadRegistry", () => {
         const kind = { _tag: "Final", parts: [id(2), id(3)], concat: "final;/files/2 /files/3" } as const
         const entry = yield* registry.create(new Upload({ ...open(1), kind }), options)
         yield* registry.remove(entry, options)
-        assert.deepStrictEqual(yield* sql`SELECT * FROM effect_tus_uploads`, [])
-        assert.deepStrictEqual(yield* sql`SELECT * FROM effect_tus_parts`, [])
+        deepStrictEqual(yield* sql`SELECT * FROM effect_tus_uploads`, [])
+        deepStrictEqual(yield* sql`SELECT * FROM effect_tus_parts`, [])
       })))
 
   it.effect("fails no upload for the row of another one", () =>
@@ -201,8 +202,8 @@ describe("SqlUploadRegistry", () => {
           ],
           everyone
         )
-        assert.deepStrictEqual(results.map((result) => Either.isRight(result)), [false, true, true])
-        assert.deepStrictEqual(yield* registry.list({ limit: 9 }), [id(1), id(8)])
+        deepStrictEqual(results.map((result) => Either.isRight(result)), [false, true, true])
+        deepStrictEqual(yield* registry.list({ limit: 9 }), [id(1), id(8)])
       })))
 
   it.effect("says so where the disk is full, and goes on when there is room again", () =>
@@ -265,6 +266,18 @@ describe("SqlUploadRegistry", () => {
         assert.deepInclude(yield* Effect.flip(registry.get(id(1))), { _tag: "UploadStoreError", reason: "Read" })
       })))
 
+  it.scoped("fails where the tables cannot be made", () =>
+    Effect.gen(function*() {
+      const client = SqliteClient.layer({ filename: yield* filename })
+      yield* Effect.provide(
+        Effect.flatMap(SqlClient.SqlClient, (sql) => sql`CREATE TABLE effect_tus_parts (id TEXT)`),
+        client
+      )
+      const error = yield* Effect.flip(withRegistry(client, () => Effect.void))
+      assert.deepInclude(error, { _tag: "UploadStoreError", reason: "Write", operation: "prepare the tables" })
+      assert.include(String(error), "already exists")
+    }))
+
   it.scoped("does not mind a client that renames what it reads", () =>
     Effect.gen(function*() {
       const client = SqliteClient.layer({
@@ -275,8 +288,8 @@ describe("SqlUploadRegistry", () => {
       yield* withRegistry(client, (registry) =>
         Effect.gen(function*() {
           const [entry] = yield* created(registry, 1)
-          assert.deepStrictEqual(plain(yield* registry.get(id(1))), plain(Option.some(entry)))
-          assert.deepStrictEqual(yield* registry.usage, { uploads: 1, bytes: 0 })
+          deepStrictEqual(plain(yield* registry.get(id(1))), plain(Option.some(entry)))
+          deepStrictEqual(yield* registry.usage, { uploads: 1, bytes: 0 })
         }))
     }))
 })

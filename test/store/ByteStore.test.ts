@@ -1,6 +1,6 @@
 import { ByteStore } from "effect-tus"
+import { ByteStoreSuite } from "effect-tus/testing"
 import { layerTemporary } from "../node/temporary.js"
-import { suite } from "./ByteStore.suite.js"
 
-suite("in memory", ByteStore.layerMemory)
-suite("in files", layerTemporary)
+ByteStoreSuite.suite("in memory", ByteStore.layerMemory)
+ByteStoreSuite.suite("in files", layerTemporary)

@@ -1,4 +1,4 @@
 import { UploadLock } from "effect-tus"
-import { suite } from "./UploadLock.suite.js"
+import { UploadLockSuite } from "effect-tus/testing"
 
-suite("UploadLock.layerMemory", UploadLock.layerMemory)
+UploadLockSuite.suite("UploadLock.layerMemory", UploadLock.layerMemory)

@@ -1,8 +1,8 @@
 import { UploadRegistry } from "effect-tus"
 import { SqlUploadRegistry } from "effect-tus/sql"
+import { UploadRegistrySuite } from "effect-tus/testing"
 import * as Layer from "effect/Layer"
 import { layerTemporary } from "../sql/database.js"
-import { suite } from "./UploadRegistry.suite.js"
 
-suite("UploadRegistry.layerMemory", UploadRegistry.layerMemory)
-suite("SqlUploadRegistry.layer", Layer.provide(SqlUploadRegistry.layer, layerTemporary))
+UploadRegistrySuite.suite("UploadRegistry.layerMemory", UploadRegistry.layerMemory)
+UploadRegistrySuite.suite("SqlUploadRegistry.layer", Layer.provide(SqlUploadRegistry.layer, layerTemporary))

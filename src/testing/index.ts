@@ -1,0 +1,8 @@
+/**
+ * The contracts of storage as test suites: run them with vitest over a layer of your own.
+ *
+ * @since 0.1.0
+ */
+export * as ByteStoreSuite from "./ByteStoreSuite.js"
+export * as UploadLockSuite from "./UploadLockSuite.js"
+export * as UploadRegistrySuite from "./UploadRegistrySuite.js"
