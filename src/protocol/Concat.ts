@@ -3,10 +3,12 @@
  *
  * @see https://tus.io/protocols/resumable-upload#concatenation
  */
+import * as Data from "effect/Data"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import type { Policy } from "./Policy.js"
 import * as Refusal from "./Refusal.js"
 import { Bytes, type Upload, UploadId } from "./Upload.js"
 
@@ -73,3 +75,47 @@ export const lengthOf = (parts: ReadonlyArray<Upload>): Option.Option<Bytes> =>
     Option.map((lengths) => lengths.reduce((sum, length) => sum + length, 0)),
     Option.filter(isBytes)
   )
+
+/** The part that keeps an open final from ever being assembled; `parts` are in its order, none for one that is gone. */
+export const missing = (
+  { kind }: Upload,
+  parts: ReadonlyArray<Option.Option<Upload>>
+): Option.Option<Refusal.PartGone> =>
+  kind._tag === "Final"
+    ? Option.map(
+      Option.fromNullable(kind.parts.find((_, i) => Option.isNone(parts[i] ?? Option.none()))),
+      (part) => new Refusal.PartGone({ part })
+    )
+    : Option.none()
+
+/** Whether an open final can be assembled now, later, or never. */
+export type Assembly = Data.TaggedEnum<{
+  Ready: { readonly parts: ReadonlyArray<Upload>; readonly length: Bytes }
+  Waiting: {}
+  Hopeless: { readonly refusal: Refusal.PartGone | Refusal.TooLarge }
+}>
+
+export const Assembly = Data.taggedEnum<Assembly>()
+
+export const assemblyOf = (
+  final: Upload,
+  parts: ReadonlyArray<Option.Option<Upload>>,
+  { maxSize }: Policy
+): Assembly => {
+  const gone = missing(final, parts)
+  if (Option.isSome(gone)) {
+    return Assembly.Hopeless({ refusal: gone.value })
+  }
+  const found = Option.getOrElse(Option.all(parts), () => [])
+  const length = lengthOf(found)
+  const limit = Option.getOrElse(maxSize, () => Number.MAX_SAFE_INTEGER)
+  if (found.some((part) => Option.isNone(part.length))) {
+    return Assembly.Waiting()
+  }
+  if (Option.isNone(length) || length.value > limit) {
+    return Assembly.Hopeless({ refusal: new Refusal.TooLarge({ reason: "MaxSize", limit }) })
+  }
+  return found.some(({ isOpen }) => isOpen)
+    ? Assembly.Waiting()
+    : Assembly.Ready({ parts: found, length: length.value })
+}

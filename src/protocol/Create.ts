@@ -93,7 +93,8 @@ export const decide = (
       length,
       metadata,
       createdAt: now,
-      expiresAt: full ? Option.none() : expiryAt(policy, now),
+      // A final lives as long as its parts: they expire by themselves, and it goes when one of them is gone.
+      expiresAt: full || kind._tag === "Final" ? Option.none() : expiryAt(policy, now),
       completion: full ? Append.completionOf({ isPartial: kind._tag === "Partial" }, now, policy) : { _tag: "Open" },
       dialect: "tus"
     })

@@ -48,11 +48,9 @@ export const decide = (
     const length = assembling
       ? Option.orElse(upload.length, () => Option.flatMap(Option.all(parts), Concat.lengthOf))
       : upload.length
-    if (assembling && upload.kind._tag === "Final") {
-      const gone = upload.kind.parts.find((_, i) => Option.isNone(parts[i] ?? Option.none()))
-      if (gone !== undefined) {
-        return yield* Either.left(new Refusal.PartGone({ part: gone }))
-      }
+    const gone = assembling ? Concat.missing(upload, parts) : Option.none()
+    if (Option.isSome(gone)) {
+      return yield* Either.left(gone.value)
     }
     return new Response({
       offset: assembling ? Option.none() : Option.some(upload.offset),

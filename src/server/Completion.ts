@@ -9,7 +9,6 @@ import * as Option from "effect/Option"
 import { completionOf } from "../protocol/Append.js"
 import * as Concat from "../protocol/Concat.js"
 import type { Policy } from "../protocol/Policy.js"
-import { TooLarge } from "../protocol/Refusal.js"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { type Lease, UploadLock } from "../store/UploadLock.js"
 import type { Entry } from "../store/UploadRegistry.js"
@@ -73,21 +72,30 @@ export const make = (policy: Policy) =>
           ))
         : Effect.succeed([])
 
-    /** Joins the parts of an open final where all of them are complete; otherwise it goes on waiting. */
+    /** Joins the parts of an open final where all of them are complete; fails where that can never be. */
     const assemble = Effect.fnUntraced(function*(entry: Entry, lease: Lease) {
-      const parts = Option.all(yield* partsOf(entry.upload))
-      if (Option.isNone(parts) || parts.value.some(({ isOpen }) => isOpen)) {
-        return entry
+      const { upload } = entry
+      const assembly = Concat.assemblyOf(upload, yield* partsOf(upload), policy)
+      switch (assembly._tag) {
+        case "Waiting":
+          return entry
+        case "Hopeless":
+          return yield* assembly.refusal
+        case "Ready": {
+          yield* store.concat(entry, assembly.parts)
+          const completion = completionOf(upload, yield* DateTime.now, policy)
+          const filled = yield* store.commit(entry, upload.fill(assembly.length, completion), lease.fence)
+          return yield* follow(filled, lease)
+        }
       }
-      const length = Option.getOrThrow(Concat.lengthOf(parts.value))
-      if (Option.exists(policy.maxSize, (limit) => length > limit)) {
-        return yield* new TooLarge({ reason: "MaxSize", limit: Option.getOrThrow(policy.maxSize) })
-      }
-      yield* store.concat(entry, parts.value)
-      const completion = completionOf(entry.upload, yield* DateTime.now, policy)
-      const filled = yield* store.commit(entry, entry.upload.fill(length, completion), lease.fence)
-      return yield* follow(filled, lease)
     }, Effect.uninterruptible)
+
+    /** A final that can never be assembled is of no use to anybody. */
+    const forsake = (entry: Entry, { fence }: Lease) =>
+      Effect.zipRight(
+        Effect.uninterruptible(store.remove(entry, fence)),
+        events.publish({ _tag: "Expired", upload: entry.upload })
+      )
 
     /** Does what the server itself has to do for an upload, if anything, unless somebody is at it. */
     const settle = (id: UploadId) =>
@@ -95,7 +103,10 @@ export const make = (policy: Policy) =>
         Effect.gen(function*() {
           const entry = yield* store.get(id)
           return yield* entry.upload.isFinal && entry.upload.isOpen
-            ? assemble(entry, lease)
+            ? Effect.catchTags(assemble(entry, lease), {
+              PartGone: () => forsake(entry, lease),
+              TooLarge: () => forsake(entry, lease)
+            })
             : entry.upload.completion._tag === "Finishing"
             ? follow(entry, lease)
             : Effect.succeed(entry)

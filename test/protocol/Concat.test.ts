@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Concat } from "effect-tus"
+import { Concat, type Upload } from "effect-tus"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { bytes, id, uploadOf, uploads } from "./arbitraries.js"
+import { at, bytes, id, unlimited, uploadOf, uploads } from "./arbitraries.js"
 import { told } from "./defects.js"
 
 const decode = Schema.decodeUnknownEither(Concat.FromHeader)
@@ -128,6 +128,54 @@ describe("Concat", () => {
       const other = uploadOf({ length: Option.some(bytes(2 ** 52 - 1)) })
       deepStrictEqual(Concat.lengthOf([half, half]), Option.none())
       deepStrictEqual(Concat.lengthOf([half, other]), Option.some(bytes(Number.MAX_SAFE_INTEGER)))
+    })
+  })
+
+  describe("the assembly of a final", () => {
+    const partial = (letter: string, offset: number, length: Option.Option<number>) =>
+      uploadOf({
+        id: id(letter),
+        kind: { _tag: "Partial" },
+        offset: bytes(offset),
+        length: Option.map(length, bytes),
+        ...(Option.exists(length, (length) => length === offset)
+          ? { completion: { _tag: "Complete", at: at(0) }, expiresAt: Option.none() }
+          : {})
+      })
+    const waiting = uploadOf({
+      kind: { _tag: "Final", parts: [id("b"), id("a"), id("b")], concat: "" },
+      length: Option.none(),
+      expiresAt: Option.none()
+    })
+    const assembled = (a: Option.Option<Upload.Upload>, b: Option.Option<Upload.Upload>, maxSize: number) =>
+      Concat.assemblyOf(waiting, [b, a, b], { ...unlimited, maxSize: Option.some(maxSize) })
+    const full = Option.some(partial("a", 3, Option.some(3)))
+    const other = Option.some(partial("b", 1, Option.some(1)))
+
+    it("is ready when all parts are complete, in the order asked for", () => {
+      const assembly = assembled(full, other, 5)
+      assert(assembly._tag === "Ready")
+      assert.strictEqual(assembly.length, 5)
+      assert.strictEqual(assembly.parts.map((part) => part.id[0]).join(""), "bab")
+    })
+
+    it("waits for a part under way, of a known length or not", () => {
+      assert.strictEqual(assembled(Option.some(partial("a", 1, Option.some(3))), other, 5)._tag, "Waiting")
+      assert.strictEqual(assembled(Option.some(partial("a", 1, Option.none())), other, 5)._tag, "Waiting")
+    })
+
+    it("is hopeless when a part is gone", () => {
+      const assembly = assembled(Option.none(), other, 5)
+      assert(assembly._tag === "Hopeless" && assembly.refusal._tag === "PartGone")
+      assert.strictEqual(assembly.refusal.part, id("a"))
+    })
+
+    it("is hopeless as soon as the parts are known to be too large together, be they under way", () => {
+      for (const a of [full, Option.some(partial("a", 1, Option.some(3)))]) {
+        const assembly = assembled(a, other, 4)
+        assert(assembly._tag === "Hopeless")
+        assert.strictEqual(assembly.refusal.status, 413)
+      }
     })
   })
 })

@@ -283,7 +283,11 @@ describe("Create", () => {
       const { upload } = created(finalOf(a, openPart, deferredPart), [a, openPart, deferredPart])
       deepStrictEqual(upload.length, Option.none())
       assert.isTrue(upload.isOpen)
-      deepStrictEqual(upload.expiresAt, Option.some(at(60)))
+    })
+
+    it("a final that waits does not expire by itself, it lives as long as its parts", () => {
+      const { upload } = created(finalOf(a, openPart, deferredPart), [a, openPart, deferredPart])
+      deepStrictEqual(upload.expiresAt, Option.none())
     })
 
     it("a final of empty parts is open until it is assembled", () => {

@@ -290,13 +290,9 @@ export const assemble = (world: World, rules: Policy.Policy): Slot => {
   if (!isStored(f) || !f.upload.isOpen || f.upload.kind._tag !== "Final" || f.upload.hasExpired(now)) {
     return f
   }
-  const parts = Option.all(partsOf(world, f.upload))
-  if (Option.isNone(parts) || parts.value.some(({ isOpen }) => isOpen)) {
-    return f
-  }
-  const length = Option.getOrThrow(Concat.lengthOf(parts.value))
-  return Option.exists(rules.maxSize, (limit) => length > limit) ? f : {
-    upload: f.upload.fill(length, Append.completionOf(f.upload, now, rules)),
+  const assembly = Concat.assemblyOf(f.upload, partsOf(world, f.upload), rules)
+  return assembly._tag !== "Ready" ? f : {
+    upload: f.upload.fill(assembly.length, Append.completionOf(f.upload, now, rules)),
     bytes: f.upload.kind.parts.map((part) => part === id("a") ? world.a : world.b)
       .map((slot) => (isStored(slot) ? slot.bytes : "")).join("")
   }

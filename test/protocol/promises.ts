@@ -57,7 +57,10 @@ export const checkState = (name: Model.Name, { bytes: stored, upload }: Model.St
       ? upload.completion._tag === "Open"
       : Option.isNone(upload.length) || upload.offset < upload.length.value
   )
-  assert.strictEqual(Option.isSome(upload.expiresAt), upload.isOpen && Option.isSome(rules.expiresAfter))
+  assert.strictEqual(
+    Option.isSome(upload.expiresAt),
+    upload.isOpen && !upload.isFinal && Option.isSome(rules.expiresAfter)
+  )
   assert.isAtMost(upload.offset, Option.getOrElse(rules.maxSize, () => Infinity))
   deepStrictEqual(Schema.decodeSync(Upload.Upload)(Schema.encodeSync(Upload.Upload)(upload)), upload)
 }
@@ -130,7 +133,10 @@ export const checkPatch = (
   const { headers, status } = Reply.encode(reply)
   claim(status === 204, "204 of a PATCH")
   claim(headers["upload-offset"] === String(claimed + letter.size), "the new offset is told")
-  claim("upload-expires" in headers === (upload.isOpen && Option.isSome(rules.expiresAfter)), "the expiry is told")
+  claim(
+    "upload-expires" in headers === (upload.isOpen && !upload.isFinal && Option.isSome(rules.expiresAfter)),
+    "the expiry is told"
+  )
 }
 
 export const checkCreation = (
@@ -239,7 +245,7 @@ export const checkHead = (world: Model.World, stored: Model.Stored, rules: Polic
     assert.strictEqual(headers["upload-length"], Option.getOrUndefined(Option.map(known, String)))
     assert.strictEqual(headers["upload-defer-length"], isFinal || Option.isSome(known) ? undefined : "1")
     assert.strictEqual("upload-expires" in headers, Option.isSome(expiresAt))
-    assert.strictEqual(Option.isSome(expiresAt), isOpen && Option.isSome(rules.expiresAfter))
+    assert.strictEqual(Option.isSome(expiresAt), isOpen && !isFinal && Option.isSome(rules.expiresAfter))
     assert.strictEqual("upload-concat" in headers, isFinal || isPartial)
   }
 }

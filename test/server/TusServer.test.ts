@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { ByteStore, Refusal, Upload, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
-import { TusServer, UploadEvents, UploadHooks } from "effect-tus/server"
+import { TusServer, TusSweeper, UploadEvents, UploadHooks } from "effect-tus/server"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -118,6 +118,34 @@ describe("concatenation-unfinished", () => {
       assert.strictEqual((yield* head(final)).headers["upload-offset"], "7")
       assert.strictEqual(yield* content(final, 7), "deabcde")
     }).pipe(Effect.provide(server())))
+
+  it.effect("a waiting final lives as long as its parts do, and goes when one of them is gone", () =>
+    Effect.gen(function*() {
+      const { sweep } = yield* TusSweeper.make
+      const a = yield* create({ "upload-length": "9", "upload-concat": "partial" })
+      const final = yield* create({ "upload-concat": `final;${a}` })
+      for (let offset = 0; offset < 5; offset++) {
+        yield* TestClock.adjust("50 minutes")
+        yield* patch(a, offset, "x")
+        yield* sweep()
+      }
+      assert.strictEqual((yield* head(final)).status, 200)
+      yield* TestClock.adjust("2 hours")
+      yield* sweep()
+      deepStrictEqual([(yield* head(a)).status, (yield* head(final)).status], [404, 404])
+    }).pipe(Effect.provide(server({ expiresAfter: "1 hour" }))))
+
+  it.effect("a waiting final goes when its parts turn out to be too large together", () =>
+    Effect.gen(function*() {
+      const parts = { "upload-defer-length": "1", "upload-concat": "partial" }
+      const [a, b] = [yield* create(parts), yield* create(parts)]
+      const final = yield* create({ "upload-concat": `final;${a} ${b}` })
+      yield* patch(a, 0, "abc", { "upload-length": "3" })
+      assert.strictEqual((yield* head(final)).status, 200)
+      yield* patch(b, 0, "def", { "upload-length": "3" })
+      yield* settled
+      assert.strictEqual((yield* head(final)).status, 404)
+    }).pipe(Effect.provide(server({ maxSize: 5 }))))
 
   it.effect("a final that a crash kept from being assembled is assembled by the next process", () =>
     Effect.gen(function*() {
