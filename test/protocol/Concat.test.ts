@@ -12,6 +12,17 @@ import { told } from "./defects.js"
 const decode = Schema.decodeUnknownEither(Concat.FromHeader)
 const final = (...urls: readonly [string, ...Array<string>]) => Concat.Final.make({ urls })
 
+const partial = (letter: string, offset: number, length: Option.Option<number>) =>
+  uploadOf({
+    id: id(letter),
+    kind: { _tag: "Partial" },
+    offset: bytes(offset),
+    length: Option.map(length, bytes),
+    ...(Option.exists(length, (length) => length === offset)
+      ? { completion: { _tag: "Complete", at: at(0) }, expiresAt: Option.none() }
+      : {})
+  })
+
 describe("Concat", () => {
   it("If the upload is a partial one, the header value MUST be partial", () => {
     deepStrictEqual(decode("partial"), Either.right(Concat.Partial.make()))
@@ -132,16 +143,6 @@ describe("Concat", () => {
   })
 
   describe("the assembly of a final", () => {
-    const partial = (letter: string, offset: number, length: Option.Option<number>) =>
-      uploadOf({
-        id: id(letter),
-        kind: { _tag: "Partial" },
-        offset: bytes(offset),
-        length: Option.map(length, bytes),
-        ...(Option.exists(length, (length) => length === offset)
-          ? { completion: { _tag: "Complete", at: at(0) }, expiresAt: Option.none() }
-          : {})
-      })
     const waiting = uploadOf({
       kind: { _tag: "Final", parts: [id("b"), id("a"), id("b")], concat: "" },
       length: Option.none(),
