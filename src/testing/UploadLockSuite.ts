@@ -181,18 +181,28 @@ export const suite = (
         }))
 
       test("is not leaked by a waiter that is interrupted right when its turn comes", (lock) =>
-        Effect.gen(function*() {
-          for (const order of ["leave first", "interrupt first"]) {
-            const holder = yield* hold(lock, a)
-            const waiter = yield* Effect.fork(lock.withLock(a, () => Effect.void))
-            const next = yield* Effect.fork(lock.withLock(a, () => Effect.succeed(1)))
-            yield* aWhile
-            const both = [holder.leave, Fiber.interruptFork(waiter)]
-            yield* Effect.all(order === "leave first" ? both : both.toReversed())
-            assert.strictEqual(yield* Fiber.join(next), 1)
-            yield* free(lock, a)
-          }
-        }))
+        Effect.forEach(
+          Arr.cartesian(Arr.range(1, 60), Arr.range(-5, 5)),
+          ([operation, delay]) =>
+            Effect.gen(function*() {
+              const holder = yield* hold(lock, a)
+              const waiter = yield* lock.withLock(a, () => Effect.void).pipe(
+                Effect.withScheduler(makingWay((n) => n === operation)),
+                Effect.fork
+              )
+              const next = yield* Effect.fork(lock.withLock(a, () => Effect.succeed(1)))
+              yield* aWhile
+              const [first, second] = delay < 0
+                ? [Fiber.interruptFork(waiter), holder.leave] as const
+                : [holder.leave, Fiber.interruptFork(waiter)] as const
+              yield* first
+              yield* steps(Math.abs(delay))
+              yield* second
+              yield* aWhile
+              assert.isTrue(Option.isSome(yield* Fiber.poll(next)), "somebody has kept the lock")
+              yield* free(lock, a)
+            })
+        ))
     })
 
     describe("withLockIfFree", () => {

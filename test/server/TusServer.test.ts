@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as UploadBody from "../../src/server/UploadBody.js"
 import { memory, server } from "./doors.js"
-import { create, head, patch, request } from "./requests.js"
+import { bodyOf, create, head, patch, request } from "./requests.js"
 
 const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? "")
 
@@ -229,6 +229,30 @@ describe("a store that fails", () => {
         )
       )
     )))
+})
+
+describe("a writer that no lock holds back", () => {
+  it.effect("is found out by its commit: the slower one is 423 and changes nothing", () =>
+    Effect.gen(function*() {
+      const registry = yield* UploadRegistry.UploadRegistry
+      const path = yield* create({ "upload-length": "6" })
+      const body = bodyOf("abc")
+      // Another process, with locks of its own, is faster.
+      const overtake = Effect.gen(function*() {
+        const entry = Option.getOrThrow(yield* registry.get(idOf(path)))
+        const next = entry.upload.grow(1, entry.upload.length, Option.none())
+        yield* registry.commit(entry, next, { fence: entry.fence, durable: false })
+      })
+      const overtaking = yield* Effect.once(overtake)
+      const overtaken: UploadBody.UploadBody = {
+        ...body,
+        pull: Effect.zipRight(Effect.ignore(overtaking), body.pull)
+      }
+      const contended = yield* patch(path, 0, overtaken)
+      assert.strictEqual(contended.status, 423)
+      assert.match(contended.body ?? "", /HEAD/)
+      assert.strictEqual((yield* head(path)).headers["upload-offset"], "1")
+    }).pipe(Effect.provide(server())))
 })
 
 describe("what was not committed", () => {

@@ -167,6 +167,15 @@ describe("SqlUploadRegistry", () => {
         deepStrictEqual(yield* sql`SELECT * FROM effect_tus_parts`, [])
       })))
 
+  it.effect("creates no final whose parts could not be noted", () =>
+    withRegistry(layerTemporary, (registry, sql) =>
+      Effect.gen(function*() {
+        yield* sql`CREATE TRIGGER poison BEFORE INSERT ON effect_tus_parts BEGIN SELECT RAISE(ABORT, 'poison'); END`
+        const kind = { _tag: "Final", parts: [id(2)], concat: "final;/files/2" } as const
+        yield* Effect.flip(registry.create(new Upload({ ...open(1), kind }), options))
+        assert.isTrue(Option.isNone(yield* registry.get(id(1))))
+      })))
+
   it.effect("fails no upload for the row of another one", () =>
     withRegistry(layerTemporary, (registry, sql) =>
       Effect.gen(function*() {
