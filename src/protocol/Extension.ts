@@ -22,7 +22,7 @@ export type Extension = typeof Extension.Type
 export const offeredBy = (parts: {
   /** The server forgets unfinished uploads after a while. */
   readonly expires: boolean
-  /** The server has at least one hasher. */
+  /** The server has hashers: "The Server MUST support at least the SHA1 checksum algorithm". */
   readonly digests: boolean
   /** The door hands on what follows a body. */
   readonly trailers: boolean

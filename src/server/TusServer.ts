@@ -160,7 +160,7 @@ const policyOf = Effect.fnUntraced(function*({ trailers }: Door) {
     maxSize: Option.fromNullable(options.maxSize),
     maxMetadataSize: options.maxMetadataSize ?? 8192,
     expiresAfter,
-    extensions: Extension.offeredBy({ expires: Option.isSome(expiresAfter), digests: digests.size > 0, trailers }),
+    extensions: Extension.offeredBy({ expires: Option.isSome(expiresAfter), digests: digests.has("sha1"), trailers }),
     algorithms: Array.from(digests.keys()),
     finishes: hooks.onComplete !== undefined
   } satisfies Policy

@@ -1,6 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { ByteStore, Refusal, Upload, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
+import {
+  ByteStore,
+  Digests,
+  Refusal,
+  Upload,
+  UploadLock,
+  UploadRegistry,
+  UploadStore,
+  UploadStoreError
+} from "effect-tus"
 import { TusServer, TusSweeper, UploadEvents, UploadHooks } from "effect-tus/server"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -226,6 +235,24 @@ describe("a store that fails", () => {
               get: () => Effect.fail(new UploadStoreError.UploadStoreError({ reason: "Read", operation: "get" }))
             }))
           ).pipe(Layer.provide(UploadRegistry.layerMemory))
+        )
+      )
+    )))
+})
+
+describe("Tus-Extension", () => {
+  it.effect("offers checksum only with sha1 among the hash functions, as the protocol demands", () =>
+    Effect.gen(function*() {
+      const { headers } = yield* request("OPTIONS", "/files")
+      assert.notMatch(headers["tus-extension"] ?? "", /checksum/)
+      assert.isUndefined(headers["tus-checksum-algorithm"])
+    }).pipe(Effect.provide(
+      Layer.provideMerge(TusServer.layer, memory).pipe(
+        Layer.provide(
+          Layer.succeed(
+            Digests.Digests,
+            new Map([["md5", () => ({ update: () => {}, digest: () => new Uint8Array(16) })]] as const)
+          )
         )
       )
     )))
