@@ -49,16 +49,20 @@ export const receive = Effect.fnUntraced(function*(
   let end: number = offset
   let saved = { end, at: yield* Clock.currentTimeMillis }
 
+  const checkpoint = Effect.gen(function*() {
+    const now = yield* DateTime.now
+    const next = Append.checkpoint(plan, end - offset, now, policy)
+    if (Option.isSome(next)) {
+      latest = yield* store.commit(latest, next.value, lease.fence)
+      saved = { end, at: DateTime.toEpochMillis(now) }
+    }
+  })
+
   const onWritten = Effect.fnUntraced(function*(written: number) {
     end = written
     const at = yield* Clock.currentTimeMillis
-    if (end - saved.end < checkpointBytes && at - saved.at < checkpointMillis) {
-      return
-    }
-    const next = Append.checkpoint(plan, end - offset, yield* DateTime.now, policy)
-    if (Option.isSome(next)) {
-      latest = yield* store.commit(latest, next.value, lease.fence)
-      saved = { end, at }
+    if (end - saved.end >= checkpointBytes || at - saved.at >= checkpointMillis) {
+      yield* checkpoint
     }
   })
 
@@ -87,13 +91,9 @@ export const receive = Effect.fnUntraced(function*(
     }
   })
 
-  /** What was written before the store failed is worth keeping; that it failed is what counts. */
-  const salvage = Effect.suspend(() =>
-    Effect.ignoreLogged(commit({ received: end - offset, ending: "Disconnected", verdict: unverified }))
-  )
-
+  // What was written before the store failed is worth keeping; that it failed is what counts.
   yield* plan.upload.isOpen
-    ? Effect.tapErrorCause(store.write(entry, intake.bytes, onWritten), () => salvage)
+    ? Effect.tapErrorCause(store.write(entry, intake.bytes, onWritten), () => Effect.ignoreLogged(checkpoint))
     : Stream.runDrain(intake.bytes)
   const ending = intake.ending()
   const verdict = ending === "Ended"
