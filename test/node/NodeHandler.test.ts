@@ -8,6 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { subscribe, unsubscribe } from "node:diagnostics_channel"
+import type { Server } from "node:http"
 import { askPort, server } from "../server/doors.js"
 import { open, patch } from "./socket.js"
 
@@ -179,6 +181,17 @@ describe("NodeHandler", () => {
           client.destroy()
         }
       })
+    }))
+
+  it.scopedLive("a long upload is not ended by Node's limit of five minutes for a request", () =>
+    Effect.gen(function*() {
+      const servers: Array<Server> = []
+      const onStart = (message: unknown) => servers.push((message as { readonly server: Server }).server)
+      subscribe("http.server.request.start", onStart)
+      const { create } = yield* start()
+      yield* Effect.promise(() => create(1))
+      unsubscribe("http.server.request.start", onStart)
+      deepStrictEqual(servers.map(({ requestTimeout }) => requestTimeout), [0])
     }))
 
   it.scopedLive("two lines of one numeric header are 400, be they equal", () =>
