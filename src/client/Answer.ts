@@ -1,0 +1,100 @@
+/**
+ * Reading the answers of any server: strict about what an upload depends on, patient with the rest.
+ */
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
+import * as Create from "../protocol/Create.js"
+import * as Head from "../protocol/Head.js"
+import * as Header from "../protocol/Header.js"
+import * as Options from "../protocol/Options.js"
+import * as Patch from "../protocol/Patch.js"
+import type { RawResponse } from "../protocol/Reply.js"
+import type { Answer } from "./Request.js"
+import { Misbehaved } from "./TusError.js"
+
+/** Fails with what was expected. */
+const reader = <A, I>(schema: Schema.Schema<A, I>, expected: string) => {
+  const decode = Schema.decodeUnknownEither(schema)
+  return (answer: Answer): Either.Either<A, Misbehaved> =>
+    Either.mapLeft(decode(patient(answer.headers)), () => notTus(answer, expected))
+}
+
+/** Without a date that cannot be read: an upload does not fail for it. */
+const patient = (headers: RawResponse["headers"]) =>
+  Option.isSome(decodeDate(headers["upload-expires"])) ? headers : Struct.omit(headers, "upload-expires")
+
+const decodeDate = Schema.decodeUnknownOption(Header.HttpDate)
+
+const notTus = (answer: Answer, expected: string) =>
+  new Misbehaved({
+    ...answer.asked,
+    reason: "NotTus",
+    status: answer.status,
+    expected,
+    actual: `${answer.status} with ${answer.headers["content-type"] ?? "no such header"}`
+  })
+
+const Info = Schema.Struct(Struct.omit(Head.Response.fields, "cacheControl"))
+/** Where an upload stands. A final upload that is not yet assembled has no offset. */
+export type Info = typeof Info.Type
+
+const expectedInfo = "the Upload-Offset of an upload"
+
+export const info = (answer: Answer): Either.Either<Info, Misbehaved> =>
+  readInfo(answer).pipe(
+    Either.filterOrLeft(
+      ({ concat, offset }) => Option.isSome(offset) || Option.exists(concat, (kind) => kind.startsWith("final")),
+      () => notTus(answer, expectedInfo)
+    )
+  )
+
+const readInfo = reader(Info, expectedInfo)
+
+/** Where the upload was created, absolute, and where it stands after `size` bytes came along. */
+export const created = (answer: Answer, size: number) =>
+  Either.gen(function*() {
+    const { expires, location, offset } = yield* readCreated(answer)
+    if (!URL.canParse(location, answer.asked.url)) {
+      return yield* Either.left(notTus(answer, expectedCreated))
+    }
+    if (Option.isSome(offset)) {
+      yield* between(answer, offset.value, 0, size)
+    }
+    return { url: new URL(location, answer.asked.url).href, offset, expires }
+  })
+
+const expectedCreated = "201 with the URL of the upload as Location"
+const readCreated = reader(Create.Response, expectedCreated)
+
+/** Where the upload stands after `size` bytes were sent from `start`. */
+export const appended = (answer: Answer, start: number, size: number) =>
+  Either.flatMap(
+    readAppended(answer),
+    (appended) => Either.map(between(answer, appended.offset, start, start + size), () => appended)
+  )
+
+const readAppended = reader(Patch.Response, "204 with the new Upload-Offset")
+
+/** A server cannot have what it was not sent, nor lose what it has acknowledged. */
+export const between = (
+  { asked, status }: Pick<Answer, "asked" | "status">,
+  offset: number,
+  from: number,
+  to: number
+): Either.Either<number, Misbehaved> =>
+  offset >= from && offset <= to
+    ? Either.right(offset)
+    : Either.left(
+      new Misbehaved({
+        ...asked,
+        reason: offset < from ? "OffsetBehind" : "OffsetBeyond",
+        status,
+        expected: `an offset from ${from} to ${to}`,
+        actual: `${offset}`
+      })
+    )
+
+/** None where the server says nothing of tus, as when something in front of it answers. */
+export const capabilities = Schema.decodeUnknownOption(Options.Response)

@@ -1,0 +1,82 @@
+/**
+ * The next bytes of a source as something to send, with their digest before or behind them.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { type Algorithm, Checksum } from "../protocol/Checksum.js"
+import { Digests, type Hasher } from "../store/Digests.js"
+import { type Capabilities, has } from "./Endpoint.js"
+import type { Chunk } from "./Request.js"
+import { Unsupported } from "./TusError.js"
+import type { SourceError, UploadSource } from "./UploadSource.js"
+
+/** How chunks are checked. */
+export type Checking =
+  | { readonly _tag: "Not" }
+  | { readonly _tag: "Before" | "Behind"; readonly algorithm: Algorithm; readonly hasher: () => Hasher }
+
+export const unchecked: Checking = { _tag: "Not" }
+
+/** What is asked for, where the server and this side can both do it; behind the bytes where that is possible: they are read once. */
+export const checking = (
+  url: string,
+  algorithm: Algorithm,
+  capabilities: Capabilities,
+  trailers: boolean
+): Effect.Effect<Checking, Unsupported> =>
+  Effect.flatMap(Digests, (digests) => {
+    const hasher = digests.get(algorithm)
+    if (hasher === undefined) {
+      return new Unsupported({ url, extension: "checksum", detail: `no ${algorithm} on this side; provide Digests` })
+    }
+    return !has(capabilities, "checksum") || !capabilities.algorithms.includes(algorithm)
+      ? new Unsupported({
+        url,
+        extension: "checksum",
+        detail: has(capabilities, "checksum")
+          ? `it knows ${capabilities.algorithms.join(", ")}, not ${algorithm}`
+          : `chunks cannot be checked by ${algorithm}`
+      })
+      : Effect.succeed({
+        _tag: trailers && has(capabilities, "checksum-trailer") ? "Behind" : "Before",
+        algorithm,
+        hasher
+      })
+  })
+
+export interface Watching {
+  /** Bytes that are about to be sent. */
+  readonly observe: (offset: number, bytes: Uint8Array) => void
+  readonly onSent: (bytes: number) => void
+}
+
+export const make = (
+  source: UploadSource,
+  offset: number,
+  length: number,
+  checking: Checking,
+  { observe, onSent }: Watching
+): Effect.Effect<Chunk, SourceError> => {
+  const read = (each: (bytes: Uint8Array) => void) =>
+    Stream.suspend(() => {
+      let position = offset
+      return Stream.map(source.read(offset, length), (bytes) => {
+        each(bytes)
+        observe(position, bytes)
+        position += bytes.length
+        return bytes
+      })
+    })
+  if (checking._tag === "Not") {
+    return Effect.succeed({ length, stream: read(() => {}), checksum: Option.none(), onSent })
+  }
+  const hasher = checking.hasher()
+  const checksum = () => new Checksum({ algorithm: checking.algorithm, digest: hasher.digest() })
+  return checking._tag === "Behind"
+    ? Effect.succeed({ length, stream: read((bytes) => hasher.update(bytes)), checksum, onSent })
+    : Effect.map(
+      Stream.runForEach(source.read(offset, length), (bytes) => Effect.sync(() => hasher.update(bytes))),
+      () => ({ length, stream: read(() => {}), checksum: Option.some(checksum()), onSent })
+    )
+}

@@ -1,0 +1,169 @@
+/**
+ * One source in several parts at once, joined by the server at the end. Each part is an upload of its own and resumes by itself.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Endpoint from "./Endpoint.js"
+import * as Fingerprint from "./Fingerprint.js"
+import * as Location from "./Location.js"
+import * as Progress from "./Progress.js"
+import * as Remembered from "./Remembered.js"
+import * as Retry from "./Retry.js"
+import { TusClient } from "./TusClient.js"
+import { Misbehaved, type TusError } from "./TusError.js"
+import * as Uploader from "./Uploader.js"
+import type { Settled, UploadOptions } from "./UploadOptions.js"
+import type { UploadSource } from "./UploadSource.js"
+
+interface Range {
+  readonly start: number
+  readonly length: number
+}
+
+/** How the source is divided: in one, where no more is asked for or possible. The same each time, so that parts are found again. */
+export const rangesOf = ({ parallel = 1, source, stopAt, url }: Omit<UploadOptions, "retry">): ReadonlyArray<Range> => {
+  const length = Option.getOrElse(source.length, () => 0)
+  const wanted = parallel === "auto" ? Math.min(Math.floor(length / autoPart), autoParts) : parallel
+  const parts = source.seekable && url === undefined && stopAt === undefined ? Math.max(Math.min(wanted, length), 1) : 1
+  const starts = Array.from({ length: parts + 1 }, (_, i) => Math.floor((length * i) / parts))
+  return starts.slice(1).map((end, i) => ({ start: starts[i] ?? 0, length: end - (starts[i] ?? 0) }))
+}
+
+const autoPart = 64 * 1024 * 1024
+const autoParts = 4
+
+const sliceOf = (source: UploadSource, { length, start }: Range): UploadSource => ({
+  ...source,
+  length: Option.some(length),
+  ready: (offset, size) => {
+    const ready = Math.max(0, Math.min(size, length - offset))
+    return Effect.succeed({ size: ready, last: offset + ready >= length })
+  },
+  read: (offset, size) => source.read(start + offset, size),
+  release: () => Effect.void
+})
+
+export const run = Effect.fnUntraced(function*<R>(
+  options: Settled<R>,
+  ranges: ReadonlyArray<Range>,
+  onProgress: (progress: Progress.Progress) => void
+) {
+  const client = yield* TusClient
+  const endpoint = client.endpoint(options.endpoint)
+  const key = yield* Remembered.keyOf(options.source)
+  const combined = combine(options.source.length, onProgress)
+  const retry = yield* Retry.make(options.retry, endpoint, combined.failed)
+
+  const uploaders = yield* Effect.forEach(
+    ranges,
+    (range, i) =>
+      Uploader.make({ ...options, source: sliceOf(options.source, range) }, combined.part(i), {
+        partial: true,
+        key: {
+          start: range.start,
+          fingerprint: Option.map(key.fingerprint, (print) => Fingerprint.ofRange(print, range.start, range.length))
+        }
+      })
+  )
+
+  /** Leaves nothing behind on the server, as far as it can be reached. */
+  const abandon = Effect.forEach(uploaders, (uploader) => Effect.ignore(uploader.terminate), {
+    concurrency: "unbounded",
+    discard: true
+  }).pipe(Effect.interruptible, Effect.timeoutOption(Uploader.farewell))
+
+  const parts = yield* Effect.forEach(
+    uploaders,
+    (uploader) =>
+      Effect.map(
+        Effect.repeat(uploader.next, { until: Uploader.isDone }),
+        ({ url }) => Option.getOrElse(url, () => "")
+      ),
+    { concurrency: "unbounded" }
+  ).pipe(
+    Effect.tapError((error) =>
+      Effect.flatMap(
+        DateTime.now,
+        (now) => Option.isSome(key.fingerprint) && Retry.isPassing("Append", error, now) ? Effect.void : abandon
+      )
+    ),
+    options.terminateOnInterrupt === true ? Effect.onInterrupt(() => abandon) : (self) => self
+  )
+
+  const final = yield* retry.persist("Concat", (told) =>
+    client.concatenate({
+      ...told,
+      url: endpoint.url,
+      parts: parts as [string, ...Array<string>],
+      metadata: options.uploadMetadata
+    }))
+  const at = yield* Location.check(endpoint.url, final.url, options.allowedHosts ?? [])
+  const total = Option.getOrElse(options.source.length, () => 0)
+  yield* retry.persist("Head", (told) =>
+    Effect.filterOrFail(
+      client.head({ ...told, url: at.url, anonymous: at.foreign }),
+      ({ offset }) => Option.contains(offset, total),
+      ({ offset }) =>
+        new Misbehaved({
+          method: "HEAD",
+          url: at.url,
+          offset,
+          attempts: told.attempts,
+          reason: "NoProgress",
+          status: 200,
+          expected: `the offset ${total} once the parts are joined`,
+          actual: Option.match(offset, { onNone: () => "none", onSome: String })
+        })
+    ))
+  yield* Effect.forEach(uploaders, ({ forget }) => forget)
+  combined.complete(at.url)
+})
+
+/** Whether the server can join what is sent in parts. */
+export const isPossible = Effect.fnUntraced(function*<R>(options: Settled<R>) {
+  const client = yield* TusClient
+  const endpoint = client.endpoint(options.endpoint)
+  const retry = yield* Retry.make(options.retry, endpoint, () => {})
+  const known = yield* retry.persist(
+    "Discover",
+    (told) => endpoint.capabilities(client.discover({ ...told, url: endpoint.url }))
+  )
+  return Endpoint.has(known, "concatenation")
+})
+
+/** The progress of the whole, out of that of its parts. */
+const combine = (total: Option.Option<number>, onProgress: (progress: Progress.Progress) => void) => {
+  const parts = new Map<number, Progress.Progress>()
+  let problems = 0
+  const publish = (event: Progress.Progress["event"], url: Option.Option<string>, problem: Option.Option<TusError>) => {
+    const all = [...parts.values()]
+    const sum = (field: "sent" | "acknowledged" | "chunks" | "retries" | "rate") =>
+      all.reduce((sum, progress) => sum + progress[field], 0)
+    onProgress({
+      event,
+      url,
+      total,
+      sent: sum("sent"),
+      acknowledged: sum("acknowledged"),
+      chunks: sum("chunks"),
+      retries: sum("retries") + problems,
+      elapsed: all.reduce((longest, { elapsed }) => Duration.max(longest, elapsed), Duration.zero),
+      rate: sum("rate"),
+      eta: Progress.eta(sum("rate"), Option.map(total, (total) => total - sum("sent"))),
+      problem
+    })
+  }
+  return {
+    part: (i: number) => (progress: Progress.Progress) => {
+      parts.set(i, progress)
+      publish(progress.event === "Complete" ? "Acknowledged" : progress.event, Option.none(), progress.problem)
+    },
+    failed: (error: TusError) => {
+      problems++
+      publish("Retrying", Option.none(), Option.some(error))
+    },
+    complete: (url: string) => publish("Complete", Option.some(url), Option.none())
+  }
+}

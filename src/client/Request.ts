@@ -1,0 +1,152 @@
+/**
+ * What every request has in common: the headers of the application, evaluated for each, and the watch over bytes that no longer
+ * move.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Encoding from "effect/Encoding"
+import * as Option from "effect/Option"
+import type { Checksum } from "../protocol/Checksum.js"
+import * as Options from "../protocol/Options.js"
+import type { RawResponse } from "../protocol/Reply.js"
+import * as TusError from "./TusError.js"
+import * as TusTransport from "./TusTransport.js"
+
+/** What every call can be told. */
+export interface Call {
+  readonly url: string
+  /** Attempts since the last progress, this one included; for messages. */
+  readonly attempts?: number | undefined
+  /** The last attempt was answered 401. */
+  readonly refresh?: boolean | undefined
+  /** Leaves out the application's headers: `url` is not on the host that they are meant for. */
+  readonly anonymous?: boolean | undefined
+}
+
+/** Bytes to send with one request. */
+export interface Chunk extends Omit<TusTransport.Body, "trailers"> {
+  /** Their digest: none, known before them, or asked for once they have all been read. */
+  readonly checksum: Option.Option<Checksum> | (() => Checksum)
+  readonly onSent?: TusTransport.Request["onSent"]
+}
+
+/** A request that is about to be made. */
+export interface Attempt {
+  readonly method: string
+  readonly url: string
+  /** The last attempt was answered 401: a token that was kept is no longer good. */
+  readonly refresh: boolean
+}
+
+export interface ClientOptions<E = never, R = never> {
+  /** Headers of the application, such as Authorization: evaluated for each request. Those of tus win. */
+  readonly headers?: ((attempt: Attempt) => Effect.Effect<Readonly<Record<string, string>>, E, R>) | undefined
+  /** How long a request may go without a byte moving in either direction. 30 seconds by default. */
+  readonly stallTimeout?: Duration.DurationInput | undefined
+  /** Sends an `X-Request-ID` of its own with each request. */
+  readonly requestId?: boolean | undefined
+  /** Sends PATCH and DELETE as POST with `X-HTTP-Method-Override`, for networks that let nothing else through. */
+  readonly methodOverride?: boolean | undefined
+}
+
+export interface Sending {
+  readonly method: TusTransport.Request["method"]
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly offset?: number | undefined
+  readonly chunk?: Chunk | undefined
+}
+
+/** A successful answer, and what it answers. */
+export interface Answer extends RawResponse {
+  readonly asked: TusError.Asked
+}
+
+export type Send = (call: Call, sending: Sending) => Effect.Effect<Answer, TusError.RequestError>
+
+export const make = Effect.fnUntraced(function*<E = never, R = never>(options: ClientOptions<E, R>) {
+  const transport = yield* TusTransport.TusTransport
+  const context = yield* Effect.context<R>()
+  const stallTimeout = Duration.toMillis(options.stallTimeout ?? "30 seconds")
+
+  const headersOf = (attempt: Attempt) =>
+    options.headers === undefined
+      ? Effect.succeed({})
+      : options.headers(attempt).pipe(
+        Effect.mapBoth({
+          onFailure: (cause) => new TusError.HeadersError({ url: attempt.url, cause }),
+          onSuccess: lowerCase
+        }),
+        Effect.provide(context)
+      )
+
+  const send: Send = Effect.fnUntraced(function*(call, { chunk, headers, method, offset }) {
+    const { anonymous = false, attempts = 1, refresh = false, url } = call
+    const asked = { method, url, offset: Option.fromNullable(offset), attempts }
+    const overridden = options.methodOverride === true && (method === "PATCH" || method === "DELETE")
+    const request: TusTransport.Request = {
+      method: overridden ? "POST" : method,
+      url,
+      headers: {
+        ...(anonymous ? {} : yield* headersOf({ method, url, refresh })),
+        ...(options.requestId === true ? { "x-request-id": requestId() } : {}),
+        ...headers,
+        ...(overridden ? { "x-http-method-override": method } : {}),
+        ...(method === "OPTIONS" ? {} : { "tus-resumable": Options.version })
+      },
+      body: chunk && bodyOf(chunk)
+    }
+    const response = yield* watched(stallTimeout, asked, (moved) =>
+      transport.send({
+        ...request,
+        onSent: (bytes) => {
+          moved()
+          chunk?.onSent?.(bytes)
+        }
+      }).pipe(Effect.mapError((error) => TusError.fromTransport(asked, error))))
+    return response.status >= 200 && response.status < 300
+      ? { ...response, asked }
+      : yield* new TusError.Refused({
+        ...asked,
+        status: response.status,
+        text: response.body ?? "",
+        retryAfter: response.headers["retry-after"],
+        location: response.headers.location
+      })
+  })
+  return send
+})
+
+const lowerCase = (headers: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+
+const requestId = () => Encoding.encodeHex(crypto.getRandomValues(new Uint8Array(16)))
+
+const bodyOf = ({ checksum, length, stream }: Chunk): TusTransport.Body => ({
+  length,
+  stream,
+  trailers: typeof checksum === "function" ? () => ({ "upload-checksum": printChecksum(checksum()) }) : undefined
+})
+
+const printChecksum = ({ algorithm, digest }: Checksum) => `${algorithm} ${Encoding.encodeBase64(digest)}`
+
+/** Ends `sending` when it has not called `moved` for so long. */
+const watched = <A, E>(
+  timeout: number,
+  asked: TusError.Asked,
+  sending: (moved: () => void) => Effect.Effect<A, E>
+): Effect.Effect<A, E | TusError.Unanswered> =>
+  Effect.clockWith((clock) => {
+    let last = clock.unsafeCurrentTimeMillis()
+    const stalled: Effect.Effect<never, TusError.Unanswered> = Effect.suspend(() => {
+      const left = last + timeout - clock.unsafeCurrentTimeMillis()
+      return left > 0
+        ? Effect.zipRight(Clock.sleep(left), stalled)
+        : Effect.fail(
+          new TusError.Unanswered({ ...asked, reason: "Stalled", cause: `no byte for ${timeout / 1000} seconds` })
+        )
+    })
+    return sending(() => {
+      last = clock.unsafeCurrentTimeMillis()
+    }).pipe(Effect.raceFirst(stalled))
+  })

@@ -1,0 +1,138 @@
+/**
+ * What attempts cost: the table of `Next` says what is worth another, the schedule pays for it, and progress renews the budget.
+ */
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Next from "../protocol/Next.js"
+import type { Endpoint } from "./Endpoint.js"
+import type { TusError } from "./TusError.js"
+
+/** What a request is told of the attempts before it. */
+export interface Told {
+  readonly attempts: number
+  readonly refresh: boolean
+}
+
+export interface Retry<R> {
+  /** What the next request is told of those before it. */
+  readonly call: () => Told
+  /** Bytes were acknowledged: the budget starts anew. */
+  readonly renew: Effect.Effect<void>
+  /** Waits until the server wants to be asked again. */
+  readonly ready: Effect.Effect<void>
+  /**
+   * Fails with the error when nothing is to be done about it or nothing is left to pay with; returns what to do once it is
+   * paid for, `RetryAfter` for the same again.
+   */
+  readonly after: (
+    verb: Next.Verb,
+    error: TusError
+  ) => Effect.Effect<Exclude<Next.Next["_tag"], "Continue" | "Fail">, TusError, R>
+  /** Pays for one more attempt, or fails with the error. */
+  readonly pay: (error: TusError) => Effect.Effect<void, TusError, R>
+  /** A request that knows no other answer to failure than another attempt. */
+  readonly persist: <A>(
+    verb: Next.Verb,
+    request: (call: Told) => Effect.Effect<A, TusError>
+  ) => Effect.Effect<A, TusError, R>
+}
+
+export const make = Effect.fnUntraced(function*<R>(
+  schedule: Schedule.Schedule<unknown, TusError, R>,
+  endpoint: Endpoint,
+  onRetry: (error: TusError) => void
+) {
+  const driver = yield* Schedule.driver(schedule)
+  let failed = 0
+  let refreshed = false
+  let notBefore = 0
+
+  const call = () => ({ attempts: failed + 1, refresh: refreshed })
+
+  const ready = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const wait = Math.max(notBefore, endpoint.notBefore) - now
+    return wait > 0 ? Clock.sleep(Duration.millis(wait)) : Effect.void
+  })
+
+  const pay = (error: TusError) =>
+    Effect.suspend(() => {
+      failed++
+      onRetry(error)
+      return driver.next(error).pipe(Effect.mapError(() => error), Effect.asVoid)
+    })
+
+  const after: Retry<R>["after"] = Effect.fnUntraced(function*(verb, error) {
+    const now = yield* DateTime.now
+    const next = classify(verb, error, now)
+    switch (next._tag) {
+      case "Continue":
+      case "Fail":
+        return yield* Effect.fail(error)
+      case "Refresh":
+        if (refreshed) {
+          return yield* Effect.fail(error)
+        }
+        refreshed = true
+        return next._tag
+      case "RetryAfter": {
+        if (Option.isSome(next.delay)) {
+          const until = DateTime.toEpochMillis(now) + Duration.toMillis(next.delay.value)
+          notBefore = until
+          if (error._tag === "Refused" && (error.status === 429 || error.status === 503)) {
+            endpoint.notBefore = Math.max(endpoint.notBefore, until)
+          }
+        }
+        yield* pay(error)
+        return next._tag
+      }
+      default:
+        return next._tag
+    }
+  })
+
+  const retry: Retry<R> = {
+    call,
+    ready,
+    pay,
+    after,
+    renew: Effect.suspend(() => {
+      failed = 0
+      refreshed = false
+      return driver.reset
+    }),
+    persist: (verb, request) =>
+      ready.pipe(
+        Effect.zipRight(Effect.suspend(() => request(call()))),
+        Effect.catchAll((error) =>
+          Effect.flatMap(
+            after(verb, error),
+            (next) => next === "RetryAfter" || next === "Refresh" ? retry.persist(verb, request) : Effect.fail(error)
+          )
+        )
+      )
+  }
+  return retry
+})
+
+/** Another attempt, later, may fare better. */
+export const isPassing = (verb: Next.Verb, error: TusError, now: DateTime.Utc) =>
+  classify(verb, error, now)._tag === "RetryAfter"
+
+const classify = (verb: Next.Verb, error: TusError, now: DateTime.Utc): Next.Next => {
+  switch (error._tag) {
+    case "Refused":
+      return Next.classify(verb, Next.Result.Answered(error), now)
+    case "Unanswered":
+      return Next.classify(verb, Next.Result.Unanswered({ passing: passing[error.reason] }), now)
+    case "Misbehaved":
+      return Next.classify(verb, Next.Result.Unanswered({ passing: error.reason === "NoProgress" }), now)
+    default:
+      return Next.Next.Fail()
+  }
+}
+
+const passing = { Unreachable: true, Closed: true, Stalled: true, Tls: false, NotHttp: false }

@@ -1,0 +1,94 @@
+/**
+ * The counters of one upload in this session, and the progress they add up to.
+ */
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Progress from "./Progress.js"
+import type { TusError } from "./TusError.js"
+
+type Event = Progress.Progress["event"]
+
+export interface Tally {
+  /** As it was published last. */
+  readonly progress: () => Progress.Progress
+  /** Something has happened that moves nothing. */
+  readonly publish: (event: Event) => void
+  /** Bytes have left, up to `position`. */
+  readonly sent: (position: number) => void
+  /** The server has the bytes up to `offset`; what was sent behind it does not count. */
+  readonly acknowledged: (event: Event, url: string, total: Option.Option<number>, offset: number) => void
+  /** An attempt came to nothing, and what it sent counts for nothing until the server says otherwise. */
+  readonly failed: (problem: TusError) => void
+  /** The server has lost everything. */
+  readonly lost: () => void
+}
+
+export const make = (
+  total: Option.Option<number>,
+  onProgress: (progress: Progress.Progress) => void
+): Effect.Effect<Tally> =>
+  Effect.clockWith((clock) =>
+    Effect.sync(() => {
+      const start = millisOf(clock)
+      let meter = Progress.meter(start, 0)
+      let offset = 0
+      let progress: Progress.Progress = {
+        event: "Created",
+        url: Option.none(),
+        total,
+        sent: 0,
+        acknowledged: 0,
+        chunks: 0,
+        retries: 0,
+        elapsed: Duration.zero,
+        rate: 0,
+        eta: Option.none(),
+        problem: Option.none()
+      }
+
+      const change = (event: Event, fields: Partial<Progress.Progress> = {}) => {
+        const now = millisOf(clock)
+        const next = { ...progress, ...fields }
+        // What was found to be there already was not sent in this session.
+        meter = event === "Resumed" ? Progress.meter(now, next.sent) : Progress.measure(meter, now, next.sent)
+        const rate = Progress.rate(meter)
+        progress = {
+          ...next,
+          event,
+          elapsed: Duration.millis(now - start),
+          rate,
+          eta: Progress.eta(rate, Option.map(next.total, (total) => total - next.sent))
+        }
+        onProgress(progress)
+      }
+
+      return {
+        progress: () => progress,
+        publish: (event) => change(event),
+        sent: (position) => change("Sent", { sent: position }),
+        acknowledged: (event, url, total, at) => {
+          const chunks = progress.chunks + (event !== "Resumed" && at > offset ? 1 : 0)
+          offset = at
+          change(event, {
+            url: Option.some(url),
+            total,
+            sent: at,
+            acknowledged: Math.max(progress.acknowledged, at),
+            chunks,
+            problem: Option.none()
+          })
+        },
+        failed: (problem) =>
+          change("Retrying", { sent: offset, retries: progress.retries + 1, problem: Option.some(problem) }),
+        lost: () => {
+          offset = 0
+          change("Recreated", { sent: 0, url: Option.none() })
+        }
+      }
+    })
+  )
+
+/** Of a time that never goes back. */
+const millisOf = (clock: Clock.Clock) => Number(clock.unsafeCurrentTimeNanos()) / 1e6

@@ -1,0 +1,167 @@
+/**
+ * Every way an upload can fail for good. Fields are facts: what was asked of whom, at which offset, and the how manieth attempt
+ * without progress it was. The message is a sentence with what to do.
+ */
+import type * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type * as TusTransport from "./TusTransport.js"
+import type { SourceError } from "./UploadSource.js"
+
+const asked = {
+  method: Schema.String,
+  url: Schema.String,
+  /** Where in the upload the request stood, in bytes; none where it was about the whole. */
+  offset: Schema.OptionFromSelf(Schema.Int),
+  /** Attempts since the last progress, this one included. */
+  attempts: Schema.Int
+}
+
+/** No answer: the network, the other end, or nothing moved for too long. */
+export class Unanswered extends Schema.TaggedError<Unanswered>("effect-tus/Unanswered")("Unanswered", {
+  ...asked,
+  /** Those of a transport, and `"Stalled"`: no byte moved in either direction for `stallTimeout`. */
+  reason: Schema.Literal("Unreachable", "Closed", "Tls", "NotHttp", "Stalled"),
+  cause: Schema.Defect
+}) {
+  override get message(): string {
+    const detail = this.cause instanceof Error ? this.cause.message : String(this.cause)
+    return `${says[this.reason](this.url)} (${detail})${times(this.attempts)}`
+  }
+}
+
+const says = {
+  Unreachable: (url: string) => `cannot connect to ${hostOf(url)}`,
+  Closed: (url: string) =>
+    `${hostOf(url)} closed the connection without an answer${
+      url.startsWith("http:") ? "; if it expects https, say https" : ""
+    }`,
+  Tls: (url: string) =>
+    `no secure connection to ${hostOf(url)}; name its certificate authority, or say http if it speaks that`,
+  NotHttp: (url: string) =>
+    `${hostOf(url)} does not answer in HTTP${url.startsWith("http:") ? "; if it expects https, say https" : ""}`,
+  Stalled: (url: string) => `${hostOf(url)} stopped moving bytes`
+}
+
+/** The server said no. */
+export class Refused extends Schema.TaggedError<Refused>("effect-tus/Refused")("Refused", {
+  ...asked,
+  status: Schema.Int,
+  /** What the server had to say, at most 4096 characters. */
+  text: Schema.String,
+  retryAfter: Schema.UndefinedOr(Schema.String),
+  /** Where a redirect leads. */
+  location: Schema.UndefinedOr(Schema.String)
+}) {
+  override get message(): string {
+    const text = brief(this.text)
+    const moved = this.location === undefined || this.status < 300 || this.status >= 400
+      ? ""
+      : `; it has moved to ${this.location}, upload there`
+    return `${this.method} ${this.url} was answered ${this.status}${text === "" ? "" : `: ${text}`}${moved}${
+      times(this.attempts)
+    }`
+  }
+}
+
+/** The server breaks the protocol, or is none of tus. */
+export class Misbehaved extends Schema.TaggedError<Misbehaved>("effect-tus/Misbehaved")("Misbehaved", {
+  ...asked,
+  /**
+   * - `"NotTus"`: an answer that tus does not know.
+   * - `"OffsetBeyond"`: more bytes than were sent.
+   * - `"OffsetBehind"`: fewer bytes than it had acknowledged.
+   * - `"NoProgress"`: it took a request, and moved nothing.
+   */
+  reason: Schema.Literal("NotTus", "OffsetBeyond", "OffsetBehind", "NoProgress"),
+  status: Schema.Int,
+  expected: Schema.String,
+  actual: Schema.String
+}) {
+  override get message(): string {
+    return `${this.method} ${this.url}: expected ${this.expected}, got ${this.actual}${
+      this.reason === "NotTus" ? "; is this the URL of a tus server?" : ""
+    }`
+  }
+}
+
+/** What was asked for needs an extension of tus that the server does not have. */
+export class Unsupported extends Schema.TaggedError<Unsupported>("effect-tus/Unsupported")("Unsupported", {
+  url: Schema.String,
+  extension: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `${this.url} does not offer the extension ${this.extension}: ${this.detail}`
+  }
+}
+
+/** More bytes than the server takes; found out before any was sent. */
+export class TooLarge extends Schema.TaggedError<TooLarge>("effect-tus/TooLarge")("TooLarge", {
+  url: Schema.String,
+  length: Schema.Int,
+  limit: Schema.Int
+}) {
+  override get message(): string {
+    return `${this.url} takes uploads of at most ${this.limit} bytes, this one has ${this.length}`
+  }
+}
+
+/** The server wants the bytes to go to another host. */
+export class ForeignLocation extends Schema.TaggedError<ForeignLocation>("effect-tus/ForeignLocation")(
+  "ForeignLocation",
+  { url: Schema.String, location: Schema.String }
+) {
+  override get message(): string {
+    return `${this.url} sends the upload to ${this.location}, another host; allow it if it is to be trusted`
+  }
+}
+
+/** The headers of a request could not be made. */
+export class HeadersError extends Schema.TaggedError<HeadersError>("effect-tus/HeadersError")("HeadersError", {
+  url: Schema.String,
+  cause: Schema.Defect
+}) {
+  override get message(): string {
+    return `the headers for ${this.url} could not be made: ${
+      this.cause instanceof Error ? this.cause.message : String(this.cause)
+    }`
+  }
+}
+
+/** An option that makes no sense. */
+export class InvalidOption extends Schema.TaggedError<InvalidOption>("effect-tus/InvalidOption")("InvalidOption", {
+  option: Schema.String,
+  expected: Schema.String,
+  actual: Schema.String
+}) {
+  override get message(): string {
+    return `${this.option}: expected ${this.expected}, got ${this.actual}`
+  }
+}
+
+/** What one request can fail with. */
+export type RequestError = Unanswered | Refused | Misbehaved | HeadersError | SourceError
+
+export type TusError = RequestError | Unsupported | TooLarge | ForeignLocation | InvalidOption
+
+export interface Asked {
+  readonly method: string
+  readonly url: string
+  readonly offset: Option.Option<number>
+  readonly attempts: number
+}
+
+export const fromTransport = (
+  asked: Asked,
+  error: TusTransport.TransportError | SourceError
+): Unanswered | SourceError =>
+  error._tag === "SourceError" ? error : new Unanswered({ ...asked, reason: error.reason, cause: error.cause })
+
+const hostOf = (url: string) => url.replace(/^([a-z]+:\/\/[^/?#]*).*$/is, "$1")
+
+const brief = (text: string) => {
+  const line = text.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ").trim()
+  return line.length > 200 ? `${line.slice(0, 200)}…` : line
+}
+
+const times = (attempts: number) => (attempts > 1 ? `; tried ${attempts} times` : "")

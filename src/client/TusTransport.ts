@@ -1,0 +1,61 @@
+/**
+ * How one request reaches a server and its answer comes back. Knows nothing of tus; a platform's own transport is better than
+ * `layerHttpClient` where it can tell what has really left, and end a request for good.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
+import type { RawResponse } from "../protocol/Reply.js"
+import type { SourceError } from "./UploadSource.js"
+
+export interface Body {
+  /** How many bytes `stream` has, exactly: the Content-Length, unless trailers follow. */
+  readonly length: number
+  /** Each chunk is lent: its memory is used again once the next one is asked for. */
+  readonly stream: Stream.Stream<Uint8Array, SourceError>
+  /** Fields to send behind the body, asked for at its end. Only for a transport that says it can. */
+  readonly trailers?: (() => Readonly<Record<string, string>>) | undefined
+}
+
+export interface Request {
+  readonly method: "OPTIONS" | "POST" | "HEAD" | "PATCH" | "DELETE"
+  /** Absolute, http or https. */
+  readonly url: string
+  /** By lower-case name, without those that the transport itself has to know: content-length, transfer-encoding, host. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: Body | undefined
+  /** Told each time when bytes of the body have left this process, with their number. */
+  readonly onSent?: ((bytes: number) => void) | undefined
+}
+
+/** No answer came, or none that is HTTP. */
+export class TransportError extends Schema.TaggedError<TransportError>("effect-tus/TransportError")("TransportError", {
+  /**
+   * - `"Unreachable"`: no connection: refused, no route, no such name (it may come back).
+   * - `"Closed"`: a connection that ended before the answer was complete.
+   * - `"Tls"`: no secure connection: a certificate that is not trusted, or a server that does not speak TLS.
+   * - `"NotHttp"`: an answer that is not HTTP.
+   */
+  reason: Schema.Literal("Unreachable", "Closed", "Tls", "NotHttp"),
+  cause: Schema.Defect
+}) {
+  override get message(): string {
+    return this.cause instanceof Error ? this.cause.message : String(this.cause)
+  }
+}
+
+export class TusTransport extends Context.Tag("effect-tus/TusTransport")<TusTransport, {
+  /** Whether fields can be sent behind a body. */
+  readonly trailers: boolean
+  /**
+   * Sends one request and returns the answer, whatever its status; redirects are answers. Takes from the body no more than
+   * the connection does. An answer that comes before the body is sent ends the sending and wins. When it is interrupted it
+   * returns only after the request has ended: nothing more of it leaves. The body of the answer is cut at `maxText`
+   * characters.
+   */
+  readonly send: (request: Request) => Effect.Effect<RawResponse, TransportError | SourceError>
+}>() {}
+
+/** How much of an answer's body is kept, in characters. */
+export const maxText = 4096

@@ -1,0 +1,177 @@
+/**
+ * Uploads as Streams of their progress. Interruption is pause: the request has ended when the fiber has, and what the server
+ * acknowledged is where another session goes on.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Parallel from "./Parallel.js"
+import type { Progress } from "./Progress.js"
+import * as Remembered from "./Remembered.js"
+import * as Retry from "./Retry.js"
+import { TusClient } from "./TusClient.js"
+import { type TusError, Unsupported } from "./TusError.js"
+import * as Updates from "./Updates.js"
+import * as Uploader from "./Uploader.js"
+import type { Entry } from "./UploadJournal.js"
+import { defaultRetry, settle, type Settled, type UploadOptions } from "./UploadOptions.js"
+import type { SourceError, UploadSource } from "./UploadSource.js"
+
+/** What came of an upload. */
+export interface Result {
+  readonly url: string
+  /** Bytes that the server has. All of them, but for an upload that was to stop before. */
+  readonly bytes: number
+  readonly complete: boolean
+  /** Of this session. */
+  readonly seconds: number
+  /** Requests that brought bytes, those that failed included. */
+  readonly attempts: number
+}
+
+/** Uploads, and tells how far it is; ends when the server has all bytes. */
+export const upload = <R = never>(options: UploadOptions<R>): Stream.Stream<Progress, TusError, TusClient | R> =>
+  Stream.unwrapScoped(
+    Effect.gen(function*() {
+      const settled = yield* settle(options)
+      const updates = Updates.make<Progress, TusError>((before, after) =>
+        before.event === "Sent" && after.event === "Sent"
+      )
+      yield* drive(settled, updates.offer).pipe(
+        Effect.onExit((exit) => Effect.sync(() => updates.end(exit))),
+        Effect.forkScoped
+      )
+      return updates.stream
+    })
+  )
+
+/** Uploads, and tells what came of it. */
+export const run = <R = never>(options: UploadOptions<R>): Effect.Effect<Result, TusError, TusClient | R> =>
+  Effect.flatMap(Stream.runLast(upload(options)), Option.match({ onNone: () => Effect.never, onSome: resultOf }))
+
+const resultOf = ({ acknowledged, chunks, elapsed, event, retries, url }: Progress): Effect.Effect<Result> =>
+  Effect.succeed({
+    url: Option.getOrElse(url, () => ""),
+    bytes: acknowledged,
+    complete: event === "Complete",
+    seconds: Duration.toSeconds(elapsed),
+    attempts: chunks + retries
+  })
+
+const drive = Effect.fnUntraced(function*<R>(options: Settled<R>, onProgress: (progress: Progress) => void) {
+  const ranges = Parallel.rangesOf(options)
+  if (ranges.length > 1 && (yield* Parallel.isPossible(options))) {
+    return yield* Parallel.run(options, ranges, onProgress)
+  }
+  const uploader = yield* Uploader.make(options, onProgress)
+  const all = Effect.repeat(uploader.next, { until: Uploader.isDone })
+  yield* options.terminateOnInterrupt === true
+    ? Effect.onInterrupt(
+      all,
+      () => uploader.terminate.pipe(Effect.interruptible, Effect.timeout(Uploader.farewell), Effect.ignore)
+    )
+    : all
+}, Effect.scoped)
+
+/** One upload to be sent chunk by chunk, as long as the scope is open. Never in parallel. */
+export const uploader = <R = never>(
+  options: UploadOptions<R>
+): Effect.Effect<Uploader.Uploader<R>, TusError, TusClient | Scope.Scope> =>
+  Effect.flatMap(settle(options), (settled) => Uploader.make(settled))
+
+/** What happens to one of many files. */
+export type Update<A> =
+  | { readonly _tag: "Progress"; readonly file: A; readonly progress: Progress }
+  | { readonly _tag: "Failed"; readonly file: A; readonly error: TusError }
+
+export interface AllOptions {
+  /** How many files are under way at once. 3 by default. */
+  readonly concurrency?: number | undefined
+}
+
+/** Uploads many files, a few at a time. None waits for one that is slow or fails but in the queue. */
+export const all = <A, R = never, R2 = never>(
+  files: Iterable<A>,
+  toOptions: (file: A) => Effect.Effect<UploadOptions<R>, TusError, R2>,
+  { concurrency = 3 }: AllOptions = {}
+): Stream.Stream<Update<A>, never, TusClient | R | R2> =>
+  Stream.flatMap(
+    Stream.fromIterable(files),
+    (file) =>
+      Stream.unwrap(Effect.map(toOptions(file), upload)).pipe(
+        Stream.map((progress): Update<A> => ({ _tag: "Progress", file, progress })),
+        Stream.catchAll((error) => Stream.succeed<Update<A>>({ _tag: "Failed", file, error }))
+      ),
+    { concurrency }
+  )
+
+/** What came of many files. */
+export interface Report<A> {
+  readonly succeeded: ReadonlyArray<readonly [file: A, result: Result]>
+  readonly failed: ReadonlyArray<readonly [file: A, error: TusError]>
+}
+
+/** Uploads many files, and tells what came of each. */
+export const runAll = <A, R = never, R2 = never>(
+  files: Iterable<A>,
+  toOptions: (file: A) => Effect.Effect<UploadOptions<R>, TusError, R2>,
+  options?: AllOptions
+): Effect.Effect<Report<A>, never, TusClient | R | R2> =>
+  Stream.runFoldEffect(
+    all(files, toOptions, options),
+    { succeeded: [], failed: [] },
+    (report: Report<A>, update) =>
+      update._tag === "Failed"
+        ? Effect.succeed({ ...report, failed: [...report.failed, [update.file, update.error] as const] })
+        : Uploader.isDone(update.progress)
+        ? Effect.map(resultOf(update.progress), (result) => ({
+          ...report,
+          succeeded: [...report.succeeded, [update.file, result] as const]
+        }))
+        : Effect.succeed(report)
+  )
+
+/** What earlier sessions left unfinished of this source at this endpoint, the newest first. */
+export const findPrevious = (
+  options: { readonly endpoint: string; readonly source: UploadSource }
+): Effect.Effect<ReadonlyArray<Entry>, SourceError> =>
+  Effect.scoped(
+    Effect.flatMap(
+      Remembered.keyOf(options.source),
+      (key) => Effect.map(Remembered.make(options.endpoint, options.source, key), ({ candidates }) => candidates)
+    )
+  )
+
+export interface UrlOptions<R = never> {
+  readonly retry?: Schedule.Schedule<unknown, TusError, R> | undefined
+}
+
+const retrying = <R>(url: string, { retry }: UrlOptions<R>) =>
+  Effect.flatMap(TusClient, (client) =>
+    Effect.map(
+      Retry.make<R>(retry ?? defaultRetry, client.endpoint(url), () => {}),
+      (retry) => ({ client, retry })
+    ))
+
+/** Where an upload stands. */
+export const info = <R = never>(url: string, options: UrlOptions<R> = {}) =>
+  Effect.flatMap(
+    retrying(url, options),
+    ({ client, retry }) => retry.persist("Head", (told) => client.head({ ...told, url }))
+  )
+
+/** Removes an upload from the server. What is not there need not be removed. */
+export const terminate = <R = never>(url: string, options: UrlOptions<R> = {}) =>
+  Effect.flatMap(
+    retrying(url, options),
+    ({ client, retry }) =>
+      retry.persist("Terminate", (told) => client.terminate({ ...told, url })).pipe(
+        Effect.catchIf(
+          (error) => error._tag === "Refused" && (error.status === 405 || error.status === 501),
+          () => new Unsupported({ url, extension: "termination", detail: "uploads stay until they expire" })
+        )
+      )
+  )

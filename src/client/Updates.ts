@@ -1,0 +1,54 @@
+/**
+ * From callbacks to a Stream that a slow reader does not fill up: of updates that only say more of the same, the latest is kept.
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+
+export interface Updates<A, E> {
+  readonly offer: (update: A) => void
+  readonly end: (exit: Exit.Exit<unknown, E>) => void
+  readonly stream: Stream.Stream<A, E>
+}
+
+/** @param supersedes - whether the second makes the first, not yet read, superfluous */
+export const make = <A, E>(supersedes: (before: A, after: A) => boolean): Updates<A, E> => {
+  const news = Effect.unsafeMakeLatch(false)
+  let waiting: Array<A> = []
+  let ended = Option.none<Exit.Exit<unknown, E>>()
+  return {
+    offer: (update) => {
+      const before = waiting.at(-1)
+      if (before !== undefined && supersedes(before, update)) {
+        waiting.pop()
+      }
+      waiting.push(update)
+      news.unsafeOpen()
+    },
+    end: (exit) => {
+      ended = Option.some(exit)
+      news.unsafeOpen()
+    },
+    stream: Stream.repeatEffectChunkOption(
+      Effect.zipRight(
+        news.await,
+        Effect.suspend(() => {
+          if (waiting.length === 0 && Option.isSome(ended)) {
+            return Exit.match(ended.value, {
+              onFailure: (cause) => Effect.mapError(Effect.failCause(cause), Option.some),
+              onSuccess: () => Effect.fail(Option.none())
+            })
+          }
+          const updates = Chunk.unsafeFromArray(waiting)
+          waiting = []
+          if (Option.isNone(ended)) {
+            news.unsafeClose()
+          }
+          return Effect.succeed(updates)
+        })
+      )
+    )
+  }
+}

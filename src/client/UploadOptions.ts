@@ -1,0 +1,117 @@
+/**
+ * What an upload can be told, and what is wrong with it before anything is sent.
+ */
+import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type { Algorithm } from "../protocol/Checksum.js"
+import * as Metadata from "../protocol/Metadata.js"
+import * as ChunkSize from "./ChunkSize.js"
+import { InvalidOption, type TusError } from "./TusError.js"
+import type { UploadSource } from "./UploadSource.js"
+
+export interface UploadOptions<R = never> {
+  /** The URL that uploads are created at. */
+  readonly endpoint: string
+  readonly source: UploadSource
+  /** Goes on with this upload instead of creating one; when it is gone, the upload fails. */
+  readonly url?: string | undefined
+  readonly metadata?: Readonly<Record<string, string | Uint8Array>> | undefined
+  /**
+   * Bytes of one request: the whole rest by default, but 8 MiB at most where each has a checksum, and of a source that can be
+   * read only once.
+   */
+  readonly chunkSize?: ChunkSize.ChunkSize | undefined
+  /**
+   * Up to how many bytes come along with the creation, where the server takes them. 1 MiB by default. What comes along is sent
+   * again when the answer is lost; 0 for never.
+   */
+  readonly createWithUpload?: number | undefined
+  /** Lets the server check each chunk; refused where it cannot. None by default. */
+  readonly checksum?: Algorithm | undefined
+  /**
+   * Pays for each attempt after the first, with its error as input; it starts anew whenever the server has acknowledged
+   * bytes. A Retry-After of the server is waited for besides. `defaultRetry` by default.
+   */
+  readonly retry?: Schedule.Schedule<unknown, TusError, R> | undefined
+  /**
+   * Sends so many parts at once and has the server join them; `"auto"` takes one for each 64 MiB, at most 4. 1 by default, and
+   * where the server cannot join or the source cannot be read in several places.
+   */
+  readonly parallel?: number | "auto" | undefined
+  /** Hosts, with their port where it is not the usual one, to which the server may send an upload besides its own. */
+  readonly allowedHosts?: ReadonlyArray<string> | undefined
+  /** Ends once the server has this many bytes; a later session goes on. */
+  readonly stopAt?: number | undefined
+  /** Removes the upload from the server when it is interrupted. By default it stays, to be resumed. */
+  readonly terminateOnInterrupt?: boolean | undefined
+}
+
+/**
+ * Half a second, doubled up to half a minute, with jitter, ten times in a row. It knows nothing of Retry-After, which is waited
+ * for anyway.
+ */
+export const defaultRetry: Schedule.Schedule<unknown> = Schedule.exponential("500 millis").pipe(
+  Schedule.modifyDelay((_, delay) => Duration.min(delay, "30 seconds")),
+  Schedule.jittered,
+  Schedule.intersect(Schedule.recurs(10))
+)
+
+/** With everything that is left out filled in. */
+export interface Settled<R> extends UploadOptions<R> {
+  readonly chunkSize: ChunkSize.ChunkSize
+  readonly createWithUpload: number
+  readonly retry: Schedule.Schedule<unknown, TusError, R>
+  /** The header. */
+  readonly uploadMetadata: Option.Option<string>
+}
+
+export const settle = <R>(options: UploadOptions<R>): Either.Either<Settled<R>, InvalidOption> =>
+  Either.gen(function*() {
+    const { checksum, chunkSize, createWithUpload = 1024 * 1024, metadata = {}, retry = defaultRetry } = options
+    yield* url("endpoint", options.endpoint)
+    if (options.url !== undefined) {
+      yield* url("url", options.url)
+    }
+    const size = chunkSize ?? (checksum === undefined && options.source.seekable ? {} : { max: 8 * 1024 * 1024 })
+    const wrong = ChunkSize.check(size)
+    if (Option.isSome(wrong)) {
+      return yield* invalid("chunkSize", wrong.value, JSON.stringify(size))
+    }
+    yield* whole("createWithUpload", createWithUpload, 0)
+    yield* whole("stopAt", options.stopAt ?? 0, 0)
+    yield* whole("parallel", typeof options.parallel === "number" ? options.parallel : 1, 1)
+    const pairs = Object.entries(metadata).map(([key, value]) =>
+      [key, typeof value === "string" ? new TextEncoder().encode(value) : value] as const
+    )
+    const header = yield* Either.mapLeft(encodeMetadata(new Map(pairs)), () =>
+      new InvalidOption({
+        option: "metadata",
+        expected: "keys of visible ASCII characters without commas",
+        actual: JSON.stringify(Object.keys(metadata))
+      }))
+    return {
+      ...options,
+      chunkSize: size,
+      createWithUpload,
+      retry,
+      uploadMetadata: pairs.length === 0 ? Option.none() : Option.some(header)
+    }
+  })
+
+const encodeMetadata = Schema.encodeEither(Metadata.FromHeader)
+
+const invalid = (option: string, expected: string, actual: string) =>
+  Either.left(new InvalidOption({ option, expected, actual }))
+
+const url = (option: string, text: string) =>
+  !/^https?:\/\//i.test(text) || !URL.canParse(text)
+    ? invalid(option, "a URL that begins with http:// or https://", JSON.stringify(text))
+    : new URL(text).username !== ""
+    ? invalid(option, "no user name in the URL, but an Authorization header", `one for ${new URL(text).host}`)
+    : Either.right(text)
+
+const whole = (option: string, n: number, from: number) =>
+  Number.isSafeInteger(n) && n >= from ? Either.right(n) : invalid(option, `a whole number from ${from}`, String(n))

@@ -1,0 +1,343 @@
+/**
+ * One upload, step by step: where it stands, and what comes next. Everything that happens to an upload happens here; streams and
+ * parallel uploads are made of it.
+ */
+import type * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type * as Next from "../protocol/Next.js"
+import * as Answer from "./Answer.js"
+import * as Chunks from "./Chunks.js"
+import * as ChunkSize from "./ChunkSize.js"
+import * as Endpoint from "./Endpoint.js"
+import * as Location from "./Location.js"
+import type { Progress } from "./Progress.js"
+import * as Remembered from "./Remembered.js"
+import * as Retry from "./Retry.js"
+import * as Tally from "./Tally.js"
+import { TusClient } from "./TusClient.js"
+import { Misbehaved, type TusError } from "./TusError.js"
+import type { Entry } from "./UploadJournal.js"
+import type { Settled } from "./UploadOptions.js"
+import { type Ready, SourceError, type UploadSource } from "./UploadSource.js"
+
+export interface Uploader<R = never> {
+  /**
+   * Sends one chunk, whatever it takes: creates the upload or finds it again, asks where it stands, tries again as the schedule
+   * allows. Returns where the upload is then. Once it is complete or has come to `stopAt` it sends nothing more. When it is
+   * interrupted the request has ended, and another call goes on.
+   */
+  readonly next: Effect.Effect<Progress, TusError, R>
+  readonly progress: Effect.Effect<Progress>
+  /** Removes the upload from the server and from the journal. */
+  readonly terminate: Effect.Effect<void, TusError, R>
+  /** Removes it from the journal. A complete upload is not in it, but for a part: that is needed until all are joined. */
+  readonly forget: Effect.Effect<void>
+}
+
+/** Whether `next` has nothing more to do. */
+export const isDone = ({ event }: Progress) => event === "Complete" || event === "Stopped"
+
+/** How long the server is given to remove an upload that was interrupted. */
+export const farewell = "5 seconds"
+
+/** Where the upload is, as far as is known. */
+type Place =
+  | { readonly _tag: "Nowhere" }
+  /** Its offset is to be asked. `entry` where it is one of another session, not yet trusted. */
+  | { readonly _tag: "Somewhere"; readonly at: Location.Location; readonly entry: Option.Option<Entry> }
+  | { readonly _tag: "Known"; readonly at: Location.Location; readonly offset: number }
+
+interface State {
+  readonly place: Place
+  readonly total: Option.Option<number>
+  /** Bytes that the server has confirmed, and the most that it can have. */
+  readonly confirmed: number
+  readonly ceiling: number
+  /** The server knows the length. */
+  readonly declared: boolean
+  readonly expires: Option.Option<DateTime.Utc>
+  /** Bytes of the last chunk. */
+  readonly tried: number
+  /** The creation brings no bytes along. */
+  readonly alone: boolean
+  readonly recreated: boolean
+  /** A conflict has been answered by asking, and nothing has moved since. */
+  readonly resynced: boolean
+}
+
+const nowhere = {
+  place: { _tag: "Nowhere" },
+  confirmed: 0,
+  ceiling: 0,
+  declared: false,
+  expires: Option.none()
+} satisfies Partial<State>
+
+const somewhere = (at: Location.Location, entry: Option.Option<Entry> = Option.none()): Partial<State> => ({
+  place: { _tag: "Somewhere", at, entry }
+})
+
+/** What a parallel upload says of its parts. */
+export interface Part {
+  readonly key?: Remembered.Key | undefined
+  readonly partial?: boolean | undefined
+}
+
+export const make = Effect.fnUntraced(function*<R>(
+  options: Settled<R>,
+  onProgress: (progress: Progress) => void = () => {},
+  { key, partial = false }: Part = {}
+): Effect.fn.Return<Uploader<R>, SourceError, TusClient | Scope.Scope> {
+  const { allowedHosts = [], checksum, chunkSize, source, stopAt = Number.POSITIVE_INFINITY } = options
+  const client = yield* TusClient
+  const endpoint = client.endpoint(options.endpoint)
+  const tally = yield* Tally.make(source.length, onProgress)
+  const remembered = yield* Remembered.make(endpoint.url, source, key ?? (yield* Remembered.keyOf(source)))
+  const retry = yield* Retry.make(options.retry, endpoint, tally.failed)
+  const candidates = options.url === undefined ? [...remembered.candidates] : []
+
+  let state: State = {
+    ...nowhere,
+    total: source.length,
+    tried: 0,
+    alone: partial || options.createWithUpload === 0,
+    recreated: false,
+    resynced: false
+  }
+  const set = (change: Partial<State>) => {
+    state = { ...state, ...change }
+  }
+
+  /** The uploads of other sessions are tried in turn; then one is created. */
+  const begin = Effect.sync(() => {
+    const entry = Option.fromNullable(candidates.shift())
+    const url = options.url ?? Option.getOrUndefined(Option.map(entry, ({ url }) => url))
+    set({ ...nowhere, ...(url === undefined ? {} : { ceiling: unlimited, ...somewhere(locate(url), entry) }) })
+  })
+  const locate = (url: string): Location.Location => ({ url, foreign: !Location.isSame(endpoint.url, url) })
+  const call = ({ foreign, url }: Location.Location) => ({ url, anonymous: foreign, ...retry.call() })
+  const capabilities = Effect.suspend(() => endpoint.capabilities(client.discover(call(locate(endpoint.url)))))
+
+  const forget = remembered.note(Option.none())
+
+  /** The server has the bytes before `offset`. */
+  const confirm = Effect.fnUntraced(function*(event: Progress["event"], at: Location.Location, offset: number) {
+    const moved = offset > state.confirmed
+    set({ place: { _tag: "Known", at, offset }, confirmed: offset, ceiling: sentUpTo(offset) })
+    tally.acknowledged(event, at.url, state.total, offset)
+    if (moved) {
+      set({ resynced: false })
+      yield* retry.renew
+    }
+    yield* source.release(offset)
+    yield* remembered.note(Option.some({ url: at.url, acknowledged: offset, expires: state.expires }))
+  })
+  const sentUpTo = (offset: number) => (state.ceiling === unlimited ? offset : Math.max(state.ceiling, offset))
+
+  const chunk = (offset: number, size: number) =>
+    Effect.flatMap(capabilitiesFor(checksum), (checking) => {
+      let sent = offset
+      set({ tried: size, ceiling: sentUpTo(offset + size) })
+      return Chunks.make(source, offset, size, checking, {
+        observe: remembered.observe,
+        onSent: (bytes) => {
+          sent += bytes
+          tally.sent(sent)
+        }
+      })
+    })
+  /** Nothing has to be asked where nothing is wanted. */
+  const capabilitiesFor = (algorithm: typeof checksum) =>
+    algorithm === undefined
+      ? Effect.succeed(Chunks.unchecked)
+      : Effect.flatMap(capabilities, (known) => Chunks.checking(endpoint.url, algorithm, known, client.trailers))
+
+  const create = Effect.gen(function*() {
+    const known = yield* capabilities
+    yield* Endpoint.accepts(endpoint.url, known, state.total)
+    const along = state.alone || !Endpoint.has(known, "creation-with-upload")
+      ? Option.none<Ready>()
+      : Option.liftPredicate(
+        yield* source.ready(0, Math.min(options.createWithUpload + 1, stopAt)),
+        ({ last, size }) => last && size > 0 && size <= options.createWithUpload
+      )
+    set({ total: Option.orElse(state.total, () => Option.map(along, ({ size }) => size)) })
+    const created = yield* client.create({
+      ...call(locate(endpoint.url)),
+      length: state.total,
+      metadata: partial ? Option.none() : options.uploadMetadata,
+      partial,
+      chunk: Option.isSome(along) ? yield* chunk(0, along.value.size) : undefined
+    })
+    const at = yield* Location.check(endpoint.url, created.url, allowedHosts)
+    set({ declared: Option.isSome(state.total), expires: created.expires })
+    if (Option.isSome(along) && Option.isNone(created.offset)) {
+      return set(somewhere(at))
+    }
+    yield* confirm("Created", at, Option.getOrElse(created.offset, () => 0))
+  })
+
+  const find = Effect.fnUntraced(function*({ at, entry }: Extract<Place, { readonly _tag: "Somewhere" }>) {
+    const found = yield* client.head(call(at))
+    const fits = checkLength(source, at.url, found.length)
+    if (Option.isSome(entry) && (Either.isLeft(fits) || !(yield* remembered.verify(entry.value)))) {
+      yield* remembered.drop(entry.value)
+      return yield* begin
+    }
+    yield* fits
+    const asked = { method: "HEAD", url: at.url, offset: found.offset, attempts: retry.call().attempts }
+    if (Option.isNone(found.offset)) {
+      return yield* new Misbehaved({
+        ...asked,
+        reason: "NotTus",
+        status: 200,
+        expected: "an upload that takes bytes",
+        actual: "one made of others"
+      })
+    }
+    yield* Answer.between(
+      { asked, status: 200 },
+      found.offset.value,
+      state.confirmed,
+      Math.min(state.ceiling, Option.getOrElse(state.total, () => unlimited))
+    )
+    const event = state.ceiling === unlimited ? "Resumed" : "Acknowledged"
+    set({ declared: Option.isSome(found.length), expires: found.expires })
+    yield* confirm(event, at, found.offset.value)
+  })
+
+  const append = Effect.fnUntraced(function*({ at, offset }: Extract<Place, { readonly _tag: "Known" }>) {
+    const left = Option.getOrElse(state.total, () => unlimited) - offset
+    const want = ChunkSize.next(chunkSize, endpoint.limit, left)
+    const { last, size } = yield* source.ready(offset, Math.min(want, stopAt - offset))
+    set({ total: last ? Option.some(offset + size) : state.total })
+    const length = state.declared ? Option.none() : state.total
+    const bytes = yield* chunk(offset, size)
+    // From here on the server may have more than is known.
+    set(somewhere(at))
+    const appended = yield* client.append({ ...call(at), offset, length, chunk: bytes })
+    if (appended.offset === offset && size > 0) {
+      return yield* new Misbehaved({
+        method: "PATCH",
+        url: at.url,
+        offset: Option.some(offset),
+        attempts: retry.call().attempts,
+        reason: "NoProgress",
+        status: 204,
+        expected: `an offset above ${offset}`,
+        actual: `${offset}`
+      })
+    }
+    set({ declared: state.declared || Option.isSome(length), expires: appended.expires })
+    yield* confirm("Acknowledged", at, appended.offset)
+  })
+
+  /** What to do about a failure, once it is paid for; the place is where the next attempt begins. */
+  const recover = Effect.fnUntraced(function*(verb: Next.Verb, place: Place, error: TusError) {
+    switch (yield* retry.after(verb, error)) {
+      case "Refresh":
+        return
+      case "Resync":
+        if (state.resynced) {
+          yield* retry.pay(error)
+        }
+        return set({ resynced: true })
+      case "RetryAfter":
+        // A connection that breaks again and again on the same bytes: something on the way takes fewer.
+        return verb === "Append" && error._tag === "Unanswered" && error.reason === "Closed" && error.attempts > 1
+          ? yield* Effect.ignore(shrink(error))
+          : undefined
+      case "Shrink":
+        return verb === "Append" ? yield* shrink(error) : set({ alone: true })
+      case "Recreate":
+        if (place._tag === "Somewhere" && Option.isSome(place.entry)) {
+          yield* remembered.drop(place.entry.value)
+          return yield* begin
+        }
+        if (options.url !== undefined || state.recreated || !(source.seekable || state.confirmed === 0)) {
+          return yield* Effect.fail(error)
+        }
+        set({ ...nowhere, recreated: true })
+        tally.lost()
+        return yield* forget
+    }
+  })
+
+  const shrink = (error: TusError) =>
+    Option.match(ChunkSize.halve(chunkSize, state.tried), {
+      onNone: () => Effect.fail(error),
+      onSome: (limit) =>
+        Effect.sync(() => {
+          endpoint.limit = limit
+          tally.publish("Shrunk")
+        })
+    })
+
+  const attempt = Effect.suspend(() => {
+    const { place } = state
+    const [verb, action] = place._tag === "Nowhere"
+      ? ([state.alone ? "Create" : "CreateWithUpload", create] as const)
+      : place._tag === "Somewhere"
+      ? (["Head", find(place)] as const)
+      : (["Append", append(place)] as const)
+    return retry.ready.pipe(
+      Effect.zipRight(action),
+      Effect.catchAll((error) => recover(verb, place, error))
+    )
+  })
+
+  const ended = (): Option.Option<Progress["event"]> =>
+    state.place._tag !== "Known"
+      ? Option.none()
+      : state.declared && Option.contains(state.total, state.place.offset)
+      ? Option.some("Complete")
+      : state.place.offset >= stopAt
+      ? Option.some("Stopped")
+      : Option.none()
+
+  const step: Uploader<R>["next"] = Effect.suspend(() => {
+    const { chunks } = tally.progress()
+    const more: Uploader<R>["next"] = Effect.suspend(() => {
+      const event = ended()
+      if (Option.isSome(event)) {
+        tally.publish(event.value)
+        return Effect.as(event.value === "Complete" && !partial ? forget : Effect.void, tally.progress())
+      }
+      return tally.progress().chunks > chunks ? Effect.succeed(tally.progress()) : Effect.zipRight(attempt, more)
+    })
+    return more
+  })
+
+  yield* begin
+  return {
+    next: step,
+    progress: Effect.sync(tally.progress),
+    terminate: Effect.suspend(() => {
+      const { place } = state
+      return place._tag === "Nowhere"
+        ? Effect.void
+        : retry.persist("Terminate", () => client.terminate(call(place.at)))
+    }).pipe(Effect.zipLeft(forget)),
+    forget
+  }
+})
+
+const unlimited = Number.POSITIVE_INFINITY
+
+const checkLength = (
+  source: UploadSource,
+  url: string,
+  length: Option.Option<number>
+): Either.Either<void, SourceError> =>
+  Option.isSome(length) && Option.isSome(source.length) && length.value !== source.length.value
+    ? Either.left(
+      new SourceError({
+        reason: source.length.value < length.value ? "TooShort" : "TooLong",
+        source: source.name,
+        detail: `expected ${length.value} bytes, as many as the upload ${url} has, got ${source.length.value}`
+      })
+    )
+    : Either.right(undefined)

@@ -1,0 +1,95 @@
+/**
+ * What a client does next, after every answer and every failure: one total table. It knows no attempt, no clock but the one
+ * it is given, and no budget: how often and how long is the caller's schedule.
+ */
+import * as Data from "effect/Data"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Header from "./Header.js"
+
+/** What the client was doing. `CreateWithUpload` is a creation that brings bytes along. */
+export type Verb = "Discover" | "Create" | "CreateWithUpload" | "Concat" | "Head" | "Append" | "Terminate"
+
+/** What came of it. */
+export type Result = Data.TaggedEnum<{
+  Answered: { readonly status: number; readonly retryAfter?: string | undefined }
+  /** No answer. `passing` where the next attempt may fare better. */
+  Unanswered: { readonly passing: boolean }
+}>
+export const Result = Data.taggedEnum<Result>()
+
+export type Next = Data.TaggedEnum<{
+  /** It is done. */
+  Continue: {}
+  /** Ask by HEAD where the upload stands and go on from there, at once. */
+  Resync: {}
+  /** The upload is gone: forget it and create another, once. */
+  Recreate: {}
+  /** Evaluate the request's headers anew and try again, once. */
+  Refresh: {}
+  /** Send fewer bytes with one request. */
+  Shrink: {}
+  /** Try again when the schedule says so, and not before `delay`; after bytes were sent, ask by HEAD first. */
+  RetryAfter: { readonly delay: Option.Option<Duration.Duration> }
+  /** No attempt will fare better. */
+  Fail: {}
+}>
+export const Next = Data.taggedEnum<Next>()
+
+export const classify = (verb: Verb, result: Result, now: DateTime.Utc): Next => {
+  if (result._tag === "Unanswered") {
+    return result.passing ? Next.RetryAfter({ delay: Option.none() }) : Next.Fail()
+  }
+  const { retryAfter, status } = result
+  if (status >= 200 && status < 300) {
+    return Next.Continue()
+  }
+  switch (status) {
+    case 401:
+      return Next.Refresh()
+    case 404:
+    case 410:
+      return verb === "Head" || verb === "Append"
+        ? Next.Recreate()
+        : verb === "Terminate"
+        ? Next.Continue()
+        : Next.Fail()
+    case 409:
+      return verb === "Append" ? Next.Resync() : Next.Fail()
+    case 413:
+      return verb === "Append" || verb === "CreateWithUpload" ? Next.Shrink() : Next.Fail()
+    case 460:
+      return verb === "Append" || verb === "CreateWithUpload"
+        ? Next.RetryAfter({ delay: Option.none() })
+        : Next.Fail()
+    case 408:
+    case 423:
+    case 425:
+    case 429:
+      return Next.RetryAfter({ delay: delayOf(retryAfter, now) })
+  }
+  return status >= 500 ? Next.RetryAfter({ delay: delayOf(retryAfter, now) }) : Next.Fail()
+}
+
+/**
+ * How long a server asks to wait: whole seconds, or until a date. What is neither is overlooked.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+ */
+export const delayOf = (header: string | undefined, now: DateTime.Utc): Option.Option<Duration.Duration> => {
+  if (header === undefined) {
+    return Option.none()
+  }
+  const text = header.trim()
+  if (/^\d{1,9}$/.test(text)) {
+    return Option.some(Duration.seconds(Number(text)))
+  }
+  return Option.map(
+    decodeDate(text),
+    (date) => Duration.millis(Math.max(0, DateTime.toEpochMillis(date) - DateTime.toEpochMillis(now)))
+  )
+}
+
+const decodeDate = Schema.decodeOption(Header.HttpDate)

@@ -1,0 +1,177 @@
+/**
+ * Everything that can go wrong between a client and a server, thrown by a seed: the upload completes with exactly the source's
+ * bytes or fails with an error that says why, and what was acknowledged never goes back. A seed that fails is run alone with
+ * `SEED=<number>`; `SEEDS=<count>` runs more of them.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Command, UploadStore } from "effect-tus"
+import {
+  type ChunkSize,
+  type Progress,
+  StreamSource,
+  TusClient,
+  type TusError,
+  TusUpload,
+  UploadSource
+} from "effect-tus/client"
+import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import * as TestContext from "effect/TestContext"
+import { endpoint, server, transport } from "../loopback.js"
+import { type Fault, faults, generator, spoil } from "./faults.js"
+
+const seeds = process.env.SEED === undefined
+  ? Array.from(
+    { length: Number(process.env.SEEDS ?? (process.env.TEST_DIST === undefined ? 2000 : 200)) },
+    (_, i) => i + 1
+  )
+  : [Number(process.env.SEED)]
+
+interface Outcome {
+  readonly exit: Exit.Exit<unknown, TusError.TusError>
+  readonly seen: ReadonlyArray<Progress.Progress>
+  readonly stored: Uint8Array | undefined
+  readonly bytes: Uint8Array
+  readonly met: ReadonlySet<Fault>
+}
+
+/** One upload in a world of its own. */
+const simulate = (seed: number): Promise<Outcome> => {
+  const random = generator(seed)
+  const pick = <A>(...choices: ReadonlyArray<A>) => choices[Math.floor(random() * choices.length)] as A
+  const bytes = Uint8Array.from({ length: Math.floor(random() * pick(50, 1000, 10_000)) * 2 + 1 }, () => random() * 256)
+  const piece = pick(100, 1000, 10_000)
+  const rate = pick(0.05, 0.2, 0.4)
+  const likely = faults.filter(() => random() < 0.6)
+  const met = new Set<Fault>()
+
+  const source = pick("again", "again", "known", "unknown")
+  const pieces = (start: number, end: number) =>
+    Stream.unfold(
+      start,
+      (at) => at < end ? Option.some([bytes.slice(at, Math.min(at + piece, end)), at + piece] as const) : Option.none()
+    )
+  const options = {
+    chunkSize: pick<ChunkSize.ChunkSize>({}, 500, 3333, { min: 100, max: 5000 }),
+    createWithUpload: pick(0, 300, 1024 * 1024),
+    checksum: pick(undefined, undefined, "sha1" as const, "crc32c" as const),
+    parallel: pick(1, 1, 3)
+  }
+
+  const network = transport((request, exchange) => {
+    const fault = random() < rate ? likely[Math.floor(random() * likely.length)] : undefined
+    if (fault === undefined) {
+      return exchange(request)
+    }
+    met.add(fault)
+    return spoil(fault, request, exchange, random)
+  })
+
+  const seen: Array<Progress.Progress> = []
+  const uploading = Effect.gen(function*() {
+    const upload = TusUpload.upload({
+      endpoint,
+      ...options,
+      source: source === "again"
+        ? UploadSource.fromRange({ name: "simulated", length: bytes.length, read: pieces })
+        : yield* StreamSource.make(pieces(0, bytes.length), {
+          name: "simulated",
+          window: 4096,
+          ...(source === "known" ? { length: bytes.length } : {})
+        })
+    })
+    yield* Stream.runForEach(upload, (progress) => Effect.sync(() => seen.push(progress)))
+    const last = seen.at(-1)
+    const url = last === undefined ? "" : Option.getOrElse(last.url, () => "")
+    return { url, complete: last?.event === "Complete" }
+  }).pipe(Effect.scoped)
+
+  return Effect.gen(function*() {
+    const fiber = yield* Effect.fork(uploading)
+    yield* passTime(fiber)
+    const exit = yield* Fiber.await(fiber)
+    const stored = Exit.isSuccess(exit) ? yield* storedAt(exit.value.url) : undefined
+    return { exit, seen, stored, bytes, met }
+  }).pipe(
+    Effect.withRandom(Random.make(seed)),
+    Effect.provide(
+      TusClient.layer({ stallTimeout: "30 seconds" }).pipe(
+        Layer.provide(network),
+        Layer.provideMerge(server())
+      )
+    ),
+    Effect.provide(TestContext.TestContext),
+    Effect.runPromise
+  )
+}
+
+/** Lets time pass whenever nothing happens without it. */
+const passTime = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<void> =>
+  Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve))).pipe(
+    Effect.zipRight(Fiber.poll(fiber)),
+    Effect.flatMap((exit) =>
+      Option.isSome(exit)
+        ? Effect.void
+        : Effect.flatMap(TestClock.sleeps(), (sleeps) =>
+          Effect.zipRight(
+            Chunk.isEmpty(sleeps) ? Effect.void : TestClock.setTime(Math.min(...sleeps)),
+            passTime(fiber)
+          ))
+    )
+  )
+
+const storedAt = (url: string) =>
+  Effect.gen(function*() {
+    const command = yield* Command.decode({
+      method: "HEAD",
+      url: new URL(url).pathname,
+      headers: { "tus-resumable": "1.0.0" }
+    }, "/files")
+    const id = command._tag === "Head" ? command.id : yield* Effect.die("no id")
+    const store = yield* UploadStore.UploadStore
+    const { upload } = yield* store.get(id)
+    return Buffer.concat([...(yield* Stream.runCollect(store.read(id, { start: 0, end: upload.offset })))])
+  })
+
+describe("simulation", () => {
+  it(`keeps every promise, ${seeds.length} seeds`, async () => {
+    const outcomes = new Map<string, number>()
+    const met = new Set<Fault>()
+    for (const seed of seeds) {
+      const { bytes, exit, met: now, seen, stored } = await simulate(seed)
+      const here = `SEED=${seed}`
+      now.forEach((fault) => met.add(fault))
+      seen.reduce((before, { acknowledged, total }) => {
+        assert.isAtLeast(acknowledged, before, `${here}: what was acknowledged went back`)
+        assert.isAtMost(acknowledged, bytes.length, `${here}: more was acknowledged than there is`)
+        assert.isTrue(Option.isNone(total) || total.value === bytes.length, `${here}: another total`)
+        return acknowledged
+      }, 0)
+      if (Exit.isSuccess(exit)) {
+        assert.isTrue(Buffer.from(bytes).equals(stored ?? new Uint8Array()), `${here}: other bytes arrived`)
+        assert.strictEqual(seen.at(-1)?.acknowledged, bytes.length, here)
+        outcomes.set("Complete", (outcomes.get("Complete") ?? 0) + 1)
+      } else {
+        const error = Cause.failureOption(exit.cause)
+        assert.isTrue(Option.isSome(error), `${here}: ${Cause.pretty(exit.cause)}`)
+        const name = Option.match(error, {
+          onNone: () => "none",
+          onSome: (error) => `${error._tag} ${"reason" in error ? error.reason : "status" in error ? error.status : ""}`
+        })
+        outcomes.set(name, (outcomes.get(name) ?? 0) + 1)
+      }
+    }
+    if (seeds.length > 1) {
+      assert.strictEqual(met.size, faults.length, `not met: ${faults.filter((fault) => !met.has(fault)).join()}`)
+    }
+    console.log(Object.fromEntries(outcomes))
+  }, 300_000)
+})
