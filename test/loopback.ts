@@ -46,12 +46,13 @@ export const transport = (
   wrap: (
     request: TusTransport.Request,
     exchange: (request: TusTransport.Request) => ReturnType<TusTransport.TusTransport["Type"]["send"]>
-  ) => ReturnType<TusTransport.TusTransport["Type"]["send"]> = (request, exchange) => exchange(request)
+  ) => ReturnType<TusTransport.TusTransport["Type"]["send"]> = (request, exchange) => exchange(request),
+  trailers = true
 ) =>
   Layer.effect(
     TusTransport.TusTransport,
     Effect.map(Effect.context<TusServer.TusServer>(), (context) => ({
-      trailers: true,
+      trailers,
       send: (request) => wrap(request, (request) => Effect.provide(exchange(request), context))
     }))
   )

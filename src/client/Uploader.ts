@@ -158,11 +158,12 @@ export const make = Effect.fnUntraced(function*<R>(
   const create = Effect.gen(function*() {
     const known = yield* capabilities
     yield* Endpoint.accepts(endpoint.url, known, state.total)
+    const most = Math.min(options.createWithUpload, ChunkSize.next(chunkSize, endpoint.limit, unlimited))
     const along = state.alone || !Endpoint.has(known, "creation-with-upload")
       ? Option.none<Ready>()
       : Option.liftPredicate(
-        yield* source.ready(0, Math.min(options.createWithUpload + 1, stopAt)),
-        ({ last, size }) => last && size > 0 && size <= options.createWithUpload
+        yield* source.ready(0, Math.min(most + 1, stopAt)),
+        ({ last, size }) => last && size > 0 && size <= most
       )
     set({ total: Option.orElse(state.total, () => Option.map(along, ({ size }) => size)) })
     const created = yield* client.create({

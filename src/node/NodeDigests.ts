@@ -16,29 +16,28 @@ export const layer: Layer.Layer<never> = Layer.suspend(() =>
     new Map<Algorithm, () => Hasher>([
       ...(["sha1", "md5", "sha256", "sha512"] as const)
         .filter((algorithm) => Either.isRight(Either.try(() => Crypto.createHash(algorithm))))
-        .map((algorithm) => [algorithm, () => hash(algorithm)] as const),
+        .map((algorithm) => [algorithm, () => hash(Crypto.createHash(algorithm))] as const),
       ["crc32", () => checksum(Zlib.crc32)],
       ["crc32c", () => checksum(crc32c)]
     ])
   )
 )
 
-const hash = (algorithm: string): Hasher => {
-  const hash = Crypto.createHash(algorithm)
-  return {
-    update: (bytes) => {
-      hash.update(bytes)
-    },
-    digest: () => hash.digest()
-  }
-}
+const hash = (state: Crypto.Hash): Hasher => ({
+  update: (bytes) => {
+    state.update(bytes)
+  },
+  copy: () => hash(state.copy()),
+  digest: () => state.digest()
+})
 
-const checksum = (next: (bytes: Uint8Array, sum: number) => number): Hasher => {
-  let sum = 0
+const checksum = (next: (bytes: Uint8Array, sum: number) => number, start = 0): Hasher => {
+  let sum = start
   return {
     update: (bytes) => {
       sum = next(bytes, sum)
     },
+    copy: () => checksum(next, sum),
     digest: () => {
       const digest = new Uint8Array(4)
       new DataView(digest.buffer).setUint32(0, sum)

@@ -7,6 +7,8 @@ import type { Algorithm } from "../protocol/Checksum.js"
 
 export interface Hasher {
   readonly update: (bytes: Uint8Array) => void
+  /** The same state once more: from here on each of the two knows nothing of the other. Not after `digest`. */
+  readonly copy: () => Hasher
   /** Called once, after the last `update`. crc32 and crc32c: four bytes, the most significant first. */
   readonly digest: () => Uint8Array
 }

@@ -4,7 +4,6 @@
  * `SEED=<number>`; `SEEDS=<count>` runs more of them.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Command, UploadStore } from "effect-tus"
 import {
   type ChunkSize,
   type Progress,
@@ -15,18 +14,16 @@ import {
   UploadSource
 } from "effect-tus/client"
 import * as Cause from "effect/Cause"
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
-import * as TestClock from "effect/TestClock"
 import * as TestContext from "effect/TestContext"
 import { endpoint, server, transport } from "../loopback.js"
 import { type Fault, faults, generator, spoil } from "./faults.js"
+import { passing, storedAt } from "./world.js"
 
 const seeds = process.env.SEED === undefined
   ? Array.from(
@@ -95,9 +92,7 @@ const simulate = (seed: number): Promise<Outcome> => {
   }).pipe(Effect.scoped)
 
   return Effect.gen(function*() {
-    const fiber = yield* Effect.fork(uploading)
-    yield* passTime(fiber)
-    const exit = yield* Fiber.await(fiber)
+    const exit = yield* Effect.exit(passing(uploading))
     const stored = Exit.isSuccess(exit) ? yield* storedAt(exit.value.url) : undefined
     return { exit, seen, stored, bytes, met }
   }).pipe(
@@ -112,34 +107,6 @@ const simulate = (seed: number): Promise<Outcome> => {
     Effect.runPromise
   )
 }
-
-/** Lets time pass whenever nothing happens without it. */
-const passTime = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<void> =>
-  Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve))).pipe(
-    Effect.zipRight(Fiber.poll(fiber)),
-    Effect.flatMap((exit) =>
-      Option.isSome(exit)
-        ? Effect.void
-        : Effect.flatMap(TestClock.sleeps(), (sleeps) =>
-          Effect.zipRight(
-            Chunk.isEmpty(sleeps) ? Effect.void : TestClock.setTime(Math.min(...sleeps)),
-            passTime(fiber)
-          ))
-    )
-  )
-
-const storedAt = (url: string) =>
-  Effect.gen(function*() {
-    const command = yield* Command.decode({
-      method: "HEAD",
-      url: new URL(url).pathname,
-      headers: { "tus-resumable": "1.0.0" }
-    }, "/files")
-    const id = command._tag === "Head" ? command.id : yield* Effect.die("no id")
-    const store = yield* UploadStore.UploadStore
-    const { upload } = yield* store.get(id)
-    return Buffer.concat([...(yield* Stream.runCollect(store.read(id, { start: 0, end: upload.offset })))])
-  })
 
 describe("simulation", () => {
   it(`keeps every promise, ${seeds.length} seeds`, async () => {

@@ -75,4 +75,28 @@ describe("the digests of Node", () => {
         deepStrictEqual(one.digest(), alone.digest())
       }
     }).pipe(Effect.provide(NodeDigests.layer)))
+
+  it.effect("a copy goes on by itself, at any moment, and so does what was copied", () =>
+    Effect.gen(function*() {
+      const digests = yield* Digests.Digests
+      for (const make of digests.values()) {
+        const of = (text: string) => {
+          const hasher = make()
+          hasher.update(Buffer.from(text))
+          return hasher.digest()
+        }
+        const hasher = make()
+        const empty = hasher.copy()
+        hasher.update(Buffer.from("abc"))
+        const copy = hasher.copy()
+        const second = copy.copy()
+        hasher.update(Buffer.from("def"))
+        copy.update(Buffer.from("xyz"))
+        deepStrictEqual(hasher.copy().digest(), of("abcdef"))
+        deepStrictEqual(hasher.digest(), of("abcdef"))
+        deepStrictEqual(copy.digest(), of("abcxyz"))
+        deepStrictEqual(second.digest(), of("abc"))
+        deepStrictEqual(empty.digest(), of(""))
+      }
+    }).pipe(Effect.provide(NodeDigests.layer)))
 })

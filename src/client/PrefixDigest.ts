@@ -1,0 +1,87 @@
+/**
+ * What was sent so far, as a digest: by it another session tells whether the source still begins with the bytes that are on
+ * the server, before it sends the rest behind them. Works where `Digests` knows sha256 or sha1, and else does nothing.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { Digests, type Hasher } from "../store/Digests.js"
+import type { Prefix } from "./UploadJournal.js"
+import type { SourceError, UploadSource } from "./UploadSource.js"
+
+/** Offsets count from where the upload begins in its source. */
+export interface PrefixDigest {
+  /**
+   * These bytes are about to be sent at `offset`. What was sent before is skipped: a retry sends it again. Bytes that leave
+   * out some before them end the digest for good: `prefix` is none from then on. Does not keep `bytes`.
+   */
+  readonly observe: (offset: number, bytes: Uint8Array) => void
+  /** The digest of all bytes up to the last that was observed. */
+  readonly prefix: () => Option.Option<Prefix>
+}
+
+/** The best first: one that nobody can find other bytes for. */
+const algorithms = ["sha256", "sha1"] as const
+
+export const make: Effect.Effect<PrefixDigest> = Effect.map(
+  Digests,
+  (digests) => from(Option.firstSomeOf(algorithms.map((algorithm) => begin(digests, algorithm))))
+)
+
+/**
+ * Reads the first bytes of what begins at `start` in the source, as many as `prefix` is long. Where they are the same the
+ * digest goes on behind them; none where they are not, where the source has not as many, or where the algorithm is unknown
+ * here.
+ */
+export const verify = Effect.fnUntraced(function*(
+  source: UploadSource,
+  start: number,
+  prefix: Prefix
+): Effect.fn.Return<Option.Option<PrefixDigest>, SourceError> {
+  const digests = yield* Digests
+  const state = begin(digests, prefix.algorithm)
+  if (Option.isNone(state) || Option.exists(source.length, (length) => length < start + prefix.length)) {
+    return Option.none()
+  }
+  const digest = from(state)
+  let position = 0
+  yield* Stream.runForEach(source.read(start, prefix.length), (bytes) =>
+    Effect.sync(() => {
+      digest.observe(position, bytes)
+      position += bytes.length
+    }))
+  return Option.exists(digest.prefix(), (found) => isSame(found, prefix)) ? Option.some(digest) : Option.none()
+})
+
+interface State {
+  readonly algorithm: string
+  readonly hasher: Hasher
+}
+
+const begin = (digests: typeof Digests.Service, name: string): Option.Option<State> =>
+  Option.fromNullable(algorithms.find((algorithm) => algorithm === name)).pipe(
+    Option.flatMapNullable((algorithm) => digests.get(algorithm)),
+    Option.map((make) => ({ algorithm: name, hasher: make() }))
+  )
+
+const from = (begun: Option.Option<State>): PrefixDigest => {
+  let state = begun
+  let length = 0
+  return {
+    observe: (offset, bytes) => {
+      const end = offset + bytes.length
+      if (offset > length) {
+        state = Option.none()
+      } else if (Option.isSome(state) && end > length) {
+        state.value.hasher.update(bytes.subarray(length - offset))
+        length = end
+      }
+    },
+    prefix: () => Option.map(state, ({ algorithm, hasher }) => ({ algorithm, length, digest: hasher.copy().digest() }))
+  }
+}
+
+const isSame = (one: Prefix, other: Prefix) =>
+  one.length === other.length
+  && one.digest.length === other.digest.length
+  && one.digest.every((byte, i) => byte === other.digest[i])

@@ -1,0 +1,169 @@
+/**
+ * What is remembered of unfinished uploads, so that another session goes on where this one ended. Helps, and never harms: a
+ * journal that fails is as good as none.
+ *
+ * Who knows the URL of an upload can often write to it, and sometimes it holds a password. A journal keeps it as it is: keep
+ * the journal where only its user can read it, and only they can write it.
+ */
+import type { PlatformError } from "@effect/platform/Error"
+import type * as FileSystem from "@effect/platform/FileSystem"
+import type * as KeyValueStore from "@effect/platform/KeyValueStore"
+import type * as Path from "@effect/platform/Path"
+import * as Arr from "effect/Array"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Encoding from "effect/Encoding"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Order from "effect/Order"
+import * as Schema from "effect/Schema"
+import * as JournalStore from "./JournalStore.js"
+import * as Sha256 from "./Sha256.js"
+
+/** The digest of the first `length` bytes of the source, all of which were handed to the network. */
+export const Prefix = Schema.Struct({
+  algorithm: Schema.String,
+  length: Schema.NonNegativeInt,
+  digest: Schema.Uint8ArrayFromBase64
+})
+export type Prefix = typeof Prefix.Type
+
+/** One unfinished upload, or one part of an upload that is sent in parallel. */
+export class Entry extends Schema.Class<Entry>("effect-tus/UploadJournal/Entry")({
+  endpoint: Schema.String,
+  /** Of the source, and of the range where it is a part. */
+  fingerprint: Schema.String,
+  /** Where the upload is, absolute. */
+  url: Schema.String,
+  /** Of the source: a path where it is a file. */
+  source: Schema.String,
+  /** In bytes, of what is sent to `url`. */
+  length: Schema.NonNegativeInt,
+  /** Where the range begins in the source; 0 but for parts. */
+  start: Schema.NonNegativeInt,
+  /** Bytes that the server had acknowledged. */
+  acknowledged: Schema.NonNegativeInt,
+  /** By which the bytes that are on the server are told from those of a changed source. */
+  prefix: Schema.OptionFromNullOr(Prefix),
+  /** When the server forgets the upload. */
+  expires: Schema.OptionFromNullOr(Schema.DateTimeUtc),
+  updated: Schema.DateTimeUtc
+}) {}
+
+export interface Journal {
+  /** Entries for this source at this endpoint that have not expired, the newest first. */
+  readonly find: (endpoint: string, fingerprint: string) => Effect.Effect<ReadonlyArray<Entry>>
+  /** Remembers an upload, in place of what was remembered of the same `url`. */
+  readonly put: (entry: Entry) => Effect.Effect<void>
+  readonly remove: (entry: Entry) => Effect.Effect<void>
+  /** All that is remembered and has not expired, the newest first. */
+  readonly list: Effect.Effect<ReadonlyArray<Entry>>
+}
+
+/** Remembers nothing. */
+export const none: Journal = {
+  find: () => Effect.succeed([]),
+  put: () => Effect.void,
+  remove: () => Effect.void,
+  list: Effect.succeed([])
+}
+
+/** Remembers nothing by default: provide one of the layers. */
+export class UploadJournal extends Context.Reference<UploadJournal>()("effect-tus/UploadJournal", {
+  defaultValue: (): Journal => none
+}) {}
+
+/** What all keys begin with: other entries of a store that is shared are left alone. */
+const keyPrefix = "effect-tus-"
+
+const version = 1
+
+const Later = Schema.parseJson(Schema.Struct({ version: Schema.Int.pipe(Schema.greaterThan(version)) }))
+
+const Stored = Schema.parseJson(Schema.Struct({ version: Schema.Literal(version), entry: Entry }))
+
+/**
+ * A journal in a store, one key for each URL; the keys are fit to be names of files. `keys` are those that are in the store,
+ * others among them. What has expired and what cannot be understood is removed when it is met. Whatever goes wrong in the
+ * store is logged, the first time as a warning.
+ */
+export const make = (
+  store: KeyValueStore.KeyValueStore,
+  keys: Effect.Effect<ReadonlyArray<string>, PlatformError>
+): Journal => {
+  let warned = false
+  const orElse = <A>(effect: Effect.Effect<A, unknown>, nothing: A): Effect.Effect<A> =>
+    Effect.catchAllCause(effect, (cause) => {
+      const log = warned ? Effect.logDebug : Effect.logWarning
+      warned = true
+      return Effect.as(log("The journal of uploads failed; uploads go on, but may not be resumed", cause), nothing)
+    })
+
+  const removeKey = (key: string) => orElse(Effect.suspend(() => store.remove(key)), undefined)
+
+  const load = Effect.fnUntraced(function*(key: string) {
+    const text = yield* store.get(key)
+    if (Option.isNone(text)) {
+      return Option.none()
+    }
+    const stored = decode(text.value)
+    const now = yield* DateTime.now
+    const alive = Option.filter(stored, ({ expires }) => !Option.exists(expires, DateTime.lessThanOrEqualTo(now)))
+    if (Option.isNone(alive) && !isLater(text.value)) {
+      yield* removeKey(key)
+    }
+    return alive
+  })
+
+  const list = keys.pipe(
+    Effect.map(Arr.filter((key) => key.startsWith(keyPrefix))),
+    Effect.flatMap(Effect.forEach((key) => orElse(load(key), Option.none()), { concurrency: 16 })),
+    Effect.map((entries) => Arr.sort(Arr.getSomes(entries), newestFirst)),
+    (effect) => orElse(effect, [])
+  )
+
+  return {
+    find: (endpoint, fingerprint) =>
+      Effect.map(list, Arr.filter((entry) => entry.endpoint === endpoint && entry.fingerprint === fingerprint)),
+    put: (entry) =>
+      Effect.flatMap(keyOf(entry.url), (key) => orElse(Effect.suspend(() => store.set(key, encode(entry))), undefined)),
+    remove: (entry) => Effect.flatMap(keyOf(entry.url), removeKey),
+    list
+  }
+}
+
+const layerOf = <R>(store: Effect.Effect<JournalStore.JournalStore, never, R>): Layer.Layer<never, never, R> =>
+  Layer.effect(UploadJournal, Effect.map(store, ({ keys, store }) => make(store, keys)))
+
+/** Remembers as long as the layer lives. */
+export const layerMemory: Layer.Layer<never> = layerOf(JournalStore.memory)
+
+/**
+ * Remembers in a directory, one file for each upload. Several processes may share it. It is made by the first upload, for its
+ * owner alone, as the files are; a directory that is there already is taken as it is.
+ */
+export const layerFileSystem = (
+  directory: string
+): Layer.Layer<never, never, FileSystem.FileSystem | Path.Path> => layerOf(JournalStore.fileSystem(directory))
+
+/** Remembers in the browser's localStorage, which all pages of an origin share; remembers nothing where there is none. */
+export const layerLocalStorage: Layer.Layer<never> = layerOf(JournalStore.localStorage)
+
+const newestFirst = Order.mapInput(Order.reverse(DateTime.Order), ({ updated }: Entry) => updated)
+
+/** A digest, because a URL may be longer than the name of a file. */
+const keyOf = (url: string): Effect.Effect<string> => {
+  const bytes = new TextEncoder().encode(url)
+  return Effect.map(
+    Sha256.digest(bytes),
+    (digest) => keyPrefix + Encoding.encodeHex(Option.getOrElse(digest, () => bytes))
+  )
+}
+
+const decode = (text: string) => Option.map(Schema.decodeOption(Stored)(text), ({ entry }) => entry)
+
+const encode = (entry: Entry) => Schema.encodeSync(Stored)({ version, entry })
+
+/** Written by a later release, which will know when to remove it. */
+const isLater = (text: string) => Option.isSome(Schema.decodeOption(Later)(text))

@@ -1,0 +1,343 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { SystemError } from "@effect/platform/Error"
+import * as FileSystem from "@effect/platform/FileSystem"
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Chunk from "effect/Chunk"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { execFileSync } from "node:child_process"
+import * as Fs from "node:fs"
+import { join } from "node:path"
+import * as FileSource from "../../src/client/FileSource.js"
+import type * as UploadSource from "../../src/client/UploadSource.js"
+import { directory } from "../node/temporary.js"
+
+const mib = 1024 * 1024
+
+const counting = (length: number) => Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) % 251)
+
+/** A file of `length` bytes, last changed in the past. */
+const file = (length: number) =>
+  Effect.map(directory, (directory) => {
+    const path = join(directory, "file")
+    Fs.writeFileSync(path, counting(length))
+    Fs.utimesSync(path, 1000, 1000)
+    return path
+  })
+
+const collect = (source: UploadSource.UploadSource, offset: number, size: number) =>
+  Effect.map(
+    Stream.runFold(
+      source.read(offset, size),
+      new Array<Uint8Array>(),
+      (all, chunk) => [...all, Uint8Array.from(chunk)]
+    ),
+    (chunks) => new Uint8Array(Buffer.concat(chunks))
+  )
+
+/** How many descriptors of this process are of this file. */
+const descriptors = (path: string) =>
+  Fs.readdirSync("/proc/self/fd").filter((fd) =>
+    Fs.existsSync(`/proc/self/fd/${fd}`) && Fs.readlinkSync(`/proc/self/fd/${fd}`) === path
+  ).length
+
+/** The file system as it is, with this done to each file that is opened. */
+const layerWith = (change: (file: FileSystem.File) => Partial<FileSystem.File>) =>
+  Layer.effect(
+    FileSystem.FileSystem,
+    Effect.map(FileSystem.FileSystem, (fs): FileSystem.FileSystem => ({
+      ...fs,
+      open: (path, options) => Effect.map(fs.open(path, options), (file) => Object.assign(file, change(stillOf(file))))
+    }))
+  ).pipe(Layer.provide(NodeFileSystem.layer))
+
+/** What the file did before it was changed. */
+const stillOf = (file: FileSystem.File): FileSystem.File =>
+  Object.setPrototypeOf({ ...file, read: file.read.bind(file) }, Object.getPrototypeOf(file))
+
+it.layer(NodeFileSystem.layer)("FileSource", (it) => {
+  it.scoped("is known by its path, size and date", () =>
+    Effect.gen(function*() {
+      const path = yield* file(10)
+      const source = yield* FileSource.make(path)
+      assert.strictEqual(source.name, path)
+      assert.isTrue(source.seekable)
+      deepStrictEqual(source.length, Option.some(10))
+      deepStrictEqual(source.identity, Option.some({ name: path, size: 10, modified: Option.some(1_000_000) }))
+      deepStrictEqual(yield* source.ready(8, 100), { size: 2, last: true })
+    }))
+
+  it.scoped("reads an empty file", () =>
+    Effect.gen(function*() {
+      const source = yield* FileSource.make(yield* file(0))
+      deepStrictEqual(yield* source.ready(0, 100), { size: 0, last: true })
+      assert.strictEqual((yield* collect(source, 0, 0)).length, 0)
+    }))
+
+  const length = mib + 321
+
+  it.scoped.prop(
+    "reads any range",
+    [FastCheck.nat(length), FastCheck.nat(length)],
+    ([a, b]) =>
+      Effect.gen(function*() {
+        const [start, end] = a < b ? [a, b] : [b, a]
+        const source = yield* FileSource.make(yield* file(length))
+        const bytes = yield* collect(source, start, end - start)
+        assert.isTrue(Buffer.from(bytes).equals(counting(length).subarray(start, end)))
+      }),
+    { fastCheck: { numRuns: 20 } }
+  )
+
+  it.scoped("reads several ranges at once", () =>
+    Effect.gen(function*() {
+      const source = yield* FileSource.make(yield* file(3 * mib))
+      const parts = yield* Effect.forEach([0, 1, 2], (i) => collect(source, i * mib, mib), { concurrency: 3 })
+      assert.isTrue(Buffer.concat(parts).equals(counting(3 * mib)))
+    }))
+
+  it.scoped("lends one buffer, however long the reading", () =>
+    Effect.gen(function*() {
+      const path = join(yield* directory, "large")
+      Fs.writeFileSync(path, "")
+      Fs.truncateSync(path, 64 * mib)
+      const source = yield* FileSource.make(path)
+      const buffers = new Set<ArrayBufferLike>()
+      const sizes = new Set<number>()
+      yield* Stream.runForEach(source.read(0, 64 * mib), (chunk) =>
+        Effect.sync(() => {
+          buffers.add(chunk.buffer)
+          sizes.add(chunk.length)
+        }))
+      assert.strictEqual(buffers.size, 1)
+      deepStrictEqual(Array.from(sizes), [mib / 2])
+      const [small] = Chunk.toReadonlyArray(yield* Stream.runCollect(source.read(5, 100)))
+      assert.strictEqual(small?.buffer.byteLength, 100)
+    }))
+
+  it.scoped("refuses what is not there", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(FileSource.make(join(yield* directory, "nothing")))
+      assert.strictEqual(error.reason, "Missing")
+      assert.match(error.message, /nothing: there is no such file$/)
+    }))
+
+  it.scoped("refuses a directory", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(FileSource.make(yield* directory))
+      assert.strictEqual(error.reason, "NotAFile")
+      assert.match(error.message, /it is a directory$/)
+    }))
+
+  it.scoped("refuses a FIFO without waiting for a writer, and says what takes it", () =>
+    Effect.gen(function*() {
+      const path = join(yield* directory, "fifo")
+      execFileSync("mkfifo", [path])
+      const error = yield* Effect.flip(FileSource.make(path))
+      assert.strictEqual(error.reason, "NotAFile")
+      assert.match(error.message, /FIFO.*sent as a stream$/)
+    }))
+
+  it.effect.skipIf(!Fs.existsSync("/proc/self/status"))(
+    "refuses a file that is made up while it is read",
+    () =>
+      Effect.gen(function*() {
+        assert.strictEqual((yield* Effect.flip(FileSource.make("/proc/self/status"))).reason, "NotAFile")
+        assert.strictEqual((yield* Effect.flip(FileSource.make("/dev/null"))).reason, "NotAFile")
+      })
+  )
+
+  it.scoped("refuses a path that no file can have", () =>
+    Effect.gen(function*() {
+      assert.strictEqual((yield* Effect.flip(FileSource.make("a\0b"))).reason, "Unreadable")
+    }))
+
+  const later = (path: string) => Fs.utimesSync(path, 2000, 2000)
+
+  const changes: ReadonlyArray<
+    readonly [
+      title: string,
+      change: (path: string) => void,
+      onNextBlock: UploadSource.SourceError["reason"] | undefined,
+      onNextReading: UploadSource.SourceError["reason"]
+    ]
+  > = [
+    ["grew", (path) => Fs.appendFileSync(path, "more"), "Changed", "Changed"],
+    [
+      "grew and kept its date",
+      (path) => {
+        Fs.appendFileSync(path, "more")
+        Fs.utimesSync(path, 1000, 1000)
+      },
+      "Changed",
+      "Changed"
+    ],
+    ["was cut", (path) => Fs.truncateSync(path, 10), "TooShort", "TooShort"],
+    [
+      "was cut and kept its date",
+      (path) => {
+        Fs.truncateSync(path, 10)
+        Fs.utimesSync(path, 1000, 1000)
+      },
+      "TooShort",
+      "TooShort"
+    ],
+    ["was emptied", (path) => Fs.truncateSync(path, 0), "TooShort", "TooShort"],
+    [
+      "was rewritten",
+      (path) => {
+        Fs.writeFileSync(path, counting(2 * mib).reverse())
+        later(path)
+      },
+      "Changed",
+      "Changed"
+    ],
+    // What was opened is still what was promised.
+    [
+      "was replaced by one of the same size and date",
+      (path) => {
+        Fs.writeFileSync(`${path}.new`, counting(2 * mib).reverse())
+        Fs.utimesSync(`${path}.new`, 1000, 1000)
+        Fs.renameSync(`${path}.new`, path)
+      },
+      undefined,
+      "Changed"
+    ],
+    ["was removed", (path) => Fs.rmSync(path), undefined, "Missing"],
+    [
+      "became a directory",
+      (path) => {
+        Fs.rmSync(path)
+        Fs.mkdirSync(path)
+      },
+      undefined,
+      "Changed"
+    ]
+  ]
+
+  for (const [title, change, onNextBlock, onNextReading] of changes) {
+    it.scoped(`hands out no byte of a file that ${title} before it is read`, () =>
+      Effect.gen(function*() {
+        const path = yield* file(2 * mib)
+        const source = yield* FileSource.make(path)
+        change(path)
+        let chunks = 0
+        const error = yield* Effect.flip(Stream.runForEach(source.read(0, 2 * mib), () => Effect.sync(() => chunks++)))
+        assert.strictEqual(error.reason, onNextReading)
+        assert.strictEqual(chunks, 0)
+        assert.strictEqual(error.source, path)
+      }))
+
+    it.scoped(`hands out no other version of a file that ${title} while it is read`, () =>
+      Effect.gen(function*() {
+        const path = yield* file(2 * mib)
+        const source = yield* FileSource.make(path)
+        const seen = new Array<Uint8Array>()
+        const reading = Stream.runForEach(source.read(0, 2 * mib), (chunk) =>
+          Effect.sync(() => {
+            seen.push(Uint8Array.from(chunk))
+            if (seen.length === 2) {
+              change(path)
+            }
+          }))
+        const error = yield* Effect.flip(Effect.zipRight(reading, Effect.fail(undefined)))
+        assert.strictEqual(error?.reason, onNextBlock)
+        const bytes = Buffer.concat(seen)
+        assert.strictEqual(bytes.length, onNextBlock === undefined ? 2 * mib : mib)
+        assert.isTrue(bytes.equals(counting(2 * mib).subarray(0, bytes.length)))
+        assert.strictEqual(descriptors(path), 0)
+      }))
+  }
+
+  it.scoped("closes the file where the reading ends, fails or is not wanted any more", () =>
+    Effect.gen(function*() {
+      const path = yield* file(2 * mib)
+      const source = yield* FileSource.make(path)
+      assert.strictEqual(descriptors(path), 0)
+      yield* Stream.runDrain(source.read(0, 2 * mib))
+      assert.strictEqual(descriptors(path), 0)
+      yield* Stream.runDrain(Stream.take(source.read(0, 2 * mib), 1))
+      assert.strictEqual(descriptors(path), 0)
+      yield* Effect.flip(Stream.runForEach(source.read(0, 2 * mib), () => Effect.fail("enough")))
+      assert.strictEqual(descriptors(path), 0)
+      const reached = yield* Deferred.make<void>()
+      const fiber = yield* Effect.fork(
+        Stream.runForEach(source.read(0, 2 * mib), () =>
+          Effect.zipRight(Deferred.succeed(reached, undefined), Effect.never))
+      )
+      yield* Deferred.await(reached)
+      assert.strictEqual(descriptors(path), 1)
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(descriptors(path), 0)
+    }))
+})
+
+describe("FileSource", () => {
+  it.scoped("does not close the file while a read is under way", () =>
+    Effect.gen(function*() {
+      const path = yield* file(100)
+      const begun = yield* Deferred.make<void>()
+      const go = yield* Deferred.make<void>()
+      const layer = layerWith((file) => ({
+        read: (buffer) =>
+          Deferred.succeed(begun, undefined).pipe(
+            Effect.zipRight(Deferred.await(go)),
+            Effect.zipRight(file.read(buffer))
+          )
+      }))
+      const source = yield* Effect.provide(FileSource.make(path), layer)
+      const fiber = yield* Effect.fork(Stream.runDrain(source.read(0, 100)))
+      yield* Deferred.await(begun)
+      const interrupted = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      assert.strictEqual(descriptors(path), 1)
+      yield* Deferred.succeed(go, undefined)
+      assert.strictEqual((yield* Fiber.join(interrupted))._tag, "Failure")
+      assert.strictEqual(descriptors(path), 0)
+    }))
+
+  it.scoped("goes on behind a read that returns less than it was asked for", () =>
+    Effect.gen(function*() {
+      const layer = layerWith((file) => ({ read: (buffer) => file.read(buffer.subarray(0, 7)) }))
+      const source = yield* Effect.provide(FileSource.make(yield* file(100)), layer)
+      deepStrictEqual(yield* collect(source, 3, 50), counting(100).slice(3, 53))
+    }))
+
+  it.scoped("is too short where the bytes end before the size that the system tells", () =>
+    Effect.gen(function*() {
+      const layer = layerWith(() => ({ read: () => Effect.succeed(FileSystem.Size(0)) }))
+      const source = yield* Effect.provide(FileSource.make(yield* file(100)), layer)
+      assert.strictEqual((yield* Effect.flip(collect(source, 0, 100))).reason, "TooShort")
+    }))
+
+  it.scoped("is Unreadable where a read fails", () =>
+    Effect.gen(function*() {
+      const cause = new SystemError({ module: "FileSystem", method: "read", reason: "Unknown", description: "EIO" })
+      const layer = layerWith(() => ({ read: () => cause }))
+      const source = yield* Effect.provide(FileSource.make(yield* file(100)), layer)
+      const error = yield* Effect.flip(collect(source, 0, 100))
+      assert.strictEqual(error.reason, "Unreadable")
+      assert.strictEqual(error.cause, cause)
+      assert.match(error.message, /EIO/)
+    }))
+
+  it.scoped("is Unreadable from the start where it may not be opened", () =>
+    Effect.gen(function*() {
+      const path = yield* file(100)
+      const fs = yield* FileSystem.FileSystem
+      const layer = FileSystem.layerNoop({
+        stat: fs.stat,
+        open: (path) =>
+          new SystemError({ module: "FileSystem", method: "open", reason: "PermissionDenied", pathOrDescriptor: path })
+      })
+      const error = yield* Effect.flip(Effect.provide(FileSource.make(path), layer))
+      assert.strictEqual(error.reason, "Unreadable")
+      assert.match(error.message, /PermissionDenied/)
+    }).pipe(Effect.provide(NodeFileSystem.layer)))
+})

@@ -1,0 +1,228 @@
+import { assert, describe, it } from "@effect/vitest"
+import { assertNone, deepStrictEqual } from "@effect/vitest/utils"
+import { Digests } from "effect-tus"
+import { NodeDigests } from "effect-tus/node"
+import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { createHash } from "node:crypto"
+import * as PrefixDigest from "../../src/client/PrefixDigest.js"
+import type { Prefix } from "../../src/client/UploadJournal.js"
+import { SourceError, type UploadSource } from "../../src/client/UploadSource.js"
+
+/** All chunks are one buffer. */
+const sourceOf = (bytes: Uint8Array, length: Option.Option<number> = Option.some(bytes.length)) => {
+  const reads: Array<readonly [offset: number, size: number]> = []
+  const lent = new Uint8Array(7)
+  const source: UploadSource = {
+    name: "one.bin",
+    length,
+    identity: Option.none(),
+    ready: (offset) => Effect.succeed({ size: bytes.length - offset, last: true }),
+    read: (offset, size) => {
+      reads.push([offset, size])
+      return Stream.paginateEffect(0, (done) =>
+        Effect.suspend(() => {
+          const count = Math.min(lent.length, size - done)
+          if (offset + done + count > bytes.length) {
+            return new SourceError({ reason: "TooShort", source: "one.bin", detail: "ended" })
+          }
+          lent.set(bytes.subarray(offset + done, offset + done + count))
+          const next = done + count
+          return Effect.succeed(
+            [lent.subarray(0, count), next < size ? Option.some(next) : Option.none<number>()] as const
+          )
+        }))
+    },
+    release: () => Effect.void,
+    seekable: true
+  }
+  return { source, reads }
+}
+
+const sha256 = (bytes: Uint8Array): Prefix => ({
+  algorithm: "sha256",
+  length: bytes.length,
+  digest: Uint8Array.from(createHash("sha256").update(bytes).digest())
+})
+
+/** Of whatever class its bytes are. */
+const plain = (prefix: Option.Option<Prefix>) =>
+  Option.map(prefix, ({ digest, ...rest }) => ({ ...rest, digest: Uint8Array.from(digest) }))
+
+const only = (...names: ReadonlyArray<string>) =>
+  Layer.effect(
+    Digests.Digests,
+    Effect.map(Digests.Digests, (digests) => new Map(Array.from(digests).filter(([name]) => names.includes(name))))
+  ).pipe(Layer.provide(NodeDigests.layer))
+
+const bytes = Uint8Array.from({ length: 100 }, (_, i) => i * 7)
+
+describe("the digest of what was sent", () => {
+  /** Sends as retries leave them: each begins at or before the end of all before it. */
+  const sends = FastCheck.tuple(
+    FastCheck.uint8Array({ minLength: 1, maxLength: 300 }),
+    FastCheck.array(FastCheck.tuple(FastCheck.nat(), FastCheck.nat(80)), { maxLength: 20 })
+  ).map(([bytes, steps]) => {
+    let end = 0
+    return {
+      bytes,
+      sends: steps.map(([back, length]) => {
+        const start = end - (back % (end + 1))
+        const stop = Math.min(bytes.length, start + length)
+        end = Math.max(end, stop)
+        return { start, stop, end }
+      })
+    }
+  })
+
+  it.effect.prop(
+    "is that of all bytes up to the last, however often they are sent",
+    [sends],
+    ([{ bytes, sends }]) =>
+      Effect.gen(function*() {
+        const digest = yield* PrefixDigest.make
+        deepStrictEqual(plain(digest.prefix()), Option.some(sha256(new Uint8Array())))
+        for (const { end, start, stop } of sends) {
+          const lent = bytes.slice(start, stop)
+          digest.observe(start, lent)
+          lent.fill(0)
+          deepStrictEqual(plain(digest.prefix()), Option.some(sha256(bytes.subarray(0, end))))
+        }
+      }).pipe(Effect.provide(NodeDigests.layer))
+  )
+
+  it.effect.prop(
+    "goes on after it was compared as if it had never ended",
+    [sends, FastCheck.nat()],
+    ([{ bytes, sends }, cut]) =>
+      Effect.gen(function*() {
+        const first = yield* PrefixDigest.make
+        const before = sends.slice(0, cut % (sends.length + 1))
+        for (const { start, stop } of before) {
+          first.observe(start, bytes.subarray(start, stop))
+        }
+        const prefix = Option.getOrThrow(first.prefix())
+        const second = Option.getOrThrow(yield* PrefixDigest.verify(sourceOf(bytes).source, 0, prefix))
+        deepStrictEqual(second.prefix(), Option.some(prefix))
+        for (const { end, start, stop } of sends.slice(before.length)) {
+          second.observe(start, bytes.subarray(start, stop))
+          deepStrictEqual(plain(second.prefix()), Option.some(sha256(bytes.subarray(0, end))))
+        }
+      }).pipe(Effect.provide(NodeDigests.layer))
+  )
+
+  it.effect("is none for good once bytes were left out", () =>
+    Effect.gen(function*() {
+      const digest = yield* PrefixDigest.make
+      digest.observe(0, bytes.subarray(0, 10))
+      digest.observe(11, bytes.subarray(11, 20))
+      assertNone(digest.prefix())
+      digest.observe(10, bytes.subarray(10, 20))
+      digest.observe(0, bytes)
+      assertNone(digest.prefix())
+    }).pipe(Effect.provide(NodeDigests.layer)))
+
+  it.effect("is by sha256, else by sha1, else none", () =>
+    Effect.gen(function*() {
+      const by = (...names: ReadonlyArray<string>) =>
+        Effect.map(Effect.provide(PrefixDigest.make, only(...names)), (digest) => {
+          digest.observe(0, bytes)
+          return plain(digest.prefix())
+        })
+      deepStrictEqual(yield* by("crc32", "md5", "sha1", "sha256", "sha512"), Option.some(sha256(bytes)))
+      deepStrictEqual(
+        yield* by("crc32", "sha1"),
+        Option.some({
+          algorithm: "sha1",
+          length: 100,
+          digest: Uint8Array.from(createHash("sha1").update(bytes).digest())
+        })
+      )
+      assertNone(yield* by("crc32", "md5", "sha512"))
+      assertNone(yield* by())
+    }))
+
+  it.effect("two know nothing of each other", () =>
+    Effect.gen(function*() {
+      const one = yield* PrefixDigest.make
+      const other = yield* PrefixDigest.make
+      one.observe(0, bytes)
+      deepStrictEqual(plain(other.prefix()), Option.some(sha256(new Uint8Array())))
+    }).pipe(Effect.provide(NodeDigests.layer)))
+})
+
+describe("a source is compared with what was sent of it", () => {
+  const prefix = sha256(bytes.subarray(0, 40))
+
+  it.effect("and is the same", () =>
+    Effect.gen(function*() {
+      const { reads, source } = sourceOf(bytes)
+      const digest = Option.getOrThrow(yield* PrefixDigest.verify(source, 0, prefix))
+      deepStrictEqual(plain(digest.prefix()), Option.some(prefix))
+      deepStrictEqual(reads, [[0, 40]])
+    }).pipe(Effect.provide(NodeDigests.layer)))
+
+  it.effect("where a part begins", () =>
+    Effect.gen(function*() {
+      const { reads, source } = sourceOf(bytes)
+      const part = sha256(bytes.subarray(30, 70))
+      const digest = Option.getOrThrow(yield* PrefixDigest.verify(source, 30, part))
+      digest.observe(40, bytes.subarray(70, 80))
+      deepStrictEqual(plain(digest.prefix()), Option.some(sha256(bytes.subarray(30, 80))))
+      assertNone(yield* PrefixDigest.verify(source, 0, part))
+      deepStrictEqual(reads, [[30, 40], [0, 40]])
+    }).pipe(Effect.provide(NodeDigests.layer)))
+
+  it.effect("and has changed, in any byte", () =>
+    Effect.gen(function*() {
+      for (const place of [0, 20, 39]) {
+        const changed = Uint8Array.from(bytes)
+        changed[place] = (changed[place] ?? 0) ^ 1
+        assertNone(yield* PrefixDigest.verify(sourceOf(changed).source, 0, prefix))
+      }
+      const behind = Uint8Array.from(bytes)
+      behind[40] = (behind[40] ?? 0) ^ 1
+      assert.isTrue(Option.isSome(yield* PrefixDigest.verify(sourceOf(behind).source, 0, prefix)))
+    }).pipe(Effect.provide(NodeDigests.layer)))
+
+  it.effect("and is shorter now, which costs no reading", () =>
+    Effect.gen(function*() {
+      const { reads, source } = sourceOf(bytes.subarray(0, 69))
+      assertNone(yield* PrefixDigest.verify(source, 30, sha256(bytes.subarray(30, 70))))
+      assertNone(yield* PrefixDigest.verify(source, 70, sha256(new Uint8Array())))
+      deepStrictEqual(reads, [])
+      assert.isTrue(Option.isSome(yield* PrefixDigest.verify(source, 29, sha256(bytes.subarray(29, 69)))))
+    }).pipe(Effect.provide(NodeDigests.layer)))
+
+  it.effect("in vain where the digest is of another length, or not of this algorithm, or the algorithm unknown", () =>
+    Effect.gen(function*() {
+      const { reads, source } = sourceOf(bytes)
+      assertNone(yield* PrefixDigest.verify(source, 0, { ...prefix, digest: prefix.digest.subarray(0, 31) }))
+      assertNone(yield* PrefixDigest.verify(source, 0, { ...prefix, digest: new Uint8Array() }))
+      assertNone(yield* PrefixDigest.verify(source, 0, { ...prefix, digest: Uint8Array.of(...prefix.digest, 0) }))
+      assertNone(yield* PrefixDigest.verify(source, 0, { ...prefix, algorithm: "sha1" }))
+      assert.strictEqual(reads.length, 4)
+      assertNone(yield* PrefixDigest.verify(source, 0, { ...prefix, algorithm: "sha3" }))
+      assertNone(yield* PrefixDigest.verify(source, 0, { ...prefix, algorithm: "crc32" }))
+      assertNone(yield* Effect.provide(PrefixDigest.verify(source, 0, prefix), only("sha1")))
+      assert.strictEqual(reads.length, 4)
+    }).pipe(Effect.provide(NodeDigests.layer)))
+
+  it.effect("by sha1 too where it was remembered so", () =>
+    Effect.gen(function*() {
+      const { source } = sourceOf(bytes)
+      const digest = Uint8Array.from(createHash("sha1").update(bytes).digest())
+      const old = { algorithm: "sha1", length: 100, digest }
+      const found = Option.getOrThrow(yield* PrefixDigest.verify(source, 0, old))
+      deepStrictEqual(plain(found.prefix()), Option.some(old))
+    }).pipe(Effect.provide(NodeDigests.layer)))
+
+  it.effect("but cannot be read", () =>
+    Effect.gen(function*() {
+      const { source } = sourceOf(bytes.subarray(0, 20), Option.none())
+      assert.strictEqual((yield* Effect.flip(PrefixDigest.verify(source, 0, prefix))).reason, "TooShort")
+    }).pipe(Effect.provide(NodeDigests.layer)))
+})

@@ -1,0 +1,82 @@
+/**
+ * A client before a server that a test can speak for, in a time that passes only when nothing else is to be done.
+ */
+import { Command, UploadStore } from "effect-tus"
+import { TusClient, type TusTransport } from "effect-tus/client"
+import type { TusPolicy } from "effect-tus/server"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import type { RawResponse } from "../../src/protocol/Reply.js"
+import { server, transport } from "../loopback.js"
+
+export type Answer = ReturnType<TusTransport.TusTransport["Type"]["send"]>
+export type Exchange = (request: TusTransport.Request) => Answer
+
+/** What a test does in the place of the server, and `undefined` where the server shall answer. */
+export type Script = (request: TusTransport.Request, exchange: Exchange, nth: number) => Answer | undefined
+
+export interface Sent {
+  readonly method: string
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly length: number | undefined
+}
+
+export interface Options {
+  readonly client?: Parameters<typeof TusClient.layer>[0]
+  readonly policy?: TusPolicy.Options
+  readonly trailers?: boolean
+}
+
+/** The requests that were made, and the layer to make them with. */
+export const world = (script: Script = () => undefined, { client, policy, trailers }: Options = {}) => {
+  const requests: Array<Sent> = []
+  const network = transport((request, exchange) => {
+    const { body, headers, method, url } = request
+    requests.push({ method, url, headers, length: body?.length })
+    return script(request, exchange, requests.filter((sent) => sent.method === method).length) ?? exchange(request)
+  }, trailers)
+  const layer = TusClient.layer(client).pipe(Layer.provide(network), Layer.provideMerge(server(policy)))
+  return { requests, layer, methods: () => requests.map(({ method }) => method).join(" ") }
+}
+
+export const answer = (status: number, headers: Readonly<Record<string, string>> = {}, body = "scripted"): Answer =>
+  Effect.succeed<RawResponse>({ status, headers, body })
+
+/** Lets time pass whenever nothing happens without it. */
+export const passing = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.fork(effect)
+    while (Option.isNone(yield* Fiber.poll(fiber))) {
+      const sleeps = yield* TestClock.sleeps()
+      if (!Chunk.isEmpty(sleeps)) {
+        yield* TestClock.setTime(Math.min(...sleeps))
+      }
+      yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+    }
+    return yield* Fiber.join(fiber)
+  })
+
+const idOf = (url: string) =>
+  Effect.flatMap(
+    Command.decode({ method: "HEAD", url: new URL(url).pathname, headers: { "tus-resumable": "1.0.0" } }, "/files"),
+    (command) => command._tag === "Head" ? Effect.succeed(command.id) : Effect.dieMessage("no upload")
+  )
+
+/** The bytes that the server has. */
+export const storedAt = Effect.fnUntraced(function*(url: string) {
+  const id = yield* idOf(url)
+  const store = yield* UploadStore.UploadStore
+  const { upload } = yield* store.get(id)
+  return Buffer.concat([...(yield* Stream.runCollect(store.read(id, { start: 0, end: upload.offset })))])
+})
+
+export const metadataAt = Effect.fnUntraced(function*(url: string) {
+  const store = yield* UploadStore.UploadStore
+  return (yield* store.get(yield* idOf(url))).upload.metadata
+})

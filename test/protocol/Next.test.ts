@@ -1,0 +1,103 @@
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { Next } from "effect-tus"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as FastCheck from "effect/FastCheck"
+import * as Option from "effect/Option"
+
+const now = DateTime.unsafeMake("2026-01-01T00:00:00Z")
+
+const verbs: ReadonlyArray<Next.Verb> = [
+  "Discover",
+  "Create",
+  "CreateWithUpload",
+  "Concat",
+  "Head",
+  "Append",
+  "Terminate"
+]
+
+const after = (verb: Next.Verb, status: number, retryAfter?: string) =>
+  Next.classify(verb, Next.Result.Answered({ status, retryAfter }), now)
+
+const delays = (next: Next.Next) =>
+  next._tag === "RetryAfter" ? Option.map(next.delay, Duration.toSeconds) : Option.none()
+
+type Row = readonly [title: string, statuses: ReadonlyArray<number>, verbs: ReadonlyArray<Next.Verb>, next: string]
+
+const table: ReadonlyArray<Row> = [
+  ["an answer that says yes goes on", [200, 201, 204, 299], verbs, "Continue"],
+  ["401 has the headers made anew", [401], verbs, "Refresh"],
+  ["an upload that is gone is created anew", [404, 410], ["Head", "Append"], "Recreate"],
+  ["what is gone need not be removed", [404, 410], ["Terminate"], "Continue"],
+  [
+    "no endpoint where one was expected is final",
+    [404, 410],
+    ["Discover", "Create", "CreateWithUpload", "Concat"],
+    "Fail"
+  ],
+  ["a conflict about the offset is resolved by asking", [409], ["Append"], "Resync"],
+  [
+    "a conflict about anything else is final",
+    [409],
+    ["Create", "CreateWithUpload", "Concat", "Head", "Terminate"],
+    "Fail"
+  ],
+  ["a body that is too large is made smaller", [413], ["Append", "CreateWithUpload"], "Shrink"],
+  ["an upload that is too large is refused for good", [413], ["Create", "Concat", "Head"], "Fail"],
+  ["bytes that arrived damaged are sent again", [460], ["Append", "CreateWithUpload"], "RetryAfter"],
+  ["a checksum that fails without bytes makes no sense", [460], ["Create", "Head"], "Fail"],
+  ["what passes is waited for", [408, 423, 425, 429, 500, 501, 502, 503, 504, 507, 599], verbs, "RetryAfter"],
+  ["every other no is final", [400, 402, 403, 405, 406, 411, 412, 415, 418, 422, 431, 451], verbs, "Fail"],
+  ["a redirect is not followed", [300, 301, 302, 303, 307, 308], verbs, "Fail"]
+]
+
+describe("Next", () => {
+  for (const [title, statuses, among, next] of table) {
+    it(title, () => {
+      for (const verb of among) {
+        for (const status of statuses) {
+          assert.strictEqual(after(verb, status)._tag, next, `${verb} ${status}`)
+        }
+      }
+    })
+  }
+
+  it("waits for a network that may come back, and for no other", () => {
+    for (const verb of verbs) {
+      assert.strictEqual(Next.classify(verb, Next.Result.Unanswered({ passing: true }), now)._tag, "RetryAfter")
+      assert.strictEqual(Next.classify(verb, Next.Result.Unanswered({ passing: false }), now)._tag, "Fail")
+    }
+  })
+
+  it.prop("knows what to do after every status", [
+    FastCheck.constantFrom(...verbs),
+    FastCheck.integer({ min: 100, max: 599 })
+  ], (
+    [verb, status]
+  ) => {
+    const next = after(verb, status)
+    // An upload is given up for lost only where its absence is proven.
+    assert.isTrue(next._tag !== "Recreate" || status === 404 || status === 410)
+    assert.isTrue(next._tag !== "Continue" || status < 300 || verb === "Terminate")
+    assert.isTrue(status < 500 || next._tag === "RetryAfter")
+  })
+
+  it("honours Retry-After in seconds and as a date", () => {
+    deepStrictEqual(delays(after("Head", 503, "120")), Option.some(120))
+    deepStrictEqual(delays(after("Append", 429, " 7 ")), Option.some(7))
+    deepStrictEqual(delays(after("Create", 423, "0")), Option.some(0))
+    deepStrictEqual(delays(after("Append", 503, "Thu, 01 Jan 2026 00:01:00 GMT")), Option.some(60))
+  })
+
+  it("does not wait for a date that has passed", () => {
+    deepStrictEqual(delays(after("Append", 503, "Wed, 31 Dec 2025 23:59:00 GMT")), Option.some(0))
+  })
+
+  it("overlooks what is neither", () => {
+    for (const header of ["", "soon", "-1", "1.5", "1e3", "99999999999", undefined]) {
+      deepStrictEqual(delays(after("Append", 503, header)), Option.none())
+    }
+  })
+})
