@@ -19,6 +19,9 @@ import * as Request from "./Request.js"
 import type { RequestError } from "./TusError.js"
 import { TusTransport } from "./TusTransport.js"
 
+export type { Info } from "./Answer.js"
+export type { Attempt, Call, Chunk, ClientOptions } from "./Request.js"
+
 export interface Created {
   /** Absolute. */
   readonly url: string

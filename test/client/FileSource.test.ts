@@ -158,6 +158,7 @@ it.layer(NodeFileSystem.layer)("FileSource", (it) => {
       assert.strictEqual((yield* Effect.flip(FileSource.make("a\0b"))).reason, "Unreadable")
     }))
 
+  // oxlint-disable-next-line unicorn/consistent-function-scoping
   const later = (path: string) => Fs.utimesSync(path, 2000, 2000)
 
   const changes: ReadonlyArray<
@@ -192,7 +193,7 @@ it.layer(NodeFileSystem.layer)("FileSource", (it) => {
     [
       "was rewritten",
       (path) => {
-        Fs.writeFileSync(path, counting(2 * mib).reverse())
+        Fs.writeFileSync(path, counting(2 * mib).toReversed())
         later(path)
       },
       "Changed",
@@ -202,7 +203,7 @@ it.layer(NodeFileSystem.layer)("FileSource", (it) => {
     [
       "was replaced by one of the same size and date",
       (path) => {
-        Fs.writeFileSync(`${path}.new`, counting(2 * mib).reverse())
+        Fs.writeFileSync(`${path}.new`, counting(2 * mib).toReversed())
         Fs.utimesSync(`${path}.new`, 1000, 1000)
         Fs.renameSync(`${path}.new`, path)
       },

@@ -1,21 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { type Progress, StreamSource, TusTransport, TusUpload, UploadSource } from "effect-tus/client"
+import { type Progress, StreamSource, TusUpload, type UploadOptions, UploadSource } from "effect-tus/client"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { endpoint } from "../loopback.js"
-import { answer, metadataAt, passing, type Script, storedAt, world } from "./world.js"
+import { answer, metadataAt, storedAt, world } from "./world.js"
 
 const bytes = Uint8Array.from({ length: 100_001 }, (_, i) => (i * 31) % 251)
 const source = UploadSource.fromBytes(bytes)
 
 /** Uploads, and holds what is stored against what was to be. */
 const stores = (
-  options: Partial<Parameters<typeof TusUpload.upload<never>>[0]>,
+  options: Partial<UploadOptions.UploadOptions>,
   expected: Uint8Array = bytes
 ) =>
   Effect.gen(function*() {
@@ -28,14 +27,6 @@ const stores = (
 
 const happened = (events: ReadonlyArray<Progress.Progress>) =>
   events.map(({ event }) => event).filter((event) => event !== "Sent").join(" ")
-
-/** Answers the first requests of a method in the server's place. */
-const first = (method: string, ...answers: ReadonlyArray<ReturnType<typeof answer>>): Script => (request, _, nth) =>
-  request.method === method ? answers[nth - 1] : undefined
-
-const lost: Effect.Effect<never, TusTransport.TransportError> = Effect.fail(
-  new TusTransport.TransportError({ reason: "Closed", cause: "test" })
-)
 
 describe("an upload", () => {
   it.effect("is one request where the server takes bytes with the creation, once it has said so", () => {
@@ -151,7 +142,7 @@ describe("interruption", () => {
     Effect.gen(function*() {
       const reached = yield* Deferred.make<void>()
       let running = 0
-      const { layer, methods } = world((request, exchange, nth) =>
+      const { layer, methods } = world((request, _, nth) =>
         request.method === "PATCH" && nth === 2
           ? Effect.sync(() => running++).pipe(
             Effect.zipRight(Deferred.succeed(reached, undefined)),
@@ -318,7 +309,7 @@ describe("many files", () => {
 })
 
 describe("what makes no sense", () => {
-  const wrong: ReadonlyArray<readonly [string, Partial<Parameters<typeof TusUpload.run<never>>[0]>]> = [
+  const wrong: ReadonlyArray<readonly [string, Partial<UploadOptions.UploadOptions>]> = [
     ["endpoint", { endpoint: "/files" }],
     ["endpoint", { endpoint: "ftp://localhost/files" }],
     ["endpoint", { endpoint: "http://user:secret@localhost/files" }],

@@ -157,6 +157,7 @@ describe("UploadSource.fromBlob", () => {
 })
 
 describe("UploadSource.fromRange", () => {
+  // oxlint-disable-next-line unicorn/consistent-function-scoping
   const ranged = (read: (start: number, end: number) => Stream.Stream<Uint8Array, unknown>) =>
     UploadSource.fromRange({ name: "object", length: 10, modified: 77, read })
 
@@ -198,6 +199,7 @@ describe("UploadSource.fromRange", () => {
 })
 
 describe("UploadSource.exactly", () => {
+  // oxlint-disable-next-line unicorn/consistent-function-scoping
   const chunked = (sizes: ReadonlyArray<number>) =>
     Stream.fromIterable(sizes).pipe(Stream.rechunk(1), Stream.map(counting))
 

@@ -28,7 +28,7 @@ export interface Sent {
 }
 
 export interface Options {
-  readonly client?: Parameters<typeof TusClient.layer>[0]
+  readonly client?: TusClient.ClientOptions
   readonly policy?: TusPolicy.Options
   readonly trailers?: boolean
 }

@@ -1,0 +1,17 @@
+/**
+ * A client for Node in one line: the transport on `node:http`, the hash functions of Node. Wiring only.
+ */
+import * as Layer from "effect/Layer"
+import type { ClientOptions } from "../client/Request.js"
+import * as TusClient from "../client/TusClient.js"
+import * as NodeDigests from "../node/NodeDigests.js"
+import * as NodeTransport from "./NodeTransport.js"
+
+export interface Options<E = never, R = never> extends ClientOptions<E, R>, NodeTransport.Options {}
+
+/** Fails where a certificate or key cannot be used. */
+export const layer = <E = never, R = never>(options: Options<E, R> = {}) =>
+  TusClient.layer(options).pipe(
+    Layer.provide(NodeTransport.layer(options)),
+    Layer.merge(NodeDigests.layer)
+  )

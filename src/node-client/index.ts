@@ -1,0 +1,7 @@
+/**
+ * The client on Node.js: a transport with real back-pressure, TLS, client certificates and proxies.
+ *
+ * @since 0.1.0
+ */
+export * as NodeTransport from "./NodeTransport.js"
+export * as NodeTusClient from "./NodeTusClient.js"

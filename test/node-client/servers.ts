@@ -1,0 +1,133 @@
+/**
+ * Servers on the loopback that do what they are told, and bodies whose memory is really used again.
+ */
+import * as Chunk from "effect/Chunk"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { readFileSync } from "node:fs"
+import * as Http from "node:http"
+import * as Https from "node:https"
+import * as Net from "node:net"
+import { type Body, type Request, TusTransport } from "../../src/client/TusTransport.js"
+import { SourceError } from "../../src/client/UploadSource.js"
+import * as NodeTransport from "../../src/node-client/NodeTransport.js"
+
+export const certificate = (name: string) => readFileSync(new URL(`certificates/${name}`, import.meta.url))
+
+export const transport = (options: NodeTransport.Options = {}) =>
+  Effect.map(
+    Layer.build(NodeTransport.layer({ proxy: false, ...options })),
+    (context) => Context.get(context, TusTransport)
+  )
+
+export interface Listening<S extends Net.Server> {
+  readonly server: S
+  readonly port: number
+  readonly url: string
+  /** Every connection there has been. */
+  readonly sockets: Array<Net.Socket>
+}
+
+const listen = <S extends Net.Server>(make: () => S, scheme: string) =>
+  Effect.acquireRelease(
+    Effect.promise(async (): Promise<Listening<S>> => {
+      const server = make()
+      const sockets: Array<Net.Socket> = []
+      server.on("connection", (socket: Net.Socket) => {
+        sockets.push(socket)
+        socket.on("error", () => {})
+      })
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+      const { port } = server.address() as Net.AddressInfo
+      return { server, port, sockets, url: `${scheme}://127.0.0.1:${port}/files` }
+    }),
+    ({ server, sockets }) =>
+      Effect.async<void>((resume) => {
+        server.close(() => resume(Effect.void))
+        sockets.forEach((socket) => socket.destroy())
+      })
+  )
+
+/** Nothing is read of a connection before somebody does so. */
+export const raw = (onSocket: (socket: Net.Socket) => void) =>
+  listen(() => Net.createServer({ pauseOnConnect: true }, onSocket), "http")
+
+export const http = (listener: Http.RequestListener) => listen(() => Http.createServer(listener), "http")
+
+export const https = (listener: Http.RequestListener, options: Https.ServerOptions = {}) =>
+  listen(
+    () => Https.createServer({ cert: certificate("server.pem"), key: certificate("server.key"), ...options }, listener),
+    "https"
+  )
+
+/** Answers with what it was sent. */
+export const echo: Http.RequestListener = (request, response) => {
+  const { headers, method, url } = request
+  request.setEncoding("latin1")
+  let body = ""
+  request.on("data", (piece: string) => {
+    body += piece
+  })
+  request.on("end", () => {
+    response.setHeader("content-type", "application/json")
+    response.end(JSON.stringify({ method, url, headers, body }))
+  })
+}
+
+export interface Counted extends Body {
+  /** How much has been taken so far. */
+  readonly pulled: () => number
+}
+
+/** The byte at a position. */
+export const byteAt = (position: number) => (position * 7 + (position >> 9)) & 0x7f
+
+/** One buffer, filled anew at each pull, and with what no body has once the reading has ended. */
+export const lent = (length: number, chunkSize = 64 * 1024, onEnd: () => void = () => {}): Counted => {
+  let at = 0
+  const buffer = new Uint8Array(chunkSize)
+  const pull = Effect.suspend(() => {
+    if (at === length) {
+      return Effect.fail(Option.none())
+    }
+    const size = Math.min(chunkSize, length - at)
+    for (let i = 0; i < size; i++) {
+      buffer[i] = byteAt(at + i)
+    }
+    at += size
+    return Effect.succeed(Chunk.of(buffer.subarray(0, size)))
+  })
+  const end = Effect.sync(() => {
+    onEnd()
+    buffer.fill(0xff)
+  })
+  return { length, pulled: () => at, stream: Stream.fromPull(Effect.as(Effect.addFinalizer(() => end), pull)) }
+}
+
+export const broken = new SourceError({
+  reason: "Changed",
+  source: "a.bin",
+  detail: "was written to while it was read"
+})
+
+/** Ends in the middle. */
+export const failing = (length: number): Counted => {
+  const body = lent(length)
+  return {
+    ...body,
+    stream: Stream.concat(Stream.takeWhile(body.stream, () => body.pulled() < length / 2), Stream.fail(broken))
+  }
+}
+
+export const patch = (url: string, body: Body, more: Partial<Request> = {}): Request => ({
+  method: "PATCH",
+  url,
+  headers: { "content-type": "application/offset+octet-stream", "upload-offset": "0" },
+  body,
+  ...more
+})
+
+export const ask = (url: string, method: Request["method"] = "HEAD"): Request => ({ method, url, headers: {} })
