@@ -37,8 +37,8 @@ export const check = (size: ChunkSize): Option.Option<string> => {
 /** Bytes for the next request, where `left` remain and `limit` was learnt. */
 export const next = (size: ChunkSize, limit: number, left: number): number => {
   const { max, min, multipleOf } = rangeOf(size)
-  const most = Math.max(Math.min(max, limit), min)
-  return left <= most ? left : Math.max(floor(most, multipleOf), multipleOf)
+  const most = Math.max(Math.min(max, limit), min, multipleOf)
+  return left <= most ? left : floor(most, multipleOf)
 }
 
 /** The limit that is learnt when `tried` bytes were too many; none where fewer are not allowed. */

@@ -28,6 +28,11 @@ describe("ChunkSize", () => {
     assert.strictEqual(ChunkSize.next({ min: 500_000 }, 300_000, 10 ** 9), 500_000)
   })
 
+  it("is never more than what is left, however little was learnt", () => {
+    assert.strictEqual(ChunkSize.next({ min: 1, max: 4, multipleOf: 3 }, 1, 2), 2)
+    assert.strictEqual(ChunkSize.next({ min: 1, max: 4, multipleOf: 3 }, 1, 5), 3)
+  })
+
   it.prop("is a multiple from min to max, or the rest", [
     sizes,
     FastCheck.integer({ min: 1, max: 30_000 }),
