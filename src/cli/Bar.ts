@@ -1,0 +1,63 @@
+/**
+ * One line about one upload, for a terminal of any width: what matters least is left out first. No line is as wide as the
+ * terminal, which would break it. Pure.
+ */
+import type * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Size from "./Size.js"
+import * as Text from "./Text.js"
+import * as Time from "./Time.js"
+
+export interface Bar {
+  readonly name: string
+  /** In bytes. */
+  readonly position: number
+  readonly total: Option.Option<number>
+  /** Bytes per second. */
+  readonly rate: number
+  readonly eta: Option.Option<Duration.Duration>
+}
+
+/** Columns for the name and the bar that nothing else takes. */
+const room = 24
+
+export const progress = (bar: Bar, columns: number): string => {
+  const width = Math.max(0, columns - 1)
+  const rate = (bar.rate > 0 ? `${Size.print(bar.rate)}/s` : "").padStart(11)
+  const position = Size.print(bar.position)
+  return Option.match(bar.total, {
+    onNone: () => {
+      const right = keep(width - room, [position.padStart(9), rate])
+      return Text.cut(Text.fit(bar.name, width - Text.width(right)) + right, width)
+    },
+    onSome: (total) => {
+      const percent = ` ${`${Size.percent(bar.position, total)}%`.padStart(4)}`
+      const eta = Option.match(bar.eta, { onNone: () => "", onSome: Time.clock }).padStart(8)
+      const bytes = `${position}/${Size.print(total)}`.padStart(19)
+      // In the order in which they are shown, least of all the bytes.
+      const left = width - room - percent.length
+      const right = left >= 42 ? keep(left, [bytes, rate, eta]) : keep(left, [rate, eta])
+      const free = width - percent.length - right.length
+      const cells = free < 16 ? 0 : Math.min(40, Math.floor(free * 0.45))
+      const name = Text.fit(bar.name, free - cells - (cells === 0 ? 0 : 2))
+      return Text.cut(`${name}${cells === 0 ? "" : `  ${drawn(bar.position, total, cells)}`}${percent}${right}`, width)
+    }
+  })
+}
+
+/** What goes on instead of progress. */
+export const message = (name: string, text: string, columns: number): string => {
+  const width = Math.max(0, columns - 1)
+  return Text.cut(`${Text.shorten(name, Math.max(8, Math.floor(width / 3)))}  ${text}`, width)
+}
+
+export const note = (text: string, columns: number): string => Text.cut(text, Math.max(0, columns - 1))
+
+/** The first of the parts, two columns between them, that fit. */
+const keep = (columns: number, parts: ReadonlyArray<string>): string =>
+  parts.reduce((kept, part) => (kept.length + part.length + 2 <= columns ? `${kept}  ${part}` : kept), "")
+
+const drawn = (position: number, total: number, cells: number): string => {
+  const filled = total <= 0 ? cells : Math.max(0, Math.min(cells, Math.floor((position / total) * cells)))
+  return "█".repeat(filled) + "░".repeat(cells - filled)
+}

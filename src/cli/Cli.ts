@@ -1,0 +1,171 @@
+/**
+ * All commands in one, and the exit code of what they end with.
+ */
+import * as CliConfig from "@effect/cli/CliConfig"
+import * as Command from "@effect/cli/Command"
+import type { HelpDoc } from "@effect/cli/HelpDoc"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
+import * as Cause from "effect/Cause"
+import type * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import * as Record from "effect/Record"
+import { createRequire } from "node:module"
+import * as Arguments from "./Arguments.js"
+import { Reported, sentence, UsageError } from "./Failure.js"
+import * as Help from "./Help.js"
+import * as InfoCommand from "./InfoCommand.js"
+import * as ListCommand from "./ListCommand.js"
+import { layer as layerOutput, Output } from "./Output.js"
+import { exitCodes } from "./Report.js"
+import * as ResumeCommand from "./ResumeCommand.js"
+import * as ServeCommand from "./ServeCommand.js"
+import * as TerminateCommand from "./TerminateCommand.js"
+import * as Text from "./Text.js"
+import * as UploadCommand from "./UploadCommand.js"
+
+const described = <Name extends string, R, E, A>(command: Command.Command<Name, R, E, A>) => ({
+  flags: Arguments.flagsOf(Command.getUsage(command)),
+  help: () => Command.getHelp(command, CliConfig.make({ showBuiltIns: false }))
+})
+
+const commands = {
+  upload: described(UploadCommand.command),
+  resume: described(ResumeCommand.command),
+  list: described(ListCommand.command),
+  info: described(InfoCommand.command),
+  terminate: described(TerminateCommand.command),
+  serve: described(ServeCommand.command)
+}
+
+const flags: Readonly<Record<string, ReadonlyArray<Arguments.Flag>>> = Record.map(commands, ({ flags }) => flags)
+
+const about = "resumable uploads over the tus protocol, the client and a server."
+
+const { version }: { readonly version: string } = createRequire(import.meta.url)("../../package.json")
+
+const cli = Command.make("effect-tus").pipe(
+  Command.withSubcommands([
+    UploadCommand.command,
+    ResumeCommand.command,
+    ListCommand.command,
+    InfoCommand.command,
+    TerminateCommand.command,
+    ServeCommand.command
+  ]),
+  Command.run({ name: "effect-tus", version })
+)
+
+const services = Layer.mergeAll(
+  layerOutput,
+  NodeFileSystem.layer,
+  NodePath.layer,
+  NodeTerminal.layer,
+  // -H is a header, -h is help.
+  CliConfig.layer({ isCaseSensitive: true })
+)
+
+/** Runs the command that the arguments say until it ends or `stop` does, and returns the exit code. */
+export const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, stop: Effect.Effect<void>) {
+  const output = yield* Output
+  const name = args[0] !== undefined && Object.hasOwn(flags, args[0]) ? `${args[0]} ` : ""
+  const usage = (message: string) => output.say(`effect-tus: ${Text.clean(message)}; see effect-tus ${name}--help`)
+
+  const arranged = Arguments.arrange(flags, args)
+  if (Either.isLeft(arranged)) {
+    yield* usage(arranged.left)
+    return exitCodes.usage
+  }
+  if (arranged.right.includes("--help")) {
+    yield* output.result(help(arranged.right[0] ?? "", output.columns))
+    return exitCodes.done
+  }
+  const debug = arranged.right.includes("--debug")
+  const logging = Layer.merge(
+    Logger.replace(Logger.defaultLogger, logger(output)),
+    Logger.minimumLogLevel(debug ? LogLevel.Debug : LogLevel.Warning)
+  )
+  const command = cli(["node", "effect-tus", ...arranged.right]).pipe(
+    Effect.provide(logging),
+    Effect.withConsole(consoleOf(output, yield* Effect.console, usage))
+  )
+  const running = yield* Effect.fork(command)
+  yield* Effect.fork(Effect.zipRight(stop, Fiber.interrupt(running)))
+  const exit = yield* Fiber.await(running)
+  if (Exit.isSuccess(exit)) {
+    return exitCodes.done
+  }
+  if (debug) {
+    yield* output.say(Cause.pretty(exit.cause, { renderErrorCause: true }))
+  }
+  // A server runs until it is told to stop.
+  return args[0] === "serve" && Cause.isInterruptedOnly(exit.cause)
+    ? exitCodes.done
+    : yield* explain(exit.cause, output, usage)
+}, Effect.provide(services))
+
+/** Says what has not been said, and returns the exit code. */
+const explain = Effect.fnUntraced(function*(
+  cause: Cause.Cause<unknown>,
+  output: Output["Type"],
+  usage: (message: string) => Effect.Effect<void>
+) {
+  const error = Option.getOrUndefined(Cause.failureOption(cause))
+  if (Cause.isInterrupted(cause)) {
+    return exitCodes.interrupted
+  }
+  if (error instanceof Reported) {
+    return exitCodes.failed
+  }
+  if (ValidationError.isValidationError(error)) {
+    return exitCodes.usage
+  }
+  if (error instanceof UsageError) {
+    yield* usage(error.message)
+    return exitCodes.usage
+  }
+  yield* output.say(
+    `effect-tus: ${
+      error === undefined
+        ? `${sentence(Cause.squash(cause))}; this is a mistake of effect-tus, --debug says more`
+        : sentence(error)
+    }`
+  )
+  return exitCodes.failed
+})
+
+const help = (name: string, columns: number) => {
+  const helps: Readonly<Record<string, () => HelpDoc>> = Record.map(commands, ({ help }) => help)
+  const one = Object.hasOwn(helps, name) ? helps[name] : undefined
+  return one === undefined
+    ? Help.ofAll(version, about, Record.map(helps, (help) => help()), columns)
+    : Help.ofCommand(name, one(), columns)
+}
+
+/** What the library warns of. */
+const logger = (output: Output["Type"]) =>
+  Logger.make<unknown, void>(({ cause, logLevel, message }) => {
+    const text = (Array.isArray(message) ? message : [message]).map(String).join(" ")
+    const why = Cause.isEmpty(cause) ? "" : `: ${sentence(Cause.squash(cause))}`
+    Effect.runFork(output.say(`effect-tus: ${logLevel.label.toLowerCase()}: ${Text.clean(text + why)}`))
+  })
+
+/** What @effect/cli prints, without its colours; what is wrong with the arguments is an error of one line. */
+const consoleOf = (
+  output: Output["Type"],
+  console: Console.Console,
+  usage: (message: string) => Effect.Effect<void>
+): Console.Console => ({
+  ...console,
+  log: (...args) => output.result(Text.uncolored(args.join(" ")).trimEnd()),
+  error: (...args) => usage(Text.uncolored(args.join(" ")).replace(/\s+/g, " ").trim())
+})

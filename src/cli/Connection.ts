@@ -1,0 +1,61 @@
+/**
+ * The client as the options of the command want it: headers, timeouts, TLS, proxy.
+ */
+import * as FileSystem from "@effect/platform/FileSystem"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as NodeTusClient from "../node-client/NodeTusClient.js"
+import { CommandError } from "./Failure.js"
+import * as Text from "./Text.js"
+
+export interface Options {
+  readonly headers: Readonly<Record<string, string>>
+  readonly timeout: Duration.Duration
+  readonly ca: Option.Option<string>
+  readonly cert: Option.Option<string>
+  readonly key: Option.Option<string>
+  readonly insecure: boolean
+  readonly proxy: Option.Option<string>
+  readonly methodOverride: boolean
+  readonly requestId: boolean
+}
+
+export const layer = ({ ca, cert, headers, insecure, key, methodOverride, proxy, requestId, timeout }: Options) =>
+  Layer.unwrapEffect(
+    Effect.gen(function*() {
+      return NodeTusClient.layer({
+        headers: () => Effect.succeed(headers),
+        stallTimeout: timeout,
+        requestId,
+        methodOverride,
+        ca: yield* contents("ca", ca),
+        cert: yield* contents("cert", cert),
+        key: yield* contents("key", key),
+        insecure,
+        proxy: Option.getOrUndefined(proxy)
+      }).pipe(
+        Layer.catchAll((error) => Layer.fail(new CommandError({ message: `--${error.message}`, cause: error })))
+      )
+    })
+  )
+
+const contents = (option: string, path: Option.Option<string>) =>
+  Effect.flatMap(FileSystem.FileSystem, (fs) =>
+    Option.match(path, {
+      onNone: () => Effect.succeed(undefined),
+      onSome: (path) =>
+        Effect.mapError(
+          fs.readFile(path),
+          (cause) =>
+            new CommandError({
+              message: `--${option} ${Text.clean(path)}: ${
+                cause._tag === "SystemError" && cause.reason === "NotFound"
+                  ? "there is no such file"
+                  : `it cannot be read: ${cause.message}`
+              }`,
+              cause
+            })
+        )
+    }))

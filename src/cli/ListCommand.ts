@@ -1,0 +1,61 @@
+/**
+ * `effect-tus list`: what the journal remembers.
+ */
+import * as Command from "@effect/cli/Command"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { type Entry, UploadJournal } from "../client/UploadJournal.js"
+import * as Flags from "./Flags.js"
+import { remaining } from "./InfoCommand.js"
+import * as Journal from "./Journal.js"
+import * as Json from "./Json.js"
+import { Output } from "./Output.js"
+import * as Size from "./Size.js"
+import * as Text from "./Text.js"
+import * as Time from "./Time.js"
+
+export const command = Command.make(
+  "list",
+  { journal: Flags.journal, json: Flags.json, debug: Flags.debug },
+  ({ journal, json }) =>
+    Effect.gen(function*() {
+      const output = yield* Output
+      const entries = yield* Effect.flatMap(UploadJournal, ({ list }) => list)
+      const now = yield* DateTime.now
+      if (entries.length === 0 && !json) {
+        return yield* output.say("effect-tus: no upload is unfinished")
+      }
+      yield* Effect.forEach(
+        json ? entries.map((entry) => Json.print(facts(entry))) : entries.flatMap((entry) => lines(entry, now)),
+        output.result,
+        { discard: true }
+      )
+    }).pipe(Effect.provide(Journal.layer(journal)))
+).pipe(Command.withDescription("Shows the uploads that were interrupted and can be resumed."))
+
+const facts = (entry: Entry) => ({
+  source: entry.source,
+  url: entry.url,
+  endpoint: entry.endpoint,
+  start: entry.start,
+  length: entry.length,
+  sent: sentOf(entry),
+  acknowledged: entry.acknowledged,
+  updated: DateTime.formatIso(entry.updated),
+  expires: Option.getOrNull(Option.map(entry.expires, DateTime.formatIso))
+})
+
+/** A request that was cut off has brought bytes that nobody has acknowledged yet: the server knows how many it kept. */
+const sentOf = ({ acknowledged, prefix }: Entry): number =>
+  Math.max(acknowledged, Option.match(prefix, { onNone: () => 0, onSome: ({ length }) => length }))
+
+export const lines = (entry: Entry, now: DateTime.Utc): ReadonlyArray<string> => [
+  [
+    `${Text.clean(entry.source)}${entry.start > 0 ? ` from ${Size.print(entry.start)}` : ""}`,
+    `${Size.percent(sentOf(entry), entry.length)}% of ${Size.print(entry.length)}`,
+    `${Time.words(DateTime.distanceDuration(entry.updated, now))} ago`,
+    ...Option.toArray(Option.map(entry.expires, (at) => `expires ${remaining(at, now)}`))
+  ].join("  "),
+  `  ${Text.clean(entry.url)}`
+]

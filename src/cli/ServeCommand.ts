@@ -1,0 +1,124 @@
+/**
+ * `effect-tus serve`: the embedded server. It is loaded only when it is asked for, since it needs packages that no upload does.
+ */
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { resolve } from "node:path"
+import { CommandError, sentence } from "./Failure.js"
+import * as Flags from "./Flags.js"
+import * as Json from "./Json.js"
+import * as Missing from "./Missing.js"
+import { Output } from "./Output.js"
+import * as Time from "./Time.js"
+
+const expiresAfter = Flags.parsed(
+  "expires-after",
+  "DURATION",
+  `${Time.expected}, or "never"`,
+  (text) => text === "never" ? Option.some(Option.none()) : Option.map(Time.parse(text), Option.some)
+).pipe(
+  Options.withDefault(Time.parse("1 day")),
+  Options.withDescription(
+    `How long an unfinished upload lives after its last byte: "1 day" by default, "never" for ever.`
+  )
+)
+
+export const command = Command.make("serve", {
+  port: Flags.whole("port", 0, 65535).pipe(
+    Options.withDefault(1080),
+    Options.withDescription("1080 by default; 0 takes any free port.")
+  ),
+  host: Options.text("host").pipe(
+    Options.withPseudoName("ADDRESS"),
+    Options.withDefault("127.0.0.1"),
+    Options.withDescription("The address to listen on: 127.0.0.1 by default, which only this machine reaches.")
+  ),
+  directory: Options.text("dir").pipe(
+    Options.withPseudoName("DIR"),
+    Options.withDefault("./uploads"),
+    Options.withDescription("Where everything is kept, ./uploads by default; one server at a time.")
+  ),
+  path: Flags.parsed(
+    "path",
+    "PATH",
+    "a path that begins with / and does not end with it",
+    (text) => /^(\/[\w.~-]+)+$/.test(text) ? Option.some(text) : Option.none()
+  ).pipe(
+    Options.withDefault("/files"),
+    Options.withDescription("Where uploads are created: /files by default.")
+  ),
+  maxSize: Flags.size("max-size").pipe(
+    Options.optional,
+    Options.withDescription("The most that one upload may have. No limit by default.")
+  ),
+  expiresAfter,
+  durability: Flags.oneOf("durability", ["process", "completion", "always"]).pipe(
+    Options.withDefault("completion" as const),
+    Options.withDescription(
+      "What a power cut leaves: completion (the default) all that is complete, always every acknowledged byte, process neither."
+    )
+  ),
+  json: Flags.json,
+  debug: Flags.debug
+}, ({ json, ...options }) =>
+  Effect.gen(function*() {
+    const { NodeTusServer, UploadEvents } = yield* server
+    const output = yield* Output
+    const directory = resolve(options.directory)
+    const announce = Effect.flatMap(NodeTusServer.NodeTusServer, ({ url }) =>
+      Effect.gen(function*() {
+        if (json) {
+          return yield* output.result(Json.print({ event: "listening", url, directory }))
+        }
+        if (!output.seen) {
+          yield* output.result(url)
+        }
+        yield* output.say(`effect-tus listens at ${url}`)
+        yield* output.say(
+          `The bytes go to ${directory}. Ctrl-C stops it. Upload something: effect-tus upload FILE --to ${url}`
+        )
+      }))
+    const tell = Layer.succeed(UploadEvents.UploadEvents, {
+      publish: (event) =>
+        event._tag !== "Completed" ? Effect.void : json
+          ? output.result(
+            Json.print({
+              event: "completed",
+              id: event.upload.id,
+              bytes: event.upload.offset,
+              location: Option.getOrNull(event.location)
+            })
+          )
+          : output.say(
+            `completed ${event.upload.id}: ${event.upload.offset} bytes, ${
+              Option.getOrElse(event.location, () => "in no file")
+            }`
+          )
+    })
+    yield* Layer.effectDiscard(announce).pipe(
+      Layer.provide(NodeTusServer.layer({
+        port: options.port,
+        host: options.host,
+        path: options.path,
+        directory,
+        maxSize: Option.getOrUndefined(options.maxSize),
+        expiresAfter: Option.getOrUndefined(options.expiresAfter),
+        durability: options.durability
+      })),
+      Layer.provide(tell),
+      Layer.launch,
+      Effect.mapError((cause) => new CommandError({ message: sentence(cause), cause }))
+    )
+  })).pipe(Command.withDescription("Runs a server that keeps uploads in a directory, until Ctrl-C or SIGTERM."))
+
+const server = Effect.tryPromise({
+  try: () =>
+    Promise.all([import("../node/NodeTusServer.js"), import("../server/UploadEvents.js")]).then(
+      ([NodeTusServer, UploadEvents]) => ({ NodeTusServer, UploadEvents })
+    ),
+  catch: (cause) =>
+    new CommandError({ message: Missing.sentence(cause) ?? `the server cannot be loaded: ${sentence(cause)}`, cause })
+})

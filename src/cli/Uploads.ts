@@ -1,0 +1,141 @@
+/**
+ * Uploads files, shows how far they are, and says what came of them: the common end of `upload` and `resume`.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import type { TusError } from "../client/TusError.js"
+import * as TusUpload from "../client/TusUpload.js"
+import type { UploadOptions } from "../client/UploadOptions.js"
+import type { Algorithm } from "../protocol/Checksum.js"
+import * as Display from "./Display.js"
+import * as Failure from "./Failure.js"
+import type { Job } from "./Job.js"
+import type * as Journal from "./Journal.js"
+import * as Json from "./Json.js"
+import { Output } from "./Output.js"
+import * as Report from "./Report.js"
+
+export interface Options {
+  readonly mode: Display.Mode
+  readonly chunkSize: Option.Option<number>
+  readonly parallel: Option.Option<number | "auto">
+  readonly concurrency: number
+  readonly checksum: Option.Option<Algorithm>
+  readonly retries: number
+  readonly retryFor: Option.Option<Duration.Duration>
+  readonly terminateOnAbort: boolean
+  readonly allowedHosts: ReadonlyArray<string>
+  readonly journal: Journal.Choice
+}
+
+export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options: Options) {
+  const output = yield* Output
+  const start = yield* Clock.currentTimeNanos
+  let report = Report.make(jobs.length)
+
+  const summarize = Effect.fnUntraced(function*(interrupted: boolean) {
+    const elapsed = yield* Display.elapsedSince(start)
+    if (options.mode === "json") {
+      yield* output.result(Json.summary(report, elapsed, interrupted))
+    } else if (!interrupted && jobs.length > 1 && (options.mode === "normal" || report.failed.length > 0)) {
+      yield* output.say(`effect-tus: ${Report.summary(report, elapsed)}`)
+    }
+  })
+
+  yield* Effect.gen(function*() {
+    const show = yield* Display.make(jobs, options.mode)
+    const files = TusUpload.all(
+      jobs,
+      (job) => Effect.zipRight(show({ _tag: "Started", file: job }), toOptions(job, options, show)),
+      { concurrency: options.concurrency }
+    )
+    yield* Stream.runForEach(files, (update) => {
+      report = Report.add(report, update)
+      return show(update)
+    })
+  }).pipe(
+    Effect.scoped,
+    Effect.onInterrupt(() =>
+      Effect.zipRight(
+        summarize(true),
+        Effect.suspend(() => output.say(`effect-tus: ${farewell(jobs, report, options)}`))
+      )
+    )
+  )
+
+  yield* summarize(false)
+  const [failure] = report.failed
+  if (failure !== undefined) {
+    if (jobs.length === 1) {
+      yield* output.say(`effect-tus: ${Failure.sentence(failure[1])}`)
+    }
+    return yield* new Failure.Reported()
+  }
+})
+
+const toOptions = (job: Job, options: Options, show: Display.Show) =>
+  Effect.map(job.open, (source): UploadOptions => ({
+    endpoint: job.endpoint,
+    source,
+    metadata: job.metadata,
+    chunkSize: Option.getOrUndefined(options.chunkSize),
+    parallel: Option.getOrUndefined(Option.orElse(job.parts, () => options.parallel)),
+    checksum: Option.getOrUndefined(options.checksum),
+    retry: schedule(options, (error, delay) => show({ _tag: "Retrying", file: job, error, delay })),
+    terminateOnInterrupt: options.terminateOnAbort,
+    allowedHosts: options.allowedHosts
+  }))
+
+/** As `UploadOptions.defaultRetry`, with a budget of the user's and told about each attempt that it pays for. */
+export const schedule = (
+  { retries, retryFor }: Pick<Options, "retries" | "retryFor">,
+  onRetry: (error: TusError, delay: Duration.Duration) => Effect.Effect<void>
+): Schedule.Schedule<unknown, TusError> => {
+  const paced: Schedule.Schedule<unknown> = Schedule.exponential("500 millis").pipe(
+    Schedule.modifyDelay((_, delay) => Duration.min(delay, "30 seconds")),
+    Schedule.jittered,
+    Schedule.intersect(Schedule.recurs(retries))
+  )
+  return Schedule.identity<TusError>().pipe(
+    Schedule.intersect(paced),
+    Schedule.intersect(
+      Option.match(retryFor, {
+        onNone: (): Schedule.Schedule<unknown> => Schedule.forever,
+        onSome: (duration) => Schedule.recurUpTo(duration)
+      })
+    ),
+    Schedule.modifyDelayEffect(([[error]], delay) =>
+      Effect.as(onRetry(error, Duration.max(delay, wanted(error))), delay)
+    )
+  )
+}
+
+/** What the server asks for besides, where it says so in seconds. */
+const wanted = (error: TusError): Duration.Duration =>
+  error._tag === "Refused" && /^\d{1,6}$/.test(error.retryAfter ?? "")
+    ? Duration.seconds(Number(error.retryAfter))
+    : Duration.zero
+
+/** What an interrupted upload leaves, and how to go on with it. */
+export const farewell = (
+  jobs: ReadonlyArray<Job>,
+  report: Report.Report,
+  { journal, terminateOnAbort }: Pick<Options, "journal" | "terminateOnAbort">
+): string => {
+  const settled = new Set([...report.succeeded, ...report.failed.map(([job]) => job)])
+  const left = jobs.filter((job) => !settled.has(job))
+  const again = left.filter(({ resumable }) => resumable)
+  return terminateOnAbort
+    ? "interrupted; what had been sent of unfinished uploads was removed from the server"
+    : again.length === 0 || journal._tag === "None"
+    ? "interrupted; nothing was remembered to go on with"
+    : `interrupted; go on with: effect-tus resume${
+      journal._tag === "Directory" ? ` --journal ${quoted(journal.path)}` : ""
+    }${again.length === left.length ? "" : " (what was read from the standard input cannot be resumed)"}`
+}
+
+const quoted = (path: string) => (/^[\w./@%+:,=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)
