@@ -29,29 +29,36 @@ export const make: Effect.Effect<PrefixDigest> = Effect.map(
 )
 
 /**
- * Reads the first bytes of what begins at `start` in the source, as many as `prefix` is long. Where they are the same the
- * digest goes on behind them; none where they are not, where the source has not as many, or where the algorithm is unknown
- * here.
+ * Reads the first bytes of the source, as many as `prefix` is long. Where they are the same the digest goes on behind them, up to
+ * `until`: a session that was killed has sent more than it could write down. None where they are not the same, where the source
+ * has not as many, or where the algorithm is unknown here.
  */
 export const verify = Effect.fnUntraced(function*(
   source: UploadSource,
-  start: number,
-  prefix: Prefix
+  prefix: Prefix,
+  until: number
 ): Effect.fn.Return<Option.Option<PrefixDigest>, SourceError> {
-  const digests = yield* Digests
-  const state = begin(digests, prefix.algorithm)
-  if (Option.isNone(state) || Option.exists(source.length, (length) => length < start + prefix.length)) {
+  const state = begin(yield* Digests, prefix.algorithm)
+  if (Option.isNone(state) || Option.exists(source.length, (length) => length < prefix.length)) {
     return Option.none()
   }
   const digest = from(state)
-  let position = 0
-  yield* Stream.runForEach(source.read(start, prefix.length), (bytes) =>
-    Effect.sync(() => {
-      digest.observe(position, bytes)
-      position += bytes.length
-    }))
-  return Option.exists(digest.prefix(), (found) => isSame(found, prefix)) ? Option.some(digest) : Option.none()
+  yield* feed(digest, source, 0, prefix.length)
+  if (!Option.exists(digest.prefix(), (found) => isSame(found, prefix))) {
+    return Option.none()
+  }
+  yield* feed(digest, source, prefix.length, until)
+  return Option.some(digest)
 })
+
+const feed = (digest: PrefixDigest, source: UploadSource, start: number, end: number) => {
+  let offset = start
+  return end <= start ? Effect.void : Stream.runForEach(source.read(start, end - start), (bytes) =>
+    Effect.sync(() => {
+      digest.observe(offset, bytes)
+      offset += bytes.length
+    }))
+}
 
 interface State {
   readonly algorithm: string

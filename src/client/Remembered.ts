@@ -19,8 +19,11 @@ export interface State {
 export interface Remembered {
   /** What earlier sessions left of this source at this endpoint, the newest first. */
   readonly candidates: ReadonlyArray<Entry>
-  /** Whether the source still begins with the bytes that were sent then. An entry for which it does not is removed. */
-  readonly verify: (entry: Entry) => Effect.Effect<boolean, SourceError>
+  /**
+   * Whether the source still begins with the bytes that were sent then; the server has those before `offset`. An entry for which
+   * it does not is removed. One without a digest is trusted for its fingerprint.
+   */
+  readonly verify: (entry: Entry, offset: number) => Effect.Effect<boolean, SourceError>
   readonly drop: (entry: Entry) => Effect.Effect<void>
   /** These bytes are about to go out. */
   readonly observe: (offset: number, bytes: Uint8Array) => void
@@ -84,11 +87,11 @@ export const make = Effect.fnUntraced(function*(endpoint: string, source: Upload
     candidates: (yield* journal.find(endpoint, fingerprint.value)).filter((entry) =>
       entry.length === length && entry.start === start
     ),
-    verify: (entry) =>
+    verify: (entry, offset) =>
       Option.isNone(entry.prefix)
         ? Effect.succeed(true)
         : Effect.flatMap(
-          PrefixDigest.verify(source, 0, entry.prefix.value),
+          PrefixDigest.verify(source, entry.prefix.value, offset),
           Option.match({
             onNone: () => Effect.as(journal.remove(entry), false),
             onSome: (verified) =>

@@ -12,6 +12,7 @@ import type * as Path from "@effect/platform/Path"
 import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
 import * as Layer from "effect/Layer"
@@ -79,13 +80,16 @@ const keyPrefix = "effect-tus-"
 
 const version = 1
 
+/** Servers that tell no expiry do not keep what is unfinished for ever, and nor does the journal. */
+const forgottenAfter = Duration.days(90)
+
 const Later = Schema.parseJson(Schema.Struct({ version: Schema.Int.pipe(Schema.greaterThan(version)) }))
 
 const Stored = Schema.parseJson(Schema.Struct({ version: Schema.Literal(version), entry: Entry }))
 
 /**
  * A journal in a store, one key for each URL; the keys are fit to be names of files. `keys` are those that are in the store,
- * others among them. What has expired and what cannot be understood is removed when it is met. Whatever goes wrong in the
+ * others among them. What has expired, what has not been touched for 90 days and what cannot be understood is removed when it is met. Whatever goes wrong in the
  * store is logged, the first time as a warning.
  */
 export const make = (
@@ -109,7 +113,7 @@ export const make = (
     }
     const stored = decode(text.value)
     const now = yield* DateTime.now
-    const alive = Option.filter(stored, ({ expires }) => !Option.exists(expires, DateTime.lessThanOrEqualTo(now)))
+    const alive = Option.filter(stored, (entry) => DateTime.greaterThan(endOf(entry), now))
     if (Option.isNone(alive) && !isLater(text.value)) {
       yield* removeKey(key)
     }
@@ -149,6 +153,9 @@ export const layerFileSystem = (
 
 /** Remembers in the browser's localStorage, which all pages of an origin share; remembers nothing where there is none. */
 export const layerLocalStorage: Layer.Layer<never> = layerOf(JournalStore.localStorage)
+
+const endOf = ({ expires, updated }: Entry) =>
+  Option.getOrElse(expires, () => DateTime.addDuration(updated, forgottenAfter))
 
 const newestFirst = Order.mapInput(Order.reverse(DateTime.Order), ({ updated }: Entry) => updated)
 

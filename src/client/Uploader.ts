@@ -184,7 +184,7 @@ export const make = Effect.fnUntraced(function*<R>(
   const find = Effect.fnUntraced(function*({ at, entry }: Extract<Place, { readonly _tag: "Somewhere" }>) {
     const found = yield* client.head(call(at))
     const fits = checkLength(source, at.url, found.length)
-    if (Option.isSome(entry) && (Either.isLeft(fits) || !(yield* remembered.verify(entry.value)))) {
+    if (Option.isSome(entry) && Either.isLeft(fits)) {
       yield* remembered.drop(entry.value)
       return yield* begin
     }
@@ -205,6 +205,9 @@ export const make = Effect.fnUntraced(function*<R>(
       state.confirmed,
       Math.min(state.ceiling, Option.getOrElse(state.total, () => unlimited))
     )
+    if (Option.isSome(entry) && !(yield* remembered.verify(entry.value, found.offset.value))) {
+      return yield* begin
+    }
     const event = state.ceiling === unlimited ? "Resumed" : "Acknowledged"
     set({ declared: Option.isSome(found.length), expires: found.expires })
     yield* confirm(event, at, found.offset.value)

@@ -105,7 +105,7 @@ describe("the digest of what was sent", () => {
           first.observe(start, bytes.subarray(start, stop))
         }
         const prefix = Option.getOrThrow(first.prefix())
-        const second = Option.getOrThrow(yield* PrefixDigest.verify(sourceOf(bytes).source, 0, prefix))
+        const second = Option.getOrThrow(yield* PrefixDigest.verify(sourceOf(bytes).source, prefix, 0))
         deepStrictEqual(second.prefix(), Option.some(prefix))
         for (const { end, start, stop } of sends.slice(before.length)) {
           second.observe(start, bytes.subarray(start, stop))
@@ -160,20 +160,19 @@ describe("a source is compared with what was sent of it", () => {
   it.effect("and is the same", () =>
     Effect.gen(function*() {
       const { reads, source } = sourceOf(bytes)
-      const digest = Option.getOrThrow(yield* PrefixDigest.verify(source, 0, prefix))
+      const digest = Option.getOrThrow(yield* PrefixDigest.verify(source, prefix, 0))
       deepStrictEqual(plain(digest.prefix()), Option.some(prefix))
       deepStrictEqual(reads, [[0, 40]])
     }).pipe(Effect.provide(NodeDigests.layer)))
 
-  it.effect("where a part begins", () =>
+  it.effect("and goes on up to where the server is", () =>
     Effect.gen(function*() {
       const { reads, source } = sourceOf(bytes)
-      const part = sha256(bytes.subarray(30, 70))
-      const digest = Option.getOrThrow(yield* PrefixDigest.verify(source, 30, part))
-      digest.observe(40, bytes.subarray(70, 80))
-      deepStrictEqual(plain(digest.prefix()), Option.some(sha256(bytes.subarray(30, 80))))
-      assertNone(yield* PrefixDigest.verify(source, 0, part))
-      deepStrictEqual(reads, [[30, 40], [0, 40]])
+      const digest = Option.getOrThrow(yield* PrefixDigest.verify(source, prefix, 70))
+      deepStrictEqual(plain(digest.prefix()), Option.some(sha256(bytes.subarray(0, 70))))
+      deepStrictEqual(reads, [[0, 40], [40, 30]])
+      digest.observe(70, bytes.subarray(70, 80))
+      deepStrictEqual(plain(digest.prefix()), Option.some(sha256(bytes.subarray(0, 80))))
     }).pipe(Effect.provide(NodeDigests.layer)))
 
   it.effect("and has changed, in any byte", () =>
@@ -181,33 +180,33 @@ describe("a source is compared with what was sent of it", () => {
       for (const place of [0, 20, 39]) {
         const changed = Uint8Array.from(bytes)
         changed[place] = (changed[place] ?? 0) ^ 1
-        assertNone(yield* PrefixDigest.verify(sourceOf(changed).source, 0, prefix))
+        assertNone(yield* PrefixDigest.verify(sourceOf(changed).source, prefix, 0))
       }
       const behind = Uint8Array.from(bytes)
       behind[40] = (behind[40] ?? 0) ^ 1
-      assert.isTrue(Option.isSome(yield* PrefixDigest.verify(sourceOf(behind).source, 0, prefix)))
+      assert.isTrue(Option.isSome(yield* PrefixDigest.verify(sourceOf(behind).source, prefix, 0)))
     }).pipe(Effect.provide(NodeDigests.layer)))
 
   it.effect("and is shorter now, which costs no reading", () =>
     Effect.gen(function*() {
-      const { reads, source } = sourceOf(bytes.subarray(0, 69))
-      assertNone(yield* PrefixDigest.verify(source, 30, sha256(bytes.subarray(30, 70))))
-      assertNone(yield* PrefixDigest.verify(source, 70, sha256(new Uint8Array())))
+      const { reads, source } = sourceOf(bytes.subarray(0, 39))
+      assertNone(yield* PrefixDigest.verify(source, prefix, 0))
       deepStrictEqual(reads, [])
-      assert.isTrue(Option.isSome(yield* PrefixDigest.verify(source, 29, sha256(bytes.subarray(29, 69)))))
+      const whole = sourceOf(bytes.subarray(0, 40))
+      assert.isTrue(Option.isSome(yield* PrefixDigest.verify(whole.source, prefix, 40)))
     }).pipe(Effect.provide(NodeDigests.layer)))
 
   it.effect("in vain where the digest is of another length, or not of this algorithm, or the algorithm unknown", () =>
     Effect.gen(function*() {
       const { reads, source } = sourceOf(bytes)
-      assertNone(yield* PrefixDigest.verify(source, 0, { ...prefix, digest: prefix.digest.subarray(0, 31) }))
-      assertNone(yield* PrefixDigest.verify(source, 0, { ...prefix, digest: new Uint8Array() }))
-      assertNone(yield* PrefixDigest.verify(source, 0, { ...prefix, digest: Uint8Array.of(...prefix.digest, 0) }))
-      assertNone(yield* PrefixDigest.verify(source, 0, { ...prefix, algorithm: "sha1" }))
+      assertNone(yield* PrefixDigest.verify(source, { ...prefix, digest: prefix.digest.subarray(0, 31) }, 0))
+      assertNone(yield* PrefixDigest.verify(source, { ...prefix, digest: new Uint8Array() }, 0))
+      assertNone(yield* PrefixDigest.verify(source, { ...prefix, digest: Uint8Array.of(...prefix.digest, 0) }, 0))
+      assertNone(yield* PrefixDigest.verify(source, { ...prefix, algorithm: "sha1" }, 0))
       assert.strictEqual(reads.length, 4)
-      assertNone(yield* PrefixDigest.verify(source, 0, { ...prefix, algorithm: "sha3" }))
-      assertNone(yield* PrefixDigest.verify(source, 0, { ...prefix, algorithm: "crc32" }))
-      assertNone(yield* Effect.provide(PrefixDigest.verify(source, 0, prefix), only("sha1")))
+      assertNone(yield* PrefixDigest.verify(source, { ...prefix, algorithm: "sha3" }, 0))
+      assertNone(yield* PrefixDigest.verify(source, { ...prefix, algorithm: "crc32" }, 0))
+      assertNone(yield* Effect.provide(PrefixDigest.verify(source, prefix, 0), only("sha1")))
       assert.strictEqual(reads.length, 4)
     }).pipe(Effect.provide(NodeDigests.layer)))
 
@@ -216,13 +215,13 @@ describe("a source is compared with what was sent of it", () => {
       const { source } = sourceOf(bytes)
       const digest = Uint8Array.from(createHash("sha1").update(bytes).digest())
       const old = { algorithm: "sha1", length: 100, digest }
-      const found = Option.getOrThrow(yield* PrefixDigest.verify(source, 0, old))
+      const found = Option.getOrThrow(yield* PrefixDigest.verify(source, old, 0))
       deepStrictEqual(plain(found.prefix()), Option.some(old))
     }).pipe(Effect.provide(NodeDigests.layer)))
 
   it.effect("but cannot be read", () =>
     Effect.gen(function*() {
       const { source } = sourceOf(bytes.subarray(0, 20), Option.none())
-      assert.strictEqual((yield* Effect.flip(PrefixDigest.verify(source, 0, prefix))).reason, "TooShort")
+      assert.strictEqual((yield* Effect.flip(PrefixDigest.verify(source, prefix, 0))).reason, "TooShort")
     }).pipe(Effect.provide(NodeDigests.layer)))
 })

@@ -198,6 +198,20 @@ for (const [title, open] of Object.entries(journals)) {
         same(yield* journal.list, [])
       }))
 
+    it.scoped("forgets what has no expiry after 90 days in which nothing came of it", () =>
+      Effect.gen(function*() {
+        const journal = yield* open
+        const day = 86_400_000
+        yield* journal.put(entryOf({ expires: Option.none(), updated: at(day) }))
+        yield* journal.put(
+          entryOf({ url: "https://example.com/files/2", expires: Option.some(at(400 * day)), updated: at(day) })
+        )
+        yield* TestClock.setTime(91 * day - 1)
+        assert.strictEqual((yield* journal.list).length, 2)
+        yield* TestClock.setTime(91 * day)
+        deepStrictEqual((yield* journal.list).map(({ url }) => url), ["https://example.com/files/2"])
+      }))
+
     it.scoped("keeps URLs as they are: long ones, with any characters, with a password", () =>
       Effect.gen(function*() {
         const journal = yield* open
@@ -232,7 +246,7 @@ describe("a journal in a store", () => {
     ([entries]) =>
       Effect.gen(function*() {
         const { journal } = yield* open
-        const alive = entries.map((entry) => new UploadJournal.Entry({ ...entry, expires: Option.none() }))
+        const alive = entries.map((entry) => new UploadJournal.Entry({ ...entry, expires: Option.some(at(60_000)) }))
         yield* Effect.forEach(alive, journal.put)
         const last = new Map(alive.map((entry) => [entry.url, entry]))
         same(byUrl(yield* journal.list), byUrl(last.values()))
@@ -504,14 +518,14 @@ describe("a journal in a directory", () => {
       const [reader, ...writers] = yield* Effect.all([openAt(path), openAt(path), openAt(path), openAt(path)])
       // So long that no write of it is done at once.
       const source = "s".repeat(512 * 1024)
-      yield* reader.put(entryOf({ source }))
+      yield* reader.put(entryOf({ source, updated: at(Date.now()) }))
       let writing = true
       const write = Effect.forEach(
         writers,
         (journal, i) =>
           Effect.forEach(
             Array.from({ length: 30 }),
-            (_, n) => journal.put(entryOf({ source, acknowledged: i, updated: at(n) })),
+            (_, n) => journal.put(entryOf({ source, acknowledged: i, updated: at(Date.now() + n) })),
             { discard: true }
           ),
         { concurrency: "unbounded" }
@@ -549,7 +563,7 @@ describe("a journal in a directory", () => {
         import { Entry, layerFileSystem, UploadJournal } from ${JSON.stringify(module)}
         const entry = (i) => new Entry({
           endpoint: "e", fingerprint: "f", url: "https://example.com/${name}/" + i, source: "s", length: 1, start: 0,
-          acknowledged: 0, prefix: Option.none(), expires: Option.none(), updated: DateTime.unsafeMake(i)
+          acknowledged: 0, prefix: Option.none(), expires: Option.none(), updated: DateTime.unsafeNow()
         })
         const layer = Layer.provide(layerFileSystem(${JSON.stringify(path)}), [NodeFileSystem.layer, NodePath.layer])
         await Effect.runPromise(Effect.provide(

@@ -17,6 +17,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
+import { createHash } from "node:crypto"
 import { endpoint } from "../loopback.js"
 import { answer, metadataAt, passing, type Script, storedAt, world } from "./world.js"
 
@@ -371,6 +372,39 @@ describe("another session", () => {
       const { url } = yield* passing(TusUpload.run({ ...base, ...options, source: file(other) }))
       assert.isTrue(Buffer.from(other).equals(yield* storedAt(url)))
       assert.match(methods(), /HEAD POST/)
+    }).pipe(Effect.provide(Layer.merge(layer, UploadJournal.layerMemory)))
+  })
+
+  it.effect("knows the bytes that a session sent which was killed before it could write them down", () => {
+    let down = true
+    const { layer, requests } = world((request, _, nth) =>
+      down && request.method === "PATCH" && nth > 4 ? closed : undefined
+    )
+    const long = Uint8Array.from({ length: 2_000_000 }, (_, i) => (i * 31) % 251)
+    const options = { chunkSize: 100_000, retry: Schedule.recurs(0) }
+    const journaled = Effect.flatMap(UploadJournal.UploadJournal, ({ list }) => Effect.map(list, ([entry]) => entry!))
+    return Effect.gen(function*() {
+      const journal = yield* UploadJournal.UploadJournal
+      yield* fails({ ...options, source: file(long) })
+      const last = yield* journaled
+      const early = {
+        algorithm: "sha256",
+        length: 1000,
+        digest: Uint8Array.from(createHash("sha256").update(long.subarray(0, 1000)).digest())
+      }
+      yield* journal.put(new UploadJournal.Entry({ ...last, prefix: Option.some(early) }))
+
+      yield* fails({ ...options, source: file(long) })
+      const prefix = Option.getOrThrow((yield* journaled).prefix)
+      assert.isAtLeast(prefix.length, 200_000)
+      const digest = createHash("sha256").update(long.subarray(0, prefix.length)).digest()
+      assert.strictEqual(Buffer.from(prefix.digest).toString("hex"), digest.toString("hex"))
+
+      down = false
+      const before = requests.length
+      const { url } = yield* passing(TusUpload.run({ ...base, ...options, source: file(long) }))
+      assert.isTrue(Buffer.from(long).equals(yield* storedAt(url)))
+      assert.isFalse(requests.slice(before).some(({ method }) => method === "POST"))
     }).pipe(Effect.provide(Layer.merge(layer, UploadJournal.layerMemory)))
   })
 })
