@@ -21,8 +21,12 @@ export interface Example {
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
-export const spawnExample = (file: string, env: Readonly<Record<string, string>>) =>
-  spawn(process.execPath, ["--import", "tsx", `examples/${file}.ts`], {
+export const spawnExample = (
+  file: string,
+  env: Readonly<Record<string, string>>,
+  args: ReadonlyArray<string> = []
+) =>
+  spawn(process.execPath, ["--import", "tsx", `examples/${file}.ts`, ...args], {
     cwd: root,
     env: {
       ...process.env,

@@ -2,12 +2,18 @@
  * The examples do what they say.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { TusError } from "effect-tus/client"
 import { ByteStoreSuite } from "effect-tus/testing"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import { once } from "node:events"
 import { layer as ropes } from "../examples/byte-store.js"
+import * as Retry from "../examples/retry.js"
 import { example, spawnExample } from "./example.js"
-import { createUpload, directory, offsetOf } from "./interop/server.js"
+import { createUpload, directory, fileOf, offsetOf, server, sha256OfFile } from "./interop/server.js"
 
 const append = (url: string, body: string) =>
   fetch(url, {
@@ -16,17 +22,57 @@ const append = (url: string, body: string) =>
     body
   })
 
-/** Runs the server with an environment it cannot accept, and returns what it says. */
-const misconfigured = async (env: Readonly<Record<string, string>>) => {
-  const child = spawnExample("node-server", env)
+/** An example that comes to an end: when it does, and when it has said something. */
+const start = (file: string, env: Readonly<Record<string, string>>, args: ReadonlyArray<string> = []) => {
+  const child = spawnExample(file, env, args)
   let output = ""
-  child.stdout.on("data", (chunk) => (output += chunk))
-  child.stderr.on("data", (chunk) => (output += chunk))
+  const onOutput = (chunk: Buffer) => {
+    output += chunk.toString()
+    child.emit("said")
+  }
+  child.stdout.on("data", onOutput)
+  child.stderr.on("data", onOutput)
   const limit = setTimeout(() => child.kill("SIGKILL"), 20_000)
-  const [code] = await once(child, "exit")
-  clearTimeout(limit)
-  return { code: Number(code), output }
+  return {
+    says: async (words: RegExp) => {
+      while (!words.test(output)) {
+        await once(child, "said")
+      }
+    },
+    ended: once(child, "exit").then(([code]) => {
+      clearTimeout(limit)
+      return { code: Number(code), output }
+    })
+  }
 }
+
+/** Runs the server with an environment it cannot accept, and returns what it says. */
+const misconfigured = (env: Readonly<Record<string, string>>) => start("node-server", env).ended
+
+const refused = (status: number) =>
+  new TusError.Refused({
+    method: "PATCH",
+    url: "http://127.0.0.1/files/1",
+    offset: Option.none(),
+    attempts: 1,
+    status,
+    text: "",
+    retryAfter: undefined,
+    location: undefined
+  })
+
+const unreachable = new TusError.Unanswered({
+  method: "HEAD",
+  url: "http://127.0.0.1/files/1",
+  offset: Option.none(),
+  attempts: 1,
+  reason: "Unreachable",
+  cause: new Error("offline")
+})
+
+/** How long a schedule lets one wait before each attempt, in milliseconds, until it ends. */
+const waits = <R>(schedule: Schedule.Schedule<unknown, TusError.TusError, R>, errors: Iterable<TusError.TusError>) =>
+  Effect.map(Schedule.run(Schedule.delays(schedule), 0, errors), (delays) => [...delays].map(Duration.toMillis))
 
 describe("examples", () => {
   it.scopedLive("effect-app: uploads beside routes of its own", () =>
@@ -49,6 +95,61 @@ describe("examples", () => {
         assert.strictEqual(await offsetOf(upload), 5)
       })
     }))
+
+  it.scopedLive("upload: says how far it is, and where it is stored", () =>
+    Effect.gen(function*() {
+      const { directory, url } = yield* server
+      for (const file of ["upload", "retry"]) {
+        const { code, output } = yield* Effect.promise(() => start(file, {}, ["package-lock.json", url]).ended)
+        assert.strictEqual(code, 0, output)
+        const [, stored = ""] = /stored at (\S+)/.exec(output) ?? []
+        const sums = yield* Effect.promise(() =>
+          Promise.all([sha256OfFile("package-lock.json"), sha256OfFile(fileOf(directory, stored))])
+        )
+        assert.strictEqual(sums[0], sums[1])
+      }
+    }), 60_000)
+
+  it.effect("retry: for as long as it was told, no wait longer than ten seconds and some", () =>
+    Effect.gen(function*() {
+      const delays = yield* waits(Retry.forAsLong("5 minutes"), Array.from({ length: 1000 }, () => refused(500)))
+      const total = delays.reduce((sum, delay) => sum + delay, 0)
+      assert.isAbove(total, 280_000)
+      assert.isBelow(total, 320_000)
+      assert.isBelow(Math.max(...delays), 12_001)
+    }))
+
+  it.effect("retry: by status", () =>
+    Effect.gen(function*() {
+      const schedule = Retry.byStatus(Schedule.intersect(Schedule.spaced("1 second"), Schedule.recurs(5)))
+      const statuses = (...all: ReadonlyArray<number>) => waits(schedule, all.map(refused))
+      deepStrictEqual(yield* statuses(423, 502, 500, 503, 423, 423), [250, 5000, 1000, 5000, 250, 0])
+      deepStrictEqual(yield* statuses(423, 507), [250, 0])
+    }))
+
+  it.effect("retry: asks for the network where nobody was there, and else does not", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      const online = Effect.sync(() => {
+        asked++
+      })
+      const schedule = Retry.whenOnline(online, Schedule.recurs(3))
+      yield* waits(schedule, [refused(500), unreachable, unreachable])
+      assert.strictEqual(asked, 2)
+    }))
+
+  it.scopedLive("retry: waits until somebody is there", () =>
+    Effect.gen(function*() {
+      const path = yield* directory
+      const first = yield* example("node-server", { UPLOAD_DIR: path })
+      yield* Effect.promise(() => first.kill("SIGTERM"))
+      const uploading = start("retry", {}, ["README.md", first.url])
+      yield* Effect.promise(() => uploading.says(/offline, waiting/))
+      yield* example("node-server", { UPLOAD_DIR: path, PORT: new URL(first.url).port })
+      const { code, output } = yield* Effect.promise(() => uploading.ended)
+      assert.strictEqual(code, 0, output)
+      assert.match(output, /stored at/)
+    }), 60_000)
 
   it.scopedLive("node-server: a bad value is one clear line", () =>
     Effect.gen(function*() {

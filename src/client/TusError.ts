@@ -24,10 +24,17 @@ export class Unanswered extends Schema.TaggedError<Unanswered>("effect-tus/Unans
   cause: Schema.Defect
 }) {
   override get message(): string {
-    const detail = this.cause instanceof Error ? this.cause.message : String(this.cause)
-    return `${says[this.reason](this.url)} (${detail})${times(this.attempts)}`
+    return `${says[this.reason](this.url)} (${detailOf(this.cause)})${times(this.attempts)}`
   }
 }
+
+/** The messages of OpenSSL are full of addresses and line numbers; its reasons are words. */
+const detailOf = (cause: unknown) =>
+  !(cause instanceof Error)
+    ? String(cause)
+    : "library" in cause && "reason" in cause
+    ? String(cause.reason)
+    : cause.message
 
 const says = {
   Unreachable: (url: string) => `cannot connect to ${hostOf(url)}`,

@@ -11,6 +11,7 @@ import {
   type UploadOptions,
   UploadSource
 } from "effect-tus/client"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -382,7 +383,7 @@ describe("another session", () => {
     )
     const long = Uint8Array.from({ length: 2_000_000 }, (_, i) => (i * 31) % 251)
     const options = { chunkSize: 100_000, retry: Schedule.recurs(0) }
-    const journaled = Effect.flatMap(UploadJournal.UploadJournal, ({ list }) => Effect.map(list, ([entry]) => entry!))
+    const journaled = Effect.flatMap(UploadJournal.UploadJournal, ({ list }) => Effect.flatMap(list, Arr.head))
     return Effect.gen(function*() {
       const journal = yield* UploadJournal.UploadJournal
       yield* fails({ ...options, source: file(long) })

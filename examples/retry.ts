@@ -1,0 +1,79 @@
+/**
+ * Three ways to pay for another attempt, each a Schedule with the error as its input, and an upload that uses them together.
+ * The budget of each starts anew whenever the server has acknowledged bytes.
+ *
+ *     npx tsx examples/retry.ts film.mp4 http://127.0.0.1:1080/files
+ */
+import { NodeFileSystem, NodePath, NodeRuntime } from "@effect/platform-node"
+import { Console, Duration, Effect, Layer, Schedule } from "effect"
+import { FileSource, type TusError, TusUpload, UploadJournal } from "effect-tus/client"
+import { NodeTusClient } from "effect-tus/node-client"
+import * as net from "node:net"
+import { fileURLToPath } from "node:url"
+
+type Retry<R = never> = Schedule.Schedule<unknown, TusError.TusError, R>
+
+/** By elapsed time: slower and slower, for as long as `duration` without a byte getting through, however often that is. */
+export const forAsLong = (duration: Duration.DurationInput): Retry =>
+  Schedule.exponential("200 millis").pipe(
+    Schedule.modifyDelay((_, delay) => Duration.min(delay, "10 seconds")),
+    Schedule.jittered,
+    Schedule.intersect(Schedule.recurUpTo(duration))
+  )
+
+/** By status: a lock is free in a moment, a deployment takes its time, a full disk is not worth another attempt. */
+export const byStatus = <R>(retry: Retry<R>): Retry<R> =>
+  Schedule.identity<TusError.TusError>().pipe(
+    Schedule.intersect(retry),
+    Schedule.modifyDelay(([error], delay) =>
+      hasStatus(error, 423) ? Duration.millis(250) : hasStatus(error, 502, 503) ? Duration.seconds(5) : delay
+    ),
+    Schedule.whileInput((error) => !hasStatus(error, 507))
+  )
+
+const hasStatus = (error: TusError.TusError, ...statuses: ReadonlyArray<number>) =>
+  error._tag === "Refused" && statuses.includes(error.status)
+
+/** Offline-aware: where no server can be reached nothing is paid; the next attempt follows when `online` says so. */
+export const whenOnline = <R, R2>(online: Effect.Effect<void, never, R2>, retry: Retry<R>): Retry<R | R2> =>
+  Schedule.tapInput(
+    retry,
+    (error: TusError.TusError) => error._tag === "Unanswered" && error.reason === "Unreachable" ? online : Effect.void
+  )
+
+/** In a browser this would wait for the window's event `online`; here it knocks at the server's door. */
+export const reachable = (endpoint: string): Effect.Effect<void> => {
+  const { hostname, port, protocol } = new URL(endpoint)
+  const knock = Effect.async<void, Error>((resume) => {
+    const socket = net.connect(Number(port || (protocol === "https:" ? 443 : 80)), hostname)
+    socket.once("connect", () => {
+      socket.destroy()
+      resume(Effect.void)
+    })
+    socket.once("error", (error) => resume(Effect.fail(error)))
+    return Effect.sync(() => socket.destroy())
+  })
+  return knock.pipe(
+    Effect.timeout("2 seconds"),
+    Effect.tapError(() => Console.log("offline, waiting")),
+    Effect.retry(Schedule.spaced("1 second")),
+    Effect.orDie
+  )
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [path = "README.md", endpoint = "http://127.0.0.1:1080/files"] = process.argv.slice(2)
+  FileSource.make(path).pipe(
+    Effect.flatMap((source) =>
+      TusUpload.run({
+        endpoint,
+        source,
+        retry: whenOnline(reachable(endpoint), byStatus(forAsLong("5 minutes")))
+      })
+    ),
+    Effect.tap(({ url }) => Console.log(`stored at ${url}`)),
+    Effect.provide(Layer.merge(NodeTusClient.layer(), UploadJournal.layerFileSystem(".uploads"))),
+    Effect.provide([NodeFileSystem.layer, NodePath.layer]),
+    NodeRuntime.runMain
+  )
+}
