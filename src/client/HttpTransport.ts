@@ -17,6 +17,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { RawResponse } from "../protocol/Reply.js"
 import * as NetworkError from "./NetworkError.js"
+import * as Race from "./Race.js"
 import { type Body, maxText, type Request, TransportError, TusTransport } from "./TusTransport.js"
 import type { SourceError } from "./UploadSource.js"
 
@@ -61,7 +62,7 @@ const send = (client: HttpClient.HttpClient.With<HttpClientError.HttpClientError
       // The reading is ended here and not by the client, which may let go of a body at any time, or never.
       const copies = yield* Mailbox.make<Uint8Array>(1)
       const stream = Stream.tap(Mailbox.toStream(copies), ({ length }) => Effect.sync(() => onSent?.(length)))
-      return yield* Effect.raceFirst(
+      return yield* Race.first(
         ask(HttpBody.stream(stream, contentType, body.length)),
         Stream.runForEach(body.stream, (bytes) => copies.offer(bytes.slice())).pipe(
           Effect.zipRight(copies.end),

@@ -58,7 +58,11 @@ export const make = Effect.fnUntraced(function*(endpoint: string, source: Upload
   let noted = Option.none<State>()
   let written = Option.none<Entry>()
 
-  const write = Effect.flatMap(DateTime.now, (updated) => {
+  /** One at a time and whole: what is written last is what is there, and what is removed stays so. */
+  const turns = Effect.unsafeMakeSemaphore(1)
+  const inTurn = (effect: Effect.Effect<void>) => Effect.uninterruptible(turns.withPermits(1)(effect))
+
+  const write = inTurn(Effect.flatMap(DateTime.now, (updated) => {
     const prefix = digest.prefix()
     const entry = Option.map(noted, ({ acknowledged, expires, url }) =>
       new Entry({
@@ -78,10 +82,10 @@ export const make = Effect.fnUntraced(function*(endpoint: string, source: Upload
     }
     written = entry
     return journal.put(entry.value)
-  })
+  }))
 
-  yield* Effect.forkScoped(Effect.forever(Effect.delay(write, interval)))
   yield* Effect.addFinalizer(() => write)
+  yield* Effect.forkScoped(Effect.forever(Effect.delay(write, interval)))
 
   const remembered: Remembered = {
     candidates: (yield* journal.find(endpoint, fingerprint.value)).filter((entry) =>
@@ -109,7 +113,7 @@ export const make = Effect.fnUntraced(function*(endpoint: string, source: Upload
         noted = state
         return Option.isSome(state)
           ? Effect.when(write, () => first)
-          : Option.match(written, { onNone: () => Effect.void, onSome: journal.remove })
+          : inTurn(Effect.suspend(() => Option.match(written, { onNone: () => Effect.void, onSome: journal.remove })))
       })
   }
   return remembered

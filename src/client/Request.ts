@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import type { Checksum } from "../protocol/Checksum.js"
 import * as Options from "../protocol/Options.js"
 import type { RawResponse } from "../protocol/Reply.js"
+import * as Race from "./Race.js"
 import * as TusError from "./TusError.js"
 import * as TusTransport from "./TusTransport.js"
 
@@ -146,7 +147,8 @@ const watched = <A, E>(
           new TusError.Unanswered({ ...asked, reason: "Stalled", cause: `no byte for ${timeout / 1000} seconds` })
         )
     })
-    return sending(() => {
+    const moved = () => {
       last = clock.unsafeCurrentTimeMillis()
-    }).pipe(Effect.raceFirst(stalled))
+    }
+    return Race.first(sending(moved), stalled)
   })

@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import type * as Http from "node:http"
 import { TLSSocket } from "node:tls"
 import * as NetworkError from "../client/NetworkError.js"
+import * as Race from "../client/Race.js"
 import { type Body, maxText, type Request, TransportError, TusTransport } from "../client/TusTransport.js"
 import type { SourceError } from "../client/UploadSource.js"
 import type { RawResponse } from "../protocol/Reply.js"
@@ -42,7 +43,7 @@ export const layer = (options: Options = {}): Layer.Layer<TusTransport, NodeTls.
       const send = (request: Request): Effect.Effect<RawResponse, TransportError | SourceError> =>
         Effect.acquireUseRelease(
           begin(open, request),
-          (exchange) => Effect.raceFirst(answerOf(exchange), give(exchange, request, connectTimeout)),
+          (exchange) => Race.first(answerOf(exchange), give(exchange, request, connectTimeout)),
           (exchange) => exchange.end
         ).pipe(Effect.catchTag("Stale", () => send(request)))
       return {

@@ -1,0 +1,63 @@
+import { describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { UploadJournal, UploadSource } from "effect-tus/client"
+import { NodeDigests } from "effect-tus/node"
+import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import * as Option from "effect/Option"
+import * as Remembered from "../../src/client/Remembered.js"
+import { passing } from "./world.js"
+
+const bytes = Uint8Array.from({ length: 100 }, (_, i) => i)
+const key: Remembered.Key = { fingerprint: Option.some("one"), start: 0 }
+
+/** What a session notes; each has sent as many bytes as the server has acknowledged. */
+const notes = (remembered: Remembered.Remembered) => (offset: number) => {
+  remembered.observe(0, bytes.subarray(0, offset))
+  return remembered.note(Option.some({ url: "http://a/1", acknowledged: offset, expires: Option.none() }))
+}
+
+/** What is in a journal, which takes a tenth of a second to write, after a session that ended while it did. */
+const after = Effect.fnUntraced(function*(
+  wrap: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>,
+  end: (remembered: Remembered.Remembered) => Effect.Effect<void>
+) {
+  const journal = yield* UploadJournal.UploadJournal
+  yield* Effect.gen(function*() {
+    const remembered = yield* Remembered.make("http://a", UploadSource.fromBytes(bytes), key)
+    yield* notes(remembered)(0)
+    yield* notes(remembered)(10)
+    // The first write took a tenth, and the one after a second is half done.
+    yield* Effect.sleep("950 millis")
+    yield* end(remembered)
+  }).pipe(
+    Effect.scoped,
+    Effect.provideService(UploadJournal.UploadJournal, {
+      ...journal,
+      put: (entry) => wrap(Effect.zipRight(Effect.sleep("100 millis"), journal.put(entry)))
+    }),
+    Effect.zipRight(Effect.sleep("10 seconds")),
+    passing
+  )
+  return (yield* journal.list).map(({ acknowledged, prefix }) => [
+    acknowledged,
+    ...Option.toArray(prefix).map(({ length }) => length)
+  ])
+}, Effect.provide([UploadJournal.layerMemory, NodeDigests.layer]))
+
+describe("what is remembered", () => {
+  for (
+    const [name, wrap] of [["can", identity], ["cannot", Effect.uninterruptible]] as const
+  ) {
+    it.effect(`is all there though the session ends during a write, which ${name} be interrupted`, () =>
+      Effect.gen(function*() {
+        deepStrictEqual(yield* after(wrap, () => Effect.void), [[10, 10]])
+        deepStrictEqual(yield* after(wrap, (remembered) => notes(remembered)(20)), [[20, 20]])
+      }))
+
+    it.effect(`is gone once it is complete, though that is during a write, which ${name} be interrupted`, () =>
+      Effect.gen(function*() {
+        deepStrictEqual(yield* after(wrap, (remembered) => remembered.note(Option.none())), [])
+      }))
+  }
+})

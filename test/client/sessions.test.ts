@@ -1,0 +1,151 @@
+/**
+ * One source, one journal and several sessions, each of which is interrupted or killed, thrown by a seed: the last one completes
+ * with the source's bytes as they are then, and what was there before is not sent again. A seed that fails is run alone with
+ * `SEED=<number>`; `SEEDS=<count>` runs more of them.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { type ChunkSize, type Progress, TusClient, TusUpload, UploadJournal, UploadSource } from "effect-tus/client"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
+import * as TestContext from "effect/TestContext"
+import { endpoint, server, transport } from "../loopback.js"
+import { generator, spoil } from "./faults.js"
+import { passing, storedAt } from "./world.js"
+
+const seeds = process.env.SEED === undefined
+  ? Array.from(
+    { length: Number(process.env.SEEDS ?? (process.env.TEST_DIST === undefined ? 100 : 25)) },
+    (_, i) => i + 1
+  )
+  : [Number(process.env.SEED)]
+
+/** None that loses what is on the server: what was there before shall not be sent again. */
+const faults = ["lost request", "lost response", "cut body", "delay", "5xx", "423"] as const
+
+/** So long that the samples of a fingerprint do not show all of it. */
+const most = 500_000
+
+/** As one session sees the journal, until it is killed: then it has not written any more. */
+const until = (journal: UploadJournal.Journal, killed: () => boolean): UploadJournal.Journal => ({
+  ...journal,
+  put: (entry) => Effect.suspend(() => killed() ? Effect.void : journal.put(entry)),
+  remove: (entry) => Effect.suspend(() => killed() ? Effect.void : journal.remove(entry))
+})
+
+const simulate = (seed: number) => {
+  const random = generator(seed)
+  const pick = <A>(...choices: ReadonlyArray<A>) => choices[Math.floor(random() * choices.length)] as A
+  const bytes = Uint8Array.from({ length: Math.floor(most * (0.7 + random() * 0.3)) }, (_, i) => (i * 31 + seed) % 251)
+  const rate = pick(0, 0.1, 0.3)
+  const options = {
+    chunkSize: pick<ChunkSize.ChunkSize>(30_000, 100_000, { min: 20_000, max: 200_000 }),
+    parallel: pick(1, 1, 3),
+    checksum: pick(undefined, "sha1" as const)
+  }
+  let calm = false
+  let sent = 0
+  let created = 0
+
+  const network = transport((request, exchange) => {
+    sent += request.body?.length ?? 0
+    created += request.method === "POST" ? 1 : 0
+    return !calm && random() < rate ? spoil(pick(...faults), request, exchange, random) : exchange(request)
+  })
+
+  const session = (onProgress: (progress: Progress.Progress) => void) =>
+    TusUpload.upload({
+      endpoint,
+      ...options,
+      source: UploadSource.fromRange({
+        name: "simulated",
+        length: bytes.length,
+        modified: 0,
+        read: (start, end) => Stream.make(bytes.slice(start, end))
+      })
+    }).pipe(Stream.tap((progress) => Effect.sync(() => onProgress(progress))))
+
+  return Effect.gen(function*() {
+    const journal = yield* UploadJournal.UploadJournal
+    let changes = 0
+    // Of the last bytes before a kill nobody has written down that they were sent: until another session has gone on from there,
+    // only the time of a change could tell.
+    let unsure = false
+    for (let left = pick(1, 2, 4); left > 0; left--) {
+      const kills = random() < 0.5
+      let events = Math.floor(random() * 60)
+      let killed = false
+      const stop = Math.floor(random() * 30)
+      yield* session(({ event }) => {
+        killed ||= kills && --events < 0
+        unsure = killed || (unsure && (options.parallel > 1 || event !== "Resumed"))
+      }).pipe(
+        Stream.take(stop + 1),
+        Stream.runDrain,
+        Effect.timeoutOption(random() * 20_000),
+        Effect.ignore,
+        passing,
+        Effect.provideService(UploadJournal.UploadJournal, until(journal, () => killed))
+      )
+      if (!unsure && random() < 0.3) {
+        changes++
+        const place = Math.floor(random() * bytes.length)
+        bytes[place] = (bytes[place] ?? 0) ^ 0xff
+      }
+    }
+    calm = true
+    const before = { sent, created }
+    const remembered = (yield* journal.list).reduce((sum, { acknowledged }) => sum + acknowledged, 0)
+    let url = ""
+    yield* passing(Stream.runDrain(session((progress) => {
+      url = Option.getOrElse(progress.url, () => "")
+    })))
+    return {
+      bytes,
+      stored: yield* storedAt(url),
+      changes,
+      sent: sent - before.sent,
+      created: created - before.created,
+      remembered,
+      left: (yield* journal.list).some((entry) => entry.url === url)
+    }
+  }).pipe(
+    Effect.withRandom(Random.make(seed)),
+    Effect.provide(Layer.mergeAll(
+      TusClient.layer({ stallTimeout: "30 seconds" }).pipe(Layer.provide(network), Layer.provideMerge(server())),
+      UploadJournal.layerMemory
+    )),
+    Effect.provide(TestContext.TestContext),
+    Effect.runPromiseExit
+  )
+}
+
+describe("sessions", () => {
+  it(`go on with what the last one left, ${seeds.length} seeds`, async () => {
+    let resumed = 0
+    let changed = 0
+    for (const seed of seeds) {
+      const here = `SEED=${seed}`
+      const exit = await simulate(seed)
+      assert.isTrue(Exit.isSuccess(exit), `${here}: ${String(exit)}`)
+      if (Exit.isSuccess(exit)) {
+        const { bytes, changes, created, left, remembered, sent, stored } = exit.value
+        assert.isTrue(Buffer.from(bytes).equals(stored), `${here}: other bytes arrived`)
+        assert.isFalse(left, `${here}: it is still in the journal`)
+        if (changes === 0) {
+          assert.isAtMost(sent, bytes.length - remembered, `${here}: bytes were sent again`)
+        }
+        resumed += sent < bytes.length ? 1 : 0
+        changed += changes > 0 && created > 0 ? 1 : 0
+      }
+    }
+    console.log({ resumed, changed })
+    if (seeds.length > 1) {
+      assert.isAbove(resumed, seeds.length / 10)
+      assert.isAbove(changed, seeds.length / 50)
+    }
+  }, 300_000)
+})
