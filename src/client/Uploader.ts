@@ -2,7 +2,6 @@
  * One upload, step by step: where it stands, and what comes next. Everything that happens to an upload happens here; streams and
  * parallel uploads are made of it.
  */
-import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -16,10 +15,10 @@ import * as Location from "./Location.js"
 import type { Progress } from "./Progress.js"
 import * as Remembered from "./Remembered.js"
 import * as Retry from "./Retry.js"
+import * as Standing from "./Standing.js"
 import * as Tally from "./Tally.js"
 import { TusClient } from "./TusClient.js"
 import { Misbehaved, type TusError } from "./TusError.js"
-import type { Entry } from "./UploadJournal.js"
 import type { Settled } from "./UploadOptions.js"
 import { type Ready, SourceError, type UploadSource } from "./UploadSource.js"
 
@@ -43,22 +42,8 @@ export const isDone = ({ event }: Progress) => event === "Complete" || event ===
 /** How long the server is given to remove an upload that was interrupted. */
 export const farewell = "5 seconds"
 
-/** Where the upload is, as far as is known. */
-type Place =
-  | { readonly _tag: "Nowhere" }
-  /** Its offset is to be asked. `entry` where it is one of another session, not yet trusted. */
-  | { readonly _tag: "Somewhere"; readonly at: Location.Location; readonly entry: Option.Option<Entry> }
-  | { readonly _tag: "Known"; readonly at: Location.Location; readonly offset: number }
-
-interface State {
-  readonly place: Place
-  readonly total: Option.Option<number>
-  /** Bytes that the server has confirmed, and the most that it can have. */
-  readonly confirmed: number
-  readonly ceiling: number
-  /** The server knows the length. */
-  readonly declared: boolean
-  readonly expires: Option.Option<DateTime.Utc>
+/** What attempts have taught, in this session. */
+interface Lessons {
   /** Bytes of the last chunk. */
   readonly tried: number
   /** The creation brings no bytes along. */
@@ -67,18 +52,6 @@ interface State {
   /** A conflict has been answered by asking, and nothing has moved since. */
   readonly resynced: boolean
 }
-
-const nowhere = {
-  place: { _tag: "Nowhere" },
-  confirmed: 0,
-  ceiling: 0,
-  declared: false,
-  expires: Option.none()
-} satisfies Partial<State>
-
-const somewhere = (at: Location.Location, entry: Option.Option<Entry> = Option.none()): Partial<State> => ({
-  place: { _tag: "Somewhere", at, entry }
-})
 
 /** What a parallel upload says of its parts. */
 export interface Part {
@@ -91,7 +64,7 @@ export const make = Effect.fnUntraced(function*<R>(
   onProgress: (progress: Progress) => void = () => {},
   { key, partial = false }: Part = {}
 ): Effect.fn.Return<Uploader<R>, SourceError, TusClient | Scope.Scope> {
-  const { allowedHosts = [], checksum, chunkSize, source, stopAt = Number.POSITIVE_INFINITY } = options
+  const { allowedHosts = [], checksum, chunkSize, source, stopAt = Standing.unlimited } = options
   const client = yield* TusClient
   const endpoint = client.endpoint(options.endpoint)
   const tally = yield* Tally.make(source.length, onProgress)
@@ -99,23 +72,27 @@ export const make = Effect.fnUntraced(function*<R>(
   const retry = yield* Retry.make(options.retry, endpoint, tally.failed)
   const candidates = options.url === undefined ? [...remembered.candidates] : []
 
-  let state: State = {
-    ...nowhere,
-    total: source.length,
+  let standing = Standing.nowhere(source.length)
+  let lessons: Lessons = {
     tried: 0,
     alone: partial || options.createWithUpload === 0,
     recreated: false,
     resynced: false
   }
-  const set = (change: Partial<State>) => {
-    state = { ...state, ...change }
+  const stand = (next: Standing.Standing) => {
+    standing = next
+  }
+  const learn = (lesson: Partial<Lessons>) => {
+    lessons = { ...lessons, ...lesson }
   }
 
   /** The uploads of other sessions are tried in turn; then one is created. */
   const begin = Effect.sync(() => {
     const entry = Option.fromNullable(candidates.shift())
     const url = options.url ?? Option.getOrUndefined(Option.map(entry, ({ url }) => url))
-    set({ ...nowhere, ...(url === undefined ? {} : { ceiling: unlimited, ...somewhere(locate(url), entry) }) })
+    stand(
+      url === undefined ? Standing.nowhere(standing.total) : Standing.found(standing.total, locate(url), entry)
+    )
   })
   const locate = (url: string): Location.Location => ({ url, foreign: !Location.isSame(endpoint.url, url) })
   const call = ({ foreign, url }: Location.Location) => ({ url, anonymous: foreign, ...retry.call() })
@@ -125,22 +102,22 @@ export const make = Effect.fnUntraced(function*<R>(
 
   /** The server has the bytes before `offset`. */
   const confirm = Effect.fnUntraced(function*(event: Progress["event"], at: Location.Location, offset: number) {
-    const moved = offset > state.confirmed
-    set({ place: { _tag: "Known", at, offset }, confirmed: offset, ceiling: sentUpTo(offset) })
-    tally.acknowledged(event, at.url, state.total, offset)
+    const moved = offset > standing.confirmed
+    stand(Standing.confirmed(standing, at, offset))
+    tally.acknowledged(event, at.url, standing.total, offset)
     if (moved) {
-      set({ resynced: false })
+      learn({ resynced: false })
       yield* retry.renew
     }
     yield* source.release(offset)
-    yield* remembered.note(Option.some({ url: at.url, acknowledged: offset, expires: state.expires }))
+    yield* remembered.note(Option.some({ url: at.url, acknowledged: offset, expires: standing.expires }))
   })
-  const sentUpTo = (offset: number) => (state.ceiling === unlimited ? offset : Math.max(state.ceiling, offset))
 
   const chunk = (offset: number, size: number) =>
     Effect.flatMap(capabilitiesFor(checksum), (checking) => {
       let sent = offset
-      set({ tried: size, ceiling: sentUpTo(offset + size) })
+      learn({ tried: size })
+      stand(Standing.sending(standing, offset + size))
       return Chunks.make(source, offset, size, checking, {
         observe: remembered.observe,
         onSent: (bytes) => {
@@ -157,31 +134,31 @@ export const make = Effect.fnUntraced(function*<R>(
 
   const create = Effect.gen(function*() {
     const known = yield* capabilities
-    yield* Endpoint.accepts(endpoint.url, known, state.total)
-    const most = Math.min(options.createWithUpload, ChunkSize.next(chunkSize, endpoint.limit, unlimited))
-    const along = state.alone || !Endpoint.has(known, "creation-with-upload")
+    yield* Endpoint.accepts(endpoint.url, known, standing.total)
+    const most = Math.min(options.createWithUpload, ChunkSize.next(chunkSize, endpoint.limit, Standing.unlimited))
+    const along = lessons.alone || !Endpoint.has(known, "creation-with-upload")
       ? Option.none<Ready>()
       : Option.liftPredicate(
         yield* source.ready(0, Math.min(most + 1, stopAt)),
         ({ last, size }) => last && size > 0 && size <= most
       )
-    set({ total: Option.orElse(state.total, () => Option.map(along, ({ size }) => size)) })
+    stand({ ...standing, total: Option.orElse(standing.total, () => Option.map(along, ({ size }) => size)) })
     const created = yield* client.create({
       ...call(locate(endpoint.url)),
-      length: state.total,
+      length: standing.total,
       metadata: partial ? Option.none() : options.uploadMetadata,
       partial,
       chunk: Option.isSome(along) ? yield* chunk(0, along.value.size) : undefined
     })
     const at = yield* Location.check(endpoint.url, created.url, allowedHosts)
-    set({ declared: Option.isSome(state.total), expires: created.expires })
+    stand({ ...standing, declared: Option.isSome(standing.total), expires: created.expires })
     if (Option.isSome(along) && Option.isNone(created.offset)) {
-      return set(somewhere(at))
+      return stand(Standing.unsure(standing, at))
     }
     yield* confirm("Created", at, Option.getOrElse(created.offset, () => 0))
   })
 
-  const find = Effect.fnUntraced(function*({ at, entry }: Extract<Place, { readonly _tag: "Somewhere" }>) {
+  const find = Effect.fnUntraced(function*({ at, entry }: Extract<Standing.Place, { readonly _tag: "Somewhere" }>) {
     const found = yield* client.head(call(at))
     const fits = checkLength(source, at.url, found.length)
     if (Option.isSome(entry) && Either.isLeft(fits)) {
@@ -199,29 +176,23 @@ export const make = Effect.fnUntraced(function*<R>(
         actual: "one made of others"
       })
     }
-    yield* Answer.between(
-      { asked, status: 200 },
-      found.offset.value,
-      state.confirmed,
-      Math.min(state.ceiling, Option.getOrElse(state.total, () => unlimited))
-    )
+    yield* Answer.between({ asked, status: 200 }, found.offset.value, ...Standing.bounds(standing))
     if (Option.isSome(entry) && !(yield* remembered.verify(entry.value, found.offset.value))) {
       return yield* begin
     }
-    const event = state.ceiling === unlimited ? "Resumed" : "Acknowledged"
-    set({ declared: Option.isSome(found.length), expires: found.expires })
+    const event = Standing.isFound(standing) ? "Resumed" : "Acknowledged"
+    stand({ ...standing, declared: Option.isSome(found.length), expires: found.expires })
     yield* confirm(event, at, found.offset.value)
   })
 
-  const append = Effect.fnUntraced(function*({ at, offset }: Extract<Place, { readonly _tag: "Known" }>) {
-    const left = Option.getOrElse(state.total, () => unlimited) - offset
+  const append = Effect.fnUntraced(function*({ at, offset }: Extract<Standing.Place, { readonly _tag: "Known" }>) {
+    const left = Option.getOrElse(standing.total, () => Standing.unlimited) - offset
     const want = ChunkSize.next(chunkSize, endpoint.limit, left)
     const { last, size } = yield* source.ready(offset, Math.min(want, stopAt - offset))
-    set({ total: last ? Option.some(offset + size) : state.total })
-    const length = state.declared ? Option.none() : state.total
+    stand({ ...standing, total: last ? Option.some(offset + size) : standing.total })
+    const length = standing.declared ? Option.none() : standing.total
     const bytes = yield* chunk(offset, size)
-    // From here on the server may have more than is known.
-    set(somewhere(at))
+    stand(Standing.unsure(standing, at))
     const appended = yield* client.append({ ...call(at), offset, length, chunk: bytes })
     if (appended.offset === offset && size > 0) {
       return yield* new Misbehaved({
@@ -235,43 +206,44 @@ export const make = Effect.fnUntraced(function*<R>(
         actual: `${offset}`
       })
     }
-    set({ declared: state.declared || Option.isSome(length), expires: appended.expires })
+    stand({ ...standing, declared: standing.declared || Option.isSome(length), expires: appended.expires })
     yield* confirm("Acknowledged", at, appended.offset)
   })
 
   /** What to do about a failure, once it is paid for; the place is where the next attempt begins. */
-  const recover = Effect.fnUntraced(function*(verb: Next.Verb, place: Place, error: TusError) {
+  const recover = Effect.fnUntraced(function*(verb: Next.Verb, place: Standing.Place, error: TusError) {
     switch (yield* retry.after(verb, error)) {
       case "Refresh":
         return
       case "Resync":
-        if (state.resynced) {
+        if (lessons.resynced) {
           yield* retry.pay(error)
         }
-        return set({ resynced: true })
+        return learn({ resynced: true })
       case "RetryAfter":
         // A connection that breaks again and again on the same bytes: something on the way takes fewer.
         return verb === "Append" && error._tag === "Unanswered" && error.reason === "Closed" && error.attempts > 1
           ? yield* Effect.ignore(shrink(error))
           : undefined
       case "Shrink":
-        return verb === "Append" ? yield* shrink(error) : set({ alone: true })
+        return verb === "Append" ? yield* shrink(error) : learn({ alone: true })
       case "Recreate":
         if (place._tag === "Somewhere" && Option.isSome(place.entry)) {
           yield* remembered.drop(place.entry.value)
           return yield* begin
         }
-        if (options.url !== undefined || state.recreated || !(source.seekable || state.confirmed === 0)) {
+        if (options.url !== undefined || lessons.recreated || !(source.seekable || standing.confirmed === 0)) {
           return yield* Effect.fail(error)
         }
-        set({ ...nowhere, recreated: true })
+        learn({ recreated: true })
+        stand(Standing.nowhere(standing.total))
         tally.lost()
         return yield* forget
     }
   })
 
   const shrink = (error: TusError) =>
-    Option.match(ChunkSize.halve(chunkSize, state.tried), {
+    Option.match(ChunkSize.halve(chunkSize, lessons.tried), {
       onNone: () => Effect.fail(error),
       onSome: (limit) =>
         Effect.sync(() => {
@@ -281,9 +253,9 @@ export const make = Effect.fnUntraced(function*<R>(
     })
 
   const attempt = Effect.suspend(() => {
-    const { place } = state
+    const { place } = standing
     const [verb, action] = place._tag === "Nowhere"
-      ? ([state.alone ? "Create" : "CreateWithUpload", create] as const)
+      ? ([lessons.alone ? "Create" : "CreateWithUpload", create] as const)
       : place._tag === "Somewhere"
       ? (["Head", find(place)] as const)
       : (["Append", append(place)] as const)
@@ -293,19 +265,10 @@ export const make = Effect.fnUntraced(function*<R>(
     )
   })
 
-  const ended = (): Option.Option<Progress["event"]> =>
-    state.place._tag !== "Known"
-      ? Option.none()
-      : state.declared && Option.contains(state.total, state.place.offset)
-      ? Option.some("Complete")
-      : state.place.offset >= stopAt
-      ? Option.some("Stopped")
-      : Option.none()
-
   const step: Uploader<R>["next"] = Effect.suspend(() => {
     const { chunks } = tally.progress()
     const more: Uploader<R>["next"] = Effect.suspend(() => {
-      const event = ended()
+      const event = Standing.ended(standing, stopAt)
       if (Option.isSome(event)) {
         tally.publish(event.value)
         return Effect.as(event.value === "Complete" && !partial ? forget : Effect.void, tally.progress())
@@ -320,7 +283,7 @@ export const make = Effect.fnUntraced(function*<R>(
     next: step,
     progress: Effect.sync(tally.progress),
     terminate: Effect.suspend(() => {
-      const { place } = state
+      const { place } = standing
       return place._tag === "Nowhere"
         ? Effect.void
         : retry.persist("Terminate", () => client.terminate(call(place.at)))
@@ -328,8 +291,6 @@ export const make = Effect.fnUntraced(function*<R>(
     forget
   }
 })
-
-const unlimited = Number.POSITIVE_INFINITY
 
 const checkLength = (
   source: UploadSource,
