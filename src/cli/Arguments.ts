@@ -87,14 +87,16 @@ const arrangeOptions = (
       // -rq is -r -q, and -HName is -H Name.
       const short = arg.slice(0, 2)
       const joined = flags.find(({ names }) => names.includes(short))
-      if (joined !== undefined) {
+      if (joined !== undefined && (joined.takesValue || !arg.startsWith("-", 2))) {
         waiting.unshift(short, `${joined.takesValue ? "" : "-"}${arg.slice(2)}`)
         continue
       }
     }
     const [long = name] = flag?.names ?? []
     if (flag === undefined) {
-      return Either.left(`there is no option ${name}${didYouMean(name, flags.flatMap(({ names }) => names))}`)
+      return Either.left(
+        `there is no option ${name}${didYouMean(name, [...flags.flatMap(({ names }) => names), ...builtIn])}`
+      )
     }
     if (seen.has(flag) && !flag.repeats) {
       return Either.left(`${long} can be given once only`)

@@ -27,8 +27,9 @@ export const progress = (bar: Bar, columns: number): string => {
   const position = Size.print(bar.position)
   return Option.match(bar.total, {
     onNone: () => {
-      const right = keep(width - room, [position.padStart(9), rate])
-      return Text.cut(Text.fit(bar.name, width - Text.width(right)) + right, width)
+      const sent = `  ${position.padStart(9)}`
+      const right = sent + keep(width - room - sent.length, [rate])
+      return Text.cut(Text.fit(bar.name, width - right.length) + right, width)
     },
     onSome: (total) => {
       const percent = ` ${`${Size.percent(bar.position, total)}%`.padStart(4)}`

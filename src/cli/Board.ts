@@ -70,7 +70,7 @@ const settle = (board: Board, job: Job, bytes: number, lost: number): Board => (
 
 const sizeOf = ({ size }: Job) => Option.getOrElse(size, () => 0)
 
-/** One line for each file under way, and one for all where there are several. Never more than `rows`. */
+/** One line for each file under way, and one for all where there are several. The last row is left to the cursor. */
 export const lines = (
   board: Board,
   now: number,
@@ -84,7 +84,7 @@ export const lines = (
       ? files
       : [...files.slice(0, room - 1), Bar.note(`and ${files.length - room + 1} more`, columns)]),
     ...all
-  ]
+  ].slice(-Math.max(1, rows - 1))
 }
 
 const line = ({ name, size }: Job, { progress, waiting }: Row, now: number, columns: number): string =>

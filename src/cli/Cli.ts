@@ -19,6 +19,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Record from "effect/Record"
+import * as Str from "effect/String"
 import { createRequire } from "node:module"
 import * as Arguments from "./Arguments.js"
 import { Reported, sentence, UsageError } from "./Failure.js"
@@ -98,7 +99,7 @@ export const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, stop
     Effect.provide(logging),
     Effect.withConsole(consoleOf(output, yield* Effect.console, usage))
   )
-  const running = yield* Effect.fork(command)
+  const running = yield* Effect.withUnhandledErrorLogLevel(Effect.fork(command), Option.none())
   yield* Effect.fork(Effect.zipRight(stop, Fiber.interrupt(running)))
   const exit = yield* Fiber.await(running)
   if (Exit.isSuccess(exit)) {
@@ -167,5 +168,5 @@ const consoleOf = (
 ): Console.Console => ({
   ...console,
   log: (...args) => output.result(Text.uncolored(args.join(" ")).trimEnd()),
-  error: (...args) => usage(Text.uncolored(args.join(" ")).replace(/\s+/g, " ").trim())
+  error: (...args) => usage(Str.uncapitalize(Text.uncolored(args.join(" ")).replace(/\s+/g, " ").trim()))
 })

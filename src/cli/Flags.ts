@@ -1,6 +1,7 @@
 /**
  * The options that several commands share, with what they mean. What cannot be read is refused here, by name.
  */
+import * as Args from "@effect/cli/Args"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
@@ -77,12 +78,18 @@ export const metadata = text("metadata", "KEY=VALUE").pipe(
   Options.map(Object.fromEntries<string>)
 )
 
-const proxy = parsed(
-  "proxy",
-  "URL",
-  "a URL that begins with http:// or https://",
-  (text) => isUrl(text) ? Option.some(text) : Option.none()
+const expectedUrl = "a URL that begins with http:// or https://"
+
+/** The URL of an upload. */
+export const url: Args.Args<string> = Args.text({ name: "URL" }).pipe(
+  Args.mapEffect((text) =>
+    isUrl(text)
+      ? Effect.succeed(text)
+      : Effect.fail(HelpDoc.p(`expected ${expectedUrl}, got ${JSON.stringify(text)}`))
+  )
 )
+
+const proxy = parsed("proxy", "URL", expectedUrl, (text) => (isUrl(text) ? Option.some(text) : Option.none()))
 
 export const debug = Options.boolean("debug").pipe(
   Options.withDescription("Says more about what goes on, and all there is to know about an error.")

@@ -106,6 +106,6 @@ const paragraphs = (help: HelpDoc.HelpDoc): ReadonlyArray<string> => {
 
 /** What @effect/cli says of each option and argument. */
 const saysNothing =
-  /^(A user-defined piece of text|A true or false value|This (setting|argument) is optional|This (option|argument) (may|must) be repeated .*)\.$/
+  /^(A user-defined piece of text|A true or false value|This setting is optional|This (option|argument) (may|must) be repeated)\b/
 
 const textOf = (help: HelpDoc.HelpDoc) => Text.uncolored(HelpDoc.toAnsiText(help)).trim()

@@ -22,7 +22,7 @@ import * as Time from "./Time.js"
 import * as Uploads from "./Uploads.js"
 
 export const command = Command.make("info", {
-  url: Args.text({ name: "URL" }).pipe(Args.withDescription("The URL of an upload.")),
+  url: Flags.url.pipe(Args.withDescription("The URL of an upload.")),
   connection: Flags.connection,
   retry: Flags.retry,
   json: Flags.json,

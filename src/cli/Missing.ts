@@ -23,5 +23,6 @@ const packages = [
   "@effect/printer-ansi",
   "@effect/sql",
   "@effect/sql-sqlite-node",
+  "@effect/typeclass",
   "@effect/experimental"
 ]

@@ -110,6 +110,8 @@ export const command = Command.make("serve", {
       })),
       Layer.provide(tell),
       Layer.launch,
+      // Once nothing is written any more.
+      Effect.onInterrupt(() => output.say("effect-tus has stopped")),
       Effect.mapError((cause) => new CommandError({ message: sentence(cause), cause }))
     )
   })).pipe(Command.withDescription("Runs a server that keeps uploads in a directory, until Ctrl-C or SIGTERM."))

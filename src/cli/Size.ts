@@ -17,7 +17,10 @@ const factors: Readonly<Record<string, number>> = {
   gb: 1000 ** 3,
   t: 1024 ** 4,
   tib: 1024 ** 4,
-  tb: 1000 ** 4
+  tb: 1000 ** 4,
+  p: 1024 ** 5,
+  pib: 1024 ** 5,
+  pb: 1000 ** 5
 }
 
 /** What `parse` takes, as the end of a sentence. */
@@ -27,7 +30,7 @@ export const expected = "a size such as 500KB (1000 bytes each), 8MiB or 8M (102
 export const parse = (text: string): Option.Option<number> => {
   const [, digits = "", unit = ""] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text) ?? []
   const factor = Object.hasOwn(factors, unit.toLowerCase()) ? factors[unit.toLowerCase()] : undefined
-  const bytes = Math.floor(Number(digits) * (factor ?? Number.NaN))
+  const bytes = Math.round(Number(digits) * (factor ?? Number.NaN))
   return digits !== "" && Number.isSafeInteger(bytes) && bytes > 0 ? Option.some(bytes) : Option.none()
 }
 
@@ -38,9 +41,9 @@ export const print = (bytes: number): string => {
   // Rounded it would be written with four digits.
   const exponent = units.findIndex((_, i) => bytes / 1024 ** (i + 1) < 999.95)
   const power = exponent === -1 ? units.length - 1 : exponent
-  return bytes < 1000 ? `${Math.round(bytes)} B` : `${(bytes / 1024 ** (power + 1)).toFixed(1)} ${units[power]}`
+  return bytes < 999.5 ? `${Math.round(bytes)} B` : `${(bytes / 1024 ** (power + 1)).toFixed(1)} ${units[power]}`
 }
 
 /** Rounded down: all is there when all is there. */
 export const percent = (part: number, whole: number): number =>
-  whole <= 0 ? 100 : Math.max(0, Math.min(100, Math.floor((part / whole) * 100)))
+  whole <= 0 ? 100 : Math.max(0, Math.min(100, Math.floor((part * 100) / whole)))

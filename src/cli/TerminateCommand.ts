@@ -17,7 +17,7 @@ import * as Text from "./Text.js"
 import * as Uploads from "./Uploads.js"
 
 export const command = Command.make("terminate", {
-  urls: Args.text({ name: "URL" }).pipe(Args.withDescription("The URLs of uploads."), Args.atLeast(1)),
+  urls: Flags.url.pipe(Args.withDescription("The URLs of uploads."), Args.atLeast(1)),
   connection: Flags.connection,
   retry: Flags.retry,
   journal: Flags.journal,

@@ -13,8 +13,8 @@ export const clean = (text: string): string =>
 export const uncolored = (text: string): string => text.replace(/\p{Cc}\[[\d;]*m/gu, "")
 
 const wide =
-  /[\p{Emoji_Presentation}\u1100-\u115f\u2329\u232a\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18cff}\u{1b000}-\u{1b2ff}\u{1f000}-\u{1faff}\u{20000}-\u{3fffd}]/u
-const invisible = /[\p{Mn}\p{Me}\p{Cf}\u1160-\u11ff]/u
+  /[\p{Emoji_Presentation}\u1100-\u115f\u2329\u232a\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{1f000}-\u{1faff}\u{20000}-\u{3fffd}]/u
+const invisible = /[\p{Mn}\p{Me}\u1160-\u11ff\u200b-\u200d]/u
 
 /**
  * Columns, counted like most terminals do, code point by code point. Where terminals disagree (emoji made of several, or of

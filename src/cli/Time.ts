@@ -22,10 +22,10 @@ const seconds = (unit: string): number | undefined =>
 /** What `parse` takes, as the end of a sentence. */
 export const expected = `a duration such as 30s, 500ms, 5 minutes, 1h30m or "1 day"`
 
-/** Longer than nothing. A number without a unit is of seconds. */
+/** Longer than nothing. A number alone is of seconds. */
 export const parse = (text: string): Option.Option<Duration.Duration> => {
   const lower = text.trim().toLowerCase()
-  if (!/^(\d+(\.\d+)?\s*[a-z]*\s*)+$/.test(lower)) {
+  if (!/^(\d+(\.\d+)?|(\d+(\.\d+)?\s*[a-z]+\s*)+)$/.test(lower)) {
     return Option.none()
   }
   const total = [...lower.matchAll(/(\d+(?:\.\d+)?)\s*([a-z]*)/g)].reduce(

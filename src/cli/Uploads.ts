@@ -36,6 +36,8 @@ export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options
   const output = yield* Output
   const start = yield* Clock.currentTimeNanos
   let report = Report.make(jobs.length)
+  // Those that a server knows of, and so a journal.
+  const begun = new Set<Job>()
 
   const summarize = Effect.fnUntraced(function*(interrupted: boolean) {
     const elapsed = yield* Display.elapsedSince(start)
@@ -50,11 +52,14 @@ export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options
     const show = yield* Display.make(jobs, options.mode)
     const files = TusUpload.all(
       jobs,
-      (job) => Effect.zipRight(show({ _tag: "Started", file: job }), toOptions(job, options, show)),
+      (job) => Effect.zipLeft(toOptions(job, options, show), show({ _tag: "Started", file: job })),
       { concurrency: options.concurrency }
     )
     yield* Stream.runForEach(files, (update) => {
       report = Report.add(report, update)
+      if (update._tag === "Progress" && (update.progress.event === "Created" || update.progress.event === "Resumed")) {
+        begun.add(update.file)
+      }
       return show(update)
     })
   }).pipe(
@@ -62,7 +67,7 @@ export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options
     Effect.onInterrupt(() =>
       Effect.zipRight(
         summarize(true),
-        Effect.suspend(() => output.say(`effect-tus: ${farewell(jobs, report, options)}`))
+        Effect.suspend(() => output.say(`effect-tus: ${farewell(jobs, report, begun, options)}`))
       )
     )
   )
@@ -70,10 +75,8 @@ export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options
   yield* summarize(false)
   const [failure] = report.failed
   if (failure !== undefined) {
-    if (jobs.length === 1) {
-      yield* output.say(`effect-tus: ${Failure.sentence(failure[1])}`)
-    }
-    return yield* new Failure.Reported()
+    // What became of one of many has been said.
+    return yield* jobs.length === 1 ? failure[1] : new Failure.Reported()
   }
 })
 
@@ -124,18 +127,28 @@ const wanted = (error: TusError): Duration.Duration =>
 export const farewell = (
   jobs: ReadonlyArray<Job>,
   report: Report.Report,
+  begun: ReadonlySet<Job>,
   { journal, terminateOnAbort }: Pick<Options, "journal" | "terminateOnAbort">
 ): string => {
   const settled = new Set([...report.succeeded, ...report.failed.map(([job]) => job)])
   const left = jobs.filter((job) => !settled.has(job))
   const again = left.filter(({ resumable }) => resumable)
-  return terminateOnAbort
-    ? "interrupted; what had been sent of unfinished uploads was removed from the server"
-    : again.length === 0 || journal._tag === "None"
-    ? "interrupted; nothing was remembered to go on with"
-    : `interrupted; go on with: effect-tus resume${
-      journal._tag === "Directory" ? ` --journal ${quoted(journal.path)}` : ""
-    }${again.length === left.length ? "" : " (what was read from the standard input cannot be resumed)"}`
+  const waiting = again.filter((job) => !begun.has(job))
+  if (terminateOnAbort) {
+    return "interrupted; what had been sent of unfinished uploads was removed from the server"
+  }
+  if (again.length === 0 || journal._tag === "None") {
+    return "interrupted; nothing was remembered to go on with"
+  }
+  if (waiting.length === again.length) {
+    return "interrupted; to go on, run the same command again"
+  }
+  return [
+    "interrupted; go on with: effect-tus resume",
+    ...(journal._tag === "Directory" ? [`--journal ${quoted(journal.path)}`] : []),
+    ...(again.length === left.length ? [] : ["(what was read from the standard input cannot be resumed)"]),
+    ...(waiting.length === 0 ? [] : [`(not begun: ${waiting.length} of ${jobs.length} files)`])
+  ].join(" ")
 }
 
 const quoted = (path: string) => (/^[\w./@%+:,=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)

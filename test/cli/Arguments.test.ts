@@ -1,0 +1,171 @@
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Either from "effect/Either"
+import * as FastCheck from "effect/FastCheck"
+import * as Arguments from "../../src/cli/Arguments.js"
+
+const flags: ReadonlyArray<Arguments.Flag> = [
+  { names: ["--to"], takesValue: true, repeats: false },
+  { names: ["--recursive", "-r"], takesValue: false, repeats: false },
+  { names: ["--quiet", "-q"], takesValue: false, repeats: false },
+  { names: ["--header", "-H"], takesValue: true, repeats: true }
+]
+
+const arrange = (...args: ReadonlyArray<string>) => Arguments.arrange({ upload: flags, list: [] }, args)
+
+/** What is understood of the arguments of `upload`. */
+const upload = (...args: ReadonlyArray<string>) =>
+  Either.map(arrange("upload", ...args), ([first, ...rest]): ReadonlyArray<string> => {
+    assert.strictEqual(first, "upload")
+    return rest
+  })
+
+const right = (...args: ReadonlyArray<string>) => Either.right(args)
+
+describe("arguments", () => {
+  it("options come first, operands behind a --", () => {
+    deepStrictEqual(upload("a", "--to", "URL", "b", "-r"), right("--to", "URL", "--recursive", "--", "a", "b"))
+    deepStrictEqual(upload("-r"), right("--recursive"))
+    deepStrictEqual(upload("a"), right("--", "a"))
+    deepStrictEqual(arrange("list"), Either.right(["list"]))
+  })
+
+  it("everything behind -- is an operand", () => {
+    deepStrictEqual(upload("-r", "--", "-q", "--", "--to"), right("--recursive", "--", "-q", "--", "--to"))
+    deepStrictEqual(upload("--"), right())
+  })
+
+  it("a - is an operand, and so is the empty word", () => {
+    deepStrictEqual(upload("-", "-r"), right("--recursive", "--", "-"))
+    deepStrictEqual(upload("", "-r"), right("--recursive", "--", ""))
+  })
+
+  it("a short option may have others or its value behind it", () => {
+    deepStrictEqual(upload("-rq", "a"), right("--recursive", "--quiet", "--", "a"))
+    deepStrictEqual(upload("-HName: x"), right("--header", "Name: x"))
+    deepStrictEqual(upload("-rHName: x"), right("--recursive", "--header", "Name: x"))
+  })
+
+  it("no long option hides behind a short one", () => {
+    deepStrictEqual(upload("-r-quiet"), Either.left("there is no option -r-quiet (did you mean --quiet?)"))
+    deepStrictEqual(upload("-r-", "-q"), Either.left("there is no option -r-"))
+  })
+
+  it("a value may stand behind a =, and have others in it", () => {
+    deepStrictEqual(upload("--to=URL"), right("--to", "URL"))
+    deepStrictEqual(upload("--header=a=b"), right("--header", "a=b"))
+    deepStrictEqual(upload("--to="), right("--to", ""))
+    deepStrictEqual(upload("--to=a\nb"), right("--to", "a\nb"))
+  })
+
+  it("a value that begins with - is one", () => {
+    for (const args of [["--to", "-x"], ["--to=-x"]]) {
+      deepStrictEqual(upload(...args), right("--to=-x"))
+    }
+    deepStrictEqual(upload("--to", "--help"), right("--to=--help"))
+    deepStrictEqual(upload("--to", "--", "a"), right("--to=--", "--", "a"))
+    deepStrictEqual(upload("-H-x"), right("--header=-x"))
+  })
+
+  it("a flag does not swallow the operand behind it", () => {
+    deepStrictEqual(upload("-r", "y", "-q", "1"), right("--recursive", "--quiet", "--", "y", "1"))
+    deepStrictEqual(upload("--recursive=true"), Either.left("--recursive takes no value"))
+  })
+
+  it("some options can be given once only, by whichever name", () => {
+    deepStrictEqual(upload("--to", "a", "--to=b"), Either.left("--to can be given once only"))
+    deepStrictEqual(upload("-r", "--recursive"), Either.left("--recursive can be given once only"))
+    deepStrictEqual(upload("-H", "a", "--header", "b"), right("--header", "a", "--header", "b"))
+  })
+
+  it("a value that is missing is named", () => {
+    deepStrictEqual(upload("a", "--to"), Either.left("--to needs a value"))
+    deepStrictEqual(upload("a", "-H"), Either.left("--header needs a value"))
+  })
+
+  it("an option that there is not is named, with the one that may be meant", () => {
+    const said = {
+      "--too": "--too (did you mean --to?)",
+      "--recursiv": "--recursiv (did you mean --recursive?)",
+      "--quite=1": "--quite (did you mean --quiet?)",
+      "--hepl": "--hepl (did you mean --help?)",
+      "--zebra": "--zebra",
+      "-x": "-x",
+      "-xr": "-xr",
+      "-😀": "-😀",
+      "--=x": "--=x",
+      "---": "---"
+    }
+    for (const [arg, about] of Object.entries(said)) {
+      deepStrictEqual(upload(arg), Either.left(`there is no option ${about}`))
+    }
+  })
+
+  it("help wins over what is wrong behind it", () => {
+    deepStrictEqual(upload("a", "--help", "--zebra"), right("--help"))
+    deepStrictEqual(upload("-h"), right("--help"))
+    deepStrictEqual(upload("-rh"), right("--help"))
+    deepStrictEqual(upload("--zebra", "--help"), Either.left("there is no option --zebra"))
+  })
+
+  it("nothing at all asks for help", () => {
+    for (const args of [[], ["-h"], ["--help"], ["--help", "upload"]]) {
+      deepStrictEqual(arrange(...args), Either.right(["--help"]))
+    }
+    deepStrictEqual(arrange("--version"), Either.right(["--version"]))
+    deepStrictEqual(arrange("--completions", "bash"), Either.right(["--completions", "bash"]))
+    deepStrictEqual(arrange("--completions=bash"), Either.right(["--completions=bash"]))
+  })
+
+  it("a command that there is not is named, with the one that may be meant", () => {
+    deepStrictEqual(
+      arrange("uplaod", "a"),
+      Either.left("uplaod is none of the commands upload, list (did you mean upload?)")
+    )
+    deepStrictEqual(arrange("a.bin"), Either.left("a.bin is none of the commands upload, list"))
+    deepStrictEqual(arrange("constructor"), Either.left("constructor is none of the commands upload, list"))
+  })
+
+  it.prop("no operand is lost, added or taken for an option", [
+    FastCheck.array(FastCheck.oneof(FastCheck.constantFrom("-", "--to", "-r", "y"), FastCheck.string()))
+  ], ([operands]) => {
+    deepStrictEqual(
+      upload("-q", "--", ...operands),
+      right("--quiet", ...(operands.length === 0 ? [] : ["--"]), ...operands)
+    )
+  })
+
+  it.prop(
+    "whatever is given, there is an answer",
+    [FastCheck.array(FastCheck.string({ unit: "binary" }))],
+    ([args]) => {
+      assert.isBoolean(Either.isRight(arrange(...args)))
+      assert.isBoolean(Either.isRight(upload(...args.map((arg) => `-${arg}`))))
+    }
+  )
+})
+
+const byName = (all: ReadonlyArray<Arguments.Flag>) =>
+  all.toSorted((a, b) => (String(a.names) < String(b.names) ? -1 : 1))
+
+describe("the options of a command", () => {
+  it("are what its usage says", () => {
+    const command = Command.make("upload", {
+      to: Options.text("to").pipe(Options.optional),
+      recursive: Options.boolean("recursive").pipe(Options.withAlias("r")),
+      nested: { header: Options.text("header").pipe(Options.withAlias("H"), Options.repeated) },
+      retries: Options.integer("retries").pipe(Options.withDefault(1))
+    })
+    deepStrictEqual(
+      byName(Arguments.flagsOf(Command.getUsage(command)).filter(({ names }) => !names.includes("--help"))),
+      byName([
+        { names: ["--to"], takesValue: true, repeats: false },
+        { names: ["--recursive", "-r"], takesValue: false, repeats: false },
+        { names: ["--header", "-H"], takesValue: true, repeats: true },
+        { names: ["--retries"], takesValue: true, repeats: false }
+      ])
+    )
+  })
+})

@@ -1,0 +1,184 @@
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as FastCheck from "effect/FastCheck"
+import * as Failure from "../../src/cli/Failure.js"
+import * as TusError from "../../src/client/TusError.js"
+import { SourceError } from "../../src/client/UploadSource.js"
+import * as Jobs from "./jobs.js"
+
+const unanswered = (reason: TusError.Unanswered["reason"], cause: unknown = new Error("why")) =>
+  new TusError.Unanswered({ ...Jobs.asked, reason, cause })
+
+const source = (reason: SourceError["reason"], detail: string) => new SourceError({ reason, source: "/a.bin", detail })
+
+const said: ReadonlyArray<readonly [title: string, error: TusError.TusError, sentence: string]> = [
+  [
+    "nobody answers",
+    unanswered("Unreachable"),
+    "cannot connect to http://example.com (why); is the address right, and does the server run?"
+  ],
+  [
+    "the connection is closed",
+    unanswered("Closed"),
+    "http://example.com closed the connection without an answer; if it expects https, say https (why)"
+  ],
+  [
+    "the connection cannot be trusted",
+    unanswered("Tls"),
+    "no secure connection to http://example.com; name its certificate authority, or say http if it speaks that (why); "
+    + "--ca FILE names the authority"
+  ],
+  [
+    "the answer is none",
+    unanswered("NotHttp"),
+    "http://example.com does not answer in HTTP; if it expects https, say https (why)"
+  ],
+  [
+    "nothing moves",
+    unanswered("Stalled"),
+    "http://example.com stopped moving bytes (why); --timeout sets how long to wait"
+  ],
+  [
+    "the server wants to know who it is",
+    Jobs.refused(401, { text: "<h1>Unauthorized</h1>\n", attempts: 3 }),
+    `PATCH http://example.com/files/1 was answered 401: Unauthorized; tried 3 times; say who you are with `
+    + `--header "Authorization: ..."`
+  ],
+  [
+    "there is no server of tus",
+    Jobs.refused(404, { method: "POST" }),
+    "POST http://example.com/files/1 was answered 404; is this the URL of a tus server?"
+  ],
+  [
+    "there is no such upload",
+    Jobs.refused(410, { method: "HEAD" }),
+    "HEAD http://example.com/files/1 was answered 410; there is no such upload, or no longer"
+  ],
+  [
+    "the server has moved",
+    Jobs.refused(302, { location: "http://b/files" }),
+    "PATCH http://example.com/files/1 was answered 302; it has moved to http://b/files, upload there"
+  ],
+  [
+    "the server has an error",
+    Jobs.refused(500, { text: "out of order" }),
+    "PATCH http://example.com/files/1 was answered 500: out of order"
+  ],
+  [
+    "the server is none of tus",
+    new TusError.Misbehaved({ ...Jobs.asked, reason: "NotTus", status: 200, expected: "204", actual: "200" }),
+    "PATCH http://example.com/files/1: expected 204, got 200; is this the URL of a tus server?"
+  ],
+  [
+    "the server cannot take a stream",
+    new TusError.Unsupported({ url: "http://a", extension: "creation-defer-length", detail: "no length" }),
+    "http://a does not offer the extension creation-defer-length: no length; save it to a file, and upload that"
+  ],
+  [
+    "the server cannot check",
+    new TusError.Unsupported({ url: "http://a", extension: "checksum", detail: "no md5" }),
+    "http://a does not offer the extension checksum: no md5; leave out --checksum"
+  ],
+  [
+    "the server cannot remove",
+    new TusError.Unsupported({ url: "http://a", extension: "termination", detail: "they stay" }),
+    "http://a does not offer the extension termination: they stay"
+  ],
+  [
+    "it is too large",
+    new TusError.TooLarge({ url: "http://a", length: 11, limit: 10 }),
+    "http://a takes uploads of at most 10 bytes, this one has 11"
+  ],
+  [
+    "the bytes are wanted elsewhere",
+    new TusError.ForeignLocation({ url: "http://a", location: "https://b:8080/1" }),
+    "http://a sends the upload to https://b:8080/1, another host; allow it if it is to be trusted; --allow-host b:8080"
+  ],
+  [
+    "the bytes are wanted who knows where",
+    new TusError.ForeignLocation({ url: "http://a", location: "::" }),
+    "http://a sends the upload to ::, another host; allow it if it is to be trusted; --allow-host HOST"
+  ],
+  [
+    "the headers cannot be made",
+    new TusError.HeadersError({ url: "http://a", cause: new Error("no token") }),
+    "the headers for http://a could not be made: no token"
+  ],
+  [
+    "an option makes no sense",
+    new TusError.InvalidOption({ option: "parallel", expected: "a whole number", actual: "0" }),
+    "parallel: expected a whole number, got 0"
+  ],
+  ["the file is not there", source("Missing", "there is no such file"), "/a.bin: there is no such file"],
+  [
+    "the file is a stream",
+    source("NotAFile", "it is a stream"),
+    "/a.bin: it is a stream; effect-tus upload - reads from its standard input"
+  ],
+  ["the file is a directory", source("NotAFile", "it is a directory"), "/a.bin: it is a directory"],
+  [
+    "the file has changed",
+    source("Changed", "it has changed"),
+    "/a.bin: it has changed; upload it again once nothing writes to it"
+  ]
+]
+
+describe("what is said about an error", () => {
+  for (const [title, error, sentence] of said) {
+    it(`when ${title}`, () => {
+      assert.strictEqual(Failure.sentence(error), sentence)
+    })
+  }
+
+  it("covers all errors of an upload", () => {
+    const tags = Object.values(TusError).flatMap((
+      value
+    ) => (typeof value === "function" && "_tag" in value ? [value._tag] : []))
+    deepStrictEqual(
+      [...new Set(said.map(([, { _tag }]) => _tag))].toSorted(),
+      [...tags, "SourceError"].map(String).toSorted()
+    )
+  })
+
+  it("leaves out the name where that has been said, and keeps the hint", () => {
+    assert.strictEqual(
+      Failure.reason(source("TooShort", "it ended early")),
+      "it ended early; upload it again once nothing writes to it"
+    )
+    assert.strictEqual(Failure.reason(Jobs.refused(403)), Failure.sentence(Jobs.refused(403)))
+  })
+
+  it("is what OpenSSL means, not where it says so", () => {
+    const cause = Object.assign(
+      new Error("80CC716C:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../deps/openssl/a.c:350:\n"),
+      { library: "SSL routines", reason: "wrong version number", code: "ERR_SSL_WRONG_VERSION_NUMBER" }
+    )
+    assert.include(Failure.sentence(unanswered("Tls", cause)), "speaks that (wrong version number); --ca")
+  })
+
+  it("is said of anything that is thrown", () => {
+    assert.strictEqual(Failure.sentence(new Error("oh")), "oh")
+    assert.strictEqual(Failure.sentence("oh"), "oh")
+    assert.strictEqual(Failure.sentence(undefined), "undefined")
+    assert.strictEqual(Failure.sentence(new Failure.UsageError({ message: "say more" })), "say more")
+    assert.strictEqual(Failure.sentence({ _tag: "Refused" }), "[object Object]")
+  })
+
+  it.prop("is one line that a terminal does not obey, whatever the server says", [
+    FastCheck.string({ unit: "binary" }),
+    FastCheck.string({ unit: "binary" })
+  ], ([one, other]) => {
+    for (
+      const error of [
+        Jobs.refused(500, { text: one, url: other }),
+        Jobs.refused(301, { location: one }),
+        new TusError.ForeignLocation({ url: one, location: other }),
+        unanswered("Closed", new Error(one)),
+        source("Changed", one)
+      ]
+    ) {
+      assert.notMatch(Failure.sentence(error), /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u)
+      assert.notMatch(Failure.reason(error), /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u)
+    }
+  })
+})

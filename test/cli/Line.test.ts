@@ -1,0 +1,121 @@
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Duration from "effect/Duration"
+import * as FastCheck from "effect/FastCheck"
+import * as Option from "effect/Option"
+import type { Update } from "../../src/cli/Job.js"
+import * as Line from "../../src/cli/Line.js"
+import * as Jobs from "./jobs.js"
+
+/** What is said, and when, of what happens at those times. */
+const said = (updates: ReadonlyArray<readonly [at: number, update: Update]>) => {
+  let state = Line.none
+  return updates.flatMap(([at, update]) => {
+    const [next, line] = Line.next(state, update, at)
+    state = next
+    return Option.toArray(line).map((line) => [at, line] as const)
+  })
+}
+
+const once = (update: Update) => said([[0, update]]).map(([, line]) => line)
+
+const file = Jobs.job("a.bin", 1000)
+
+/** Each so many milliseconds from 0 on. */
+const every = (millis: number, count: number, update: (i: number) => Update) =>
+  Array.from({ length: count }, (_, i) => [i * millis, update(i)] as const)
+
+describe("a line", () => {
+  it("says at once what begins, fails and ends", () => {
+    deepStrictEqual(once(Jobs.started(file)), ["a.bin: starting, 1.0 KiB"])
+    deepStrictEqual(once(Jobs.started(Jobs.job("-"))), ["-: starting"])
+    deepStrictEqual(once(Jobs.progress(file, "Complete", 1000)), ["a.bin: done, 1.0 KiB in 2.0 s"])
+    deepStrictEqual(once(Jobs.failed(file, Jobs.refused(413, { text: "too large" }))), [
+      "a.bin: failed: PATCH http://example.com/files/1 was answered 413: too large"
+    ])
+    deepStrictEqual(once(Jobs.retrying(file, "1500 millis", Jobs.refused(503))), [
+      "a.bin: retrying in 1.5 s: PATCH http://example.com/files/1 was answered 503"
+    ])
+    deepStrictEqual(once(Jobs.progress(file, "Recreated", 0)), ["a.bin: the server has lost it, starting anew"])
+  })
+
+  it("says how far a resumed upload was, once, though each part of it says so", () => {
+    deepStrictEqual(said([[0, Jobs.progress(file, "Resumed", 500)], [5, Jobs.progress(file, "Resumed", 700)]]), [
+      [0, "a.bin: going on, 50 % (500 B of 1.0 KiB) are there"]
+    ])
+  })
+
+  it("says how far it is, how fast, and how long it takes, as far as it is known", () => {
+    const line = (sent: number, job = file, more = {}) =>
+      said([[0, Jobs.started(job)], [10_000, Jobs.progress(job, "Sent", sent, more)]]).at(-1)?.[1]
+    assert.strictEqual(
+      line(420, file, { rate: 60, eta: Option.some(Duration.seconds(64.5)) }),
+      "a.bin: 42 % (420 B of 1.0 KiB), 60 B/s, 1 min 5 s left"
+    )
+    assert.strictEqual(line(420), "a.bin: 42 % (420 B of 1.0 KiB)")
+    assert.strictEqual(line(420, Jobs.job("-"), { rate: 60 }), "-: 420 B, 60 B/s")
+  })
+
+  it("comes with each tenth", () => {
+    // A percent each 150 ms.
+    deepStrictEqual(
+      said([[0, Jobs.started(file)], ...every(150, 100, (i) => Jobs.progress(file, "Sent", i * 10))]).map(([at]) => at),
+      [0, ...Array.from({ length: 9 }, (_, i) => (i + 1) * 1500)]
+    )
+  })
+
+  it("comes not more often than each second", () => {
+    // A percent each 20 ms.
+    deepStrictEqual(
+      said([[0, Jobs.started(file)], ...every(20, 100, (i) => Jobs.progress(file, "Sent", i * 10))]).map(([at]) => at),
+      [0, 1000]
+    )
+  })
+
+  it("comes each ten seconds, however little was sent, and where no size is known", () => {
+    for (const job of [file, Jobs.job("-")]) {
+      deepStrictEqual(
+        said([[0, Jobs.started(job)], ...every(500, 61, (i) => Jobs.progress(job, "Acknowledged", i))]).map(([at]) =>
+          at
+        ),
+        [0, 10_000, 20_000, 30_000]
+      )
+    }
+  })
+
+  it("comes for each file on its own", () => {
+    const other = Jobs.job("b.bin", 1000)
+    deepStrictEqual(
+      said([
+        [0, Jobs.started(file)],
+        [9000, Jobs.started(other)],
+        [10_000, Jobs.progress(other, "Sent", 1)],
+        [10_000, Jobs.progress(file, "Sent", 2)]
+      ]).map(([at, line]) => [at, line.slice(0, 8)]),
+      [[0, "a.bin: s"], [9000, "b.bin: s"], [10_000, "a.bin: 0"]]
+    )
+  })
+
+  it("does not come twice for an attempt that failed", () => {
+    deepStrictEqual(once(Jobs.progress(file, "Retrying", 0)), [])
+  })
+
+  it.prop(
+    "of progress never follows within a second, and always within ten while something moves",
+    [FastCheck.array(FastCheck.tuple(FastCheck.integer({ min: 0, max: 3000 }), FastCheck.nat({ max: 1000 })))],
+    ([steps]) => {
+      let now = 0
+      const updates = steps.map(([millis, sent]) => {
+        now += millis
+        return [now, Jobs.progress(file, "Sent", sent)] as const
+      })
+      const times = [0, ...said([[0, Jobs.started(file)], ...updates]).slice(1).map(([at]) => at), now]
+      for (const [i, at] of times.slice(1, -1).entries()) {
+        assert.isAtLeast(at - (times[i] ?? 0), 1000)
+      }
+      for (const [i, at] of times.slice(1).entries()) {
+        assert.isBelow(at - (times[i] ?? 0), 13_000)
+      }
+    }
+  )
+})

@@ -1,0 +1,50 @@
+import { describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
+import * as ListCommand from "../../src/cli/ListCommand.js"
+import { Entry } from "../../src/client/UploadJournal.js"
+
+const at = (seconds: number) => DateTime.unsafeMake(seconds * 1000)
+
+const lines = (fields: Partial<ConstructorParameters<typeof Entry>[0]>) =>
+  ListCommand.lines(
+    new Entry({
+      endpoint: "http://a/files",
+      fingerprint: "tus-1:aa",
+      url: "http://a/files/1",
+      source: "/one.bin",
+      length: 2000,
+      start: 0,
+      acknowledged: 500,
+      prefix: Option.none(),
+      expires: Option.none(),
+      updated: at(0),
+      ...fields
+    }),
+    at(125)
+  )
+
+describe("an upload that is unfinished", () => {
+  it("has two lines: how far it is, since when, and its URL", () => {
+    deepStrictEqual(lines({}), ["/one.bin  25% of 2.0 KiB  2 min 5 s ago", "  http://a/files/1"])
+  })
+
+  it("may be a part, may expire, and may have been sent further than was answered", () => {
+    deepStrictEqual(
+      lines({
+        start: 4000,
+        expires: Option.some(at(425)),
+        prefix: Option.some({ algorithm: "sha256", length: 1000, digest: Uint8Array.of(1) })
+      }),
+      ["/one.bin from 3.9 KiB  50% of 2.0 KiB  2 min 5 s ago  expires in 5 min", "  http://a/files/1"]
+    )
+  })
+
+  it("has names that do nothing to a terminal", () => {
+    deepStrictEqual(lines({ source: "/\u001b[2J\n", url: "http://a/\u0007" }), [
+      "/\ufffd[2J\ufffd  25% of 2.0 KiB  2 min 5 s ago",
+      "  http://a/\ufffd"
+    ])
+  })
+})

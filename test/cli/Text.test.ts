@@ -1,0 +1,93 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as FastCheck from "effect/FastCheck"
+import * as Text from "../../src/cli/Text.js"
+import { names } from "./jobs.js"
+
+const columns = FastCheck.integer({ min: -5, max: 150 })
+
+describe("text for a terminal", () => {
+  it("is on one line, and nothing in it is obeyed", () => {
+    assert.strictEqual(Text.clean("a\nb\r\tc"), "a\ufffdb\ufffd\ufffdc")
+    assert.strictEqual(Text.clean("\u001b[31mred\u009b0m"), "\ufffd[31mred\ufffd0m")
+    assert.strictEqual(Text.clean("exe.\u202egpj\u2066\u200f"), "exe.\ufffdgpj\ufffd\ufffd")
+    assert.strictEqual(Text.clean("a\u2028b\u2029\ud800"), "a\ufffdb\ufffd\ufffd")
+    assert.strictEqual(Text.clean("日本語 😀 é עברית"), "日本語 😀 é עברית")
+  })
+
+  it("has colours that can be taken away", () => {
+    assert.strictEqual(Text.uncolored("\u001b[1;31mred\u001b[0m and [0m"), "red and [0m")
+  })
+
+  it("takes two columns for what is wide, none for what is invisible", () => {
+    const widths = {
+      "": 0,
+      "abc": 3,
+      "é": 1,
+      "e\u0301": 1,
+      "日本": 4,
+      "한글": 4,
+      "ｱ": 1,
+      "Ａ": 2,
+      "\ufe10": 2,
+      "\u{1aff0}": 2,
+      "\u{18d00}": 2,
+      "😀": 2,
+      "⌚": 2,
+      "❤\ufe0f": 2,
+      "\ufffd": 1,
+      "█░✓…": 4
+    }
+    for (const [text, width] of Object.entries(widths)) {
+      assert.strictEqual(Text.width(text), width, JSON.stringify(text))
+    }
+  })
+
+  it("takes no less where terminals disagree", () => {
+    assert.isAtLeast(Text.width("👨‍👩‍👧"), 6)
+    assert.isAtLeast(Text.width("🇩🇪"), 4)
+    assert.strictEqual(Text.width("\u00ad\u0600\u06dd"), 3)
+  })
+
+  it("loses its middle where it is too long", () => {
+    assert.strictEqual(Text.shorten("holiday-2024.mp4", 16), "holiday-2024.mp4")
+    assert.strictEqual(Text.shorten("holiday-2024.mp4", 9), "holi….mp4")
+    assert.strictEqual(Text.shorten("holiday-2024.mp4", 2), "h…")
+    assert.strictEqual(Text.shorten("holiday-2024.mp4", 1), "…")
+    assert.strictEqual(Text.shorten("holiday-2024.mp4", 0), "")
+    assert.strictEqual(Text.shorten("日本語日本語", 7), "日…本語")
+  })
+
+  it("loses its end where it is cut", () => {
+    assert.strictEqual(Text.cut("abcdef", 6), "abcdef")
+    assert.strictEqual(Text.cut("abcdef", 4), "abc…")
+    assert.strictEqual(Text.cut("日本語", 4), "日…")
+    assert.strictEqual(Text.cut("abcdef", 0), "")
+  })
+
+  it("is never cut within what is seen as one character", () => {
+    assert.strictEqual(Text.cut("👨‍👩‍👧abc", 5), "…")
+    assert.strictEqual(Text.cut("e\u0301e\u0301e\u0301", 2), "e\u0301…")
+  })
+
+  it.prop("is at most as wide as it may be", [names, columns], ([text, columns]) => {
+    assert.isAtMost(Text.width(Text.shorten(text, columns)), Math.max(0, columns))
+    assert.isAtMost(Text.width(Text.cut(text, columns)), Math.max(0, columns))
+  })
+
+  it.prop("is exactly as wide as it has to be", [names, columns], ([text, columns]) => {
+    assert.strictEqual(Text.width(Text.fit(text, columns)), Math.max(0, columns))
+  })
+
+  it.prop("stays as it is where it fits", [names], ([text]) => {
+    const width = Text.width(text)
+    assert.strictEqual(Text.shorten(text, width), text)
+    assert.strictEqual(Text.cut(text, width), text)
+    assert.strictEqual(Text.fit(text, width), text)
+  })
+
+  it.prop("is clean once it was cleaned", [FastCheck.string({ unit: "binary" })], ([text]) => {
+    const clean = Text.clean(text)
+    assert.notMatch(clean, /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u)
+    assert.strictEqual(Text.clean(clean), clean)
+  })
+})

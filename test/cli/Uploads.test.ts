@@ -1,0 +1,148 @@
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Job } from "../../src/cli/Job.js"
+import type * as Journal from "../../src/cli/Journal.js"
+import * as Report from "../../src/cli/Report.js"
+import * as Uploads from "../../src/cli/Uploads.js"
+import type { TusError } from "../../src/client/TusError.js"
+import { passing } from "../client/world.js"
+import * as Jobs from "./jobs.js"
+
+/** When each attempt was made, and what was told of each retry, in seconds, where every attempt fails. */
+const failing = Effect.fnUntraced(function*(
+  options: { readonly retries?: number; readonly retryFor?: Duration.DurationInput },
+  error: TusError = Jobs.unreachable
+) {
+  const attempts: Array<number> = []
+  const told: Array<number> = []
+  const schedule = Uploads.schedule({
+    retries: options.retries ?? 1000,
+    retryFor: Option.map(Option.fromNullable(options.retryFor), Duration.decode)
+  }, (seen, delay) =>
+    Effect.sync(() => {
+      assert.strictEqual(seen, error)
+      told.push(Duration.toSeconds(delay))
+    }))
+  const attempt = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    attempts.push(now / 1000)
+    return Effect.fail(error)
+  })
+  yield* passing(Effect.flip(Effect.retry(attempt, schedule)))
+  const pauses = attempts.slice(1).map((at, i) => at - (attempts[i] ?? 0))
+  return { attempts, pauses, told }
+})
+
+/** What is told where the server says this. */
+const toldAfter = (retryAfter: string | undefined) =>
+  Effect.map(failing({ retries: 1 }, Jobs.refused(503, { retryAfter })), ({ told }) => told)
+
+describe("attempts", () => {
+  it.effect("are as many as were asked for, after the first", () =>
+    Effect.gen(function*() {
+      for (const retries of [0, 1, 10]) {
+        const { attempts, told } = yield* failing({ retries })
+        assert.lengthOf(attempts, retries + 1)
+        assert.lengthOf(told, retries)
+      }
+    }))
+
+  it.effect("follow after half a second, then twice as long, up to half a minute, a fifth more or less", () =>
+    Effect.gen(function*() {
+      const { pauses } = yield* failing({ retries: 12 })
+      for (const [i, pause] of pauses.entries()) {
+        const expected = Math.min(0.5 * 2 ** i, 30)
+        assert.isAtLeast(pause, expected * 0.8 - 0.001)
+        assert.isAtMost(pause, expected * 1.2 + 0.001)
+      }
+    }))
+
+  it.effect("are told with the pause before them", () =>
+    Effect.gen(function*() {
+      const { pauses, told } = yield* failing({ retries: 8 })
+      assert.lengthOf(told, pauses.length)
+      for (const [i, pause] of pauses.entries()) {
+        assert.approximately(told[i] ?? 0, pause, 0.002)
+      }
+    }))
+
+  it.effect("end after a time, where that is wanted", () =>
+    Effect.gen(function*() {
+      const { attempts } = yield* failing({ retryFor: "10 minutes" })
+      assert.isAbove(attempts.at(-2) ?? 0, 480)
+      assert.isBelow(attempts.at(-2) ?? 0, 600)
+      const short = yield* failing({ retries: 2, retryFor: "10 minutes" })
+      assert.lengthOf(short.attempts, 3)
+    }))
+
+  it.effect("are told to wait as long as the server asks for, where it says so in seconds", () =>
+    Effect.gen(function*() {
+      deepStrictEqual(yield* toldAfter("120"), [120])
+      for (const other of [undefined, "0", "", "-5", "1e3", "Wed, 21 Oct 2065 07:28:00 GMT"]) {
+        const [delay = 0] = yield* toldAfter(other)
+        assert.isBelow(delay, 0.61)
+      }
+    }))
+})
+
+const jobs = ["one", "two", "three"].map((name) => Jobs.job(name, 100))
+const [one, two, three] = jobs as [Job, Job, Job]
+const stdin = { ...Jobs.job("standard input"), resumable: false }
+
+const farewell = (
+  jobs: ReadonlyArray<Job>,
+  begun: ReadonlyArray<Job>,
+  journal: Journal.Choice = { _tag: "Default" },
+  report = Report.make(jobs.length)
+) => Uploads.farewell(jobs, report, new Set(begun), { journal, terminateOnAbort: false })
+
+/** The directory as it is told. */
+const directory = (path: string) => farewell([one], [one], { _tag: "Directory", path }).replace(/^.*--journal /, "")
+
+describe("what is said where it was interrupted", () => {
+  it("is how to go on", () => {
+    assert.strictEqual(farewell([one], [one]), "interrupted; go on with: effect-tus resume")
+  })
+
+  it("names the directory as a shell takes it", () => {
+    assert.strictEqual(directory("/tmp/a-b_1.c"), "/tmp/a-b_1.c")
+    assert.strictEqual(directory("a b"), "'a b'")
+    assert.strictEqual(directory("it's $HOME"), `'it'\\''s $HOME'`)
+    assert.strictEqual(directory(""), "''")
+  })
+
+  it("is that nothing was remembered, or nothing sent, where that is so", () => {
+    assert.strictEqual(farewell([one], [one], { _tag: "None" }), "interrupted; nothing was remembered to go on with")
+    assert.strictEqual(farewell([stdin], [stdin]), "interrupted; nothing was remembered to go on with")
+    assert.match(farewell(jobs, []), /run the same command again/)
+  })
+
+  it("tells of what cannot be resumed, and of what has not begun", () => {
+    assert.strictEqual(
+      farewell([one, stdin], [one, stdin]),
+      "interrupted; go on with: effect-tus resume (what was read from the standard input cannot be resumed)"
+    )
+    assert.strictEqual(
+      farewell(jobs, [two]),
+      "interrupted; go on with: effect-tus resume (not begun: 2 of 3 files)"
+    )
+  })
+
+  it("does not tell of what is done or has failed", () => {
+    const report = [Jobs.progress(one, "Complete", 100), Jobs.failed(two)].reduce(Report.add, Report.make(3))
+    assert.strictEqual(
+      farewell(jobs, [one, two, three], undefined, report),
+      "interrupted; go on with: effect-tus resume"
+    )
+  })
+
+  it("is that all was removed, where that was wanted", () => {
+    assert.strictEqual(
+      Uploads.farewell(jobs, Report.make(3), new Set(jobs), { journal: { _tag: "Default" }, terminateOnAbort: true }),
+      "interrupted; what had been sent of unfinished uploads was removed from the server"
+    )
+  })
+})

@@ -1,0 +1,458 @@
+/**
+ * The command as a process against a server that it runs itself: what it stores, what it prints where, how it ends.
+ */
+import { assert, describe, layer } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Effect from "effect/Effect"
+import { createHash, randomBytes } from "node:crypto"
+import { existsSync, mkdirSync, readdirSync, symlinkSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { sha256 } from "../interop/server.js"
+import * as Servers from "../node-client/servers.js"
+import * as Process from "./process.js"
+
+const certificate = (name: string) => fileURLToPath(new URL(`../node-client/certificates/${name}`, import.meta.url))
+
+/** Of a server that answers any request so. */
+const answering = (status: number, type: string, text: string) =>
+  Servers.http((_, response) => void response.writeHead(status, { "content-type": type }).end(text))
+
+const tusHeaders = { "tus-resumable": "1.0.0" }
+
+const base64 = (text: string) => Buffer.from(text).toString("base64")
+
+/** How much there is in a directory. */
+const remembered = (directory: string) => (existsSync(directory) ? readdirSync(directory).length : 0)
+
+const assertFailed = ({ code, out, stderr }: Process.Ended, expected: RegExp, exitCode = 1) => {
+  assert.match(stderr, expected)
+  assert.notMatch(stderr, /^\s+at |Error:/m)
+  assert.strictEqual(code, exitCode)
+  deepStrictEqual(out, [])
+}
+
+describe("the command", { concurrent: true, timeout: 120_000 }, () => {
+  layer(Process.Server.layer, { excludeTestServices: true, timeout: "1 minute" })((it) => {
+    it.scoped("uploads a file, prints its URL, and tells what goes on beside", () =>
+      Effect.gen(function*() {
+        const { directory, url } = yield* Process.Server
+        const at = yield* Process.place
+        const path = Process.file(at, "a.bin", randomBytes(3_000_000))
+        const { code, err, out } = yield* Process.run(at, ["upload", "a.bin", "--to", url])
+        assert.strictEqual(code, 0)
+        assert.lengthOf(out, 1)
+        assert.isTrue(out[0]?.startsWith(`${url}/`))
+        assert.strictEqual(yield* Process.stored(directory, out[0]), yield* Process.digest(path))
+        assert.strictEqual(err[0], "a.bin: starting, 2.9 MiB")
+        assert.match(err.at(-1) ?? "", /^a\.bin: done, 2\.9 MiB in \d+\.\d s$/)
+        assert.notMatch(err.join(), /\p{Cc}/u)
+      }))
+
+    it.scoped("uploads several files and an empty one, and counts them", () =>
+      Effect.gen(function*() {
+        const { directory, url } = yield* Process.Server
+        const at = yield* Process.place
+        const contents = [randomBytes(100_000), "", "two"]
+        contents.forEach((bytes, i) => Process.file(at, `${i}`, bytes))
+        const { code, err, out } = yield* Process.run(at, ["upload", "--to", url, "0", "1", "2", "./1"])
+        assert.strictEqual(code, 0)
+        const digests = yield* Effect.forEach(out, (url) => Process.stored(directory, url))
+        const wanted = yield* Effect.forEach(contents, (bytes) => Effect.promise(() => sha256([Buffer.from(bytes)])))
+        deepStrictEqual(digests.toSorted(), wanted.toSorted())
+        for (const name of ["0", "1", "2"]) {
+          assert.lengthOf(err.filter((line) => line.startsWith(`${name}: starting`)), 1)
+          assert.lengthOf(err.filter((line) => line.startsWith(`${name}: done`)), 1)
+        }
+        assert.match(err.at(-1) ?? "", /^effect-tus: 3 of 3 files, 97\.7 KiB in \d+\.\d s$/)
+        assert.lengthOf(err, 7)
+      }))
+
+    it.scoped("uploads a directory with -r only, and tells the server where each file was", () =>
+      Effect.gen(function*() {
+        const { directory, url } = yield* Process.Server
+        const at = yield* Process.place
+        mkdirSync(`${at}/d/sub`, { recursive: true })
+        const paths = [Process.file(at, "d/one.txt", "1"), Process.file(at, "d/sub/two", "22")]
+        const [refused, done] = yield* Effect.all([
+          Process.run(at, ["upload", "d", "--to", url]),
+          Process.run(at, ["upload", "-r", "d", "--to", url, "--json"])
+        ], { concurrency: 2 })
+        assertFailed(refused, /^effect-tus: d is a directory; say -r [^\n]*\n$/, 2)
+
+        assert.strictEqual(done.code, 0)
+        assert.strictEqual(done.stderr, "")
+        const complete = Process.json(done.out).filter(({ event }) => event === "complete")
+        const urls = new Map(complete.map(({ file, url }) => [file, String(url)]))
+        deepStrictEqual([...urls.keys()].toSorted(), ["d/one.txt", "d/sub/two"])
+        for (const [i, name] of ["d/one.txt", "d/sub/two"].entries()) {
+          assert.strictEqual(yield* Process.stored(directory, urls.get(name)), yield* Process.digest(paths[i] ?? ""))
+        }
+        const info = yield* Process.run(at, ["info", urls.get("d/one.txt") ?? "", "--json"])
+        const { complete: isComplete, metadata, offset } = JSON.parse(info.stdout)
+        deepStrictEqual(metadata, { filename: "one.txt", filetype: "text/plain", relativePath: "d/one.txt" })
+        assert.strictEqual(offset, 1)
+        assert.isTrue(isComplete)
+      }))
+
+    it.scoped("uploads its standard input under a name", () =>
+      Effect.gen(function*() {
+        const { directory, url } = yield* Process.Server
+        const at = yield* Process.place
+        const input = randomBytes(2_000_000)
+        const { code, err, out } = yield* Process.run(
+          at,
+          ["upload", "-", "--name", "photos.tar", "--metadata", "album=summer", "--to", url],
+          { input }
+        )
+        assert.strictEqual(code, 0)
+        assert.strictEqual(yield* Process.stored(directory, out[0]), yield* Effect.promise(() => sha256([input])))
+        assert.strictEqual(err[0], "photos.tar: starting")
+        assert.match(err.at(-1) ?? "", /^photos\.tar: done, 1\.9 MiB/)
+
+        const info = yield* Process.run(at, ["info", out[0] ?? ""])
+        assert.strictEqual(info.code, 0)
+        assert.strictEqual(info.stderr, "")
+        deepStrictEqual(info.out, [
+          "offset    2000000 bytes (1.9 MiB)",
+          "length    2000000 bytes (1.9 MiB)",
+          "complete  yes",
+          "filename  photos.tar",
+          "filetype  application/x-tar",
+          "album     summer"
+        ])
+      }))
+
+    it.scoped("tells machines all of it, one JSON object a line", () =>
+      Effect.gen(function*() {
+        const { directory, url } = yield* Process.Server
+        const at = yield* Process.place
+        const path = Process.file(at, "a.bin", randomBytes(3_000_000))
+        const { code, out, stderr } = yield* Process.run(at, [
+          "upload",
+          "a.bin",
+          `--to=${url}`,
+          "--json",
+          "--checksum",
+          "sha256",
+          "--chunk-size",
+          "1MiB"
+        ])
+        assert.strictEqual(code, 0)
+        assert.strictEqual(stderr, "")
+        const events = Process.json(out)
+        assert.strictEqual(events[0]?.["event"], "started")
+        assert.strictEqual(events[0]?.["total"], 3_000_000)
+        deepStrictEqual(
+          new Set(events.map(({ event }) => event)),
+          new Set(["started", "created", "progress", "complete", "summary"])
+        )
+        const complete = events.at(-2) ?? {}
+        assert.strictEqual(complete["event"], "complete")
+        assert.strictEqual(complete["bytes"], 3_000_000)
+        assert.strictEqual(yield* Process.stored(directory, String(complete["url"])), yield* Process.digest(path))
+        const { event, failed, files, interrupted, succeeded } = events.at(-1) ?? {}
+        deepStrictEqual(
+          { event, failed, files, interrupted, succeeded },
+          { event: "summary", failed: 0, files: 1, interrupted: false, succeeded: 1 }
+        )
+      }))
+
+    it.scoped("sends a file in parts, and prints nothing but the URL where it is to be quiet", () =>
+      Effect.gen(function*() {
+        const { directory, url } = yield* Process.Server
+        const at = yield* Process.place
+        const path = Process.file(at, "a.bin", randomBytes(3_000_001))
+        const { code, out, stderr } = yield* Process.run(
+          at,
+          ["upload", "-q", "a.bin", "--parallel", "2"],
+          { env: { EFFECT_TUS_URL: url } }
+        )
+        assert.strictEqual(code, 0)
+        assert.strictEqual(stderr, "")
+        assert.lengthOf(out, 1)
+        assert.strictEqual(yield* Process.stored(directory, out[0]), yield* Process.digest(path))
+        const { headers } = yield* Effect.promise(() => fetch(out[0] ?? "", { method: "HEAD", headers: tusHeaders }))
+        assert.match(headers.get("upload-concat") ?? "", /^final;\S+ \S+$/)
+      }))
+
+    it.scoped("sends the headers with each request, the metadata with the creation, a checksum with each chunk", () =>
+      Effect.gen(function*() {
+        const at = yield* Process.place
+        const tus = Process.tus()
+        const { url } = yield* Servers.http(tus.listener)
+        Process.file(at, "a b.pdf", "bytes")
+        const { code } = yield* Process.run(
+          at,
+          [
+            "upload",
+            "a b.pdf",
+            "-H",
+            "Authorization: Bearer t",
+            "--header=X-Team:blue",
+            "--metadata",
+            "k=",
+            "--checksum",
+            "sha1",
+            "--chunk-size",
+            "2",
+            "--to",
+            url
+          ]
+        )
+        assert.strictEqual(code, 0)
+        for (const { headers, method } of tus.requests) {
+          assert.strictEqual(headers.authorization, "Bearer t", method)
+          assert.strictEqual(headers["x-team"], "blue", method)
+        }
+        const [metadata] = tus.requests.flatMap(({ headers }) => headers["upload-metadata"] ?? [])
+        assert.strictEqual(metadata, `filename ${base64("a b.pdf")},filetype ${base64("application/pdf")},k`)
+        const chunks = tus.requests.filter(({ method }) => method === "PATCH")
+        deepStrictEqual(chunks.map(({ headers }) => headers["content-length"]), ["2", "2", "1"])
+        deepStrictEqual(
+          chunks.map(({ headers }) => headers["upload-checksum"]),
+          ["by", "te", "s"].map((bytes) => `sha1 ${createHash("sha1").update(bytes).digest("base64")}`)
+        )
+      }))
+
+    it.scoped("removes an upload, and knows then that there is none", () =>
+      Effect.gen(function*() {
+        const { url } = yield* Process.Server
+        const at = yield* Process.place
+        Process.file(at, "a", "bytes")
+        const { out: [upload = ""] } = yield* Process.run(at, ["upload", "-q", "a", "--to", url])
+        const removed = yield* Process.run(at, ["terminate", upload])
+        assert.strictEqual(removed.code, 0)
+        deepStrictEqual(removed.err, [`${upload} is gone`])
+        assertFailed(
+          yield* Process.run(at, ["info", upload, "--json"]),
+          /^effect-tus: HEAD \S+ was answered 4\d\d[^\n]*; there is no such upload, or no longer\n$/
+        )
+      }))
+
+    it.scoped("remembers what failed where it is told to", () =>
+      Effect.gen(function*() {
+        const at = yield* Process.place
+        const tus = Process.tus({ PATCH: (request) => void request.socket.destroy() })
+        const { url } = yield* Servers.http(tus.listener)
+        const path = Process.file(at, "a", randomBytes(1000))
+        const uploading = (...options: ReadonlyArray<string>) =>
+          Process.run(at, ["upload", "a", "--to", url, "--retries", "0", ...options])
+        const standard = `${Process.state(at)}/effect-tus`
+
+        assertFailed(yield* uploading("--no-journal"), /effect-tus: http:\S+ closed the connection [^\n]*\n$/)
+        assert.strictEqual(remembered(Process.state(at)), 0)
+        assert.strictEqual((yield* uploading("--journal", "here")).code, 1)
+        assert.strictEqual(remembered(Process.state(at)), 0)
+        assert.strictEqual(remembered(`${at}/here`), 1)
+        assert.strictEqual((yield* uploading()).code, 1)
+        assert.strictEqual(remembered(standard), 1)
+
+        const { out } = yield* Process.run(at, ["list", "--journal", "here"])
+        assert.match(out[0] ?? "", new RegExp(`^${path}  \\d+% of 1\\.0 KiB  .* s ago$`))
+        assert.match(out[1] ?? "", new RegExp(`^  ${url}/1$`))
+        assert.lengthOf(out, 2)
+      }))
+
+    it.scoped("has nothing to list and nothing to resume in the beginning", () =>
+      Effect.gen(function*() {
+        const at = yield* Process.place
+        const [list, resume, named] = yield* Effect.all([
+          Process.run(at, ["list"]),
+          Process.run(at, ["resume"]),
+          Process.run(at, ["resume", "a.bin"])
+        ], { concurrency: 2 })
+        assert.strictEqual(list.code, 0)
+        assert.strictEqual(list.stdout, "")
+        deepStrictEqual(list.err, ["effect-tus: no upload is unfinished"])
+        assert.strictEqual(resume.code, 0)
+        deepStrictEqual(resume.err, ["effect-tus: there is nothing to resume"])
+        assertFailed(named, /^effect-tus: a\.bin is not among the unfinished uploads; effect-tus list shows them\n$/)
+      }))
+
+    it.scoped("says in one line what is wrong with its arguments", () =>
+      Effect.gen(function*() {
+        const { url } = yield* Process.Server
+        const at = yield* Process.place
+        Process.file(at, "a", "bytes")
+        const wrong: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
+          [["upload", "a"], /say where to upload with --to URL, or with EFFECT_TUS_URL/],
+          [["upload", "--to", url], /missing argument <FILE\|DIR\|->/],
+          [["upload", "a", "--to", url, "--retrys", "1"], /there is no option --retrys \(did you mean --retries\?\)/],
+          [["upload", "a", "--to", url, "--chunk-size", "many"], /--chunk-size: expected a size .*, got "many"/],
+          [["info", "a", "--retries", "0"], /expected a URL that begins with http:\/\/ or https:\/\/, got "a"/]
+        ]
+        yield* Effect.forEach(wrong, ([args, expected]) =>
+          Effect.map(Process.run(at, args), (ended) => {
+            assertFailed(ended, expected, 2)
+            assert.lengthOf(ended.err, 1)
+            assert.match(ended.stderr, /^effect-tus: [^A-Z].*; see effect-tus (\w+ )?--help\n$/)
+          }), { concurrency: 2 })
+      }))
+
+    it.scoped("lets no file wait for one that cannot be read, and names that in the end", () =>
+      Effect.gen(function*() {
+        const { directory, url } = yield* Process.Server
+        const at = yield* Process.place
+        const [a, b] = [Process.file(at, "a", "first"), Process.file(at, "b", "last")]
+        symlinkSync("nowhere", `${at}/dangling`)
+        const { code, err, out } = yield* Process.run(
+          at,
+          ["upload", "a", "missing", "dangling", "a/below", "b", "--to", url, "--concurrency", "1"]
+        )
+        assert.strictEqual(code, 1)
+        deepStrictEqual(
+          yield* Effect.forEach(out, (url) => Process.stored(directory, url)),
+          yield* Effect.forEach([a, b], Process.digest)
+        )
+        assert.match(err[4] ?? "", /^a\/below: failed: it cannot be read: .*not a directory/)
+        deepStrictEqual(err.toSpliced(4, 1).map((line) => line.replace(/ in \d.*? s/, "")), [
+          "a: starting, 5 B",
+          "a: done, 5 B",
+          "missing: failed: there is no such file",
+          "dangling: failed: there is no such file",
+          "b: starting, 4 B",
+          "b: done, 4 B",
+          "effect-tus: 2 of 5 files, 9 B; failed: missing, dangling, a/below"
+        ])
+      }))
+
+    it.scoped("says in one line which file is not there", () =>
+      Effect.gen(function*() {
+        const { url } = yield* Process.Server
+        const at = yield* Process.place
+        assertFailed(
+          yield* Process.run(at, ["upload", "missing", "--to", url]),
+          /^effect-tus: \S+\/missing: there is no such file\n$/
+        )
+      }))
+
+    it.scoped("shows where an error comes from with --debug only", () =>
+      Effect.gen(function*() {
+        const { url } = yield* Process.Server
+        const at = yield* Process.place
+        const { code, err } = yield* Process.run(at, ["upload", "missing", "--to", url, "--debug"])
+        assert.strictEqual(code, 1)
+        assert.match(err.at(-1) ?? "", /^effect-tus: \S+\/missing: there is no such file$/)
+        assert.match(err[0] ?? "", /SourceError: \S+\/missing: there is no such file/)
+        assert.isNotEmpty(err.filter((line) => /^\s+at /.test(line)))
+        assert.match(err.join("\n"), /\[cause\][^]*ENOENT/)
+      }))
+
+    it.scoped("asks whether it is the URL of a tus server where none answers", () =>
+      Effect.gen(function*() {
+        const at = yield* Process.place
+        Process.file(at, "a", "bytes")
+        const lost = yield* answering(404, "text/plain", "nobody home\n")
+        const site = yield* answering(200, "text/html", "<!doctype html><title>Welcome</title><p>It works!")
+        const [missing, html] = yield* Effect.all(
+          [lost, site].map(({ url }) => Process.run(at, ["upload", "a", "--to", url])),
+          { concurrency: 2 }
+        )
+        assert.isDefined(missing)
+        assert.isDefined(html)
+        assertFailed(
+          missing,
+          /\neffect-tus: POST \S+ was answered 404: nobody home; is this the URL of a tus server\?\n$/
+        )
+        assertFailed(html, /\neffect-tus: POST \S+: expected [^\n]*, got [^\n]*; is this the URL of a tus server\?\n$/)
+      }))
+
+    it.scoped("says what to try where nobody answers", () =>
+      Effect.gen(function*() {
+        const at = yield* Process.place
+        Process.file(at, "a", "bytes")
+        const { server, url: gone } = yield* Servers.raw(() => {})
+        yield* Effect.promise(() => new Promise((resolve) => server.close(resolve)))
+        const silent = yield* Servers.http(() => {})
+        const [refused, stalled] = yield* Effect.all([
+          Process.run(at, ["upload", "a", "--retries", "0", "--to", gone]),
+          Process.run(at, ["upload", "a", "--retries", "1", "--timeout", "500ms", "--to", silent.url])
+        ], { concurrency: 2 })
+        assertFailed(
+          refused,
+          /\neffect-tus: cannot connect to \S+ \([^\n]*ECONNREFUSED[^\n]*\); is the address right, and does the server run\?\n$/
+        )
+        assertFailed(
+          stalled,
+          /\na: retrying in 0\.\d s: \S+ stopped moving bytes[^\n]*\neffect-tus: \S+ stopped moving bytes \(no byte for 0\.5 seconds\); tried 2 times; --timeout sets how long to wait\n$/
+        )
+      }))
+
+    it.scoped("tells http from https", () =>
+      Effect.gen(function*() {
+        const { url } = yield* Process.Server
+        const at = yield* Process.place
+        Process.file(at, "a", "bytes")
+        const secure = yield* Servers.https(Process.tus().listener)
+        const [tooSafe, unsafe] = yield* Effect.all([
+          Process.run(at, ["upload", "a", "--retries", "0", "--to", url.replace("http:", "https:")]),
+          Process.run(at, ["upload", "a", "--retries", "0", "--to", secure.url.replace("https:", "http:")])
+        ], { concurrency: 2 })
+        assertFailed(tooSafe, /\neffect-tus: no secure connection to https:\S+; [^\n]*say http[^\n]*\n$/)
+        assertFailed(unsafe, /\neffect-tus: http:\S+ [^\n]*; if it expects https, say https[^\n]*\n$/)
+      }))
+
+    it.scoped("trusts whom it is told to, and shows who it is", () =>
+      Effect.gen(function*() {
+        const at = yield* Process.place
+        Process.file(at, "a", "bytes")
+        const ca = Servers.certificate("ca.pem")
+        const strict = yield* Servers.https(Process.tus().listener, { ca, requestCert: true, rejectUnauthorized: true })
+        const elsewhere = yield* Servers.https(Process.tus().listener, {
+          cert: Servers.certificate("elsewhere.pem"),
+          key: Servers.certificate("elsewhere.key")
+        })
+        const uploading = (url: string, ...options: ReadonlyArray<string>) =>
+          Process.run(at, ["upload", "a", "--retries", "0", "--to", url, ...options])
+        const trusting = ["--ca", certificate("ca.pem")]
+        const showing = ["--cert", certificate("client.pem"), "--key", certificate("client.key")]
+        const [untrusted, other, insecure, stranger, known, noFile] = yield* Effect.all([
+          uploading(strict.url),
+          uploading(elsewhere.url, ...trusting),
+          uploading(elsewhere.url, "--insecure"),
+          uploading(strict.url, ...trusting),
+          uploading(strict.url, ...trusting, ...showing),
+          uploading(strict.url, "--ca", "missing.pem")
+        ], { concurrency: 2 })
+
+        assertFailed(
+          untrusted,
+          /\neffect-tus: no secure connection to https:\S+; [^\n]*--ca FILE names the authority\n$/
+        )
+        assertFailed(
+          other,
+          /\neffect-tus: no secure connection to https:\S+; [^\n]*127\.0\.0\.1 is not in the cert[^\n]*\n$/
+        )
+        assert.strictEqual(insecure.code, 0)
+        assert.match(insecure.err[0] ?? "", /^effect-tus: warn: TLS certificates are not verified/)
+        assertFailed(stranger, /\neffect-tus: [^\n]*certificate required[^\n]*\n$/)
+        assert.strictEqual(known.code, 0)
+        assertFailed(noFile, /^effect-tus: --ca missing\.pem: there is no such file\n$/)
+      }))
+
+    it.scoped("serves until it is told to stop, and says in one line why it cannot", () =>
+      Effect.gen(function*() {
+        const { port } = yield* Process.Server
+        const at = yield* Process.place
+        Process.file(at, "a", "bytes")
+        const server = yield* Process.serving(`${at}/uploads`)
+        const [url = ""] = server.stdout().split("\n")
+        assert.strictEqual(url, server.url)
+        const { code } = yield* Process.run(at, ["upload", "a", "--to", url])
+        assert.strictEqual(code, 0)
+        yield* Effect.promise(() => server.said(/^effect-tus listens at \S+\n[^\n]+\ncompleted [0-9a-f]+: 5 bytes, /))
+        server.process.kill("SIGTERM")
+        const ended = yield* Effect.promise(() => server.ended)
+        assert.strictEqual(ended.code, 0)
+        deepStrictEqual(ended.out, [url])
+        assert.strictEqual(ended.err.at(-1), "effect-tus has stopped")
+
+        const [busy, below] = yield* Effect.all([
+          Process.run(at, ["serve", "--port", `${port}`, "--dir", "other"]),
+          Process.run(at, ["serve", "--port", "0", "--dir", "a/below"])
+        ], { concurrency: 2 })
+        assertFailed(busy, new RegExp(`^effect-tus: cannot listen on 127\\.0\\.0\\.1:${port}[^\\n]*in use[^\\n;]*\\n$`))
+        assertFailed(below, /^effect-tus: [^\n]*\/a\/below[^\n]*not a directory[^\n;]*\n$/)
+      }))
+  })
+})

@@ -1,0 +1,183 @@
+/**
+ * Uploads that are cut off: by Ctrl-C, by the death of the command, by the death of the server. None begins anew.
+ */
+import { assert, describe, layer } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Effect from "effect/Effect"
+import { randomBytes } from "node:crypto"
+import { readdirSync } from "node:fs"
+import { basename } from "node:path"
+import * as Servers from "../node-client/servers.js"
+import * as Process from "./process.js"
+
+const size = 4_000_000
+const half = size / 2
+
+/** An upload, with `half` of each file on the server and the rest held back; three files are sent at once. */
+const begun = Effect.fnUntraced(function*(args: ReadonlyArray<string>, names: ReadonlyArray<string> = ["a.bin"]) {
+  const { port } = yield* Process.Server
+  const at = yield* Process.place
+  const relay = yield* Process.relay(port, half)
+  const paths = names.map((name) => Process.file(at, name, randomBytes(size)))
+  const upload = ["upload", ...names, "--to", relay.url]
+  const running = yield* Process.start(at, [...upload, ...args])
+  yield* Effect.promise(() => relay.held(Math.min(names.length, 3)))
+  return { at, relay, paths, upload, running }
+})
+
+const end = ({ ended, process: child }: Process.Running, signal: NodeJS.Signals) =>
+  Effect.promise(() => {
+    child.kill(signal)
+    return ended
+  })
+
+const remembered = (at: string) => readdirSync(`${Process.state(at)}/effect-tus`).length
+
+const fieldOf = (events: ReadonlyArray<Record<string, unknown>>, event: string, field: string) =>
+  events.find((each) => each["event"] === event)?.[field]
+
+describe("an upload that is cut off", { concurrent: true, timeout: 120_000 }, () => {
+  layer(Process.Server.layer, { excludeTestServices: true, timeout: "1 minute" })((it) => {
+    it.scoped("pauses at Ctrl-C, is listed, and goes on from where it was", () =>
+      Effect.gen(function*() {
+        const { directory } = yield* Process.Server
+        const { at, paths: [path = ""], relay, running } = yield* begun([])
+        const { code, err, stdout } = yield* end(running, "SIGINT")
+        assert.strictEqual(code, 130)
+        assert.strictEqual(stdout, "")
+        assert.strictEqual(err[0], "a.bin: starting, 3.8 MiB")
+        assert.strictEqual(err.at(-1), "effect-tus: interrupted; go on with: effect-tus resume")
+        assert.notMatch(err.join("\n"), /failed|retrying|Error|^ +at /m)
+
+        const list = yield* Process.run(at, ["list"])
+        assert.strictEqual(list.code, 0)
+        assert.lengthOf(list.out, 2)
+        assert.match(list.out[0] ?? "", new RegExp(`^${path}  \\d+% of 3\\.8 MiB  .* ago  expires in .*$`))
+        assert.isTrue(list.out[1]?.startsWith(`  ${relay.url}/`))
+
+        relay.open()
+        const before = relay.passed()
+        const resumed = yield* Process.run(at, ["resume", "--json"])
+        assert.strictEqual(resumed.code, 0)
+        const events = Process.json(resumed.out)
+        assert.isAbove(Number(fieldOf(events, "resumed", "acknowledged")), 0)
+        assert.isBelow(relay.passed() - before, size - half / 2)
+        assert.strictEqual(fieldOf(events, "complete", "url"), list.out[1]?.trim())
+        assert.strictEqual(yield* Process.stored(directory, list.out[1]), yield* Process.digest(path))
+        assert.strictEqual(remembered(at), 0)
+      }))
+
+    it.scoped("goes on by the name of the file or by its URL, with no other", () =>
+      Effect.gen(function*() {
+        const { directory } = yield* Process.Server
+        const { at, paths, relay, running } = yield* begun(["--journal", "my journal"], ["a", "b", "c", "d"])
+        const { code, err } = yield* end(running, "SIGTERM")
+        assert.strictEqual(code, 130)
+        assert.match(
+          err.at(-1) ?? "",
+          /^effect-tus: interrupted; go on with: effect-tus resume --journal 'my journal' \(not begun: 1 of 4 files\)$/
+        )
+        const listing = Process.run(at, ["list", "--journal", "my journal", "--json"])
+        const entries = Process.json((yield* listing).out)
+        const urls = new Map(entries.map(({ source, url }) => [basename(String(source)), String(url)]))
+        deepStrictEqual([...urls.keys()].toSorted(), ["a", "b", "c"])
+
+        relay.open()
+        const named = yield* Process.run(at, ["resume", "--journal", "my journal", "a", urls.get("b") ?? ""])
+        assert.strictEqual(named.code, 0)
+        deepStrictEqual([...named.out].toSorted(), [urls.get("a"), urls.get("b")].toSorted())
+        assert.lengthOf(named.err.filter((line) => /: going on, \d+ % \(.* of 3\.8 MiB\) are there$/.test(line)), 2)
+        for (const [i, name] of ["a", "b"].entries()) {
+          assert.strictEqual(yield* Process.stored(directory, urls.get(name)), yield* Process.digest(paths[i] ?? ""))
+        }
+        deepStrictEqual(Process.json((yield* listing).out).map(({ url }) => url), [urls.get("c")])
+      }))
+
+    it.scoped("goes on with the same command after the other was killed", () =>
+      Effect.gen(function*() {
+        const { directory } = yield* Process.Server
+        const { at, paths: [path = ""], relay, running, upload } = yield* begun(["--json"])
+        const { signal, out } = yield* end(running, "SIGKILL")
+        assert.strictEqual(signal, "SIGKILL")
+        relay.open()
+        const before = relay.passed()
+        const again = yield* Process.run(at, [...upload, "--json"])
+        assert.strictEqual(again.code, 0)
+        const events = Process.json(again.out)
+        assert.isAbove(Number(fieldOf(events, "resumed", "acknowledged")), 0)
+        assert.isBelow(relay.passed() - before, size - half / 2)
+        const url = fieldOf(events, "complete", "url")
+        assert.strictEqual(url, fieldOf(Process.json(out), "created", "url"))
+        assert.strictEqual(yield* Process.stored(directory, String(url)), yield* Process.digest(path))
+        assert.strictEqual(remembered(at), 0)
+      }))
+
+    it.scoped("is said not to have begun where no server was found", () =>
+      Effect.gen(function*() {
+        const at = yield* Process.place
+        const { server, url } = yield* Servers.raw(() => {})
+        yield* Effect.promise(() => new Promise((resolve) => server.close(resolve)))
+        Process.file(at, "a.bin", "bytes")
+        const running = yield* Process.start(at, ["upload", "a.bin", "--to", url])
+        yield* Effect.promise(() => running.said(/^a\.bin: retrying in \d+\.\d s: cannot connect to /m))
+        const { code, err } = yield* end(running, "SIGINT")
+        assert.strictEqual(code, 130)
+        assert.strictEqual(
+          err.at(-1),
+          "effect-tus: interrupted; to go on, run the same command again"
+        )
+      }))
+
+    it.scoped("is removed from the server where that is wanted", () =>
+      Effect.gen(function*() {
+        const { at, running } = yield* begun(["--terminate-on-abort", "--json"])
+        const { code, err, out } = yield* end(running, "SIGINT")
+        assert.strictEqual(code, 130)
+        deepStrictEqual(err, [
+          "effect-tus: interrupted; what had been sent of unfinished uploads was removed from the server"
+        ])
+        const events = Process.json(out)
+        assert.strictEqual(fieldOf(events, "summary", "interrupted"), true)
+        assert.strictEqual(remembered(at), 0)
+        const info = yield* Process.run(at, ["info", String(fieldOf(events, "created", "url"))])
+        assert.strictEqual(info.code, 1)
+        assert.match(info.stderr, /^effect-tus: HEAD [^\n]* 4\d\d[^\n]*; there is no such upload, or no longer\n$/)
+      }))
+
+    it.scoped("ends at the second Ctrl-C, even if the server hangs", () =>
+      Effect.gen(function*() {
+        const at = yield* Process.place
+        const tus = Process.tus({ PATCH: () => {}, DELETE: () => {} })
+        const { url } = yield* Servers.http(tus.listener)
+        Process.file(at, "a.bin", randomBytes(size))
+        const running = yield* Process.start(at, ["upload", "a.bin", "--to", url, "--terminate-on-abort", "--json"])
+        yield* Effect.promise(() => running.said(/"event":"progress"/))
+        running.process.kill("SIGINT")
+        yield* Effect.promise(() => running.said(/^effect-tus: stopping; Ctrl-C once more ends at once$/m))
+        assert.isTrue(Process.isRunning(running))
+        const { signal } = yield* end(running, "SIGINT")
+        assert.strictEqual(signal, "SIGINT")
+      }))
+
+    it.scoped("waits by itself for a server that was killed and runs again", () =>
+      Effect.gen(function*() {
+        const at = yield* Process.place
+        const first = yield* Process.serving(`${at}/uploads`)
+        const relay = yield* Process.relay(first.port, half)
+        const path = Process.file(at, "a.bin", randomBytes(size))
+        const running = yield* Process.start(at, ["upload", "a.bin", "--to", relay.url, "--chunk-size", "1MiB"])
+        yield* Effect.promise(() => relay.held())
+        yield* end(first, "SIGKILL")
+        yield* Effect.promise(() => running.said(/^a\.bin: retrying in \d+\.\d s: \S+ closed the connection/m))
+        const second = yield* Process.serving(`${at}/uploads`, first.port)
+        relay.open()
+        const { code, err, out } = yield* Effect.promise(() => running.ended)
+        assert.strictEqual(code, 0)
+        assert.strictEqual(second.port, first.port)
+        assert.match(err.at(-1) ?? "", /^a\.bin: done, 3\.8 MiB in /)
+        assert.lengthOf(out, 1)
+        assert.strictEqual(yield* Process.stored(`${at}/uploads`, out[0]), yield* Process.digest(path))
+        assert.isBelow(relay.passed(), size + half)
+      }))
+  })
+})

@@ -1,0 +1,141 @@
+/**
+ * The command on a terminal: what is seen there while it runs, and what is left when it has ended.
+ */
+import { assert, describe, layer } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Effect from "effect/Effect"
+import { spawnSync } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { readdirSync } from "node:fs"
+import * as Process from "./process.js"
+
+/** Of util-linux: runs a command on a terminal of its own, and passes on what is typed and what is seen. */
+const hasTerminal = /util-linux/.test(String(spawnSync("script", ["--version"]).stdout))
+
+const columns = 60
+const size = 4_000_000
+
+const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`
+
+const onTerminal = (at: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => {
+  const line = [...Process.command, ...args].map(quoted).join(" ")
+  return Process.program(at, ["script", "-qefc", `stty cols ${columns} rows 20; exec ${line}`, "/dev/null"], {
+    env: { SHELL: "/bin/sh", ...env },
+    input: ""
+  })
+}
+
+/** What is on the screen after all that was written. */
+const screen = (text: string): ReadonlyArray<string> => {
+  const lines = [""]
+  let row = 0
+  let column = 0
+  for (const [piece] of text.matchAll(/\p{Cc}\[[\d;]*[A-Za-z]|\r|\n|\P{Cc}+/gu)) {
+    const line = lines[row] ?? ""
+    const [, count = "", action] = /^\p{Cc}\[([\d;]*)([A-Za-z])$/u.exec(piece) ?? []
+    if (piece === "\r") {
+      column = 0
+    } else if (piece === "\n") {
+      row += 1
+      lines[row] ??= ""
+    } else if (action === undefined) {
+      lines[row] = line.slice(0, column).padEnd(column) + piece + line.slice(column + piece.length)
+      column += piece.length
+    } else if (action === "A") {
+      row = Math.max(0, row - Number(count))
+    } else if (action === "K") {
+      lines[row] = line.slice(0, column)
+    } else if (action === "J") {
+      lines[row] = line.slice(0, column)
+      lines.splice(row + 1)
+    } else {
+      assert.strictEqual(action, "m", "nothing else is asked of the terminal")
+    }
+  }
+  return lines.map((line) => line.trimEnd())
+}
+
+/** Everything that was ever drawn, line by line. */
+const drawn = (text: string): ReadonlyArray<string> => text.replace(/\p{Cc}\[[\d;]*[A-Za-z]/gu, "\n").split(/[\r\n]+/)
+
+const assertNarrow = (text: string) =>
+  drawn(text).filter((line) => !/^ *http:/.test(line)).forEach((line) => assert.isBelow(line.length, columns, line))
+
+describe.runIf(hasTerminal)("on a terminal", { concurrent: true, timeout: 120_000 }, () => {
+  layer(Process.Server.layer, { excludeTestServices: true, timeout: "1 minute" })((it) => {
+    it.scoped("a bar for each file and one for all; Ctrl-C takes them away and says how to go on", () =>
+      Effect.gen(function*() {
+        const { port } = yield* Process.Server
+        const at = yield* Process.place
+        const relay = yield* Process.relay(port, size / 2)
+        const names = ["a.bin", "a file with a name that no terminal has the room for in one line.bin"]
+        names.forEach((name) => Process.file(at, name, randomBytes(size)))
+        const running = yield* onTerminal(at, ["upload", ...names, "--to", relay.url])
+        yield* Effect.promise(() => relay.held(2))
+        for (const name of ["a\\.bin", "a f.*….*bin", "0 of 2 files"]) {
+          yield* Effect.promise(() => running.said(new RegExp(`${name} +[█░]+ +\\d+%`)))
+        }
+        running.process.stdin?.write("\u0003")
+        const { code, stdout } = yield* Effect.promise(() => running.ended)
+        assert.strictEqual(code, 130)
+        assertNarrow(stdout)
+        deepStrictEqual(screen(stdout).map((line) => line.replace("^C", "")).filter((line) => line !== ""), [
+          "effect-tus: interrupted; go on with: effect-tus resume"
+        ])
+        assert.isTrue(stdout.endsWith("\n"))
+        assert.lengthOf(readdirSync(`${Process.state(at)}/effect-tus`), 2)
+      }))
+
+    it.scoped("each file that is done or has failed stays, in colour", () =>
+      Effect.gen(function*() {
+        const { directory, url } = yield* Process.Server
+        const at = yield* Process.place
+        const path = Process.file(at, "a.bin", randomBytes(size))
+        const running = yield* onTerminal(at, ["upload", "a.bin", "missing", "--to", url])
+        const { code, stdout } = yield* Effect.promise(() => running.ended)
+        assert.strictEqual(code, 1)
+        assertNarrow(stdout)
+        assert.include(stdout, "\u001b[32m✓\u001b[39m a.bin")
+        assert.include(stdout, "\u001b[31m✗\u001b[39m missing")
+        const seen = screen(stdout)
+        const address = seen.find((line) => line.trim().startsWith(url))?.trim() ?? ""
+        assert.strictEqual(yield* Process.stored(directory, address), yield* Process.digest(path))
+        deepStrictEqual(seen.map((line) => line.replace(/\d\.\d s/, "N s")).toSorted(), [
+          "",
+          `  ${address}`,
+          "effect-tus: 1 of 2 files, 3.8 MiB in N s; failed: missing",
+          "✓ a.bin  3.8 MiB in N s",
+          "✗ missing: there is no such file"
+        ])
+        assert.strictEqual(seen.at(-1), "")
+      }))
+
+    it.scoped("no colour where none is wanted, and plain lines where a terminal can do no more", () =>
+      Effect.gen(function*() {
+        const { url } = yield* Process.Server
+        const at = yield* Process.place
+        Process.file(at, "a.bin", randomBytes(size))
+        const uploading = (env: Readonly<Record<string, string>>) =>
+          Effect.flatMap(
+            onTerminal(at, ["upload", "a.bin", "--to", url], env),
+            ({ ended }) => Effect.promise(() => ended)
+          )
+        const [plain, dumb] = yield* Effect.all(
+          [uploading({ NO_COLOR: "1" }), uploading({ TERM: "dumb" })],
+          { concurrency: 2 }
+        )
+        assert.strictEqual(plain.code, 0)
+        assert.notMatch(plain.stdout, /\p{Cc}\[[\d;]*m/u)
+        assert.match(screen(plain.stdout)[0] ?? "", /^✓ a\.bin  3\.8 MiB in \d\.\d s$/)
+
+        assert.strictEqual(dumb.code, 0)
+        assert.notMatch(dumb.stdout, /[^\P{Cc}\r\n]|█/u)
+        assert.match(
+          dumb.stdout,
+          new RegExp(
+            `^a\\.bin: starting, 3\\.8 MiB\r\n(a\\.bin: \\d.*\r\n)?a\\.bin: done, 3\\.8 MiB in .* s\r\n${url}/\\w+\r\n$`
+          )
+        )
+      }))
+  })
+})
