@@ -36,10 +36,8 @@ export const flagsOf = (usage: Usage, repeats = false): ReadonlyArray<Flag> => {
 /** Those of @effect/cli that ask for something else than to run. */
 const builtIn = new Set(["-h", "--help", "--version", "--wizard"])
 
-const builtInFlags: ReadonlyArray<Flag> = [
-  { names: ["--completions"], takesValue: true, repeats: false },
-  { names: ["--log-level"], takesValue: true, repeats: false }
-]
+/** Of the whole command, not of one of its own. */
+const isCompletions = /^--completions(=|$)/
 
 /** The arguments behind the name of the command, or what is wrong with them. */
 export const arrange = (
@@ -50,7 +48,7 @@ export const arrange = (
   if (first === undefined || first === "-h" || first === "--help") {
     return Either.right(["--help"])
   }
-  if (builtIn.has(first) || /^--(completions|log-level)(=|$)/.test(first)) {
+  if (builtIn.has(first) || isCompletions.test(first)) {
     return Either.right(args)
   }
   const flags = Object.hasOwn(commands, first) ? commands[first] : undefined
@@ -58,7 +56,7 @@ export const arrange = (
     ? Either.left(
       `${first} is none of the commands ${Object.keys(commands).join(", ")}${didYouMean(first, Object.keys(commands))}`
     )
-    : Either.map(arrangeOptions([...flags, ...builtInFlags], rest), (arranged) => [first, ...arranged])
+    : Either.map(arrangeOptions(flags, rest), (arranged) => [first, ...arranged])
 }
 
 const arrangeOptions = (

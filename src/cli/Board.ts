@@ -11,6 +11,8 @@ import type { Job, Update } from "./Job.js"
 
 interface Row {
   readonly progress: Option.Option<Progress>
+  /** When it was told of last. */
+  readonly at: number
   /** Why the last attempt failed, and when the next one follows. */
   readonly waiting: Option.Option<{ readonly until: number; readonly why: string }>
 }
@@ -35,7 +37,7 @@ export const make = (jobs: ReadonlyArray<Job>): Board => ({
 })
 
 export const next = (board: Board, update: Update, now: number): Board => {
-  const row = board.rows.get(update.file) ?? { progress: Option.none(), waiting: Option.none() }
+  const row = board.rows.get(update.file) ?? { progress: Option.none(), at: now, waiting: Option.none() }
   switch (update._tag) {
     case "Started":
       return set(board, update.file, row)
@@ -52,6 +54,7 @@ export const next = (board: Board, update: Update, now: number): Board => {
         ? settle(board, update.file, acknowledged, 0)
         : set(board, update.file, {
           progress: Option.some(update.progress),
+          at: now,
           waiting: event === "Retrying" ? row.waiting : Option.none()
         })
     }
@@ -77,7 +80,7 @@ export const lines = (
   { columns, rows }: { readonly columns: number; readonly rows: number }
 ): ReadonlyArray<string> => {
   const files = [...board.rows].map(([job, row]) => line(job, row, now, columns))
-  const all = board.jobs > 1 ? [Bar.progress(total(board), columns)] : []
+  const all = board.jobs > 1 ? [Bar.progress(total(board, now), columns)] : []
   const room = Math.max(1, rows - 1 - all.length)
   return [
     ...(files.length <= room
@@ -87,15 +90,22 @@ export const lines = (
   ].slice(-Math.max(1, rows - 1))
 }
 
-const line = ({ name, size }: Job, { progress, waiting }: Row, now: number, columns: number): string =>
-  Option.match(waiting, {
+/** How long what was told of an upload is still so, in milliseconds. */
+const fresh = 3000
+
+/** As fast as it was told, but for one that has not been heard of since. */
+const current = ({ at, progress }: Row, now: number): Option.Option<Progress> =>
+  now - at <= fresh ? progress : Option.map(progress, (progress) => ({ ...progress, rate: 0, eta: Option.none() }))
+
+const line = ({ name, size }: Job, row: Row, now: number, columns: number): string =>
+  Option.match(row.waiting, {
     onSome: ({ until, why }) => {
       const seconds = Math.ceil((until - now) / 1000)
       return Bar.message(name, `${seconds > 0 ? `retrying in ${seconds} s` : "trying again"}: ${why}`, columns)
     },
     onNone: () =>
       Bar.progress(
-        Option.match(progress, {
+        Option.match(current(row, now), {
           onNone: () => ({ name, position: 0, total: size, rate: 0, eta: Option.none() }),
           onSome: ({ eta, rate, sent, total }) => ({ name, position: sent, total, rate, eta })
         }),
@@ -103,8 +113,8 @@ const line = ({ name, size }: Job, { progress, waiting }: Row, now: number, colu
       )
   })
 
-const total = (board: Board): Bar.Bar => {
-  const running = [...board.rows.values()].flatMap(({ progress }) => Option.toArray(progress))
+const total = (board: Board, now: number): Bar.Bar => {
+  const running = [...board.rows.values()].flatMap((row) => Option.toArray(current(row, now)))
   const position = running.reduce((sum, { sent }) => sum + sent, board.bytes)
   const rate = running.reduce((sum, { rate }) => sum + rate, 0)
   return {

@@ -4,7 +4,7 @@
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type { TusError } from "../client/TusError.js"
+import { tlsTrouble, type TusError } from "../client/TusError.js"
 import * as Text from "./Text.js"
 
 /** The command was not called as it can be. */
@@ -35,7 +35,7 @@ export const reason = (error: TusError): string =>
 const hintOf = (error: TusError): Option.Option<string> => {
   switch (error._tag) {
     case "Unanswered":
-      return Option.fromNullable(hints[error.reason])
+      return Option.fromNullable(error.reason === "Tls" ? tlsHints[tlsTrouble(error.cause)] : hints[error.reason])
     case "Refused":
       return error.status === 401 || error.status === 403
         ? Option.some(`say who you are with --header "Authorization: ..."`)
@@ -61,12 +61,16 @@ const hintOf = (error: TusError): Option.Option<string> => {
   }
 }
 
-const hints: Readonly<Record<Extract<TusError, { readonly _tag: "Unanswered" }>["reason"], string | undefined>> = {
+const hints: Readonly<Record<string, string | undefined>> = {
   Unreachable: "is the address right, and does the server run?",
-  Closed: undefined,
-  Tls: "--ca FILE names the authority",
-  NotHttp: undefined,
   Stalled: "--timeout sets how long to wait"
+}
+
+const tlsHints: Readonly<Record<ReturnType<typeof tlsTrouble>, string | undefined>> = {
+  Plain: undefined,
+  Nameless: "--cert FILE and --key FILE say who you are",
+  Elsewhere: undefined,
+  Unknown: "--ca FILE names it"
 }
 
 const instead: Readonly<Record<string, string | undefined>> = {

@@ -3,6 +3,7 @@
  * without progress it was. The message is a sentence with what to do.
  */
 import type * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as TusTransport from "./TusTransport.js"
 import type { SourceError } from "./UploadSource.js"
@@ -24,7 +25,7 @@ export class Unanswered extends Schema.TaggedError<Unanswered>("effect-tus/Unans
   cause: Schema.Defect
 }) {
   override get message(): string {
-    return `${says[this.reason](this.url)} (${detailOf(this.cause)})${times(this.attempts)}`
+    return `${says[this.reason](this.url, this.cause)} (${detailOf(this.cause)})${times(this.attempts)}`
   }
 }
 
@@ -42,11 +43,32 @@ const says = {
     `${hostOf(url)} closed the connection without an answer${
       url.startsWith("http:") ? "; if it expects https, say https" : ""
     }`,
-  Tls: (url: string) =>
-    `no secure connection to ${hostOf(url)}; name its certificate authority, or say http if it speaks that`,
+  Tls: (url: string, cause: unknown) => `no secure connection to ${hostOf(url)}; ${advice[tlsTrouble(cause)]}`,
   NotHttp: (url: string) =>
     `${hostOf(url)} does not answer in HTTP${url.startsWith("http:") ? "; if it expects https, say https" : ""}`,
   Stalled: (url: string) => `${hostOf(url)} stopped moving bytes`
+}
+
+const advice = {
+  Plain: "if it speaks http, say http",
+  Nameless: "it wants a client certificate",
+  Elsewhere: "its certificate is for another host",
+  Unknown: "is its certificate authority known here?"
+}
+
+/**
+ * What keeps a connection from being secure: a server that speaks plain HTTP, that wants to know who the client is, that has the
+ * name of another; all else is about whom its certificate is from.
+ */
+export const tlsTrouble = (cause: unknown): keyof typeof advice => {
+  const code = Predicate.hasProperty(cause, "code") ? String(cause.code) : ""
+  return /WRONG_VERSION|PACKET_LENGTH|HTTP_REQUEST/.test(code)
+    ? "Plain"
+    : /CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|BAD_CERTIFICATE/.test(code)
+    ? "Nameless"
+    : /ALTNAME/.test(code)
+    ? "Elsewhere"
+    : "Unknown"
 }
 
 /** The server said no. */

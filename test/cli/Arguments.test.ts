@@ -119,6 +119,11 @@ describe("arguments", () => {
     deepStrictEqual(arrange("--completions=bash"), Either.right(["--completions=bash"]))
   })
 
+  it("the options of the whole command are none of its commands'", () => {
+    deepStrictEqual(upload("a", "--completions", "bash"), Either.left("there is no option --completions"))
+    deepStrictEqual(upload("a", "--log-level=debug"), Either.left("there is no option --log-level"))
+  })
+
   it("a command that there is not is named, with the one that may be meant", () => {
     deepStrictEqual(
       arrange("uplaod", "a"),

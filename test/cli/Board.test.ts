@@ -62,6 +62,15 @@ describe("the board", () => {
     )
   })
 
+  it("shows no speed of what has not moved for three seconds", () => {
+    const board = after([one, two], [
+      Jobs.progress(one, "Sent", 50, { rate: 10, eta: Option.some(Duration.seconds(5)) }),
+      Jobs.progress(two, "Sent", 50)
+    ])
+    deepStrictEqual(shown(board, 3000)[0], "one 50% 50 B/100 B 10 B/s 0:05")
+    deepStrictEqual(shown(board, 3001), ["one 50% 50 B/100 B", "two 16% 50 B/300 B", "0 of 2 files 25% 100 B/400 B"])
+  })
+
   it("counts what is complete", () => {
     deepStrictEqual(
       shown(after([one, two], [Jobs.progress(one, "Complete", 100), Jobs.progress(two, "Sent", 100)])),

@@ -67,6 +67,7 @@ describe("sizes", () => {
       [1536, "1.5 KiB"],
       [1000 * 1024, "1.0 MiB"],
       [999.9 * 1024 ** 2, "999.9 MiB"],
+      [999.96 * 1024 ** 2, "1.0 GiB"],
       [5 * 1024 ** 3, "5.0 GiB"],
       [Number.MAX_SAFE_INTEGER, "8.0 PiB"]
     ] as const

@@ -58,6 +58,7 @@ describe("attempts", () => {
         assert.isAtLeast(pause, expected * 0.8 - 0.001)
         assert.isAtMost(pause, expected * 1.2 + 0.001)
       }
+      assert.isTrue(pauses.slice(-6).some((pause) => Math.abs(pause - 30) > 0.01))
     }))
 
   it.effect("are told with the pause before them", () =>

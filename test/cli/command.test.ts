@@ -417,7 +417,7 @@ describe("the command", { concurrent: true, timeout: 120_000 }, () => {
 
         assertFailed(
           untrusted,
-          /\neffect-tus: no secure connection to https:\S+; [^\n]*--ca FILE names the authority\n$/
+          /\neffect-tus: no secure connection to https:\S+; [^\n]*--ca FILE names it\n$/
         )
         assertFailed(
           other,
