@@ -41,15 +41,17 @@ export interface Spill {
 /** The unit of keeping and dropping: no chunk that is read is larger. */
 export const blockBytes = 256 * 1024
 
-type Block = Uint8Array | { readonly spill: Spill; readonly position: number }
+type Block = Uint8Array<ArrayBuffer> | { readonly spill: Spill; readonly position: number }
 
 export const make = ({ name, spill, total }: Options): ReplayWindow => {
   const most = spill === undefined ? Infinity : Math.max(1, Math.floor(spill.memory / blockBytes))
   const lock = Effect.unsafeMakeSemaphore(1)
   const blocks: Array<Block> = []
   /** The last of the blocks, to which bytes are added: always in memory. */
-  let tail = new Uint8Array()
+  let tail: Uint8Array<ArrayBuffer> = new Uint8Array()
   let inMemory = 0
+  /** Blocks to be used again: new memory for each would be gigabytes for the collector. */
+  const spare: Array<Uint8Array<ArrayBuffer>> = []
   let dropped = 0
   let start = 0
   let end = 0
@@ -64,6 +66,7 @@ export const make = ({ name, spill, total }: Options): ReplayWindow => {
     yield* spilled.write(position, tail)
     blocks[blocks.length - 1] = { spill: spilled, position }
     inMemory -= 1
+    spare.push(tail)
   })
 
   const append = Effect.fnUntraced(function*(chunks: Iterable<Uint8Array>) {
@@ -74,7 +77,7 @@ export const make = ({ name, spill, total }: Options): ReplayWindow => {
           if (spill !== undefined && inMemory >= most) {
             yield* moveTail(spill.open)
           }
-          tail = new Uint8Array(Math.min(blockBytes, total - end))
+          tail = spare.pop() ?? new Uint8Array(Math.min(blockBytes, total - end))
           blocks.push(tail)
           inMemory += 1
         }
@@ -93,6 +96,7 @@ export const make = ({ name, spill, total }: Options): ReplayWindow => {
       dropped += 1
       if (block instanceof Uint8Array) {
         inMemory -= 1
+        spare.push(block)
       } else if (block !== undefined) {
         free.push(block.position)
       }

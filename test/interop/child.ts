@@ -1,0 +1,70 @@
+/**
+ * A script of this directory as a child process. Only processes that were started here are ever ended.
+ */
+import * as Effect from "effect/Effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+
+export type Line = Readonly<Record<string, unknown>>
+
+/** Runs `test/interop/<file>.ts`, which is told one value and prints one object a line. */
+const start = (file: string, told: unknown, flags: ReadonlyArray<string>) => {
+  const child = spawn(
+    process.execPath,
+    [...flags, "--import", "tsx", `test/interop/${file}.ts`, JSON.stringify(told)],
+    {
+      cwd: root,
+      env: {
+        ...process.env,
+        ...(process.env.TEST_DIST === undefined ? {} : { TSX_TSCONFIG_PATH: "test/tsconfig.dist.json" })
+      },
+      stdio: ["ignore", "pipe", "pipe"]
+    }
+  )
+  let stdout = ""
+  let stderr = ""
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text
+    child.emit("said")
+  })
+  child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text)
+  const lines = (): ReadonlyArray<Line> => stdout.split("\n").slice(0, -1).map((line) => JSON.parse(line) as Line)
+  const ended = once(child, "close").then(([code]) => {
+    child.emit("said")
+    return { code: code as number | null, lines: lines(), stderr }
+  })
+  return {
+    process: child,
+    lines,
+    ended,
+    /** Waits for a line. */
+    says: async (is: (line: Line) => boolean) => {
+      for (;;) {
+        const line = lines().find(is)
+        if (line !== undefined) {
+          return line
+        }
+        if (child.exitCode !== null || child.signalCode !== null) {
+          throw new Error(`${file} ended: ${stdout}${stderr}`)
+        }
+        await once(child, "said")
+      }
+    },
+    kill: async (signal: NodeJS.Signals) => {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill(signal)
+      }
+      return await ended
+    }
+  }
+}
+
+/** A child that lives as long as the scope. */
+export const child = (file: string, told: unknown, flags: ReadonlyArray<string> = []) =>
+  Effect.acquireRelease(
+    Effect.sync(() => start(file, told, flags)),
+    ({ kill }) => Effect.promise(() => kill("SIGKILL"))
+  )

@@ -1,0 +1,141 @@
+/**
+ * A network between a client and a server that does what it is told: one fate for each connection, in the order they come.
+ */
+import * as Effect from "effect/Effect"
+import { EventEmitter, once } from "node:events"
+import * as Net from "node:net"
+
+export interface Fate {
+  /** Bytes that go to the server, or to the client, before it happens. */
+  readonly up?: number
+  readonly down?: number
+  /**
+   * - `"close"`, `"reset"`: both ends see the connection end, the client in the way that is said.
+   * - `"stall"`: nothing more goes this way. When the client gives up, the server is told.
+   * - `"lose"`: the same, but the server is told nothing as long as the relay lives.
+   * - `"hold"`: nothing more goes this way until the relay is opened.
+   * - `"flip"`: the next byte arrives changed.
+   */
+  readonly happens: "close" | "reset" | "stall" | "lose" | "hold" | "flip"
+}
+
+/** Those of a few connections, whichever come to it first. */
+export interface Common extends Fate {
+  readonly times: number
+}
+
+/** Connections for which there is no fate pass everything. */
+export const relay = (target: string, fates: ReadonlyArray<Fate> = [], common?: Common) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const { hostname, pathname, port } = new URL(target)
+      const left = [...fates]
+      const sockets = new Set<Net.Socket>()
+      const signals = new EventEmitter().setMaxListeners(0)
+      let connections = 0
+      let times = common?.times ?? 0
+      let held = 0
+      let up = 0
+
+      const pass = (
+        near: Net.Socket,
+        far: Net.Socket,
+        way: "up" | "down",
+        limit = Number.POSITIVE_INFINITY,
+        fate?: Fate
+      ) => {
+        const [from, to] = way === "up" ? [near, far] : [far, near]
+        let room = Math.floor(limit)
+        const go = (bytes: Buffer) => {
+          up += way === "up" ? bytes.length : 0
+          if (bytes.length > 0 && !to.write(bytes)) {
+            from.pause()
+            to.once("drain", () => from.resume())
+          }
+        }
+        from.on("data", (bytes: Buffer) => {
+          const first = bytes.subarray(0, room)
+          const rest = Buffer.from(bytes.subarray(room))
+          room -= first.length
+          go(first)
+          if (room > 0 || fate === undefined) {
+            return
+          }
+          if (fate === common && times-- <= 0) {
+            room = Number.POSITIVE_INFINITY
+            return go(rest)
+          }
+          switch (fate.happens) {
+            case "close":
+              near.destroy()
+              far.destroy()
+              return
+            case "reset":
+              near.resetAndDestroy()
+              far.destroy()
+              return
+            case "stall":
+            case "lose":
+              from.pause()
+              return
+            case "hold":
+              from.pause()
+              held++
+              signals.emit("held")
+              signals.once("open", () => {
+                room = Number.POSITIVE_INFINITY
+                go(rest)
+                from.resume()
+              })
+              return
+            case "flip":
+              if (rest.length > 0) {
+                room = Number.POSITIVE_INFINITY
+                rest[0] = (rest[0] ?? 0) ^ 0xff
+                go(rest)
+              }
+          }
+        })
+      }
+
+      const server = Net.createServer((near) => {
+        connections++
+        const fate = left.shift() ?? common
+        const far = Net.connect(Number(port), hostname)
+        for (const [socket, other] of [[near, far], [far, near]] as const) {
+          sockets.add(socket)
+          socket.on("error", () => {}).on("close", () => {
+            sockets.delete(socket)
+            if (socket === far || fate?.happens !== "lose") {
+              other.destroy()
+            }
+          })
+        }
+        pass(near, far, "up", fate?.up, fate)
+        pass(near, far, "down", fate?.down, fate)
+      })
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+      return {
+        server,
+        sockets,
+        url: `http://127.0.0.1:${(server.address() as Net.AddressInfo).port}${pathname}`,
+        connections: () => connections,
+        /** Fates that no connection has come for. */
+        left: () => left.length,
+        /** Bytes that went on to the server so far, heads included. */
+        up: () => up,
+        /** Waits until so many connections are held. */
+        held: async (count: number) => {
+          for (let waiting = count - held; waiting > 0; waiting--) {
+            await once(signals, "held")
+          }
+        },
+        open: () => void signals.emit("open")
+      }
+    }),
+    ({ server, sockets }) =>
+      Effect.async<void>((resume) => {
+        server.close(() => resume(Effect.void))
+        sockets.forEach((socket) => socket.destroy())
+      })
+  )
