@@ -228,12 +228,12 @@ describe("the client", () => {
         yield* Effect.promise(async () => {
           await network.held(parts)
           await until(() => readdirSync(journal).length === parts)
-          // Bytes of a long request are committed on the way.
+          await first.kill("SIGKILL")
+          // The server keeps what has come as soon as it sees that the connection is gone.
           for (const entry of readdirSync(journal)) {
             const { url } = JSON.parse(readFileSync(join(journal, entry), "utf8")).entry
             await until(async () => (await offsetOf(direct(target, url))) >= size / parts / 4)
           }
-          await first.kill("SIGKILL")
         })
         const before = network.up()
         const second = yield* child("uploading", told)
