@@ -226,7 +226,7 @@ describe("the client", () => {
         const told: Told = { endpoint: network.url, file: path, journal, ...options }
         const first = yield* child("uploading", told)
         yield* Effect.promise(async () => {
-          await network.held(parts)
+          await until(() => network.held() === parts)
           await until(() => readdirSync(journal).length === parts)
           await first.kill("SIGKILL")
           // The server keeps what has come as soon as it sees that the connection is gone.
@@ -260,7 +260,7 @@ describe("the client", () => {
         const journal = join(yield* directory, "journal")
         const told: Told = { endpoint: network.url, file: path, journal, ...options }
         const first = yield* child("uploading", told)
-        yield* Effect.promise(() => network.held(1))
+        yield* Effect.promise(() => until(() => network.held() === 1))
         const second = yield* child("uploading", told)
         const [{ lines: one }, { lines: other }] = yield* Effect.promise(async () => {
           const there = await second.ended
@@ -348,7 +348,7 @@ describe("the client", () => {
       }, (progress) => {
         begun = Option.getOrElse(progress.url, () => begun)
       }))
-      yield* Effect.promise(() => network.held(1))
+      yield* Effect.promise(() => until(() => network.held() === 1))
       yield* Fiber.interrupt(uploading)
       assert.match(begun, /\/[0-9a-f]{32}$/)
       assert.isFalse(existsSync(fileOf(directory, begun)))

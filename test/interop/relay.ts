@@ -2,7 +2,7 @@
  * A network between a client and a server that does what it is told: one fate for each connection, in the order they come.
  */
 import * as Effect from "effect/Effect"
-import { EventEmitter, once } from "node:events"
+import { EventEmitter } from "node:events"
 import * as Net from "node:net"
 
 export interface Fate {
@@ -81,7 +81,6 @@ export const relay = (target: string, fates: ReadonlyArray<Fate> = [], common?: 
             case "hold":
               from.pause()
               held++
-              signals.emit("held")
               signals.once("open", () => {
                 room = Number.POSITIVE_INFINITY
                 go(rest)
@@ -124,12 +123,8 @@ export const relay = (target: string, fates: ReadonlyArray<Fate> = [], common?: 
         left: () => left.length,
         /** Bytes that went on to the server so far, heads included. */
         up: () => up,
-        /** Waits until so many connections are held. */
-        held: async (count: number) => {
-          for (let waiting = count - held; waiting > 0; waiting--) {
-            await once(signals, "held")
-          }
-        },
+        /** How many connections were held so far. */
+        held: () => held,
         open: () => void signals.emit("open")
       }
     }),
