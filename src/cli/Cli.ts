@@ -86,11 +86,13 @@ export const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, stop
     yield* usage(arranged.left)
     return exitCodes.usage
   }
-  if (arranged.right.includes("--help")) {
+  const operands = arranged.right.indexOf("--")
+  const options = operands === -1 ? arranged.right : arranged.right.slice(0, operands)
+  if (options.includes("--help")) {
     yield* output.result(help(arranged.right[0] ?? "", output.columns))
     return exitCodes.done
   }
-  const debug = arranged.right.includes("--debug")
+  const debug = options.includes("--debug")
   const logging = Layer.merge(
     Logger.replace(Logger.defaultLogger, logger(output)),
     Logger.minimumLogLevel(debug ? LogLevel.Debug : LogLevel.Warning)

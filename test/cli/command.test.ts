@@ -293,11 +293,11 @@ describe("the command", { concurrent: true, timeout: 120_000 }, () => {
       Effect.gen(function*() {
         const { directory, url } = yield* Process.Server
         const at = yield* Process.place
-        const [a, b] = [Process.file(at, "a", "first"), Process.file(at, "b", "last")]
+        const [a, b] = [Process.file(at, "a", "first"), Process.file(at, "--help", "last")]
         symlinkSync("nowhere", `${at}/dangling`)
         const { code, err, out } = yield* Process.run(
           at,
-          ["upload", "a", "missing", "dangling", "a/below", "b", "--to", url, "--concurrency", "1"]
+          ["upload", "--to", url, "--concurrency", "1", "--", "a", "missing", "dangling", "a/below", "--help"]
         )
         assert.strictEqual(code, 1)
         deepStrictEqual(
@@ -310,8 +310,8 @@ describe("the command", { concurrent: true, timeout: 120_000 }, () => {
           "a: done, 5 B",
           "missing: failed: there is no such file",
           "dangling: failed: there is no such file",
-          "b: starting, 4 B",
-          "b: done, 4 B",
+          "--help: starting, 4 B",
+          "--help: done, 4 B",
           "effect-tus: 2 of 5 files, 9 B; failed: missing, dangling, a/below"
         ])
       }))

@@ -229,6 +229,7 @@ describe("the client", () => {
           await until(() => network.held() === parts)
           await until(() => readdirSync(journal).length === parts)
           await first.kill("SIGKILL")
+          network.open()
           // The server keeps what has come as soon as it sees that the connection is gone.
           for (const entry of readdirSync(journal)) {
             const { url } = JSON.parse(readFileSync(join(journal, entry), "utf8")).entry
