@@ -113,13 +113,14 @@ describe.runIf(hasTerminal)("on a terminal", { concurrent: true, timeout: 120_00
     it.scoped("no colour where none is wanted, and plain lines where a terminal can do no more", () =>
       Effect.gen(function*() {
         const { url } = yield* Process.Server
-        const at = yield* Process.place
-        Process.file(at, "a.bin", randomBytes(size))
+        // Each with a journal of its own: one would go on with what the other has begun.
         const uploading = (env: Readonly<Record<string, string>>) =>
-          Effect.flatMap(
-            onTerminal(at, ["upload", "a.bin", "--to", url], env),
-            ({ ended }) => Effect.promise(() => ended)
-          )
+          Effect.gen(function*() {
+            const at = yield* Process.place
+            Process.file(at, "a.bin", randomBytes(size))
+            const { ended } = yield* onTerminal(at, ["upload", "a.bin", "--to", url], env)
+            return yield* Effect.promise(() => ended)
+          })
         const [plain, dumb] = yield* Effect.all(
           [uploading({ NO_COLOR: "1" }), uploading({ TERM: "dumb" })],
           { concurrency: 2 }
