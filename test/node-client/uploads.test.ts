@@ -1,0 +1,194 @@
+/**
+ * Uploads of files over connections: to servers that hang up, that are none, and from a file that changes meanwhile.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { FileSource, TusError, TusUpload, type UploadOptions } from "effect-tus/client"
+import { NodeHandler } from "effect-tus/node"
+import { NodeTusClient } from "effect-tus/node-client"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import { randomBytes } from "node:crypto"
+import * as Fs from "node:fs"
+import type * as Http from "node:http"
+import { join } from "node:path"
+import { storedAt } from "../client/world.js"
+import { directory } from "../node/temporary.js"
+import { server } from "../server/doors.js"
+import { certificate, http, https, raw } from "./servers.js"
+
+const bytes = randomBytes(3_000_001)
+
+/** A file that was last written long ago. */
+const file = Effect.map(directory, (directory) => {
+  const path = join(directory, "file")
+  Fs.writeFileSync(path, bytes)
+  Fs.utimesSync(path, 1000, 1000)
+  return path
+})
+
+const run = (
+  options: Omit<UploadOptions.UploadOptions, "source"> & { readonly path: string },
+  client: NodeTusClient.Options = {}
+) =>
+  Effect.flatMap(
+    FileSource.make(options.path),
+    (source) => TusUpload.run({ retry: Schedule.recurs(1), ...options, source })
+  ).pipe(
+    Effect.provide(Layer.merge(NodeTusClient.layer({ proxy: false, ...client }), NodeFileSystem.layer))
+  )
+
+/** A server in memory behind a listener of `node:http`. */
+const tus = Effect.fnUntraced(function*(onRequest: (request: Http.IncomingMessage, nth: number) => void = () => {}) {
+  const context = yield* Layer.build(server())
+  const { listener } = yield* Effect.provide(NodeHandler.make({ path: "/files" }), context)
+  let patches = 0
+  const listening = yield* http((request, response) => {
+    patches += request.method === "PATCH" ? 1 : 0
+    onRequest(request, patches)
+    listener(request, response)
+  })
+  return { ...listening, stored: (url: string) => Effect.provide(storedAt(url), context) }
+})
+
+describe("an upload over connections", () => {
+  for (const [when, limit] of [["at their first bytes", 0], ["in the middle of a body", 50_000]] as const) {
+    it.scopedLive(`completes though every second of them is closed ${when}`, () =>
+      Effect.gen(function*() {
+        const { server, sockets, stored, url } = yield* tus()
+        let closed = 0
+        server.maxRequestsPerSocket = 1
+        server.on("connection", (socket) => {
+          if (sockets.length % 2 === 0) {
+            socket.on("data", () => {
+              if (socket.bytesRead > limit && !socket.destroyed) {
+                closed++
+                socket.destroy()
+              }
+            })
+          }
+        })
+        const result = yield* run({ endpoint: url, path: yield* file, chunkSize: 500_000 })
+        assert.isTrue(bytes.equals(yield* stored(result.url)))
+        assert.isAtLeast(closed, 3)
+      }))
+  }
+
+  const changes: ReadonlyArray<
+    readonly [what: string, change: (path: string) => void, reason: string, message: RegExp]
+  > = [
+    ["grows", (path) => Fs.appendFileSync(path, "more"), "Changed", /grew from 3000001 to 3000005 bytes/],
+    ["shrinks", (path) => Fs.truncateSync(path, 2_900_000), "TooShort", /2900000/],
+    ["is emptied", (path) => Fs.truncateSync(path, 0), "TooShort", /\b0\b/],
+    ["is written to", (path) => Fs.writeFileSync(path, "other", { flag: "r+" }), "Changed", /was written to/],
+    [
+      "is replaced",
+      (path) => {
+        Fs.writeFileSync(`${path}.new`, randomBytes(bytes.length))
+        Fs.utimesSync(`${path}.new`, 1000, 1000)
+        Fs.renameSync(`${path}.new`, path)
+      },
+      "Changed",
+      /another file took its place/
+    ],
+    ["is removed", (path) => Fs.rmSync(path), "Missing", /there is no such file/]
+  ]
+  for (const [what, change, reason, message] of changes) {
+    // Who has it open goes on to read the file that was.
+    const sizes = what === "is removed" || what === "is replaced" ? [500_000] : [500_000, bytes.length]
+    for (const chunkSize of sizes) {
+      it.scopedLive(`is not completed from a file that ${what} meanwhile, ${chunkSize} bytes at a time`, () =>
+        Effect.gen(function*() {
+          const path = yield* file
+          let upload = ""
+          const { stored, url } = yield* tus((request, patches) => {
+            if (request.method === "PATCH" && patches === (chunkSize < bytes.length ? 2 : 1)) {
+              upload = request.url ?? ""
+              change(path)
+            }
+          })
+          const error = yield* Effect.flip(run({ endpoint: url, path, chunkSize }))
+          assert.strictEqual(error._tag, "SourceError")
+          assert.propertyVal(error, "reason", reason)
+          assert.match(error.message, message)
+          const there = yield* stored(new URL(upload, url).href)
+          assert.isBelow(there.length, bytes.length)
+          assert.isTrue(bytes.subarray(0, there.length).equals(there))
+        }))
+    }
+  }
+})
+
+const fails = (endpoint: string, client: NodeTusClient.Options = {}) =>
+  Effect.flatMap(file, (path) => Effect.flip(run({ endpoint, path }, client)))
+
+const unanswered = (error: unknown, reason: TusError.Unanswered["reason"], attempts: number, message: RegExp) => {
+  assert.instanceOf(error, TusError.Unanswered)
+  deepStrictEqual([error.reason, error.attempts], [reason, attempts])
+  assert.match(error.message, message)
+}
+
+describe("no upload", () => {
+  it.scopedLive("where the certificate is from nobody known: nothing is sent", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      const { url } = yield* https((_, response) => {
+        asked++
+        response.end()
+      })
+      unanswered(yield* fails(url), "Tls", 1, /is its certificate authority known here\?/)
+      assert.strictEqual(asked, 0)
+    }))
+
+  it.scopedLive("where the certificate is of another host", () =>
+    Effect.gen(function*() {
+      const { url } = yield* https((_, response) => response.end(), {
+        cert: certificate("elsewhere.pem"),
+        key: certificate("elsewhere.key")
+      })
+      unanswered(yield* fails(url, { ca: certificate("ca.pem") }), "Tls", 1, /its certificate is for another host/)
+    }))
+
+  it.scopedLive("in https where the server speaks http, and in http where it speaks https", () =>
+    Effect.gen(function*() {
+      const plain = yield* http((_, response) => response.end())
+      unanswered(yield* fails(plain.url.replace("http:", "https:")), "Tls", 1, /if it speaks http, say http/)
+      const secure = yield* https((_, response) => response.end())
+      const error = yield* fails(secure.url.replace("https:", "http:"))
+      assert.match(error.message, /if it expects https, say https/)
+    }))
+
+  it.scopedLive("where the server never answers: each attempt ends when nothing moved for too long", () =>
+    Effect.gen(function*() {
+      const { sockets, url } = yield* raw((socket) => socket.resume())
+      const started = process.hrtime.bigint()
+      unanswered(
+        yield* fails(url, { stallTimeout: "200 millis" }),
+        "Stalled",
+        2,
+        /stopped moving bytes .*no byte for 0\.2 seconds.*tried 2 times/
+      )
+      assert.isAtLeast(Number(process.hrtime.bigint() - started) / 1e6, 390)
+      assert.strictEqual(sockets.length, 2)
+    }))
+
+  it.scopedLive("where a page answers", () =>
+    Effect.gen(function*() {
+      const { url } = yield* http((request, response) => {
+        request.resume()
+        response.writeHead(200, { "content-type": "text/html" }).end("<html>Welcome</html>")
+      })
+      const error = yield* fails(url)
+      assert.strictEqual(error._tag, "Misbehaved")
+      assert.propertyVal(error, "reason", "NotTus")
+      assert.match(error.message, /is this the URL of a tus server\?/)
+    }))
+
+  it.scopedLive("where the server is not HTTP", () =>
+    Effect.gen(function*() {
+      const { url } = yield* raw((socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n"))
+      unanswered(yield* fails(url), "NotHttp", 1, /does not answer in HTTP/)
+    }))
+})
