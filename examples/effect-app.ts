@@ -29,7 +29,9 @@ const announce = Layer.effectDiscard(HttpServer.addressFormattedWith((address) =
 const main = Effect.map(
   config,
   ({ directory, port }) =>
-    Layer.mergeAll(HttpLayerRouter.serve(Layer.mergeAll(hello, uploads(directory))), announce).pipe(
+    announce.pipe(
+      // Before its routes are there, the server would take a request and never answer it.
+      Layer.provide(HttpLayerRouter.serve(Layer.mergeAll(hello, uploads(directory)))),
       // A long upload is not a hung request.
       Layer.provide(NodeHttpServer.layer(() => createServer({ requestTimeout: 0 }), { port, host: "127.0.0.1" }))
     )
