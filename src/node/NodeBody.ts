@@ -8,7 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { IncomingMessage } from "node:http"
-import { type Cut, defaultIdleTimeout, lingering, type Options, type UploadBody } from "../server/UploadBody.js"
+import { type Cut, defaultIdleTimeout, empty, lingering, type Options, type UploadBody } from "../server/UploadBody.js"
 import * as Memory from "./Memory.js"
 
 /** Bytes that may wait in memory, for each upload. */
@@ -37,7 +37,16 @@ type Pulled = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<Cut>>
 /**
  * @param begin - called before the first byte is asked for.
  */
-export const make = (request: IncomingMessage, options: Options, budget: Budget, begin: () => void): NodeBody => {
+export const make = (request: IncomingMessage, options: Options, budget: Budget, begin: () => void): NodeBody =>
+  isAnnounced(request) ? ofRequest(request, options, budget, begin) : none
+
+const isAnnounced = ({ headers }: IncomingMessage) =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
+
+/** Whole from the start: its answer may be there before Node has noticed the end of the request. */
+const none: NodeBody = { ...empty, isUnread: () => false, rest: Effect.void, discard: () => {} }
+
+const ofRequest = (request: IncomingMessage, options: Options, budget: Budget, begin: () => void): NodeBody => {
   const idleMillis = Duration.toMillis(options.idleTimeout ?? defaultIdleTimeout)
   let batch: Array<Uint8Array> = []
   let size = 0

@@ -102,6 +102,20 @@ describe("NodeHandler", () => {
       })
     }))
 
+  it.scopedLive("a connection outlives an answer that comes at once", () =>
+    Effect.gen(function*() {
+      const { port } = yield* start()
+      yield* Effect.promise(async () => {
+        const client = await open(port)
+        await client.send("OPTIONS /files HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await client.received(/^HTTP\/1.1 204 [^]*\r\n\r\n$/)
+        await client.send("PUT /files HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+        await client.received(/HTTP\/1.1 405 [^]*\n$/)
+        await client.send("HEAD /files HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert.match(await client.closed, /HTTP\/1.1 412 /)
+      })
+    }))
+
   it.scopedLive("HEAD neither waits for a running PATCH nor disturbs it", () =>
     Effect.gen(function*() {
       const { arrived, create, offsetOf, port } = yield* start()
