@@ -40,19 +40,17 @@ export const layer = Layer.sync(ByteStore.ByteStore, () => {
     })
 
   return ByteStore.ByteStore.of({
-    append: (id, at, bytes, onWritten) =>
+    append: (id, at, pull, onWritten) =>
       Effect.flatMap(take(id, 0, at), (kept) => {
         let end = at
         ropes.set(id, kept)
-        return bytes.pipe(
-          Stream.runForEachChunk((batch) => {
-            // The pieces are lent: what is kept is a copy.
-            ropes.set(id, [...(ropes.get(id) ?? []), ...Chunk.map(batch, (piece) => piece.slice())])
-            end += Chunk.reduce(batch, 0, (size, piece) => size + piece.length)
-            return onWritten(end)
-          }),
-          Effect.map(() => end)
-        )
+        const written = ByteStore.forEachBatch(pull, (batch) => {
+          // The pieces are lent: what is kept is a copy.
+          ropes.set(id, [...(ropes.get(id) ?? []), ...Chunk.map(batch, (piece) => piece.slice())])
+          end += Chunk.reduce(batch, 0, (size, piece) => size + piece.length)
+          return onWritten(end)
+        })
+        return Effect.map(written, () => end)
       }),
     truncate: (id, at) =>
       Effect.sync(() => {

@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Path from "node:path"
 import { UploadId } from "../protocol/Upload.js"
-import { ByteStore } from "../store/ByteStore.js"
+import { ByteStore, forEachBatch, type Pull } from "../store/ByteStore.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as Batch from "./Batch.js"
 import * as File from "./File.js"
@@ -67,11 +67,11 @@ const make = (directory: string) => {
     })
 
   return ByteStore.of({
-    append: (id, at, bytes, onWritten) =>
+    append: (id, at, pull, onWritten) =>
       Effect.flatMap(pathOf(id), (path) =>
         Effect.acquireUseRelease(
           at === 0 ? create(path) : reopen(path, at),
-          (file) => Effect.zipRight(at === 0 ? Effect.void : cut(file, at), write(file, at, bytes, onWritten)),
+          (file) => Effect.zipRight(at === 0 ? Effect.void : cut(file, at), write(file, at, pull, onWritten)),
           File.close
         )),
     truncate: (id, at) =>
@@ -150,7 +150,7 @@ const cut = (file: File.File, at: number) =>
 const write = <E, R, E2, R2>(
   file: File.File,
   at: number,
-  bytes: Stream.Stream<Uint8Array, E, R>,
+  pull: Pull<E, R>,
   onWritten: (end: number) => Effect.Effect<void, E2, R2>
 ) =>
   Effect.suspend(() => {
@@ -169,9 +169,9 @@ const write = <E, R, E2, R2>(
         })
       )
 
-    return bytes.pipe(
-      Stream.runForEachChunk((batch) => Effect.forEach(Batch.split(batch), put, { discard: true })),
-      Effect.map(() => end)
+    return Effect.map(
+      forEachBatch(pull, (batch) => Effect.forEach(Batch.split(batch), put, { discard: true })),
+      () => end
     )
   })
 

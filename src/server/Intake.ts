@@ -6,14 +6,14 @@ import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import type * as Append from "../protocol/Append.js"
+import type { Pull } from "../store/ByteStore.js"
 import type { Hasher } from "../store/Digests.js"
 import type { Cut, UploadBody } from "./UploadBody.js"
 
 export interface Intake {
-  readonly bytes: Stream.Stream<Uint8Array>
-  /** Known when `bytes` has ended. */
+  readonly pull: Pull
+  /** Known when `pull` has come to the end. */
   readonly ending: () => Append.Receipt["ending"]
 }
 
@@ -48,9 +48,7 @@ export const make = (body: UploadBody, room: number, hasher: Option.Option<Hashe
   )
 
   return {
-    bytes: Stream.repeatEffectChunkOption(
-      Effect.suspend(() => (ending === undefined ? pull : Effect.fail(Option.none())))
-    ),
+    pull: Effect.suspend(() => (ending === undefined ? pull : Effect.fail(Option.none()))),
     ending: () => ending ?? "Disconnected"
   }
 }

@@ -15,6 +15,7 @@ import * as Body from "../protocol/Body.js"
 import type { Checksum } from "../protocol/Checksum.js"
 import type { Policy } from "../protocol/Policy.js"
 import { ChecksumMismatch, isRefusal, type Refusal } from "../protocol/Refusal.js"
+import { forEachBatch } from "../store/ByteStore.js"
 import { Digests, type Hasher } from "../store/Digests.js"
 import type { Lease } from "../store/UploadLock.js"
 import type { Entry } from "../store/UploadRegistry.js"
@@ -93,8 +94,8 @@ export const receive = Effect.fnUntraced(function*(
 
   // What was written before the store failed is worth keeping; that it failed is what counts.
   yield* plan.upload.isOpen
-    ? Effect.tapErrorCause(store.write(entry, intake.bytes, onWritten), () => Effect.ignoreLogged(checkpoint))
-    : Stream.runDrain(intake.bytes)
+    ? Effect.tapErrorCause(store.write(entry, intake.pull, onWritten), () => Effect.ignoreLogged(checkpoint))
+    : forEachBatch(intake.pull, () => Effect.void)
   const ending = intake.ending()
   const verdict = ending === "Ended"
     ? yield* Effect.either(verify).pipe(Effect.flatMap(Either.match({

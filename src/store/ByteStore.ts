@@ -10,16 +10,22 @@ import * as Stream from "effect/Stream"
 import type { UploadId } from "../protocol/Upload.js"
 import { UploadStoreError } from "./UploadStoreError.js"
 
+/**
+ * Bytes on their way: waits for the next ones, and fails with none at their end. It is what `Stream.toPull` makes of a
+ * Stream, and `Stream.repeatEffectChunkOption` makes a Stream of it; a Stream of its own would cost most of a small append.
+ */
+export type Pull<E = never, R = never> = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<E>, R>
+
 export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
   /**
-   * Writes `bytes` from offset `at` on and returns the offset behind the last one. Whatever lay at `at` or behind it is
-   * cut off first; an upload of which nothing is stored begins to exist, also where `bytes` turns out to be empty.
+   * Writes all that `pull` gives from offset `at` on and returns the offset behind the last one. Whatever lay at `at` or behind it is
+   * cut off first; an upload of which nothing is stored begins to exist, also where `pull` turns out to be empty.
    *
    * `onWritten` is run, in order, with the offset up to which all bytes have been written since: they survive the end of
    * the process, whether this effect succeeds or fails afterwards. How often is the backend's business. An
    * interruption may have to wait for it.
    *
-   * The chunks of `bytes` are lent: whoever wants to keep one after asking for the next keeps a copy.
+   * The chunks are lent: whoever wants to keep one after asking for the next keeps a copy.
    *
    * Fails with `Corrupt`, and writes nothing, where fewer than `at` bytes are stored. No write is under way any more
    * when the effect ends, be it by interruption.
@@ -27,7 +33,7 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
   readonly append: <E, R, E2, R2>(
     id: UploadId,
     at: number,
-    bytes: Stream.Stream<Uint8Array, E, R>,
+    pull: Pull<E, R>,
     onWritten: (end: number) => Effect.Effect<void, E2, R2>
   ) => Effect.Effect<number, E | E2 | UploadStoreError, R | R2>
 
@@ -71,6 +77,26 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
   readonly locate: (id: UploadId) => Option.Option<string>
 }>() {}
 
+/** `append`, from a Stream. */
+export const appendStream = (store: ByteStore["Type"]) =>
+<E, R, E2, R2>(
+  id: UploadId,
+  at: number,
+  bytes: Stream.Stream<Uint8Array, E, R>,
+  onWritten: (end: number) => Effect.Effect<void, E2, R2>
+): Effect.Effect<number, E | E2 | UploadStoreError, R | R2> =>
+  Effect.scoped(Effect.flatMap(Stream.toPull(bytes), (pull) => store.append(id, at, pull, onWritten)))
+
+/** Hands over batch after batch, to the end. */
+export const forEachBatch = <E, R, E2, R2>(
+  pull: Pull<E, R>,
+  act: (batch: Chunk.Chunk<Uint8Array>) => Effect.Effect<void, E2, R2>
+): Effect.Effect<void, E | E2, R | R2> =>
+  Effect.matchEffect(pull, {
+    onFailure: Option.match({ onNone: () => Effect.void, onSome: Effect.fail }),
+    onSuccess: (batch) => Effect.flatMap(act(batch), () => forEachBatch(pull, act))
+  })
+
 /** Bytes in memory; they live as long as the layer. */
 export const layerMemory: Layer.Layer<ByteStore> = Layer.sync(ByteStore, () => {
   const stored = new Map<UploadId, Growing>()
@@ -85,7 +111,7 @@ export const layerMemory: Layer.Layer<ByteStore> = Layer.sync(ByteStore, () => {
     append: <E, R, E2, R2>(
       id: UploadId,
       at: number,
-      stream: Stream.Stream<Uint8Array, E, R>,
+      pull: Pull<E, R>,
       onWritten: (end: number) => Effect.Effect<void, E2, R2>
     ) =>
       Effect.suspend((): Effect.Effect<number, E | E2 | UploadStoreError, R | R2> => {
@@ -95,13 +121,10 @@ export const layerMemory: Layer.Layer<ByteStore> = Layer.sync(ByteStore, () => {
         }
         bytes.truncate(at)
         stored.set(id, bytes)
-        return stream.pipe(
-          Stream.runForEachChunk((batch) => {
-            Chunk.forEach(batch, (chunk) => bytes.append(chunk))
-            return onWritten(bytes.size)
-          }),
-          Effect.map(() => bytes.size)
-        )
+        return forEachBatch(pull, (batch) => {
+          Chunk.forEach(batch, (chunk) => bytes.append(chunk))
+          return onWritten(bytes.size)
+        }).pipe(Effect.map(() => bytes.size))
       }),
     truncate: (id, at) => Effect.sync(() => stored.get(id)?.truncate(at)),
     sync: () => Effect.void,

@@ -6,10 +6,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import { UploadNotFound } from "../protocol/Refusal.js"
 import type { Upload, UploadId } from "../protocol/Upload.js"
-import { ByteStore } from "./ByteStore.js"
+import { ByteStore, type Pull } from "./ByteStore.js"
 import { type Entry, pages, UploadRegistry } from "./UploadRegistry.js"
 import type { Superseded, UploadStoreError } from "./UploadStoreError.js"
 
@@ -31,12 +31,12 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   readonly create: (upload: Upload, fence: number) => Effect.Effect<Entry, Superseded | UploadStoreError>
 
   /**
-   * Writes `bytes` behind the upload's offset and returns the offset they reach; commits nothing. `onWritten` is run with
+   * Writes all that `pull` gives behind the upload's offset and returns the offset they reach; commits nothing. `onWritten` is run with
    * each offset reached on the way.
    */
   readonly write: <E, R>(
     entry: Entry,
-    bytes: Stream.Stream<Uint8Array>,
+    pull: Pull,
     onWritten: (end: number) => Effect.Effect<void, E, R>
   ) => Effect.Effect<number, E | UploadStoreError, R>
 
@@ -94,13 +94,15 @@ export const make = Effect.gen(function*() {
     create: (upload, fence) => {
       const durable = isDurable(undefined, upload)
       const create = registry.create(upload, { fence, durable })
-      const empty = upload.isOpen ? Effect.void : bytes.append(upload.id, 0, Stream.empty, () => Effect.void)
+      const empty = upload.isOpen
+        ? Effect.void
+        : bytes.append(upload.id, 0, Effect.fail(Option.none()), () => Effect.void)
       return empty.pipe(
         Effect.zipRight(durable && !upload.isOpen ? bytes.sync(upload.id) : Effect.void),
         Effect.zipRight(create)
       )
     },
-    write: (entry, stream, onWritten) => bytes.append(entry.upload.id, entry.upload.offset, stream, onWritten),
+    write: (entry, pull, onWritten) => bytes.append(entry.upload.id, entry.upload.offset, pull, onWritten),
     read: bytes.read,
     commit: (entry, next, fence) => {
       const durable = isDurable(entry.upload, next)

@@ -19,7 +19,7 @@ import * as ByteStores from "../store/ByteStore.js"
 import { idOf, numbered } from "./Fixtures.js"
 
 type ByteStore = ByteStores.ByteStore
-const { ByteStore } = ByteStores
+const { appendStream, ByteStore } = ByteStores
 
 const a = idOf("a")
 const b = idOf("b")
@@ -31,7 +31,7 @@ const ignored = () => Effect.void
 const harness = Effect.map(ByteStore, (store) => ({
   ...store,
   /** Appends in one batch. */
-  put: (id: Upload.UploadId, at: number, bytes: Uint8Array) => store.append(id, at, Stream.make(bytes), ignored),
+  put: (id: Upload.UploadId, at: number, bytes: Uint8Array) => appendStream(store)(id, at, Stream.make(bytes), ignored),
   /** All bytes of an upload; fails the test where its size says something else. */
   contents: Effect.fnUntraced(function*(id: Upload.UploadId) {
     const size = Option.getOrThrow(yield* store.size(id))
@@ -84,7 +84,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
           memory.fill((memory[0] ?? 0) + 1)
           return memory[0] === 4 ? Effect.fail(Option.none()) : Effect.succeed(memory)
         }))
-        assert.strictEqual(yield* store.append(a, 0, chunks, ignored), 30)
+        assert.strictEqual(yield* appendStream(store)(a, 0, chunks, ignored), 30)
         deepStrictEqual(
           yield* store.contents(a),
           Uint8Array.from({ length: 30 }, (_, i) => 1 + Math.floor(i / 10))
@@ -109,9 +109,9 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
       Effect.gen(function*() {
         const store = yield* harness
         yield* store.put(a, 0, numbered(10))
-        assert.strictEqual(yield* store.append(a, 4, Stream.empty, ignored), 4)
+        assert.strictEqual(yield* appendStream(store)(a, 4, Stream.empty, ignored), 4)
         deepStrictEqual(yield* store.contents(a), numbered(4))
-        assert.strictEqual(yield* store.append(a, 0, Stream.empty, ignored), 0)
+        assert.strictEqual(yield* appendStream(store)(a, 0, Stream.empty, ignored), 0)
         deepStrictEqual(yield* store.contents(a), numbered(0))
       })
     )
@@ -120,7 +120,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
       "of nothing begins an upload without bytes",
       Effect.gen(function*() {
         const store = yield* harness
-        assert.strictEqual(yield* store.append(a, 0, Stream.empty, ignored), 0)
+        assert.strictEqual(yield* appendStream(store)(a, 0, Stream.empty, ignored), 0)
         deepStrictEqual(yield* store.size(a), Option.some(0))
         deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.of(a))
       })
@@ -137,7 +137,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
             return numbered(1, 4)
           })
         )
-        yield* store.append(a, 4, before, ignored)
+        yield* appendStream(store)(a, 4, before, ignored)
         deepStrictEqual(yield* store.contents(a), numbered(5))
       })
     )
@@ -149,9 +149,9 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         const pulled = yield* Ref.make(false)
         const bytes = Stream.fromEffect(Effect.as(Ref.set(pulled, true), numbered(1)))
         yield* store.put(a, 0, numbered(10))
-        yield* failsCorrupt(store.append(a, 11, bytes, ignored))
+        yield* failsCorrupt(appendStream(store)(a, 11, bytes, ignored))
         deepStrictEqual(yield* store.contents(a), numbered(10))
-        yield* failsCorrupt(store.append(b, 1, bytes, ignored))
+        yield* failsCorrupt(appendStream(store)(b, 1, bytes, ignored))
         deepStrictEqual(yield* store.size(b), Option.none())
         deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.of(a))
         assert.isFalse(yield* Ref.get(pulled))
@@ -170,9 +170,9 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
           Chunk.make(bytes.subarray(3000, 3001), bytes.subarray(3001, 3001), bytes.subarray(3001, 4096)),
           Chunk.make(bytes.subarray(4096))
         ]
-        assert.strictEqual(yield* store.append(a, 0, Stream.fromChunks(...pieces), ignored), bytes.length)
+        assert.strictEqual(yield* appendStream(store)(a, 0, Stream.fromChunks(...pieces), ignored), bytes.length)
         assert.isTrue(Buffer.from(bytes).equals(yield* store.contents(a)))
-        assert.strictEqual(yield* store.append(a, 7, Stream.make(bytes.subarray(0, 0)), ignored), 7)
+        assert.strictEqual(yield* appendStream(store)(a, 7, Stream.make(bytes.subarray(0, 0)), ignored), 7)
         deepStrictEqual(yield* store.contents(a), numbered(7))
       })
     )
@@ -184,7 +184,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         yield* store.put(a, 0, numbered(5))
         const ends: Array<number> = []
         const batches = Array.from({ length: 20 }, (_, i) => Chunk.make(numbered(7, 5 + 7 * i)))
-        const end = yield* store.append(a, 5, Stream.fromChunks(...batches), (end) =>
+        const end = yield* appendStream(store)(a, 5, Stream.fromChunks(...batches), (end) =>
           Effect.gen(function*() {
             ends.push(end)
             const bytes = yield* collect(store.read(a, { start: 0, end }))
@@ -202,7 +202,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         const store = yield* harness
         const ends: Array<number> = []
         const bytes = Stream.concat(Stream.make(numbered(10)), Stream.fail("cut off"))
-        const error = yield* Effect.flip(store.append(a, 0, bytes, (end) => Effect.sync(() => ends.push(end))))
+        const error = yield* Effect.flip(appendStream(store)(a, 0, bytes, (end) => Effect.sync(() => ends.push(end))))
         assert.strictEqual(error, "cut off")
         deepStrictEqual(ends, [10])
         deepStrictEqual(yield* store.contents(a), numbered(10))
@@ -216,7 +216,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
       Effect.gen(function*() {
         const store = yield* harness
         const batches = Stream.fromChunks(...Array.from({ length: 3 }, () => Chunk.make(numbered(10))))
-        const error = yield* Effect.flip(store.append(a, 0, batches, () => Effect.fail("superseded")))
+        const error = yield* Effect.flip(appendStream(store)(a, 0, batches, () => Effect.fail("superseded")))
         assert.strictEqual(error, "superseded")
         deepStrictEqual(yield* store.contents(a), numbered(10))
       })
@@ -229,7 +229,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         const written = yield* Deferred.make<number>()
         const bytes = Stream.concat(Stream.make(numbered(10)), Stream.never)
         const fiber = yield* Effect.fork(
-          store.append(a, 0, bytes, (end) => Effect.asVoid(Deferred.succeed(written, end)))
+          appendStream(store)(a, 0, bytes, (end) => Effect.asVoid(Deferred.succeed(written, end)))
         )
         assert.strictEqual(yield* Deferred.await(written), 10)
         const exit = yield* Fiber.interrupt(fiber)
@@ -250,10 +250,12 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
           Effect.gen(function*() {
             const running = yield* Deferred.make<void>()
             let reported = 0
-            const fiber = yield* Effect.fork(store.append(a, 0, flood, (end) => {
-              reported = end
-              return end >= count * 1024 * 1024 ? Deferred.succeed(running, undefined) : Effect.void
-            }))
+            const fiber = yield* Effect.fork(
+              appendStream(store)(a, 0, flood, (end) => {
+                reported = end
+                return end >= count * 1024 * 1024 ? Deferred.succeed(running, undefined) : Effect.void
+              })
+            )
             yield* Deferred.await(running)
             yield* Fiber.interrupt(fiber)
             const size = Option.getOrThrow(yield* store.size(a))
@@ -290,11 +292,11 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
               yield* store.truncate(a, at)
               model = model?.slice(0, at)
             } else if (at > size) {
-              yield* failsCorrupt(store.append(a, at, Stream.make(numbered(1)), ignored))
+              yield* failsCorrupt(appendStream(store)(a, at, Stream.make(numbered(1)), ignored))
             } else {
               const bytes: Array<number> = batches.flat().flatMap((bytes) => [...bytes])
               const stream = Stream.fromChunks(...batches.map((batch) => Chunk.fromIterable(batch)))
-              assert.strictEqual(yield* store.append(a, at, stream, ignored), at + bytes.length)
+              assert.strictEqual(yield* appendStream(store)(a, at, stream, ignored), at + bytes.length)
               model = [...(model ?? []).slice(0, at), ...bytes]
             }
             deepStrictEqual(yield* store.size(a), Option.map(Option.fromNullable(model), ({ length }) => length))
@@ -599,7 +601,8 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         const ids = Array.from({ length: 20 }, (_, i) => idOf(`upload-${i}`))
         yield* Effect.forEach(
           ids,
-          (id, i) => store.append(id, 0, Stream.rechunk(Stream.make(numbered(9, i), numbered(9, i + 9)), 1), ignored),
+          (id, i) =>
+            appendStream(store)(id, 0, Stream.rechunk(Stream.make(numbered(9, i), numbered(9, i + 9)), 1), ignored),
           {
             concurrency: "unbounded"
           }

@@ -7,7 +7,6 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import type { Server } from "node:http"
 import { askPort, server } from "../server/doors.js"
@@ -142,11 +141,11 @@ describe("NodeHandler", () => {
         ByteStore.ByteStore,
         Effect.map(ByteStore.ByteStore, (store) => ({
           ...store,
-          append: (id, at, bytes, onWritten) =>
+          append: (id, at, pull, onWritten) =>
             store.append(
               id,
               at,
-              Stream.tap(bytes, () => Effect.zipRight(Deferred.succeed(reached, undefined), Deferred.await(gate))),
+              Effect.tap(pull, () => Effect.zipRight(Deferred.succeed(reached, undefined), Deferred.await(gate))),
               onWritten
             )
         } satisfies ByteStore.ByteStore["Type"]))

@@ -28,11 +28,12 @@ export const layerTemporary = Layer.unwrapScoped(
 export const open = Effect.fnUntraced(function*(at?: string) {
   const path = at ?? (yield* directory)
   const store = Context.get(yield* Layer.build(FileByteStore.layer({ directory: path })), ByteStore.ByteStore)
+  const append = ByteStore.appendStream(store)
   return {
     ...store,
+    append,
     directory: path,
-    put: (id: Upload.UploadId, at: number, bytes: Uint8Array) =>
-      store.append(id, at, Stream.make(bytes), () => Effect.void),
+    put: (id: Upload.UploadId, at: number, bytes: Uint8Array) => append(id, at, Stream.make(bytes), () => Effect.void),
     pathOf: (id: Upload.UploadId) => Option.getOrThrow(store.locate(id)),
     fileOf: (id: Upload.UploadId) => Uint8Array.from(readFileSync(Option.getOrThrow(store.locate(id))))
   }

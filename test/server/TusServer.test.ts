@@ -170,7 +170,7 @@ describe("concatenation-unfinished", () => {
         const registry = yield* Effect.provide(UploadRegistry.UploadRegistry, context)
         const bytes = yield* Effect.provide(ByteStore.ByteStore, context)
         const entry = Option.getOrThrow(yield* registry.get(idOf(a)))
-        yield* bytes.append(idOf(a), 0, Stream.make(new Uint8Array([97])), () => Effect.void)
+        yield* ByteStore.appendStream(bytes)(idOf(a), 0, Stream.make(new Uint8Array([97])), () => Effect.void)
         const full = entry.upload.fill(Upload.Bytes.make(1), { _tag: "Complete", at: entry.upload.createdAt })
         yield* registry.commit(entry, full, { fence: entry.fence, durable: false })
         return final
@@ -186,11 +186,14 @@ const failing = (reason: UploadStoreError.UploadStoreError["reason"], failAt: nu
     ByteStore.ByteStore,
     Effect.map(ByteStore.ByteStore, (store) => ({
       ...store,
-      append: (id, at, bytes, onWritten) =>
-        store.append(
+      append: (id, at, pull, onWritten) =>
+        ByteStore.appendStream(store)(
           id,
           at,
-          Stream.tap(Stream.rechunk(bytes, 1), () => Effect.sync(() => void writes++)),
+          Stream.repeatEffectChunkOption(pull).pipe(
+            Stream.rechunk(1),
+            Stream.tap(() => Effect.sync(() => void writes++))
+          ),
           (end) =>
             Effect.flatMap(onWritten(end), () =>
               writes === failAt
@@ -288,7 +291,8 @@ describe("what was not committed", () => {
       const bytes = yield* ByteStore.ByteStore
       const path = yield* create({ "upload-length": "6" })
       yield* patch(path, 0, "abc")
-      yield* bytes.append(idOf(path), 3, Stream.make(new TextEncoder().encode("GARBAGE")), () => Effect.void)
+      yield* ByteStore.appendStream(bytes)(idOf(path), 3, Stream.make(new TextEncoder().encode("GARBAGE")), () =>
+        Effect.void)
       assert.strictEqual((yield* head(path)).headers["upload-offset"], "3")
       yield* patch(path, 3, "d")
       yield* patch(path, 4, "ef")

@@ -104,7 +104,7 @@ describe("TusSweeper", () => {
       const { sweepOrphans } = yield* TusSweeper.make
       const bytes = yield* ByteStore.ByteStore
       const stray = Upload.UploadId.make("0123456789abcdef0123456789abcdef")
-      yield* bytes.append(stray, 0, Stream.make(new Uint8Array(3)), () => Effect.void)
+      yield* ByteStore.appendStream(bytes)(stray, 0, Stream.make(new Uint8Array(3)), () => Effect.void)
       const lost = yield* create({ "upload-length": "3" })
       yield* patch(lost, 0, "ab")
       yield* bytes.remove(idOf(lost))
