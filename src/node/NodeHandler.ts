@@ -30,7 +30,7 @@ export interface NodeHandler {
 
 /** A handler that runs in the runtime in which it is made. */
 export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, TusServer> =>
-  Effect.map(Effect.runtime<TusServer>(), (runtime) => {
+  Effect.zipWith(Effect.runtime(), TusDoor.make({ path: options.path, trailers: true }), (runtime, respond) => {
     const runFork = Runtime.runFork(runtime)
     const running = new Map<Fiber.RuntimeFiber<void>, NodeBody.NodeBody>()
     const budget: NodeBody.Budget = { limit: options.bufferLimit ?? 64 * 1024 * 1024, used: 0 }
@@ -40,9 +40,7 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
       const body = NodeBody.make(request, options, budget, begin)
       const raw = { method: request.method ?? "", url: urlOf(request), headers: request.headers as Headers }
       const fiber = runFork(
-        TusDoor.respond(raw, body, { path: options.path, trailers: true }).pipe(
-          Effect.flatMap((answer) => send(request, response, answer, body, draining))
-        )
+        Effect.flatMap(respond(raw, body), (answer) => send(request, response, answer, body, draining))
       )
       running.set(fiber, body)
       fiber.addObserver(() => {

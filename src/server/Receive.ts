@@ -16,10 +16,10 @@ import type { Checksum } from "../protocol/Checksum.js"
 import type { Policy } from "../protocol/Policy.js"
 import { ChecksumMismatch, isRefusal, type Refusal } from "../protocol/Refusal.js"
 import { forEachBatch } from "../store/ByteStore.js"
-import { Digests, type Hasher } from "../store/Digests.js"
+import type { Digests, Hasher } from "../store/Digests.js"
 import type { Lease } from "../store/UploadLock.js"
 import type { Entry } from "../store/UploadRegistry.js"
-import { UploadStore } from "../store/UploadStore.js"
+import type { UploadStore } from "../store/UploadStore.js"
 import * as Intake from "./Intake.js"
 import type { UploadBody } from "./UploadBody.js"
 
@@ -32,84 +32,92 @@ export interface Received {
   readonly refusal: Option.Option<Refusal>
 }
 
-export const receive = Effect.fnUntraced(function*(
-  entry: Entry,
-  plan: Append.Plan,
-  lease: Lease,
-  body: UploadBody,
-  policy: Policy
-) {
-  const store = yield* UploadStore
-  const { offset } = plan.upload
-  const { verification } = plan
-  const hasher = verification._tag === "Header" ? Option.some(yield* makeHasher(verification.checksum)) : Option.none()
-  const intake = Intake.make(body, plan.room, hasher)
-  lease.onRequested(() => body.stop("TakenOver"))
+/** What bodies move into, and by which functions they are hashed. */
+export interface Means {
+  readonly store: UploadStore["Type"]
+  readonly digests: Digests["Type"]
+}
 
-  let latest = entry
-  let end: number = offset
-  let saved = { end, at: yield* Clock.currentTimeMillis }
+export const make = ({ digests, store }: Means) => {
+  const makeHasher = ({ algorithm }: Checksum) => Effect.orDie(Effect.fromNullable(digests.get(algorithm)?.()))
 
-  const checkpoint = Effect.gen(function*() {
-    const now = yield* DateTime.now
-    const next = Append.checkpoint(plan, end - offset, now, policy)
-    if (Option.isSome(next)) {
-      latest = yield* store.commit(latest, next.value, lease.fence)
-      saved = { end, at: DateTime.toEpochMillis(now) }
-    }
-  })
+  return Effect.fnUntraced(function*(
+    entry: Entry,
+    plan: Append.Plan,
+    lease: Lease,
+    body: UploadBody,
+    policy: Policy
+  ) {
+    const { offset } = plan.upload
+    const { verification } = plan
+    const hasher = verification._tag === "Header"
+      ? Option.some(yield* makeHasher(verification.checksum))
+      : Option.none()
+    const intake = Intake.make(body, plan.room, hasher)
+    lease.onRequested(() => body.stop("TakenOver"))
 
-  const onWritten = Effect.fnUntraced(function*(written: number) {
-    end = written
-    const at = yield* Clock.currentTimeMillis
-    if (end - saved.end >= checkpointBytes || at - saved.at >= checkpointMillis) {
-      yield* checkpoint
-    }
-  })
+    let latest = entry
+    let end: number = offset
+    let saved = { end, at: yield* Clock.currentTimeMillis }
 
-  const commit = Effect.fnUntraced(function*(receipt: Append.Receipt) {
-    const { refusal, upload } = Append.settle(plan, receipt, yield* DateTime.now, policy)
-    if (upload !== plan.upload) {
-      latest = yield* store.commit(latest, upload, lease.fence)
-    }
-    if (end > upload.offset) {
-      yield* Effect.ignoreLogged(store.discard(latest))
-    }
-    return { entry: latest, refusal }
-  })
+    const checkpoint = Effect.gen(function*() {
+      const now = yield* DateTime.now
+      const next = Append.checkpoint(plan, end - offset, now, policy)
+      if (Option.isSome(next)) {
+        latest = yield* store.commit(latest, next.value, lease.fence)
+        saved = { end, at: DateTime.toEpochMillis(now) }
+      }
+    })
 
-  const verify = Effect.gen(function*() {
-    if (verification._tag === "Header" && Option.isSome(hasher)) {
-      yield* check(verification.checksum, hasher.value)
-    }
-    if (verification._tag === "Trailer") {
-      // The algorithm is known only now: what was written is read back for it, most likely from memory.
-      const checksum = yield* Body.trailing(yield* body.trailers, policy)
-      const hasher = yield* makeHasher(checksum)
-      const written = store.read(plan.upload.id, { start: offset, end })
-      yield* Stream.runForEach(written, (bytes) => Effect.sync(() => hasher.update(bytes)))
-      yield* check(checksum, hasher)
-    }
-  })
+    const onWritten = Effect.fnUntraced(function*(written: number) {
+      end = written
+      const at = yield* Clock.currentTimeMillis
+      if (end - saved.end >= checkpointBytes || at - saved.at >= checkpointMillis) {
+        yield* checkpoint
+      }
+    })
 
-  // What was written before the store failed is worth keeping; that it failed is what counts.
-  yield* plan.upload.isOpen
-    ? Effect.tapErrorCause(store.write(entry, intake.pull, onWritten), () => Effect.ignoreLogged(checkpoint))
-    : forEachBatch(intake.pull, () => Effect.void)
-  const ending = intake.ending()
-  const verdict = ending === "Ended"
-    ? yield* Effect.either(verify).pipe(Effect.flatMap(Either.match({
-      onLeft: (error) => (isRefusal(error) ? Effect.succeed(Either.left(error)) : Effect.fail(error)),
-      onRight: () => Effect.succeed(unverified)
-    })))
-    : unverified
-  return yield* commit({ received: end - offset, ending, verdict })
-}, Effect.uninterruptible)
+    const commit = Effect.fnUntraced(function*(receipt: Append.Receipt) {
+      const { refusal, upload } = Append.settle(plan, receipt, yield* DateTime.now, policy)
+      if (upload !== plan.upload) {
+        latest = yield* store.commit(latest, upload, lease.fence)
+      }
+      if (end > upload.offset) {
+        yield* Effect.ignoreLogged(store.discard(latest))
+      }
+      return { entry: latest, refusal }
+    })
+
+    const verify = Effect.gen(function*() {
+      if (verification._tag === "Header" && Option.isSome(hasher)) {
+        yield* check(verification.checksum, hasher.value)
+      }
+      if (verification._tag === "Trailer") {
+        // The algorithm is known only now: what was written is read back for it, most likely from memory.
+        const checksum = yield* Body.trailing(yield* body.trailers, policy)
+        const hasher = yield* makeHasher(checksum)
+        const written = store.read(plan.upload.id, { start: offset, end })
+        yield* Stream.runForEach(written, (bytes) => Effect.sync(() => hasher.update(bytes)))
+        yield* check(checksum, hasher)
+      }
+    })
+
+    // What was written before the store failed is worth keeping; that it failed is what counts.
+    yield* plan.upload.isOpen
+      ? Effect.tapErrorCause(store.write(entry, intake.pull, onWritten), () => Effect.ignoreLogged(checkpoint))
+      : forEachBatch(intake.pull, () => Effect.void)
+    const ending = intake.ending()
+    const verdict = ending === "Ended" && verification._tag !== "None"
+      ? yield* Effect.either(verify).pipe(Effect.flatMap(Either.match({
+        onLeft: (error) => (isRefusal(error) ? Effect.succeed(Either.left(error)) : Effect.fail(error)),
+        onRight: () => Effect.succeed(unverified)
+      })))
+      : unverified
+    return yield* commit({ received: end - offset, ending, verdict })
+  }, Effect.uninterruptible)
+}
 
 const unverified: Append.Receipt["verdict"] = Either.right(undefined)
-
-const makeHasher = ({ algorithm }: Checksum) =>
-  Effect.flatMap(Digests, (digests) => Effect.orDie(Effect.fromNullable(digests.get(algorithm)?.())))
 
 const check = (checksum: Checksum, hasher: Hasher) =>
   checksum.matches(hasher.digest())

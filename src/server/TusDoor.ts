@@ -19,26 +19,29 @@ export interface Options {
   readonly path?: string | undefined
 }
 
-export const respond = Effect.fnUntraced(function*(
-  request: Command.RawRequest,
-  body: UploadBody,
-  { path, trailers }: Options & Door
-) {
-  const server = yield* TusServer
-  const { origins } = yield* TusPolicy
-  const response = yield* Command.decode(request, path).pipe(
-    Effect.flatMap((command) => server.handle(command, body, { trailers })),
-    Effect.map(Reply.encode),
-    Effect.catchIf(isRefusal, (refusal) => Effect.succeed(Reply.encode(refusal))),
-    Effect.catchTag("UploadStoreError", (error) => Effect.as(log(request, error), failed(error))),
-    Effect.catchAllDefect((defect) => Effect.as(log(request, defect), broken))
-  )
-  return {
-    ...response,
-    body: request.method === "HEAD" ? undefined : response.body,
-    headers: { ...response.headers, ...TusCors.headers(request, origins ?? "*") }
-  } satisfies Reply.RawResponse
-})
+export const make = ({ path, trailers }: Options & Door) =>
+  Effect.gen(function*() {
+    const server = yield* TusServer
+    const { origins } = yield* TusPolicy
+
+    return (request: Command.RawRequest, body: UploadBody): Effect.Effect<Reply.RawResponse> =>
+      Command.decode(request, path).pipe(
+        Effect.flatMap((command) => server.handle(command, body, { trailers })),
+        Effect.map(Reply.encode),
+        Effect.catchIf(isRefusal, (refusal) => Effect.succeed(Reply.encode(refusal))),
+        Effect.catchTag("UploadStoreError", (error) => Effect.as(log(request, error), failed(error))),
+        Effect.catchAllDefect((defect) => Effect.as(log(request, defect), broken)),
+        Effect.map(({ body, headers, status }) => ({
+          status,
+          headers: { ...headers, ...TusCors.headers(request, origins ?? "*") },
+          body: request.method === "HEAD" ? undefined : body
+        }))
+      )
+  })
+
+/** For a door that is given its server with each request. */
+export const respond = (request: Command.RawRequest, body: UploadBody, options: Options & Door) =>
+  Effect.flatMap(make(options), (respond) => respond(request, body))
 
 const log = ({ method, url }: Command.RawRequest, cause: unknown) => Effect.logError(`${method} ${url} failed`, cause)
 

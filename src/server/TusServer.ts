@@ -24,7 +24,7 @@ import { UploadLock } from "../store/UploadLock.js"
 import { UploadStore } from "../store/UploadStore.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as Completion from "./Completion.js"
-import { receive } from "./Receive.js"
+import * as Receive from "./Receive.js"
 import { TusPolicy } from "./TusPolicy.js"
 import type { UploadBody } from "./UploadBody.js"
 import { UploadEvents } from "./UploadEvents.js"
@@ -50,13 +50,13 @@ export class TusServer extends Context.Tag("effect-tus/TusServer")<TusServer, {
 }>() {}
 
 export const make = Effect.gen(function*() {
-  const context = yield* Effect.context<UploadStore | UploadLock>()
   const store = yield* UploadStore
   const lock = yield* UploadLock
   const events = yield* UploadEvents
   const ids = yield* UploadIds
   const policies = { withTrailers: yield* policyOf({ trailers: true }), without: yield* policyOf({ trailers: false }) }
   const completion = yield* Completion.make(policies.without)
+  const receive = Receive.make({ store, digests: yield* Digests })
 
   const head = Effect.fnUntraced(function*(id: UploadId) {
     const { upload } = yield* store.get(id)
@@ -137,9 +137,7 @@ export const make = Effect.gen(function*() {
         Patch: ({ id, request }) => patch(id, request, body, policy),
         Terminate: ({ id }) => terminate(id)
       }).pipe(
-        Effect.catchTag("Superseded", () => new Contended()),
-        // What the caller brings along, such as a span, comes before what was there when the server was built.
-        Effect.mapInputContext((given: Context.Context<never>) => Context.merge(context, given))
+        Effect.catchTag("Superseded", () => new Contended())
       )
     },
     settle
