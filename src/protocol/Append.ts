@@ -24,9 +24,9 @@ export interface Plan {
   /** The length of the upload from now on. */
   readonly length: Option.Option<Bytes>
   readonly verification: Verification
-  /** How many bytes may be stored, and the refusal of one more. */
+  /** How many bytes may be stored, and what one more exceeds. */
   readonly room: number
-  readonly overrun: Refusal.TooLarge
+  readonly limit: Pick<Refusal.TooLarge, "reason" | "limit">
 }
 
 /** What has happened to the body. */
@@ -50,14 +50,14 @@ export const plan = (
   body: { readonly contentLength: Option.Option<number>; readonly verification: Verification },
   policy: Policy
 ): Either.Either<Plan, Refusal.TooLarge> => {
-  const limit = Option.orElse(length, () => policy.maxSize)
-  const room = Option.match(limit, { onNone: () => Infinity, onSome: (limit) => Math.max(0, limit - upload.offset) })
-  const overrun = Option.isSome(length)
-    ? new Refusal.TooLarge({ reason: "Length", limit: room })
-    : new Refusal.TooLarge({ reason: "MaxSize", limit: Option.getOrElse(policy.maxSize, () => 0) })
+  const end = Option.orElse(length, () => policy.maxSize)
+  const room = Option.match(end, { onNone: () => Infinity, onSome: (end) => Math.max(0, end - upload.offset) })
+  const limit: Plan["limit"] = Option.isSome(length)
+    ? { reason: "Length", limit: room }
+    : { reason: "MaxSize", limit: Option.getOrElse(policy.maxSize, () => 0) }
   return Option.exists(body.contentLength, (bytes) => bytes > room)
-    ? Either.left(overrun)
-    : Either.right({ upload, length, verification: body.verification, room, overrun })
+    ? Either.left(new Refusal.TooLarge(limit))
+    : Either.right({ upload, length, verification: body.verification, room, limit })
 }
 
 /**
@@ -105,4 +105,4 @@ const isFull = (upload: Upload, received: number, length: Option.Option<Bytes>):
   Option.isSome(length) && upload.offset + received === length.value
 
 const refuse = (plan: Plan, ending: Exclude<Receipt["ending"], "Ended">, offset: number) =>
-  ending === "Overrun" ? plan.overrun : new Refusal.Interrupted({ reason: ending, offset })
+  ending === "Overrun" ? new Refusal.TooLarge(plan.limit) : new Refusal.Interrupted({ reason: ending, offset })

@@ -86,7 +86,7 @@ export const decide = (
     }
     const verification = yield* Body.verification(request, policy)
     const full = Option.exists(length, (length) => length === 0) && kind._tag !== "Final"
-    const upload = new Upload({
+    const upload = Upload.of({
       id,
       kind,
       offset: Bytes.make(0),

@@ -91,11 +91,11 @@ describe("Append", () => {
       takers,
       FastCheck.nat(10)
     ], ([upload, contentLength]) => {
-      const { overrun, room } = planned(upload)
+      const { limit, room } = planned(upload)
       const decision = planOf(upload, { contentLength })
       assert.strictEqual(Either.isLeft(decision), contentLength > room)
       if (Either.isLeft(decision)) {
-        deepStrictEqual(decision.left, overrun)
+        deepStrictEqual(decision.left, new Refusal.TooLarge(limit))
       }
     })
   })

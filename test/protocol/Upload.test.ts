@@ -5,7 +5,7 @@ import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { at, bytes, id, now, size, uploadOf, uploads } from "./arbitraries.js"
+import { at, bytes, fieldsOf, id, now, size, uploadOf, uploads } from "./arbitraries.js"
 
 type Fields = Parameters<typeof uploadOf>[0]
 
@@ -36,11 +36,16 @@ describe("Upload", () => {
   for (const [title, fields, reason] of illegal) {
     it(`${title} does not construct`, () => {
       assert.throws(() => uploadOf(fields), reason)
+      assert.throws(() => Upload.Upload.of(fieldsOf(fields)), reason)
     })
   }
 
   it("an open final of no length waits to be assembled", () => {
     assert.isTrue(uploadOf({ kind, length: Option.some(bytes(0)) }).isOpen)
+  })
+
+  it.prop("the short way to construct one makes the same", [uploads], ([upload]) => {
+    deepStrictEqual(Upload.Upload.of({ ...upload }), upload)
   })
 
   it.prop("every state survives being stored", [uploads], ([upload]) => {

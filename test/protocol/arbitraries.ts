@@ -29,20 +29,23 @@ export const policy: Policy.Policy = {
 /** The same without a limit, so that any length is allowed. */
 export const unlimited: Policy.Policy = { ...policy, maxSize: Option.none(), maxMetadataSize: Infinity }
 
+type Fields = Parameters<typeof Upload.Upload.of>[0]
+
+export const fieldsOf = (fields: Partial<Fields>): Fields => ({
+  id: id("a"),
+  kind: { _tag: "Whole" },
+  offset: bytes(0),
+  length: Option.none(),
+  metadata: Option.none(),
+  createdAt: now,
+  expiresAt: Option.none(),
+  completion: { _tag: "Open" },
+  dialect: "tus",
+  ...fields
+})
+
 /** An upload of which nothing is known but what a test says about it. */
-export const uploadOf = (fields: Partial<ConstructorParameters<typeof Upload.Upload>[0]>): Upload.Upload =>
-  new Upload.Upload({
-    id: id("a"),
-    kind: { _tag: "Whole" },
-    offset: bytes(0),
-    length: Option.none(),
-    metadata: Option.none(),
-    createdAt: now,
-    expiresAt: Option.none(),
-    completion: { _tag: "Open" },
-    dialect: "tus",
-    ...fields
-  })
+export const uploadOf = (fields: Partial<Fields>): Upload.Upload => new Upload.Upload(fieldsOf(fields))
 
 /** Whole seconds, from 1970 to 9999: what a header can say. */
 export const seconds = FastCheck.integer({ min: 0, max: 253402300799 }).map((second) =>
