@@ -9,6 +9,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import * as Codec from "./Codec.js"
 import * as Create from "./Create.js"
 import * as Header from "./Header.js"
 import * as Options from "./Options.js"
@@ -31,7 +32,7 @@ export interface RawRequest {
   /** The target of the request as the client sees it, with its path in full. */
   readonly url: string
   /** By lower-case name; several lines of one field joined by a comma. */
-  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly headers: Codec.Headers
 }
 
 const methods = ["OPTIONS", "POST", "HEAD", "PATCH", "DELETE"] as const
@@ -88,20 +89,20 @@ const pathOf = (url: string) =>
 const decodeId = Schema.decodeOption(UploadId)
 
 /** The first header the schema dislikes becomes the refusal. */
-const header = <A, I>(schema: Schema.Schema<A, I>) => {
-  const decode = Schema.decodeUnknownEither(schema)
-  return (headers: RawRequest["headers"]): Either.Either<A, Refusal.InvalidHeader> =>
-    Either.mapLeft(decode(headers), (error) => {
-      const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-      const header = String(issue?.path[0])
-      const actual = Option.fromNullable(headers[header])
-      return new Refusal.InvalidHeader({
-        header,
-        reason: Option.isNone(actual) ? expected[header] ?? "expected" : issue?.message ?? error.message,
-        actual
-      })
+const refusing = <A>(decode: (headers: Codec.Headers) => Either.Either<A, ParseResult.ParseError>) =>
+(
+  headers: Codec.Headers
+): Either.Either<A, Refusal.InvalidHeader> =>
+  Either.mapLeft(decode(headers), (error) => {
+    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+    const header = String(issue?.path[0])
+    const actual = Option.fromNullable(headers[header])
+    return new Refusal.InvalidHeader({
+      header,
+      reason: Option.isNone(actual) ? expected[header] ?? "expected" : issue?.message ?? error.message,
+      actual
     })
-}
+  })
 
 const expected: Record<string, string> = {
   "tus-resumable": `expected ${Options.version}`,
@@ -109,6 +110,10 @@ const expected: Record<string, string> = {
   "upload-offset": "expected the offset at which the body continues, in bytes"
 }
 
-const decodeVersion = header(Schema.Struct({ "tus-resumable": Header.literal(Options.version) }))
-const decodeCreate = header(Create.Request)
-const decodePatch = header(Patch.Request)
+class Versioned extends Schema.Class<Versioned>("effect-tus/Command/Versioned")({
+  version: Header.required("tus-resumable", Header.literal(Options.version))
+}) {}
+
+const decodeVersion = refusing(Codec.decoder(Versioned))
+const decodeCreate = refusing(Codec.decoder(Create.Request))
+const decodePatch = refusing(Codec.decoder(Patch.Request))

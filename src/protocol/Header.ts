@@ -3,9 +3,11 @@
  * definition, read in both directions. Every message says what was expected.
  */
 import * as DateTime from "effect/DateTime"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import * as Codec from "./Codec.js"
 import * as Upload from "./Upload.js"
 
 /** A field that the header must carry. */
@@ -24,7 +26,14 @@ const Digits = Schema.String.pipe(
 )
 
 /** A number of bytes: digits only, no sign, no space, at most 2^53-1. */
-export const Bytes = Digits.pipe(Schema.compose(Schema.NumberFromString), Schema.compose(Upload.Bytes))
+export const Bytes = Codec.shorten(
+  Digits.pipe(Schema.compose(Schema.NumberFromString), Schema.compose(Upload.Bytes)),
+  {
+    // Fifteen digits are below 2^53; longer ones are for the Schema to judge.
+    decode: (text) => (/^\d{1,15}$/.test(text) ? Number(text) as Upload.Bytes : undefined),
+    encode: String
+  }
+)
 
 /** One exact value. */
 export const literal = <const L extends string>(value: L) =>
@@ -41,21 +50,29 @@ export const tokens = Schema.transform(Schema.String, Schema.Array(Token), {
   encode: (tokens) => tokens.join(",")
 })
 
+const toHttpDate = (date: DateTime.DateTime) => DateTime.toDateUtc(date).toUTCString()
+
+/** DateTime takes "GMT" for no zone at all, and would add one. */
+const parseHttpDate = (text: string) =>
+  DateTime.make(text.replace(/GMT$/, "+0000")).pipe(
+    Option.filter((date) => toHttpDate(date) === text),
+    Option.map(DateTime.toUtc)
+  )
+
 /**
  * A date in IMF-fixdate, whole seconds.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
  */
-export const HttpDate = Schema.transformOrFail(Schema.String, Schema.DateTimeUtcFromSelf, {
-  strict: true,
-  decode: (text, _, ast) => {
-    // DateTime takes "GMT" for no zone at all, and would add one.
-    const date = DateTime.make(text.replace(/GMT$/, "+0000"))
-    return Option.isSome(date) && toHttpDate(date.value) === text
-      ? ParseResult.succeed(DateTime.toUtc(date.value))
-      : ParseResult.fail(new ParseResult.Type(ast, text, "expected a date such as Sun, 06 Nov 1994 08:49:37 GMT"))
-  },
-  encode: (date) => ParseResult.succeed(toHttpDate(date))
-})
-
-const toHttpDate = (date: DateTime.DateTime) => DateTime.toDateUtc(date).toUTCString()
+export const HttpDate = Codec.shorten(
+  Schema.transformOrFail(Schema.String, Schema.DateTimeUtcFromSelf, {
+    strict: true,
+    decode: (text, _, ast) =>
+      Either.fromOption(
+        parseHttpDate(text),
+        () => new ParseResult.Type(ast, text, "expected a date such as Sun, 06 Nov 1994 08:49:37 GMT")
+      ),
+    encode: (date) => ParseResult.succeed(toHttpDate(date))
+  }),
+  { decode: (text) => Option.getOrUndefined(parseHttpDate(text)), encode: toHttpDate }
+)

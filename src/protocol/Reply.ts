@@ -2,6 +2,7 @@
  * What the server can answer, written in the shape every HTTP response has.
  */
 import * as Schema from "effect/Schema"
+import * as Codec from "./Codec.js"
 import * as Create from "./Create.js"
 import * as Head from "./Head.js"
 import * as Options from "./Options.js"
@@ -45,4 +46,4 @@ const extra = (refusal: Refusal): Readonly<Record<string, string>> => {
   }
 }
 
-const encodeHeaders = Schema.encodeSync(Reply)
+const encodeHeaders = Codec.encoder(Reply)

@@ -1,0 +1,105 @@
+/**
+ * Classes of header fields, compiled. Their Schema is the specification; what is compiled from it takes what is plainly
+ * right at a fraction of the cost, and leaves all else to the Schema, whose errors stay what they are.
+ */
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import type * as AST from "effect/SchemaAST"
+
+/** A value as text and back, without ceremony. */
+export interface Codec<A> {
+  /** The value, where the text is plainly right; undefined leaves the decision to the Schema. */
+  readonly decode: (text: string) => A | undefined
+  readonly encode: (value: A) => string
+}
+
+/** The same Schema, for which there is a shorter way. */
+export const shorten = <A, R>(schema: Schema.Schema<A, string, R>, codec: Codec<A>): Schema.Schema<A, string, R> =>
+  schema.annotations({ [CodecId]: codec })
+
+/** A class of fields made by `Header.required` and `Header.optional`, with no filter over them. */
+interface HeaderClass<A, I> extends Schema.Schema<A, I> {
+  new(props: never, disableValidation: boolean): A
+  readonly fields: Schema.Struct.Fields
+}
+
+export type Headers = Readonly<Record<string, string | undefined>>
+
+export const decoder = <A, I>(
+  schema: HeaderClass<A, I>
+): (headers: Headers) => Either.Either<A, ParseResult.ParseError> => {
+  const fields = compile(schema.fields)
+  const decode = Schema.decodeUnknownEither(schema)
+  return (headers) => {
+    const props: Record<string, unknown> = {}
+    for (const { codec, header, isOptional, name } of fields) {
+      const text = headers[header]
+      const value = text === undefined ? undefined : codec.decode(text)
+      if (value === undefined && (text !== undefined || !isOptional)) {
+        return decode(headers)
+      }
+      props[name] = isOptional ? Option.fromNullable(value) : value
+    }
+    return Either.right(new schema(props as never, true))
+  }
+}
+
+/** What the members of a union of such classes encode to. */
+export const encoder = <A extends object, I>(
+  union: Schema.Schema<A, I> & { readonly members: ReadonlyArray<{ readonly fields: Schema.Struct.Fields }> }
+): (instance: A) => Readonly<Record<string, string>> => {
+  const fieldsOf = new Map<unknown, ReadonlyArray<Field>>(
+    union.members.map((schema) => [schema, compile(schema.fields)])
+  )
+  return (instance) => {
+    const headers: Record<string, string> = {}
+    for (const { codec, header, isOptional, name } of fieldsOf.get(instance.constructor) ?? []) {
+      const value = instance[name as keyof A]
+      if (!isOptional) {
+        headers[header] = codec.encode(value)
+      } else if (Option.isOption(value) && Option.isSome(value)) {
+        headers[header] = codec.encode(value.value)
+      }
+    }
+    return headers
+  }
+}
+
+interface Field {
+  readonly name: string
+  readonly header: string
+  readonly isOptional: boolean
+  readonly codec: Codec<unknown>
+}
+
+const compile = (fields: Schema.Struct.Fields): ReadonlyArray<Field> =>
+  Object.entries(fields).map(([name, field]) => {
+    const signature = field.ast
+    if (signature._tag !== "PropertySignatureTransformation") {
+      throw new Error(`expected ${name} to be made by Header.required or Header.optional`)
+    }
+    const { fromKey = name, isOptional, type } = signature.from
+    return { name, header: String(fromKey), isOptional, codec: codecOf(type) }
+  })
+
+const CodecId = Symbol.for("effect-tus/Codec")
+
+const codecOf = (ast: AST.AST): Codec<unknown> => {
+  const codec = ast.annotations[CodecId]
+  return isCodec(codec)
+    ? codec
+    : ast._tag === "StringKeyword"
+    ? { decode: (text) => text, encode: String }
+    : ast._tag === "Literal"
+    ? { decode: (text) => text === ast.literal ? text : undefined, encode: String }
+    : slow(Schema.make(ast))
+}
+
+const isCodec = (u: unknown): u is Codec<unknown> => typeof u === "object" && u !== null && "decode" in u
+
+const slow = (schema: Schema.Schema<unknown, string>): Codec<unknown> => {
+  const decode = Schema.decodeOption(schema)
+  return { decode: (text) => Option.getOrUndefined(decode(text)), encode: Schema.encodeSync(schema) }
+}

@@ -1,0 +1,81 @@
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { Create, Patch, Reply } from "effect-tus"
+import * as Arbitrary from "effect/Arbitrary"
+import * as Either from "effect/Either"
+import * as FastCheck from "effect/FastCheck"
+import * as Schema from "effect/Schema"
+import * as Codec from "../../src/protocol/Codec.js"
+
+/** Values that headers have, might have, and should not have. */
+const values = FastCheck.oneof(
+  FastCheck.constantFrom(
+    "",
+    "0",
+    "00",
+    "1",
+    "-1",
+    "5\n",
+    "999999999999999",
+    "9007199254740991",
+    "9007199254740992",
+    "application/offset+octet-stream",
+    "text/plain",
+    "partial",
+    "final;/files/abc",
+    "crc32 AAAAAA==",
+    "crc32 AAAA",
+    "Upload-Checksum",
+    "name YQ==,other",
+    "gzip, chunked"
+  ),
+  FastCheck.string()
+)
+
+/** One or two of the fields, with any of the values or none. */
+const changesOf = ({ fields }: { readonly fields: Schema.Struct.Fields }) =>
+  FastCheck.dictionary(
+    FastCheck.constantFrom(
+      ...Object.values(fields).map(({ ast }) =>
+        ast._tag === "PropertySignatureTransformation" ? String(ast.from.fromKey) : ""
+      )
+    ),
+    FastCheck.option(values),
+    { minKeys: 1, maxKeys: 2 }
+  )
+
+const agrees = <A extends object, I>(name: string, request: Parameters<typeof Codec.decoder<A, I>>[0]) => {
+  const specified = Schema.decodeUnknownEither(request)
+  const compiled = Codec.decoder(request)
+
+  it.prop(`decodes what a client encodes as the Schema does: ${name}`, [Arbitrary.make(request)], ([instance]) => {
+    const headers = Schema.encodeSync(request)(instance) as Codec.Headers
+    const decoded = Either.getOrThrow(compiled(headers))
+    deepStrictEqual(decoded, Either.getOrThrow(specified(headers)))
+    assert.isTrue(decoded instanceof request)
+  })
+
+  it.prop(`decodes and refuses any headers as the Schema does: ${name}`, [
+    Arbitrary.make(request),
+    changesOf(request)
+  ], ([instance, changes]) => {
+    const changed = { ...Schema.encodeSync(request)(instance), ...changes }
+    const headers = Object.fromEntries(Object.entries(changed).filter(([, value]) => value !== null)) as Codec.Headers
+    const told = Either.mapLeft(({ message }: { readonly message: string }) => message)
+    deepStrictEqual(told(compiled(headers)), told(specified(headers)))
+  }, { fastCheck: { numRuns: 2000 } })
+}
+
+describe("Codec", () => {
+  agrees("Create", Create.Request)
+  agrees("Patch", Patch.Request)
+
+  it.prop("encodes every reply as the Schema does", [Arbitrary.make(Reply.Reply)], ([reply]) => {
+    deepStrictEqual<unknown>(Codec.encoder(Reply.Reply)(reply), { ...Schema.encodeSync(Reply.Reply)(reply) })
+  }, { fastCheck: { numRuns: 1000 } })
+
+  it("takes only classes of header fields", () => {
+    class Strange extends Schema.Class<Strange>("Strange")({ name: Schema.String }) {}
+    assert.throws(() => Codec.decoder(Strange), "expected name to be made by Header.required or Header.optional")
+  })
+})
