@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { join } from "node:path"
 import * as SqlUploadRegistry from "../sql/SqlUploadRegistry.js"
+import * as LiveStates from "../store/LiveStates.js"
 import * as UploadLock from "../store/UploadLock.js"
 import * as UploadStore from "../store/UploadStore.js"
 import { UploadStoreError } from "../store/UploadStoreError.js"
@@ -43,7 +44,10 @@ const sqlite = (directory: string) =>
 
 export const layer = ({ directory }: Options) => {
   const bytes = FileByteStore.layer({ directory })
-  const registry = Layer.provide(SqlUploadRegistry.layer, sqlite(directory))
+  const registry = LiveStates.layer().pipe(
+    Layer.provide(SqlUploadRegistry.layer),
+    Layer.provide(sqlite(directory))
+  )
   return Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory).pipe(
     Layer.provideMerge(registry),
     Layer.provideMerge(bytes)

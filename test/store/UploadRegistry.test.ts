@@ -1,4 +1,4 @@
-import { UploadRegistry } from "effect-tus"
+import { LiveStates, UploadRegistry } from "effect-tus"
 import { SqlUploadRegistry } from "effect-tus/sql"
 import { UploadRegistrySuite } from "effect-tus/testing"
 import * as Layer from "effect/Layer"
@@ -6,3 +6,7 @@ import { layerTemporary } from "../sql/database.js"
 
 UploadRegistrySuite.suite("UploadRegistry.layerMemory", UploadRegistry.layerMemory)
 UploadRegistrySuite.suite("SqlUploadRegistry.layer", Layer.provide(SqlUploadRegistry.layer, layerTemporary))
+UploadRegistrySuite.suite(
+  "LiveStates.layer",
+  LiveStates.layer({ capacity: 3 }).pipe(Layer.provide(SqlUploadRegistry.layer), Layer.provide(layerTemporary))
+)

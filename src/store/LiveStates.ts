@@ -1,0 +1,78 @@
+/**
+ * The states of the uploads that are being worked on, kept in memory in front of a registry to which nobody else writes:
+ * each write goes through to it and is remembered, so what is read here is what is stored there.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type { UploadId } from "../protocol/Upload.js"
+import { type Entry, UploadRegistry } from "./UploadRegistry.js"
+
+export interface Options {
+  /** How many states are remembered, those of the uploads that were asked for last. 10,000 by default: about 10 MiB. */
+  readonly capacity?: number | undefined
+}
+
+export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Options = {}) => {
+  /** In the order in which they were asked for. */
+  const entries = new Map<UploadId, Entry>()
+  let writes = 0
+
+  const remember = (entry: Entry) => {
+    const { id } = entry.upload
+    entries.delete(id)
+    entries.set(id, entry)
+    if (entries.size > capacity) {
+      for (const oldest of entries.keys()) {
+        entries.delete(oldest)
+        break
+      }
+    }
+  }
+
+  /** What was read while something was written may be what it was before. */
+  const load = (id: UploadId) =>
+    Effect.suspend(() => {
+      const before = writes
+      return Effect.tap(registry.get(id), (found) =>
+        Effect.sync(() => {
+          if (before === writes && Option.isSome(found)) {
+            remember(found.value)
+          }
+        }))
+    })
+
+  /** Waited for to the end, or it might take effect when nobody looks any more. What became of a failed one is not known. */
+  const writing = <A, E>(id: UploadId, write: Effect.Effect<A, E>, settle: (written: A) => void) =>
+    write.pipe(
+      Effect.tapBoth({
+        onFailure: () => Effect.sync(() => entries.delete(id)),
+        onSuccess: (written) => Effect.sync(() => settle(written))
+      }),
+      Effect.ensuring(Effect.sync(() => {
+        writes++
+      })),
+      Effect.uninterruptible
+    )
+
+  return UploadRegistry.of({
+    ...registry,
+    get: (id) =>
+      Effect.suspend(() => {
+        const entry = entries.get(id)
+        if (entry === undefined) {
+          return load(id)
+        }
+        remember(entry)
+        return Effect.succeedSome(entry)
+      }),
+    create: (upload, options) => writing(upload.id, registry.create(upload, options), remember),
+    commit: (entry, next, options) => writing(next.id, registry.commit(entry, next, options), remember),
+    remove: (entry, options) =>
+      writing(entry.upload.id, registry.remove(entry, options), () => entries.delete(entry.upload.id))
+  })
+}
+
+/** In front of the registry that is provided to it. */
+export const layer = (options?: Options): Layer.Layer<UploadRegistry, never, UploadRegistry> =>
+  Layer.effect(UploadRegistry, Effect.map(UploadRegistry, (registry) => make(registry, options)))

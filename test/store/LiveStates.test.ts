@@ -1,0 +1,121 @@
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { LiveStates, UploadRegistry, UploadStoreError } from "effect-tus"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import { bytes, id, now, uploadOf } from "../protocol/arbitraries.js"
+
+const options = { fence: 1, durable: false }
+const upload = uploadOf({ id: id("a"), length: Option.some(bytes(10)) })
+const grown = upload.grow(5, upload.length, Option.some(now))
+
+type Registry = UploadRegistry.UploadRegistry["Type"]
+
+/** Live states in front of a registry in memory, of which `change` may replace parts, and the ids it was asked for. */
+const open = (change: (registry: Registry) => Partial<Registry> = () => ({}), capacity?: number) =>
+  Effect.map(UploadRegistry.UploadRegistry, (registry) => {
+    const asked: Array<string> = []
+    const changed = { ...registry, ...change(registry) }
+    const behind: Registry = {
+      ...changed,
+      get: (id) => Effect.zipRight(Effect.sync(() => asked.push(id)), changed.get(id))
+    }
+    return { asked, registry, states: LiveStates.make(behind, { capacity }) }
+  }).pipe(Effect.provide(UploadRegistry.layerMemory))
+
+describe("LiveStates", () => {
+  it.effect("answers from memory what went through it", () =>
+    Effect.gen(function*() {
+      const { asked, registry, states } = yield* open()
+      const created = yield* states.create(upload, options)
+      deepStrictEqual(yield* states.get(upload.id), Option.some(created))
+      const committed = yield* states.commit(created, grown, options)
+      deepStrictEqual(yield* states.get(upload.id), Option.some(committed))
+      deepStrictEqual(asked, [])
+      deepStrictEqual(yield* registry.get(upload.id), Option.some(committed))
+    }))
+
+  it.effect("reads once what it does not know, and never remembers absence", () =>
+    Effect.gen(function*() {
+      const { asked, registry, states } = yield* open()
+      deepStrictEqual(yield* states.get(upload.id), Option.none())
+      const created = yield* registry.create(upload, options)
+      deepStrictEqual(yield* states.get(upload.id), Option.some(created))
+      deepStrictEqual(yield* states.get(upload.id), Option.some(created))
+      assert.strictEqual(asked.length, 2)
+    }))
+
+  it.effect("forgets what is removed", () =>
+    Effect.gen(function*() {
+      const { states } = yield* open()
+      const created = yield* states.create(upload, options)
+      yield* states.remove(created, options)
+      deepStrictEqual(yield* states.get(upload.id), Option.none())
+    }))
+
+  it.effect("asks again after a write that failed, whatever became of it", () =>
+    Effect.gen(function*() {
+      const error = new UploadStoreError.UploadStoreError({ reason: "Write", operation: "commit" })
+      const { states } = yield* open((registry) => ({
+        commit: (entry, next, options) => Effect.zipRight(registry.commit(entry, next, options), error)
+      }))
+      const created = yield* states.create(upload, options)
+      deepStrictEqual(yield* Effect.flip(states.commit(created, grown, options)), error)
+      deepStrictEqual(Option.map(yield* states.get(upload.id), (entry) => entry.upload), Option.some(grown))
+    }))
+
+  it.effect("does not remember what a write has overtaken while it was read", () =>
+    Effect.gen(function*() {
+      const read = yield* Deferred.make<void>()
+      const gate = yield* Deferred.make<void>()
+      const { registry, states } = yield* open((registry) => ({
+        get: (id) =>
+          registry.get(id).pipe(
+            Effect.zipLeft(Deferred.succeed(read, undefined)),
+            Effect.zipLeft(Deferred.await(gate))
+          )
+      }))
+      const created = yield* registry.create(upload, options)
+      const reader = yield* Effect.fork(states.get(upload.id))
+      yield* Deferred.await(read)
+      const committed = yield* states.commit(created, grown, options)
+      yield* Deferred.succeed(gate, undefined)
+      deepStrictEqual(yield* Fiber.join(reader), Option.some(created))
+      deepStrictEqual(yield* states.get(upload.id), Option.some(committed))
+      yield* states.remove(committed, options)
+      deepStrictEqual(yield* states.get(upload.id), Option.none())
+    }))
+
+  it.effect("waits for a write whose writer is interrupted", () =>
+    Effect.gen(function*() {
+      const begun = yield* Deferred.make<void>()
+      const gate = yield* Deferred.make<void>()
+      const { states } = yield* open((registry) => ({
+        commit: (entry, next, options) =>
+          Deferred.succeed(begun, undefined).pipe(
+            Effect.zipRight(Deferred.await(gate)),
+            Effect.zipRight(registry.commit(entry, next, options))
+          )
+      }))
+      const created = yield* states.create(upload, options)
+      const writer = yield* Effect.fork(states.commit(created, grown, options))
+      yield* Deferred.await(begun)
+      const interruption = yield* Effect.fork(Fiber.interrupt(writer))
+      yield* Effect.yieldNow()
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(interruption)
+      deepStrictEqual(Option.map(yield* states.get(upload.id), (entry) => entry.upload), Option.some(grown))
+    }))
+
+  it.effect("remembers no more than its capacity, those asked for last", () =>
+    Effect.gen(function*() {
+      const { asked, states } = yield* open(undefined, 2)
+      yield* Effect.forEach(["a", "b"], (letter) => states.create(uploadOf({ id: id(letter) }), options))
+      yield* states.get(id("a"))
+      yield* states.create(uploadOf({ id: id("c") }), options)
+      yield* Effect.forEach(["a", "c", "b"], (letter) => states.get(id(letter)))
+      deepStrictEqual(asked, [id("b")])
+    }))
+})
