@@ -60,6 +60,7 @@ export const layer = Layer.sync(ByteStore.ByteStore, () => {
         }
       }),
     sync: () => Effect.void,
+    release: () => Effect.void,
     concat: (id, parts) =>
       Effect.map(Effect.forEach(parts, (part) => take(part.id, 0, part.length)), (slices) => {
         ropes.set(id, slices.flat())

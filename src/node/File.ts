@@ -3,6 +3,7 @@
  * where the Effect has ended, nothing is read or written any more. Knows nothing about uploads.
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
@@ -39,6 +40,12 @@ export const size = ({ fd, path }: File): Effect.Effect<number, UploadStoreError
 export const sizeOf = (path: string): Effect.Effect<number, UploadStoreError> =>
   Effect.map(call<Fs.Stats>("Read", `stat ${path}`, (done) => Fs.stat(path, done)), (stats) => stats.size)
 
+/** The size of an open file; none where nobody finds it any more. The system knows it by heart, so it is asked at once. */
+export const sizeNow = ({ fd }: File): Option.Option<number> => {
+  const { nlink, size } = Fs.fstatSync(fd)
+  return nlink === 0 ? Option.none() : Option.some(size)
+}
+
 /** Makes the file end at `size`, which also lengthens one that is shorter. */
 export const truncate = ({ fd, path }: File, size: number): Effect.Effect<void, UploadStoreError> =>
   act("Write", `truncate ${path}`, (done) => Fs.ftruncate(fd, size, done))
@@ -71,11 +78,12 @@ export const write = (
 export const sync = ({ fd, path }: File): Effect.Effect<void, UploadStoreError> =>
   act("Write", `sync ${path}`, (done) => Fs.fdatasync(fd, done))
 
-/** The names in a directory survive a power cut. Windows syncs no directories and needs it not. */
-export const syncDirectory = (path: string): Effect.Effect<void, UploadStoreError> =>
-  Os.platform() === "win32"
-    ? Effect.void
-    : use(path, "r", ({ fd }) => act("Write", `sync ${path}`, (done) => Fs.fsync(fd, done)))
+/** Windows syncs no directories and needs it not. */
+export const canSyncDirectories: boolean = Os.platform() !== "win32"
+
+/** The names in a directory survive a power cut. */
+export const syncDirectory = ({ fd, path }: File): Effect.Effect<void, UploadStoreError> =>
+  act("Write", `sync ${path}`, (done) => Fs.fsync(fd, done))
 
 /** Copies a file in the kernel, without its bytes where the file system can share them. */
 export const copy = (from: string, to: string): Effect.Effect<void, UploadStoreError> =>
@@ -114,9 +122,11 @@ export const prepareDirectory = Effect.fnUntraced(function*(path: string) {
   )
   if (first !== undefined) {
     const made = Path.relative(Path.dirname(first), path).split(Path.sep)
-    yield* Effect.forEach(made, (_, i) => syncDirectory(Path.join(Path.dirname(first), ...made.slice(0, i))), {
-      discard: true
-    })
+    yield* Effect.forEach(
+      canSyncDirectories ? made : [],
+      (_, i) => use(Path.join(Path.dirname(first), ...made.slice(0, i)), "r", syncDirectory),
+      { discard: true }
+    )
   }
 })
 

@@ -3,6 +3,7 @@
  * one folder. Whoever uses a directory is alone in it.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -14,21 +15,28 @@ import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as Batch from "./Batch.js"
 import * as File from "./File.js"
 import * as FileConcat from "./FileConcat.js"
+import * as OpenFiles from "./OpenFiles.js"
 
 /**
  * Makes the directory where there is none, and fails where it cannot be written to. An interruption comes between two
  * writes, never between a write and its `onWritten`: what reached the file has been reported.
  */
 export const layer = (options: { readonly directory: string }): Layer.Layer<ByteStore, UploadStoreError> =>
-  Layer.effect(
+  Layer.scoped(
     ByteStore,
     Effect.suspend(() => {
       const directory = Path.resolve(options.directory)
-      return Effect.as(File.prepareDirectory(directory), make(directory))
+      return Effect.zipRight(
+        File.prepareDirectory(directory),
+        Effect.map(OpenFiles.make(keptOpen), (files) => make(directory, files))
+      )
     })
   )
 
-const make = (directory: string) => {
+/** Descriptors that are kept for files in progress and the directories above them, besides those in use. */
+const keptOpen = 256
+
+const make = (directory: string, files: OpenFiles.OpenFiles) => {
   /** Shards whose names last. Those that an earlier process made may not be among them. */
   const lasting = new Set<string>()
 
@@ -43,10 +51,25 @@ const make = (directory: string) => {
 
   /** The empty file of an upload, in a shard that may have to be made first. */
   const create = (path: string) =>
-    Effect.catchIf(
-      File.open(path, "w"),
-      File.isAbsent,
-      () => Effect.zipRight(makeShard(Path.dirname(path)), File.open(path, "w"))
+    Effect.map(
+      Effect.catchIf(
+        File.open(path, "w"),
+        File.isAbsent,
+        () => Effect.zipRight(makeShard(Path.dirname(path)), File.open(path, "w"))
+      ),
+      (file) => ({ ...file, end: 0 })
+    )
+
+  /** A file that is at hand, or that `open` opens, kept at hand where its use succeeds. */
+  const use = <A, E, R>(
+    path: string,
+    open: Effect.Effect<OpenFiles.OpenFile, UploadStoreError>,
+    use: (file: OpenFiles.OpenFile) => Effect.Effect<A, E, R>
+  ) =>
+    Effect.acquireUseRelease(
+      files.take(path, open),
+      use,
+      (file, exit) => (Exit.isSuccess(exit) ? files.keep(file) : File.close(file))
     )
 
   const makeShard = (path: string) =>
@@ -55,49 +78,43 @@ const make = (directory: string) => {
       Effect.catchIf(File.isTaken, () => Effect.void)
     )
 
+  const syncDirectory = (path: string) =>
+    File.canSyncDirectories ? use(path, openDirectory(path), File.syncDirectory) : Effect.void
+
   const syncShard = (path: string) =>
     Effect.suspend(() => {
       const shard = Path.basename(path)
       return lasting.has(shard)
-        ? File.syncDirectory(path)
-        : Effect.zipRight(
-          Effect.zip(File.syncDirectory(path), File.syncDirectory(directory), { concurrent: true }),
-          Effect.sync(() => lasting.add(shard))
-        )
+        ? syncDirectory(path)
+        : Effect.forEach([path, directory], syncDirectory).pipe(Effect.map(() => lasting.add(shard)))
     })
 
   return ByteStore.of({
     append: (id, at, pull, onWritten) =>
       Effect.flatMap(pathOf(id), (path) =>
-        Effect.acquireUseRelease(
-          at === 0 ? create(path) : reopen(path, at),
-          (file) => Effect.zipRight(at === 0 ? Effect.void : cut(file, at), write(file, at, pull, onWritten)),
-          File.close
+        use(
+          path,
+          at === 0 ? create(path) : Effect.catchIf(reopen(path), File.isAbsent, () => File.lacking(path, at)),
+          (file) =>
+            file.end < at
+              ? File.lacking(path, at)
+              : Effect.zipRight(cut(file, at), write(file, pull, onWritten))
         )),
     truncate: (id, at) =>
-      Effect.flatMap(pathOf(id), (path) =>
-        unlessAbsent(
-          File.use(
-            path,
-            "r+",
-            (file) => Effect.flatMap(File.size(file), (size) => (size > at ? File.truncate(file, at) : Effect.void))
-          )
-        )),
+      Effect.flatMap(pathOf(id), (path) => unlessAbsent(use(path, reopen(path), (file) => cut(file, at)))),
     sync: (id) =>
-      Effect.flatMap(pathOf(id), (path) =>
-        unlessAbsent(
-          Effect.zip(
-            File.use(path, "r+", File.sync),
-            syncShard(Path.dirname(path)),
-            { concurrent: true }
-          )
-        )),
+      Effect.flatMap(
+        pathOf(id),
+        (path) => unlessAbsent(Effect.zipRight(use(path, reopen(path), File.sync), syncShard(Path.dirname(path))))
+      ),
+    release: (id) => Effect.flatMap(pathOf(id), files.close),
     concat: Effect.fnUntraced(function*(id, parts) {
       const path = yield* pathOf(id)
       const sources = yield* Effect.forEach(
         parts,
         ({ id, length }) => Effect.map(pathOf(id), (path) => ({ path, length }))
       )
+      yield* files.close(path)
       yield* makeShard(Path.dirname(path))
       return yield* FileConcat.concat(path, sources)
     }),
@@ -107,9 +124,10 @@ const make = (directory: string) => {
       Effect.flatMap(
         pathOf(id),
         (path) =>
-          Effect.forEach([FileConcat.temporaryOf(path), path], File.removeIfPresent, {
-            discard: true
-          })
+          Effect.zipRight(
+            files.close(path),
+            Effect.forEach([FileConcat.temporaryOf(path), path], File.removeIfPresent, { discard: true })
+          )
       ),
     size: (id) =>
       Effect.flatMap(
@@ -137,43 +155,49 @@ const shardOf = (id: UploadId): string => id.slice(-2)
 
 const isShard = (name: string): boolean => /^[A-Za-z0-9_-]{2}$/.test(name)
 
-const reopen = (path: string, at: number) =>
-  Effect.catchIf(File.open(path, "r+"), File.isAbsent, () => File.lacking(path, at))
-
-/** Makes the file end at `at`, which it must reach. */
-const cut = (file: File.File, at: number) =>
+const reopen = (path: string): Effect.Effect<OpenFiles.OpenFile, UploadStoreError> =>
   Effect.flatMap(
-    File.size(file),
-    (size) => size < at ? File.lacking(file.path, at) : size > at ? File.truncate(file, at) : Effect.void
+    File.open(path, "r+"),
+    (file) =>
+      File.size(file).pipe(
+        Effect.map((end) => ({ ...file, end })),
+        Effect.tapErrorCause(() => File.close(file))
+      )
   )
 
+const openDirectory = (path: string) => Effect.map(File.open(path, "r"), (file) => ({ ...file, end: 0 }))
+
+/** Makes the file end at `at`, where it ends behind it. */
+const cut = (file: OpenFiles.OpenFile, at: number) =>
+  file.end > at
+    ? Effect.map(File.truncate(file, at), () => {
+      file.end = at
+    })
+    : Effect.void
+
 const write = <E, R, E2, R2>(
-  file: File.File,
-  at: number,
+  file: OpenFiles.OpenFile,
   pull: Pull<E, R>,
   onWritten: (end: number) => Effect.Effect<void, E2, R2>
-) =>
-  Effect.suspend(() => {
-    let end = at
-
-    const put = (buffers: ReadonlyArray<Uint8Array>): Effect.Effect<void, E2 | UploadStoreError, R2> =>
-      File.write(file, buffers, end).pipe(
-        Effect.tap((written) => {
-          end += written
-          return onWritten(end)
-        }),
-        Effect.uninterruptible,
-        Effect.flatMap((written) => {
-          const rest = Batch.drop(buffers, written)
-          return rest.length === 0 ? Effect.void : put(rest)
-        })
-      )
-
-    return Effect.map(
-      forEachBatch(pull, (batch) => Effect.forEach(Batch.split(batch), put, { discard: true })),
-      () => end
+) => {
+  const put = (buffers: ReadonlyArray<Uint8Array>): Effect.Effect<void, E2 | UploadStoreError, R2> =>
+    File.write(file, buffers, file.end).pipe(
+      Effect.tap((written) => {
+        file.end += written
+        return onWritten(file.end)
+      }),
+      Effect.uninterruptible,
+      Effect.flatMap((written) => {
+        const rest = Batch.drop(buffers, written)
+        return rest.length === 0 ? Effect.void : put(rest)
+      })
     )
-  })
+
+  return Effect.map(
+    forEachBatch(pull, (batch) => Effect.forEach(Batch.split(batch), put, { discard: true })),
+    () => file.end
+  )
+}
 
 /** How much of a file one reader holds in memory. */
 const readBytes = 256 * 1024

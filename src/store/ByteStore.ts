@@ -46,6 +46,9 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
    */
   readonly sync: (id: UploadId) => Effect.Effect<void, UploadStoreError>
 
+  /** Nothing more is appended to it for now: what was kept at hand for that, such as a descriptor, is given back. */
+  readonly release: (id: UploadId) => Effect.Effect<void>
+
   /**
    * Makes `id` hold the first `length` bytes of each part, in order, in place of whatever it held. May be run again after
    * a failure at any point. Fails with `Corrupt` where a part holds less.
@@ -128,6 +131,7 @@ export const layerMemory: Layer.Layer<ByteStore> = Layer.sync(ByteStore, () => {
       }),
     truncate: (id, at) => Effect.sync(() => stored.get(id)?.truncate(at)),
     sync: () => Effect.void,
+    release: () => Effect.void,
     concat: (id, parts) =>
       Effect.forEach(parts, (part) => slice(part.id, 0, part.length)).pipe(
         Effect.map((slices) => {

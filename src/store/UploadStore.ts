@@ -94,12 +94,10 @@ export const make = Effect.gen(function*() {
     create: (upload, fence) => {
       const durable = isDurable(undefined, upload)
       const create = registry.create(upload, { fence, durable })
-      const empty = upload.isOpen
-        ? Effect.void
-        : bytes.append(upload.id, 0, Effect.fail(Option.none()), () => Effect.void)
-      return empty.pipe(
-        Effect.zipRight(durable && !upload.isOpen ? bytes.sync(upload.id) : Effect.void),
-        Effect.zipRight(create)
+      return upload.isOpen ? create : bytes.append(upload.id, 0, nothing, () => Effect.void).pipe(
+        Effect.zipRight(durable ? bytes.sync(upload.id) : Effect.void),
+        Effect.zipRight(create),
+        Effect.zipLeft(bytes.release(upload.id))
       )
     },
     write: (entry, pull, onWritten) => bytes.append(entry.upload.id, entry.upload.offset, pull, onWritten),
@@ -107,10 +105,9 @@ export const make = Effect.gen(function*() {
     commit: (entry, next, fence) => {
       const durable = isDurable(entry.upload, next)
       const moved = next.offset !== entry.upload.offset || (entry.upload.isOpen && !next.isOpen)
-      return Effect.zipRight(
-        durable && moved ? bytes.sync(next.id) : Effect.void,
-        registry.commit(entry, next, { fence, durable })
-      )
+      const commit = registry.commit(entry, next, { fence, durable })
+      const committed = durable && moved ? Effect.zipRight(bytes.sync(next.id), commit) : commit
+      return next.isOpen ? committed : Effect.zipLeft(committed, bytes.release(next.id))
     },
     discard: ({ upload }) => bytes.truncate(upload.id, upload.offset),
     concat: ({ upload }, parts) => bytes.concat(upload.id, parts.map((part) => ({ id: part.id, length: part.offset }))),
@@ -124,5 +121,7 @@ export const make = Effect.gen(function*() {
     locate: bytes.locate
   })
 })
+
+const nothing: Pull = Effect.fail(Option.none())
 
 export const layer: Layer.Layer<UploadStore, never, UploadRegistry | ByteStore> = Layer.effect(UploadStore, make)

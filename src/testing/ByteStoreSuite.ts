@@ -212,6 +212,19 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
+      "goes on where it was after a release, which changes nothing",
+      Effect.gen(function*() {
+        const store = yield* harness
+        yield* store.release(a)
+        yield* store.put(a, 0, numbered(10))
+        yield* store.release(a)
+        deepStrictEqual(yield* store.contents(a), numbered(10))
+        yield* store.put(a, 10, numbered(5, 10))
+        deepStrictEqual(yield* store.contents(a), numbered(15))
+      })
+    )
+
+    test(
       "ends with the failure of onWritten, and writes nothing after it",
       Effect.gen(function*() {
         const store = yield* harness

@@ -215,17 +215,18 @@ describe("how bytes are written", () => {
     }))
 
   it.scoped.runIf(isLinux)(
-    "no descriptor is left open, however an append, a read or a concat ends",
+    "no descriptor is left open of what is released, however an append, a read or a concat ends",
     () =>
       Effect.gen(function*() {
         const store = yield* open()
         yield* store.put(b, 0, numbered(600 * 1024))
+        yield* store.sync(b)
         yield* Stream.runDrain(store.list)
         const before = descriptors()
+        const ids = Array.from({ length: 200 }, (_, i) => idOf(`many-${i}`))
         yield* Effect.forEach(
-          Array.from({ length: 200 }, (_, i) => i),
-          (i) => {
-            const id = idOf(`many-${i}`)
+          ids,
+          (id, i) => {
             const reading = store.read(b, { start: 0, end: 600 * 1024 })
             const stuck = (append: typeof store.append) =>
               Effect.gen(function*() {
@@ -259,6 +260,25 @@ describe("how bytes are written", () => {
           },
           { concurrency: 8 }
         )
+        yield* Effect.forEach(ids, store.release)
+        assert.strictEqual(descriptors(), before)
+      })
+  )
+
+  it.scoped.runIf(isLinux)(
+    "descriptors of uploads in progress are kept, in bounded number, until the store goes",
+    () =>
+      Effect.gen(function*() {
+        const before = descriptors()
+        yield* Effect.scoped(Effect.gen(function*() {
+          const store = yield* open()
+          const ids = Array.from({ length: 300 }, (_, i) => idOf(`many-${i}`))
+          yield* Effect.forEach(ids, (id) => store.put(id, 0, numbered(1)), { concurrency: 8 })
+          assert.strictEqual(descriptors(), before + 256)
+          yield* Effect.forEach(ids, (id) => store.put(id, 1, numbered(1, 1)), { concurrency: 8 })
+          yield* Effect.forEach(ids, (id) => Effect.sync(() => deepStrictEqual(store.fileOf(id), numbered(2))))
+          assert.strictEqual(descriptors(), before + 256)
+        }))
         assert.strictEqual(descriptors(), before)
       })
   )
@@ -356,6 +376,20 @@ describe("what goes wrong", () => {
       yield* fails(Stream.runDrain(store.list), "Read", "ENOENT")
       yield* fails(store.free, "Read", "ENOENT")
       assert.isFalse(Fs.existsSync(store.directory))
+    }))
+
+  it.scoped("a file that somebody has removed or cut takes no more bytes than it has", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(a, 0, numbered(10))
+      Fs.truncateSync(store.pathOf(a), 4)
+      yield* fails(store.put(a, 10, numbered(1)), "Corrupt")
+      yield* store.put(a, 4, numbered(6, 4))
+      deepStrictEqual(store.fileOf(a), numbered(10))
+      Fs.rmSync(store.pathOf(a))
+      yield* fails(store.put(a, 10, numbered(1)), "Corrupt")
+      yield* store.put(a, 0, numbered(10))
+      deepStrictEqual(store.fileOf(a), numbered(10))
     }))
 
   it.scoped("a shard that has gone is made again", () =>

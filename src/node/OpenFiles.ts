@@ -1,0 +1,68 @@
+/**
+ * Files that stay open for their next use: those used last, no more than `capacity` of them. One that is in use is in
+ * nobody's hands but its user's.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as File from "./File.js"
+
+export interface OpenFile extends File.File {
+  /** Where the file ends. */
+  end: number
+}
+
+export interface OpenFiles {
+  /**
+   * Hands the file over, where it is at hand; else what `open` opens. Whoever takes it gives it back or closes it. One
+   * that somebody has removed meanwhile, directory and all, is not at hand: what is written to it nobody ever finds.
+   */
+  readonly take: <E>(path: string, open: Effect.Effect<OpenFile, E>) => Effect.Effect<OpenFile, E>
+  /** Takes a file back, and closes the one that has waited longest where there are too many. */
+  readonly keep: (file: OpenFile) => Effect.Effect<void>
+  readonly close: (path: string) => Effect.Effect<void>
+}
+
+export const make = (capacity: number): Effect.Effect<OpenFiles, never, Scope.Scope> => {
+  const files = new Map<string, OpenFile>()
+
+  const remove = (path: string) => {
+    const file = files.get(path)
+    files.delete(path)
+    return file
+  }
+
+  const close = (path: string) =>
+    Effect.suspend(() => {
+      const file = remove(path)
+      return file === undefined ? Effect.void : File.close(file)
+    })
+
+  const keep = (file: OpenFile) =>
+    Effect.suspend(() => {
+      const twin = remove(file.path)
+      files.set(file.path, file)
+      if (twin !== undefined) {
+        return File.close(twin)
+      }
+      const [oldest = ""] = files.keys()
+      return files.size > capacity ? close(oldest) : Effect.void
+    })
+
+  const take: OpenFiles["take"] = (path, open) =>
+    Effect.suspend(() => {
+      const file = remove(path)
+      return file === undefined ? open : Option.match(File.sizeNow(file), {
+        onNone: () => Effect.zipRight(File.close(file), open),
+        onSome: (end) => {
+          file.end = end
+          return Effect.succeed(file)
+        }
+      })
+    })
+
+  return Effect.as(
+    Effect.addFinalizer(() => Effect.suspend(() => Effect.forEach(Array.from(files.keys()), close, { discard: true }))),
+    { take, keep, close }
+  )
+}

@@ -1,0 +1,80 @@
+import { describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { ByteStore, UploadRegistry, UploadStore } from "effect-tus"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { bytes, id, now, uploadOf } from "../protocol/arbitraries.js"
+
+type Durability = (typeof UploadStore.Durability)["Service"]
+
+const upload = uploadOf({ id: id("a"), length: Option.some(bytes(10)) })
+const grown = upload.grow(5, upload.length, Option.none())
+const full = upload.fill(bytes(10), { _tag: "Complete", at: now })
+const empty = uploadOf({
+  id: id("b"),
+  length: Option.some(bytes(0)),
+  completion: { _tag: "Complete", at: now }
+})
+
+/** Runs `use` on a store of this durability, and returns what its parts were asked to do, in order. */
+const steps = (
+  durability: Durability,
+  use: (store: UploadStore.UploadStore["Type"]) => Effect.Effect<unknown, unknown>
+) =>
+  Effect.gen(function*() {
+    const told: Array<string> = []
+    const say = (what: string) => Effect.sync(() => told.push(what))
+    const layerBytes = Layer.effect(
+      ByteStore.ByteStore,
+      Effect.map(ByteStore.ByteStore, (store) => ({
+        ...store,
+        append: (...parameters) => Effect.zipRight(say("write"), store.append(...parameters)),
+        sync: () => say("sync"),
+        release: () => say("release")
+      } satisfies ByteStore.ByteStore["Type"]))
+    )
+    const layerRegistry = Layer.effect(
+      UploadRegistry.UploadRegistry,
+      Effect.map(UploadRegistry.UploadRegistry, (registry) => ({
+        ...registry,
+        create: (upload, options) =>
+          Effect.zipRight(say(options.durable ? "create durably" : "create"), registry.create(upload, options)),
+        commit: (entry, next, options) =>
+          Effect.zipRight(say(options.durable ? "commit durably" : "commit"), registry.commit(entry, next, options))
+      } satisfies UploadRegistry.UploadRegistry["Type"]))
+    )
+    yield* Effect.flatMap(UploadStore.UploadStore, use).pipe(
+      Effect.provide(UploadStore.layer),
+      Effect.provide([layerBytes, layerRegistry]),
+      Effect.provide([ByteStore.layerMemory, UploadRegistry.layerMemory]),
+      Effect.provideService(UploadStore.Durability, durability)
+    )
+    return told
+  })
+
+const grows = (store: UploadStore.UploadStore["Type"]) =>
+  Effect.flatMap(store.create(upload, 1), (entry) => store.commit(entry, grown, 1))
+
+const completes = (store: UploadStore.UploadStore["Type"]) =>
+  Effect.flatMap(store.create(upload, 1), (entry) => store.commit(entry, full, 1))
+
+const isEmpty = (store: UploadStore.UploadStore["Type"]) => store.create(empty, 1)
+
+describe("UploadStore", () => {
+  const table: ReadonlyArray<readonly [Durability, string, typeof grows | typeof isEmpty, ReadonlyArray<string>]> = [
+    ["process", "an upload that grows", grows, ["create", "commit"]],
+    ["completion", "an upload that grows", grows, ["create", "commit"]],
+    ["always", "an upload that grows", grows, ["create durably", "sync", "commit durably"]],
+    ["process", "an upload that is completed", completes, ["create", "commit", "release"]],
+    ["completion", "an upload that is completed", completes, ["create", "sync", "commit durably", "release"]],
+    ["always", "an upload that is completed", completes, ["create durably", "sync", "commit durably", "release"]],
+    ["process", "an upload of no bytes", isEmpty, ["write", "create", "release"]],
+    ["completion", "an upload of no bytes", isEmpty, ["write", "sync", "create durably", "release"]],
+    ["always", "an upload of no bytes", isEmpty, ["write", "sync", "create durably", "release"]]
+  ]
+  for (const [durability, title, use, expected] of table) {
+    it.effect(`${title}, at durability ${durability}: ${expected.join(", ")}`, () =>
+      Effect.map(steps(durability, use), (told) => deepStrictEqual(told, [...expected])))
+  }
+})
