@@ -113,7 +113,7 @@ export const respond = (upload: Upload, collection: string, request: Request): R
     location: `${collection}/${upload.id}`,
     offset: request.withUpload ? Option.some(upload.offset) : Option.none(),
     expires: upload.expiresAt
-  })
+  }, { disableValidation: true })
 
 /** A body of another type was meant for somebody else. */
 const checkBody = (request: Request) =>

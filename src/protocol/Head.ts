@@ -33,26 +33,26 @@ export const decide = (
   upload: Upload,
   parts: ReadonlyArray<Option.Option<Upload>>,
   now: DateTime.Utc
-): Either.Either<Response, Refusal.Refusal> =>
-  Either.gen(function*() {
-    if (upload.hasExpired(now)) {
-      return yield* Either.left(new Refusal.UploadExpired({ id: upload.id }))
-    }
-    if (upload.completion._tag === "Rejected") {
-      return yield* Either.left(new Refusal.UploadRejected(upload.completion))
-    }
-    if (upload.completion._tag === "Finishing") {
-      return yield* Either.left(new Refusal.Finishing())
-    }
-    const assembling = upload.isOpen && upload.kind._tag === "Final"
-    const length = assembling
-      ? Option.orElse(upload.length, () => Option.flatMap(Option.all(parts), Concat.lengthOf))
-      : upload.length
-    const gone = assembling ? Concat.missing(upload, parts) : Option.none()
-    if (Option.isSome(gone)) {
-      return yield* Either.left(gone.value)
-    }
-    return new Response({
+): Either.Either<Response, Refusal.Refusal> => {
+  if (upload.hasExpired(now)) {
+    return Either.left(new Refusal.UploadExpired({ id: upload.id }))
+  }
+  if (upload.completion._tag === "Rejected") {
+    return Either.left(new Refusal.UploadRejected(upload.completion))
+  }
+  if (upload.completion._tag === "Finishing") {
+    return Either.left(new Refusal.Finishing())
+  }
+  const assembling = upload.isOpen && upload.kind._tag === "Final"
+  const length = assembling
+    ? Option.orElse(upload.length, () => Option.flatMap(Option.all(parts), Concat.lengthOf))
+    : upload.length
+  const gone = assembling ? Concat.missing(upload, parts) : Option.none()
+  if (Option.isSome(gone)) {
+    return Either.left(gone.value)
+  }
+  return Either.right(
+    new Response({
       offset: assembling ? Option.none() : Option.some(upload.offset),
       length,
       deferLength: Option.isNone(length) && !assembling ? Option.some("1") : Option.none(),
@@ -60,8 +60,9 @@ export const decide = (
       concat: concatOf(upload),
       expires: upload.expiresAt,
       cacheControl: "no-store"
-    })
-  })
+    }, { disableValidation: true })
+  )
+}
 
 const concatOf = ({ kind }: Upload): Option.Option<string> => {
   switch (kind._tag) {

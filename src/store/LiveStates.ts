@@ -44,16 +44,18 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
 
   /** Waited for to the end, or it might take effect when nobody looks any more. What became of a failed one is not known. */
   const writing = <A, E>(id: UploadId, write: Effect.Effect<A, E>, settle: (written: A) => void) =>
-    write.pipe(
-      Effect.tapBoth({
-        onFailure: () => Effect.sync(() => entries.delete(id)),
-        onSuccess: (written) => Effect.sync(() => settle(written))
-      }),
-      Effect.ensuring(Effect.sync(() => {
+    Effect.uninterruptible(Effect.matchCauseEffect(write, {
+      onFailure: (cause) => {
         writes++
-      })),
-      Effect.uninterruptible
-    )
+        entries.delete(id)
+        return Effect.failCause(cause)
+      },
+      onSuccess: (written) => {
+        writes++
+        settle(written)
+        return Effect.succeed(written)
+      }
+    }))
 
   return UploadRegistry.of({
     ...registry,
