@@ -34,20 +34,21 @@ export const layer = (options: { readonly directory: string }): Layer.Layer<Byte
   )
 
 /** Descriptors that are kept for files in progress and the directories above them, besides those in use. */
-const keptOpen = 256
+const keptOpen = 512
 
 const make = (directory: string, files: OpenFiles.OpenFiles) => {
   /** Shards whose names last. Those that an earlier process made may not be among them. */
   const lasting = new Set<string>()
 
   /** Ids are checked wherever they enter; a path is worth a second look. */
-  const locate = (id: UploadId): Option.Option<string> => {
-    const path = Path.join(directory, shardOf(id), id)
-    return isUploadId(id) && Path.dirname(Path.dirname(path)) === directory ? Option.some(path) : Option.none()
-  }
+  const locate = (id: UploadId): Option.Option<string> =>
+    isUploadId(id) ? Option.some(`${directory}${Path.sep}${shardOf(id)}${Path.sep}${id}`) : Option.none()
 
   const pathOf = (id: UploadId): Effect.Effect<string> =>
-    Effect.orElse(locate(id), () => Effect.dieMessage(`not an upload id: ${id}`))
+    Option.match(locate(id), {
+      onNone: () => Effect.dieMessage(`not an upload id: ${id}`),
+      onSome: Effect.succeed
+    })
 
   /** The empty file of an upload, in a shard that may have to be made first. */
   const create = (path: string) =>
@@ -193,10 +194,12 @@ const write = <E, R, E2, R2>(
       })
     )
 
-  return Effect.map(
-    forEachBatch(pull, (batch) => Effect.forEach(Batch.split(batch), put, { discard: true })),
-    () => file.end
-  )
+  const putAll = (groups: ReturnType<typeof Batch.split>) => {
+    const [first, ...others] = groups
+    return first !== undefined && others.length === 0 ? put(first) : Effect.forEach(groups, put, { discard: true })
+  }
+
+  return Effect.map(forEachBatch(pull, (batch) => putAll(Batch.split(batch))), () => file.end)
 }
 
 /** How much of a file one reader holds in memory. */

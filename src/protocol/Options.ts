@@ -28,4 +28,4 @@ export const respond = ({ algorithms, extensions, maxSize }: Policy): Response =
     extensions: Option.liftPredicate(extensions, (names) => names.length > 0),
     maxSize: Option.map(maxSize, (bytes) => Bytes.make(bytes)),
     algorithms: extensions.includes("checksum") ? Option.some(algorithms) : Option.none()
-  })
+  }, { disableValidation: true })

@@ -5,6 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Append from "../protocol/Append.js"
 import type { Pull } from "../store/ByteStore.js"
@@ -36,22 +37,25 @@ export const make = (body: UploadBody, room: number, hasher: Option.Option<Hashe
 
   const end = (cut: Option.Option<Cut>) => {
     ending = Option.getOrElse(cut, () => "Ended" as const)
-    return Option.none()
+    return ended
   }
 
   // The wait for the network is the only place where the writer can be interrupted; it is then as if the sender had gone.
-  const pull = Effect.interruptible(body.pull).pipe(
-    Effect.catchAllCause((cause) =>
-      Cause.isInterruptedOnly(cause) ? Effect.fail(Option.some<Cut>("Disconnected")) : Effect.failCause(cause)
-    ),
-    Effect.mapBoth({ onFailure: end, onSuccess: take })
-  )
+  const pull: Pull = Effect.matchCauseEffect(Effect.interruptible(body.pull), {
+    onSuccess: (batch) => Effect.succeed(take(batch)),
+    onFailure: (cause) =>
+      Cause.isInterruptedOnly(cause)
+        ? end(Option.some("Disconnected"))
+        : Either.match(Cause.failureOrCause(cause), { onLeft: end, onRight: Effect.failCause })
+  })
 
   return {
-    pull: Effect.suspend(() => (ending === undefined ? pull : Effect.fail(Option.none()))),
+    pull: Effect.suspend(() => (ending === undefined ? pull : ended)),
     ending: () => ending ?? "Disconnected"
   }
 }
+
+const ended = Effect.fail(Option.none())
 
 /** The first `size` bytes. */
 const prefix = (batch: Chunk.Chunk<Uint8Array>, size: number): Chunk.Chunk<Uint8Array> => {

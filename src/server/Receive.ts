@@ -69,13 +69,15 @@ export const make = ({ digests, store }: Means) => {
       }
     })
 
-    const onWritten = Effect.fnUntraced(function*(written: number) {
+    const onWritten = (written: number) => {
       end = written
-      const at = yield* Clock.currentTimeMillis
-      if (end - saved.end >= checkpointBytes || at - saved.at >= checkpointMillis) {
-        yield* checkpoint
-      }
-    })
+      return end - saved.end >= checkpointBytes
+        ? checkpoint
+        : Effect.flatMap(
+          Clock.currentTimeMillis,
+          (now) => (now - saved.at >= checkpointMillis ? checkpoint : Effect.void)
+        )
+    }
 
     const commit = Effect.fnUntraced(function*(receipt: Append.Receipt) {
       const { refusal, upload } = Append.settle(plan, receipt, yield* DateTime.now, policy)

@@ -70,7 +70,7 @@ export const make = Effect.gen(function*() {
         const entry = yield* store.get(id)
         const plan = yield* Patch.decide(entry.upload, request, yield* DateTime.now, policy)
         const { entry: received, refusal } = yield* receive(entry, plan, lease, body, policy)
-        const { upload } = yield* entry.upload.completion._tag === "Complete"
+        const { upload } = yield* entry.upload.completion._tag === "Complete" || received.upload.isOpen
           ? Effect.succeed(received)
           : completion.follow(received, lease)
         return yield* Option.match(Option.orElse(refusal, () => rejectionOf(upload)), {
