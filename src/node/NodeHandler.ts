@@ -14,7 +14,7 @@ import * as NodeBody from "./NodeBody.js"
 
 export interface Options extends TusDoor.Options, UploadBody.Options {
   /**
-   * Bytes that all bodies together keep waiting in memory, 64 MiB by default. Above it each upload reads on only when the
+   * Bytes that all bodies together keep waiting in memory, 16 MiB by default. Above it each upload reads on only when the
    * store has taken what it read last.
    */
   readonly bufferLimit?: number | undefined
@@ -33,7 +33,7 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
   Effect.zipWith(Effect.runtime(), TusDoor.make({ path: options.path, trailers: true }), (runtime, respond) => {
     const runFork = Runtime.runFork(runtime)
     const running = new Map<Fiber.RuntimeFiber<void>, NodeBody.NodeBody>()
-    const budget: NodeBody.Budget = { limit: options.bufferLimit ?? 64 * 1024 * 1024, used: 0 }
+    const budget: NodeBody.Budget = { limit: options.bufferLimit ?? 16 * 1024 * 1024, used: 0 }
     let draining = false
 
     const handle = (request: IncomingMessage, response: ServerResponse, begin: () => void) => {
