@@ -44,8 +44,8 @@ const verify = (sources: ReadonlyArray<Source>) =>
     { discard: true }
   )
 
-/** How much of the sources is in memory. */
-const bufferBytes = 1024 * 1024
+/** How much of the sources is in memory: what the processor's cache still holds when it is written again. */
+const bufferBytes = 512 * 1024
 
 /**
  * Behind a copy of the first source come the others. Only a whole file can be copied without its bytes passing through
