@@ -1,0 +1,20 @@
+/**
+ * This package's client, as it is published.
+ */
+import { NodeFileSystem } from "@effect/platform-node"
+import { FileSource, TusUpload } from "effect-tus/client"
+import { NodeTusClient } from "effect-tus/node-client"
+import * as Effect from "effect/Effect"
+import { report } from "./report.mjs"
+
+const { concurrency, endpoint, files } = JSON.parse(process.argv[2])
+
+const upload = (path) => Effect.flatMap(FileSource.make(path), (source) => TusUpload.run({ endpoint, source }))
+
+await report(() =>
+  Effect.forEach(files, upload, { concurrency, discard: true }).pipe(
+    Effect.provide(NodeTusClient.layer()),
+    Effect.provide(NodeFileSystem.layer),
+    Effect.runPromise
+  )
+)

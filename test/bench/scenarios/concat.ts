@@ -1,0 +1,64 @@
+/**
+ * A final upload made of eight parts, and what copying them takes outside of any server.
+ */
+import { execFileSync } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { rmSync } from "node:fs"
+import { join } from "node:path"
+import type { Connection } from "../Connection.js"
+import { measure, removeAll, type Scenario, withConnections } from "../Scenario.js"
+import { type Server, serverCore } from "../Server.js"
+import * as Tus from "../Tus.js"
+
+const chunk = randomBytes(Tus.MiB)
+const size = 64 * Tus.MiB
+const parts = 8
+
+const part = async (connection: Connection) => {
+  const path = await Tus.create(connection, size, "Upload-Concat: partial\r\n")
+  await Tus.patch(connection, path, 0, { chunk, size })
+  return path
+}
+
+const fileOf = ({ directory }: Server, path: string) => {
+  const id = path.slice(path.lastIndexOf("/") + 1)
+  return join(directory, id.slice(-2), id)
+}
+
+/** Seconds that `cp` takes for the same files, on the server's core. */
+const copy = (files: ReadonlyArray<string>, to: string) => {
+  const start = performance.now()
+  files.forEach((file, i) => execFileSync("taskset", ["-c", String(serverCore), "cp", file, `${to}.${i}`]))
+  const seconds = (performance.now() - start) / 1000
+  files.forEach((_, i) => rmSync(`${to}.${i}`))
+  return seconds
+}
+
+export const scenarios: ReadonlyArray<Scenario> = [
+  {
+    name: "concat",
+    title: "A final of 8 x 64 MiB",
+    per: "GiB",
+    on: ["process"],
+    run: (server) =>
+      withConnections(server, 1, async (connections) => {
+        const [connection] = connections as [Connection]
+        const paths: Array<string> = []
+        while (paths.length < parts) {
+          paths.push(await part(connection))
+        }
+        let final = ""
+        const measured = await measure(server, async () => {
+          final = await Tus.concatenate(connection, paths)
+          return { operations: 1, bytes: parts * size, latencies: [] }
+        })
+        await removeAll(connections, [final])
+        const cp = copy(paths.map((path) => fileOf(server, path)), join(server.directory, "copy"))
+        await removeAll(connections, paths)
+        return {
+          ...measured,
+          figures: { "seconds": measured.seconds, "seconds of cp": cp, "ratio": measured.seconds / cp }
+        }
+      })
+  }
+]

@@ -1,0 +1,69 @@
+/**
+ * A thousand uploads that hardly move: what each costs, and what the others notice.
+ */
+import { randomBytes } from "node:crypto"
+import { setTimeout } from "node:timers/promises"
+import { connect } from "../Connection.js"
+import { drive, measure, type Scenario, withConnections } from "../Scenario.js"
+import { type Server, start } from "../Server.js"
+import { quantile } from "../Statistics.js"
+import * as Tus from "../Tus.js"
+
+const uploads = 1000
+const chunk = randomBytes(Tus.KiB)
+
+/** An upload of which one byte has arrived, and no more comes. */
+const hold = async (server: Server) => {
+  const connection = await connect(server.port)
+  const path = await Tus.create(connection, Tus.MiB)
+  connection.socket.write(
+    `PATCH ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n${Tus.offsetType}Content-Length: ${Tus.MiB}\r\n\r\n.`
+  )
+  return connection
+}
+
+const p99 = (work: { readonly latencies: ReadonlyArray<number> }) => quantile(work.latencies, 0.99)
+
+/** In a server of its own, whose memory nothing has grown before. */
+const run = async ({ kind }: Server) => {
+  const server = await start(kind)
+  try {
+    return await withConnections(server, 8, async (connections) => {
+      const paths = await Promise.all(connections.map((connection) => Tus.create(connection, Tus.GiB)))
+      const offsets = paths.map(() => 0)
+      const others = () =>
+        drive(connections, 2, async (connection, i) => {
+          const offset = offsets[i] ?? 0
+          await Tus.patch(connection, paths[i] ?? "", offset, { chunk, size: chunk.length })
+          offsets[i] = offset + chunk.length
+        })
+      const alone = await others()
+      const before = await server.rss()
+      const held = await Promise.all(Array.from({ length: uploads }, () => hold(server)))
+      await setTimeout(500)
+      const after = await server.rss()
+      const measured = await measure(server, others)
+      held.forEach(({ close }) => close())
+      return {
+        ...measured,
+        figures: {
+          "KiB each": (after - before) / uploads / Tus.KiB,
+          "p99 ms alone": p99(alone),
+          "p99 ratio": p99(measured) / p99(alone)
+        }
+      }
+    })
+  } finally {
+    await server[Symbol.asyncDispose]()
+  }
+}
+
+export const scenarios: ReadonlyArray<Scenario> = [
+  {
+    name: "held",
+    title: "PATCHes of 1 KiB while 1,000 uploads are held open",
+    per: "operation",
+    on: ["process", "@tus/server", "floor"],
+    run
+  }
+]

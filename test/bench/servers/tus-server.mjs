@@ -1,0 +1,11 @@
+/**
+ * The official Node server, with files and locks in memory, as its manual sets it up.
+ */
+import { FileStore } from "@tus/file-store"
+import { Server } from "@tus/server"
+
+const { directory } = JSON.parse(process.argv[2])
+
+const server = new Server({ path: "/files", datastore: new FileStore({ directory }) }).listen(0, "127.0.0.1", () =>
+  process.stdout.write(`${server.address().port}\n`)
+)
