@@ -152,6 +152,7 @@ const exchange = (request: Http.ClientRequest, whole: boolean): Exchange => {
     })
     .on("response", (incoming) => {
       response = incoming
+      request.shouldKeepAlive ||= request.method === "HEAD" && isKept(incoming)
       Deferred.unsafeDone(exchange.answering, Effect.succeed(read(incoming, onAnswered)))
       incoming
         .on("end", onAnswered)
@@ -171,6 +172,14 @@ const exchange = (request: Http.ClientRequest, whole: boolean): Exchange => {
 
   return exchange
 }
+
+/**
+ * An answer to HEAD ends with its head, but Node lets it end the connection where it tells no length. Not every server knows that
+ * there is no body: one that says that it goes on is believed.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-6.3
+ */
+const isKept = ({ headers }: Http.IncomingMessage) => headers.connection?.toLowerCase() === "keep-alive"
 
 const isSafe = ({ method }: Http.ClientRequest) => method === "HEAD" || method === "OPTIONS"
 

@@ -100,24 +100,24 @@ const once = (contents: Uint8Array = bytes) =>
     )
   )
 
-/** In heads and in bodies, of requests and of answers. */
+/** In heads and in bodies, of requests and of answers: early enough to happen to a connection that begins with HEAD. */
 const cuts: ReadonlyArray<Fate> = [
   { up: 60, happens: "close" },
   { down: 60, happens: "reset" },
   { up: 300_000, happens: "reset" },
-  { up: 1_500_000, happens: "close" },
-  { down: 700, happens: "close" },
-  { up: 2_000_000, happens: "reset" },
-  { down: 1000, happens: "reset" },
-  { up: 900_000, happens: "close" },
-  { up: 1_200_000, happens: "reset" }
+  { up: 700_000, happens: "close" },
+  { down: 200, happens: "close" },
+  { up: 500_000, happens: "reset" },
+  { down: 100, happens: "reset" },
+  { up: 400_000, happens: "close" },
+  { up: 600_000, happens: "reset" }
 ]
 
 const stalls: ReadonlyArray<Fate> = [
   { up: 700_000, happens: "stall" },
-  { down: 700, happens: "stall" },
-  { up: 3_000_000, happens: "lose" },
-  { down: 900, happens: "lose" }
+  { down: 200, happens: "stall" },
+  { up: 500_000, happens: "lose" },
+  { down: 150, happens: "lose" }
 ]
 
 describe("the client", () => {

@@ -324,9 +324,8 @@ describe("NodeTransport", () => {
   describe("a connection", () => {
     it.scopedLive("is kept for the next request, and no longer than the layer", () =>
       Effect.gen(function*() {
-        // Without a length, Node's client takes the end of an answer to HEAD for the end of the connection.
         const { sockets, url } = yield* http((request, response) =>
-          request.resume().on("end", () => response.setHeader("content-length", 2).end("ok"))
+          request.resume().on("end", () => response.end("ok"))
         )
         yield* Effect.scoped(Effect.gen(function*() {
           const { send } = yield* transport()
@@ -341,6 +340,23 @@ describe("NodeTransport", () => {
         yield* Effect.promise(() =>
           new Promise((resolve) => sockets[0]?.destroyed ? resolve(0) : sockets[0]?.once("close", resolve))
         )
+      }))
+
+    it.scopedLive("is kept behind an answer to HEAD that tells no length, where its server says so", () =>
+      Effect.gen(function*() {
+        const { send } = yield* transport()
+        const head = "HTTP/1.1 200 OK\r\nUpload-Offset: 5\r\n"
+        const keeping = yield* answering(
+          `${head}Connection: keep-alive\r\n\r\n`,
+          `${head}Connection: Keep-Alive\r\n\r\n`
+        )
+        yield* Effect.repeatN(send(ask(keeping.url)), 1)
+        assert.strictEqual(keeping.sockets.length, 1)
+        for (const connection of ["", "Connection: close\r\n"]) {
+          const closing = yield* answering(`${head}${connection}\r\n`)
+          yield* Effect.repeatN(send(ask(closing.url)), 1)
+          assert.strictEqual(closing.sockets.length, 2)
+        }
       }))
 
     it.scopedLive("that was kept too long is replaced for what is safe to ask again, and closed for all else", () =>
