@@ -46,14 +46,16 @@ const facts = (entry: Entry) => ({
   expires: Option.getOrNull(Option.map(entry.expires, DateTime.formatIso))
 })
 
-/** A request that was cut off has brought bytes that nobody has acknowledged yet: the server knows how many it kept. */
+/** What was handed to the network: of a request that was cut off, only the server knows how much it kept. */
 const sentOf = ({ acknowledged, prefix }: Entry): number =>
   Math.max(acknowledged, Option.match(prefix, { onNone: () => 0, onSome: ({ length }) => length }))
 
 export const lines = (entry: Entry, now: DateTime.Utc): ReadonlyArray<string> => [
   [
     `${Text.clean(entry.source)}${entry.start > 0 ? ` from ${Size.print(entry.start)}` : ""}`,
-    `${Size.percent(sentOf(entry), entry.length)}% of ${Size.print(entry.length)}`,
+    `${sentOf(entry) > entry.acknowledged ? "at least " : ""}${Size.percent(entry.acknowledged, entry.length)}% of ${
+      Size.print(entry.length)
+    }`,
     `${Time.words(DateTime.distanceDuration(entry.updated, now))} ago`,
     ...Option.toArray(Option.map(entry.expires, (at) => `expires ${remaining(at, now)}`))
   ].join("  "),
