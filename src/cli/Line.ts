@@ -11,19 +11,18 @@ import * as Size from "./Size.js"
 import * as Time from "./Time.js"
 
 /** When something was last said about each file, and how far it was. */
-export type Said = ReadonlyMap<Job, { readonly at: number; readonly percent: number; readonly resumed: boolean }>
+export type Said = ReadonlyMap<Job, { readonly at: number; readonly percent: number }>
 
 export const none: Said = new Map()
 
 export const next = (said: Said, update: Update, now: number): readonly [Said, Option.Option<string>] => {
   const { file } = update
-  const last = said.get(file) ?? { at: now, percent: 0, resumed: false }
+  const last = said.get(file) ?? { at: now, percent: 0 }
   const line = text(update, last, now)
   return [
     Option.isNone(line) && said.has(file) ? said : new Map([...said, [file, {
       at: now,
-      percent: update._tag === "Progress" ? percentOf(update.progress) : last.percent,
-      resumed: last.resumed || (update._tag === "Progress" && update.progress.event === "Resumed")
+      percent: update._tag === "Progress" ? percentOf(update.progress) : last.percent
     }]]),
     Option.map(line, (line) => `${file.name}: ${line}`)
   ]
@@ -51,8 +50,7 @@ const progressText = (progress: Progress, last: Last, now: number): Option.Optio
     case "Complete":
       return Option.some(`done, ${Size.print(progress.acknowledged)} in ${Time.words(progress.elapsed)}`)
     case "Resumed":
-      // The parts of a parallel upload all say so.
-      return last.resumed ? Option.none() : Option.some(`going on, ${position(progress)} are there`)
+      return Option.some(`going on, ${position(progress)} are there`)
     case "Recreated":
       return Option.some("the server has lost it, starting anew")
     case "Retrying":

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import type { Progress } from "../client/Progress.js"
 import type { TusError } from "../client/TusError.js"
 import * as TusUpload from "../client/TusUpload.js"
 import type { UploadOptions } from "../client/UploadOptions.js"
@@ -57,7 +58,7 @@ export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options
     )
     yield* Stream.runForEach(files, (update) => {
       report = Report.add(report, update)
-      if (update._tag === "Progress" && (update.progress.event === "Created" || update.progress.event === "Resumed")) {
+      if (update._tag === "Progress" && begins.has(update.progress.event)) {
         begun.add(update.file)
       }
       return show(update)
@@ -79,6 +80,8 @@ export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options
     return yield* jobs.length === 1 ? failure[1] : new Failure.Reported()
   }
 })
+
+const begins = new Set<Progress["event"]>(["Created", "Resumed", "Acknowledged"])
 
 const toOptions = (job: Job, options: Options, show: Display.Show) =>
   Effect.map(job.open, (source): UploadOptions => ({

@@ -53,7 +53,7 @@ export const run = Effect.fnUntraced(function*<R>(
   const client = yield* TusClient
   const endpoint = client.endpoint(options.endpoint)
   const key = yield* Remembered.keyOf(options.source)
-  const combined = combine(options.source.length, onProgress)
+  const combined = combine(ranges.length, options.source.length, onProgress)
   const retry = yield* Retry.make(options.retry, endpoint, combined.failed)
 
   const uploaders = yield* Effect.forEach(
@@ -134,8 +134,13 @@ export const isPossible = Effect.fnUntraced(function*<R>(options: Settled<R>) {
 })
 
 /** The progress of the whole, out of that of its parts. */
-const combine = (total: Option.Option<number>, onProgress: (progress: Progress.Progress) => void) => {
+const combine = (
+  count: number,
+  total: Option.Option<number>,
+  onProgress: (progress: Progress.Progress) => void
+) => {
   const parts = new Map<number, Progress.Progress>()
+  const begun = new Map<number, "Created" | "Resumed">()
   let problems = 0
   const publish = (event: Progress.Progress["event"], url: Option.Option<string>, problem: Option.Option<TusError>) => {
     const all = [...parts.values()]
@@ -157,8 +162,16 @@ const combine = (total: Option.Option<number>, onProgress: (progress: Progress.P
   }
   return {
     part: (i: number) => (progress: Progress.Progress) => {
+      const { event, problem } = progress
       parts.set(i, progress)
-      publish(progress.event === "Complete" ? "Acknowledged" : progress.event, Option.none(), progress.problem)
+      if (event !== "Created" && event !== "Resumed") {
+        return publish(event === "Complete" ? "Acknowledged" : event, Option.none(), problem)
+      }
+      const before = begun.size
+      begun.set(i, event)
+      if (before < count && begun.size === count) {
+        publish([...begun.values()].includes("Resumed") ? "Resumed" : "Created", Option.none(), problem)
+      }
     },
     failed: (error: TusError) => {
       problems++

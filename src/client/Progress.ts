@@ -10,7 +10,8 @@ export interface Progress {
   /**
    * What has just happened. `"Sent"` may be left out where nobody looks in time; the others come all.
    *
-   * - `"Created"`, `"Resumed"`: the upload has a URL; a resumed one starts at what the server has.
+   * - `"Created"`, `"Resumed"`: the upload has a URL; a resumed one starts at what the server has. One in parts says so once all
+   *   of them have one, and has its own at its end.
    * - `"Sent"`, `"Acknowledged"`: bytes left this machine; the server has them.
    * - `"Retrying"`: an attempt failed with `problem`, another follows when the schedule says so.
    * - `"Recreated"`: the server had lost the upload, it starts anew.

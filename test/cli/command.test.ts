@@ -175,6 +175,16 @@ describe("the command", { concurrent: true, timeout: 120_000 }, () => {
         assert.match(headers.get("upload-concat") ?? "", /^final;\S+ \S+$/)
       }))
 
+    it.scoped("tells machines of a file in parts as of one", () =>
+      Effect.gen(function*() {
+        const { url } = yield* Process.Server
+        const at = yield* Process.place
+        Process.file(at, "a.bin", randomBytes(3_000_001))
+        const { out } = yield* Process.run(at, ["upload", "a.bin", "--to", url, "--parallel", "4", "--json"])
+        const told = Process.json(out).map(({ event }) => event).filter((event) => event !== "progress")
+        deepStrictEqual(told, ["started", "created", "complete", "summary"])
+      }))
+
     it.scoped("sends the headers with each request, the metadata with the creation, a checksum with each chunk", () =>
       Effect.gen(function*() {
         const at = yield* Process.place

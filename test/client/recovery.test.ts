@@ -41,6 +41,9 @@ const fails = (options: Partial<UploadOptions.UploadOptions> = {}) =>
 const happened = (events: ReadonlyArray<Progress.Progress>) =>
   events.map(({ event }) => event).filter((event) => event !== "Sent").join(" ")
 
+const beginnings = (events: ReadonlyArray<Progress.Progress>) =>
+  events.filter(({ event }) => event === "Created" || event === "Resumed")
+
 /** Speaks for the server to the first requests of a method. */
 const first = (method: string, ...answers: ReadonlyArray<ReturnType<typeof answer>>): Script => (request, _, nth) =>
   request.method === method ? answers[nth - 1] : undefined
@@ -322,6 +325,24 @@ describe("parts", () => {
         ]
       )
     }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("begin together for those who look at the whole", () => {
+    let patches = Number.POSITIVE_INFINITY
+    const { layer } = world((request) => request.method === "PATCH" && patches-- <= 0 ? closed : undefined)
+    return Effect.gen(function*() {
+      const options = { source: file(bytes), chunkSize: 10_000, parallel: 3 }
+      deepStrictEqual(beginnings(yield* stores(options)).map(({ event }) => event), ["Created"])
+      patches = 4
+      yield* fails({ ...options, retry: Schedule.recurs(0) })
+      patches = Number.POSITIVE_INFINITY
+      const journal = yield* UploadJournal.UploadJournal
+      const left = (yield* journal.list).reduce((sum, { acknowledged }) => sum + acknowledged, 0)
+      assert.isAbove(left, 0)
+      const [resumed, ...more] = beginnings(yield* stores(options))
+      deepStrictEqual([resumed?.event, more], ["Resumed", []])
+      assert.isAtLeast(resumed?.acknowledged ?? 0, left)
+    }).pipe(Effect.provide(Layer.merge(layer, UploadJournal.layerMemory)))
   })
 
   it.effect("are removed when one of them fails for good", () => {
