@@ -6,6 +6,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as SystemReason from "../client/SystemReason.js"
 import * as NodeTusClient from "../node-client/NodeTusClient.js"
 import { CommandError } from "./Failure.js"
 import * as Text from "./Text.js"
@@ -53,7 +54,7 @@ const contents = (option: string, path: Option.Option<string>) =>
               message: `--${option} ${Text.clean(path)}: ${
                 cause._tag === "SystemError" && cause.reason === "NotFound"
                   ? "there is no such file"
-                  : `it cannot be read: ${cause.message}`
+                  : `it cannot be read: ${SystemReason.of(cause)}`
               }`,
               cause
             })

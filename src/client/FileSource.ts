@@ -7,6 +7,7 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import * as SystemReason from "./SystemReason.js"
 import * as UploadSource from "./UploadSource.js"
 
 /** `path` is also its name: given as a relative one, it is found again from the same directory only. */
@@ -111,4 +112,9 @@ const asStream = "what can be read only once is sent as a stream"
 const broken = (source: string) => (cause: PlatformError): UploadSource.SourceError =>
   cause._tag === "SystemError" && cause.reason === "NotFound"
     ? new UploadSource.SourceError({ reason: "Missing", source, detail: "there is no such file", cause })
-    : UploadSource.unreadable(source)(cause)
+    : new UploadSource.SourceError({
+      reason: "Unreadable",
+      source,
+      detail: `it cannot be read: ${SystemReason.of(cause)}`,
+      cause
+    })

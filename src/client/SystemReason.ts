@@ -1,0 +1,9 @@
+/**
+ * What the system has against a file, in its own words and no others: the path stands in the sentence already. Pure.
+ */
+import type { PlatformError } from "@effect/platform/Error"
+
+export const of = (error: PlatformError): string => {
+  const [, words] = /^E[A-Z0-9]+: ([^,]+), /.exec(error.description ?? "") ?? []
+  return words ?? error.message
+}

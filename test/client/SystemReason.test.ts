@@ -1,0 +1,28 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { type PlatformError, SystemError } from "@effect/platform/Error"
+import * as FileSystem from "@effect/platform/FileSystem"
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as SystemReason from "../../src/client/SystemReason.js"
+
+it.layer(NodeFileSystem.layer)("what the system has against a file", (it) => {
+  const cases: ReadonlyArray<readonly [string, (fs: FileSystem.FileSystem) => Effect.Effect<unknown, PlatformError>]> =
+    [
+      ["no such file or directory", (fs) => fs.readFile("/nowhere, or 'elsewhere', at all")],
+      ["not a directory", (fs) => fs.stat(`${import.meta.filename}/below`)],
+      ["illegal operation on a directory", (fs) => fs.readFile("/")],
+      ["name too long", (fs) => fs.stat(`/${"a".repeat(300)}`)]
+    ]
+  for (const [words, use] of cases) {
+    it.effect(`is "${words}"`, () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(use(yield* FileSystem.FileSystem))
+        assert.strictEqual(SystemReason.of(error), words)
+      }))
+  }
+
+  it("is all there is to say where it is said in no such way", () => {
+    const error = new SystemError({ reason: "Busy", module: "FileSystem", method: "open", description: "try later" })
+    assert.strictEqual(SystemReason.of(error), "Busy: FileSystem.open: try later")
+  })
+})
