@@ -8,7 +8,10 @@ import * as Option from "effect/Option"
 import { basename, extname, join, resolve, sep } from "node:path"
 import * as FileSource from "../client/FileSource.js"
 import * as StreamSource from "../client/StreamSource.js"
-import { CommandError, UsageError } from "./Failure.js"
+import * as SystemReason from "../client/SystemReason.js"
+import { SourceError } from "../client/UploadSource.js"
+import * as Directory from "./Directory.js"
+import { UsageError } from "./Failure.js"
 import type { Job } from "./Job.js"
 import { Output } from "./Output.js"
 import * as Text from "./Text.js"
@@ -50,34 +53,38 @@ const expand = Effect.fnUntraced(function*(operand: string, options: Options) {
 })
 
 const directory = Effect.fnUntraced(function*(operand: string, path: string, options: Options) {
-  const fs = yield* FileSystem.FileSystem
   const output = yield* Output
-  const names = yield* Effect.mapError(
-    fs.readDirectory(path, { recursive: true }),
-    (cause) =>
-      new CommandError({ message: `${Text.clean(operand)}: the directory cannot be read: ${cause.message}`, cause })
-  )
-  const found: Array<readonly [string, Job]> = []
-  for (const name of names.toSorted()) {
-    const info = yield* Effect.option(fs.stat(join(path, name)))
-    const type = Option.map(info, ({ type }) => type)
-    if (Option.contains(type, "Directory")) {
-      continue
+  const jobs: Array<readonly [string, Job]> = []
+  for (const found of yield* Directory.walk(path)) {
+    const shown = join(operand, found.path)
+    const at = join(path, found.path)
+    switch (found._tag) {
+      case "File": {
+        const relativePath = join(basename(path), found.path).split(sep).join("/")
+        jobs.push([at, file(shown, at, found.size, options, { relativePath })])
+        break
+      }
+      case "Other":
+        yield* output.say(`effect-tus: ${Text.clean(shown)} is left out: it is no file but a ${found.type}`)
+        break
+      case "Unreadable": {
+        const detail = `the directory cannot be read: ${SystemReason.of(found.cause)}`
+        jobs.push([at, failing(shown, options, { reason: "Unreadable", source: at, detail, cause: found.cause })])
+      }
     }
-    if (Option.isSome(type) && type.value !== "File") {
-      yield* output.say(`effect-tus: ${Text.clean(join(operand, name))} is left out: it is no file but a ${type.value}`)
-      continue
-    }
-    const relativePath = join(basename(path), name).split(sep).join("/")
-    found.push([
-      join(path, name),
-      file(join(operand, name), join(path, name), sizeOf(info), options, { relativePath })
-    ])
   }
-  return found.length === 0
-    ? yield* new CommandError({ message: `${Text.clean(operand)}: there is no file in the directory` })
-    : found
+  const detail = "there is no file in the directory"
+  return jobs.length > 0
+    ? jobs
+    : [[path, failing(operand, options, { reason: "Missing", source: path, detail })] as const]
 })
+
+/** It fails when its turn comes, as a file does that is not there: nothing else has to wait for it to be mended. */
+const failing = (
+  shown: string,
+  options: Options,
+  error: ConstructorParameters<typeof SourceError>[0]
+): Job => ({ ...file(shown, error.source, Option.some(0), options, {}), open: Effect.fail(new SourceError(error)) })
 
 const sizeOf = (info: Option.Option<FileSystem.File.Info>) =>
   Option.map(Option.filter(info, ({ type }) => type === "File"), ({ size }) => Number(size))
