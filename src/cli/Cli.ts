@@ -9,6 +9,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
 import type * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -22,7 +23,7 @@ import * as Record from "effect/Record"
 import * as Str from "effect/String"
 import { createRequire } from "node:module"
 import * as Arguments from "./Arguments.js"
-import { Reported, sentence, UsageError } from "./Failure.js"
+import { details, Reported, sentence, UsageError } from "./Failure.js"
 import * as Help from "./Help.js"
 import * as InfoCommand from "./InfoCommand.js"
 import * as ListCommand from "./ListCommand.js"
@@ -94,7 +95,7 @@ export const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, stop
   }
   const debug = options.includes("--debug")
   const logging = Layer.merge(
-    Logger.replace(Logger.defaultLogger, logger(output)),
+    Logger.replace(Logger.defaultLogger, logger(output, debug)),
     Logger.minimumLogLevel(debug ? LogLevel.Debug : LogLevel.Warning)
   )
   const command = cli(["node", "effect-tus", ...arranged.right]).pipe(
@@ -107,8 +108,8 @@ export const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, stop
   if (Exit.isSuccess(exit)) {
     return exitCodes.done
   }
-  if (debug) {
-    yield* output.say(Cause.pretty(exit.cause, { renderErrorCause: true }))
+  if (debug && !Cause.failures(exit.cause).pipe(Chunk.some(isReported))) {
+    yield* output.say(details(exit.cause))
   }
   // A server runs until it is told to stop.
   return args[0] === "serve" && Cause.isInterruptedOnly(exit.cause)
@@ -126,7 +127,7 @@ const explain = Effect.fnUntraced(function*(
   if (Cause.isInterrupted(cause)) {
     return exitCodes.interrupted
   }
-  if (error instanceof Reported) {
+  if (isReported(error)) {
     return exitCodes.failed
   }
   if (ValidationError.isValidationError(error)) {
@@ -154,12 +155,14 @@ const help = (name: string, columns: number) => {
     : Help.ofCommand(name, one(), columns)
 }
 
-/** What the library warns of. */
-const logger = (output: Output["Type"]) =>
+const isReported = (error: unknown) => error instanceof Reported
+
+/** What the library warns of, and what else there is to know. */
+const logger = (output: Output["Type"], debug: boolean) =>
   Logger.make<unknown, void>(({ cause, logLevel, message }) => {
     const text = (Array.isArray(message) ? message : [message]).map(String).join(" ")
-    const why = Cause.isEmpty(cause) ? "" : `: ${sentence(Cause.squash(cause))}`
-    Effect.runFork(output.say(`effect-tus: ${logLevel.label.toLowerCase()}: ${Text.clean(text + why)}`))
+    const why = Cause.isEmpty(cause) ? "" : `: ${debug ? details(cause) : sentence(Cause.squash(cause))}`
+    Effect.runFork(output.say(`effect-tus: ${logLevel.label.toLowerCase()}: ${Text.clean(text)}${why}`))
   })
 
 /** What @effect/cli prints, without its colours; what is wrong with the arguments is an error of one line. */

@@ -1,6 +1,7 @@
 /**
  * What is said about an error: one sentence, and what to do about it in terms of this command.
  */
+import * as Cause from "effect/Cause"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -30,6 +31,10 @@ export const sentence = (error: unknown): string => {
 /** Where the file is named already. */
 export const reason = (error: TusError): string =>
   error._tag === "SourceError" ? sentence({ ...error, message: error.detail }) : sentence(error)
+
+/** All there is to know about it, for --debug. */
+export const details = (cause: Cause.Cause<unknown>): string =>
+  Cause.pretty(cause, { renderErrorCause: true }).split("\n").map(Text.clean).join("\n")
 
 /** The messages of the client end with what a program can do; this is what a person can. */
 const hintOf = (error: TusError): Option.Option<string> => {

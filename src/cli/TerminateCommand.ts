@@ -3,6 +3,7 @@
  */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
@@ -34,6 +35,7 @@ export const command = Command.make("terminate", {
       if (Either.isLeft(answer)) {
         failed = true
         yield* output.say(`effect-tus: ${sentence(answer.left)}`)
+        yield* Effect.logDebug(url, Cause.fail(answer.left))
       } else {
         yield* Effect.flatMap(list, (entries) => Effect.forEach(entries.filter((entry) => entry.url === url), remove))
         yield* output.say(`${Text.clean(url)} is gone`)

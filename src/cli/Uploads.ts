@@ -1,6 +1,7 @@
 /**
  * Uploads files, shows how far they are, and says what came of them: the common end of `upload` and `resume`.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -61,7 +62,13 @@ export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options
       if (update._tag === "Progress" && begins.has(update.progress.event)) {
         begun.add(update.file)
       }
-      return show(update)
+      return Effect.zipRight(
+        show(update),
+        // The only one is the error of the command.
+        update._tag === "Failed" && jobs.length > 1
+          ? Effect.logDebug(update.file.name, Cause.fail(update.error))
+          : Effect.void
+      )
     })
   }).pipe(
     Effect.scoped,
@@ -91,7 +98,11 @@ const toOptions = (job: Job, options: Options, show: Display.Show) =>
     chunkSize: Option.getOrUndefined(options.chunkSize),
     parallel: Option.getOrUndefined(Option.orElse(job.parts, () => options.parallel)),
     checksum: Option.getOrUndefined(options.checksum),
-    retry: schedule(options, (error, delay) => show({ _tag: "Retrying", file: job, error, delay })),
+    retry: schedule(options, (error, delay) =>
+      Effect.zipRight(
+        show({ _tag: "Retrying", file: job, error, delay }),
+        Effect.logDebug(job.name, Cause.fail(error))
+      )),
     terminateOnInterrupt: options.terminateOnAbort,
     allowedHosts: options.allowedHosts
   }))

@@ -348,6 +348,30 @@ describe("the command", { concurrent: true, timeout: 120_000 }, () => {
         assert.match(err.join("\n"), /\[cause\][^]*ENOENT/)
       }))
 
+    it.scoped("shows with --debug where each of several errors comes from, and nothing of them without", () =>
+      Effect.gen(function*() {
+        const at = yield* Process.place
+        Process.file(at, "a", "bytes")
+        const { url } = yield* answering(403, "text/plain", "no\u001b[2J")
+        const busy = yield* answering(503, "text/plain", "later")
+        const calls = [
+          ["upload", "missing", "gone", "--to", url],
+          ["terminate", `${url}/1`, `${url}/2`],
+          ["upload", "a", "--retries", "2", "--to", busy.url]
+        ]
+        for (const words of calls) {
+          const [plain, debug] = yield* Effect.all(
+            [Process.run(at, words), Process.run(at, [...words, "--debug"])],
+            { concurrency: 2 }
+          )
+          assert.strictEqual(debug.code, 1)
+          assert.notMatch(plain.stderr, /^\s+at |debug/m)
+          assert.lengthOf(debug.stderr.match(/^effect-tus: debug: .*: (SourceError|Refused): .*\n\s+at /gm) ?? [], 2)
+          assert.notInclude(debug.stderr, "Reported")
+          assert.notInclude(debug.stderr, "\u001b")
+        }
+      }))
+
     it.scoped("asks whether it is the URL of a tus server where none answers", () =>
       Effect.gen(function*() {
         const at = yield* Process.place
