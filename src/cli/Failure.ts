@@ -1,10 +1,12 @@
 /**
  * What is said about an error: one sentence, and what to do about it in terms of this command.
  */
+import { isPlatformError, type PlatformError } from "@effect/platform/Error"
 import * as Cause from "effect/Cause"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as SystemReason from "../client/SystemReason.js"
 import { tlsTrouble, type TusError } from "../client/TusError.js"
 import * as Text from "./Text.js"
 
@@ -23,10 +25,17 @@ export class CommandError extends Schema.TaggedError<CommandError>("effect-tus/c
 export class Reported extends Schema.TaggedError<Reported>("effect-tus/cli/Reported")("Reported", {}) {}
 
 export const sentence = (error: unknown): string => {
-  const said = Predicate.hasProperty(error, "message") ? String(error.message) : String(error)
+  const said = isPlatformError(error)
+    ? `${placeOf(error)}${SystemReason.of(error)}`
+    : Predicate.hasProperty(error, "message")
+    ? String(error.message)
+    : String(error)
   const hint = Predicate.hasProperty(error, "_tag") ? hintOf(error as TusError) : Option.none()
   return Text.clean(Option.match(hint, { onNone: () => said, onSome: (hint) => `${said}; ${hint}` }))
 }
+
+const placeOf = (error: PlatformError) =>
+  error._tag === "BadArgument" || error.pathOrDescriptor === undefined ? "" : `${error.pathOrDescriptor}: `
 
 /** Where the file is named already. */
 export const reason = (error: TusError): string =>

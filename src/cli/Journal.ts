@@ -8,9 +8,13 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { homedir } from "node:os"
 import { isAbsolute, join, resolve } from "node:path"
+import * as JournalStore from "../client/JournalStore.js"
 import * as Parallel from "../client/Parallel.js"
+import * as SystemReason from "../client/SystemReason.js"
 import * as UploadJournal from "../client/UploadJournal.js"
 import * as UploadSource from "../client/UploadSource.js"
+import { CommandError } from "./Failure.js"
+import * as Text from "./Text.js"
 
 export type Choice =
   | { readonly _tag: "Default" }
@@ -26,15 +30,25 @@ const standard = Config.string("XDG_STATE_HOME").pipe(
   Effect.orElseSucceed(() => join(homedir(), ".local", "state", "effect-tus"))
 )
 
+const directoryOf = (choice: Choice) => choice._tag === "Directory" ? Effect.succeed(resolve(choice.path)) : standard
+
 export const layer = (choice: Choice) =>
   choice._tag === "None"
     ? Layer.empty
-    : Layer.unwrapEffect(
-      Effect.map(
-        choice._tag === "Directory" ? Effect.succeed(resolve(choice.path)) : standard,
-        UploadJournal.layerFileSystem
-      )
-    )
+    : Layer.unwrapEffect(Effect.map(directoryOf(choice), UploadJournal.layerFileSystem))
+
+/** What is unfinished. Where nobody can tell, that is said: a journal is no help here, but what was asked for. */
+export const entries = Effect.fnUntraced(function*(choice: Choice) {
+  const directory = yield* directoryOf(choice)
+  const { keys } = yield* JournalStore.fileSystem(directory)
+  yield* Effect.mapError(keys, (cause) =>
+    new CommandError({
+      message: `${Text.clean(directory)}: the journal cannot be read: ${SystemReason.of(cause)}`,
+      cause
+    }))
+  const { list } = yield* UploadJournal.UploadJournal
+  return yield* list
+})
 
 /** What one file at one endpoint has left: one upload, several of them, or the parts of one. */
 export interface Remnant {

@@ -5,7 +5,7 @@ import * as Command from "@effect/cli/Command"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { type Entry, UploadJournal } from "../client/UploadJournal.js"
+import type { Entry } from "../client/UploadJournal.js"
 import * as Flags from "./Flags.js"
 import { remaining } from "./InfoCommand.js"
 import * as Journal from "./Journal.js"
@@ -21,7 +21,7 @@ export const command = Command.make(
   ({ journal, json }) =>
     Effect.gen(function*() {
       const output = yield* Output
-      const entries = yield* Effect.flatMap(UploadJournal, ({ list }) => list)
+      const entries = yield* Journal.entries(journal)
       const now = yield* DateTime.now
       if (entries.length === 0 && !json) {
         return yield* output.say("effect-tus: no upload is unfinished")

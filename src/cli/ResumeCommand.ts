@@ -8,7 +8,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { resolve } from "node:path"
-import { UploadJournal } from "../client/UploadJournal.js"
 import * as Connection from "./Connection.js"
 import { CommandError } from "./Failure.js"
 import * as Files from "./Files.js"
@@ -32,7 +31,7 @@ export const command = Command.make("resume", {
 }, ({ connection, journal, mode, operands, transfer }) =>
   Effect.gen(function*() {
     const output = yield* Output
-    const remnants = Journal.group(yield* Effect.flatMap(UploadJournal, ({ list }) => list))
+    const remnants = Journal.group(yield* Journal.entries(journal))
     const chosen = yield* choose(remnants, operands)
     const jobs: Array<Job> = []
     for (const remnant of chosen) {

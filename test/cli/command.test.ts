@@ -279,6 +279,24 @@ describe("the command", { concurrent: true, timeout: 120_000 }, () => {
         assertFailed(named, /^effect-tus: a\.bin is not among the unfinished uploads; effect-tus list shows them\n$/)
       }))
 
+    it.scoped("uploads with a journal that cannot be used, but does not say that nothing is in it", () =>
+      Effect.gen(function*() {
+        const { url } = yield* Process.Server
+        const at = yield* Process.place
+        Process.file(at, "a", "bytes")
+        for (const words of [["list"], ["list", "--json"], ["resume"], ["resume", "a"]]) {
+          assertFailed(
+            yield* Process.run(at, [...words, "--journal", "a"]),
+            /^effect-tus: \S+\/a: the journal cannot be read: not a directory\n$/
+          )
+        }
+        const { code, err } = yield* Process.run(at, ["upload", "a", "--to", url, "--journal", "a"])
+        assert.strictEqual(code, 0)
+        const warned = err.filter((line) => line.startsWith("effect-tus: warn: The journal of uploads failed"))
+        assert.lengthOf(warned, 1)
+        assert.match(warned[0] ?? "", /: \S+\/a: not a directory$/)
+      }))
+
     it.scoped("says in one line what is wrong with its arguments", () =>
       Effect.gen(function*() {
         const { url } = yield* Process.Server
