@@ -17,7 +17,7 @@ type Retry<R = never> = Schedule.Schedule<unknown, TusError.TusError, R>
 export const forAsLong = (duration: Duration.DurationInput): Retry =>
   Schedule.exponential("200 millis").pipe(
     Schedule.modifyDelay((_, delay) => Duration.min(delay, "10 seconds")),
-    Schedule.jittered,
+    Schedule.jitteredWith({ min: 0.7, max: 1 }),
     Schedule.intersect(Schedule.recurUpTo(duration))
   )
 

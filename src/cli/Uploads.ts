@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { Progress } from "../client/Progress.js"
+import { pace } from "../client/Retry.js"
 import type { TusError } from "../client/TusError.js"
 import * as TusUpload from "../client/TusUpload.js"
 import type { UploadOptions } from "../client/UploadOptions.js"
@@ -111,14 +112,9 @@ const toOptions = (job: Job, options: Options, show: Display.Show) =>
 export const schedule = (
   { retries, retryFor }: Pick<Options, "retries" | "retryFor">,
   onRetry: (error: TusError, delay: Duration.Duration) => Effect.Effect<void>
-): Schedule.Schedule<unknown, TusError> => {
-  const paced: Schedule.Schedule<unknown> = Schedule.exponential("500 millis").pipe(
-    Schedule.modifyDelay((_, delay) => Duration.min(delay, "30 seconds")),
-    Schedule.jittered,
-    Schedule.intersect(Schedule.recurs(retries))
-  )
-  return Schedule.identity<TusError>().pipe(
-    Schedule.intersect(paced),
+): Schedule.Schedule<unknown, TusError> =>
+  Schedule.identity<TusError>().pipe(
+    Schedule.intersect(Schedule.intersect(pace, Schedule.recurs(retries))),
     Schedule.intersect(
       Option.match(retryFor, {
         onNone: (): Schedule.Schedule<unknown> => Schedule.forever,
@@ -129,7 +125,6 @@ export const schedule = (
       Effect.as(onRetry(error, Duration.max(delay, wanted(error))), delay)
     )
   )
-}
 
 /** What the server asks for besides, where it says so in seconds. */
 const wanted = (error: TusError): Duration.Duration =>

@@ -41,6 +41,13 @@ export interface Retry<R> {
   ) => Effect.Effect<A, TusError, R>
 }
 
+/** Half a second, doubled up to half a minute, less up to a third of it at random; without an end. */
+export const pace: Schedule.Schedule<unknown> = Schedule.exponential("500 millis").pipe(
+  Schedule.modifyDelay((_, delay) => Duration.min(delay, "30 seconds")),
+  // What is added at random to the longest pause would make it longer.
+  Schedule.jitteredWith({ min: 2 / 3, max: 1 })
+)
+
 export const make = Effect.fnUntraced(function*<R>(
   schedule: Schedule.Schedule<unknown, TusError, R>,
   endpoint: Endpoint,

@@ -1,7 +1,6 @@
 /**
  * What an upload can be told, and what is wrong with it before anything is sent.
  */
-import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
@@ -9,6 +8,7 @@ import * as Schema from "effect/Schema"
 import type { Algorithm } from "../protocol/Checksum.js"
 import * as Metadata from "../protocol/Metadata.js"
 import * as ChunkSize from "./ChunkSize.js"
+import { pace } from "./Retry.js"
 import { InvalidOption, type TusError } from "./TusError.js"
 import type { UploadSource } from "./UploadSource.js"
 
@@ -50,14 +50,10 @@ export interface UploadOptions<R = never> {
 }
 
 /**
- * Half a second, doubled up to half a minute, with jitter, ten times in a row. It knows nothing of Retry-After, which is waited
- * for anyway.
+ * After half a second, then after twice as long each time, up to half a minute, with jitter, ten times in a row. It knows nothing of
+ * Retry-After, which is waited for anyway.
  */
-export const defaultRetry: Schedule.Schedule<unknown> = Schedule.exponential("500 millis").pipe(
-  Schedule.modifyDelay((_, delay) => Duration.min(delay, "30 seconds")),
-  Schedule.jittered,
-  Schedule.intersect(Schedule.recurs(10))
-)
+export const defaultRetry: Schedule.Schedule<unknown> = Schedule.intersect(pace, Schedule.recurs(10))
 
 /** With everything that is left out filled in. */
 export interface Settled<R> extends UploadOptions<R> {
