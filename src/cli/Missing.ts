@@ -13,16 +13,16 @@ export const sentence = (cause: unknown): string | undefined => {
     : `the package ${name} is not installed; install what the command needs: npm install ${packages.join(" ")}`
 }
 
-/** All at once, since each would be missed in turn. */
+/** All at once, since each would be missed in turn; and the versions that fit, since the latest may be of another Effect. */
 const packages = [
-  "effect",
-  "@effect/cli",
-  "@effect/platform",
-  "@effect/platform-node",
-  "@effect/printer",
-  "@effect/printer-ansi",
-  "@effect/sql",
-  "@effect/sql-sqlite-node",
-  "@effect/typeclass",
-  "@effect/experimental"
+  "effect@^3.22",
+  "@effect/cli@^0.77",
+  "@effect/platform@^0.97",
+  "@effect/platform-node@^0.108",
+  "@effect/printer@^0.51",
+  "@effect/printer-ansi@^0.51",
+  "@effect/sql@^0.52",
+  "@effect/sql-sqlite-node@^0.53",
+  "@effect/typeclass@^0.41",
+  "@effect/experimental@^0.61"
 ]

@@ -9,9 +9,11 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 
 const notFound = (message: string) => Object.assign(new Error(message), { code: "ERR_MODULE_NOT_FOUND" })
 
-const listed = () =>
+const installed = () =>
   (Missing.sentence(notFound("Cannot find package 'effect' imported from /a.js")) ?? "")
-    .replace(/^.*npm install /, "").split(" ")
+    .replace(/^.*npm install /, "").split(" ").map((each) => each.split(/(?<=.)@/))
+
+const listed = () => installed().map(([name]) => name ?? "")
 
 interface Package {
   readonly dependencies?: Readonly<Record<string, string>>
@@ -112,6 +114,15 @@ describe("a package that is missing", () => {
       peers(packageAt(name)).filter((name) => name.startsWith("@effect/")).forEach((peer) => asked.add(peer))
     }
     deepStrictEqual(listed().filter((name) => !asked.has(name)), [])
+  })
+
+  it("is installed in a version that those want who ask for it", () => {
+    const asking = [ownPackage, ...listed().map(packageAt)]
+    for (const [name = "", range = ""] of installed()) {
+      const wanted = asking.flatMap(({ peerDependencies = {} }) => peerDependencies[name] ?? [])
+      assert.isNotEmpty(wanted, name)
+      deepStrictEqual(wanted.filter((each) => !each.startsWith(`${range}.`)), [], name)
+    }
   })
 
   it("is not needed to say so", () => {
