@@ -7,6 +7,7 @@ import type * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type { Interrupted } from "../protocol/Refusal.js"
@@ -62,14 +63,20 @@ export const fromPull = <E>(
         ended = !Cause.isInterruptedOnly(cause)
       }))
   })
+  const awaited = observed.pipe(
+    Effect.mapError(Option.map((): Cut => "Disconnected")),
+    Effect.timeoutFail({
+      duration: options.idleTimeout ?? defaultIdleTimeout,
+      onTimeout: () => Option.some<Cut>("Idle")
+    })
+  )
   return {
-    pull: observed.pipe(
-      Effect.mapError(Option.map((): Cut => "Disconnected")),
-      Effect.timeoutFail({
-        duration: options.idleTimeout ?? defaultIdleTimeout,
-        onTimeout: () => Option.some<Cut>("Idle")
-      }),
-      Effect.raceFirst(Deferred.await(stopped))
+    // What loses a race is left behind where the racer is interrupted. Its scope ends the reading before `rest` reads on.
+    pull: Effect.scoped(
+      Effect.flatMap(
+        Effect.forkScoped(awaited),
+        (reading) => Effect.raceFirst(Fiber.join(reading), Deferred.await(stopped))
+      )
     ),
     stop: (reason) => Deferred.unsafeDone(stopped, Effect.fail(Option.some(reason))),
     trailers: Effect.succeed({}),
