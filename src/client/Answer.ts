@@ -32,6 +32,7 @@ const notTus = (answer: Answer, expected: string) =>
     ...answer.asked,
     reason: "NotTus",
     status: answer.status,
+    text: answer.body ?? "",
     expected,
     actual: `${answer.status} with ${answer.headers["content-type"] ?? "no such header"}`
   })
@@ -79,7 +80,7 @@ const readAppended = reader(Patch.Response, "204 with the new Upload-Offset")
 
 /** A server cannot have what it was not sent, nor lose what it has acknowledged. */
 export const between = (
-  { asked, status }: Pick<Answer, "asked" | "status">,
+  { asked, body = "", status }: Pick<Answer, "asked" | "body" | "status">,
   offset: number,
   from: number,
   to: number
@@ -91,6 +92,7 @@ export const between = (
         ...asked,
         reason: offset < from ? "OffsetBehind" : "OffsetBeyond",
         status,
+        text: body,
         expected: `an offset from ${from} to ${to}`,
         actual: `${offset}`
       })

@@ -113,6 +113,7 @@ export const run = Effect.fnUntraced(function*<R>(
           attempts: told.attempts,
           reason: "NoProgress",
           status: 200,
+          text: "",
           expected: `the offset ${total} once the parts are joined`,
           actual: Option.match(offset, { onNone: () => "none", onSome: String })
         })

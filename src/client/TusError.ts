@@ -103,6 +103,8 @@ export class Misbehaved extends Schema.TaggedError<Misbehaved>("effect-tus/Misbe
    */
   reason: Schema.Literal("NotTus", "OffsetBeyond", "OffsetBehind", "NoProgress"),
   status: Schema.Int,
+  /** What the server had to say, at most 4096 characters. */
+  text: Schema.String,
   expected: Schema.String,
   actual: Schema.String
 }) {

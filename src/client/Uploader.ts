@@ -172,6 +172,7 @@ export const make = Effect.fnUntraced(function*<R>(
         ...asked,
         reason: "NotTus",
         status: 200,
+        text: "",
         expected: "an upload that takes bytes",
         actual: "one made of others"
       })
@@ -202,6 +203,7 @@ export const make = Effect.fnUntraced(function*<R>(
         attempts: retry.call().attempts,
         reason: "NoProgress",
         status: 204,
+        text: "",
         expected: `an offset above ${offset}`,
         actual: `${offset}`
       })

@@ -93,7 +93,7 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.TusError, sen
   ],
   [
     "the server is none of tus",
-    new TusError.Misbehaved({ ...Jobs.asked, reason: "NotTus", status: 200, expected: "204", actual: "200" }),
+    new TusError.Misbehaved({ ...Jobs.asked, reason: "NotTus", status: 200, text: "", expected: "204", actual: "200" }),
     "PATCH http://example.com/files/1: expected 204, got 200; is this the URL of a tus server?"
   ],
   [

@@ -250,6 +250,7 @@ describe("recovery", () => {
       const error = yield* fails()
       assert.strictEqual(error._tag === "Misbehaved" && error.reason, "NotTus")
       assert.match(error.message, /got 200 with text\/html; is this the URL of a tus server\?/)
+      assert.strictEqual(error._tag === "Misbehaved" && error.text, `<p>${endpoint}</p>`)
     }).pipe(Effect.provide(layer))
   })
 
