@@ -1,0 +1,138 @@
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Effect from "effect/Effect"
+import * as Http from "node:http"
+import * as Net from "node:net"
+import type { Options } from "../../src/node-client/NodeProxy.js"
+import { ask, certificate, echo, http, https, lent, patch, transport } from "./servers.js"
+
+interface Asked {
+  readonly method: string | undefined
+  readonly url: string | undefined
+  readonly headers: Http.IncomingHttpHeaders
+}
+
+/** A proxy that writes down what it is asked for; tunnels are refused with a status other than 200. */
+const proxy = (status = 200) =>
+  Effect.gen(function*() {
+    const asked: Array<Asked> = []
+    const note = ({ headers, method, url }: Http.IncomingMessage) => asked.push({ method, url, headers })
+    const { server, url } = yield* http((request, response) => {
+      note(request)
+      const { headers, method } = request
+      const onward = Http.request(request.url ?? "", { method, headers, agent: false }, (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers)
+        answer.pipe(response)
+      })
+      request.pipe(onward.on("error", () => response.destroy()))
+    })
+    server.on("connect", (request, socket: Net.Socket) => {
+      note(request)
+      socket.on("error", () => {})
+      if (status !== 200) {
+        socket.end(`HTTP/1.1 ${status} No\r\nUpload-Offset: 5\r\nContent-Length: 0\r\n\r\n`)
+        return
+      }
+      const { hostname, port } = new URL(`http://${request.url}`)
+      const onward = Net.connect(Number(port), hostname, () => socket.write("HTTP/1.1 200 OK\r\n\r\n"))
+      onward.on("error", () => {}).on("close", () => socket.destroy()).pipe(socket).on("close", () => onward.destroy())
+        .pipe(onward)
+    })
+    const { host, origin } = new URL(url)
+    return { asked, host, origin, login: `http://ann:s%20e@${host}` }
+  })
+
+const credentials = `Basic ${Buffer.from("ann:s e").toString("base64")}`
+const trusted = { ca: certificate("ca.pem") }
+
+/** Nothing of the environment of the tests, but this. */
+const environment = (variables: Readonly<Record<string, string>>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const before = { ...process.env }
+      Object.keys(process.env).filter((name) => /_proxy$/i.test(name)).forEach((name) => delete process.env[name])
+      Object.assign(process.env, variables)
+      return before
+    }),
+    (before) =>
+      Effect.sync(() => {
+        Object.keys(variables).forEach((name) => delete process.env[name])
+        Object.assign(process.env, before)
+      })
+  )
+
+const answered = (text: string | undefined): Record<string, unknown> & { readonly headers: Record<string, string> } =>
+  JSON.parse(text ?? "")
+
+describe("a proxy", () => {
+  it.scopedLive("is asked for the whole URL, and keeps its password from the server", () =>
+    Effect.gen(function*() {
+      const { asked, login } = yield* proxy()
+      const { url } = yield* http(echo)
+      const { send } = yield* transport({ proxy: login })
+      const { body } = yield* send(patch(url, lent(1000)))
+      const { headers, url: path } = answered(body)
+      deepStrictEqual(asked.map(({ headers, method, url }) => [method, url, headers["proxy-authorization"]]), [
+        ["PATCH", url, credentials]
+      ])
+      deepStrictEqual([path, headers["host"]], ["/files", new URL(url).host])
+    }))
+
+  it.scopedLive("makes a tunnel to a secure server, which is kept, and sees nothing in it", () =>
+    Effect.gen(function*() {
+      const { asked, login } = yield* proxy()
+      const { url } = yield* https(echo)
+      const { send } = yield* transport({ proxy: login, ...trusted })
+      const { body } = yield* send(patch(url, lent(1000)))
+      assert.isUndefined(answered(body).headers["proxy-authorization"])
+      assert.strictEqual((yield* send(ask(url, "OPTIONS"))).status, 200)
+      deepStrictEqual(asked.map(({ headers, method, url }) => [method, url, headers["proxy-authorization"]]), [
+        ["CONNECT", new URL(url).host, credentials]
+      ])
+    }))
+
+  it.scopedLive("does not vouch for a server: not with its word, and not with its answers", () =>
+    Effect.gen(function*() {
+      const { url } = yield* https(echo)
+      const honest = yield* proxy()
+      const untrusting = yield* transport({ proxy: honest.origin })
+      assert.strictEqual((yield* Effect.flip(untrusting.send(ask(url)))).reason, "Tls")
+      for (const status of [204, 403, 407]) {
+        const { origin } = yield* proxy(status)
+        const { send } = yield* transport({ proxy: origin, ...trusted })
+        const error = yield* Effect.flip(send(ask(url)))
+        assert.strictEqual(error.reason, "Unreachable")
+        assert.match(error.message, new RegExp(`the proxy \\S+ answered ${status} No to CONNECT 127\\.0\\.0\\.1:\\d+`))
+      }
+    }))
+
+  it.scopedLive("is the one that the environment names, but for what it excepts", () =>
+    Effect.gen(function*() {
+      const plain = yield* proxy()
+      const secure = yield* proxy()
+      yield* environment({ http_proxy: plain.origin, HTTPS_PROXY: secure.origin, no_proxy: "localhost" })
+      const one = yield* http(echo)
+      const other = yield* https(echo)
+      const { send } = yield* transport({ proxy: "environment", ...trusted })
+      yield* send(ask(one.url))
+      yield* send(ask(other.url))
+      yield* send(ask(one.url.replace("127.0.0.1", "localhost")))
+      deepStrictEqual([plain.asked, secure.asked].map((asked) => asked.map(({ method }) => method)), [
+        ["HEAD"],
+        ["CONNECT"]
+      ])
+      yield* (yield* transport({ proxy: false })).send(ask(one.url))
+      assert.lengthOf(plain.asked, 1)
+    }))
+
+  it.scopedLive("that cannot be one is refused before anything is asked, and its password is not told", () =>
+    Effect.gen(function*() {
+      for (const url of ["socks5://ann:secret@127.0.0.1:1", "ann:secret@proxy", "nonsense"]) {
+        const options: Options = { proxy: url }
+        const error = yield* Effect.flip(transport(options))
+        assert.strictEqual(error.option, "proxy")
+        assert.match(error.message, /^proxy: expected the URL of an HTTP proxy, http or https/)
+        assert.notInclude(error.message, "secret")
+      }
+    }))
+})
