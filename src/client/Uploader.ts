@@ -135,6 +135,7 @@ export const make = Effect.fnUntraced(function*<R>(
   const create = Effect.gen(function*() {
     const known = yield* capabilities
     yield* Endpoint.accepts(endpoint.url, known, standing.total)
+    yield* capabilitiesFor(checksum)
     const most = Math.min(options.createWithUpload, ChunkSize.next(chunkSize, endpoint.limit, Standing.unlimited))
     const along = lessons.alone || !Endpoint.has(known, "creation-with-upload")
       ? Option.none<Ready>()

@@ -275,12 +275,14 @@ describe("what a server lacks", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("is named before a byte is sent, where it is not", () => {
+  it.effect("is named before anything is created, where it is not", () => {
     const { layer, methods } = world(without("checksum"))
     return Effect.gen(function*() {
-      const error = yield* fails({ checksum: "sha256" })
-      assert.strictEqual(error._tag === "Unsupported" && error.extension, "checksum")
-      assert.notInclude(methods(), "PATCH")
+      for (const options of [{}, { parallel: 3 }, { createWithUpload: 10 ** 6 }]) {
+        const error = yield* fails({ checksum: "sha256", ...options })
+        assert.strictEqual(error._tag === "Unsupported" && error.extension, "checksum")
+      }
+      assert.strictEqual(methods(), "OPTIONS")
     }).pipe(Effect.provide(layer))
   })
 
