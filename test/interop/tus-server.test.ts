@@ -3,18 +3,21 @@
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { FileStore } from "@tus/file-store"
 import { Server } from "@tus/server"
-import { FileSource, StreamSource, TusUpload, UploadSource } from "effect-tus/client"
+import { FileSource, StreamSource, TusUpload, UploadJournal, UploadSource } from "effect-tus/client"
 import { NodeTusClient } from "effect-tus/node-client"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { randomBytes } from "node:crypto"
 import { writeFile } from "node:fs/promises"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
+import { relay } from "./relay.js"
 import { directory, sha256, sha256OfFile } from "./server.js"
 
 const bytes = randomBytes(5 * 1024 * 1024 + 17)
@@ -67,6 +70,30 @@ describe("@tus/server", () => {
       assert.strictEqual(resumed.attempts, 1)
       yield* same(url)
     }).pipe(Effect.provide(layer)))
+
+  it.scopedLive("is cut off in the middle of a request, and goes on", () =>
+    Effect.gen(function*() {
+      const { endpoint, same } = yield* server
+      const network = yield* relay(endpoint, [{ up: 2_000_000, happens: "reset" }])
+      const { attempts, url } = yield* TusUpload.run({ endpoint: network.url, source: UploadSource.fromBytes(bytes) })
+      assert.isAtLeast(attempts, 2)
+      assert.isBelow(network.up(), 1.5 * bytes.length)
+      yield* same(url)
+    }).pipe(Effect.provide(layer)))
+
+  it.scopedLive("is cut off in the middle of a session, and goes on in another", () =>
+    Effect.gen(function*() {
+      const { endpoint, same } = yield* server
+      const network = yield* relay(endpoint, [{ up: 2_000_000, happens: "reset" }])
+      const options = { endpoint: network.url, source: UploadSource.fromBytes(bytes, { name: "bytes" }) }
+      yield* Effect.flip(TusUpload.run({ ...options, retry: Schedule.recurs(0) }))
+      const [left, ...more] = yield* TusUpload.findPrevious(options)
+      deepStrictEqual(more, [])
+      const { url } = yield* TusUpload.run(options)
+      assert.strictEqual(url, left?.url)
+      assert.isBelow(network.up(), 1.5 * bytes.length)
+      yield* same(url)
+    }).pipe(Effect.provide(Layer.merge(layer, UploadJournal.layerMemory))))
 
   it.scopedLive("takes a stream whose length is known only at its end", () =>
     Effect.gen(function*() {
