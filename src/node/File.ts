@@ -100,7 +100,7 @@ export const remove = (path: string): Effect.Effect<void, UploadStoreError> =>
   act("Write", `remove ${path}`, (done) => Fs.unlink(path, done))
 
 export const removeIfPresent = (path: string): Effect.Effect<void, UploadStoreError> =>
-  Effect.catchIf(remove(path), isAbsent, () => Effect.void)
+  act("Write", `remove ${path}`, (done) => Fs.unlink(path, (cause) => done(codeOf(cause) === "ENOENT" ? null : cause)))
 
 export const list = (path: string): Effect.Effect<ReadonlyArray<string>, UploadStoreError> =>
   call<Array<string>>("Read", `list ${path}`, (done) => Fs.readdir(path, done))

@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { ByteStore } from "../store/ByteStore.js"
 import { UploadLock } from "../store/UploadLock.js"
-import { pages, UploadRegistry } from "../store/UploadRegistry.js"
+import { type Due, type Page, pages, UploadRegistry } from "../store/UploadRegistry.js"
 import { UploadStore } from "../store/UploadStore.js"
 import { TusServer } from "./TusServer.js"
 import { UploadEvents } from "./UploadEvents.js"
@@ -49,7 +49,7 @@ export const make = Effect.gen(function*() {
   const expire = Effect.flatMap(
     DateTime.now,
     (now) =>
-      each(pages((page) => registry.expired(now, page)), (id) =>
+      each(pages((page: Page<Due>) => registry.expired(now, page)), ({ id }) =>
         Effect.flatMap(
           removeIf(id, (upload) => Effect.succeed(upload.hasExpired(now))),
           Option.match({
@@ -82,7 +82,9 @@ export const make = Effect.gen(function*() {
       removeIf(
         id,
         (upload) =>
-          Effect.map(bytes.size(id), (size) => upload.isOpen && upload.offset > Option.getOrElse(size, () => 0))
+          upload.isOpen && upload.offset > 0
+            ? Effect.map(bytes.size(id), (size) => upload.offset > Option.getOrElse(size, () => 0))
+            : Effect.succeed(false)
       )
   )
 
@@ -105,6 +107,11 @@ export const layer = (
     yield* Effect.forkScoped(Effect.repeat(sweepOrphans, options.orphanSchedule ?? Schedule.spaced("1 day")))
   }))
 
-/** One upload that cannot be dealt with does not keep the others waiting. */
-const each = <E>(ids: Stream.Stream<UploadId, E>, act: (id: UploadId) => Effect.Effect<unknown, unknown>) =>
-  Effect.ignoreLogged(Stream.runForEach(ids, (id) => Effect.ignoreLogged(act(id))))
+/** One upload that cannot be dealt with does not keep the others waiting; those of a few at a time are written together. */
+const each = <A, E>(uploads: Stream.Stream<A, E>, act: (upload: A) => Effect.Effect<unknown, unknown>) =>
+  Effect.ignoreLogged(
+    Stream.runForEachChunk(
+      uploads,
+      (some) => Effect.forEach(some, (upload) => Effect.ignoreLogged(act(upload)), { concurrency: 16, discard: true })
+    )
+  )

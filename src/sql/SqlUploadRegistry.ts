@@ -75,14 +75,16 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
         return settle(Writes.commit(entry.upload, next, options), next)
       },
       remove: (entry, options) => Effect.asVoid(settle(Writes.remove(entry, options), entry)),
-      /** MATERIALIZED, or SQLite walks all ids in order, to save itself the sorting of the few that are due. */
-      expired: (now, { after = "", limit }) =>
-        ids(
+      expired: (now, { after, limit }) => {
+        const start = after === undefined ? Number.MIN_SAFE_INTEGER : DateTime.toEpochMillis(after.expiresAt)
+        return read(
           "look for expired uploads",
-          sql`WITH due AS MATERIALIZED (
-              SELECT id FROM effect_tus_uploads WHERE expires_at <= ${DateTime.toEpochMillis(now)}
-            ) SELECT id FROM due WHERE id > ${after} ORDER BY id LIMIT ${limit}`
-        ),
+          sql`SELECT id, expires_at FROM effect_tus_uploads
+            WHERE expires_at <= ${DateTime.toEpochMillis(now)} AND (expires_at, id) > (${start}, ${after?.id ?? ""})
+            ORDER BY expires_at, id LIMIT ${limit}`,
+          decodeDue
+        )
+      },
       /** The condition is spelled like that of the index. */
       unsettled: ({ after = "", limit }) =>
         ids(
@@ -136,6 +138,16 @@ export const layer: Layer.Layer<UploadRegistry, UploadStoreError, SqlClient.SqlC
 )
 
 const decodeIds = Schema.decodeUnknownEither(Schema.Array(Schema.Struct({ id: UploadId })))
+const decodeDue = Schema.decodeUnknownEither(
+  Schema.Array(
+    Schema.Struct({
+      id: UploadId,
+      expiresAt: Schema.propertySignature(Schema.compose(UploadRow.BigInt, Schema.DateTimeUtcFromNumber)).pipe(
+        Schema.fromKey("expires_at")
+      )
+    })
+  )
+)
 const decodeUsage = Schema.decodeUnknownEither(
   Schema.Struct({ uploads: UploadRow.BigInt, bytes: UploadRow.BigInt })
 )

@@ -3,10 +3,11 @@
  */
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
-import type * as DateTime from "effect/DateTime"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Order from "effect/Order"
 import * as Stream from "effect/Stream"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { Superseded, type UploadStoreError } from "./UploadStoreError.js"
@@ -20,10 +21,19 @@ export interface Entry {
   readonly fence: number
 }
 
-/** Where a page begins: behind this id, in the order of ids by code unit. Pages are shorter than `limit` only at the end. */
-export interface Page {
+/**
+ * Where a page begins: behind this one, in the order of ids by code unit where nothing else is said. Pages are shorter than
+ * `limit` only at the end.
+ */
+export interface Page<A = UploadId> {
   readonly limit: number
-  readonly after?: UploadId | undefined
+  readonly after?: A | undefined
+}
+
+/** An unfinished upload and the end of its life. */
+export interface Due {
+  readonly id: UploadId
+  readonly expiresAt: DateTime.Utc
 }
 
 export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<UploadRegistry, {
@@ -46,8 +56,11 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
   /** Removes `entry` under the same conditions as `commit`. */
   readonly remove: (entry: Entry, options: WriteOptions) => Effect.Effect<void, Superseded | UploadStoreError>
 
-  /** Unfinished uploads whose time had run out at `now`, found by index. Never one that has all its bytes. */
-  readonly expired: (now: DateTime.Utc, page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
+  /**
+   * Unfinished uploads whose time had run out at `now`, found by index, in the order of their times and then of their ids.
+   * Never one that has all its bytes.
+   */
+  readonly expired: (now: DateTime.Utc, page: Page<Due>) => Effect.Effect<ReadonlyArray<Due>, UploadStoreError>
 
   /** Uploads on which the server itself has to act: open finals, and those whose completion is being decided. */
   readonly unsettled: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
@@ -75,19 +88,24 @@ export interface WriteOptions {
   readonly durable: boolean
 }
 
-/** All ids of a paged query, a page at a time. */
-export const pages = <E>(
-  query: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, E>,
+/** All that a paged query finds, a page at a time. */
+export const pages = <A, E>(
+  query: (page: Page<A>) => Effect.Effect<ReadonlyArray<A>, E>,
   limit = 256
-): Stream.Stream<UploadId, E> =>
+): Stream.Stream<A, E> =>
   Stream.paginateChunkEffect(
-    undefined as UploadId | undefined,
+    undefined as A | undefined,
     (after) =>
-      Effect.map(query({ limit, after }), (ids) => [
-        Chunk.unsafeFromArray([...ids]),
-        ids.length < limit ? Option.none() : Option.fromNullable(ids.at(-1))
+      Effect.map(query({ limit, after }), (found) => [
+        Chunk.unsafeFromArray([...found]),
+        found.length < limit ? Option.none() : Option.fromNullable(found.at(-1))
       ])
   )
+
+const byTime: Order.Order<Due> = Order.combine(
+  Order.mapInput(DateTime.Order, ({ expiresAt }: Due) => expiresAt),
+  Order.mapInput(Order.string, ({ id }: Due) => id)
+)
 
 /** States in a Map; they live as long as the layer. */
 export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistry, () => {
@@ -130,7 +148,18 @@ export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistr
     commit: (entry, next, options) =>
       replace(entry, options, () => put({ upload: next, version: entry.version + 1, fence: options.fence })),
     remove: (entry, options) => Effect.asVoid(replace(entry, options, () => entries.delete(entry.upload.id))),
-    expired: (now, options) => page(options, (upload) => upload.hasExpired(now)),
+    expired: (now, { after, limit }) =>
+      Effect.sync(() =>
+        Array.from(entries.values(), ({ upload }) => upload)
+          .flatMap((upload) =>
+            upload.hasExpired(now) && Option.isSome(upload.expiresAt)
+              ? [{ id: upload.id, expiresAt: upload.expiresAt.value }]
+              : []
+          )
+          .filter((due) => after === undefined || byTime(after, due) < 0)
+          .toSorted(byTime)
+          .slice(0, limit)
+      ),
     unsettled: (options) =>
       page(options, (upload) => (upload.isFinal && upload.isOpen) || upload.completion._tag === "Finishing"),
     finalsOf: (part) => Effect.sync(() => finalsNaming(part).filter(({ isOpen }) => isOpen).map(({ id }) => id)),

@@ -11,6 +11,7 @@ import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import * as Uploads from "../protocol/Upload.js"
 import * as Registries from "../store/UploadRegistry.js"
 import * as StoreErrors from "../store/UploadStoreError.js"
@@ -252,8 +253,8 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           yield* registry.create(open(2, { expiresAt: at(1000) }), fence(1))
           yield* registry.create(open(3, { expiresAt: at(1001) }), fence(1))
           yield* registry.create(open(4), fence(1))
-          deepStrictEqual(yield* registry.expired(at(1000), { limit: 9 }), [id(1), id(2)])
-          deepStrictEqual(yield* registry.expired(at(998), { limit: 9 }), [])
+          deepStrictEqual(yield* expired(registry, 1000), [id(1), id(2)])
+          deepStrictEqual(yield* expired(registry, 998), [])
         }))
 
       test("lists no upload that has got all its bytes, and none whose life was renewed", (registry) =>
@@ -264,14 +265,21 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           ])
           yield* registry.commit(full, complete(1), fence(1))
           yield* registry.commit(renewed, open(2, { expiresAt: at(2000) }), fence(1))
-          deepStrictEqual(yield* registry.expired(at(1999), { limit: 9 }), [])
-          deepStrictEqual(yield* registry.expired(at(2000), { limit: 9 }), [id(2)])
+          deepStrictEqual(yield* expired(registry, 1999), [])
+          deepStrictEqual(yield* expired(registry, 2000), [id(2)])
         }))
 
-      test("lists uploads page by page, in the order of ids, not of times", (registry) =>
+      test("lists uploads page by page, in the order of times and then of ids", (registry) =>
         Effect.gen(function*() {
-          yield* atOnce(shuffled, (n) => registry.create(open(n, { expiresAt: at(9999 - n) }), fence(1)))
-          yield* paged((page) => registry.expired(at(9999), page), shuffled)
+          yield* atOnce(shuffled, (n) => registry.create(open(n, { expiresAt: at(5000 - n % 3) }), fence(1)))
+          const found = Array.from(
+            yield* Stream.runCollect(
+              Registries.pages((page: Registries.Page<Registries.Due>) => registry.expired(at(9999), page), 7)
+            )
+          )
+          const expected = [2, 1, 0].flatMap((rest) => shuffled.filter((n) => n % 3 === rest).map(id).toSorted(byCode))
+          deepStrictEqual(found.map((due) => due.id), expected)
+          same(found.map(({ expiresAt }) => expiresAt), shuffled.map((n) => at(5000 - n % 3)).toSorted(DateTime.Order))
         }))
     })
 
@@ -517,11 +525,16 @@ const superseded = <A>(self: Effect.Effect<A, StoreErrors.Superseded | StoreErro
 const atOnce = <A, B, E>(items: ReadonlyArray<A>, self: (item: A) => Effect.Effect<B, E>) =>
   Effect.forEach(items, (item) => Effect.either(self(item)), everyone)
 
+const expired = (registry: UploadRegistry["Type"], millis: number) =>
+  Effect.map(registry.expired(at(millis), { limit: 9 }), (found) => found.map((due) => due.id))
+
+const byCode = (a: string, b: string) => a < b ? -1 : 1
+
 const paged = Effect.fnUntraced(function*<E>(
   query: (page: Registries.Page) => Effect.Effect<ReadonlyArray<UploadId>, E>,
   numbers: ReadonlyArray<number>
 ) {
-  const expected = numbers.map(id).toSorted((a, b) => a < b ? -1 : 1)
+  const expected = numbers.map(id).toSorted(byCode)
   for (const start of [0, 10, 20, 30]) {
     const after = start === 0 ? undefined : expected[start - 1]
     deepStrictEqual(yield* query({ limit: 10, after }), expected.slice(start, start + 10))

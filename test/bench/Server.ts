@@ -6,6 +6,7 @@ import { once } from "node:events"
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { setTimeout } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 
 /** The servers have one core, the load has the other. */
@@ -24,6 +25,8 @@ export interface Server extends AsyncDisposable {
   readonly directory: string
   /** Seconds of processor time that all threads have used so far. */
   readonly cpu: () => Promise<number>
+  /** Resolves when the server has nothing left to do on its own, such as what it does at its start. */
+  readonly rest: () => Promise<void>
   /** Bytes of memory in use. */
   readonly rss: () => Promise<number>
   /** The most bytes in use since it was asked last. */
@@ -76,14 +79,20 @@ export const start = async (kind: Kind, directory?: string): Promise<Server> => 
     const text = await readFile(`${proc}/status`, "utf8")
     return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(text)?.[1]) * 1024
   }
+  const cpu = async () => {
+    const threads = await readdir(`${proc}/task`)
+    const times = await Promise.all(threads.map((id) => readFile(`${proc}/task/${id}/schedstat`, "utf8")))
+    return times.reduce((sum, text) => sum + Number(text.split(" ")[0]), 0) / 1e9
+  }
   return {
     kind,
     port,
     directory: root,
-    cpu: async () => {
-      const threads = await readdir(`${proc}/task`)
-      const times = await Promise.all(threads.map((id) => readFile(`${proc}/task/${id}/schedstat`, "utf8")))
-      return times.reduce((sum, text) => sum + Number(text.split(" ")[0]), 0) / 1e9
+    cpu,
+    rest: async () => {
+      for (let before = -1, used = 0; used - before > 0.02; before = used, used = await cpu()) {
+        await setTimeout(1000)
+      }
     },
     rss: () => status("VmRSS"),
     peakRss: async () => {

@@ -50,7 +50,9 @@ const open = async (kind: Kind) => {
   if (kind.name === "million") {
     await Million.fill(kind, directory, { count: 1_000_000, expiresAt: Date.now() + 1e9, prefix: "million-" })
   }
-  return start(kind, directory)
+  const server = await start(kind, directory)
+  await server.rest()
+  return server
 }
 
 const servers: Array<Server> = []

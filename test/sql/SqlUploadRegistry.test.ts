@@ -137,7 +137,10 @@ describe("SqlUploadRegistry", () => {
         statements.length = 0
         yield* registry.get(id(1))
         yield* registry.list({ limit: 10, after: id(5) })
-        yield* registry.expired(DateTime.unsafeMake(1010), { limit: 10, after: id(5) })
+        yield* registry.expired(DateTime.unsafeMake(1010), {
+          limit: 10,
+          after: { id: id(5), expiresAt: DateTime.unsafeMake(1000) }
+        })
         yield* registry.unsettled({ limit: 10, after: id(5) })
         yield* registry.finalsOf(id(1))
         yield* registry.usedUp({ limit: 10, after: id(5) })
@@ -151,7 +154,11 @@ describe("SqlUploadRegistry", () => {
           ))
         assert.strictEqual(plans.length, 10)
         plans.forEach((plan) => assert.notMatch(plan, /SCAN (effect_tus|part|final|held)/))
-        assert.include(plans[2], "USING COVERING INDEX effect_tus_uploads_expiry (expires_at<?)")
+        assert.include(
+          plans[2],
+          "USING COVERING INDEX effect_tus_uploads_expiry ((expires_at,id)>(?,?) AND expires_at<?)"
+        )
+        assert.notInclude(plans[2], "TEMP B-TREE")
         assert.include(plans[3], "USING INDEX effect_tus_uploads_unsettled (id>?)")
         assert.include(plans[6], "effect_tus_uploads_fence")
       }))
