@@ -42,13 +42,22 @@ export const literal = <const L extends string>(value: L) =>
 const Token = Schema.String.pipe(
   Schema.pattern(/^[\w!#$%&'*+.^`|~-]+$/, { message: () => "expected names separated by commas" })
 )
+const isToken = Schema.is(Token)
+
+const split = (text: string) => text.split(",").map((token) => token.trim()).filter((token) => token !== "")
+const join = (tokens: ReadonlyArray<string>) => tokens.join(",")
 
 /** A list of tokens separated by commas; empty members are dropped, as HTTP lists allow. */
-export const tokens = Schema.transform(Schema.String, Schema.Array(Token), {
-  strict: true,
-  decode: (text) => text.split(",").map((token) => token.trim()).filter((token) => token !== ""),
-  encode: (tokens) => tokens.join(",")
-})
+export const tokens = Codec.shorten(
+  Schema.transform(Schema.String, Schema.Array(Token), { strict: true, decode: split, encode: join }),
+  {
+    decode: (text) => {
+      const tokens = split(text)
+      return tokens.every((token) => isToken(token)) ? tokens : undefined
+    },
+    encode: join
+  }
+)
 
 const toHttpDate = (date: DateTime.DateTime) => DateTime.toDateUtc(date).toUTCString()
 

@@ -55,6 +55,7 @@ export const make = Effect.gen(function*() {
   const events = yield* UploadEvents
   const ids = yield* UploadIds
   const policies = { withTrailers: yield* policyOf({ trailers: true }), without: yield* policyOf({ trailers: false }) }
+  const offers = { withTrailers: Options.respond(policies.withTrailers), without: Options.respond(policies.without) }
   const completion = yield* Completion.make(policies.without)
   const receive = Receive.make({ store, digests: yield* Digests })
 
@@ -131,7 +132,7 @@ export const make = Effect.gen(function*() {
     handle: (command, body, { trailers }) => {
       const policy = trailers ? policies.withTrailers : policies.without
       return Command.$match(command, {
-        Options: () => Effect.succeed(Options.respond(policy)),
+        Options: () => Effect.succeed(trailers ? offers.withTrailers : offers.without),
         Create: ({ collection, request }) => create(collection, request, body, policy),
         Head: ({ id }) => head(id),
         Patch: ({ id, request }) => patch(id, request, body, policy),
