@@ -14,15 +14,36 @@ import { server } from "./server/doors.js"
 
 export const endpoint = "http://loopback/files"
 
+/** What arrives of a request at the server. */
+export interface Arrival {
+  readonly method: string
+  /** Absolute. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  /** The bytes as they arrive; they are the server's own. */
+  readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<unknown>>
+  readonly trailers: () => Readonly<Record<string, string>>
+}
+
 /** Answers one request by the server's own door. */
+export const serve = ({ headers, method, pull, trailers, url }: Arrival) =>
+  TusDoor.respond(
+    { method, url: new URL(url).pathname, headers },
+    { ...UploadBody.fromPull(pull, {}), trailers: Effect.sync(trailers) },
+    { path: "/files", trailers: true }
+  )
+
+/** The headers that say how the body comes. */
+export const framing = (body: TusTransport.Body | undefined): Readonly<Record<string, string>> =>
+  body === undefined
+    ? {}
+    : body.trailers === undefined
+    ? { "content-length": String(body.length) }
+    : { "transfer-encoding": "chunked" }
+
+/** Hands a request to the server without a network in between. */
 export const exchange = Effect.fnUntraced(function*(request: TusTransport.Request) {
   const { body } = request
-  const headers = {
-    ...request.headers,
-    ...(body === undefined ? {} : body.trailers === undefined ? { "content-length": String(body.length) } : {
-      "transfer-encoding": "chunked"
-    })
-  }
   let failure = Option.none<Effect.Effect.Error<ReturnType<TusTransport.TusTransport["Type"]["send"]>>>()
   const pull = body === undefined ? Effect.fail(Option.none()) : yield* Stream.toPull(
     body.stream.pipe(
@@ -30,14 +51,13 @@ export const exchange = Effect.fnUntraced(function*(request: TusTransport.Reques
       Stream.tapError((error) => Effect.sync(() => failure = Option.some(error)))
     )
   )
-  const response = yield* TusDoor.respond(
-    { method: request.method, url: new URL(request.url).pathname, headers },
-    {
-      ...UploadBody.fromPull(Effect.map(pull, Chunk.map((bytes) => bytes.slice())), {}),
-      trailers: Effect.sync(() => body?.trailers?.() ?? {})
-    },
-    { path: "/files", trailers: true }
-  )
+  const response = yield* serve({
+    method: request.method,
+    url: request.url,
+    headers: { ...request.headers, ...framing(body) },
+    pull: Effect.map(pull, Chunk.map((bytes) => bytes.slice())),
+    trailers: () => body?.trailers?.() ?? {}
+  })
   return Option.isSome(failure) ? yield* Effect.fail(failure.value) : response
 }, Effect.scoped)
 

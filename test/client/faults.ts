@@ -7,17 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { RawResponse } from "../../src/protocol/Reply.js"
 
-/** Numbers from 0 (inclusive) to 1 (exclusive), the same for the same seed. */
-export const generator = (seed: number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 type Answer = ReturnType<TusTransport.TusTransport["Type"]["send"]>
 type Exchange = (request: TusTransport.Request) => Answer
 

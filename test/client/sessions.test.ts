@@ -13,7 +13,8 @@ import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import * as TestContext from "effect/TestContext"
 import { endpoint, server, transport } from "../loopback.js"
-import { generator, spoil } from "./faults.js"
+import { generator } from "../random.js"
+import { spoil } from "./faults.js"
 import { passing, storedAt } from "./world.js"
 
 const seeds = process.env.SEED === undefined

@@ -22,7 +22,8 @@ import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import * as TestContext from "effect/TestContext"
 import { endpoint, server, transport } from "../loopback.js"
-import { type Fault, faults, generator, spoil } from "./faults.js"
+import { generator } from "../random.js"
+import { type Fault, faults, spoil } from "./faults.js"
 import { passing, storedAt } from "./world.js"
 
 const seeds = process.env.SEED === undefined

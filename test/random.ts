@@ -1,0 +1,14 @@
+/**
+ * Chance that can be repeated.
+ */
+
+/** Numbers from 0 (inclusive) to 1 (exclusive), the same for the same seed. */
+export const generator = (seed: number) => {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+}
