@@ -108,9 +108,12 @@ export const list = (path: string): Effect.Effect<ReadonlyArray<string>, UploadS
 export const makeDirectory = (path: string): Effect.Effect<void, UploadStoreError> =>
   act("Write", `make directory ${path}`, (done) => Fs.mkdir(path, done))
 
-/** Makes a directory with all above it, to last, and fails where it cannot be read and written. */
+/**
+ * Makes a directory with all above it, to last, and fails where it cannot be read and written. What is there already may have
+ * been made by a process that died before it synced anything.
+ */
 export const prepareDirectory = Effect.fnUntraced(function*(path: string) {
-  const first = yield* call<string | undefined>(
+  yield* call<string | undefined>(
     "Write",
     `make directory ${path}`,
     (done) => Fs.mkdir(path, { recursive: true }, done)
@@ -120,15 +123,18 @@ export const prepareDirectory = Effect.fnUntraced(function*(path: string) {
     `use directory ${path}`,
     (done) => Fs.access(path, Fs.constants.R_OK | Fs.constants.W_OK | Fs.constants.X_OK, done)
   )
-  if (first !== undefined) {
-    const made = Path.relative(Path.dirname(first), path).split(Path.sep)
-    yield* Effect.forEach(
-      canSyncDirectories ? made : [],
-      (_, i) => use(Path.join(Path.dirname(first), ...made.slice(0, i)), "r", syncDirectory),
-      { discard: true }
-    )
-  }
+  yield* Effect.forEach(
+    canSyncDirectories ? directoriesAbove(path) : [],
+    (directory) => Effect.catchIf(use(directory, "r", syncDirectory), isForeign, () => Effect.void),
+    { discard: true }
+  )
 })
+
+/** From the root down. */
+const directoriesAbove = (path: string): ReadonlyArray<string> => {
+  const above = Path.dirname(path)
+  return above === path ? [] : [...directoriesAbove(above), above]
+}
 
 /** Bytes that a user without privileges can still store. */
 export const free = (path: string): Effect.Effect<number, UploadStoreError> =>
@@ -146,6 +152,11 @@ export const isAbsent = ({ cause }: UploadStoreError): boolean => codeOf(cause) 
 
 /** Whether there was such a file already. */
 export const isTaken = ({ cause }: UploadStoreError): boolean => codeOf(cause) === "EEXIST"
+
+/** Whether this is a directory, or a file system, in which nothing can be made from here. */
+const isForeign = ({ cause }: UploadStoreError): boolean => foreign.has(codeOf(cause))
+
+const foreign: ReadonlySet<unknown> = new Set(["EACCES", "EPERM", "EROFS", "EINVAL", "ENOTSUP"])
 
 const codeOf = (cause: unknown): unknown => (cause instanceof Error && "code" in cause ? cause.code : undefined)
 
