@@ -54,6 +54,8 @@ export const fromPull = <E>(
   options: Options
 ): UploadBody & { readonly rest: Effect.Effect<void> } => {
   const stopped = Deferred.unsafeMake<never, Option.Option<Cut>>(FiberId.none)
+  // What is here already is handed over first: a source that has it needs a moment to say so.
+  const stop = Effect.tapError(Deferred.await(stopped), () => Effect.sleep(0))
   let begun = false
   let ended = false
   const observed = Effect.suspend(() => {
@@ -75,7 +77,7 @@ export const fromPull = <E>(
     pull: Effect.scoped(
       Effect.flatMap(
         Effect.forkScoped(awaited),
-        (reading) => Effect.raceFirst(Fiber.join(reading), Deferred.await(stopped))
+        (reading) => Effect.raceFirst(Fiber.join(reading), stop)
       )
     ),
     stop: (reason) => Deferred.unsafeDone(stopped, Effect.fail(Option.some(reason))),

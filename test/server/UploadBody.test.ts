@@ -1,7 +1,13 @@
+/**
+ * Bodies from any source, and the ways in which they end.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as UploadBody from "../../src/server/UploadBody.js"
 
@@ -48,4 +54,47 @@ describe("a body that is pulled", () => {
         deepStrictEqual([waiting(), most()], [0, 1])
       }))
   }
+})
+
+const arrived = ["a", "b", "c"].map((text) => new TextEncoder().encode(text))
+
+const fromReader = () => {
+  const reader = new Blob(arrived).stream().getReader()
+  return Effect.promise(() => reader.read()).pipe(
+    Effect.flatMap(({ done, value }) => (done ? Effect.fail(Option.none()) : Effect.succeed(Chunk.of(value))))
+  )
+}
+
+/** Everything that can be pulled, and how it ends. */
+const drain = Effect.fnUntraced(function*({ pull }: UploadBody.UploadBody) {
+  const bytes: Array<Uint8Array> = []
+  const ending = yield* Effect.flip(Effect.forever(Effect.map(pull, (batch) => bytes.push(...batch))))
+  return [Buffer.concat(bytes).toString(), Option.getOrElse(ending, () => "whole")] as const
+})
+
+/** What comes of a body that is stopped before its first byte is asked for. */
+const stopped = (source: Parameters<typeof UploadBody.fromPull>[0]) =>
+  Effect.suspend(() => {
+    const body = UploadBody.fromPull(source, {})
+    body.stop("TakenOver")
+    return drain(body)
+  })
+
+describe("a body that is stopped", () => {
+  it.live("stays whole where it has arrived in a stream of the platform", () =>
+    Effect.gen(function*() {
+      assert.strictEqual((yield* stopped(fromReader())).join(), "abc,whole")
+    }))
+
+  it.live("stays whole where it has arrived in a stream of Effect", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const source = yield* Stream.toPull(Stream.rechunk(Stream.fromIterable(arrived), 1))
+      assert.strictEqual((yield* stopped(source)).join(), "abc,whole")
+    })))
+
+  it.live("ends behind what has arrived", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const source = yield* Stream.toPull(Stream.concat(Stream.fromIterable(arrived), Stream.never))
+      assert.strictEqual((yield* stopped(source)).join(), "abc,TakenOver")
+    })))
 })
