@@ -120,7 +120,6 @@ const make = (directory: string, files: OpenFiles.OpenFiles) => {
       return yield* FileConcat.concat(path, sources)
     }),
     read: (id, range) => Stream.unwrap(Effect.map(pathOf(id), (path) => read(path, range))),
-    // The temporary file goes first: what a crash leaves behind is then still in the list.
     remove: (id) =>
       Effect.flatMap(
         pathOf(id),
@@ -140,6 +139,7 @@ const make = (directory: string, files: OpenFiles.OpenFiles) => {
       Stream.mapEffect((shard) =>
         File.list(Path.join(directory, shard)).pipe(
           Effect.catchIf(File.isAbsent, () => Effect.succeed<ReadonlyArray<string>>([])),
+          Effect.map((files) => Array.from(new Set(files.map(FileConcat.nameOf)))),
           Effect.map((names) => names.filter(isUploadId).filter((id) => shardOf(id) === shard))
         )
       ),

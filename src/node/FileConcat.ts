@@ -13,7 +13,12 @@ export interface Source {
 }
 
 /** No upload id contains a dot. */
-export const temporaryOf = (path: string): string => `${path}.concat`
+export const temporaryOf = (path: string): string => `${path}${extension}`
+
+/** What a file is called that is, or was to become, this one. */
+export const nameOf = (file: string): string => file.endsWith(extension) ? file.slice(0, -extension.length) : file
+
+const extension = ".concat"
 
 /** Makes `path` hold the sources one after the other, in place of what it held. */
 export const concat = (path: string, sources: ReadonlyArray<Source>): Effect.Effect<void, UploadStoreError> => {

@@ -15,6 +15,7 @@ import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import { join } from "node:path"
 import { vi } from "vitest"
+import * as FileConcat from "../../src/node/FileConcat.js"
 import { idOf, numbered } from "../../src/testing/Fixtures.js"
 import { calls, watching } from "./calls.js"
 import { buffers, directory, fails, open } from "./temporary.js"
@@ -103,6 +104,18 @@ describe("where the files are", () => {
       Fs.writeFileSync(join(store.directory, "zz", a), "of another shard")
       Fs.writeFileSync(join(store.directory, "zz", "with.a.dot.in.its.long.namezz"), "")
       deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.of(a))
+    }))
+
+  it.scoped("the list has an upload of which only a broken concatenation is left", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(a, 0, numbered(10))
+      Fs.renameSync(store.pathOf(a), FileConcat.temporaryOf(store.pathOf(a)))
+      yield* store.put(b, 0, numbered(10))
+      Fs.copyFileSync(store.pathOf(b), FileConcat.temporaryOf(store.pathOf(b)))
+      deepStrictEqual(Array.from(yield* Stream.runCollect(store.list)).toSorted(), [a, b].toSorted())
+      yield* store.remove(a)
+      deepStrictEqual(Array.from(yield* Stream.runCollect(store.list)), [b])
     }))
 
   it.scoped("the free space is that of the file system", () =>
