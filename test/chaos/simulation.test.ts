@@ -1,0 +1,76 @@
+/**
+ * The whole server and the client in a world where everything goes wrong that can, as a seed says: promises P1 to P5, P7 and
+ * P9 of the README are checked after every step. A seed that fails tells its shortest story; it is run alone with
+ * `SEED=<number>`, `SEEDS=<count>` runs more of them, and both together so many from that one on.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { vi } from "vitest"
+import { type Fault, faults } from "./simulation/Faults.js"
+import { forgetting } from "./simulation/Roots.js"
+import { shrink } from "./simulation/Shrink.js"
+import * as Story from "./simulation/Story.js"
+import { type Broken, World } from "./simulation/World.js"
+
+vi.mock("node:fs", async () => (await import("./simulation/FileSystem.js")).fileSystem)
+
+const { SEED, SEEDS, TEST_DIST } = process.env
+const first = Number(SEED ?? 1)
+const count = Number(SEEDS ?? (SEED !== undefined ? 1 : TEST_DIST === undefined ? 1000 : 100))
+const isAlone = count === 1
+
+const run = async (story: Story.Story) => {
+  const database = story.registry === "sql" ? await mkdtemp(join(tmpdir(), "effect-tus-")) : undefined
+  try {
+    return await forgetting(() => new World(story, { database, tells: isAlone }).run())
+  } finally {
+    await (database === undefined ? undefined : rm(database, { recursive: true }))
+  }
+}
+
+/** What is to be known of a seed that fails. */
+const report = async (story: Story.Story, { promise, why }: Broken) => {
+  const [shortest, { broken, log }] = await shrink(story, promise)
+  return [
+    `seed ${story.seed} breaks ${promise}: ${why}`,
+    `SEED=${story.seed} npx vitest run test/chaos/simulation.test.ts`,
+    ...(broken === undefined ? [] : [
+      `${shortest.troubles.length} of ${story.troubles.length} troubles are enough:`,
+      JSON.stringify(shortest, (_, value: unknown) => value instanceof Set ? [...value] : value),
+      ...log.slice(-200)
+    ])
+  ].join("\n")
+}
+
+const counted = <A>(counts: Map<A, number>, key: A) => counts.set(key, (counts.get(key) ?? 0) + 1)
+
+describe("simulation", () => {
+  it(`keeps every promise, ${count} seeds`, async () => {
+    const ends = new Map<string, number>()
+    const met = new Map<Fault, number>()
+    let damaged = 0
+    for (let seed = first; seed < first + count; seed++) {
+      const story = Story.fromSeed(seed)
+      const outcome = await run(story)
+      if (outcome.broken !== undefined) {
+        if (isAlone) {
+          console.log(outcome.log.join("\n"))
+        }
+        assert.fail(await report(story, outcome.broken))
+      }
+      outcome.ends.forEach((end) => counted(ends, end))
+      outcome.met.forEach((fault) => counted(met, fault))
+      damaged += outcome.damaged
+      // The runner is listened to as well.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    console.log({ ...Object.fromEntries(ends), damaged })
+    if (count >= 500) {
+      assert.sameMembers([...met.keys()], [...faults])
+      const complete = (ends.get("Complete") ?? 0) + (ends.get("Terminated") ?? 0)
+      assert.isAbove(complete, 0.7 * [...ends.values()].reduce((sum, n) => sum + n, 0))
+    }
+  }, 24 * 3_600_000)
+})

@@ -1,0 +1,104 @@
+/**
+ * The application behind the server, which is asked once whether it likes an upload with all its bytes: P9.
+ */
+import { Refusal, type Upload } from "effect-tus"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Process } from "./Kernel.js"
+import type { Hook } from "./Plant.js"
+import type { World } from "./World.js"
+
+type Id = Upload.UploadId
+
+/** What has been asked about an upload, and how often it may have been. */
+interface Asked {
+  times: number
+  allowed: number
+  accepted: boolean
+  refused: boolean
+}
+
+export class BrokenHook extends Error {}
+
+export class Application {
+  private readonly asked = new Map<Id, Asked>()
+  private readonly world: World
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  /** What it says to a process. */
+  hook(process: Process): Hook {
+    const hook: Hook = (upload) =>
+      Effect.suspend(() => {
+        this.check(upload)
+        const { dice, fault } = this.world.step("hook", () => `hook of ${upload.id}`)
+        if (!process.alive) {
+          return Effect.never
+        }
+        if (fault === "broken hook") {
+          this.world.trouble()
+          return Effect.die(new BrokenHook())
+        }
+        const delay = fault === "slow hook" ? dice.between(1000, 90_000) : dice.between(0, 20)
+        return Effect.zipRight(process.busy(delay), this.decide(upload.id))
+      })
+    return this.world.plant.hook?.(hook, this.world) ?? hook
+  }
+
+  private decide(id: Id) {
+    return Effect.suspend(() => {
+      if (this.world.sources.taskOf(id)?.verdict === "Refuse") {
+        this.of(id).refused = true
+        return Effect.fail(new Refusal.UploadRejected({ status: 422, reason: "it is not liked" }))
+      }
+      this.of(id).accepted = true
+      return Effect.void
+    })
+  }
+
+  private check(upload: Upload.Upload): void {
+    const { id, length, offset } = upload
+    const state = this.world.database.states.get(id)?.upload
+    const asked = this.of(id)
+    asked.times++
+    const claim = (holds: boolean, why: string) => this.world.promises.claim(holds, "P9", id, why)
+    claim(asked.times <= asked.allowed, `the hook runs for the ${asked.times}th time, ${asked.allowed} allowed`)
+    claim(
+      state?.completion._tag === "Finishing" && state.offset === offset && Option.contains(length, offset),
+      `the hook runs while the upload is ${state?.completion._tag ?? "gone"}`
+    )
+    if (this.world.story.durability !== "process") {
+      this.world.promises.checkLasting(id, offset, "the hook runs before the upload would survive a power cut")
+    }
+  }
+
+  /** A state follows another: it is complete when the application has said so, not without. */
+  committed(before: Upload.Upload, after: Upload.Upload): void {
+    const from = before.completion._tag
+    const to = after.completion._tag
+    if (this.world.story.hooks && !after.isPartial && from !== to) {
+      const { accepted, refused } = this.of(after.id)
+      const isAsked = to === "Finishing" || (from === "Finishing" && (to === "Complete" ? accepted : refused))
+      this.world.promises.claim(isAsked, "P9", after.id, `it becomes ${to} without a hook that said so`)
+    }
+  }
+
+  /** What followed may have gone wrong: it may be asked once more. */
+  excuse(): void {
+    this.asked.forEach((asked) => {
+      asked.allowed = asked.times + 1
+    })
+  }
+
+  forget(): void {
+    this.asked.clear()
+  }
+
+  private of(id: Id): Asked {
+    const asked = this.asked.get(id) ?? { times: 0, allowed: 1, accepted: false, refused: false }
+    this.asked.set(id, asked)
+    return asked
+  }
+}

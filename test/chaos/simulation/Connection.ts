@@ -1,0 +1,90 @@
+/**
+ * One request on its way through the network, in two halves that share nothing: what the client sends arrives at the server
+ * in order, later, and not always all of it.
+ */
+import type { TusTransport } from "effect-tus/client"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Process } from "./Kernel.js"
+
+/** A request as the server has it. */
+export interface Exchange {
+  readonly process: Process
+  readonly request: TusTransport.Request
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Arriving
+  /** What the world had been through when it arrived: store failures, clock jumps. */
+  readonly troubles: number
+  /** Which client's. */
+  readonly task: number
+}
+
+/** A checksum covers the body, before it or behind it. */
+export const isChecked = ({ request: { body, headers } }: { readonly request: TusTransport.Request }): boolean =>
+  headers["upload-checksum"] !== undefined || body?.trailers !== undefined
+
+/** The server's end of a body. */
+export class Arriving {
+  private queue: Array<Uint8Array> = []
+  private ending: "open" | "ended" | "cut" = "open"
+  private waiter: (() => void) | undefined
+  /** Bytes that the server has taken. */
+  pulled = 0
+  trailers: Readonly<Record<string, string>> = {}
+
+  get isWhole(): boolean {
+    return this.ending === "ended" && this.queue.length === 0
+  }
+
+  push(bytes: Uint8Array): void {
+    if (this.ending === "open") {
+      this.queue.push(bytes)
+      this.wake()
+    }
+  }
+
+  end(trailers: Readonly<Record<string, string>>): void {
+    if (this.ending === "open") {
+      this.ending = "ended"
+      this.trailers = trailers
+      this.wake()
+    }
+  }
+
+  /** The connection is gone, and what was not taken with it. */
+  cut(): void {
+    if (this.ending === "open") {
+      this.ending = "cut"
+      this.wake()
+    }
+  }
+
+  /** Hands over everything that has arrived since the last time, as the fast door does. */
+  readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<string>> = Effect.suspend(() => {
+    if (this.queue.length > 0) {
+      const ready = this.queue
+      this.queue = []
+      this.pulled += ready.reduce((sum, { length }) => sum + length, 0)
+      return Effect.succeed(Chunk.unsafeFromArray(ready))
+    }
+    return this.ending === "ended"
+      ? Effect.fail(Option.none())
+      : this.ending === "cut"
+      ? Effect.fail(Option.some("cut"))
+      : Effect.zipRight(this.arrival, this.pull)
+  })
+
+  private readonly arrival = Effect.async<void>((resume) => {
+    this.waiter = () => resume(Effect.void)
+    return Effect.sync(() => {
+      this.waiter = undefined
+    })
+  })
+
+  private wake(): void {
+    const { waiter } = this
+    this.waiter = undefined
+    waiter?.()
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * The registry as processes meet it: a statement takes its time and may fail, before it takes effect or after. All writes are
+ * recorded: a process that dies loses none that took effect; a power cut leaves a beginning of them that has every durable
+ * one in it.
+ */
+import { type Upload, UploadRegistry, UploadStoreError } from "effect-tus"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { Dice } from "./Dice.js"
+import type { Fault } from "./Faults.js"
+import type { Process } from "./Kernel.js"
+import { type Change, States } from "./States.js"
+import type { World } from "./World.js"
+
+type Registry = UploadRegistry.UploadRegistry["Type"]
+
+/** Where the states lie. */
+export interface Backing {
+  /** What a new process finds. */
+  readonly open: (process: Process) => Effect.Effect<Registry, UploadStoreError.UploadStoreError, Scope.Scope>
+  /** The process that had opened it is gone, in the middle of whatever it did. */
+  readonly abandon: (process: Process) => void
+  /** Begins anew, with nothing left open. */
+  readonly reset: () => void
+  /** What has been written is recorded before anybody else reads. */
+  readonly immediate: boolean
+}
+
+export class Database {
+  readonly states: States
+  private log: Array<Change> = []
+  /** What a power cut has left, to be written anew before anybody reads. */
+  private replay: ReadonlyArray<Change> | undefined
+  private readonly world: World
+  private readonly backing: Backing
+
+  constructor(world: World, backing: Backing) {
+    this.world = world
+    this.backing = backing
+    this.states = new States(world)
+  }
+
+  crash(process: Process): void {
+    this.backing.abandon(process)
+  }
+
+  end(): void {
+    this.backing.reset()
+  }
+
+  cutPower(dice: Dice): void {
+    const least = this.durable
+    const kept = this.log.slice(0, dice.whole(least, this.log.length))
+    this.replay = kept
+    this.log = kept
+    this.states.restore(kept)
+  }
+
+  /** How many of the writes survive any power cut. */
+  private get durable(): number {
+    return this.log.findLastIndex(({ durable }) => durable) + 1
+  }
+
+  /** The state of an upload after the worst of all power cuts. */
+  lasting(id: Upload.UploadId): Upload.Upload | undefined {
+    const last = this.log.slice(0, this.durable).findLast((change) => change.entry.upload.id === id)
+    return last === undefined || last._tag === "Remove" ? undefined : last.entry.upload
+  }
+
+  layer(process: Process): Layer.Layer<UploadRegistry.UploadRegistry, UploadStoreError.UploadStoreError> {
+    return Layer.scoped(UploadRegistry.UploadRegistry, this.open(process))
+  }
+
+  private readonly open = Effect.fnUntraced(function*(this: Database, process: Process) {
+    if (this.replay !== undefined) {
+      this.backing.reset()
+    }
+    const opened = yield* this.backing.open(process)
+    const registry = this.world.plant.database?.(opened, this.world) ?? opened
+    yield* Effect.orDie(Effect.forEach(this.replay ?? [], (change) => perform(registry, change), { discard: true }))
+    this.replay = undefined
+
+    const waited = <A, E>(self: Effect.Effect<A, E>) =>
+      Effect.suspend(() => {
+        process.waiting++
+        return Effect.ensuring(self, Effect.sync(() => process.waiting--))
+      })
+
+    /** A step that takes its time; `next` is told what goes wrong in it. */
+    const step = <A, E>(
+      kind: "database read" | "database write" | "database written",
+      what: string,
+      next: (fault: Fault | undefined) => Effect.Effect<A, E>
+    ) =>
+      Effect.suspend(() => {
+        const { dice, fault } = this.world.step(kind, () => what)
+        const delay = fault === "slow database" ? dice.between(500, 40_000) : dice.between(0.1, 1)
+        return Effect.zipRight(process.alive ? process.wait(delay) : Effect.never, next(fault))
+      })
+
+    const read = <A>(what: string, self: Effect.Effect<A, UploadStoreError.UploadStoreError>) =>
+      waited(step("database read", what, (fault) => fault === "failed read" ? this.fail("Read", what) : self))
+
+    const write = <A, E>(
+      change: Change,
+      changed: (result: A) => Change,
+      self: Effect.Effect<A, E | UploadStoreError.UploadStoreError>
+    ): Effect.Effect<A, E | UploadStoreError.UploadStoreError> => {
+      const what = `${change._tag} ${change.entry.upload.id} at ${change.entry.upload.offset}`
+      const record = Effect.tapBoth(self, {
+        onFailure: (error) => Effect.sync(() => this.states.checkRefusal(change, error)),
+        onSuccess: (result) =>
+          Effect.sync(() => {
+            const done = changed(result)
+            this.log.push(done)
+            this.states.change(done, process)
+          })
+      })
+      const written = step(
+        "database written",
+        `${what}, done`,
+        (fault) => fault === "failed but written" ? this.fail("Write", what) : Effect.void
+      )
+      return waited(
+        Effect.zipLeft(
+          step("database write", what, (fault) => fault === "failed write" ? this.fail("Write", what) : record),
+          written
+        )
+      )
+    }
+
+    return UploadRegistry.UploadRegistry.of({
+      create: (upload, options) => {
+        const change: Change = { _tag: "Create", entry: { upload, version: 1, fence: options.fence }, ...options }
+        return write(change, (entry) => ({ ...change, entry }), registry.create(upload, options))
+      },
+      commit: (entry, next, options) => {
+        const change: Change = {
+          _tag: "Commit",
+          before: entry,
+          entry: { upload: next, version: entry.version + 1, fence: options.fence },
+          ...options
+        }
+        return write(change, (entry) => ({ ...change, entry }), registry.commit(entry, next, options))
+      },
+      remove: (entry, options) => {
+        const change: Change = { _tag: "Remove", entry, ...options }
+        return write(change, () => change, registry.remove(entry, options))
+      },
+      get: (id) =>
+        read(
+          `get ${id}`,
+          Effect.tap(registry.get(id), (entry) =>
+            Effect.sync(() => this.states.checkRead(id, entry, this.backing.immediate)))
+        ),
+      expired: (now, page) => read("expired", registry.expired(now, page)),
+      unsettled: (page) => read("unsettled", registry.unsettled(page)),
+      finalsOf: (part) => read(`finals of ${part}`, registry.finalsOf(part)),
+      usedUp: (page) => read("used up", registry.usedUp(page)),
+      list: (page) => read("list", registry.list(page)),
+      usage: read("usage", registry.usage),
+      lastFence: read("last fence", registry.lastFence)
+    })
+  })
+
+  private fail(reason: "Read" | "Write", what: string) {
+    this.world.trouble()
+    return Effect.fail(
+      new UploadStoreError.UploadStoreError({ reason, operation: what, cause: new Error("simulated") })
+    )
+  }
+}
+
+const perform = (
+  registry: Registry,
+  { durable, entry, fence, ...change }: Change
+): Effect.Effect<void, UploadStoreError.Superseded | UploadStoreError.UploadStoreError> => {
+  switch (change._tag) {
+    case "Create":
+      return Effect.asVoid(registry.create(entry.upload, { fence, durable }))
+    case "Commit":
+      return Effect.asVoid(registry.commit(change.before, entry.upload, { fence, durable }))
+    case "Remove":
+      return registry.remove(entry, { fence, durable })
+  }
+}
+
+/** States in memory that outlive the processes. */
+export const memory = (): Backing => {
+  let registry: Registry | undefined
+  return {
+    open: () =>
+      registry === undefined
+        ? Effect.map(Layer.build(UploadRegistry.layerMemory), (context) => {
+          registry = Context.get(context, UploadRegistry.UploadRegistry)
+          return registry
+        })
+        : Effect.succeed(registry),
+    abandon: () => {},
+    reset: () => {
+      registry = undefined
+    },
+    immediate: true
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * The names in one directory: they survive a power cut only where the directory was synced. A change that was not is lost or
+ * kept as a whole, each on its own.
+ */
+import type { Contents } from "./Contents.js"
+import type { Dice } from "./Dice.js"
+
+export type Node = Contents | Directory
+
+/** Names and what they stand for from now on; nothing for one that is gone. */
+export type Change = ReadonlyArray<readonly [name: string, node: Node | undefined]>
+
+export class Directory {
+  names: ReadonlyMap<string, Node> = new Map()
+  private durable: ReadonlyMap<string, Node> = new Map()
+  private pending: Array<{ readonly nth: number; readonly change: Change }> = []
+  private count = 0
+
+  change(change: Change): void {
+    this.pending.push({ nth: ++this.count, change })
+    this.names = apply(this.names, change)
+  }
+
+  /** What a sync that begins now will bring to the platter once it is done. */
+  mark(): () => void {
+    const last = this.count
+    return () => {
+      const done = this.pending.filter(({ nth }) => nth <= last)
+      this.durable = done.reduce((names, { change }) => apply(names, change), this.durable)
+      this.pending = this.pending.filter(({ nth }) => nth > last)
+    }
+  }
+
+  cutPower(dice: Dice): void {
+    const kept = this.pending.filter(() => dice.chance(0.5))
+    this.durable = kept.reduce((names, { change }) => apply(names, change), this.durable)
+    this.pending = []
+    this.names = this.durable
+    this.names.forEach((node) => node.cutPower(dice))
+  }
+
+  /** Whether this name would stand for the same after any power cut. */
+  isLasting(name: string): boolean {
+    const node = this.names.get(name)
+    return node !== undefined && this.durable.get(name) === node &&
+      this.pending.every(({ change }) => change.every(([changed, to]) => changed !== name || to === node))
+  }
+}
+
+const apply = (names: ReadonlyMap<string, Node>, change: Change): ReadonlyMap<string, Node> => {
+  const next = new Map(names)
+  for (const [name, node] of change) {
+    if (node === undefined) {
+      next.delete(name)
+    } else {
+      next.set(name, node)
+    }
+  }
+  return next
+}

@@ -1,0 +1,239 @@
+/**
+ * A file system: a tree of names, open files, and the errors of the system. Everything here is done at once and as told; when
+ * it is done and what goes wrong is for others to say.
+ */
+import { Contents } from "./Contents.js"
+import type { Dice } from "./Dice.js"
+import { Directory, type Node } from "./Directory.js"
+
+export type Flags = "r" | "r+" | "w"
+
+interface Handle {
+  readonly path: string
+  readonly node: Node
+  readonly writes: boolean
+}
+
+export class Disk {
+  readonly root = new Directory()
+  private readonly handles = new Map<number, Handle>()
+  private last = 2
+  private readonly onChange: (path: string) => void
+
+  /** @param onChange - told of each file whose bytes are no longer the same. */
+  constructor(onChange: (path: string) => void) {
+    this.onChange = onChange
+  }
+
+  find(path: string): Node | undefined {
+    let node: Node | undefined = this.root
+    for (const name of namesOf(path)) {
+      node = node instanceof Directory ? node.names.get(name) : undefined
+    }
+    return node
+  }
+
+  bytesOf(path: string): Uint8Array | undefined {
+    const node = this.find(path)
+    return node instanceof Contents ? node.bytes : undefined
+  }
+
+  /** Whether the first `size` bytes would be found and read after any power cut. */
+  isLasting(path: string, size: number): boolean {
+    let node: Node | undefined = this.root
+    for (const name of namesOf(path)) {
+      if (!(node instanceof Directory) || !node.isLasting(name)) {
+        return false
+      }
+      node = node.names.get(name)
+    }
+    return node instanceof Contents && node.isLasting(size)
+  }
+
+  /** The paths of all files. */
+  files(directory: Directory = this.root, path = ""): ReadonlyArray<string> {
+    return Array.from(directory.names).flatMap(([name, node]) =>
+      node instanceof Directory ? this.files(node, `${path}/${name}`) : [`${path}/${name}`]
+    )
+  }
+
+  cutPower(dice: Dice): void {
+    this.handles.clear()
+    this.root.cutPower(dice)
+  }
+
+  openFile(path: string, flags: unknown): number {
+    if (flags !== "r" && flags !== "r+" && flags !== "w") {
+      throw new Error(`the simulated disk knows no flags ${String(flags)}`)
+    }
+    const node = this.find(path)
+    if (node === undefined && flags !== "w") {
+      throw failure("ENOENT", "open", path)
+    }
+    if (node instanceof Directory && flags !== "r") {
+      throw failure("EISDIR", "open", path)
+    }
+    if (node instanceof Contents && flags === "w") {
+      node.truncate(0)
+      this.onChange(path)
+    }
+    const opened = node ?? new Contents()
+    if (node === undefined) {
+      this.parentOf(path, "open").change([[nameOf(path), opened]])
+    }
+    this.handles.set(++this.last, { path, node: opened, writes: flags !== "r" })
+    return this.last
+  }
+
+  close(fd: number): void {
+    if (!this.handles.delete(fd)) {
+      throw failure("EBADF", "close", `fd ${fd}`)
+    }
+  }
+
+  write(fd: number, bytes: Uint8Array, at: number): number {
+    const { node, path, writes } = this.handle(fd, "write")
+    if (!(node instanceof Contents) || !writes) {
+      throw failure("EBADF", "write", path)
+    }
+    node.write(at, bytes)
+    this.onChange(path)
+    return bytes.length
+  }
+
+  truncate(fd: number, size: number): void {
+    const { node, path, writes } = this.handle(fd, "ftruncate")
+    if (!(node instanceof Contents) || !writes) {
+      throw failure("EINVAL", "ftruncate", path)
+    }
+    node.truncate(size)
+    this.onChange(path)
+  }
+
+  read(fd: number, buffer: Uint8Array, at: number): number {
+    const { node, path } = this.handle(fd, "read")
+    if (!(node instanceof Contents)) {
+      throw failure("EISDIR", "read", path)
+    }
+    const bytes = node.bytes.subarray(at, at + buffer.length)
+    buffer.set(bytes)
+    return bytes.length
+  }
+
+  /** Begins to sync what is there now; what it returns ends it. */
+  sync(fd: number): () => void {
+    return this.handle(fd, "fsync").node.mark()
+  }
+
+  stat(path: string) {
+    const node = this.find(path)
+    if (node === undefined) {
+      throw failure("ENOENT", "stat", path)
+    }
+    return statsOf(node)
+  }
+
+  fstat(fd: number) {
+    return statsOf(this.handle(fd, "fstat").node)
+  }
+
+  list(path: string): ReadonlyArray<string> {
+    const node = this.find(path)
+    if (node === undefined) {
+      throw failure("ENOENT", "scandir", path)
+    }
+    if (!(node instanceof Directory)) {
+      throw failure("ENOTDIR", "scandir", path)
+    }
+    return Array.from(node.names.keys())
+  }
+
+  makeDirectory(path: string): void {
+    if (this.find(path) !== undefined) {
+      throw failure("EEXIST", "mkdir", path)
+    }
+    this.parentOf(path, "mkdir").change([[nameOf(path), new Directory()]])
+  }
+
+  /** Makes all directories of a path that are missing; returns the first of them. */
+  makeDirectories(path: string): string | undefined {
+    const names = namesOf(path)
+    const paths = names.map((_, i) => `/${names.slice(0, i + 1).join("/")}`)
+    const missing = paths.filter((path) => this.find(path) === undefined)
+    missing.forEach((path) => this.makeDirectory(path))
+    return missing[0]
+  }
+
+  rename(from: string, to: string): void {
+    const node = this.find(from)
+    const parent = this.parentOf(from, "rename")
+    if (node === undefined) {
+      throw failure("ENOENT", "rename", from)
+    }
+    if (parent !== this.parentOf(to, "rename")) {
+      throw new Error("the simulated disk renames within a directory only")
+    }
+    parent.change([[nameOf(from), undefined], [nameOf(to), node]])
+    this.onChange(to)
+  }
+
+  unlink(path: string): void {
+    if (!(this.find(path) instanceof Contents)) {
+      throw failure("ENOENT", "unlink", path)
+    }
+    this.parentOf(path, "unlink").change([[nameOf(path), undefined]])
+    this.onChange(path)
+  }
+
+  copy(from: string, to: string): void {
+    const node = this.find(from)
+    if (!(node instanceof Contents)) {
+      throw failure("ENOENT", "copyfile", from)
+    }
+    const fd = this.openFile(to, "w")
+    this.write(fd, node.bytes, 0)
+    this.close(fd)
+  }
+
+  /** Files that a process leaves open are closed. */
+  abandon(fds: ReadonlySet<number>): void {
+    fds.forEach((fd) => this.handles.delete(fd))
+  }
+
+  private handle(fd: number, call: string): Handle {
+    const handle = this.handles.get(fd)
+    if (handle === undefined) {
+      throw failure("EBADF", call, `fd ${fd}`)
+    }
+    return handle
+  }
+
+  private parentOf(path: string, call: string): Directory {
+    const parent = this.find(path.slice(0, path.lastIndexOf("/")))
+    if (!(parent instanceof Directory)) {
+      throw failure("ENOENT", call, path)
+    }
+    return parent
+  }
+}
+
+const namesOf = (path: string) => path.split("/").filter((name) => name !== "")
+
+const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1)
+
+const statsOf = (node: Node) => ({
+  size: node instanceof Contents ? node.bytes.length : 4096,
+  isFile: () => node instanceof Contents,
+  isDirectory: () => node instanceof Directory
+})
+
+const numbers: Readonly<Record<string, number>> = { EIO: -5, ENOENT: -2, EBADF: -9, ENOSPC: -28, EEXIST: -17 }
+
+/** An error as the system's calls have it. */
+export const failure = (code: string, syscall: string, path: string): NodeJS.ErrnoException =>
+  Object.assign(new Error(`${code}: simulated, ${syscall} '${path}'`), {
+    code,
+    syscall,
+    path,
+    errno: numbers[code] ?? -22
+  })

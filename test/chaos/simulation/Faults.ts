@@ -1,0 +1,34 @@
+/**
+ * Everything that can go wrong, by the kind of step at which it can.
+ */
+import type { Dice } from "./Dice.js"
+
+const table = {
+  "disk read": ["read error", "short read", "slow disk"],
+  "disk write": ["write error", "torn write error", "no space", "full disk", "short write", "slow disk"],
+  "disk sync": ["sync error", "slow disk"],
+  "disk name": ["name error", "no space", "slow disk"],
+  "database read": ["failed read", "slow database"],
+  "database write": ["failed write", "slow database"],
+  "database written": ["failed but written", "slow database"],
+  "request": ["lost request", "late request", "duplicate request", "cut body", "spoilt body", "unreachable"],
+  "packet": ["reset", "late packet"],
+  "answer": ["lost answer", "late answer", "cut answer", "silence"],
+  "timer": ["clock ahead", "clock back"],
+  "hook": ["slow hook", "broken hook"]
+} as const
+
+/** What can happen at every step. */
+const everywhere = ["crash", "power cut", "clock ahead", "clock back"] as const
+
+export type Kind = keyof typeof table
+export type Fault = (typeof table)[Kind][number] | (typeof everywhere)[number]
+
+export const faults: ReadonlyArray<Fault> = [...new Set([...Object.values(table).flat(), ...everywhere])]
+
+/** The fault that a step of this kind meets, of those that are likely in this story. */
+export const choose = (kind: Kind, likely: ReadonlySet<Fault>, dice: Dice): Fault | undefined => {
+  const choices: ReadonlyArray<Fault> = dice.chance(0.75) ? table[kind] : everywhere
+  const [first, ...others] = choices.filter((fault) => likely.has(fault))
+  return first === undefined ? undefined : dice.pick(first, ...others)
+}

@@ -1,0 +1,14 @@
+/**
+ * Where the uploads lie on the simulated disk.
+ */
+import type { Upload } from "effect-tus"
+
+export const directory = "/data"
+
+export const pathOf = (id: string) => `${directory}/${id.slice(-2)}/${id}`
+
+/** The upload that a URL or a file belongs to; undefined for what belongs to none. */
+export const idOf = (path: string): Upload.UploadId | undefined => {
+  const [, id] = /([A-Za-z0-9_-]{22,})(?:\.concat)?$/.exec(path) ?? []
+  return id as Upload.UploadId | undefined
+}

@@ -1,0 +1,65 @@
+/**
+ * The end of a story: nothing goes wrong any more, a new process finds what was left, and sweeps. What remains is complete, or
+ * somebody's, or nothing.
+ */
+import { TusSweeper } from "effect-tus/server"
+import * as Effect from "effect/Effect"
+import { directory, idOf, pathOf } from "./Paths.js"
+import type { World } from "./World.js"
+
+export const rest = async (world: World): Promise<void> => {
+  world.isCalm = true
+  world.servers.replaceAll()
+  await world.until(() => world.servers.running !== undefined, "a server starts")
+  // What is still on its way arrives.
+  await pass(world, 70_000)
+  world.servers.shiftClocks(100 * 3_600_000)
+  await sweep(world)
+  // What a sweep has begun in the background ends.
+  await pass(world, 110_000)
+  if (world.story.twins !== "at once") {
+    check(world)
+  }
+}
+
+/** Whether a client may have waited in vain: for bytes, or for a completion, that a power cut was free to take. */
+export const mayBeIncomplete = ({ met, promises, story }: World): boolean =>
+  promises.damaged.size > 0 || story.twins === "at once" || (story.durability === "process" && met.has("power cut"))
+
+const pass = async (world: World, millis: number): Promise<void> => {
+  let passed = false
+  world.kernel.schedule(millis, () => {
+    passed = true
+  })
+  await world.until(() => passed, "time passes")
+}
+
+const sweep = async (world: World): Promise<void> => {
+  const host = world.servers.running
+  let swept = false
+  host?.process.fork(
+    Effect.flatMap(TusSweeper.make, ({ sweep, sweepOrphans }) => Effect.zipRight(sweep(world.story), sweepOrphans)),
+    () => {
+      swept = true
+    },
+    host.runtime
+  )
+  await world.until(() => swept, "a sweep ends")
+}
+
+const check = (world: World): void => {
+  const { database: { states }, disk, promises: { damaged }, sources, story } = world
+  for (const path of disk.files().filter((path) => path.startsWith(directory))) {
+    const id = idOf(path)
+    const isOwned = id !== undefined && states.get(id) !== undefined && (path === pathOf(id) || damaged.has(id))
+    world.claim(isOwned, "P1", () => `${path} is left behind`)
+  }
+  for (const { upload } of states.all()) {
+    const { completion, id, isFinal, isOpen, offset } = upload
+    const isThere = sources.stored(id).length >= offset || damaged.has(id)
+    world.claim(isThere, "P1", () => `${id} is left behind without its bytes`)
+    world.claim(!isOpen || isFinal || story.expiresAfter === undefined, "P7", () => `${id} outlives its time`)
+    world.claim(completion._tag !== "Finishing", "P9", () => `${id} is never finished`)
+    world.promises.check(id)
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * One server process: the whole server as it is sold but for its sockets, on the simulated disk and database.
+ */
+import { ByteStore, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
+import { FileByteStore, NodeDigests } from "effect-tus/node"
+import { TusPolicy, TusServer, TusSweeper, UploadHooks, UploadIds } from "effect-tus/server"
+import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Schedule from "effect/Schedule"
+import { BrokenHook } from "./Application.js"
+import type { Process } from "./Kernel.js"
+import { currentOrigin } from "./Network.js"
+import { directory } from "./Paths.js"
+import * as Plant from "./Plant.js"
+import type { World } from "./World.js"
+
+export type Services =
+  | ByteStore.ByteStore
+  | TusServer.TusServer
+  | UploadLock.UploadLock
+  | UploadRegistry.UploadRegistry
+  | UploadStore.UploadStore
+
+export const layer = (world: World, process: Process): Layer.Layer<Services, unknown> => {
+  const { plant, story } = world
+  const bytes = Plant.alter(ByteStore.ByteStore, FileByteStore.layer({ directory }), plant.bytes, world)
+  const registry = world.database.layer(process)
+  return (world.isCalm ? Layer.empty : sweeper(world)).pipe(
+    Layer.provideMerge(TusServer.layer),
+    Layer.provideMerge(Plant.alter(UploadStore.UploadStore, UploadStore.layer, plant.store, world)),
+    Layer.provideMerge(Plant.alter(UploadLock.UploadLock, UploadLock.layerMemory, plant.lock, world)),
+    Layer.provideMerge(Plant.alter(UploadRegistry.UploadRegistry, registry, plant.registry, world)),
+    Layer.provideMerge(
+      Plant.alter(ByteStore.ByteStore, bytes, (bytes) => world.writers.observe(bytes, process), world)
+    ),
+    Layer.provide(Layer.mergeAll(
+      NodeDigests.layer,
+      Layer.succeed(TusPolicy.TusPolicy, { expiresAfter: story.expiresAfter }),
+      Layer.succeed(UploadStore.Durability, story.durability),
+      Layer.succeed(UploadHooks.UploadHooks, story.hooks ? { onComplete: world.application.hook(process) } : {}),
+      Layer.succeed(UploadIds.UploadIds, { next: nextId(world) }),
+      Logger.replace(Logger.defaultLogger, logger(world)),
+      Logger.minimumLogLevel(LogLevel.Debug)
+    ))
+  )
+}
+
+const sweeper = ({ story: { removeUsedPartials } }: World) =>
+  TusSweeper.layer({
+    schedule: Schedule.spaced("1 minute"),
+    orphanSchedule: Schedule.spaced("7 minutes"),
+    removeUsedPartials
+  })
+
+/** Ids that can be read in a story; they share two directories. */
+const nextId = (world: World) =>
+  Effect.sync(() => {
+    const nth = ++world.ids
+    const id = Upload.UploadId.make(`upload-${String(nth).padStart(13, "0")}-${nth % 2 === 0 ? "aa" : "bb"}`)
+    world.sources.named(id, currentOrigin()?.task ?? -1)
+    return id
+  })
+
+/** A bug is a defect: none may go by unseen, whoever ignores it. */
+const logger = (world: World) =>
+  Logger.make(({ cause, message }) => {
+    world.note(() => `log: ${String(message)} ${Cause.isEmpty(cause) ? "" : Cause.pretty(cause)}`)
+    claimNoDefect(world, cause)
+    const defect = [message].flat().find((part) =>
+      part instanceof Error && !("_tag" in part) && !(part instanceof BrokenHook)
+    )
+    world.claim(defect === undefined, "P0", () => `a defect: ${String(defect)}`)
+  })
+
+export const claimNoDefect = (world: World, cause: Cause.Cause<unknown>): void => {
+  const defect = Chunk.findFirst(Cause.defects(cause), (defect) => !(defect instanceof BrokenHook))
+  world.claim(defect._tag === "None", "P0", () => `a defect: ${Cause.pretty(cause)}`)
+}

@@ -1,0 +1,161 @@
+/**
+ * The server processes: born, killed, started anew a while after each death on whatever was left behind; and, where there are
+ * two, which of them is asked.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Runtime from "effect/Runtime"
+import * as Dice from "./Dice.js"
+import { Process } from "./Kernel.js"
+import * as Server from "./Server.js"
+import type { World } from "./World.js"
+
+export interface Host {
+  readonly process: Process
+  readonly runtime: Runtime.Runtime<Server.Services>
+}
+
+/** How long each of two servers that take turns is asked. */
+const turn = 15_000
+
+export class Servers {
+  private hosts: Array<Host> = []
+  private readonly processes = new Set<Process>()
+  private readonly restarts: Array<() => void> = []
+  private births = 0
+  private starting: Process | undefined
+  /** Until when the one that is asked is. */
+  private until = 0
+  /** How wrong the clock of the machine is. */
+  private skew = 0
+  private readonly world: World
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  start(name: string): void {
+    if (this.world.story.twins === "in turn" && !this.stand()) {
+      return this.restart(name, 100)
+    }
+    const process = new Process(`${name}${++this.births}`, this.world.kernel, () => {
+      this.world.step("timer", () => "a timer")
+    })
+    process.setClock(this.skew)
+    this.processes.add(process)
+    this.starting = process
+    const booted = Effect.flatMap(Layer.toRuntime(Server.layer(this.world, process)), (runtime) => {
+      this.hosts = [{ process, runtime }, ...this.hosts]
+      this.starting = undefined
+      return Effect.never
+    })
+    process.fork(Effect.scoped(booted), (exit) => {
+      if (exit._tag === "Failure") {
+        this.world.note(() => `${process.name} does not start: ${Cause.pretty(exit.cause)}`)
+        Server.claimNoDefect(this.world, exit.cause)
+        this.end(process)
+        this.world.database.crash(process)
+        this.restart(name, 1000)
+      }
+    })
+  }
+
+  /** Lets all servers stand still, where none is in the middle of anything. */
+  private stand(): boolean {
+    const { kernel, promises } = this.world
+    const idle = promises.isQuiet && this.starting === undefined &&
+      this.hosts.every(({ process }) => process.isSuspended || process.waiting === 0)
+    if (idle) {
+      this.hosts.forEach(({ process }) => process.isSuspended = true)
+      this.until = kernel.now + turn
+    }
+    return idle
+  }
+
+  /** Who answers a request. Servers that take turns stand still in between, and know nothing of it. */
+  route(): Host | undefined {
+    const { kernel, steps, story } = this.world
+    if (story.twins === "in turn" && kernel.now > this.until && this.stand()) {
+      this.hosts = [...this.hosts.slice(1), ...this.hosts.slice(0, 1)]
+      this.hosts[0]?.process.resume()
+    }
+    if (
+      story.twins === "in turn" && this.starting === undefined && this.hosts.every(({ process }) => process.isSuspended)
+    ) {
+      this.hosts[0]?.process.resume()
+    }
+    const awake = this.hosts.filter(({ process }) => !process.isSuspended)
+    return awake[(story.twins === "at once" ? steps : 0) % Math.max(1, awake.length)]
+  }
+
+  /** A process that runs, or is about to. */
+  choose(dice: Dice.Dice): Process | undefined {
+    const [first, ...others] = this.processes
+    return first === undefined ? undefined : dice.pick(first, ...others)
+  }
+
+  crash(process: Process, dice: Dice.Dice): void {
+    this.kill(process, dice, false)
+    this.restart(process.name.replace(/\d+$/, ""), dice.between(20, 20_000))
+  }
+
+  /** All processes of the machine are gone at once, and what was not synced with them. */
+  cutPower(dice: Dice.Dice): void {
+    for (const process of this.processes) {
+      this.kill(process, dice, dice.chance(0.5))
+      this.restart(process.name.replace(/\d+$/, ""), dice.between(2000, 60_000))
+    }
+    this.world.disk.cutPower(dice)
+    this.world.database.cutPower(dice)
+    this.world.application.forget()
+    this.world.promises.powerCut()
+  }
+
+  shiftClocks(millis: number): void {
+    this.skew += millis
+    this.processes.forEach((process) => process.setClock(this.skew))
+  }
+
+  owns(process: Process): boolean {
+    return this.processes.has(process)
+  }
+
+  /** All of them die, and one takes their place. */
+  replaceAll(): void {
+    this.births++
+    this.processes.forEach((process) => this.kill(process, Dice.make(this.world.story.seed, this.world.steps), false))
+    this.restarts.forEach((cancel) => cancel())
+    this.start("last")
+  }
+
+  /** One that has started. */
+  get running(): Host | undefined {
+    return this.hosts[0]
+  }
+
+  /** @param silent - nobody resets its connections. */
+  private kill(process: Process, dice: Dice.Dice, silent: boolean): void {
+    const { application, database, diskCalls, network, promises, writers } = this.world
+    this.end(process)
+    diskCalls.crash(process, dice)
+    database.crash(process)
+    network.crash(process, silent)
+    writers.crashed(process)
+    promises.crashed(process)
+    application.excuse()
+  }
+
+  private end(process: Process): void {
+    process.alive = false
+    if (this.starting === process) {
+      this.starting = undefined
+    }
+    this.processes.delete(process)
+    this.hosts = this.hosts.filter((host) => host.process !== process)
+  }
+
+  private restart(name: string, delay: number): void {
+    this.restarts.push(this.world.kernel.schedule(delay, () => this.start(name)))
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * What the clients send, and whether what the server has is that. The bytes of a source are random: a part of it is told by
+ * what is in it.
+ */
+import type { Upload } from "effect-tus"
+import { pathOf } from "./Paths.js"
+import { bytesOf, type Task } from "./Story.js"
+import type { World } from "./World.js"
+
+type Id = Upload.UploadId
+
+export class Sources {
+  private readonly owners = new Map<Id, number>()
+  private readonly sources: ReadonlyMap<number, Buffer>
+  private readonly world: World
+
+  constructor(world: World) {
+    const { seed, tasks } = world.story
+    this.world = world
+    this.sources = new Map(tasks.map((task) => [task.nth, Buffer.from(bytesOf(seed, task))]))
+  }
+
+  /** An id was given out, on behalf of a task. */
+  named(id: Id, task: number): void {
+    this.owners.set(id, task)
+  }
+
+  taskOf(id: Id): Task | undefined {
+    return this.world.story.tasks.find(({ nth }) => nth === this.owners.get(id))
+  }
+
+  of({ nth }: Task): Buffer {
+    return this.sources.get(nth) ?? Buffer.alloc(0)
+  }
+
+  /** What the server has, on the disk as processes see it. */
+  stored(id: Id): Buffer {
+    const bytes = this.world.disk.bytesOf(pathOf(id))
+    return bytes === undefined ? Buffer.alloc(0) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  }
+
+  /** Whether what counts of an upload is what was sent, and all of it where it is complete. */
+  isGenuine(upload: Upload.Upload): boolean {
+    const task = this.taskOf(upload.id)
+    const bytes = this.stored(upload.id).subarray(0, upload.offset)
+    if (task === undefined || bytes.length < upload.offset) {
+      return task === undefined
+    }
+    const source = this.of(task)
+    return upload.isPartial
+      ? bytes.length === 0 || source.includes(bytes)
+      : source.subarray(0, bytes.length).equals(bytes) && (upload.isOpen || bytes.length === source.length)
+  }
+}

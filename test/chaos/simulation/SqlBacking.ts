@@ -1,0 +1,46 @@
+/**
+ * States in a real database in a real file, which outlives the connections of the processes. Closing a connection is all that
+ * is left of a process that dies: SQLite rolls back what it was in the middle of.
+ */
+import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { join } from "node:path"
+import * as SqlUploadRegistry from "../../../src/sql/SqlUploadRegistry.js"
+import type { Backing } from "./Database.js"
+import type { Process } from "./Kernel.js"
+
+/** @param directory - of the real file system, and empty. */
+export const make = (directory: string): Backing => {
+  const connections = new Map<Process, Scope.CloseableScope>()
+  let files = 0
+
+  const abandon = (process: Process) => {
+    const scope = connections.get(process)
+    if (scope !== undefined) {
+      Effect.runSync(Scope.close(scope, Exit.void))
+      connections.delete(process)
+    }
+  }
+
+  return {
+    open: (process) =>
+      Effect.gen(function*() {
+        const scope = yield* Scope.make()
+        connections.set(process, scope)
+        const client = yield* Effect.orDie(Layer.buildWithScope(
+          SqliteClient.layer({ filename: join(directory, `${files}.sqlite`) }),
+          scope
+        ))
+        return yield* Effect.provide(SqlUploadRegistry.make, client)
+      }),
+    abandon,
+    reset: () => {
+      connections.forEach((_, process) => abandon(process))
+      files++
+    },
+    immediate: false
+  }
+}

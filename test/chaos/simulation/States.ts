@@ -1,0 +1,119 @@
+/**
+ * The states of all uploads as they are, kept apart from the registry under test, and what no change may ever do to them.
+ */
+import { type Upload, type UploadRegistry, UploadStoreError } from "effect-tus"
+import * as Option from "effect/Option"
+import type { Process } from "./Kernel.js"
+import type { World } from "./World.js"
+
+type Entry = UploadRegistry.Entry
+
+/** A write that took effect. */
+export type Change =
+  & { readonly entry: Entry; readonly fence: number; readonly durable: boolean }
+  & ({ readonly _tag: "Create" | "Remove" } | { readonly _tag: "Commit"; readonly before: Entry })
+
+export class States {
+  private entries = new Map<Upload.UploadId, Entry>()
+  readonly removed = new Set<Upload.UploadId>()
+  private readonly world: World
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  get(id: Upload.UploadId | undefined): Entry | undefined {
+    return id === undefined ? undefined : this.entries.get(id)
+  }
+
+  all(): ReadonlyArray<Entry> {
+    return Array.from(this.entries.values())
+  }
+
+  /** A read tells what is there, nothing older. */
+  checkRead(id: Upload.UploadId, entry: Option.Option<Entry>, immediate: boolean): void {
+    const read = Option.getOrUndefined(entry)?.version
+    const known = this.entries.get(id)?.version
+    this.world.claim(
+      read === known || (!immediate && (read === undefined || known === undefined || read > known)),
+      "P1",
+      () => `the registry tells another state of ${id} than was committed`
+    )
+  }
+
+  /** A process that is alone is refused only what it should not have tried; another begins with fences that are too low. */
+  checkRefusal(change: Change, error: unknown): void {
+    const { upload: { id }, version } = change._tag === "Commit" ? change.before : change.entry
+    const isStale = change._tag === "Create" || this.entries.get(id)?.version !== version
+    const isAlone = this.world.story.twins === "none"
+    if (error instanceof UploadStoreError.Superseded) {
+      this.world.claim(isStale || !isAlone, "P3", () => `the one writer of ${id} is refused`)
+      this.world.application.excuse()
+    }
+  }
+
+  change(change: Change, process: Process): void {
+    const { entry } = change
+    const { id } = entry.upload
+    const before = this.entries.get(id)
+    const claim = (holds: boolean, promise: string, why: string) =>
+      this.world.claim(holds, promise, () => `${why}: ${id}`)
+    if (change._tag === "Create") {
+      claim(before === undefined && !this.removed.has(id), "P10", "an id is given twice")
+      this.entries.set(id, entry)
+    } else {
+      const held = change._tag === "Commit" ? change.before : entry
+      claim(before !== undefined, "P3", "an upload that is gone is written to")
+      claim(before?.version === held.version, "P3", "a writer replaces a state it has not seen")
+      claim((before?.fence ?? 0) <= change.fence, "P3", "a stale fence is accepted")
+      if (change._tag === "Remove") {
+        this.world.promises.removed((before ?? entry).upload, process)
+        this.entries.delete(id)
+        this.removed.add(id)
+      } else {
+        claim(entry.version === held.version + 1, "P3", "a version is left out")
+        this.checkMove(before?.upload ?? held.upload, entry.upload)
+        this.entries.set(id, entry)
+        this.world.promises.committed((before ?? held).upload, entry.upload)
+      }
+    }
+    this.world.touch(id)
+  }
+
+  private checkMove(from: Upload.Upload, to: Upload.Upload): void {
+    const claim = (holds: boolean, promise: string, why: string) =>
+      this.world.claim(holds, promise, () => `${why}: ${from.id}`)
+    claim(to.offset >= from.offset, "P1", `the offset goes back from ${from.offset} to ${to.offset}`)
+    claim(
+      Option.isNone(from.length) || Option.getOrUndefined(to.length) === from.length.value,
+      "P7",
+      "a length that was set is changed"
+    )
+    claim(
+      from.isOpen || (from.completion._tag === "Finishing" && to.offset === from.offset && !to.isOpen),
+      "P9",
+      `what is ${from.completion._tag} becomes ${to.completion._tag}`
+    )
+    claim(
+      to.metadata === from.metadata || Option.getOrUndefined(to.metadata) === Option.getOrUndefined(from.metadata),
+      "P1",
+      "the metadata changes"
+    )
+  }
+
+  /** What a power cut has left. */
+  restore(log: ReadonlyArray<Change>): void {
+    const before = new Set([...this.entries.keys(), ...this.removed])
+    this.entries = new Map()
+    this.removed.clear()
+    for (const { _tag, entry } of log) {
+      if (_tag === "Remove") {
+        this.entries.delete(entry.upload.id)
+        this.removed.add(entry.upload.id)
+      } else {
+        this.entries.set(entry.upload.id, entry)
+      }
+    }
+    before.forEach((id) => this.world.touch(id))
+  }
+}

@@ -1,0 +1,244 @@
+/**
+ * One world in which one story happens, from the first step to the last, or to the first promise that is broken.
+ */
+import type { Upload } from "effect-tus"
+import type { TusError } from "effect-tus/client"
+import * as Cause from "effect/Cause"
+import type * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import { Application } from "./Application.js"
+import * as Database from "./Database.js"
+import * as Dice from "./Dice.js"
+import { Disk } from "./Disk.js"
+import { DiskCalls } from "./DiskCalls.js"
+import { choose, type Fault, type Kind } from "./Faults.js"
+import { mount } from "./FileSystem.js"
+import { Kernel, Process } from "./Kernel.js"
+import * as Load from "./Load.js"
+import { Network } from "./Network.js"
+import { idOf } from "./Paths.js"
+import type { Plant } from "./Plant.js"
+import { Promises } from "./Promises.js"
+import * as Rest from "./Rest.js"
+import { Servers } from "./Servers.js"
+import { Sources } from "./Sources.js"
+import * as SqlBacking from "./SqlBacking.js"
+import type { Story, Task } from "./Story.js"
+import { Writers } from "./Writers.js"
+
+export interface Broken {
+  /** Its number, P0 for what goes without saying: no defects, no client that waits for ever. */
+  readonly promise: string
+  readonly why: string
+}
+
+export interface Outcome {
+  readonly broken: Broken | undefined
+  /** What came of each task, by name. */
+  readonly ends: ReadonlyArray<string>
+  readonly met: ReadonlySet<Fault>
+  readonly steps: number
+  readonly damaged: number
+  readonly log: ReadonlyArray<string>
+}
+
+export interface Options {
+  readonly plant?: Plant | undefined
+  /** An empty directory for a real database, where the story wants one. */
+  readonly database?: string | undefined
+  /** Writes down what happens. */
+  readonly tells?: boolean | undefined
+}
+
+export interface Step {
+  readonly dice: Dice.Dice
+  readonly fault: Fault | undefined
+}
+
+/** No story is as long as this. */
+const longest = 300_000
+
+export class World {
+  readonly kernel: Kernel
+  readonly disk: Disk
+  readonly diskCalls: DiskCalls
+  readonly database: Database.Database
+  readonly network: Network
+  readonly servers: Servers
+  readonly application: Application
+  readonly sources: Sources
+  readonly writers: Writers
+  readonly promises: Promises
+  /** Ids given out so far. */
+  ids = 0
+  steps = 0
+  /** How often the store has failed, or the clock jumped. */
+  troubles = 0
+  /** Nothing goes wrong any more, and nothing happens but what is asked for. */
+  isCalm = false
+  readonly met = new Set<Fault>()
+  private broken: Broken | undefined
+  private readonly planned: ReadonlySet<number>
+  private readonly dirty = new Set<Upload.UploadId>()
+  private readonly ends: Array<string> = []
+  private readonly log: Array<string> = []
+  readonly story: Story
+  readonly plant: Plant
+  private readonly tells: boolean
+
+  constructor(story: Story, { database, plant = {}, tells = false }: Options = {}) {
+    this.story = story
+    this.plant = plant
+    this.tells = tells
+    this.kernel = new Kernel(story.shuffled ? Dice.make(story.seed, 99) : undefined)
+    this.planned = new Set(story.troubles)
+    this.disk = new Disk((path) => {
+      const id = idOf(path)
+      if (id !== undefined && !path.endsWith(".concat")) {
+        this.touch(id)
+      }
+    })
+    this.diskCalls = new DiskCalls(this.disk, this)
+    this.database = new Database.Database(
+      this,
+      story.registry === "sql" && database !== undefined ? SqlBacking.make(database) : Database.memory()
+    )
+    this.network = new Network(this)
+    this.application = new Application(this)
+    this.sources = new Sources(this)
+    this.writers = new Writers(this)
+    this.promises = new Promises(this)
+    this.servers = new Servers(this)
+  }
+
+  /** Something is about to happen, and may go wrong: here a process can die. */
+  step(kind: Kind, what: () => string): Step {
+    const nth = this.steps++
+    const dice = Dice.make(this.story.seed, nth, 1)
+    const fault = this.planned.has(nth) && !this.isCalm ? choose(kind, this.story.likely, dice) : undefined
+    this.note(() =>
+      `${nth} ${this.kernel.current?.name ?? "network"}: ${kind}: ${what()}${fault === undefined ? "" : ` !! ${fault}`}`
+    )
+    if (fault !== undefined) {
+      this.met.add(fault)
+      this.suffer(fault, dice)
+    }
+    return { dice, fault }
+  }
+
+  private suffer(fault: Fault, dice: Dice.Dice): void {
+    switch (fault) {
+      case "crash": {
+        const process = this.kernel.current !== undefined && this.servers.owns(this.kernel.current)
+          ? this.kernel.current
+          : this.servers.choose(dice)
+        if (process !== undefined) {
+          this.servers.crash(process, dice)
+        }
+        return
+      }
+      case "power cut":
+        return this.servers.cutPower(dice)
+      case "clock ahead":
+      case "clock back": {
+        this.troubles++
+        const by = dice.pick(500, 5000, 300_000, 7_200_000)
+        return this.servers.shiftClocks(fault === "clock ahead" ? by : -by)
+      }
+    }
+  }
+
+  trouble(): void {
+    this.troubles++
+    this.application.excuse()
+  }
+
+  touch(id: Upload.UploadId): void {
+    this.dirty.add(id)
+  }
+
+  claim(holds: boolean, promise: string, why: () => string): void {
+    if (!holds && this.broken === undefined) {
+      this.broken = { promise, why: why() }
+      this.note(() => `BROKEN ${promise}: ${why()}`)
+    }
+  }
+
+  note(what: () => string): void {
+    if (this.tells) {
+      this.log.push(`${(this.kernel.now / 1000).toFixed(3).padStart(9)} ${what()}`)
+    }
+  }
+
+  async run(): Promise<Outcome> {
+    mount(this.diskCalls)
+    this.servers.start("server")
+    if (this.story.twins !== "none") {
+      this.servers.start("twin")
+    }
+    const client = new Process("client", this.kernel)
+    for (const task of this.story.tasks) {
+      client.fork(Load.run(this, client, task), (exit) => this.ended(task, exit))
+    }
+    await this.until(() => this.ends.length === this.story.tasks.length, "all clients end")
+    if (this.broken === undefined) {
+      await Rest.rest(this)
+    }
+    this.database.end()
+    return {
+      broken: this.broken,
+      ends: this.ends,
+      met: this.met,
+      steps: this.steps,
+      damaged: this.promises.damaged.size,
+      log: this.log
+    }
+  }
+
+  async until(done: () => boolean, what: string): Promise<void> {
+    for (let events = 0; this.broken === undefined && !done(); events++) {
+      await this.settle()
+      this.dirty.forEach((id) => this.promises.check(id))
+      this.dirty.clear()
+      this.claim(events < longest && (done() || this.kernel.advance()), "P0", () => `it never happens that ${what}`)
+    }
+  }
+
+  /** Lets everybody do what can be done now; a real database wants turns of the event loop for it. */
+  private async settle(): Promise<void> {
+    this.kernel.settle()
+    if (this.story.registry === "sql") {
+      do {
+        this.kernel.settle()
+        await new Promise((resolve) => setImmediate(resolve))
+      } while (!this.kernel.isSettled)
+    }
+  }
+
+  private ended(task: Task, exit: Exit.Exit<Option.Option<Upload.UploadId>, TusError.TusError | "waiting">): void {
+    if (exit._tag === "Success") {
+      this.ends.push(Option.isSome(exit.value) ? "Complete" : "Terminated")
+      if (Option.isSome(exit.value)) {
+        this.promises.finished(task, exit.value.value)
+      }
+      return
+    }
+    const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
+    this.claim(
+      typeof error === "object" || (error === "waiting" && Rest.mayBeIncomplete(this)),
+      "P0",
+      () => `task ${task.nth} ends without a reason: ${Cause.pretty(exit.cause)}`
+    )
+    const name = typeof error !== "object"
+      ? String(error)
+      : `${error._tag} ${"status" in error ? error.status : "reason" in error ? error.reason : ""}`
+    this.note(() => `task ${task.nth} ends: ${Cause.pretty(exit.cause)}`)
+    this.ends.push(name)
+    this.claim(
+      this.story.troubles.length > 0 || this.story.twins !== "none" ||
+        (this.story.hooks && task.verdict === "Refuse" && name.includes("422")),
+      "P0",
+      () => `task ${task.nth} fails where nothing went wrong: ${Cause.pretty(exit.cause)}`
+    )
+  }
+}
