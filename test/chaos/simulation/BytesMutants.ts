@@ -1,0 +1,162 @@
+/**
+ * What may go wrong with bytes on their way to the disk.
+ */
+import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { believing, has, later, type Mutants } from "./Mutants.js"
+import { origin } from "./Network.js"
+
+export const bytes: Mutants = {
+  "acknowledges bytes before they are written": {
+    store: (store) => ({
+      ...store,
+      write: (entry, bytes, onWritten) =>
+        Effect.gen(function*() {
+          const chunks: ReadonlyArray<Uint8Array> = [
+            ...(yield* Stream.runCollect(Stream.map(bytes, (chunk) => chunk.slice())))
+          ]
+          const end = chunks.reduce((sum, { length }) => sum + length, Number(entry.upload.offset))
+          yield* later(store.write(entry, Stream.fromIterable(chunks), () => Effect.void))
+          yield* onWritten(end)
+          return end
+        })
+    })
+  },
+
+  "counts bytes before they are written": {
+    store: (store) => ({
+      ...store,
+      write: (entry, bytes, onWritten) => {
+        let end: number = entry.upload.offset
+        return store.write(
+          entry,
+          Stream.tap(bytes, (chunk) =>
+            Effect.suspend(() => {
+              end += chunk.length
+              return Effect.orDie(onWritten(end)) as Effect.Effect<void>
+            })),
+          () => Effect.void
+        )
+      }
+    })
+  },
+
+  "takes the offset from Content-Length": {
+    store: (store) => ({
+      ...store,
+      write: (entry, bytes, onWritten) =>
+        Effect.gen(function*() {
+          const end = yield* store.write(entry, bytes, onWritten)
+          const exchange = yield* FiberRef.get(origin)
+          const claimed = entry.upload.offset + Number(exchange?.headers["content-length"] ?? 0)
+          if (claimed > end) {
+            yield* onWritten(claimed)
+          }
+          return Math.max(claimed, end)
+        })
+    })
+  },
+
+  "takes a write for whole that was not": {
+    where: has("short write", "torn write error"),
+    written: (_, whole) => whole
+  },
+
+  "does not cut off what lies behind the offset": {
+    where: has("write error", "torn write error", "crash", "spoilt body", "sync error"),
+    skips: (syscall) => syscall.startsWith("truncate")
+  },
+
+  "throws away what a broken connection has brought": {
+    where: has("cut body", "reset"),
+    store: (store) => ({
+      ...store,
+      commit: (entry, next, fence) =>
+        Effect.flatMap(
+          FiberRef.get(origin),
+          (exchange) =>
+            exchange !== undefined && entry.upload.isOpen && next.isOpen && !exchange.body.isWhole
+              ? Effect.succeed(entry)
+              : store.commit(entry, next, fence)
+        )
+    })
+  },
+
+  "commits nothing before the body has ended": {
+    store: (store) => ({
+      ...store,
+      write: (entry, bytes, onWritten) => {
+        let last: number = entry.upload.offset
+        return Effect.tap(
+          store.write(entry, bytes, (end) =>
+            Effect.sync(() => {
+              last = end
+            })),
+          () => onWritten(last)
+        )
+      }
+    })
+  },
+
+  "leaves out the sync of the bytes": {
+    skips: (syscall) => syscall === "fdatasync"
+  },
+
+  "leaves out the sync of the directory": {
+    skips: (syscall) => syscall === "fsync"
+  },
+
+  "commits before the sync is done": {
+    bytes: (bytes) => ({ ...bytes, sync: (id) => later(bytes.sync(id)) })
+  },
+
+  "ignores the checksum": {
+    where: has("spoilt body"),
+    install: believing
+  },
+
+  "keeps bytes whose checksum does not match": {
+    where: has("spoilt body", "cut body", "reset"),
+    store: (store) => ({
+      ...store,
+      discard: (entry) =>
+        Effect.flatMap(FiberRef.get(origin), (exchange) =>
+          Option.isNone(entry.upload.length) || exchange === undefined
+            ? store.discard(entry)
+            : Effect.orDie(
+              Effect.asVoid(
+                store.commit(
+                  entry,
+                  entry.upload.grow(
+                    Math.min(exchange.body.pulled, entry.upload.length.value - entry.upload.offset - 1),
+                    entry.upload.length,
+                    entry.upload.expiresAt
+                  ),
+                  entry.fence
+                )
+              )
+            ))
+    })
+  },
+
+  "joins the parts in another order": {
+    bytes: (bytes) => ({ ...bytes, concat: (id, parts) => bytes.concat(id, parts.toReversed()) })
+  },
+
+  "leaves the bytes of what is removed": {
+    bytes: (bytes) => ({ ...bytes, remove: () => Effect.void })
+  },
+
+  "removes the bytes before the state": {
+    store: (store) => ({
+      ...store,
+      remove: (entry, fence) =>
+        Effect.zipRight(
+          store.concat(entry, []),
+          store.remove(entry, fence)
+        )
+    })
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * What may go wrong when all bytes are there.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { has, type Mutants } from "./Mutants.js"
+
+export const completion: Mutants = {
+  "asks the hook before all bytes are committed": {
+    where: ({ hooks }) => hooks,
+    store: (store, world) => ({
+      ...store,
+      commit: (entry, next, fence) => {
+        const { current } = world.kernel
+        return Effect.zipRight(
+          entry.upload.isOpen && next.completion._tag === "Finishing" && current !== undefined
+            ? Effect.ignore(world.application.hook(current)(next))
+            : Effect.void,
+          store.commit(entry, next, fence)
+        )
+      }
+    })
+  },
+
+  "asks the hook twice": {
+    where: ({ hooks }) => hooks,
+    hook: (hook) => (upload) => Effect.zipRight(hook(upload), hook(upload))
+  },
+
+  "completes without asking the hook": {
+    where: ({ hooks }) => hooks,
+    store: (store) => ({
+      ...store,
+      commit: (entry, next, fence) =>
+        store.commit(
+          entry,
+          entry.upload.isOpen && next.completion._tag === "Finishing" && Option.isSome(next.length)
+            ? next.fill(next.length.value, { _tag: "Complete", at: next.createdAt })
+            : next,
+          fence
+        )
+    })
+  },
+
+  "leaves undone what a crash has interrupted": {
+    where: has("crash", "power cut"),
+    registry: (registry) => ({ ...registry, unsettled: () => Effect.succeed([]) })
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * What may go wrong with states, and with who may change them.
+ */
+import { Upload } from "effect-tus"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { expiring, has, later, type Mutants, nobody } from "./Mutants.js"
+import { currentOrigin } from "./Network.js"
+
+export const states: Mutants = {
+  "answers before the state is committed": {
+    store: (store) => ({
+      ...store,
+      commit: (entry, upload, fence) =>
+        Effect.as(later(store.commit(entry, upload, fence)), { upload, version: entry.version + 1, fence })
+    })
+  },
+
+  "does not say which states have to last": {
+    registry: (registry) => ({
+      ...registry,
+      commit: (entry, next, options) => registry.commit(entry, next, { ...options, durable: false })
+    })
+  },
+
+  "commits without the fence": {
+    where: ({ twins }) => twins !== "none",
+    database: (registry) => ({
+      ...registry,
+      commit: (entry, next, options) =>
+        Effect.catchTag(
+          registry.commit(entry, next, options),
+          "Superseded",
+          (error) =>
+            Effect.flatMap(registry.get(entry.upload.id), (stored) =>
+              Option.isSome(stored) && stored.value.version === entry.version
+                ? registry.commit(entry, next, { ...options, fence: stored.value.fence })
+                : error)
+        )
+    })
+  },
+
+  "commits without looking at the version": {
+    where: ({ twins }) => twins !== "none",
+    database: (registry) => ({
+      ...registry,
+      commit: (entry, next, options) =>
+        Effect.catchTag(
+          registry.commit(entry, next, options),
+          "Superseded",
+          (error) =>
+            Effect.flatMap(
+              registry.get(entry.upload.id),
+              (stored) => Option.isSome(stored) ? registry.commit(stored.value, next, options) : error
+            )
+        )
+    })
+  },
+
+  "begins with the first fence again": {
+    where: has("crash", "power cut"),
+    registry: (registry) => ({ ...registry, lastFence: Effect.succeed(0) })
+  },
+
+  "locks nobody out": {
+    lock: (lock) => ({ ...lock, withLock: (_, use) => lock.withLock(nobody(), use) })
+  },
+
+  "sweeps under a writer": {
+    where: ({ expiresAfter, hooks }) => hooks || expiresAfter !== undefined,
+    lock: (lock) => ({ ...lock, withLockIfFree: (_, use) => Effect.asSome(lock.withLock(nobody(), use)) })
+  },
+
+  "sweeps what is complete": {
+    registry: (registry) => ({ ...registry, expired: (_, page) => registry.list(page) }),
+    install: expiring((hasExpired, { completion }) => hasExpired || completion._tag === "Complete")
+  },
+
+  "sweeps parts that are still needed": {
+    where: ({ removeUsedPartials }) => removeUsedPartials,
+    registry: (registry) => ({ ...registry, usedUp: (page) => registry.list(page) })
+  },
+
+  "takes bytes for what has expired": {
+    where: has("clock ahead"),
+    install: expiring((hasExpired) => hasExpired && currentOrigin()?.request.method !== "PATCH")
+  },
+
+  "changes a length that was deferred": {
+    store: (store) => ({
+      ...store,
+      commit: (entry, next, fence) =>
+        store.commit(
+          entry,
+          Option.isSome(entry.upload.length) && next.isOpen && next.offset > entry.upload.offset
+            ? next.grow(0, Option.some(Upload.Bytes.make(entry.upload.length.value + 1)), next.expiresAt)
+            : next,
+          fence
+        )
+    })
+  }
+}
