@@ -111,9 +111,13 @@ export const make = Effect.gen(function*() {
     },
     discard: ({ upload }) => bytes.truncate(upload.id, upload.offset),
     concat: ({ upload }, parts) => bytes.concat(upload.id, parts.map((part) => ({ id: part.id, length: part.offset }))),
+    // A state that was to last would come back with a power cut, and find its bytes gone.
     remove: (entry, fence) =>
       Effect.zipRight(
-        registry.remove(entry, { fence, durable: durability === "always" }),
+        registry.remove(entry, {
+          fence,
+          durable: durability === "always" || (durability === "completion" && !entry.upload.isOpen)
+        }),
         bytes.remove(entry.upload.id)
       ),
     finalsOf: registry.finalsOf,

@@ -31,6 +31,7 @@ const steps = (
         ...store,
         append: (...parameters) => Effect.zipRight(say("write"), store.append(...parameters)),
         sync: () => say("sync"),
+        remove: () => say("delete"),
         release: () => say("release")
       } satisfies ByteStore.ByteStore["Type"]))
     )
@@ -41,7 +42,9 @@ const steps = (
         create: (upload, options) =>
           Effect.zipRight(say(options.durable ? "create durably" : "create"), registry.create(upload, options)),
         commit: (entry, next, options) =>
-          Effect.zipRight(say(options.durable ? "commit durably" : "commit"), registry.commit(entry, next, options))
+          Effect.zipRight(say(options.durable ? "commit durably" : "commit"), registry.commit(entry, next, options)),
+        remove: (entry, options) =>
+          Effect.zipRight(say(options.durable ? "remove durably" : "remove"), registry.remove(entry, options))
       } satisfies UploadRegistry.UploadRegistry["Type"]))
     )
     yield* Effect.flatMap(UploadStore.UploadStore, use).pipe(
@@ -59,10 +62,16 @@ const grows = (store: UploadStore.UploadStore["Type"]) =>
 const completes = (store: UploadStore.UploadStore["Type"]) =>
   Effect.flatMap(store.create(upload, 1), (entry) => store.commit(entry, full, 1))
 
+const goes = (store: UploadStore.UploadStore["Type"]) =>
+  Effect.flatMap(store.create(upload, 1), (entry) => store.remove(entry, 1))
+
+const goesComplete = (store: UploadStore.UploadStore["Type"]) =>
+  Effect.flatMap(completes(store), (entry) => store.remove(entry, 1))
+
 const isEmpty = (store: UploadStore.UploadStore["Type"]) => store.create(empty, 1)
 
 describe("UploadStore", () => {
-  const table: ReadonlyArray<readonly [Durability, string, typeof grows | typeof isEmpty, ReadonlyArray<string>]> = [
+  const table: ReadonlyArray<readonly [Durability, string, Parameters<typeof steps>[1], ReadonlyArray<string>]> = [
     ["process", "an upload that grows", grows, ["create", "commit"]],
     ["completion", "an upload that grows", grows, ["create", "commit"]],
     ["always", "an upload that grows", grows, ["create durably", "sync", "commit durably"]],
@@ -71,7 +80,19 @@ describe("UploadStore", () => {
     ["always", "an upload that is completed", completes, ["create durably", "sync", "commit durably", "release"]],
     ["process", "an upload of no bytes", isEmpty, ["write", "create", "release"]],
     ["completion", "an upload of no bytes", isEmpty, ["write", "sync", "create durably", "release"]],
-    ["always", "an upload of no bytes", isEmpty, ["write", "sync", "create durably", "release"]]
+    ["always", "an upload of no bytes", isEmpty, ["write", "sync", "create durably", "release"]],
+    ["process", "an unfinished upload that is removed", goes, ["create", "remove", "delete"]],
+    ["completion", "an unfinished upload that is removed", goes, ["create", "remove", "delete"]],
+    ["always", "an unfinished upload that is removed", goes, ["create durably", "remove durably", "delete"]],
+    ["process", "a complete upload that is removed", goesComplete, ["create", "commit", "release", "remove", "delete"]],
+    ["completion", "a complete upload that is removed", goesComplete, [
+      "create",
+      "sync",
+      "commit durably",
+      "release",
+      "remove durably",
+      "delete"
+    ]]
   ]
   for (const [durability, title, use, expected] of table) {
     it.effect(`${title}, at durability ${durability}: ${expected.join(", ")}`, () =>
