@@ -41,10 +41,14 @@ export const sizeOf = (path: string): Effect.Effect<number, UploadStoreError> =>
   Effect.map(call<Fs.Stats>("Read", `stat ${path}`, (done) => Fs.stat(path, done)), (stats) => stats.size)
 
 /** The size of an open file; none where nobody finds it any more. The system knows it by heart, so it is asked at once. */
-export const sizeNow = ({ fd }: File): Option.Option<number> => {
-  const { nlink, size } = Fs.fstatSync(fd)
-  return nlink === 0 ? Option.none() : Option.some(size)
-}
+export const sizeNow = ({ fd, path }: File): Effect.Effect<Option.Option<number>, UploadStoreError> =>
+  Effect.try({
+    try: () => {
+      const { nlink, size } = Fs.fstatSync(fd)
+      return nlink === 0 ? Option.none() : Option.some(size)
+    },
+    catch: (cause) => new UploadStoreError({ reason: "Read", operation: `stat ${path}`, cause })
+  })
 
 /** Makes the file end at `size`, which also lengthens one that is shorter. */
 export const truncate = ({ fd, path }: File, size: number): Effect.Effect<void, UploadStoreError> =>

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as File from "./File.js"
 
 export interface OpenFile extends File.File {
@@ -17,7 +18,10 @@ export interface OpenFiles {
    * Hands the file over, where it is at hand; else what `open` opens. Whoever takes it gives it back or closes it. One
    * that somebody has removed meanwhile, directory and all, is not at hand: what is written to it nobody ever finds.
    */
-  readonly take: <E>(path: string, open: Effect.Effect<OpenFile, E>) => Effect.Effect<OpenFile, E>
+  readonly take: (
+    path: string,
+    open: Effect.Effect<OpenFile, UploadStoreError>
+  ) => Effect.Effect<OpenFile, UploadStoreError>
   /** Takes a file back, and closes the one that has waited longest where there are too many. */
   readonly keep: (file: OpenFile) => Effect.Effect<void>
   readonly close: (path: string) => Effect.Effect<void>
@@ -52,13 +56,16 @@ export const make = (capacity: number): Effect.Effect<OpenFiles, never, Scope.Sc
   const take: OpenFiles["take"] = (path, open) =>
     Effect.suspend(() => {
       const file = remove(path)
-      return file === undefined ? open : Option.match(File.sizeNow(file), {
-        onNone: () => Effect.zipRight(File.close(file), open),
-        onSome: (end) => {
-          file.end = end
-          return Effect.succeed(file)
-        }
-      })
+      return file === undefined ? open : File.sizeNow(file).pipe(
+        Effect.tapError(() => File.close(file)),
+        Effect.flatMap(Option.match({
+          onNone: () => Effect.zipRight(File.close(file), open),
+          onSome: (end) => {
+            file.end = end
+            return Effect.succeed(file)
+          }
+        }))
+      )
     })
 
   return Effect.as(

@@ -76,8 +76,8 @@ export const fromPull = <E>(
     // What loses a race is left behind where the racer is interrupted. Its scope ends the reading before `rest` reads on.
     pull: Effect.scoped(
       Effect.flatMap(
-        Effect.forkScoped(awaited),
-        (reading) => Effect.raceFirst(Fiber.join(reading), stop)
+        Effect.forkScoped(Effect.exit(awaited)),
+        (reading) => Effect.raceFirst(Effect.flatten(Fiber.join(reading)), stop)
       )
     ),
     stop: (reason) => Deferred.unsafeDone(stopped, Effect.fail(Option.some(reason))),

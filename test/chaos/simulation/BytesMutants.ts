@@ -1,10 +1,11 @@
 /**
  * What may go wrong with bytes on their way to the disk.
  */
+import { ByteStore } from "effect-tus"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import { believing, has, later, type Mutants } from "./Mutants.js"
 import { origin } from "./Network.js"
 
@@ -12,13 +13,19 @@ export const bytes: Mutants = {
   "acknowledges bytes before they are written": {
     store: (store) => ({
       ...store,
-      write: (entry, bytes, onWritten) =>
+      write: (entry, pull, onWritten) =>
         Effect.gen(function*() {
-          const chunks: ReadonlyArray<Uint8Array> = [
-            ...(yield* Stream.runCollect(Stream.map(bytes, (chunk) => chunk.slice())))
-          ]
+          const chunks: Array<Uint8Array> = []
+          yield* ByteStore.forEachBatch(pull, (batch) =>
+            Effect.sync(() => {
+              Chunk.forEach(batch, (chunk) => chunks.push(chunk.slice()))
+            }))
           const end = chunks.reduce((sum, { length }) => sum + length, Number(entry.upload.offset))
-          yield* later(store.write(entry, Stream.fromIterable(chunks), () => Effect.void))
+          const again = Effect.suspend(() => {
+            const chunk = chunks.shift()
+            return chunk === undefined ? Effect.fail(Option.none()) : Effect.succeed(Chunk.of(chunk))
+          })
+          yield* later(store.write(entry, again, () => Effect.void))
           yield* onWritten(end)
           return end
         })
@@ -28,13 +35,13 @@ export const bytes: Mutants = {
   "counts bytes before they are written": {
     store: (store) => ({
       ...store,
-      write: (entry, bytes, onWritten) => {
+      write: (entry, pull, onWritten) => {
         let end: number = entry.upload.offset
         return store.write(
           entry,
-          Stream.tap(bytes, (chunk) =>
+          Effect.tap(pull, (batch) =>
             Effect.suspend(() => {
-              end += chunk.length
+              end += Chunk.reduce(batch, 0, (sum, { length }) => sum + length)
               return Effect.orDie(onWritten(end)) as Effect.Effect<void>
             })),
           () => Effect.void

@@ -134,7 +134,8 @@ export class Disk {
   }
 
   fstat(fd: number) {
-    return statsOf(this.handle(fd, "fstat").node)
+    const { node, path } = this.handle(fd, "fstat")
+    return { ...statsOf(node), nlink: this.find(path) === node ? 1 : 0 }
   }
 
   list(path: string): ReadonlyArray<string> {

@@ -1,7 +1,7 @@
 /**
  * One server process: the whole server as it is sold but for its sockets, on the simulated disk and database.
  */
-import { ByteStore, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
+import { ByteStore, LiveStates, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
 import { FileByteStore, NodeDigests } from "effect-tus/node"
 import { TusPolicy, TusServer, TusSweeper, UploadHooks, UploadIds } from "effect-tus/server"
 import * as Cause from "effect/Cause"
@@ -28,7 +28,9 @@ export type Services =
 export const layer = (world: World, process: Process): Layer.Layer<Services, unknown> => {
   const { plant, story } = world
   const bytes = Plant.alter(ByteStore.ByteStore, FileByteStore.layer({ directory }), plant.bytes, world)
-  const registry = world.database.layer(process)
+  const database = world.database.layer(process)
+  // Only a process that is alone may believe what it remembers.
+  const registry = story.twins === "none" ? Layer.provide(LiveStates.layer(), database) : database
   return (world.isCalm ? Layer.empty : sweeper(world)).pipe(
     Layer.provideMerge(TusServer.layer),
     Layer.provideMerge(Plant.alter(UploadStore.UploadStore, UploadStore.layer, plant.store, world)),

@@ -72,7 +72,14 @@ export const states: Mutants = {
   },
 
   "sweeps what is complete": {
-    registry: (registry) => ({ ...registry, expired: (_, page) => registry.list(page) }),
+    registry: (registry) => ({
+      ...registry,
+      expired: (now, { after, limit }) =>
+        Effect.map(
+          registry.list({ limit, after: after?.id }),
+          (ids) => ids.map((id) => ({ id, expiresAt: now }))
+        )
+    }),
     install: expiring((hasExpired, { completion }) => hasExpired || completion._tag === "Complete")
   },
 
