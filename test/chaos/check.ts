@@ -1,0 +1,48 @@
+/**
+ * Whether a server stands by what it has told, asked over the wire and seen on the disk.
+ */
+import { assert } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { fileOf, sha256, sha256OfFile } from "../interop/server.js"
+import { exchange } from "./exchange.js"
+import { bytesOf, type Content, type Entry, type Ledger, tell } from "./ledger.js"
+import * as Message from "./message.js"
+
+export const isStored = (directory: string, path: string, content: Content) =>
+  Effect.promise(async () =>
+    assert.strictEqual(
+      await sha256OfFile(fileOf(directory, path)),
+      await sha256([bytesOf(content)]),
+      `${path} holds other bytes than ${content.length} from ${content.start} on`
+    )
+  )
+
+const checkEntry = Effect.fnUntraced(function*(port: number, directory: string, entry: Entry) {
+  const { headers, status } = yield* Effect.orDie(exchange(port, Message.ask(entry.path)))
+  switch (entry.state) {
+    case "Gone":
+      assert.strictEqual(status, 404, `${entry.path} was terminated`)
+      entry.isChecked = true
+      return
+    case "Leaving":
+      assert.include([200, 404], status)
+      return
+    case "Open":
+    case "Complete": {
+      assert.strictEqual(status, 200, `${entry.path} is lost`)
+      if (!entry.isFinal || headers["upload-offset"] !== undefined) {
+        tell(entry, Number(headers["upload-offset"]), entry.told)
+      }
+      if (entry.told === entry.content.length) {
+        yield* isStored(directory, entry.path, entry.content)
+        entry.isChecked = true
+      }
+    }
+  }
+})
+
+/** Everything that has been told since it was last looked at. */
+export const check = (port: number, directory: string, { entries }: Ledger) =>
+  Effect.forEach(entries.filter(({ isChecked }) => !isChecked), (entry) => checkEntry(port, directory, entry), {
+    discard: true
+  })

@@ -1,0 +1,77 @@
+/**
+ * The server is killed without warning, again and again, under clients that upload in every way there is. Nothing that it
+ * told them is ever taken back, whatever it promised about power cuts, and nothing is left over.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { generator } from "../client/faults.js"
+import { directory } from "../interop/server.js"
+import { check, isStored } from "./check.js"
+import * as Ledger from "./ledger.js"
+import * as Lives from "./lives.js"
+import * as Load from "./load.js"
+import { remains } from "./remains.js"
+import { limit, seeded, size } from "./size.js"
+
+const cycles = size("CYCLES", 10, 200)
+const clients = 6
+const durabilities = ["process", "completion", "always"] as const
+
+describe("kill -9", () => {
+  it.scopedLive(
+    `takes back nothing that was told, ${cycles} times`,
+    () =>
+      seeded("crashes", (seed) =>
+        Effect.gen(function*() {
+          const random = generator(seed)
+          const path = yield* directory
+          const lives = Lives.make(path)
+          const ledger = Ledger.make(generator(seed + 1))
+          let isDone = false
+
+          const live = (cycle: number) =>
+            lives.live(durabilities[cycle % 3] ?? "process", (port) => check(port, path, ledger))
+
+          const die = (cycle: number) =>
+            Effect.scoped(Effect.gen(function*() {
+              const { output } = yield* live(cycle)
+              yield* Effect.sleep(random() < 0.3 ? random() * 30 : random() * 800)
+              assert.notMatch(output(), /ERROR|WARN/)
+            }))
+
+          const client = (i: number) =>
+            Effect.repeat(Load.make(generator(seed + 2 + i), lives, ledger), { until: () => isDone })
+
+          yield* Effect.scoped(
+            Effect.forEach(Arr.range(1, cycles), die, { discard: true }).pipe(
+              Effect.zipRight(live(0)),
+              Effect.tap(() => Effect.sync(() => isDone = true)),
+              Effect.zipLeft(Effect.forEach(Arr.range(1, clients), client, { concurrency: "unbounded" }), {
+                concurrent: true
+              })
+            )
+          )
+
+          const { files, uploads } = yield* remains(path, "2 days")
+          assert.sameMembers(
+            [...files],
+            uploads.map(({ id }) => id),
+            "a file without a state, or a state without a file"
+          )
+          yield* Effect.forEach(uploads, ({ completion, id, metadata }) => {
+            assert.strictEqual(completion._tag, "Complete", `${id} was not swept`)
+            const [, number = ""] = Option.getOrElse(metadata, () => "").split(" ")
+            return isStored(path, id, ledger.posted(Number(Buffer.from(number, "base64").toString())))
+          })
+          const stored = new Set(uploads.map(({ id }) => `/files/${id}`))
+          for (const { path, state } of ledger.entries) {
+            assert.strictEqual(stored.has(path), state === "Complete", `${path} is ${state}`)
+          }
+          assert.isAbove(lives.broken(), 0)
+          console.log(`${cycles} kills: ${ledger.entries.length} uploads, ${lives.broken()} requests without an answer`)
+        })),
+    limit
+  )
+})

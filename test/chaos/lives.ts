@@ -1,0 +1,61 @@
+/**
+ * One server after the other on the same directory, and how those reach it who do not know that it dies.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import { example } from "../example.js"
+import { type Answer, describe, exchange, type Gone } from "./exchange.js"
+import type { Message } from "./message.js"
+
+interface Life {
+  readonly port: number
+  isOver: boolean
+}
+
+export const make = (directory: string) => {
+  let current = Deferred.unsafeMake<Life>(FiberId.none)
+  let broken = 0
+
+  const open = (port: number) =>
+    Effect.acquireRelease(
+      Effect.suspend(() => {
+        const life: Life = { port, isOver: false }
+        return Effect.as(Deferred.succeed(current, life), life)
+      }),
+      (life) =>
+        Effect.sync(() => {
+          life.isOver = true
+          current = Deferred.unsafeMake(FiberId.none)
+        })
+    )
+
+  return {
+    /** A server that is killed when the scope closes; requests reach it once `before` has been done. */
+    live: (
+      durability: string,
+      before: (port: number) => Effect.Effect<void>
+    ) =>
+      Effect.gen(function*() {
+        const { output, url } = yield* example("node-server", { UPLOAD_DIR: directory, DURABILITY: durability })
+        const port = Number(new URL(url).port)
+        yield* before(port)
+        yield* open(port)
+        return { output }
+      }),
+    /** Sends a request to the server that lives, once there is one. Only its death is a reason for no answer. */
+    send: (message: Message): Effect.Effect<Answer, Gone> =>
+      Effect.suspend(() => Deferred.await(current)).pipe(
+        Effect.flatMap((life) =>
+          Effect.catchAll(exchange(life.port, message), (gone) => {
+            broken++
+            return life.isOver ? gone : Effect.die(new Error(`${describe(message)} got no answer: ${gone.cause}`))
+          })
+        )
+      ),
+    /** How many requests were never answered. */
+    broken: () => broken
+  }
+}
+
+export type Lives = ReturnType<typeof make>

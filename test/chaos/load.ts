@@ -1,0 +1,80 @@
+/**
+ * One client that uploads in all the ways there are, one after the other.
+ */
+import * as Effect from "effect/Effect"
+import type { Content, Entry, Ledger } from "./ledger.js"
+import type { Lives } from "./lives.js"
+import * as Message from "./message.js"
+import * as Uploader from "./uploader.js"
+
+const kibibyte = 1024
+const mebibyte = 1024 * kibibyte
+
+/** How many complete uploads a client leaves where they are. */
+const most = 8
+
+export const make = (random: () => number, lives: Lives, ledger: Ledger) => {
+  const { ask, create, finish, terminate } = Uploader.make(lives, ledger)
+  const below = (limit: number) => Math.floor(random() * limit)
+  const stored: Array<Entry> = []
+
+  const upload = Effect.fnUntraced(function*(content: Content, creation: Uploader.Creation, next: Uploader.Next) {
+    const entry = yield* create(content, creation)
+    yield* finish(entry, next)
+    stored.push(entry)
+  })
+
+  const parallel = Effect.fnUntraced(function*(joins: "before" | "after") {
+    const content = ledger.content(6 * mebibyte)
+    const cut = below(content.length)
+    const parts = yield* Effect.forEach(
+      [{ ...content, length: cut }, { start: content.start + cut, length: content.length - cut }],
+      (part) => create(part, { headers: { "Upload-Length": part.length, "Upload-Concat": "partial" } })
+    )
+    const next = pieces(random() < 0.5 ? 8 * mebibyte : 200 * kibibyte)
+    const fill = Effect.forEach(parts, (part) => finish(part, next), { concurrency: "unbounded" })
+    const join = create(content, {
+      isFinal: true,
+      headers: { "Upload-Concat": `final;${parts.map(({ path }) => path).join(" ")}` }
+    })
+    const final = yield* joins === "before" ? Effect.zipLeft(join, fill) : Effect.zipRight(fill, join)
+    yield* Effect.repeat(ask(final), { until: () => final.state !== "Open" })
+    stored.push(...parts, final)
+  })
+
+  const kinds: ReadonlyArray<() => Effect.Effect<unknown>> = [
+    () => upload(ledger.content(24 * mebibyte), {}, pieces(24 * mebibyte)),
+    () => upload(ledger.content(mebibyte), {}, pieces((10 + below(200)) * kibibyte)),
+    () => upload(ledger.content(4 * mebibyte), { step: 300_000 }, pieces(300_000, Message.checked)),
+    () => upload(ledger.content(4 * mebibyte), { step: 700_000 }, pieces(700_000, Message.trailed)),
+    () =>
+      upload(ledger.content(2 * mebibyte), { headers: { "Upload-Defer-Length": 1 } }, (path, at, rest) => {
+        const piece = rest.subarray(0, 500_000)
+        return Message.append(path, at, piece, piece.length < rest.length ? {} : { "Upload-Length": at + rest.length })
+      }),
+    () => {
+      const content = ledger.content(mebibyte)
+      return upload(content, { first: random() < 0.5 ? content.length : below(content.length) }, pieces(mebibyte))
+    },
+    () => upload({ start: 0, length: 0 }, {}, pieces(0)),
+    () => parallel("before"),
+    () => parallel("after"),
+    // Left where it is, for the sweeper.
+    () => {
+      const content = ledger.content(mebibyte)
+      return create(content, { first: below(content.length) })
+    },
+    // What HEAD tells of an upload that others write to counts as well.
+    () => Effect.forEach(ledger.entries.filter(({ state }) => state === "Open").slice(-8), ask)
+  ]
+
+  /** An upload of any kind, and then what has become too much is removed. */
+  return Effect.suspend(() => kinds[below(kinds.length)]?.() ?? Effect.void).pipe(
+    Effect.zipRight(
+      Effect.suspend(() => Effect.forEach(stored.splice(0, stored.length - most), terminate, { discard: true }))
+    )
+  )
+}
+
+const pieces = (size: number, message: typeof Message.append = Message.append): Uploader.Next => (path, at, rest) =>
+  message(path, at, rest.subarray(0, size))

@@ -1,0 +1,27 @@
+/**
+ * How much of everything: little of it with every `npm test`, all of it with `npm run test:chaos`, and what is asked for by
+ * name with `CYCLES=50` and the like.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import { randomInt } from "node:crypto"
+
+export const isLong = process.env.CHAOS === "long"
+
+export const size = (name: string, short: number, long: number): number =>
+  Number(process.env[name] ?? (isLong ? long : short))
+
+/** A time limit that no test of either form comes near, in milliseconds. */
+export const limit = isLong ? 3 * 60 * 60 * 1000 : 240_000
+
+/** Runs a test with a new seed, or with `SEED`. A failure says how to run it with the same one again. */
+export const seeded = <A, E, R>(file: string, test: (seed: number) => Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
+    return Effect.catchAllCause(test(seed), (cause) =>
+      Cause.isInterruptedOnly(cause)
+        ? Effect.failCause(cause)
+        : Effect.die(
+          new Error(`again with: SEED=${seed} npx vitest run test/chaos/${file}.test.ts\n${Cause.pretty(cause)}`)
+        ))
+  })
