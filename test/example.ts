@@ -17,6 +17,8 @@ export interface Example {
   /** The memory of the process that is resident now, in bytes. */
   readonly rss: () => number
   readonly process: ChildProcess
+  /** Resolves when the process is gone. */
+  readonly ended: Promise<unknown>
 }
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -24,9 +26,11 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 export const spawnExample = (
   file: string,
   env: Readonly<Record<string, string>>,
-  args: ReadonlyArray<string> = []
-) =>
-  spawn(process.execPath, ["--import", "tsx", `examples/${file}.ts`, ...args], {
+  args: ReadonlyArray<string> = [],
+  under: ReadonlyArray<string> = []
+) => {
+  const [command = "", ...rest] = [...under, process.execPath, "--import", "tsx", `examples/${file}.ts`, ...args]
+  return spawn(command, rest, {
     cwd: root,
     env: {
       ...process.env,
@@ -35,10 +39,16 @@ export const spawnExample = (
     },
     stdio: ["ignore", "pipe", "pipe"]
   })
+}
 
-/** Runs `examples/<file>.ts` on a free port and resolves when it has printed its URL. */
-export const startExample = async (file: string, env: Readonly<Record<string, string>> = {}): Promise<Example> => {
-  const child = spawnExample(file, { PORT: "0", ...env })
+/** Runs `examples/<file>.ts` on a free port, by a command if one is given, and resolves when it has printed its URL. */
+export const startExample = async (
+  file: string,
+  env: Readonly<Record<string, string>> = {},
+  under: ReadonlyArray<string> = []
+): Promise<Example> => {
+  const child = spawnExample(file, { PORT: "0", ...env }, [], under)
+  const ended = once(child, "exit")
   let output = ""
   const url = await new Promise<string>((resolve, reject) => {
     const onOutput = (chunk: Buffer) => {
@@ -54,13 +64,13 @@ export const startExample = async (file: string, env: Readonly<Record<string, st
   })
   return {
     url,
+    ended,
     output: () => output,
     process: child,
     kill: async (signal) => {
       if (child.exitCode === null && child.signalCode === null) {
-        const gone = once(child, "exit")
         child.kill(signal)
-        await gone
+        await ended
       }
       return child.exitCode
     },
@@ -69,8 +79,8 @@ export const startExample = async (file: string, env: Readonly<Record<string, st
 }
 
 /** An example that lives as long as the scope. */
-export const example = (file: string, env?: Readonly<Record<string, string>>) =>
+export const example = (file: string, env?: Readonly<Record<string, string>>, under?: ReadonlyArray<string>) =>
   Effect.acquireRelease(
-    Effect.promise(() => startExample(file, env)),
+    Effect.promise(() => startExample(file, env, under)),
     ({ kill }) => Effect.promise(() => kill("SIGKILL"))
   )
