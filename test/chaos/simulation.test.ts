@@ -13,12 +13,15 @@ import { forgetting } from "./simulation/Roots.js"
 import { shrink } from "./simulation/Shrink.js"
 import * as Story from "./simulation/Story.js"
 import { type Broken, World } from "./simulation/World.js"
+import { size } from "./size.js"
 
 vi.mock("node:fs", async () => (await import("./simulation/FileSystem.js")).fileSystem)
 
 const { SEED, SEEDS, TEST_DIST } = process.env
 const first = Number(SEED ?? 1)
-const count = Number(SEEDS ?? (SEED !== undefined ? 1 : TEST_DIST === undefined ? 1000 : 100))
+const count = SEED === undefined || SEEDS !== undefined
+  ? size("SEEDS", TEST_DIST === undefined ? 1000 : 100, 100_000)
+  : 1
 const isAlone = count === 1
 
 const run = async (story: Story.Story) => {
