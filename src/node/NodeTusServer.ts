@@ -2,7 +2,7 @@
  * A whole server in one line: the fast door on `node:http`, the embedded store, the sweeper. Wiring only.
  */
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -11,10 +11,12 @@ import type { AddressInfo } from "node:net"
 import * as TusPolicy from "../server/TusPolicy.js"
 import * as TusServer from "../server/TusServer.js"
 import * as TusSweeper from "../server/TusSweeper.js"
+import { defaultIdleTimeout } from "../server/UploadBody.js"
 import { Durability } from "../store/UploadStore.js"
 import * as EmbeddedStore from "./EmbeddedStore.js"
 import * as NodeDigests from "./NodeDigests.js"
 import * as NodeHandler from "./NodeHandler.js"
+import * as Turns from "./Turns.js"
 
 export interface HttpOptions extends NodeHandler.Options {
   /** 1080 by default; 0 takes any free port. */
@@ -57,6 +59,7 @@ export const layerHttp = (
     NodeTusServer,
     Effect.gen(function*() {
       const { host = "127.0.0.1", path = "/files", port = 1080, shutdownTimeout = "10 seconds" } = options
+      const { inTurn } = Turns.make(Duration.toMillis(options.idleTimeout ?? defaultIdleTimeout))
       const handler = yield* NodeHandler.make({ ...options, path })
       const server = yield* Effect.acquireRelease(
         listen(Http.createServer({ requestTimeout: 0 }), host, port),
@@ -68,7 +71,7 @@ export const layerHttp = (
             Effect.zipLeft(close(server, handler, shutdownTimeout), { concurrent: true })
           )
       )
-      server.on("request", handler.listener).on("checkContinue", handler.checkContinue)
+      server.on("request", inTurn(handler.listener)).on("checkContinue", inTurn(handler.checkContinue))
       const actual = (server.address() as AddressInfo).port
       return { url: `http://${host.includes(":") ? `[${host}]` : host}:${actual}${path}`, port: actual }
     })

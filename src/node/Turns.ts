@@ -1,0 +1,101 @@
+/**
+ * The requests of one connection, one after another. A client may send the next before it has the answer to the last, but
+ * only safe ones may be performed at the same time, and those of an upload are not. And Node reads ahead without a limit:
+ * 10 MB of such requests would grow to gigabytes that wait.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-9.3.2
+ */
+import type { IncomingMessage, RequestListener } from "node:http"
+import type { Duplex } from "node:stream"
+
+/** How many requests of a connection may wait. One that sends more is closed: its client does not wait for answers. */
+const limit = 16
+
+export interface Turns {
+  /** The same listener, called when all earlier requests of the connection have been answered. */
+  readonly inTurn: (listener: RequestListener) => RequestListener
+  /**
+   * What comes over this connection from now on is no request. Calls back, once, when everything that came before has
+   * been answered; a body that is under way ends here.
+   */
+  readonly last: (socket: Duplex, refuse: () => void) => void
+}
+
+interface Queue {
+  latest: IncomingMessage | undefined
+  isLast: boolean
+  readonly waiting: Array<() => void>
+}
+
+/**
+ * @param idleMillis - how long a client may take nothing of its answer before the connection is closed.
+ */
+export const make = (idleMillis: number): Turns => {
+  const queues = new WeakMap<Duplex, Queue>()
+
+  const begin = (socket: Duplex, latest?: IncomingMessage): Queue => {
+    const queue = { latest, isLast: false, waiting: [] }
+    queues.set(socket, queue)
+    return queue
+  }
+
+  const next = (socket: Duplex, { isLast, waiting }: Queue) => {
+    const act = waiting.shift()
+    if (act !== undefined && !socket.destroyed) {
+      act()
+    } else if (!isLast) {
+      queues.delete(socket)
+    }
+  }
+
+  return {
+    inTurn: (listener) => (request, response) => {
+      const { socket } = request
+      const known = queues.get(socket)
+      const queue = known ?? begin(socket)
+      const act = () => {
+        response
+          .once("prefinish", () => void (socket.writableLength > 0 && socket.setTimeout(idleMillis)))
+          .once("close", () => next(socket, queue))
+        listener(request, response)
+        if (queue.isLast) {
+          cutOff(request)
+        }
+      }
+      if (queue.isLast) {
+        return
+      }
+      queue.latest = request
+      if (known === undefined) {
+        act()
+      } else if (queue.waiting.length < limit) {
+        queue.waiting.push(act)
+      } else {
+        socket.destroy()
+      }
+    },
+    last: (socket, refuse) => {
+      const known = queues.get(socket)
+      const queue = known ?? begin(socket)
+      if (queue.isLast) {
+        return
+      }
+      queue.isLast = true
+      if (queue.latest !== undefined) {
+        cutOff(queue.latest)
+      }
+      if (known === undefined) {
+        refuse()
+      } else {
+        queue.waiting.push(refuse)
+      }
+    }
+  }
+}
+
+/** As Node tells it where the connection is gone. This one is not: there is still an answer to send. */
+const cutOff = (request: IncomingMessage) => {
+  if (!request.complete && request.listenerCount("error") > 0) {
+    request.emit("error", new Error("the end of the body cannot be told"))
+  }
+}
