@@ -5,6 +5,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
@@ -17,12 +18,15 @@ import * as EmbeddedStore from "./EmbeddedStore.js"
 import * as NodeDigests from "./NodeDigests.js"
 import * as NodeHandler from "./NodeHandler.js"
 import * as Turns from "./Turns.js"
+import * as Unreadable from "./Unreadable.js"
 
 export interface HttpOptions extends NodeHandler.Options {
   /** 1080 by default; 0 takes any free port. */
   readonly port?: number | undefined
   /** The address to listen on, 127.0.0.1 by default. */
   readonly host?: string | undefined
+  /** How long the head of a request may take to arrive, also the first one of a connection. 60 seconds by default. */
+  readonly headersTimeout?: Duration.DurationInput | undefined
   /** How long running requests may take to commit what they have when the server stops. 10 seconds by default. */
   readonly shutdownTimeout?: Duration.DurationInput | undefined
 }
@@ -59,10 +63,14 @@ export const layerHttp = (
     NodeTusServer,
     Effect.gen(function*() {
       const { host = "127.0.0.1", path = "/files", port = 1080, shutdownTimeout = "10 seconds" } = options
-      const { inTurn } = Turns.make(Duration.toMillis(options.idleTimeout ?? defaultIdleTimeout))
+      const headersMillis = Duration.toMillis(options.headersTimeout ?? "60 seconds")
+      const idleMillis = Duration.toMillis(options.idleTimeout ?? defaultIdleTimeout)
+      const { origins } = yield* TusPolicy.TusPolicy
+      const runFork = Runtime.runFork(yield* Effect.runtime())
       const handler = yield* NodeHandler.make({ ...options, path })
+      const { inTurn, last } = Turns.make(idleMillis)
       const server = yield* Effect.acquireRelease(
-        listen(Http.createServer({ requestTimeout: 0 }), host, port),
+        listen(create(headersMillis), host, port),
         (server) =>
           Effect.async<void>((resume) => {
             server.close(() => resume(Effect.void))
@@ -71,11 +79,32 @@ export const layerHttp = (
             Effect.zipLeft(close(server, handler, shutdownTimeout), { concurrent: true })
           )
       )
-      server.on("request", inTurn(handler.listener)).on("checkContinue", inTurn(handler.checkContinue))
+      server
+        .on("request", inTurn(handler.listener))
+        .on("checkContinue", inTurn(handler.checkContinue))
+        .on("checkExpectation", inTurn(handler.listener))
+        .on("clientError", ({ code }: NodeJS.ErrnoException, socket) =>
+          last(socket, () =>
+            runFork(Unreadable.refuse(socket, code, { headersMillis, origins }))))
       const actual = (server.address() as AddressInfo).port
       return { url: `http://${host.includes(":") ? `[${host}]` : host}:${actual}${path}`, port: actual }
     })
   )
+
+/**
+ * An upload may take as long as it likes, a head may not: where it is not told so, Node derives the one limit from the
+ * other. And it tells nobody which headers it has left out, because there were many or because there should be one.
+ */
+const create = (headersTimeout: number) => {
+  const server = Http.createServer({
+    requestTimeout: 0,
+    headersTimeout,
+    connectionsCheckingInterval: Math.min(headersTimeout, 30_000),
+    joinDuplicateHeaders: true
+  })
+  server.maxHeadersCount = 0
+  return server
+}
 
 const listen = (server: Http.Server, host: string, port: number) =>
   Effect.async<Http.Server, ListenError>((resume) => {

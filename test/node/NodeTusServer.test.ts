@@ -1,17 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { NodeTusServer } from "effect-tus/node"
+import type { TusPolicy } from "effect-tus/server"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { createHash } from "node:crypto"
 import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import type { Socket } from "node:net"
 import { server } from "../server/doors.js"
 import { open, patch } from "./socket.js"
 
-const start = (options: NodeTusServer.HttpOptions = {}) =>
+const start = (options: NodeTusServer.HttpOptions = {}, policy: TusPolicy.Options = {}) =>
   Effect.gen(function*() {
     const context = yield* Layer.build(
-      NodeTusServer.layerHttp({ port: 0, idleTimeout: "1 hour", ...options }).pipe(Layer.provide(server()))
+      NodeTusServer.layerHttp({ port: 0, idleTimeout: "1 hour", ...options }).pipe(Layer.provide(server(policy)))
     )
     const { port } = yield* Effect.provide(NodeTusServer.NodeTusServer, context)
     /** Everything that comes back for these bytes until the server closes the connection. */
@@ -26,7 +28,9 @@ const start = (options: NodeTusServer.HttpOptions = {}) =>
       const text = await told(request("POST", "/files", [`Upload-Length: ${length}`, "Connection: close"]))
       return /location: (\S+)/.exec(text)?.[1] ?? assert.fail(text)
     }
-    return { create, port, told }
+    const offsetOf = async (path: string) =>
+      Number(/upload-offset: (\d+)/.exec(await told(request("HEAD", path, ["Connection: close"])))?.[1])
+    return { create, offsetOf, port, told }
   })
 
 const request = (method: string, path: string, headers: ReadonlyArray<string> = []) =>
@@ -34,12 +38,110 @@ const request = (method: string, path: string, headers: ReadonlyArray<string> = 
 
 const statusesOf = (text: string) => Array.from(text.matchAll(/^HTTP\/1.1 (\d+) /gm), ([, status]) => Number(status))
 
+const chunkedPatch = (path: string) => patch(path, 0, 0).replace("Content-Length: 0", "Transfer-Encoding: chunked")
+
 /** As where all buffers on the way to the client are full, which are too large to be filled here. */
 const clog = (message: unknown) => {
   Object.assign((message as { readonly socket: Socket }).socket, { _write: () => {}, _writev: null })
 }
 
 describe("NodeTusServer", () => {
+  it.scopedLive("a head that does not arrive in time is refused, and so is a connection on which nothing comes", () =>
+    Effect.gen(function*() {
+      const { told } = yield* start({ headersTimeout: "100 millis" })
+      for (const part of ["", "\r\n", "PATCH /fi", "PATCH /files/a HTTP/1.1\r\nHost: localhost\r\nX-A: "]) {
+        const text = yield* Effect.promise(() => told(part))
+        deepStrictEqual(statusesOf(text), [408], part)
+        assert.match(text, /\r\n\r\nexpected the head of a request within 0.1 seconds\n$/)
+      }
+    }))
+
+  it.scopedLive("a body may take as long as it likes", () =>
+    Effect.gen(function*() {
+      const { create, offsetOf, port } = yield* start({ headersTimeout: "50 millis" })
+      yield* Effect.promise(async () => {
+        const path = await create(6)
+        const slow = await open(port)
+        await slow.send(patch(path, 0, 6) + "abc")
+        // A connection that was opened later is closed: the limit has come and gone.
+        const idle = await open(port)
+        await idle.closed
+        await slow.send("def")
+        await slow.received(/^HTTP\/1.1 204 /)
+        assert.strictEqual(await offsetOf(path), 6)
+        slow.destroy()
+      })
+    }))
+
+  it.scopedLive("what is no request is refused in a sentence, with everything that a refusal carries", () =>
+    Effect.gen(function*() {
+      const { told } = yield* start()
+      for (
+        const [bytes, status] of [
+          ["garbage\r\n\r\n", 400],
+          ["\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03", 400],
+          [`HEAD /files/${"a".repeat(100_000)} HTTP/1.1\r\n`, 431],
+          [request("HEAD", "/files/a", [`X-A: ${"a".repeat(60 * 1024)}`]), 431]
+        ] as const
+      ) {
+        const text = yield* Effect.promise(() => told(bytes))
+        deepStrictEqual(statusesOf(text), [status])
+        assert.match(text, /\r\ntus-resumable: 1.0.0\r\n/)
+        assert.match(text, /\r\naccess-control-allow-origin: \*\r\n/)
+        assert.match(text, /\r\nconnection: close\r\n/)
+        const [head = "", body = ""] = text.split("\r\n\r\n")
+        assert.match(body, /^expected [^\n]+\n$/)
+        assert.include(head, `content-length: ${body.length}`)
+      }
+    }))
+
+  it.scopedLive("what is no request tells pages of other origins nothing", () =>
+    Effect.gen(function*() {
+      const { told } = yield* start({}, { origins: ["https://example.org"] })
+      assert.notMatch(yield* Effect.promise(() => told("garbage\r\n\r\n")), /access-control/)
+    }))
+
+  it.scopedLive("whoever still sends sees the answer", () =>
+    Effect.gen(function*() {
+      const { told } = yield* start()
+      const text = yield* Effect.promise(() => told(`HEAD /files/${"a".repeat(8 * 1024 * 1024)}`))
+      deepStrictEqual(statusesOf(text), [431])
+    }))
+
+  it.scopedLive("garbage behind a request does not hide its answer", () =>
+    Effect.gen(function*() {
+      const { create, offsetOf, told } = yield* start()
+      yield* Effect.promise(async () => {
+        const path = await create(3)
+        deepStrictEqual(statusesOf(await told(`${patch(path, 0, 3)}abc\0\0\0\r\n\r\n`)), [204, 400])
+        assert.strictEqual(await offsetOf(path), 3)
+      })
+    }))
+
+  it.scopedLive("a body whose framing breaks is one that was cut off: its bytes are kept, and the answer says so", () =>
+    Effect.gen(function*() {
+      const { create, offsetOf, told } = yield* start()
+      yield* Effect.promise(async () => {
+        const path = await create(100)
+        const text = await told(`${chunkedPatch(path)}3\r\nabc\r\nzz\r\n`)
+        deepStrictEqual(statusesOf(text), [503])
+        assert.match(text, /stands at 3/)
+        assert.strictEqual(await offsetOf(path), 3)
+      })
+    }))
+
+  it.scopedLive("a client that has said its last word in the middle of a body is told where the upload stands", () =>
+    Effect.gen(function*() {
+      const { create, offsetOf, port } = yield* start()
+      yield* Effect.promise(async () => {
+        const path = await create(100)
+        const client = await open(port)
+        client.socket.end(`${patch(path, 0, 100)}abc`)
+        assert.match(await client.closed, /^HTTP\/1.1 503 [^]*stands at 3/)
+        assert.strictEqual(await offsetOf(path), 3)
+      })
+    }))
+
   it.scopedLive("requests on one connection are performed in their order", () =>
     Effect.gen(function*() {
       const { create, told } = yield* start()
@@ -83,6 +185,41 @@ describe("NodeTusServer", () => {
         subscribe("http.server.request.start", clog)
         assert.strictEqual(await told(request("OPTIONS", "/files")), "")
         unsubscribe("http.server.request.start", clog)
+      })
+    }))
+
+  it.scopedLive("no header is overlooked because there are many", () =>
+    Effect.gen(function*() {
+      const { create, offsetOf, told } = yield* start()
+      yield* Effect.promise(async () => {
+        const path = await create(3)
+        const digest = createHash("sha1").update("other").digest("base64")
+        const many = Array<string>(2000).fill("a:b")
+        const text = await told(
+          `${patch(path, 0, 3, [...many, `Upload-Checksum: sha1 ${digest}`, "Connection: close"])}abc`
+        )
+        deepStrictEqual(statusesOf(text), [460])
+        assert.strictEqual(await offsetOf(path), 0)
+      })
+    }))
+
+  it.scopedLive("two lines of one header are one list, whatever Node takes for unique", () =>
+    Effect.gen(function*() {
+      const { create, told } = yield* start()
+      yield* Effect.promise(async () => {
+        const path = await create(3)
+        const text = await told(`${patch(path, 0, 3, ["Content-Type: text/plain", "Connection: close"])}abc`)
+        deepStrictEqual(statusesOf(text), [415])
+      })
+    }))
+
+  it.scopedLive("an expectation that nobody knows is no reason to refuse", () =>
+    Effect.gen(function*() {
+      const { create, told } = yield* start()
+      yield* Effect.promise(async () => {
+        const path = await create(3)
+        const text = await told(`${patch(path, 0, 3, ["Expect: the unexpected", "Connection: close"])}abc`)
+        deepStrictEqual(statusesOf(text), [204])
       })
     }))
 })

@@ -1,0 +1,57 @@
+/**
+ * The answer to what is no request, or does not become one in time: a sentence, like every refusal.
+ */
+import * as Effect from "effect/Effect"
+import { maxHeaderSize, STATUS_CODES } from "node:http"
+import type { Duplex } from "node:stream"
+import * as Options from "../protocol/Options.js"
+import type * as TusPolicy from "../server/TusPolicy.js"
+import { lingering } from "../server/UploadBody.js"
+
+export interface Limits extends Pick<TusPolicy.Options, "origins"> {
+  readonly headersMillis: number
+}
+
+/**
+ * Answers and closes the connection, a moment later where the client still sends: one that is closed on unread bytes is
+ * reset, and the client never sees the answer.
+ *
+ * @param code - what Node calls the error.
+ */
+export const refuse = (socket: Duplex, code: string | undefined, limits: Limits): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    const done = () => resume(Effect.void)
+    socket.once("end", done).once("close", done)
+    if (socket.writable) {
+      socket.end(answer(code, limits))
+    } else {
+      done()
+    }
+  }).pipe(
+    Effect.timeout(lingering),
+    Effect.ignore,
+    Effect.zipRight(Effect.sync(() => socket.destroy()))
+  )
+
+const answer = (code: string | undefined, { headersMillis, origins = "*" }: Limits) => {
+  const [status, expected] = code === "ERR_HTTP_REQUEST_TIMEOUT"
+    ? [408, `the head of a request within ${headersMillis / 1000} seconds`]
+    : code === "HPE_HEADER_OVERFLOW"
+    ? [431, `a request line and headers of at most ${maxHeaderSize} bytes together`]
+    : code === "HPE_CHUNK_EXTENSIONS_OVERFLOW"
+    ? [413, `chunks with extensions of at most ${maxHeaderSize} bytes`]
+    : [400, "a well-formed request of HTTP/1.1"]
+  const sentence = `expected ${expected}\n`
+  return [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `tus-resumable: ${Options.version}`,
+    "content-type: text/plain; charset=utf-8",
+    "cache-control: no-store",
+    `content-length: ${sentence.length}`,
+    // Where a page comes from cannot be read.
+    ...(origins === "*" ? ["access-control-allow-origin: *"] : []),
+    "connection: close",
+    "",
+    sentence
+  ].join("\r\n")
+}
