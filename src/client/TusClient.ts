@@ -155,8 +155,9 @@ const contentType = "application/offset+octet-stream"
 const encodeCreate = Schema.encodeSync(Schema.Struct(Create.Request.fields))
 const encodePatch = Schema.encodeSync(Schema.Struct(Patch.Request.fields))
 
-/** The length of the body is the transport's to say. */
+/** How the body is framed is the transport's to say. */
 const bodyFields = (chunk: Request.Chunk | undefined) => ({
+  transferEncoding: Option.none(),
   contentLength: Option.none(),
   checksum: chunk === undefined || typeof chunk.checksum === "function" ? Option.none() : chunk.checksum,
   trailer: typeof chunk?.checksum === "function" ? Option.some(["Upload-Checksum"]) : Option.none()
@@ -167,6 +168,5 @@ const nothing = {
   length: Option.none(),
   deferLength: Option.none(),
   metadata: Option.none(),
-  contentType: Option.none(),
-  transferEncoding: Option.none()
+  contentType: Option.none()
 }

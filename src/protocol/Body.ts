@@ -12,8 +12,12 @@ import * as Refusal from "./Refusal.js"
 
 export const contentType = Header.literal("application/offset+octet-stream")
 
+/** Any other coding is one that nobody undoes: what is stored would be what it made of the bytes. */
+const Chunked = Schema.String.pipe(Schema.pattern(/^chunked$/i, { message: () => "expected chunked" }))
+
 /** The fields about the body that PATCH and POST share. */
 export const fields = {
+  transferEncoding: Header.optional("transfer-encoding", Chunked),
   contentLength: Header.optional("content-length", Header.Bytes),
   checksum: Header.optional("upload-checksum", Checksum.FromHeader),
   trailer: Header.optional("trailer", Header.tokens)

@@ -23,7 +23,6 @@ export class Request extends Schema.Class<Request>("effect-tus/Create/Request")(
   metadata: Header.optional("upload-metadata", Metadata.Raw),
   concat: Header.optional("upload-concat", Concat.FromHeader),
   contentType: Header.optional("content-type", Schema.String),
-  transferEncoding: Header.optional("transfer-encoding", Schema.String),
   ...Body.fields
 }) {
   /** The first bytes of the upload come with its creation. */

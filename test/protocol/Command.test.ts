@@ -58,6 +58,7 @@ const path: Defect<Command.RawRequest> = {
 const beforeHeaders = [method, header("tus-resumable", "0.2.2", 412), path]
 
 const aboutBody = [
+  header("transfer-encoding", "gzip, chunked"),
   header("content-length", "1e3"),
   header("upload-checksum", "sha1 !"),
   header("trailer", "a b")

@@ -25,6 +25,7 @@ const requestOf = ({ checksum, contentLength, length, offset, trailer }: Omit<Dr
     contentType: "application/offset+octet-stream",
     offset: bytes(offset),
     length: Option.map(Option.fromNullable(length), bytes),
+    transferEncoding: Option.none(),
     contentLength: Option.map(Option.fromNullable(contentLength), bytes),
     checksum: Option.fromNullable(checksum),
     trailer: Option.fromNullable(trailer)
