@@ -1,0 +1,106 @@
+/**
+ * A server in a process of its own, what it takes of the machine, and what has to be true of it whatever was done to it.
+ */
+import { assert } from "@effect/vitest"
+import type { NodeTusServer } from "effect-tus/node"
+import * as Effect from "effect/Effect"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { startExample } from "../example.js"
+import { directory, fileOf } from "../interop/server.js"
+import { open, type RawClient } from "../node/socket.js"
+import { askPort } from "../server/doors.js"
+
+const tus = { "tus-resumable": "1.0.0" }
+const octets = { ...tus, "content-type": "application/offset+octet-stream" }
+
+export type Victim = Effect.Effect.Success<ReturnType<typeof victim>>
+
+/** A request without a body, and with the end of it. */
+export const request = (method: string, path: string, headers: ReadonlyArray<string> = []) =>
+  [`${method} ${path} HTTP/1.1`, "Host: localhost", "Tus-Resumable: 1.0.0", ...headers, "\r\n"].join("\r\n")
+
+export const statusesOf = (text: string) =>
+  Array.from(text.matchAll(/^HTTP\/1.1 (\d+) /gm), ([, status]) => Number(status))
+
+export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer.Options> = {}) {
+  const path = yield* directory
+  const told: NodeTusServer.Options = { port: 0, directory: path, durability: "process", ...options }
+  const example = yield* Effect.acquireRelease(
+    Effect.promise(() => startExample("../test/chaos/serving", { SERVING: JSON.stringify(told) })),
+    ({ kill }) => Effect.promise(() => kill("SIGKILL"))
+  )
+  const { output, process: child, url } = example
+  const port = Number(new URL(url).port)
+  const ask = askPort(port)
+  const proc = (name: string) => `/proc/${child.pid}/${name}`
+  const descriptors = () => readdirSync(proc("fd")).length
+  /** The most memory that was resident at any time since `forgetPeak`, in bytes. */
+  const peak = () => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(proc("status"), "utf8"))?.[1]) * 1024
+
+  const create = async (length: number) => {
+    const { headers } = await ask({
+      method: "POST",
+      path: "/files",
+      headers: { ...tus, "upload-length": String(length) }
+    })
+    return headers.location ?? assert.fail("no upload")
+  }
+  const offsetOf = async (path: string) =>
+    Number((await ask({ method: "HEAD", path, headers: tus })).headers["upload-offset"])
+
+  /** What anybody else does meanwhile: an upload in eight pieces, which has to be right in the end. */
+  const upload = async () => {
+    const piece = "0123456789abcdef".repeat(4096)
+    const upload = await create(8 * piece.length)
+    for (let i = 0; i < 8; i++) {
+      const headers = { ...octets, "upload-offset": String(i * piece.length) }
+      const { status, text } = await ask({ method: "PATCH", path: upload, headers, body: piece })
+      assert.strictEqual(status, 204, text)
+    }
+    assert.isTrue(readFileSync(fileOf(path, upload), "utf8") === piece.repeat(8))
+    assert.strictEqual((await ask({ method: "DELETE", path: upload, headers: tus })).status, 204)
+  }
+
+  yield* Effect.promise(upload)
+  const before = descriptors()
+  return {
+    create,
+    offsetOf,
+    port,
+    upload,
+    process: child,
+    url,
+    descriptors,
+    /** How much memory the server takes at most while something is done, beyond what it has before, in MiB. */
+    growth: async (attack: () => Promise<unknown>) => {
+      writeFileSync(proc("clear_refs"), "5")
+      const before = peak()
+      await attack()
+      return (peak() - before) / 1024 ** 2
+    },
+    /** Everything that comes back for these bytes until the server closes the connection. */
+    told: async (bytes: string | Uint8Array) => {
+      const client = await open(port)
+      client.send(bytes).catch(() => {})
+      return await client.closed
+    },
+    /** Opens that many connections, some at a time. */
+    connect: async (count: number): Promise<ReadonlyArray<RawClient>> => {
+      const clients: Array<RawClient> = []
+      while (clients.length < count) {
+        clients.push(...(await Promise.all(Array.from({ length: 100 }, () => open(port)))))
+      }
+      return clients
+    },
+    /** The server is alive, serves others, has said nothing, and lets go of everything it held for its clients. */
+    survives: async () => {
+      await upload()
+      while (descriptors() > before) {
+        await offsetOf("/files/none")
+      }
+      assert.notMatch(output(), /ERROR|WARN|FATAL|rejection|unhandled|exception/i)
+      assert.isNull(child.exitCode)
+      assert.isNull(child.signalCode)
+    }
+  }
+})
