@@ -88,7 +88,8 @@ export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer
     connect: async (count: number): Promise<ReadonlyArray<RawClient>> => {
       const clients: Array<RawClient> = []
       while (clients.length < count) {
-        clients.push(...(await Promise.all(Array.from({ length: 100 }, () => open(port)))))
+        const some = Math.min(100, count - clients.length)
+        clients.push(...(await Promise.all(Array.from({ length: some }, () => open(port)))))
       }
       return clients
     },

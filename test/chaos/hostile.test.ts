@@ -1,0 +1,216 @@
+/**
+ * Many clients that mean ill, or are very slow, at a server process: its memory is bounded, others are served, every
+ * connection is answered or closed, and nothing is left behind.
+ *
+ * The bounds: Node takes less than 8 KiB for a connection. An upload that is open takes 60 KiB more, most of it the state
+ * of the stream of its bytes, of which there may be up to 1 MiB where they come faster than the disk. The garbage
+ * collector lets that much again gather, and somewhat more; whatever else is done to a server fits into `slack`.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Effect from "effect/Effect"
+import { execFileSync } from "node:child_process"
+import { type RawClient } from "../node/socket.js"
+import { request, statusesOf, victim } from "./victim.js"
+
+const many = 5000
+/** MiB. */
+const slack = 128
+const limit = 120_000
+
+/** The head of an upload that brings its first bytes along. */
+const creation = (length: number) =>
+  request("POST", "/files", [
+    `Upload-Length: ${length}`,
+    "Content-Type: application/offset+octet-stream",
+    `Content-Length: ${length}`
+  ])
+
+const destroy = (clients: ReadonlyArray<RawClient>) => clients.forEach((client) => client.destroy())
+const closing = (clients: ReadonlyArray<RawClient>) => Promise.all(clients.map(({ closed }) => closed))
+const send = (clients: ReadonlyArray<RawClient>, text: string) =>
+  Promise.all(clients.map((client) => client.send(text)))
+
+describe("a hostile crowd", () => {
+  it.scopedLive("5,000 idle connections take at most 16 KiB each", () =>
+    Effect.gen(function*() {
+      const { connect, descriptors, growth, survives, upload } = yield* victim()
+      yield* Effect.promise(async () => {
+        let clients: ReadonlyArray<RawClient> = []
+        const grown = await growth(async () => {
+          clients = await connect(many)
+          await upload()
+        })
+        assert.isAtLeast(descriptors(), many, "no descriptors for 5,000 connections: raise `ulimit -Hn`")
+        assert.isBelow(grown, (many * 16) / 1024)
+        destroy(clients)
+        await survives()
+      })
+    }), limit)
+
+  it.scopedLive(
+    "5,000 uploads of which a byte comes now and then take at most 256 KiB each",
+    () =>
+      Effect.gen(function*() {
+        const { connect, growth, survives, upload } = yield* victim()
+        yield* Effect.promise(async () => {
+          let clients: ReadonlyArray<RawClient> = []
+          const grown = await growth(async () => {
+            clients = await connect(many)
+            await send(clients, creation(100))
+            for (let i = 0; i < 4; i++) {
+              await send(clients, "a")
+              await upload()
+            }
+          })
+          assert.isBelow(grown, (many * 256) / 1024)
+          await send(clients, "a".repeat(96))
+          await Promise.all(clients.map(({ received }) => received(/^HTTP\/1.1 201 [^]*upload-offset: 100\r\n/)))
+          destroy(clients)
+          await survives()
+        })
+      }),
+    limit
+  )
+
+  it.scopedLive(
+    "500 heads of which a byte comes now and then are refused when their time has come",
+    () =>
+      Effect.gen(function*() {
+        const { connect, growth, survives, upload } = yield* victim({ headersTimeout: "2 seconds" })
+        yield* Effect.promise(async () => {
+          const grown = await growth(async () => {
+            const clients = await connect(500)
+            await send(clients, "HEAD /files HTTP/1.1\r\nX-A: ")
+            let open = clients
+            clients.forEach((client) => client.socket.once("close", () => open = open.filter((one) => one !== client)))
+            while (open.length > 0) {
+              await Promise.race([send(open, "a"), closing(open)])
+              await upload()
+            }
+            for (const text of await closing(clients)) {
+              deepStrictEqual(statusesOf(text), [408])
+            }
+          })
+          assert.isBelow(grown, slack)
+          await survives()
+        })
+      }),
+    limit
+  )
+
+  it.scopedLive(
+    "500 bodies of which nothing comes are cut off, and told where they stand",
+    () =>
+      Effect.gen(function*() {
+        const { connect, growth, survives, upload } = yield* victim({ idleTimeout: "1 second" })
+        yield* Effect.promise(async () => {
+          const grown = await growth(async () => {
+            const clients = await connect(500)
+            await send(clients, `${creation(100)}abc`)
+            await upload()
+            for (const text of await closing(clients)) {
+              assert.match(text, /^HTTP\/1.1 201 [^]*upload-offset: 3\r\n[^]*connection: close\r\n/)
+            }
+          })
+          assert.isBelow(grown, slack)
+          await survives()
+        })
+      }),
+    limit
+  )
+
+  it.scopedLive(
+    "200,000 requests that wait for no answer, on ten connections, are cut off",
+    () =>
+      Effect.gen(function*() {
+        const { connect, growth, survives, upload } = yield* victim()
+        yield* Effect.promise(async () => {
+          const grown = await growth(async () => {
+            const clients = await connect(10)
+            const flood = request("POST", "/files", ["Upload-Length: 1"]).repeat(20_000)
+            send(clients, flood).catch(() => {})
+            await upload()
+            await closing(clients)
+          })
+          assert.isBelow(grown, slack)
+          await survives()
+        })
+      }),
+    limit
+  )
+
+  it.scopedLive("200 request lines without an end are refused", () =>
+    Effect.gen(function*() {
+      const { connect, growth, survives, upload } = yield* victim()
+      yield* Effect.promise(async () => {
+        const grown = await growth(async () => {
+          const clients = await connect(200)
+          send(clients, `HEAD /${"a".repeat(1_000_000)}`).catch(() => {})
+          await upload()
+          for (const text of await closing(clients)) {
+            deepStrictEqual(statusesOf(text), [431])
+          }
+        })
+        assert.isBelow(grown, slack)
+        await survives()
+      })
+    }), limit)
+
+  it.scopedLive(
+    "an upload whose every byte comes alone, as a chunk with much around it, is right in the end",
+    () =>
+      Effect.gen(function*() {
+        const { connect, create, offsetOf, survives, upload } = yield* victim()
+        yield* Effect.promise(async () => {
+          const path = await create(1000)
+          const [client] = await connect(1)
+          await client?.send([
+            `PATCH ${path} HTTP/1.1`,
+            "Host: localhost",
+            "Tus-Resumable: 1.0.0",
+            "Upload-Offset: 0",
+            "Content-Type: application/offset+octet-stream",
+            "Transfer-Encoding: chunked",
+            "\r\n"
+          ].join("\r\n"))
+          for (let i = 0; i < 300; i++) {
+            for (const piece of ["00000", "1;", "a".repeat(100), "\r", "\n", "x", "\r\n"]) {
+              await client?.send(piece)
+            }
+          }
+          await upload()
+          await client?.send("0\r\n\r\n")
+          await client?.received(/^HTTP\/1.1 204 /)
+          assert.strictEqual(await offsetOf(path), 300)
+          client?.destroy()
+          await survives()
+        })
+      }),
+    limit
+  )
+
+  it.scopedLive(
+    "a server that has run out of descriptors loses no upload and comes back",
+    () =>
+      Effect.gen(function*() {
+        const { connect, create, offsetOf, process: child, upload } = yield* victim()
+        yield* Effect.promise(async () => {
+          const path = await create(100)
+          const [witness, ...clients] = await connect(100)
+          execFileSync("prlimit", ["--pid", String(child.pid), "--nofile=150:150"])
+          await send(clients, `${creation(100)}abc`)
+          await Promise.any(clients.map(({ received }) => received(/^HTTP\/1.1 500 /)))
+          await witness?.send(request("HEAD", path))
+          await witness?.received(/^HTTP\/1.1 200 [^]*upload-offset: 0\r\n/)
+          destroy([...clients, ...(witness === undefined ? [] : [witness])])
+          // As long as none is left, connections are closed where they come in.
+          while (await offsetOf(path).catch(() => undefined) === undefined) {}
+          assert.strictEqual(await offsetOf(path), 0)
+          await upload()
+          assert.isNull(child.exitCode)
+        })
+      }),
+    limit
+  )
+})
