@@ -1,0 +1,66 @@
+/**
+ * Requests that are made up, over real sockets, to a server on files and SQLite. Every answer is the one that is deserved,
+ * nothing is stored but what was accepted, and no request that was refused has changed anything.
+ *
+ * `REQUESTS=100000` sends more of them, `SEED` sends the same again, `STORY` plays one story.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
+import { randomInt } from "node:crypto"
+import { parse, stories, type Story, tell } from "./fuzz/Grammar.js"
+import { play } from "./fuzz/Play.js"
+import { type Probe, probe } from "./fuzz/Probe.js"
+
+const requests = Number(process.env.REQUESTS ?? (process.env.CHAOS === "long" ? 100_000 : 5000))
+const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
+/** Servers that are tried at the same time: much of it is waiting for connections to end. */
+const servers = 8
+const command = "npx vitest run test/chaos/fuzz.test.ts"
+
+/** Plays made-up stories until so many requests were sent; a story that fails is made as short as it can be. */
+const fuzz = async (probe: Probe, seed: number, requests: number) => {
+  const sent = { requests: 0 }
+  for (let round = 0; sent.requests < requests; round++) {
+    const property = FastCheck.asyncProperty(stories, async (story) => {
+      sent.requests += await play(probe, story)
+    })
+    const { counterexample, errorInstance, failed } = await FastCheck.check(property, {
+      seed: seed + round,
+      numRuns: 100
+    })
+    if (failed) {
+      const [story] = counterexample ?? assert.fail("no story")
+      throw new Error(
+        `${String(errorInstance)}\nthe shortest story in which it does:\n  STORY='${quote(story)}' ${command}\n` +
+          `all of it again:\n  SEED=${seed + round} ${command}`,
+        { cause: errorInstance }
+      )
+    }
+  }
+  return sent.requests
+}
+
+/** For a shell, within single quotes. */
+const quote = (story: Story) => tell(story).replaceAll("'", `'\\''`)
+
+describe("fuzz", () => {
+  it.scopedLive(`${requests} made-up requests get what they deserve`, () =>
+    Effect.gen(function*() {
+      const rejections: Array<unknown> = []
+      const onRejection = (reason: unknown) => rejections.push(reason)
+      process.on("unhandledRejection", onRejection)
+      const { STORY } = process.env
+      const probes = yield* Effect.all(Array.from({ length: servers }, () => probe))
+      yield* Effect.promise(async () => {
+        const sent = await Promise.all(
+          STORY === undefined
+            ? probes.map((probe, i) => fuzz(probe, seed + i * 1_000_000, requests / servers))
+            : probes.slice(0, 1).map((probe) => play(probe, parse(STORY)))
+        )
+        assert.isAtLeast(sent.reduce((sum, n) => sum + n, 0), STORY === undefined ? requests : 1)
+      })
+      process.off("unhandledRejection", onRejection)
+      assert.strictEqual(rejections.join(), "")
+    }), 60_000 + requests * 60)
+})

@@ -1,0 +1,99 @@
+/**
+ * A server on its real store, in this process, and a look behind its answers.
+ */
+import { ByteStore, Upload, UploadRegistry } from "effect-tus"
+import { EmbeddedStore, NodeDigests, NodeTusServer } from "effect-tus/node"
+import { TusPolicy, TusServer, UploadIds } from "effect-tus/server"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { existsSync, readFileSync } from "node:fs"
+import { Durability } from "../../../src/store/UploadStore.js"
+import { directory } from "../../interop/server.js"
+import { limits } from "./Grammar.js"
+
+const idOf = (n: number) => Upload.UploadId.make(String(n).padStart(32, "0"))
+
+export type Probe = Effect.Effect.Success<typeof probe>
+
+export const probe = Effect.gen(function*() {
+  let last = 0
+  const layer = NodeTusServer.layerHttp({ port: 0 }).pipe(
+    Layer.provideMerge(TusServer.layer),
+    Layer.provideMerge(EmbeddedStore.layer({ directory: yield* directory })),
+    Layer.provide(NodeDigests.layer),
+    Layer.provide(Layer.succeed(TusPolicy.TusPolicy, { ...limits, expiresAfter: "1 day" })),
+    Layer.provide(Layer.succeed(Durability, "process")),
+    Layer.provide(Layer.succeed(UploadIds.UploadIds, { next: Effect.sync(() => idOf(++last)) }))
+  )
+  const context = yield* Layer.build(layer)
+  const run = <A, E>(
+    effect: Effect.Effect<A, E, NodeTusServer.NodeTusServer | UploadRegistry.UploadRegistry | ByteStore.ByteStore>
+  ) => Effect.runPromise(Effect.provide(effect, context))
+
+  const { port } = yield* Effect.provide(NodeTusServer.NodeTusServer, context)
+  const registry = yield* Effect.provide(UploadRegistry.UploadRegistry, context)
+  const bytes = yield* Effect.provide(ByteStore.ByteStore, context)
+
+  /** All that lies in the file of an upload. */
+  const contentOf = (id: Upload.UploadId) => {
+    const file = Option.getOrThrow(bytes.locate(id))
+    return existsSync(file) ? readFileSync(file, "latin1") : ""
+  }
+
+  /** An upload as it is stored. */
+  const entry = async (id: string) => {
+    const found = await run(registry.get(Upload.UploadId.make(id)))
+    if (Option.isNone(found)) {
+      return undefined
+    }
+    const { upload, version } = found.value
+    return {
+      bytes: contentOf(upload.id),
+      isOpen: upload.isOpen,
+      kind: upload.kind._tag,
+      length: Option.getOrNull(upload.length) as number | null,
+      metadata: Option.getOrNull(upload.metadata),
+      offset: upload.offset as number,
+      version
+    }
+  }
+
+  return {
+    port,
+    entry,
+    /** The id that the next upload gets. */
+    nextId: () => idOf(last + 1),
+    count: () => run(Effect.map(registry.usage, ({ uploads }) => uploads)),
+    /** Waits until the server has nothing to do for this upload any more. */
+    settled: async (id: string) => {
+      for (;;) {
+        const found = await run(registry.get(Upload.UploadId.make(id)))
+        if (Option.isNone(found) || !found.value.upload.isOpen) {
+          return
+        }
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    },
+    /** The time of an unfinished upload has run out. */
+    expire: (id: string) =>
+      run(Effect.gen(function*() {
+        const found = Option.getOrThrow(yield* registry.get(Upload.UploadId.make(id)))
+        const expiresAt = Option.some(DateTime.subtract(yield* DateTime.now, { seconds: 1 }))
+        yield* registry.commit(found, new Upload.Upload({ ...found.upload, expiresAt }), {
+          fence: found.fence,
+          durable: false
+        })
+      })),
+    /** Removes everything. */
+    clear: () =>
+      run(Effect.gen(function*() {
+        for (const id of yield* registry.list({ limit: 1000 })) {
+          const { fence, ...found } = Option.getOrThrow(yield* registry.get(id))
+          yield* registry.remove({ ...found, fence }, { fence, durable: false })
+          yield* bytes.remove(id)
+        }
+      }))
+  }
+})
