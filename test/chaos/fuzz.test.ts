@@ -8,9 +8,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import { randomInt } from "node:crypto"
-import { parse, stories, type Story, tell } from "./fuzz/Grammar.js"
+import { stories } from "./fuzz/Grammar.js"
 import { play } from "./fuzz/Play.js"
 import { type Probe, probe } from "./fuzz/Probe.js"
+import { parse, type Story, tell } from "./fuzz/Story.js"
 
 const requests = Number(process.env.REQUESTS ?? (process.env.CHAOS === "long" ? 100_000 : 5000))
 const seed = Number(process.env.SEED ?? randomInt(2 ** 31))

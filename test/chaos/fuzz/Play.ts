@@ -3,9 +3,9 @@
  */
 import { assert } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { type Ask, type Concat, limits, type Step, type Story } from "./Grammar.js"
 import type { Probe } from "./Probe.js"
 import * as Reference from "./Reference.js"
+import { type Ask, type Concat, limits, type Step, type Story } from "./Story.js"
 import * as Wire from "./Wire.js"
 
 const absent = "z".repeat(32)

@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import { existsSync, readFileSync } from "node:fs"
 import { Durability } from "../../../src/store/UploadStore.js"
 import { directory } from "../../interop/server.js"
-import { limits } from "./Grammar.js"
+import { limits } from "./Story.js"
 
 const idOf = (n: number) => Upload.UploadId.make(String(n).padStart(32, "0"))
 

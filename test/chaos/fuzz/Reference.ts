@@ -3,7 +3,7 @@
  * was meant, never from what was sent, as the set of everything that is wrong with it. Which of two wrongs is answered is
  * left open; that neither is overlooked is not.
  */
-import { type Ask, limits, type Target } from "./Grammar.js"
+import { type Ask, limits, type Target } from "./Story.js"
 
 export interface Known {
   readonly id: string

@@ -4,7 +4,7 @@
 import { assert } from "@effect/vitest"
 import { createHash } from "node:crypto"
 import { connect, type Socket } from "node:net"
-import type { Ask } from "./Grammar.js"
+import type { Ask } from "./Story.js"
 
 /** What is relative in a request, made absolute. */
 export interface Resolved {
