@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { createHash } from "node:crypto"
 import { subscribe, unsubscribe } from "node:diagnostics_channel"
+import type { Server } from "node:http"
 import type { Socket } from "node:net"
 import { server } from "../server/doors.js"
 import { open, patch } from "./socket.js"
@@ -54,6 +55,17 @@ describe("NodeTusServer", () => {
         deepStrictEqual(statusesOf(text), [408], part)
         assert.match(text, /\r\n\r\nexpected the head of a request within 0.1 seconds\n$/)
       }
+    }))
+
+  it.scopedLive("by default a head has a minute", () =>
+    Effect.gen(function*() {
+      const servers: Array<Server> = []
+      const onStart = (message: unknown) => servers.push((message as { readonly server: Server }).server)
+      subscribe("http.server.request.start", onStart)
+      const { create } = yield* start()
+      yield* Effect.promise(() => create(1))
+      unsubscribe("http.server.request.start", onStart)
+      deepStrictEqual(servers.map(({ headersTimeout }) => headersTimeout), [60_000])
     }))
 
   it.scopedLive("a body may take as long as it likes", () =>
