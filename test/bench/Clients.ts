@@ -19,18 +19,14 @@ export interface Run {
 export const clients = ["effect-tus", "tus-js-client"] as const
 
 const large = async (directory: string) => {
-  const path = join(directory, "large")
   const chunk = randomBytes(MiB)
-  await writeFile(path, Array.from({ length: 1024 }, () => chunk))
-  return [path]
+  await writeFile(join(directory, "large"), Array.from({ length: 1024 }, () => chunk))
 }
 
 const small = async (directory: string) => {
-  const files = Array.from({ length: 5000 }, (_, i) => join(directory, `small-${i}`))
-  for (const file of files) {
-    await writeFile(file, randomBytes(10 * KiB))
+  for (let i = 0; i < 5000; i++) {
+    await writeFile(join(directory, `small-${i}`), randomBytes(10 * KiB))
   }
-  return files
 }
 
 const scenarios = { "1 GiB in one file": large, "5,000 files of 10 KiB": small }
@@ -41,13 +37,14 @@ export const measure = async (rounds: number): Promise<Record<string, Record<str
   try {
     const results: Record<string, Record<string, Array<Run>>> = {}
     for (const [title, prepare] of Object.entries(scenarios)) {
-      await mkdir(join(directory, "files"))
-      const files = await prepare(join(directory, "files"))
+      const files = join(directory, "files")
+      await mkdir(files)
+      await prepare(files)
       const runs: Record<string, Array<Run>> = Object.fromEntries(clients.map((client) => [client, []]))
       for (let round = 0; round <= rounds; round++) {
         for (const client of clients) {
           const server = await start({ name: "process", script: "effect-tus", options: { durability: "process" } })
-          const told = { concurrency: 16, endpoint: `http://127.0.0.1:${server.port}/files`, files }
+          const told = { concurrency: 16, endpoint: `http://127.0.0.1:${server.port}/files`, directory: files }
           const process = await pinned(loadCore, `clients/${client}.mjs`, told)
           const run = JSON.parse(await process.says()) as Run
           await process.ended
@@ -58,7 +55,7 @@ export const measure = async (rounds: number): Promise<Record<string, Record<str
         }
       }
       results[title] = runs
-      await rm(join(directory, "files"), { recursive: true })
+      await rm(files, { recursive: true })
     }
     return results
   } finally {

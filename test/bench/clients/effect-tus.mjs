@@ -5,9 +5,12 @@ import { NodeFileSystem } from "@effect/platform-node"
 import { FileSource, TusUpload } from "effect-tus/client"
 import { NodeTusClient } from "effect-tus/node-client"
 import * as Effect from "effect/Effect"
+import { readdirSync } from "node:fs"
+import { join } from "node:path"
 import { report } from "./report.mjs"
 
-const { concurrency, endpoint, files } = JSON.parse(process.argv[2])
+const { concurrency, directory, endpoint } = JSON.parse(process.argv[2])
+const files = readdirSync(directory).map((name) => join(directory, name))
 
 const upload = (path) => Effect.flatMap(FileSource.make(path), (source) => TusUpload.run({ endpoint, source }))
 

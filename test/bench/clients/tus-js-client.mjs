@@ -1,11 +1,13 @@
 /**
  * The official client on Node, with files as streams as its manual sets them up.
  */
-import { createReadStream, statSync } from "node:fs"
+import { createReadStream, readdirSync, statSync } from "node:fs"
+import { join } from "node:path"
 import { Upload } from "tus-js-client"
 import { report } from "./report.mjs"
 
-const { concurrency, endpoint, files } = JSON.parse(process.argv[2])
+const { concurrency, directory, endpoint } = JSON.parse(process.argv[2])
+const files = readdirSync(directory).map((name) => join(directory, name))
 
 const upload = (path) =>
   new Promise((resolve, reject) => {
@@ -19,10 +21,9 @@ const upload = (path) =>
     }).start()
   })
 
-const left = [...files]
 await report(() =>
   Promise.all(Array.from({ length: concurrency }, async () => {
-    for (let path = left.pop(); path !== undefined; path = left.pop()) {
+    for (let path = files.pop(); path !== undefined; path = files.pop()) {
       await upload(path)
     }
   }))
