@@ -157,6 +157,11 @@ export const isAbsent = ({ cause }: UploadStoreError): boolean => codeOf(cause) 
 /** Whether there was such a file already. */
 export const isTaken = ({ cause }: UploadStoreError): boolean => codeOf(cause) === "EEXIST"
 
+/** Whether there is no descriptor left to open it with. */
+export const isBeyondLimit = ({ cause }: UploadStoreError): boolean => beyondLimit.has(codeOf(cause))
+
+const beyondLimit: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE"])
+
 /** Whether this is a directory, or a file system, in which nothing can be made from here. */
 const isForeign = ({ cause }: UploadStoreError): boolean => foreign.has(codeOf(cause))
 

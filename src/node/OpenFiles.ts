@@ -53,13 +53,17 @@ export const make = (capacity: number): Effect.Effect<OpenFiles, never, Scope.Sc
       return files.size > capacity ? close(oldest) : Effect.void
     })
 
+  const closeAll = Effect.suspend(() => Effect.forEach(Array.from(files.keys()), close, { discard: true }))
+
   const take: OpenFiles["take"] = (path, open) =>
     Effect.suspend(() => {
       const file = remove(path)
-      return file === undefined ? open : File.sizeNow(file).pipe(
+      // What waits here is never the reason that something else cannot be opened.
+      const opened = Effect.catchIf(open, File.isBeyondLimit, () => Effect.zipRight(closeAll, open))
+      return file === undefined ? opened : File.sizeNow(file).pipe(
         Effect.tapError(() => File.close(file)),
         Effect.flatMap(Option.match({
-          onNone: () => Effect.zipRight(File.close(file), open),
+          onNone: () => Effect.zipRight(File.close(file), opened),
           onSome: (end) => {
             file.end = end
             return Effect.succeed(file)
@@ -69,7 +73,7 @@ export const make = (capacity: number): Effect.Effect<OpenFiles, never, Scope.Sc
     })
 
   return Effect.as(
-    Effect.addFinalizer(() => Effect.suspend(() => Effect.forEach(Array.from(files.keys()), close, { discard: true }))),
+    Effect.addFinalizer(() => closeAll),
     { take, keep, close }
   )
 }

@@ -4,7 +4,9 @@
 import { assert } from "@effect/vitest"
 import type { NodeTusServer } from "effect-tus/node"
 import * as Effect from "effect/Effect"
-import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { startExample } from "../example.js"
 import { directory, fileOf } from "../interop/server.js"
 import { open, type RawClient } from "../node/socket.js"
@@ -22,6 +24,15 @@ export const request = (method: string, path: string, headers: ReadonlyArray<str
 export const statusesOf = (text: string) =>
   Array.from(text.matchAll(/^HTTP\/1.1 (\d+) /gm), ([, status]) => Number(status))
 
+/** What a descriptor refers to; nothing where it was closed meanwhile. */
+const targetOf = (link: string) => {
+  try {
+    return readlinkSync(link)
+  } catch {
+    return ""
+  }
+}
+
 export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer.Options> = {}) {
   const path = yield* directory
   const told: NodeTusServer.Options = { port: 0, directory: path, durability: "process", ...options }
@@ -33,7 +44,12 @@ export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer
   const port = Number(new URL(url).port)
   const ask = askPort(port)
   const proc = (name: string) => `/proc/${child.pid}/${name}`
-  const descriptors = () => readdirSync(proc("fd")).length
+  /** Those of uploads in progress, some of which are kept at hand, and all others. */
+  const descriptors = () => {
+    const all = readdirSync(proc("fd")).map((name) => targetOf(join(proc("fd"), name)))
+    const files = all.filter((target) => target.startsWith(path) && !target.includes("sqlite")).length
+    return { files, others: all.length - files }
+  }
   /** The most memory that was resident at any time since `forgetPeak`, in bytes. */
   const peak = () => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(proc("status"), "utf8"))?.[1]) * 1024
 
@@ -48,29 +64,34 @@ export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer
   const offsetOf = async (path: string) =>
     Number((await ask({ method: "HEAD", path, headers: tus })).headers["upload-offset"])
 
+  const append = async (path: string, offset: number, body: string) => {
+    const headers = { ...octets, "upload-offset": String(offset) }
+    const { status, text } = await ask({ method: "PATCH", path, headers, body })
+    assert.strictEqual(status, 204, text)
+  }
+
   /** What anybody else does meanwhile: an upload in eight pieces, which has to be right in the end. */
   const upload = async () => {
     const piece = "0123456789abcdef".repeat(4096)
     const upload = await create(8 * piece.length)
     for (let i = 0; i < 8; i++) {
-      const headers = { ...octets, "upload-offset": String(i * piece.length) }
-      const { status, text } = await ask({ method: "PATCH", path: upload, headers, body: piece })
-      assert.strictEqual(status, 204, text)
+      await append(upload, i * piece.length, piece)
     }
     assert.isTrue(readFileSync(fileOf(path, upload), "utf8") === piece.repeat(8))
     assert.strictEqual((await ask({ method: "DELETE", path: upload, headers: tus })).status, 204)
   }
 
   yield* Effect.promise(upload)
-  const before = descriptors()
+  const before = descriptors().others
   return {
+    append,
     create,
-    offsetOf,
-    port,
-    upload,
-    process: child,
-    url,
     descriptors,
+    offsetOf,
+    upload,
+    /** The server may not have more than so many descriptors from now on. */
+    limitDescriptors: (count: number) =>
+      execFileSync("prlimit", ["--pid", String(child.pid), `--nofile=${count}:${count}`]),
     /** How much memory the server takes at most while something is done, beyond what it has before, in MiB. */
     growth: async (attack: () => Promise<unknown>) => {
       writeFileSync(proc("clear_refs"), "5")
@@ -96,9 +117,10 @@ export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer
     /** The server is alive, serves others, has said nothing, and lets go of everything it held for its clients. */
     survives: async () => {
       await upload()
-      while (descriptors() > before) {
+      while (descriptors().others > before) {
         await offsetOf("/files/none")
       }
+      assert.isAtMost(descriptors().files, 512)
       assert.notMatch(output(), /ERROR|WARN|FATAL|rejection|unhandled|exception/i)
       assert.isNull(child.exitCode)
       assert.isNull(child.signalCode)
