@@ -1,0 +1,110 @@
+/**
+ * A disk that is full, for the bytes and for the database beside them, and then has room again.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { spawnSync } from "node:child_process"
+import { closeSync, mkdtempSync, openSync, rmdirSync, unlinkSync, writeSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { example } from "../example.js"
+import { isStored } from "./check.js"
+import { exchange } from "./exchange.js"
+import * as Ledger from "./ledger.js"
+import * as Message from "./message.js"
+
+const mebibyte = 1024 * 1024
+
+const mount = (path: string, options: string) =>
+  spawnSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", path]).status === 0
+
+/** A file system in memory; none where this user may not mount one. */
+const disk = Effect.acquireRelease(
+  Effect.sync(() => {
+    const path = mkdtempSync(join(tmpdir(), "effect-tus-full-"))
+    return { path, mounted: mount(path, "size=16m") }
+  }),
+  ({ mounted, path }) =>
+    Effect.sync(() => {
+      if (mounted) {
+        spawnSync("umount", ["-l", path])
+      }
+      rmdirSync(path)
+    })
+)
+
+const mayMount = await Effect.runPromise(Effect.scoped(Effect.map(disk, ({ mounted }) => mounted)))
+
+/** Leaves room for nothing, not one page. */
+const fill = (file: string) => {
+  const fd = openSync(file, "w")
+  try {
+    for (;;) {
+      writeSync(fd, Buffer.alloc(4096))
+    }
+  } catch (error) {
+    assert.propertyVal(error, "code", "ENOSPC")
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** An upload goes as far as it can; 507 is what it may be told, and where it stands by then. */
+const send = Effect.fnUntraced(function*(port: number, entry: Ledger.Entry) {
+  const rest = Ledger.bytesOf(entry.content).subarray(entry.told)
+  const { status } = yield* exchange(port, Message.append(entry.path, entry.told, rest))
+  assert.include([204, 507], status)
+  const { headers } = yield* exchange(port, Message.ask(entry.path))
+  Ledger.tell(entry, Number(headers["upload-offset"]), entry.told)
+  assert.strictEqual(status === 204, entry.state === "Complete")
+  return status
+})
+
+const all = <A, E>(entries: ReadonlyArray<Ledger.Entry>, act: (entry: Ledger.Entry) => Effect.Effect<A, E>) =>
+  Effect.orDie(Effect.forEach(entries, act, { concurrency: "unbounded" }))
+
+const create = Effect.fnUntraced(function*(port: number, length: number, ledger: Ledger.Ledger) {
+  const { headers: { location }, status } = yield* Effect.orDie(
+    exchange(port, Message.create("/files", { "Upload-Length": length }))
+  )
+  assert.include([201, 507], status)
+  return location === undefined ? [] : [ledger.created(location, { start: 0, length })]
+})
+
+const isOpen = ({ state }: Ledger.Entry) => state === "Open"
+
+describe("a full disk", () => {
+  it.scopedLive.runIf(mayMount)(
+    "is 507 with its cause in the log, and the same uploads go on when there is room",
+    () =>
+      Effect.gen(function*() {
+        const { path } = yield* disk
+        const server = yield* example("node-server", { UPLOAD_DIR: path })
+        const port = Number(new URL(server.url).port)
+        const ledger = Ledger.make(Math.random)
+
+        // Files of which each fits, but not all together.
+        yield* Effect.replicateEffect(create(port, 6 * mebibyte, ledger), 6)
+        assert.lengthOf(ledger.entries, 6)
+        assert.include(yield* all(ledger.entries, (entry) => send(port, entry)), 507)
+        assert.match(server.output(), /ERROR[^]*ENOSPC/)
+
+        // From here on the log of the database cannot grow either: soon it has no room for a state.
+        fill(join(path, "filler"))
+        const creating = Effect.replicateEffect(create(port, 1, ledger), 50, { concurrency: 8 })
+        const sending = all(ledger.entries.filter(isOpen), (entry) => send(port, entry))
+        const [created] = yield* Effect.all([creating, sending], { concurrency: "unbounded" })
+        assert.isTrue(created.some(([entry]) => entry === undefined))
+        assert.match(server.output(), /database or disk is full/)
+        assert.include(yield* all(ledger.entries.filter(isOpen), (entry) => send(port, entry)), 507)
+
+        unlinkSync(join(path, "filler"))
+        assert.isTrue(mount(path, "remount,size=64m"))
+        yield* all(ledger.entries.filter(isOpen), (entry) => send(port, entry))
+        yield* all(ledger.entries, (entry) => isStored(path, entry.path, entry.content))
+        assert.deepStrictEqual(ledger.entries.filter(isOpen), [])
+        assert.isNull(server.process.exitCode)
+      }),
+    60_000
+  )
+})
