@@ -27,8 +27,8 @@ import { randomBytes } from "node:crypto"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { child, type Line } from "../child.js"
 import { type Example, example, startExample } from "../example.js"
-import { child, type Line } from "./child.js"
 import { type Fate, relay } from "./relay.js"
 import { directory, fileOf, offsetOf, server, sha256, sha256OfFile } from "./server.js"
 import type { Told } from "./uploading.js"
@@ -224,7 +224,7 @@ describe("the client", () => {
         const path = yield* file()
         const journal = join(yield* directory, "journal")
         const told: Told = { endpoint: network.url, file: path, journal, ...options }
-        const first = yield* child("uploading", told)
+        const first = yield* child("interop/uploading", told)
         yield* Effect.promise(async () => {
           await until(() => network.held() === parts)
           await until(() => readdirSync(journal).length === parts)
@@ -237,7 +237,7 @@ describe("the client", () => {
           }
         })
         const before = network.up()
-        const second = yield* child("uploading", told)
+        const second = yield* child("interop/uploading", told)
         const { lines, stderr } = yield* Effect.promise(() => second.ended)
         assert.strictEqual(stderr, "")
         assert.strictEqual(lines[0]?.["event"], "Resumed")
@@ -260,9 +260,9 @@ describe("the client", () => {
         const path = yield* file()
         const journal = join(yield* directory, "journal")
         const told: Told = { endpoint: network.url, file: path, journal, ...options }
-        const first = yield* child("uploading", told)
+        const first = yield* child("interop/uploading", told)
         yield* Effect.promise(() => until(() => network.held() === 1))
-        const second = yield* child("uploading", told)
+        const second = yield* child("interop/uploading", told)
         const [{ lines: one }, { lines: other }] = yield* Effect.promise(async () => {
           const there = await second.ended
           network.open()
@@ -283,7 +283,7 @@ describe("the client", () => {
         const path = yield* file()
         const journal = join(yield* directory, "journal")
         const told: Told = { endpoint, file: path, journal, ...options }
-        const children = yield* Effect.all([child("uploading", told), child("uploading", told)])
+        const children = yield* Effect.all([child("interop/uploading", told), child("interop/uploading", told)])
         const ends = yield* Effect.promise(() => Promise.all(children.map(({ ended }) => ended)))
         const urls = ends.flatMap(({ lines }) => completed(lines))
         assert.isAbove(urls.length, 0)

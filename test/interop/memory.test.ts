@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import { randomBytes } from "node:crypto"
 import { open, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { child } from "./child.js"
+import { child } from "../child.js"
 import type { Told } from "./measuring.js"
 import { directory, fileOf, server, sha256OfFile } from "./server.js"
 
@@ -42,7 +42,7 @@ describe("memory", () => {
       for (const [name, options] of Object.entries(kinds)) {
         const told: Told = { endpoint, file, warmUp, ...options }
         const { lines, stderr } = yield* Effect.flatMap(
-          child("measuring", told, ["--expose-gc"]),
+          child("interop/measuring", told, ["--expose-gc"]),
           ({ ended }) => Effect.promise(() => ended)
         )
         const { growth, url } = lines[0] ?? assert.fail(stderr)

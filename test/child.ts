@@ -1,20 +1,20 @@
 /**
- * A script of this directory as a child process. Only processes that were started here are ever ended.
+ * A script of the tests as a child process. Only processes that were started here are ever ended.
  */
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 
-const root = fileURLToPath(new URL("../..", import.meta.url))
+const root = fileURLToPath(new URL("..", import.meta.url))
 
 export type Line = Readonly<Record<string, unknown>>
 
-/** Runs `test/interop/<file>.ts`, which is told one value and prints one object a line. */
+/** Runs `test/<file>.ts`, which is told one value and prints one object a line. */
 const start = (file: string, told: unknown, flags: ReadonlyArray<string>) => {
   const child = spawn(
     process.execPath,
-    [...flags, "--import", "tsx", `test/interop/${file}.ts`, JSON.stringify(told)],
+    [...flags, "--import", "tsx", `test/${file}.ts`, JSON.stringify(told)],
     {
       cwd: root,
       env: {
