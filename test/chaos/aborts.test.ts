@@ -1,0 +1,120 @@
+/**
+ * Clients that vanish at any byte of whatever they send leave nothing behind in the server.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { generator } from "../client/faults.js"
+import { directory } from "../interop/server.js"
+import { aborted, type Manner } from "./aborted.js"
+import { isStored } from "./check.js"
+import { counted } from "./counted.js"
+import { exchange } from "./exchange.js"
+import * as Ledger from "./ledger.js"
+import * as Message from "./message.js"
+import { mixture } from "./mixture.js"
+import { limit, seeded, size } from "./size.js"
+
+const aborts = size("ABORTS", 1000, 10_000)
+const uploads = 16
+const clients = 32
+const most = 200_000
+const mebibyte = 1024 * 1024
+const manners: ReadonlyArray<Manner> = ["close", "reset", "half"]
+
+describe("aborts", () => {
+  it.scopedLive(
+    `${aborts} of them leave no descriptor, fiber, lock, memory or wrong byte behind`,
+    () =>
+      seeded("aborts", (seed) =>
+        Effect.gen(function*() {
+          const random = generator(seed)
+          const path = yield* directory
+          const { counts, countsWhen, isWell, port } = yield* counted(path)
+          const ledger = Ledger.make(random)
+          const send = (message: Message.Message) => Effect.orDie(exchange(port, message))
+
+          const begin = Effect.suspend(() => {
+            const content = ledger.content(most)
+            return Effect.map(
+              send(Message.create("/files", { "Upload-Length": content.length })),
+              ({ headers }) => ledger.created(headers.location ?? assert.fail("no Location"), content)
+            )
+          })
+
+          const ask = (entry: Ledger.Entry) =>
+            Effect.suspend(() => {
+              const { told } = entry
+              return Effect.map(
+                send(Message.ask(entry.path)),
+                ({ headers }) => Ledger.tell(entry, Number(headers["upload-offset"]), told)
+              )
+            })
+
+          const before = yield* counts
+          const open = yield* Effect.replicateEffect(begin, uploads)
+
+          const abort = Effect.gen(function*() {
+            const at = Math.floor(random() * uploads)
+            const entry = open[at] ?? assert.fail()
+            yield* ask(entry)
+            if (entry.state === "Complete") {
+              open[at] = yield* begin
+            }
+            const pieces = Message.encode(mixture(random, entry, ledger.content(most)))
+            const bytes = Buffer.concat(pieces)
+            // Half of them within the head.
+            const cut = Math.floor(random() * ((random() < 0.5 ? pieces[0]?.length ?? 0 : bytes.length) + 1))
+            yield* aborted(port, bytes.subarray(0, cut), manners[Math.floor(random() * manners.length)] ?? "close")
+          })
+
+          const abortMany = (count: number) =>
+            Effect.replicateEffect(abort, count, { concurrency: clients, discard: true })
+
+          yield* abortMany(aborts / 2)
+          const warm = yield* countsWhen(({ fibers }) => fibers === before.fibers)
+          yield* abortMany(aborts / 2)
+
+          // Whoever comes now finds every upload free.
+          yield* Effect.forEach(
+            open,
+            Effect.fnUntraced(function*(entry) {
+              yield* ask(entry)
+              if (entry.state === "Open") {
+                const { status } = yield* send(
+                  Message.append(entry.path, entry.told, Ledger.bytesOf(entry.content).subarray(entry.told))
+                )
+                assert.strictEqual(status, 204)
+                yield* ask(entry)
+              }
+            }),
+            { concurrency: "unbounded" }
+          )
+          yield* Effect.forEach(ledger.entries, (entry) => isStored(path, entry.path, entry.content))
+          const stored = yield* counts
+          yield* Effect.forEach(
+            stored.uploads,
+            (id) =>
+              Effect.map(send(Message.terminate(`/files/${id}`)), ({ status }) => assert.strictEqual(status, 204)),
+            {
+              concurrency: clients
+            }
+          )
+
+          const after = yield* countsWhen(({ descriptors, fibers }) =>
+            fibers === before.fibers && descriptors === before.descriptors
+          )
+          console.log(`${aborts} aborts, ${stored.uploads.length} uploads`, {
+            heap: [before.heap, warm.heap, after.heap],
+            rss: [before.rss, warm.rss, after.rss]
+          })
+          assert.deepStrictEqual(
+            [after.fibers, after.descriptors, after.uploads],
+            [before.fibers, before.descriptors, []]
+          )
+          assert.isBelow(after.heap - warm.heap, 4 * mebibyte)
+          assert.isBelow(after.rss - warm.rss, 32 * mebibyte)
+          yield* isWell
+        })),
+    limit
+  )
+})

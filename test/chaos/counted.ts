@@ -1,0 +1,49 @@
+/**
+ * A server whose contents can be counted, as a process that lives as long as the scope.
+ */
+import { assert } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { child } from "../child.js"
+import type { Counts, Told } from "./counting.js"
+
+export const counted = (directory: string) =>
+  Effect.gen(function*() {
+    const told: Told = { directory }
+    const { lines, process, says } = yield* child("chaos/counting", told, ["--expose-gc"])
+    const { port } = yield* Effect.promise(() => says(({ port }) => port !== undefined))
+    let asked = 0
+
+    const counts = Effect.promise(async () => {
+      const before = asked++
+      process.kill("SIGUSR2")
+      for (;;) {
+        const answers = lines().filter(({ counts }) => counts !== undefined)
+        const answer = answers[before]
+        if (answer !== undefined) {
+          return answer.counts as Counts
+        }
+        await says(() => lines().filter(({ counts }) => counts !== undefined).length > before)
+      }
+    })
+
+    return {
+      port: Number(port),
+      process,
+      counts,
+      /** The counts, once they are such. What a connection leaves behind takes a moment to go. */
+      countsWhen: (is: (counts: Counts) => boolean) =>
+        counts.pipe(
+          Effect.delay("50 millis"),
+          Effect.repeat({ until: is }),
+          Effect.timeoutOption("20 seconds"),
+          Effect.flatMap(Option.match({ onNone: () => counts, onSome: Effect.succeed }))
+        ),
+      /** Nothing was worth a word, and the process is well. */
+      isWell: Effect.sync(() => {
+        assert.deepStrictEqual(lines().filter(({ level }) => level !== undefined), [])
+        assert.isNull(process.exitCode)
+        assert.isNull(process.signalCode)
+      })
+    }
+  })

@@ -1,0 +1,80 @@
+/**
+ * A server that prints how much of everything is in its process whenever it gets SIGUSR2, and a line for each thing it has
+ * to say besides.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { UploadRegistry } from "effect-tus"
+import { NodeTusServer } from "effect-tus/node"
+import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import * as Stream from "effect/Stream"
+import * as Supervisor from "effect/Supervisor"
+import { readdirSync } from "node:fs"
+
+export interface Told {
+  readonly directory: string
+}
+
+export interface Counts {
+  readonly fibers: number
+  readonly descriptors: number
+  /** Bytes, after all that is garbage has been collected. */
+  readonly rss: number
+  readonly heap: number
+  readonly uploads: ReadonlyArray<string>
+}
+
+const { directory } = JSON.parse(process.argv[2] ?? "") as Told
+
+const print = (line: unknown) => process.stdout.write(`${JSON.stringify(line)}\n`)
+
+const log = Logger.make(({ cause, logLevel, message }) => {
+  print({ level: logLevel.label, message: String(message), cause: Cause.pretty(cause) })
+})
+
+const main = Effect.gen(function*() {
+  const supervisor = yield* Supervisor.track
+
+  const count = Effect.gen(function*() {
+    const registry = yield* UploadRegistry.UploadRegistry
+    const uploads = yield* Stream.runCollect(UploadRegistry.pages(registry.list))
+    const fibers = yield* supervisor.value
+    globalThis.gc?.()
+    const { heapUsed: heap, rss } = process.memoryUsage()
+    const counts: Counts = {
+      fibers: fibers.length,
+      descriptors: readdirSync("/proc/self/fd").length,
+      rss,
+      heap,
+      uploads: Chunk.toReadonlyArray(uploads)
+    }
+    print({ counts })
+  })
+
+  const announced = Layer.effectDiscard(Effect.gen(function*() {
+    const { port } = yield* NodeTusServer.NodeTusServer
+    const runtime = yield* Effect.runtime<UploadRegistry.UploadRegistry>()
+    process.on("SIGUSR2", () => Runtime.runFork(runtime)(count))
+    print({ port })
+  }))
+
+  return announced.pipe(
+    Layer.provide(NodeTusServer.layer({ port: 0, directory, expiresAfter: "1 day" })),
+    Layer.provide(Supervisor.addSupervisor(supervisor))
+  )
+}).pipe(Layer.unwrapEffect, Layer.launch)
+
+main.pipe(
+  Effect.provide([
+    Logger.replace(Logger.defaultLogger, log),
+    // Of a fiber that dies unseen nobody would hear otherwise.
+    Layer.setUnhandledErrorLogLevel(Option.some(LogLevel.Error))
+  ]),
+  NodeRuntime.runMain({ disablePrettyLogger: true })
+)
