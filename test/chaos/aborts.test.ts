@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { generator } from "../client/faults.js"
+import { generator } from "../random.js"
 import { directory } from "../interop/server.js"
 import { aborted, type Manner } from "./aborted.js"
 import { isStored } from "./check.js"
