@@ -3,8 +3,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { generator } from "../random.js"
 import { directory } from "../interop/server.js"
+import { generator } from "../random.js"
 import { aborted, type Manner } from "./aborted.js"
 import { isStored } from "./check.js"
 import { counted } from "./counted.js"

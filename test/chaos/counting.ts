@@ -15,7 +15,7 @@ import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import * as Supervisor from "effect/Supervisor"
-import { readdirSync } from "node:fs"
+import { isKept, targets } from "./descriptors.js"
 
 export interface Told {
   readonly directory: string
@@ -23,6 +23,7 @@ export interface Told {
 
 export interface Counts {
   readonly fibers: number
+  /** But for those of directories that the store keeps. */
   readonly descriptors: number
   /** Bytes, after all that is garbage has been collected. */
   readonly rss: number
@@ -49,7 +50,7 @@ const main = Effect.gen(function*() {
     const { heapUsed: heap, rss } = process.memoryUsage()
     const counts: Counts = {
       fibers: fibers.length,
-      descriptors: readdirSync("/proc/self/fd").length,
+      descriptors: targets("self").filter((target) => !isKept(directory, target)).length,
       rss,
       heap,
       uploads: Chunk.toReadonlyArray(uploads)

@@ -5,12 +5,12 @@ import { assert } from "@effect/vitest"
 import type { NodeTusServer } from "effect-tus/node"
 import * as Effect from "effect/Effect"
 import { execFileSync } from "node:child_process"
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { readFileSync, writeFileSync } from "node:fs"
 import { startExample } from "../example.js"
 import { directory, fileOf } from "../interop/server.js"
 import { open, type RawClient } from "../node/socket.js"
 import { askPort } from "../server/doors.js"
+import { targets } from "./descriptors.js"
 
 const tus = { "tus-resumable": "1.0.0" }
 const octets = { ...tus, "content-type": "application/offset+octet-stream" }
@@ -23,15 +23,6 @@ export const request = (method: string, path: string, headers: ReadonlyArray<str
 
 export const statusesOf = (text: string) =>
   Array.from(text.matchAll(/^HTTP\/1.1 (\d+) /gm), ([, status]) => Number(status))
-
-/** What a descriptor refers to; nothing where it was closed meanwhile. */
-const targetOf = (link: string) => {
-  try {
-    return readlinkSync(link)
-  } catch {
-    return ""
-  }
-}
 
 export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer.Options> = {}) {
   const path = yield* directory
@@ -46,7 +37,7 @@ export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer
   const proc = (name: string) => `/proc/${child.pid}/${name}`
   /** Those of uploads in progress, some of which are kept at hand, and all others. */
   const descriptors = () => {
-    const all = readdirSync(proc("fd")).map((name) => targetOf(join(proc("fd"), name)))
+    const all = targets(child.pid ?? 0)
     const files = all.filter((target) => target.startsWith(path) && !target.includes("sqlite")).length
     return { files, others: all.length - files }
   }
