@@ -33,8 +33,8 @@ interface Queue {
 export const make = (idleMillis: number): Turns => {
   const queues = new WeakMap<Duplex, Queue>()
 
-  const begin = (socket: Duplex, latest?: IncomingMessage): Queue => {
-    const queue = { latest, isLast: false, waiting: [] }
+  const begin = (socket: Duplex): Queue => {
+    const queue = { latest: undefined, isLast: false, waiting: [] }
     queues.set(socket, queue)
     return queue
   }

@@ -12,8 +12,9 @@ import { stories } from "./fuzz/Grammar.js"
 import { play } from "./fuzz/Play.js"
 import { type Probe, probe } from "./fuzz/Probe.js"
 import { parse, type Story, tell } from "./fuzz/Story.js"
+import { size } from "./size.js"
 
-const requests = Number(process.env.REQUESTS ?? (process.env.CHAOS === "long" ? 100_000 : 5000))
+const requests = size("REQUESTS", 5000, 100_000)
 const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
 /** Servers that are tried at the same time: much of it is waiting for connections to end. */
 const servers = 8

@@ -5,7 +5,7 @@ import { assert } from "@effect/vitest"
 import type { NodeTusServer } from "effect-tus/node"
 import * as Effect from "effect/Effect"
 import { execFileSync } from "node:child_process"
-import { readFileSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { startExample } from "../example.js"
 import { directory, fileOf } from "../interop/server.js"
 import { open, type RawClient } from "../node/socket.js"
@@ -35,11 +35,11 @@ export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer
   const port = Number(new URL(url).port)
   const ask = askPort(port)
   const proc = (name: string) => `/proc/${child.pid}/${name}`
-  /** Those of uploads in progress, some of which are kept at hand, and all others. */
+  /** Those of uploads in progress, some of which are kept at hand, and all others but the database's. */
   const descriptors = () => {
-    const all = targets(child.pid ?? 0)
-    const files = all.filter((target) => target.startsWith(path) && !target.includes("sqlite")).length
-    return { files, others: all.length - files }
+    const others = targets(child.pid ?? 0).filter((target) => !/uploads\.sqlite|etilqs_/.test(target))
+    const files = others.filter((target) => target.startsWith(path)).length
+    return { files, others: others.length - files }
   }
   /** The most memory that was resident at any time since `forgetPeak`, in bytes. */
   const peak = () => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(proc("status"), "utf8"))?.[1]) * 1024
@@ -80,9 +80,16 @@ export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer
     descriptors,
     offsetOf,
     upload,
-    /** The server may not have more than so many descriptors from now on. */
-    limitDescriptors: (count: number) =>
-      execFileSync("prlimit", ["--pid", String(child.pid), `--nofile=${count}:${count}`]),
+    /** The server may open so many more descriptors, and no other. */
+    limitDescriptors: (spare: number) => {
+      // What is limited are their numbers.
+      const taken = new Set(readdirSync(proc("fd")).map(Number))
+      let limit = 0
+      for (let free = 0; free < spare; limit++) {
+        free += taken.has(limit) ? 0 : 1
+      }
+      execFileSync("prlimit", ["--pid", String(child.pid), `--nofile=${limit}:${limit}`])
+    },
     /** How much memory the server takes at most while something is done, beyond what it has before, in MiB. */
     growth: async (attack: () => Promise<unknown>) => {
       writeFileSync(proc("clear_refs"), "5")
