@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { connect } from "node:net"
+import { bounded } from "./exchange.js"
 
 /**
  * - `"close"`: the client is gone; where it has not read everything, the server is reset.
@@ -13,7 +14,7 @@ export type Manner = "close" | "reset" | "half"
 
 /** Returns when the connection is gone. */
 export const aborted = (port: number, bytes: Uint8Array, manner: Manner): Effect.Effect<void> =>
-  Effect.async((resume) => {
+  Effect.async<void>((resume) => {
     const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true })
     socket.resume().on("error", () => {}).on("close", () => resume(Effect.void)).on("end", () => socket.destroy())
     if (manner === "half") {
@@ -22,4 +23,4 @@ export const aborted = (port: number, bytes: Uint8Array, manner: Manner): Effect
       socket.write(bytes, () => void (manner === "close" ? socket.destroy() : socket.resetAndDestroy()))
     }
     return Effect.sync(() => socket.destroy())
-  })
+  }).pipe(bounded("the end of a connection"))

@@ -35,12 +35,13 @@ export const exchange = (port: number, message: Message): Effect.Effect<Answer, 
       .on("close", () => fail(received))
     encode(message).forEach((piece) => socket.write(piece))
     return Effect.sync(() => socket.destroy())
-  }).pipe(
-    Effect.timeoutOption("1 minute"),
-    Effect.flatMap(Option.match({
-      onNone: () => Effect.dieMessage(`no answer to ${describe(message)}`),
-      onSome: Effect.succeed
-    }))
+  }).pipe(bounded(`an answer to ${describe(message)}`))
+
+/** No server is so slow. */
+export const bounded = (what: string) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(
+    Effect.timeoutOption(self, "1 minute"),
+    (result) => Option.isSome(result) ? Effect.succeed(result.value) : Effect.dieMessage(`waited for ${what} in vain`)
   )
 
 export const describe = ({ body, headers, method, path }: Message) =>

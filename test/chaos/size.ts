@@ -11,17 +11,23 @@ export const isLong = process.env.CHAOS === "long"
 export const size = (name: string, short: number, long: number): number =>
   Number(process.env[name] ?? (isLong ? long : short))
 
-/** A time limit that no test of either form comes near, in milliseconds. */
-export const limit = isLong ? 3 * 60 * 60 * 1000 : 240_000
+/** What no test of either form comes near, in milliseconds. */
+const patience = isLong ? 3 * 60 * 60 * 1000 : 200_000
+
+/** A little more, for vitest, which cannot tell the seed. */
+export const limit = patience + 40_000
 
 /** Runs a test with a new seed, or with `SEED`. A failure says how to run it with the same one again. */
 export const seeded = <A, E, R>(file: string, test: (seed: number) => Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
-    return Effect.catchAllCause(test(seed), (cause) =>
-      Cause.isInterruptedOnly(cause)
-        ? Effect.failCause(cause)
-        : Effect.die(
-          new Error(`again with: SEED=${seed} npx vitest run test/chaos/${file}.test.ts\n${Cause.pretty(cause)}`)
-        ))
+    const again = `${isLong ? "CHAOS=long " : ""}SEED=${seed} npx vitest run test/chaos/${file}.test.ts`
+    return test(seed).pipe(
+      Effect.timeoutFail({ duration: patience, onTimeout: () => new Error("it goes on for ever") }),
+      Effect.catchAllCause((cause) =>
+        Cause.isInterruptedOnly(cause)
+          ? Effect.failCause(cause)
+          : Effect.die(new Error(`again with: ${again}\n${Cause.pretty(cause)}`))
+      )
+    )
   })

@@ -1,0 +1,83 @@
+/**
+ * Far more than any memory through one server, by several clients at once.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { readFileSync } from "node:fs"
+import { directory } from "../interop/server.js"
+import { isStored } from "./check.js"
+import { counted } from "./counted.js"
+import { exchange } from "./exchange.js"
+import * as Ledger from "./ledger.js"
+import * as Message from "./message.js"
+import { limit, size } from "./size.js"
+
+const mebibyte = 1024 * 1024
+const gibibytes = size("GIBIBYTES", 1, 20)
+const clients = 4
+const each = 32 * mebibyte
+const uploads = (gibibytes * 1024 * mebibyte) / each
+/** The memory of a server grows until it has done a little of everything. */
+const warmUp = 16
+/** Of the time after that, in which the largest memory is looked for. */
+const windows = 4
+
+const bytes = Ledger.bytesOf({ start: 0, length: each })
+
+/** The requests of one upload after its creation: bodies of this size, and how they are made. */
+const manners = [
+  { body: each, message: Message.append },
+  { body: 4 * mebibyte, message: Message.append },
+  { body: 8 * mebibyte, message: Message.checked },
+  { body: 8 * mebibyte, message: Message.trailed }
+]
+
+describe("a soak", () => {
+  it.scopedLive(`of ${gibibytes} GiB leaves the server as large as it was`, () =>
+    Effect.gen(function*() {
+      const path = yield* directory
+      const { counts, countsWhen, isWell, port, process: { pid } } = yield* counted(path)
+      const send = (message: Message.Message, ...statuses: ReadonlyArray<number>) =>
+        Effect.tap(Effect.orDie(exchange(port, message)), ({ status }) =>
+          Effect.sync(() => assert.include(statuses, status)))
+
+      let done = 0
+      const peaks = Arr.makeBy(windows, () =>
+        0)
+      const sample = Effect.sync(() => {
+        const rss = Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024
+        const window = Math.floor(((done - warmUp) / (uploads - warmUp)) * windows)
+        if (window >= 0 && window < windows) {
+          peaks[window] = Math.max(peaks[window] ?? 0, rss)
+        }
+      })
+
+      const upload = Effect.fnUntraced(function*(i: number) {
+        const { body, message } = manners[i % manners.length] ?? assert.fail()
+        const { headers } = yield* send(Message.create("/files", { "Upload-Length": each }), 201)
+        const location = headers.location ?? assert.fail("no Location")
+        for (let at = 0; at < each; at += body) {
+          yield* send(message(location, at, bytes.subarray(at, at + body)), 204)
+        }
+        yield* isStored(path, location, { start: 0, length: each })
+        yield* send(Message.terminate(location), 204)
+        done++
+      })
+
+      const before = yield* counts
+      yield* Effect.fork(Effect.repeat(sample, Schedule.spaced("20 millis")))
+      yield* Effect.forEach(Arr.range(1, uploads), upload, { concurrency: clients, discard: true })
+      const after = yield* countsWhen(({ descriptors, fibers }) =>
+        fibers === before.fibers && descriptors === before.descriptors
+      )
+      console.log(`${gibibytes} GiB: at most ${peaks.map((peak) => Math.round(peak / mebibyte)).join(", ")} MiB`)
+      assert.isBelow(Math.max(...peaks) - Math.min(...peaks), 32 * mebibyte)
+      assert.deepStrictEqual(
+        [after.fibers, after.descriptors, after.uploads],
+        [before.fibers, before.descriptors, []]
+      )
+      yield* isWell
+    }), limit)
+})
