@@ -79,8 +79,8 @@ export const startExample = async (
 }
 
 /** An example that lives as long as the scope. */
-export const example = (file: string, env?: Readonly<Record<string, string>>, under?: ReadonlyArray<string>) =>
+export const example = (file: string, env?: Readonly<Record<string, string>>) =>
   Effect.acquireRelease(
-    Effect.promise(() => startExample(file, env, under)),
+    Effect.promise(() => startExample(file, env)),
     ({ kill }) => Effect.promise(() => kill("SIGKILL"))
   )

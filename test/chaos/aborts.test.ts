@@ -2,6 +2,7 @@
  * Clients that vanish at any byte of whatever they send leave nothing behind in the server.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { directory } from "../interop/server.js"
 import { generator } from "../random.js"
@@ -107,7 +108,7 @@ describe("aborts", () => {
             heap: [before.heap, warm.heap, after.heap],
             rss: [before.rss, warm.rss, after.rss]
           })
-          assert.deepStrictEqual(
+          deepStrictEqual(
             [after.fibers, after.descriptors, after.uploads],
             [before.fibers, before.descriptors, []]
           )

@@ -2,6 +2,7 @@
  * A server whose contents can be counted, as a process that lives as long as the scope.
  */
 import { assert } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { child } from "../child.js"
@@ -41,7 +42,7 @@ export const counted = (directory: string) =>
         ),
       /** Nothing was worth a word, and the process is well. */
       isWell: Effect.sync(() => {
-        assert.deepStrictEqual(lines().filter(({ level }) => level !== undefined), [])
+        deepStrictEqual(lines().filter(({ level }) => level !== undefined), [])
         assert.isNull(process.exitCode)
         assert.isNull(process.signalCode)
       })

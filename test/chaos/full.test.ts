@@ -2,6 +2,7 @@
  * A disk that is full, for the bytes and for the database beside them, and then has room again.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { spawnSync } from "node:child_process"
 import { closeSync, mkdtempSync, openSync, rmdirSync, unlinkSync, writeSync } from "node:fs"
@@ -102,7 +103,7 @@ describe("a full disk", () => {
         assert.isTrue(mount(path, "remount,size=64m"))
         yield* all(ledger.entries.filter(isOpen), (entry) => send(port, entry))
         yield* all(ledger.entries, (entry) => isStored(path, entry.path, entry.content))
-        assert.deepStrictEqual(ledger.entries.filter(isOpen), [])
+        deepStrictEqual(ledger.entries.filter(isOpen), [])
         assert.isNull(server.process.exitCode)
       }),
     60_000

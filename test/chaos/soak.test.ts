@@ -2,6 +2,7 @@
  * Far more than any memory through one server, by several clients at once.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -74,7 +75,7 @@ describe("a soak", () => {
       )
       console.log(`${gibibytes} GiB: at most ${peaks.map((peak) => Math.round(peak / mebibyte)).join(", ")} MiB`)
       assert.isBelow(Math.max(...peaks) - Math.min(...peaks), 32 * mebibyte)
-      assert.deepStrictEqual(
+      deepStrictEqual(
         [after.fibers, after.descriptors, after.uploads],
         [before.fibers, before.descriptors, []]
       )
