@@ -29,6 +29,8 @@ const sqlite = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
   const pragma = (setting: string) => sql.unsafe<{ readonly journal_mode?: string }>(`PRAGMA ${setting}`).unprepared
 
   yield* pragma("busy_timeout = 5000")
+  // What it puts down for the length of a statement would else be a file, made and removed with each batch of writes.
+  yield* pragma("temp_store = MEMORY")
   const [journal] = yield* pragma("journal_mode")
   const relax = pragma(`synchronous = ${journal?.journal_mode === "wal" ? "NORMAL" : "FULL"}`)
   yield* relax
