@@ -211,28 +211,4 @@ describe("a hostile crowd", () => {
       }),
     limit
   )
-
-  it.scopedLive(
-    "no file is kept at hand where that keeps another from being opened",
-    () =>
-      Effect.gen(function*() {
-        const { append, create, descriptors, limitDescriptors, survives } = yield* victim()
-        yield* Effect.promise(async () => {
-          const paths: Array<string> = []
-          while (paths.length < 20) {
-            paths.push(await create(100))
-          }
-          for (const path of paths.slice(1)) {
-            await append(path, 0, "abc")
-          }
-          assert.strictEqual(descriptors().files, 19)
-          // One for a connection, none for a file.
-          limitDescriptors(1)
-          await append(paths[0] ?? "", 0, "abc")
-          await append(paths[1] ?? "", 3, "def")
-          await survives()
-        })
-      }),
-    limit
-  )
 })

@@ -75,14 +75,12 @@ export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer
   yield* Effect.promise(upload)
   const before = descriptors().others
   return {
-    append,
     create,
     descriptors,
     offsetOf,
     upload,
-    /** The server may open so many more descriptors, and no other. */
+    /** The server may open so many more descriptors; what is limited are their numbers. */
     limitDescriptors: (spare: number) => {
-      // What is limited are their numbers.
       const taken = new Set(readdirSync(proc("fd")).map(Number))
       let limit = 0
       for (let free = 0; free < spare; limit++) {
