@@ -74,7 +74,8 @@ describe("a soak", () => {
         fibers === before.fibers && descriptors === before.descriptors
       )
       console.log(`${gibibytes} GiB: at most ${peaks.map((peak) => Math.round(peak / mebibyte)).join(", ")} MiB`)
-      assert.isBelow(Math.max(...peaks) - Math.min(...peaks), 32 * mebibyte)
+      // Less than at first is no growth.
+      assert.isBelow(Math.max(...peaks.slice(1)) - (peaks[0] ?? 0), 32 * mebibyte)
       deepStrictEqual(
         [after.fibers, after.descriptors, after.uploads],
         [before.fibers, before.descriptors, []]
