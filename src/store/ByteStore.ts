@@ -18,8 +18,8 @@ export type Pull<E = never, R = never> = Effect.Effect<Chunk.Chunk<Uint8Array>, 
 
 export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
   /**
-   * Writes all that `pull` gives from offset `at` on and returns the offset behind the last one. Whatever lay at `at` or behind it is
-   * cut off first; an upload of which nothing is stored begins to exist, also where `pull` turns out to be empty.
+   * Writes all that `pull` gives from offset `at` on and returns the offset behind the last byte. Whatever lay at `at` or
+   * behind it is cut off first; an upload of which nothing is stored begins to exist, also where `pull` gives nothing.
    *
    * `onWritten` is run, in order, with the offset up to which all bytes have been written since: they survive the end of
    * the process, whether this effect succeeds or fails afterwards. How often is the backend's business. An
