@@ -129,6 +129,15 @@ describe("SqlUploadRegistry", () => {
       }))
   })
 
+  it.effect("has SQLite make no files for the length of a statement", () =>
+    withRegistry(
+      layerTemporary,
+      (_, sql) =>
+        Effect.map(sql<{ readonly temp_store: number }>`PRAGMA temp_store`, ([row]) => {
+          assert.strictEqual(row?.temp_store, 2)
+        })
+    ))
+
   it.effect("walks through all uploads for nothing but their sum", () => {
     const { layer, statements } = heard()
     return withRegistry(Layer.provideMerge(layerTemporary, layer), (registry, sql) =>
