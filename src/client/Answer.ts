@@ -5,27 +5,23 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
+import * as Codec from "../protocol/Codec.js"
 import * as Create from "../protocol/Create.js"
 import * as Head from "../protocol/Head.js"
-import * as Header from "../protocol/Header.js"
 import * as Options from "../protocol/Options.js"
 import * as Patch from "../protocol/Patch.js"
 import type { RawResponse } from "../protocol/Reply.js"
 import type { Answer } from "./Request.js"
 import { Misbehaved } from "./TusError.js"
 
-/** Fails with what was expected. */
-const reader = <A, I>(schema: Schema.Schema<A, I>, expected: string) => {
-  const decode = Schema.decodeUnknownEither(schema)
-  return (answer: Answer): Either.Either<A, Misbehaved> =>
-    Either.mapLeft(decode(patient(answer.headers)), () => notTus(answer, expected))
-}
-
-/** Without a date that cannot be read: an upload does not fail for it. */
-const patient = (headers: RawResponse["headers"]) =>
-  Option.isSome(decodeDate(headers["upload-expires"])) ? headers : Struct.omit(headers, "upload-expires")
-
-const decodeDate = Schema.decodeUnknownOption(Header.HttpDate)
+/** Fails with what was expected, but not for a date that cannot be read: that is left out. */
+const reader =
+  <A>(decode: (headers: RawResponse["headers"]) => Either.Either<A, unknown>, expected: string) =>
+  (answer: Answer): Either.Either<A, Misbehaved> =>
+    decode(answer.headers).pipe(
+      Either.orElse(() => decode(Struct.omit(answer.headers, "upload-expires"))),
+      Either.mapLeft(() => notTus(answer, expected))
+    )
 
 const notTus = (answer: Answer, expected: string) =>
   new Misbehaved({
@@ -51,7 +47,7 @@ export const info = (answer: Answer): Either.Either<Info, Misbehaved> =>
     )
   )
 
-const readInfo = reader(Info, expectedInfo)
+const readInfo = reader(Schema.decodeUnknownEither(Info), expectedInfo)
 
 /** Where the upload was created, absolute, and where it stands after `size` bytes came along. */
 export const created = (answer: Answer, size: number) =>
@@ -67,7 +63,7 @@ export const created = (answer: Answer, size: number) =>
   })
 
 const expectedCreated = "201 with the URL of the upload as Location"
-const readCreated = reader(Create.Response, expectedCreated)
+const readCreated = reader(Codec.decoder(Create.Response), expectedCreated)
 
 /** Where the upload stands after `size` bytes were sent from `start`. */
 export const appended = (answer: Answer, start: number, size: number) =>
@@ -76,7 +72,7 @@ export const appended = (answer: Answer, start: number, size: number) =>
     (appended) => Either.map(between(answer, appended.offset, start, start + size), () => appended)
   )
 
-const readAppended = reader(Patch.Response, "204 with the new Upload-Offset")
+const readAppended = reader(Codec.decoder(Patch.Response), "204 with the new Upload-Offset")
 
 /** A server cannot have what it was not sent, nor lose what it has acknowledged. */
 export const between = (

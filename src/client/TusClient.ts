@@ -7,7 +7,7 @@ import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
+import * as Codec from "../protocol/Codec.js"
 import * as Concat from "../protocol/Concat.js"
 import * as Create from "../protocol/Create.js"
 import type * as Options from "../protocol/Options.js"
@@ -152,8 +152,8 @@ export const layer = <E = never, R = never>(
 
 const contentType = "application/offset+octet-stream"
 
-const encodeCreate = Schema.encodeSync(Schema.Struct(Create.Request.fields))
-const encodePatch = Schema.encodeSync(Schema.Struct(Patch.Request.fields))
+const encodeCreate = Codec.fieldsEncoder(Create.Request.fields)
+const encodePatch = Codec.fieldsEncoder(Patch.Request.fields)
 
 /** How the body is framed is the transport's to say. */
 const bodyFields = (chunk: Request.Chunk | undefined) => ({

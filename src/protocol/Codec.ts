@@ -53,18 +53,28 @@ export const encoder = <A extends object, I>(
   const fieldsOf = new Map<unknown, ReadonlyArray<Field>>(
     union.members.map((schema) => [schema, compile(schema.fields)])
   )
-  return (instance) => {
-    const headers: Record<string, string> = {}
-    for (const { codec, header, isOptional, name } of fieldsOf.get(instance.constructor) ?? []) {
-      const value = instance[name as keyof A]
-      if (!isOptional) {
-        headers[header] = codec.encode(value)
-      } else if (Option.isOption(value) && Option.isSome(value)) {
-        headers[header] = codec.encode(value.value)
-      }
+  return (instance) => encode(fieldsOf.get(instance.constructor) ?? [], instance)
+}
+
+/** What the fields of one such class encode to. */
+export const fieldsEncoder = <Fields extends Schema.Struct.Fields>(
+  fields: Fields
+): (values: Schema.Struct.Type<Fields>) => Readonly<Record<string, string>> => {
+  const compiled = compile(fields)
+  return (values) => encode(compiled, values)
+}
+
+const encode = <A>(fields: ReadonlyArray<Field>, values: A) => {
+  const headers: Record<string, string> = {}
+  for (const { codec, header, isOptional, name } of fields) {
+    const value = values[name as keyof A]
+    if (!isOptional) {
+      headers[header] = codec.encode(value)
+    } else if (Option.isOption(value) && Option.isSome(value)) {
+      headers[header] = codec.encode(value.value)
     }
-    return headers
   }
+  return headers
 }
 
 interface Field {
