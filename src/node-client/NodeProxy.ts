@@ -15,8 +15,8 @@ import { NodeTransportError } from "./NodeTls.js"
 
 export interface Options {
   /**
-   * `"environment"` by default: http_proxy, https_proxy, all_proxy and no_proxy, in small or capital letters. Or the URL of
-   * a proxy, with its user and password, for every request. `false` for none.
+   * `"environment"` by default: http_proxy, https_proxy, all_proxy and no_proxy, in small or capital letters, as they are when
+   * a server is first sent to. Or the URL of a proxy, with its user and password, for every request. `false` for none.
    */
   readonly proxy?: "environment" | (string & {}) | false | undefined
   /** How long a connection may take to be made, with its TLS handshake. 30 seconds by default. */
@@ -54,8 +54,16 @@ export const make = Effect.fnUntraced(function*(options: Options, tls: Tls.Conne
     return made
   }
 
+  const proxies = new Map<string, string>()
+  const proxyFor = (url: URL) => {
+    const through = proxies.get(url.origin)
+      ?? (proxy === "environment" ? getProxyForUrl(url) : proxy === false ? "" : proxy)
+    proxies.set(url.origin, through)
+    return through
+  }
+
   const open: Open = (url, method, headers) => {
-    const through = proxy === "environment" ? getProxyForUrl(url) : proxy === false ? "" : proxy
+    const through = proxyFor(url)
     const target = { ...urlToHttpOptions(url), method, headers }
     if (url.protocol === "https:") {
       return Https.request({ ...target, agent: through === "" ? secure : tunnel(through) })
