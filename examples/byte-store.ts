@@ -4,7 +4,7 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Chunk, Config, Console, Effect, Layer, Option, Stream } from "effect"
-import { ByteStore, type Upload, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
+import { ByteStore, Pull, type Upload, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
 import { NodeTusServer } from "effect-tus/node"
 import { TusServer } from "effect-tus/server"
 import { fileURLToPath } from "node:url"
@@ -44,7 +44,7 @@ export const layer = Layer.sync(ByteStore.ByteStore, () => {
       Effect.flatMap(take(id, 0, at), (kept) => {
         let end = at
         ropes.set(id, kept)
-        const written = ByteStore.forEachBatch(pull, (batch) => {
+        const written = Pull.forEachBatch(pull, (batch) => {
           // The pieces are lent: what is kept is a copy.
           ropes.set(id, [...(ropes.get(id) ?? []), ...Chunk.map(batch, (piece) => piece.slice())])
           end += Chunk.reduce(batch, 0, (size, piece) => size + piece.length)

@@ -6,8 +6,8 @@
  */
 import { NodeFileSystem, NodePath, NodeRuntime } from "@effect/platform-node"
 import { Console, Duration, Effect, Layer, Schedule } from "effect"
-import { FileSource, type TusError, TusUpload, UploadJournal } from "effect-tus/client"
-import { NodeTusClient } from "effect-tus/node-client"
+import { type TusError, TusUpload, UploadJournal } from "effect-tus/client"
+import { FileSource, NodeTusClient } from "effect-tus/node-client"
 import * as net from "node:net"
 import { fileURLToPath } from "node:url"
 

@@ -5,8 +5,8 @@
  */
 import { NodeFileSystem, NodePath, NodeRuntime } from "@effect/platform-node"
 import { Chunk, Console, Duration, Effect, Layer, Option, Stream } from "effect"
-import { FileSource, type Progress, TusUpload, UploadJournal } from "effect-tus/client"
-import { NodeTusClient } from "effect-tus/node-client"
+import { type Progress, TusUpload, UploadJournal } from "effect-tus/client"
+import { FileSource, NodeTusClient } from "effect-tus/node-client"
 
 const report = ({ acknowledged, elapsed, event, sent, total, url }: Progress.Progress) =>
   `${

@@ -1,6 +1,7 @@
 /**
  * A client and a server with no network between them: a request of the one is handed to the door of the other.
  */
+import { Pull } from "effect-tus"
 import { TusTransport } from "effect-tus/client"
 import type { TusServer } from "effect-tus/server"
 import * as Chunk from "effect/Chunk"
@@ -8,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import * as Watch from "../src/client/Watch.js"
 import * as TusDoor from "../src/server/TusDoor.js"
 import * as UploadBody from "../src/server/UploadBody.js"
 import { server } from "./server/doors.js"
@@ -45,8 +47,8 @@ export const framing = (body: TusTransport.Body | undefined): Readonly<Record<st
 export const exchange = Effect.fnUntraced(function*(request: TusTransport.Request) {
   const { body } = request
   let failure = Option.none<Effect.Effect.Error<ReturnType<TusTransport.TusTransport["Type"]["send"]>>>()
-  const pull = body === undefined ? Effect.fail(Option.none()) : yield* Stream.toPull(
-    body.stream.pipe(
+  const pull = body === undefined ? Pull.end : yield* Stream.toPull(
+    Pull.toStream(body.open).pipe(
       Stream.tap((bytes) => Effect.sync(() => request.onSent?.(bytes.length))),
       Stream.tapError((error) => Effect.sync(() => failure = Option.some(error)))
     )
@@ -73,7 +75,11 @@ export const transport = (
     TusTransport.TusTransport,
     Effect.map(Effect.context<TusServer.TusServer>(), (context) => ({
       trailers,
-      send: (request) => wrap(request, (request) => Effect.provide(exchange(request), context))
+      send: (request) =>
+        Watch.watched(
+          request,
+          (request) => wrap(request, (request) => Effect.provide(exchange(request), context))
+        )
     }))
   )
 

@@ -3,13 +3,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import { type Algorithm, Checksum } from "../protocol/Checksum.js"
 import { Digests, type Hasher } from "../store/Digests.js"
 import { type Capabilities, has } from "./Endpoint.js"
 import type { Chunk } from "./Request.js"
 import { Unsupported } from "./TusError.js"
-import type { SourceError, UploadSource } from "./UploadSource.js"
+import * as UploadSource from "./UploadSource.js"
 
 /** How chunks are checked. */
 export type Checking =
@@ -52,31 +51,34 @@ export interface Watching {
 }
 
 export const make = (
-  source: UploadSource,
+  source: UploadSource.UploadSource,
   offset: number,
   length: number,
   checking: Checking,
   { observe, onSent }: Watching
-): Effect.Effect<Chunk, SourceError> => {
-  const read = (each: (bytes: Uint8Array) => void) =>
-    Stream.suspend(() => {
+): Effect.Effect<Chunk, UploadSource.SourceError> => {
+  const open = (each: (bytes: Uint8Array) => void) =>
+    Effect.map(source.read(offset, length), ({ close, pull }) => {
       let position = offset
-      return Stream.map(source.read(offset, length), (bytes) => {
-        each(bytes)
-        observe(position, bytes)
-        position += bytes.length
-        return bytes
+      const seen = Effect.map(pull, (batch) => {
+        for (const bytes of batch) {
+          each(bytes)
+          observe(position, bytes)
+          position += bytes.length
+        }
+        return batch
       })
+      return { pull: seen, close }
     })
   if (checking._tag === "Not") {
-    return Effect.succeed({ length, stream: read(() => {}), checksum: Option.none(), onSent })
+    return Effect.succeed({ length, open: open(() => {}), checksum: Option.none(), onSent })
   }
   const hasher = checking.hasher()
   const checksum = () => new Checksum({ algorithm: checking.algorithm, digest: hasher.digest() })
   return checking._tag === "Behind"
-    ? Effect.succeed({ length, stream: read((bytes) => hasher.update(bytes)), checksum, onSent })
+    ? Effect.succeed({ length, open: open((bytes) => hasher.update(bytes)), checksum, onSent })
     : Effect.map(
-      Stream.runForEach(source.read(offset, length), (bytes) => Effect.sync(() => hasher.update(bytes))),
-      () => ({ length, stream: read(() => {}), checksum: Option.some(checksum()), onSent })
+      UploadSource.forEach(source, offset, length, (bytes) => hasher.update(bytes)),
+      () => ({ length, open: open(() => {}), checksum: Option.some(checksum()), onSent })
     )
 }

@@ -48,14 +48,17 @@ export const make = (url: string): Endpoint => {
   return {
     url,
     capabilities: (discover) =>
-      Effect.suspend(() =>
-        known === undefined
-          ? Effect.tap(
-            Effect.map(Effect.catchIf(discover, saysNothing, () => Effect.succeedNone), capabilitiesOf),
-            (capabilities) => Effect.sync(() => known = capabilities)
-          )
-          : Effect.succeed(known)
-      ).pipe(asking.withPermits(1)),
+      Effect.suspend(() => {
+        const ask = Effect.suspend(() =>
+          known === undefined
+            ? Effect.tap(
+              Effect.map(Effect.catchIf(discover, saysNothing, () => Effect.succeedNone), capabilitiesOf),
+              (capabilities) => Effect.sync(() => known = capabilities)
+            )
+            : Effect.succeed(known)
+        )
+        return known === undefined ? asking.withPermits(1)(ask) : Effect.succeed(known)
+      }),
     limit: Number.POSITIVE_INFINITY,
     notBefore: 0
   }

@@ -5,9 +5,8 @@
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import * as Sha256 from "./Sha256.js"
-import type { Identity, SourceError, UploadSource } from "./UploadSource.js"
+import * as UploadSource from "./UploadSource.js"
 
 const samples = 5
 const sampleBytes = 64 * 1024
@@ -17,9 +16,9 @@ const sampleBytes = 64 * 1024
  * last bytes among them. Where there is no Web Crypto nothing is read; then a source that does not say when it was changed has
  * no fingerprint either.
  */
-export const of = Effect.fnUntraced(function*(source: UploadSource): Effect.fn.Return<
+export const of = Effect.fnUntraced(function*(source: UploadSource.UploadSource): Effect.fn.Return<
   Option.Option<string>,
-  SourceError
+  UploadSource.SourceError
 > {
   if (Option.isNone(source.identity) || Option.isNone(source.length) || !source.seekable) {
     return Option.none()
@@ -40,10 +39,10 @@ export const ofRange = (fingerprint: string, start: number, length: number): str
   `${fingerprint}:${start}+${length}`
 
 /** JSON shows where it ends, so that no name can pass for bytes. */
-const describe = ({ modified, name, size }: Identity) =>
+const describe = ({ modified, name, size }: UploadSource.Identity) =>
   new TextEncoder().encode(JSON.stringify([name, size, Option.getOrNull(modified)]))
 
-const sample = Effect.fnUntraced(function*(source: UploadSource, length: number) {
+const sample = Effect.fnUntraced(function*(source: UploadSource.UploadSource, length: number) {
   const size = Math.min(length, samples * sampleBytes)
   const bytes = new Uint8Array(size)
   const ranges = size === length
@@ -54,11 +53,10 @@ const sample = Effect.fnUntraced(function*(source: UploadSource, length: number)
     )
   let filled = 0
   for (const [offset, count] of ranges) {
-    yield* Stream.runForEach(source.read(offset, count), (chunk) =>
-      Effect.sync(() => {
-        bytes.set(chunk, filled)
-        filled += chunk.length
-      }))
+    yield* UploadSource.forEach(source, offset, count, (chunk) => {
+      bytes.set(chunk, filled)
+      filled += chunk.length
+    })
   }
   return bytes
 })

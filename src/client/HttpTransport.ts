@@ -16,10 +16,12 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { RawResponse } from "../protocol/Reply.js"
+import * as Pull from "../store/Pull.js"
 import * as NetworkError from "./NetworkError.js"
 import * as Race from "./Race.js"
 import { type Body, maxText, type Request, TransportError, TusTransport } from "./TusTransport.js"
 import type { SourceError } from "./UploadSource.js"
+import * as Watch from "./Watch.js"
 
 /**
  * A body up to this size is handed over in one piece. A stream would need HTTP/2 in a browser, and fetch sends it without a
@@ -32,7 +34,7 @@ export const layer: Layer.Layer<TusTransport, never, HttpClient.HttpClient> = La
   TusTransport,
   Effect.map(HttpClient.HttpClient, (client) => ({
     trailers: false,
-    send: (request) => send(HttpClient.withScope(client), request)
+    send: (request) => Watch.watched(request, (request) => send(HttpClient.withScope(client), request))
   }))
 )
 
@@ -64,7 +66,7 @@ const send = (client: HttpClient.HttpClient.With<HttpClientError.HttpClientError
       const stream = Stream.tap(Mailbox.toStream(copies), ({ length }) => Effect.sync(() => onSent?.(length)))
       return yield* Race.first(
         ask(HttpBody.stream(stream, contentType, body.length)),
-        Stream.runForEach(body.stream, (bytes) => copies.offer(bytes.slice())).pipe(
+        Stream.runForEach(Pull.toStream(body.open), (bytes) => copies.offer(bytes.slice())).pipe(
           Effect.zipRight(copies.end),
           Effect.zipRight(Effect.never)
         )
@@ -72,10 +74,10 @@ const send = (client: HttpClient.HttpClient.With<HttpClientError.HttpClientError
     })
   )
 
-const gather = ({ length, stream }: Body): Effect.Effect<Uint8Array, SourceError> =>
+const gather = ({ length, open }: Body): Effect.Effect<Uint8Array, SourceError> =>
   Effect.suspend(() => {
     const gathered = new Uint8Array(length)
-    return Stream.runFold(stream, 0, (at, bytes) => {
+    return Stream.runFold(Pull.toStream(open), 0, (at, bytes) => {
       gathered.set(bytes, at)
       return at + bytes.length
     }).pipe(

@@ -59,7 +59,7 @@ export const run = Effect.fnUntraced(function*<R>(
   const uploaders = yield* Effect.forEach(
     ranges,
     (range, i) =>
-      Uploader.make({ ...options, source: sliceOf(options.source, range) }, combined.part(i), {
+      Uploader.makeScoped({ ...options, source: sliceOf(options.source, range) }, combined.part(i), {
         partial: true,
         key: {
           start: range.start,
@@ -76,11 +76,7 @@ export const run = Effect.fnUntraced(function*<R>(
 
   const parts = yield* Effect.forEach(
     uploaders,
-    (uploader) =>
-      Effect.map(
-        Effect.repeat(uploader.next, { until: Uploader.isDone }),
-        ({ url }) => Option.getOrElse(url, () => "")
-      ),
+    (uploader) => Effect.map(uploader.all, ({ url }) => Option.getOrElse(url, () => "")),
     { concurrency: "unbounded" }
   ).pipe(
     Effect.tapError((error) =>
@@ -119,8 +115,8 @@ export const run = Effect.fnUntraced(function*<R>(
         })
     ))
   yield* Effect.forEach(uploaders, ({ forget }) => forget)
-  combined.complete(at.url)
-})
+  return combined.complete(at.url)
+}, Effect.scoped)
 
 /** Whether the server can join what is sent in parts. */
 export const isPossible = Effect.fnUntraced(function*<R>(options: Settled<R>) {
@@ -147,7 +143,7 @@ const combine = (
     const all = [...parts.values()]
     const sum = (field: "sent" | "acknowledged" | "chunks" | "retries" | "rate") =>
       all.reduce((sum, progress) => sum + progress[field], 0)
-    onProgress({
+    const progress: Progress.Progress = {
       event,
       url,
       total,
@@ -159,14 +155,17 @@ const combine = (
       rate: sum("rate"),
       eta: Progress.eta(sum("rate"), Option.map(total, (total) => total - sum("sent"))),
       problem
-    })
+    }
+    onProgress(progress)
+    return progress
   }
   return {
     part: (i: number) => (progress: Progress.Progress) => {
       const { event, problem } = progress
       parts.set(i, progress)
       if (event !== "Created" && event !== "Resumed") {
-        return publish(event === "Complete" ? "Acknowledged" : event, Option.none(), problem)
+        publish(event === "Complete" ? "Acknowledged" : event, Option.none(), problem)
+        return
       }
       const before = begun.size
       begun.set(i, event)

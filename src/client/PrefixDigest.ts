@@ -4,10 +4,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import { Digests, type Hasher } from "../store/Digests.js"
 import type { Prefix } from "./UploadJournal.js"
-import type { SourceError, UploadSource } from "./UploadSource.js"
+import * as UploadSource from "./UploadSource.js"
 
 /** Offsets count from where the upload begins in its source. */
 export interface PrefixDigest {
@@ -34,10 +33,10 @@ export const make: Effect.Effect<PrefixDigest> = Effect.map(
  * has not as many, or where the algorithm is unknown here.
  */
 export const verify = Effect.fnUntraced(function*(
-  source: UploadSource,
+  source: UploadSource.UploadSource,
   prefix: Prefix,
   until: number
-): Effect.fn.Return<Option.Option<PrefixDigest>, SourceError> {
+): Effect.fn.Return<Option.Option<PrefixDigest>, UploadSource.SourceError> {
   const state = begin(yield* Digests, prefix.algorithm)
   if (Option.isNone(state) || Option.exists(source.length, (length) => length < prefix.length)) {
     return Option.none()
@@ -51,13 +50,12 @@ export const verify = Effect.fnUntraced(function*(
   return Option.some(digest)
 })
 
-const feed = (digest: PrefixDigest, source: UploadSource, start: number, end: number) => {
+const feed = (digest: PrefixDigest, source: UploadSource.UploadSource, start: number, end: number) => {
   let offset = start
-  return end <= start ? Effect.void : Stream.runForEach(source.read(start, end - start), (bytes) =>
-    Effect.sync(() => {
-      digest.observe(offset, bytes)
-      offset += bytes.length
-    }))
+  return end <= start ? Effect.void : UploadSource.forEach(source, start, end - start, (bytes) => {
+    digest.observe(offset, bytes)
+    offset += bytes.length
+  })
 }
 
 interface State {

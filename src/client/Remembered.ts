@@ -4,6 +4,7 @@
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Fingerprint from "./Fingerprint.js"
 import * as PrefixDigest from "./PrefixDigest.js"
@@ -27,8 +28,10 @@ export interface Remembered {
   readonly drop: (entry: Entry) => Effect.Effect<void>
   /** These bytes are about to go out. */
   readonly observe: (offset: number, bytes: Uint8Array) => void
-  /** Where the upload stands; none when there is nothing to come back for. Written at the latest when the scope ends. */
+  /** Where the upload stands; none when there is nothing to come back for. Written at the latest by `close`. */
   readonly note: (state: Option.Option<State>) => Effect.Effect<void>
+  /** Nothing more is noted. */
+  readonly close: Effect.Effect<void>
 }
 
 export interface Key {
@@ -57,6 +60,7 @@ export const make = Effect.fnUntraced(function*(endpoint: string, source: Upload
   let digest = yield* PrefixDigest.make
   let noted = Option.none<State>()
   let written = Option.none<Entry>()
+  let writing = Option.none<Fiber.RuntimeFiber<never>>()
 
   /** One at a time and whole: what is written last is what is there, and what is removed stays so. */
   const turns = Effect.unsafeMakeSemaphore(1)
@@ -84,8 +88,13 @@ export const make = Effect.fnUntraced(function*(endpoint: string, source: Upload
     return journal.put(entry.value)
   }))
 
-  yield* Effect.addFinalizer(() => write)
-  yield* Effect.forkScoped(Effect.forever(Effect.delay(write, interval)))
+  const begin = Effect.uninterruptible(Effect.suspend(() =>
+    Option.isSome(writing)
+      ? Effect.void
+      : Effect.map(Effect.forkDaemon(Effect.interruptible(Effect.forever(Effect.delay(write, interval)))), (fiber) => {
+        writing = Option.some(fiber)
+      })
+  ))
 
   const remembered: Remembered = {
     candidates: (yield* journal.find(endpoint, fingerprint.value)).filter((entry) =>
@@ -112,9 +121,12 @@ export const make = Effect.fnUntraced(function*(endpoint: string, source: Upload
         const first = Option.isNone(noted)
         noted = state
         return Option.isSome(state)
-          ? Effect.when(write, () => first)
+          ? Effect.when(Effect.zipRight(begin, write), () => first)
           : inTurn(Effect.suspend(() => Option.match(written, { onNone: () => Effect.void, onSome: journal.remove })))
-      })
+      }),
+    close: Effect.suspend(() =>
+      Effect.zipRight(Option.match(writing, { onNone: () => Effect.void, onSome: Fiber.interrupt }), write)
+    )
   }
   return remembered
 })
@@ -134,5 +146,6 @@ const nothing: Remembered = {
   verify: () => Effect.succeed(true),
   drop: () => Effect.void,
   observe: () => {},
-  note: () => Effect.void
+  note: () => Effect.void,
+  close: Effect.void
 }

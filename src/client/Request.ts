@@ -1,8 +1,6 @@
 /**
- * What every request has in common: the headers of the application, evaluated for each, and the watch over bytes that no longer
- * move.
+ * What every request has in common: the headers of the application, evaluated for each, and what becomes of no for an answer.
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
@@ -10,7 +8,6 @@ import * as Option from "effect/Option"
 import type { Checksum } from "../protocol/Checksum.js"
 import * as Options from "../protocol/Options.js"
 import type { RawResponse } from "../protocol/Reply.js"
-import * as Race from "./Race.js"
 import * as TusError from "./TusError.js"
 import * as TusTransport from "./TusTransport.js"
 
@@ -95,16 +92,14 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: C
         ...(overridden ? { "x-http-method-override": method } : {}),
         ...(method === "OPTIONS" ? {} : { "tus-resumable": Options.version })
       },
-      body: chunk && bodyOf(chunk)
+      body: chunk && bodyOf(chunk),
+      onSent: chunk?.onSent,
+      stallTimeout
     }
-    const response = yield* watched(stallTimeout, asked, (moved) =>
-      transport.send({
-        ...request,
-        onSent: (bytes) => {
-          moved()
-          chunk?.onSent?.(bytes)
-        }
-      }).pipe(Effect.mapError((error) => TusError.fromTransport(asked, error))))
+    const response = yield* Effect.mapError(
+      transport.send(request),
+      (error) => TusError.fromTransport(asked, error)
+    )
     return response.status >= 200 && response.status < 300
       ? { ...response, asked }
       : yield* new TusError.Refused({
@@ -123,32 +118,10 @@ const lowerCase = (headers: Readonly<Record<string, string>>) =>
 
 const requestId = () => Encoding.encodeHex(crypto.getRandomValues(new Uint8Array(16)))
 
-const bodyOf = ({ checksum, length, stream }: Chunk): TusTransport.Body => ({
+const bodyOf = ({ checksum, length, open }: Chunk): TusTransport.Body => ({
   length,
-  stream,
+  open,
   trailers: typeof checksum === "function" ? () => ({ "upload-checksum": printChecksum(checksum()) }) : undefined
 })
 
 const printChecksum = ({ algorithm, digest }: Checksum) => `${algorithm} ${Encoding.encodeBase64(digest)}`
-
-/** Ends `sending` when it has not called `moved` for so long. */
-const watched = <A, E>(
-  timeout: number,
-  asked: TusError.Asked,
-  sending: (moved: () => void) => Effect.Effect<A, E>
-): Effect.Effect<A, E | TusError.Unanswered> =>
-  Effect.clockWith((clock) => {
-    let last = clock.unsafeCurrentTimeMillis()
-    const stalled: Effect.Effect<never, TusError.Unanswered> = Effect.suspend(() => {
-      const left = last + timeout - clock.unsafeCurrentTimeMillis()
-      return left > 0
-        ? Effect.zipRight(Clock.sleep(left), stalled)
-        : Effect.fail(
-          new TusError.Unanswered({ ...asked, reason: "Stalled", cause: `no byte for ${timeout / 1000} seconds` })
-        )
-    })
-    const moved = () => {
-      last = clock.unsafeCurrentTimeMillis()
-    }
-    return Race.first(sending(moved), stalled)
-  })

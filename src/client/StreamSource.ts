@@ -4,6 +4,7 @@
  */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -13,6 +14,7 @@ import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Pull from "../store/Pull.js"
 import * as ReplayWindow from "./ReplayWindow.js"
 import * as UploadSource from "./UploadSource.js"
 
@@ -70,8 +72,9 @@ const build = Effect.fnUntraced(function*<E, R>(
   yield* Scope.addFinalizer(scope, window.close)
   const pull = yield* stream.pipe(
     Stream.provideContext(yield* Effect.context<R>()),
-    length === undefined ? Stream.mapError(UploadSource.unreadable(name)) : UploadSource.exactly(name, length),
+    Stream.mapError(UploadSource.unreadable(name)),
     Stream.toPull,
+    Effect.map((pull) => (length === undefined ? pull : UploadSource.exactly(name, length)(pull))),
     Scope.extend(scope)
   )
 
@@ -139,19 +142,25 @@ const build = Effect.fnUntraced(function*<E, R>(
     })
 
   const read = (offset: number, size: number) =>
-    Stream.suspend(() => {
+    Effect.sync((): Pull.Reading<UploadSource.SourceError> => {
       let buffer: Uint8Array | undefined
+      let at = offset
       const lent = () => (buffer ??= new Uint8Array(Math.min(size, ReplayWindow.blockBytes)))
       const until = offset + size
-      return Stream.unfoldEffect(offset, (at) =>
-        at === until ? Effect.succeedNone : gather(at, Math.min(until - at, ReplayWindow.blockBytes)).pipe(
+      return Pull.reading(Effect.suspend(() =>
+        at === until ? Pull.end : gather(at, Math.min(until - at, ReplayWindow.blockBytes)).pipe(
           Effect.flatMap((ready) =>
             ready.size === 0 ? UploadSource.tooShort(name, until, at) : window.read(at, ready.size, lent)
           ),
-          Effect.map((bytes) =>
-            Option.some([bytes, at + bytes.length] as const)
-          )
-        ))
+          Effect.mapBoth({
+            onFailure: Option.some,
+            onSuccess: (bytes) => {
+              at += bytes.length
+              return Chunk.of(bytes)
+            }
+          })
+        )
+      ))
     })
 
   return {

@@ -3,7 +3,8 @@
  */
 import type { PlatformError } from "@effect/platform/Error"
 
-export const of = (error: PlatformError): string => {
-  const [, words] = /^E[A-Z0-9]+: ([^,]+), /.exec(error.description ?? "") ?? []
+export const of = (error: PlatformError | Error): string => {
+  const said = "description" in error ? error.description : error.message
+  const [, words] = /^E[A-Z0-9]+: ([^,]+), /.exec(said ?? "") ?? []
   return words ?? error.message
 }

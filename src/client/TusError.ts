@@ -20,7 +20,7 @@ const asked = {
 /** No answer: the network, the other end, or nothing moved for too long. */
 export class Unanswered extends Schema.TaggedError<Unanswered>("effect-tus/Unanswered")("Unanswered", {
   ...asked,
-  /** Those of a transport, and `"Stalled"`: no byte moved in either direction for `stallTimeout`. */
+  /** Those of a transport. */
   reason: Schema.Literal("Unreachable", "Closed", "Tls", "NotHttp", "Stalled"),
   cause: Schema.Defect
 }) {

@@ -5,15 +5,15 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type * as Stream from "effect/Stream"
 import type { RawResponse } from "../protocol/Reply.js"
+import type { Reading } from "../store/Pull.js"
 import type { SourceError } from "./UploadSource.js"
 
 export interface Body {
-  /** How many bytes `stream` has, exactly: the Content-Length, unless trailers follow. */
+  /** How many bytes there are, exactly: the Content-Length, unless trailers follow. */
   readonly length: number
-  /** Each chunk is lent: its memory is used again once the next one is asked for. */
-  readonly stream: Stream.Stream<Uint8Array, SourceError>
+  /** Begins to read them. Each chunk is lent: its memory is used again once the next one is asked for. */
+  readonly open: Effect.Effect<Reading<SourceError>, SourceError>
   /** Fields to send behind the body, asked for at its end. Only for a transport that says it can. */
   readonly trailers?: (() => Readonly<Record<string, string>>) | undefined
 }
@@ -27,6 +27,8 @@ export interface Request {
   readonly body?: Body | undefined
   /** Told each time when bytes of the body have left this process, with their number. */
   readonly onSent?: ((bytes: number) => void) | undefined
+  /** How long no byte may move in either direction, in milliseconds. For ever by default. */
+  readonly stallTimeout?: number | undefined
 }
 
 /** No answer came, or none that is HTTP. */
@@ -36,14 +38,19 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-t
    * - `"Closed"`: a connection that ended before the answer was complete.
    * - `"Tls"`: no secure connection: a certificate that is not trusted, or a server that does not speak TLS.
    * - `"NotHttp"`: an answer that is not HTTP.
+   * - `"Stalled"`: no byte moved in either direction for `stallTimeout`.
    */
-  reason: Schema.Literal("Unreachable", "Closed", "Tls", "NotHttp"),
+  reason: Schema.Literal("Unreachable", "Closed", "Tls", "NotHttp", "Stalled"),
   cause: Schema.Defect
 }) {
   override get message(): string {
     return this.cause instanceof Error ? this.cause.message : String(this.cause)
   }
 }
+
+/** @param timeout - in milliseconds */
+export const stalled = (timeout: number): TransportError =>
+  new TransportError({ reason: "Stalled", cause: new Error(`no byte for ${timeout / 1000} seconds`) })
 
 export class TusTransport extends Context.Tag("effect-tus/TusTransport")<TusTransport, {
   /** Whether fields can be sent behind a body. */

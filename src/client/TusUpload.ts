@@ -2,8 +2,10 @@
  * Uploads as Streams of their progress. Interruption is pause: the request has ended when the fiber has, and what the server
  * acknowledged is where another session goes on.
  */
+import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -50,37 +52,37 @@ export const upload = <R = never>(options: UploadOptions<R>): Stream.Stream<Prog
 
 /** Uploads, and tells what came of it. */
 export const run = <R = never>(options: UploadOptions<R>): Effect.Effect<Result, TusError, TusClient | R> =>
-  Effect.flatMap(Stream.runLast(upload(options)), Option.match({ onNone: () => Effect.never, onSome: resultOf }))
+  Effect.flatMap(settle(options), (settled) => Effect.map(drive(settled, () => {}), resultOf))
 
-const resultOf = ({ acknowledged, chunks, elapsed, event, retries, url }: Progress): Effect.Effect<Result> =>
-  Effect.succeed({
-    url: Option.getOrElse(url, () => ""),
-    bytes: acknowledged,
-    complete: event === "Complete",
-    seconds: Duration.toSeconds(elapsed),
-    attempts: chunks + retries
-  })
+const resultOf = ({ acknowledged, chunks, elapsed, event, retries, url }: Progress): Result => ({
+  url: Option.getOrElse(url, () => ""),
+  bytes: acknowledged,
+  complete: event === "Complete",
+  seconds: Duration.toSeconds(elapsed),
+  attempts: chunks + retries
+})
 
+/** Returns the last that there is to tell. */
 const drive = Effect.fnUntraced(function*<R>(options: Settled<R>, onProgress: (progress: Progress) => void) {
   const ranges = Parallel.rangesOf(options)
   if (ranges.length > 1 && (yield* Parallel.isPossible(options))) {
     return yield* Parallel.run(options, ranges, onProgress)
   }
   const uploader = yield* Uploader.make(options, onProgress)
-  const all = Effect.repeat(uploader.next, { until: Uploader.isDone })
-  yield* options.terminateOnInterrupt === true
+  const all = options.terminateOnInterrupt === true
     ? Effect.onInterrupt(
-      all,
+      uploader.all,
       () => uploader.terminate.pipe(Effect.interruptible, Effect.timeout(Uploader.farewell), Effect.ignore)
     )
-    : all
-}, Effect.scoped)
+    : uploader.all
+  return yield* Effect.ensuring(all, uploader.close)
+})
 
 /** One upload to be sent chunk by chunk, as long as the scope is open. Never in parallel. */
 export const uploader = <R = never>(
   options: UploadOptions<R>
 ): Effect.Effect<Uploader.Uploader<R>, TusError, TusClient | Scope.Scope> =>
-  Effect.flatMap(settle(options), (settled) => Uploader.make(settled))
+  Effect.flatMap(settle(options), (settled) => Uploader.makeScoped(settled))
 
 /** What happens to one of many files. */
 export type Update<A> =
@@ -92,11 +94,13 @@ export interface AllOptions {
   readonly concurrency?: number | undefined
 }
 
+const defaultConcurrency = 3
+
 /** Uploads many files, a few at a time. None waits for one that is slow or fails but in the queue. */
 export const all = <A, R = never, R2 = never>(
   files: Iterable<A>,
   toOptions: (file: A) => Effect.Effect<UploadOptions<R>, TusError, R2>,
-  { concurrency = 3 }: AllOptions = {}
+  { concurrency = defaultConcurrency }: AllOptions = {}
 ): Stream.Stream<Update<A>, never, TusClient | R | R2> =>
   Stream.flatMap(
     Stream.fromIterable(files),
@@ -118,31 +122,31 @@ export interface Report<A> {
 export const runAll = <A, R = never, R2 = never>(
   files: Iterable<A>,
   toOptions: (file: A) => Effect.Effect<UploadOptions<R>, TusError, R2>,
-  options?: AllOptions
+  { concurrency = defaultConcurrency }: AllOptions = {}
 ): Effect.Effect<Report<A>, never, TusClient | R | R2> =>
-  Stream.runFoldEffect(
-    all(files, toOptions, options),
-    { succeeded: [], failed: [] },
-    (report: Report<A>, update) =>
-      update._tag === "Failed"
-        ? Effect.succeed({ ...report, failed: [...report.failed, [update.file, update.error] as const] })
-        : Uploader.isDone(update.progress)
-        ? Effect.map(resultOf(update.progress), (result) => ({
-          ...report,
-          succeeded: [...report.succeeded, [update.file, result] as const]
-        }))
-        : Effect.succeed(report)
+  Effect.map(
+    Effect.forEach(
+      files,
+      (file) =>
+        Effect.match(Effect.flatMap(toOptions(file), run), {
+          onFailure: (error) => Either.left([file, error] as const),
+          onSuccess: (result) => Either.right([file, result] as const)
+        }),
+      { concurrency }
+    ),
+    (ended) => {
+      const [failed, succeeded] = Arr.separate(ended)
+      return { failed, succeeded }
+    }
   )
 
 /** What earlier sessions left unfinished of this source at this endpoint, the newest first. */
 export const findPrevious = (
   options: { readonly endpoint: string; readonly source: UploadSource }
 ): Effect.Effect<ReadonlyArray<Entry>, SourceError> =>
-  Effect.scoped(
-    Effect.flatMap(
-      Remembered.keyOf(options.source),
-      (key) => Effect.map(Remembered.make(options.endpoint, options.source, key), ({ candidates }) => candidates)
-    )
+  Effect.flatMap(
+    Remembered.keyOf(options.source),
+    (key) => Effect.map(Remembered.make(options.endpoint, options.source, key), ({ candidates }) => candidates)
   )
 
 export interface UrlOptions<R = never> {

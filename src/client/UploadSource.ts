@@ -1,12 +1,12 @@
 /**
  * Where the bytes of an upload come from: something that can be read again, from any offset that is not yet acknowledged.
  */
-import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as Pull from "../store/Pull.js"
 
 /** The bytes are not there, or not as they were said to be. Never worth another attempt. */
 export class SourceError extends Schema.TaggedError<SourceError>("effect-tus/SourceError")("SourceError", {
@@ -58,10 +58,10 @@ export interface UploadSource {
    */
   readonly ready: (offset: number, size: number) => Effect.Effect<Ready, SourceError>
   /**
-   * The bytes from `offset`, exactly `size` of them, or a failure. Each chunk is lent: its memory is used again once the next
-   * is asked for. Where the source is not `seekable`, one reading has ended before the next begins.
+   * Begins to read the bytes from `offset`, exactly `size` of them, or a failure. Each chunk is lent: its memory is used again
+   * once the next is asked for. Where the source is not `seekable`, one reading has ended before the next begins.
    */
-  readonly read: (offset: number, size: number) => Stream.Stream<Uint8Array, SourceError>
+  readonly read: (offset: number, size: number) => Effect.Effect<Pull.Reading<SourceError>, SourceError>
   /** The bytes before `offset` will never be asked for again. */
   readonly release: (offset: number) => Effect.Effect<void>
   /** Whether any offset can be read at any time, and by several at once: what a parallel upload needs. */
@@ -70,10 +70,10 @@ export interface UploadSource {
 
 /** Bytes in memory, sent as they lie there. They can be found again in another session only under a name. */
 export const fromBytes = (bytes: Uint8Array, options?: { readonly name?: string | undefined }): UploadSource => {
-  const source = fromRange({
+  const source = seekable({
     name: options?.name ?? "bytes",
     length: bytes.length,
-    read: (start, end) => Stream.map(pieces(start, end), (piece) => bytes.subarray(piece.start, piece.end))
+    read: pieces((start, end) => Effect.succeed(bytes.subarray(start, end)))
   })
   return options?.name === undefined ? { ...source, identity: Option.none() } : source
 }
@@ -82,16 +82,16 @@ export const fromBytes = (bytes: Uint8Array, options?: { readonly name?: string 
 export const fromBlob = (blob: Blob): UploadSource => {
   const file = "name" in blob && typeof blob.name === "string" ? Option.some(blob.name) : Option.none()
   const name = Option.getOrElse(file, () => "blob")
-  const source = fromRange({
+  const source = seekable({
     name,
     length: blob.size,
     modified: "lastModified" in blob && typeof blob.lastModified === "number" ? blob.lastModified : undefined,
-    read: (start, end) =>
-      Stream.mapEffect(pieces(start, end), (piece) =>
-        Effect.tryPromise({
-          try: () => blob.slice(piece.start, piece.end).arrayBuffer(),
-          catch: (cause) => isStale(cause) ? changed(name, cause) : unreadable(name)(cause)
-        }).pipe(Effect.map((buffer) => new Uint8Array(buffer))))
+    read: pieces((start, end) =>
+      Effect.tryPromise({
+        try: async () => new Uint8Array(await blob.slice(start, end).arrayBuffer()),
+        catch: (cause) => isStale(cause) ? changed(name, cause) : unreadable(name)(cause)
+      })
+    )
   })
   return Option.isSome(file) ? source : { ...source, identity: Option.none() }
 }
@@ -105,6 +105,23 @@ export const fromRange = (options: {
   readonly length: number
   readonly modified?: number | undefined
   readonly read: (start: number, end: number) => Stream.Stream<Uint8Array, unknown>
+}): UploadSource =>
+  seekable({
+    ...options,
+    read: (start, end) =>
+      Effect.map(
+        Pull.fromStream(Stream.suspend(() => options.read(start, end))),
+        ({ close, pull }) => ({ pull: exactly(options.name, end - start)(pull), close })
+      )
+  })
+
+/** A source of known length that hands out the bytes from `start` to `end` (exclusive), and no others. */
+export const seekable = (options: {
+  readonly name: string
+  readonly length: number
+  /** In milliseconds since 1970. */
+  readonly modified?: number | undefined
+  readonly read: (start: number, end: number) => Effect.Effect<Pull.Reading<SourceError>, SourceError>
 }): UploadSource => {
   const { length, name, read } = options
   return {
@@ -115,51 +132,54 @@ export const fromRange = (options: {
       Effect.succeed({ size: Math.max(0, Math.min(size, length - offset)), last: offset + size >= length }),
     read: (offset, size) =>
       offset + size > length
-        ? Stream.fail(tooShort(name, offset + size, length))
-        : exactly(name, size)(Stream.suspend(() => read(offset, offset + size))),
+        ? Effect.fail(tooShort(name, offset + size, length))
+        : read(offset, offset + size),
     release: () => Effect.void,
     seekable: true
   }
 }
 
 /**
- * The stream as it is where it has `size` bytes in all. One that has more never gets to hand out the last of them, so that a
- * request whose length was announced does not end well. Its failures become `Unreadable`, but for those that tell more.
+ * The bytes as they are where there are `size` of them. What has more never gets to hand out the last of them, so that a request
+ * whose length was announced does not end well. Failures become `Unreadable`, but for those that tell more.
  */
-export const exactly =
-  (name: string, size: number) =>
-  (stream: Stream.Stream<Uint8Array, unknown>): Stream.Stream<Uint8Array, SourceError> => {
-    type Exactly = Channel.Channel<
-      Chunk.Chunk<Uint8Array>,
-      Chunk.Chunk<Uint8Array>,
-      SourceError,
-      SourceError,
-      void,
-      unknown
-    >
-    const awaiting = (seen: number): Exactly =>
-      Channel.readWith({
-        onInput: (chunk: Chunk.Chunk<Uint8Array>) => {
-          const end = Chunk.reduce(chunk, seen, (sum, { length }) => sum + length)
-          return end < size
-            ? Channel.zipRight(Channel.write(chunk), awaiting(end))
-            : end === size
-            ? ending(chunk)
-            : Channel.fail(tooLong(name, size))
-        },
-        onFailure: (error: SourceError) => Channel.fail(error),
-        onDone: () => seen === size ? Channel.void : Channel.fail(tooShort(name, size, seen))
-      })
-    // A lent chunk is held over one more pull: its memory is used again only for bytes that must not be there.
-    const ending = (held: Chunk.Chunk<Uint8Array>): Exactly =>
-      Channel.readWith({
-        onInput: (chunk: Chunk.Chunk<Uint8Array>) =>
-          Chunk.every(chunk, ({ length }) => length === 0) ? ending(held) : Channel.fail(tooLong(name, size)),
-        onFailure: (error: SourceError) => Channel.fail(error),
-        onDone: () => Channel.write(held)
-      })
-    return Stream.pipeThroughChannel(Stream.mapError(stream, unreadable(name)), awaiting(0))
-  }
+export const exactly = (name: string, size: number) => (pull: Pull.Pull<unknown>): Pull.Pull<SourceError> => {
+  let left = size
+  let ended = false
+  const next: Pull.Pull<SourceError> = Effect.matchEffect(pull, {
+    onFailure: Option.match({
+      onNone: () => (left === 0 ? Pull.end : Pull.fail(tooShort(name, size, size - left))),
+      onSome: (cause) => Pull.fail(unreadable(name)(cause))
+    }),
+    onSuccess: (chunk) => {
+      left -= sizeOf(chunk)
+      return left > 0 ? Effect.succeed(chunk) : left < 0 ? Pull.fail(tooLong(name, size)) : Effect.as(rest, chunk)
+    }
+  })
+  // A lent chunk is held over one more pull: its memory is used again only for bytes that must not be there.
+  const rest: Effect.Effect<void, Option.Option<SourceError>> = Effect.matchEffect(pull, {
+    onFailure: Option.match({
+      onNone: () => Effect.sync(() => void (ended = true)),
+      onSome: (cause) => Pull.fail(unreadable(name)(cause))
+    }),
+    onSuccess: (chunk) => (sizeOf(chunk) === 0 ? rest : Pull.fail(tooLong(name, size)))
+  })
+  return Effect.suspend(() => (ended ? Pull.end : next))
+}
+
+const sizeOf = (chunk: Chunk.Chunk<Uint8Array>) => Chunk.reduce(chunk, 0, (sum, { length }) => sum + length)
+
+/** Reads the bytes from `offset`, `size` of them. They are lent. */
+export const forEach = (
+  source: UploadSource,
+  offset: number,
+  size: number,
+  each: (bytes: Uint8Array) => void
+): Effect.Effect<void, SourceError> =>
+  Pull.use(
+    source.read(offset, size),
+    (pull) => Pull.forEachBatch(pull, (batch) => Effect.sync(() => Chunk.forEach(batch, each)))
+  )
 
 /** What a source's failure becomes; one that tells what it is stays as it is. */
 export const unreadable = (source: string) => (cause: unknown): SourceError =>
@@ -185,9 +205,18 @@ const messageOf = (cause: unknown): string => cause instanceof Error ? cause.mes
 const isStale = (cause: unknown): boolean =>
   cause instanceof Error && (cause.name === "NotReadableError" || cause.name === "NotFoundError")
 
-/** The range, cut to what is read at once. */
-const pieces = (start: number, end: number): Stream.Stream<{ readonly start: number; readonly end: number }> =>
-  Stream.unfold(start, (at) => {
-    const next = Math.min(at + pieceBytes, end)
-    return at < end ? Option.some([{ start: at, end: next }, next] as const) : Option.none()
-  })
+/** A range by what is read of it at once. */
+const pieces =
+  (read: (start: number, end: number) => Effect.Effect<Uint8Array, SourceError>) =>
+  (start: number, end: number): Effect.Effect<Pull.Reading<SourceError>> =>
+    Effect.sync(() => {
+      let at = start
+      return Pull.reading(Effect.suspend(() => {
+        if (at >= end) {
+          return Pull.end
+        }
+        const from = at
+        at = Math.min(from + pieceBytes, end)
+        return Effect.mapBoth(read(from, at), { onFailure: Option.some, onSuccess: Chunk.of })
+      }))
+    })

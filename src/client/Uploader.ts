@@ -5,7 +5,6 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
 import type * as Next from "../protocol/Next.js"
 import * as Answer from "./Answer.js"
 import * as Chunks from "./Chunks.js"
@@ -29,11 +28,15 @@ export interface Uploader<R = never> {
    * interrupted the request has ended, and another call goes on.
    */
   readonly next: Effect.Effect<Progress, TusError, R>
+  /** One chunk after the other, until there is nothing more to send. */
+  readonly all: Effect.Effect<Progress, TusError, R>
   readonly progress: Effect.Effect<Progress>
   /** Removes the upload from the server and from the journal. */
   readonly terminate: Effect.Effect<void, TusError, R>
   /** Removes it from the journal. A complete upload is not in it, but for a part: that is needed until all are joined. */
   readonly forget: Effect.Effect<void>
+  /** Writes down where the upload stands; nothing is called any more. */
+  readonly close: Effect.Effect<void>
 }
 
 /** Whether `next` has nothing more to do. */
@@ -63,7 +66,7 @@ export const make = Effect.fnUntraced(function*<R>(
   options: Settled<R>,
   onProgress: (progress: Progress) => void = () => {},
   { key, partial = false }: Part = {}
-): Effect.fn.Return<Uploader<R>, SourceError, TusClient | Scope.Scope> {
+): Effect.fn.Return<Uploader<R>, SourceError, TusClient> {
   const { allowedHosts = [], checksum, chunkSize, source, stopAt = Standing.unlimited } = options
   const client = yield* TusClient
   const endpoint = client.endpoint(options.endpoint)
@@ -281,9 +284,15 @@ export const make = Effect.fnUntraced(function*<R>(
     return more
   })
 
+  const all: Uploader<R>["all"] = Effect.flatMap(
+    step,
+    (progress) => (isDone(progress) ? Effect.succeed(progress) : all)
+  )
+
   yield* begin
   return {
     next: step,
+    all,
     progress: Effect.sync(tally.progress),
     terminate: Effect.suspend(() => {
       const { place } = standing
@@ -291,9 +300,14 @@ export const make = Effect.fnUntraced(function*<R>(
         ? Effect.void
         : retry.persist("Terminate", () => client.terminate(call(place.at)))
     }).pipe(Effect.zipLeft(forget)),
-    forget
+    forget,
+    close: remembered.close
   }
 })
+
+/** Closed with the scope. */
+export const makeScoped = <R>(...args: Parameters<typeof make<R>>) =>
+  Effect.tap(make(...args), ({ close }) => Effect.addFinalizer(() => close))
 
 const checkLength = (
   source: UploadSource,

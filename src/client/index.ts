@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 export * as ChunkSize from "./ChunkSize.js"
-export * as FileSource from "./FileSource.js"
 export * as HttpTransport from "./HttpTransport.js"
 export * as Progress from "./Progress.js"
 export * as StreamSource from "./StreamSource.js"

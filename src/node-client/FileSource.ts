@@ -2,115 +2,165 @@
  * A file as the source of an upload. It is looked at anew with every block: bytes of a file that has changed since it was
  * first seen are never handed out, so that no upload is made of two versions.
  */
-import type { PlatformError } from "@effect/platform/Error"
-import * as FileSystem from "@effect/platform/FileSystem"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
-import * as SystemReason from "./SystemReason.js"
-import * as UploadSource from "./UploadSource.js"
+import * as Fs from "node:fs"
+import * as SystemReason from "../client/SystemReason.js"
+import * as UploadSource from "../client/UploadSource.js"
+import * as Pull from "../store/Pull.js"
 
 /** `path` is also its name: given as a relative one, it is found again from the same directory only. */
-export const make = Effect.fnUntraced(function*(path: string) {
-  const fs = yield* FileSystem.FileSystem
-  const { type } = yield* Effect.mapError(fs.stat(path), broken(path))
+export const make = Effect.fnUntraced(function*(
+  path: string
+): Effect.fn.Return<UploadSource.UploadSource, UploadSource.SourceError> {
   // Before it is opened: a FIFO would wait for somebody to write to it.
-  if (type !== "File") {
+  const stats = yield* call<Fs.Stats>(path, (done) => Fs.stat(path, done))
+  if (!stats.isFile()) {
     return yield* notAFile(
       path,
-      type === "Directory" ? "it is a directory" : `it is no file but a ${type}: ${asStream}`
+      stats.isDirectory() ? "it is a directory" : `it is no file but a ${kindOf(stats)}: ${asStream}`
     )
   }
-  const original = yield* Effect.scoped(inspect(fs, path))
-  return UploadSource.fromRange({
+  yield* call<void>(path, (done) => Fs.access(path, Fs.constants.R_OK, done))
+  const original = versionOf(stats)
+  // What the kernel makes up while it is read, as under /proc, says that it is empty.
+  if (original.size === 0 && !(yield* isEmpty(path))) {
+    return yield* notAFile(path, `its size is not known before it is read: ${asStream}`)
+  }
+  return UploadSource.seekable({
     name: path,
     length: original.size,
     modified: original.modified,
-    read: (start, end) => read(fs, path, original, { start, end })
+    read: (start, end) =>
+      Effect.map(open(path), (fd) => ({ pull: read(fd, path, original, start, end), close: close(path, fd) }))
   })
 })
 
 /** What tells one version of a file from another. */
 interface Version {
-  readonly type: FileSystem.File.Type
+  readonly isFile: boolean
   readonly size: number
-  readonly modified: number | undefined
+  readonly modified: number
   readonly device: number
-  readonly inode: number | undefined
+  readonly inode: number
 }
 
-const versionOf = (info: FileSystem.File.Info): Version => ({
-  type: info.type,
-  size: Number(info.size),
-  modified: Option.getOrUndefined(info.mtime)?.getTime(),
-  device: info.dev,
-  inode: Option.getOrUndefined(info.ino)
+const versionOf = (stats: Fs.Stats): Version => ({
+  isFile: stats.isFile(),
+  size: stats.size,
+  modified: stats.mtime.getTime(),
+  device: stats.dev,
+  inode: stats.ino
 })
 
-const inspect = Effect.fnUntraced(function*(fs: FileSystem.FileSystem, path: string) {
-  const file = yield* Effect.mapError(fs.open(path), broken(path))
-  const version = versionOf(yield* Effect.mapError(file.stat, broken(path)))
-  // What the kernel makes up while it is read, as under /proc, says that it is empty.
-  if (version.size === 0 && (yield* Effect.mapError(readInto(file, new Uint8Array(1)), broken(path))) > 0) {
-    return yield* notAFile(path, `its size is not known before it is read: ${asStream}`)
-  }
-  return version
-})
+const open = (path: string) => call<number>(path, (done) => Fs.open(path, "r", done))
+
+const close = (path: string, fd: number) => Effect.orDie(call<void>(path, (done) => Fs.close(fd, done)))
+
+const isEmpty = (path: string) =>
+  Effect.acquireUseRelease(
+    open(path),
+    (fd) =>
+      Effect.map(
+        call<number>(path, (done) => Fs.read(fd, new Uint8Array(1), 0, 1, 0, done)),
+        (count) => count === 0
+      ),
+    (fd) => close(path, fd)
+  )
 
 const read = (
-  fs: FileSystem.FileSystem,
+  fd: number,
   path: string,
   original: Version,
-  range: { readonly start: number; readonly end: number }
-): Stream.Stream<Uint8Array, UploadSource.SourceError> =>
-  Stream.unwrapScoped(
-    Effect.gen(function*() {
-      const file = yield* Effect.mapError(fs.open(path), broken(path))
-      const check = Effect.flatMap(
-        Effect.mapError(file.stat, broken(path)),
-        (info) => Option.getOrElse(difference(path, original, versionOf(info)), () => Effect.void)
+  start: number,
+  end: number
+): Pull.Pull<UploadSource.SourceError> => {
+  const buffer = new Uint8Array(Math.min(UploadSource.pieceBytes, end - start))
+  let at = start
+  const block = Effect.suspend(() => call(path, readBlock(fd, buffer.subarray(0, end - at), at))).pipe(
+    Effect.flatMap(({ cause, count, stats }) =>
+      difference(path, original, versionOf(stats)) ?? (
+        cause !== null
+          ? broken(path, cause)
+          : count === 0
+          ? UploadSource.tooShort(path, original.size, at)
+          : Effect.succeed(count)
       )
-      yield* check
-      yield* file.seek(range.start, "start")
-      const buffer = new Uint8Array(Math.min(UploadSource.pieceBytes, range.end - range.start))
-      return Stream.unfoldEffect(range.start, (at) =>
-        at === range.end ? Effect.succeedNone : Effect.mapError(
-          readInto(file, buffer.subarray(0, range.end - at)),
-          broken(path)
-        ).pipe(
-          Effect.zipLeft(check),
-          Effect.filterOrFail((count) => count > 0, () => UploadSource.tooShort(path, original.size, at)),
-          Effect.asSome,
-          Effect.map(Option.map((count) => [buffer.subarray(0, count), at + count] as const))
-        ))
+    ),
+    Effect.mapBoth({
+      onFailure: Option.some,
+      onSuccess: (count) => {
+        at += count
+        return Chunk.of(buffer.subarray(0, count))
+      }
+    })
+  )
+  return Effect.suspend(() => (at === end ? Pull.end : block))
+}
+
+interface Block {
+  readonly cause: NodeJS.ErrnoException | null
+  readonly count: number
+  readonly stats: Fs.Stats
+}
+
+/** It is read first and then looked at, whatever came of the reading: what is handed out is of the version that is wanted. */
+const readBlock = (fd: number, buffer: Uint8Array, at: number) => (done: Done<Block>) =>
+  Fs.read(
+    fd,
+    buffer,
+    0,
+    buffer.length,
+    at,
+    (cause, count) => Fs.fstat(fd, (error, stats) => done(error, { cause, count, stats }))
+  )
+
+type Done<A> = (cause: NodeJS.ErrnoException | null, value: A) => void
+
+/** Waits for the call to end, interrupted or not: the descriptor may then be closed, and the buffer is written no more. */
+const call = <A>(path: string, start: (done: Done<A>) => void): Effect.Effect<A, UploadSource.SourceError> =>
+  Effect.uninterruptible(
+    Effect.async<A, UploadSource.SourceError>((resume) => {
+      try {
+        start((cause, value) => resume(cause === null ? Effect.succeed(value) : broken(path, cause)))
+      } catch (cause) {
+        // A path that no file can have.
+        resume(broken(path, cause as Error))
+      }
     })
   )
 
-/** Waits for the call to end, interrupted or not: the descriptor may then be closed, and the buffer is written no more. */
-const readInto = (file: FileSystem.File, buffer: Uint8Array): Effect.Effect<number, PlatformError> =>
-  Effect.uninterruptible(Effect.map(file.read(buffer), Number))
-
-const difference = (path: string, before: Version, now: Version): Option.Option<UploadSource.SourceError> =>
-  before.type !== now.type || before.device !== now.device || before.inode !== now.inode
+const difference = (path: string, before: Version, now: Version): UploadSource.SourceError | undefined =>
+  before.isFile !== now.isFile || before.device !== now.device || before.inode !== now.inode
     ? changed(path, "another file took its place")
     : now.size < before.size
-    ? Option.some(UploadSource.tooShort(path, before.size, now.size))
+    ? UploadSource.tooShort(path, before.size, now.size)
     : now.size > before.size
     ? changed(path, `it grew from ${before.size} to ${now.size} bytes`)
     : before.modified !== now.modified
     ? changed(path, "it was written to")
-    : Option.none()
+    : undefined
 
-const changed = (source: string, detail: string): Option.Option<UploadSource.SourceError> =>
-  Option.some(new UploadSource.SourceError({ reason: "Changed", source, detail }))
+const changed = (source: string, detail: string): UploadSource.SourceError =>
+  new UploadSource.SourceError({ reason: "Changed", source, detail })
 
 const notAFile = (source: string, detail: string): UploadSource.SourceError =>
   new UploadSource.SourceError({ reason: "NotAFile", source, detail })
 
 const asStream = "what can be read only once is sent as a stream"
 
-const broken = (source: string) => (cause: PlatformError): UploadSource.SourceError =>
-  cause._tag === "SystemError" && cause.reason === "NotFound"
+const kindOf = (stats: Fs.Stats) =>
+  stats.isFIFO()
+    ? "FIFO"
+    : stats.isSocket()
+    ? "socket"
+    : stats.isCharacterDevice()
+    ? "character device"
+    : "block device"
+
+const broken = (source: string, cause: Error): UploadSource.SourceError =>
+  "code" in cause && cause.code === "ENOENT"
     ? new UploadSource.SourceError({ reason: "Missing", source, detail: "there is no such file", cause })
     : new UploadSource.SourceError({
       reason: "Unreadable",

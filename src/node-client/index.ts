@@ -3,5 +3,6 @@
  *
  * @since 0.1.0
  */
+export * as FileSource from "./FileSource.js"
 export * as NodeTransport from "./NodeTransport.js"
 export * as NodeTusClient from "./NodeTusClient.js"

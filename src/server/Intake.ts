@@ -8,12 +8,12 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Append from "../protocol/Append.js"
-import type { Pull } from "../store/ByteStore.js"
 import type { Hasher } from "../store/Digests.js"
+import * as Pull from "../store/Pull.js"
 import type { Cut, UploadBody } from "./UploadBody.js"
 
 export interface Intake {
-  readonly pull: Pull
+  readonly pull: Pull.Pull
   /** Known when `pull` has come to the end. */
   readonly ending: () => Append.Receipt["ending"]
 }
@@ -37,11 +37,11 @@ export const make = (body: UploadBody, room: number, hasher: Option.Option<Hashe
 
   const end = (cut: Option.Option<Cut>) => {
     ending = Option.getOrElse(cut, () => "Ended" as const)
-    return ended
+    return Pull.end
   }
 
   // The wait for the network is the only place where the writer can be interrupted; it is then as if the sender had gone.
-  const pull: Pull = Effect.matchCauseEffect(Effect.interruptible(body.pull), {
+  const pull: Pull.Pull = Effect.matchCauseEffect(Effect.interruptible(body.pull), {
     onSuccess: (batch) => Effect.succeed(take(batch)),
     onFailure: (cause) =>
       Cause.isInterruptedOnly(cause)
@@ -50,12 +50,10 @@ export const make = (body: UploadBody, room: number, hasher: Option.Option<Hashe
   })
 
   return {
-    pull: Effect.suspend(() => (ending === undefined ? pull : ended)),
+    pull: Effect.suspend(() => (ending === undefined ? pull : Pull.end)),
     ending: () => ending ?? "Disconnected"
   }
 }
-
-const ended = Effect.fail(Option.none())
 
 /** The first `size` bytes. */
 const prefix = (batch: Chunk.Chunk<Uint8Array>, size: number): Chunk.Chunk<Uint8Array> => {

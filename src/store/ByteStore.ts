@@ -8,13 +8,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { UploadId } from "../protocol/Upload.js"
+import { forEachBatch, type Pull } from "./Pull.js"
 import { UploadStoreError } from "./UploadStoreError.js"
-
-/**
- * Bytes on their way: waits for the next ones, and fails with none at their end. It is what `Stream.toPull` makes of a
- * Stream, and `Stream.repeatEffectChunkOption` makes a Stream of it; a Stream of its own would cost most of a small append.
- */
-export type Pull<E = never, R = never> = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<E>, R>
 
 export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
   /**
@@ -89,16 +84,6 @@ export const appendStream = (store: ByteStore["Type"]) =>
   onWritten: (end: number) => Effect.Effect<void, E2, R2>
 ): Effect.Effect<number, E | E2 | UploadStoreError, R | R2> =>
   Effect.scoped(Effect.flatMap(Stream.toPull(bytes), (pull) => store.append(id, at, pull, onWritten)))
-
-/** Hands over batch after batch, to the end. */
-export const forEachBatch = <E, R, E2, R2>(
-  pull: Pull<E, R>,
-  act: (batch: Chunk.Chunk<Uint8Array>) => Effect.Effect<void, E2, R2>
-): Effect.Effect<void, E | E2, R | R2> =>
-  Effect.matchEffect(pull, {
-    onFailure: Option.match({ onNone: () => Effect.void, onSome: Effect.fail }),
-    onSuccess: (batch) => Effect.flatMap(act(batch), () => forEachBatch(pull, act))
-  })
 
 /** Bytes in memory; they live as long as the layer. */
 export const layerMemory: Layer.Layer<ByteStore> = Layer.sync(ByteStore, () => {

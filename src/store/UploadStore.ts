@@ -9,7 +9,8 @@ import * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import { UploadNotFound } from "../protocol/Refusal.js"
 import type { Upload, UploadId } from "../protocol/Upload.js"
-import { ByteStore, type Pull } from "./ByteStore.js"
+import { ByteStore } from "./ByteStore.js"
+import * as Pull from "./Pull.js"
 import { type Entry, pages, UploadRegistry } from "./UploadRegistry.js"
 import type { Superseded, UploadStoreError } from "./UploadStoreError.js"
 
@@ -36,7 +37,7 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
    */
   readonly write: <E, R>(
     entry: Entry,
-    pull: Pull,
+    pull: Pull.Pull,
     onWritten: (end: number) => Effect.Effect<void, E, R>
   ) => Effect.Effect<number, E | UploadStoreError, R>
 
@@ -94,7 +95,7 @@ export const make = Effect.gen(function*() {
     create: (upload, fence) => {
       const durable = isDurable(undefined, upload)
       const create = registry.create(upload, { fence, durable })
-      return upload.isOpen ? create : bytes.append(upload.id, 0, nothing, () => Effect.void).pipe(
+      return upload.isOpen ? create : bytes.append(upload.id, 0, Pull.end, () => Effect.void).pipe(
         Effect.zipRight(durable ? bytes.sync(upload.id) : Effect.void),
         Effect.zipRight(create),
         Effect.zipLeft(bytes.release(upload.id))
@@ -125,7 +126,5 @@ export const make = Effect.gen(function*() {
     locate: bytes.locate
   })
 })
-
-const nothing: Pull = Effect.fail(Option.none())
 
 export const layer: Layer.Layer<UploadStore, never, UploadRegistry | ByteStore> = Layer.effect(UploadStore, make)

@@ -1,5 +1,6 @@
 import { afterEach, assert, describe, it, vi } from "@effect/vitest"
 import { assertNone, deepStrictEqual } from "@effect/vitest/utils"
+import { Pull } from "effect-tus"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
@@ -25,16 +26,18 @@ const sourceOf = (length: number, byteAt: (offset: number) => number = () => 0) 
     ready: (offset) => Effect.succeed({ size: length - offset, last: true }),
     read: (offset, size) => {
       reads.push([offset, size])
-      return Stream.paginateEffect(0, (done) =>
-        Effect.sync(() => {
-          const count = Math.min(lent.length, size - done)
-          lent.fill(0)
-          for (let i = 0; i < count; i++) {
-            lent[i] = byteAt(offset + done + i)
-          }
-          const next = done + count
-          return [lent.subarray(0, count), next < size ? Option.some(next) : Option.none()] as const
-        })).pipe(Stream.ensuring(Effect.sync(() => lent.fill(0))))
+      return Pull.fromStream(
+        Stream.paginateEffect(0, (done) =>
+          Effect.sync(() => {
+            const count = Math.min(lent.length, size - done)
+            lent.fill(0)
+            for (let i = 0; i < count; i++) {
+              lent[i] = byteAt(offset + done + i)
+            }
+            const next = done + count
+            return [lent.subarray(0, count), next < size ? Option.some(next) : Option.none()] as const
+          })).pipe(Stream.ensuring(Effect.sync(() => lent.fill(0))))
+      )
     },
     release: () => Effect.void,
     seekable: true
@@ -155,7 +158,9 @@ describe("the fingerprint of a source", () => {
     Effect.gen(function*() {
       const error = new SourceError({ reason: "TooShort", source: "one.bin", detail: "ended" })
       const { source } = sourceOf(10)
-      assert.strictEqual(yield* Effect.flip(Fingerprint.of({ ...source, read: () => Stream.fail(error) })), error)
+      for (const read of [Effect.fail(error), Effect.succeed(Pull.reading(Pull.fail(error)))]) {
+        assert.strictEqual(yield* Effect.flip(Fingerprint.of({ ...source, read: () => read })), error)
+      }
     }))
 
   for (const crypto of [undefined, {}, { subtle: undefined }]) {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { assertNone, deepStrictEqual } from "@effect/vitest/utils"
-import { Digests } from "effect-tus"
+import { Digests, Pull } from "effect-tus"
 import { NodeDigests } from "effect-tus/node"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
@@ -23,7 +23,7 @@ const sourceOf = (bytes: Uint8Array, length: Option.Option<number> = Option.some
     ready: (offset) => Effect.succeed({ size: bytes.length - offset, last: true }),
     read: (offset, size) => {
       reads.push([offset, size])
-      return Stream.paginateEffect(0, (done) =>
+      return Pull.fromStream(Stream.paginateEffect(0, (done) =>
         Effect.suspend(() => {
           const count = Math.min(lent.length, size - done)
           if (offset + done + count > bytes.length) {
@@ -34,7 +34,7 @@ const sourceOf = (bytes: Uint8Array, length: Option.Option<number> = Option.some
           return Effect.succeed(
             [lent.subarray(0, count), next < size ? Option.some(next) : Option.none<number>()] as const
           )
-        }))
+        })))
     },
     release: () => Effect.void,
     seekable: true

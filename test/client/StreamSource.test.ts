@@ -3,6 +3,7 @@ import { SystemError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
+import { Pull } from "effect-tus"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -26,7 +27,7 @@ const counting = (length: number) => Uint8Array.from({ length }, (_, i) => (i * 
 /** What a reading hands out, all of it or the first `chunks` only. */
 const collect = Effect.fnUntraced(
   function*(source: UploadSource.UploadSource, offset: number, size: number, chunks = Number.MAX_SAFE_INTEGER) {
-    const lent = Stream.take(source.read(offset, size), chunks)
+    const lent = Stream.take(Pull.toStream(source.read(offset, size)), chunks)
     return Buffer.concat(Array.from(yield* Stream.runCollect(Stream.map(lent, (chunk) => Uint8Array.from(chunk)))))
   }
 )
@@ -173,7 +174,8 @@ it.layer(NodeFileSystem.layer)("StreamSource", (it) => {
         // The same where nobody asked before.
         const other = yield* make
         let handed = 0
-        const reading = Stream.runForEach(other.read(0, 10), (chunk) => Effect.sync(() => handed += chunk.length))
+        const reading = Stream.runForEach(Pull.toStream(other.read(0, 10)), (chunk) =>
+          Effect.sync(() => handed += chunk.length))
         assert.strictEqual((yield* Effect.flip(reading)).reason, said === 0 ? "TooLong" : reason)
         assert.isBelow(handed, Math.max(1, said))
       }))
@@ -328,7 +330,8 @@ it.layer(NodeFileSystem.layer)("StreamSource.makeSpilling", (it) => {
       const source = yield* StreamSource.makeSpilling(Stream.make(new Uint8Array(64 * mib)), { window: mib })
       yield* source.ready(0, 64 * mib)
       const buffers = new Set<ArrayBufferLike>()
-      yield* Stream.runForEach(source.read(0, 64 * mib), (chunk) => Effect.sync(() => buffers.add(chunk.buffer)))
+      yield* Stream.runForEach(Pull.toStream(source.read(0, 64 * mib)), (chunk) =>
+        Effect.sync(() => buffers.add(chunk.buffer)))
       // Those of the window, and one.
       assert.isAtMost(buffers.size, 5)
     }))

@@ -3,6 +3,7 @@ import { type PlatformError, SystemError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
 import * as SystemReason from "../../src/client/SystemReason.js"
 
 it.layer(NodeFileSystem.layer)("what the system has against a file", (it) => {
@@ -21,8 +22,23 @@ it.layer(NodeFileSystem.layer)("what the system has against a file", (it) => {
       }))
   }
 
+  for (
+    const [words, use] of [
+      ["no such file or directory", () => Fs.readFileSync("/nowhere, or 'elsewhere', at all")],
+      ["not a directory", () => Fs.statSync(`${import.meta.filename}/below`)],
+      ["illegal operation on a directory", () => Fs.readFileSync("/")]
+    ] as const
+  ) {
+    it.effect(`is "${words}" where Node says it`, () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Effect.try({ try: (): unknown => use(), catch: (cause) => cause as Error }))
+        assert.strictEqual(SystemReason.of(error), words)
+      }))
+  }
+
   it("is all there is to say where it is said in no such way", () => {
     const error = new SystemError({ reason: "Busy", module: "FileSystem", method: "open", description: "try later" })
     assert.strictEqual(SystemReason.of(error), "Busy: FileSystem.open: try later")
+    assert.strictEqual(SystemReason.of(new Error("too late")), "too late")
   })
 })

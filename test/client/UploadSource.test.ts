@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
+import { Pull } from "effect-tus"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
@@ -13,9 +14,11 @@ import * as UploadSource from "../../src/client/UploadSource.js"
 const counting = (length: number) => Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) % 251)
 
 /** What a reading handed out until it ended, and the reason where it failed. Lent chunks are copied. */
-const take = Effect.fnUntraced(function*(stream: Stream.Stream<Uint8Array, UploadSource.SourceError>) {
+const take = Effect.fnUntraced(function*(
+  open: Effect.Effect<Pull.Reading<UploadSource.SourceError>, UploadSource.SourceError>
+) {
   const chunks = new Array<Uint8Array>()
-  const error = yield* stream.pipe(
+  const error = yield* Pull.toStream(open).pipe(
     Stream.runForEach((chunk) => Effect.sync(() => chunks.push(Uint8Array.from(chunk)))),
     Effect.as(undefined),
     Effect.catchAll(Effect.succeed)
@@ -93,7 +96,7 @@ describe("UploadSource.fromBytes", () => {
       const source = UploadSource.fromBytes(bytes)
       const { sizes } = yield* take(source.read(1, mib))
       deepStrictEqual(sizes, [mib / 2, mib / 2])
-      yield* Stream.runForEach(source.read(0, bytes.length), (chunk) =>
+      yield* Stream.runForEach(Pull.toStream(source.read(0, bytes.length)), (chunk) =>
         Effect.sync(() => assert.strictEqual(chunk.buffer, bytes.buffer)))
     }))
 
@@ -203,6 +206,10 @@ describe("UploadSource.exactly", () => {
   const chunked = (sizes: ReadonlyArray<number>) =>
     Stream.fromIterable(sizes).pipe(Stream.rechunk(1), Stream.map(counting))
 
+  // oxlint-disable-next-line unicorn/consistent-function-scoping
+  const exactly = (size: number, stream: Stream.Stream<Uint8Array, unknown>) =>
+    Effect.map(Pull.fromStream(stream), ({ close, pull }) => ({ pull: UploadSource.exactly("s", size)(pull), close }))
+
   it.effect.prop(
     "hands out all that was said, or fails and does not hand out the last of it",
     [FastCheck.array(FastCheck.nat(5), { maxLength: 8 }), FastCheck.nat(20), FastCheck.boolean()],
@@ -210,7 +217,7 @@ describe("UploadSource.exactly", () => {
       const all = joined(sizes.map(counting))
       return Effect.gen(function*() {
         const stream = batched ? Stream.fromIterable(sizes.map(counting)) : chunked(sizes)
-        const { bytes, reason } = yield* take(UploadSource.exactly("s", size)(stream))
+        const { bytes, reason } = yield* take(exactly(size, stream))
         assert.strictEqual(reason, all.length < size ? "TooShort" : all.length > size ? "TooLong" : undefined)
         if (reason === undefined) {
           deepStrictEqual(bytes, all)
@@ -225,7 +232,7 @@ describe("UploadSource.exactly", () => {
   it.effect("does not end well where the stream fails behind the last byte", () =>
     Effect.gen(function*() {
       const stream = Stream.concat(chunked([2, 3]), Stream.fail(new Refused()))
-      const { reason, sizes } = yield* take(UploadSource.exactly("s", 5)(stream))
+      const { reason, sizes } = yield* take(exactly(5, stream))
       assert.strictEqual(reason, "Unreadable")
       deepStrictEqual(sizes, [2])
     }))

@@ -1,6 +1,7 @@
 /**
  * A network and a server that fail as a seed says.
  */
+import { Pull } from "effect-tus"
 import { TusTransport, UploadSource } from "effect-tus/client"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -54,7 +55,7 @@ export const spoil = (
         ? Effect.fail(closed)
         : Effect.zipRight(
           Effect.ignore(
-            exchange({ ...request, body: { ...body, stream: cut(body.stream, Math.floor(random() * body.length)) } })
+            exchange({ ...request, body: { ...body, open: cut(body.open, Math.floor(random() * body.length)) } })
           ),
           Effect.fail(closed)
         )
@@ -65,11 +66,11 @@ export const spoil = (
     case "duplicate":
       return Effect.gen(function*() {
         const bytes = body === undefined ? [] : Chunk.toReadonlyArray(
-          yield* Stream.runCollect(Stream.map(body.stream, (bytes) => bytes.slice()))
+          yield* Stream.runCollect(Stream.map(Pull.toStream(body.open), (bytes) => bytes.slice()))
         )
         const again = body === undefined
           ? request
-          : { ...request, body: { ...body, stream: Stream.fromIterable(bytes) } }
+          : { ...request, body: { ...body, open: Pull.fromStream(Stream.fromIterable(bytes)) } }
         const trailers = body?.trailers?.()
         const same = again.body === undefined || trailers === undefined
           ? again
@@ -114,10 +115,12 @@ const lie = (offset: number, random: () => number) =>
   String(Math.max(0, Math.floor((offset + (random() - 0.5) * 4000) / 2) * 2))
 
 /** What arrives of a body whose connection breaks after `count` bytes. */
-const cut = (stream: TusTransport.Body["stream"], count: number): TusTransport.Body["stream"] =>
-  Stream.mapAccum(stream, count, (left, bytes) => [left - bytes.length, bytes.subarray(0, Math.max(0, left))]).pipe(
+const cut = (open: TusTransport.Body["open"], count: number): TusTransport.Body["open"] =>
+  Pull.toStream(open).pipe(
+    Stream.mapAccum(count, (left, bytes) => [left - bytes.length, bytes.subarray(0, Math.max(0, left))]),
     Stream.takeWhile((bytes) => bytes.length > 0),
-    Stream.concat(Stream.fail(gone))
+    Stream.concat(Stream.fail(gone)),
+    Pull.fromStream
   )
 
 const gone = new UploadSource.SourceError({ reason: "Spent", source: "simulated", detail: "cut" })

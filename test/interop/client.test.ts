@@ -1,12 +1,10 @@
 /**
  * The client against the running example: over a network that breaks, and with processes that are killed.
  */
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import {
-  FileSource,
   HttpTransport,
   type Progress,
   StreamSource,
@@ -16,7 +14,7 @@ import {
   UploadSource
 } from "effect-tus/client"
 import { NodeDigests } from "effect-tus/node"
-import { NodeTusClient } from "effect-tus/node-client"
+import { FileSource, NodeTusClient } from "effect-tus/node-client"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -37,7 +35,7 @@ const mebibyte = 1024 * 1024
 const size = 24 * mebibyte + 17
 const bytes = randomBytes(size)
 
-const layer = Layer.merge(NodeTusClient.layer({ stallTimeout: "1 second" }), NodeFileSystem.layer)
+const layer = NodeTusClient.layer({ stallTimeout: "1 second" })
 
 /** As often as it takes. */
 const retry = Schedule.spaced("20 millis")
@@ -358,13 +356,10 @@ describe("the client", () => {
   const digests = ["sha1", "md5", "sha256", "sha512", "crc32", "crc32c"] as const
   const transports = {
     "behind it": layer,
-    "before it": Layer.merge(
-      TusClient.layer().pipe(
-        Layer.provide(HttpTransport.layer),
-        Layer.provide(NodeHttpClient.layer),
-        Layer.merge(NodeDigests.layer)
-      ),
-      NodeFileSystem.layer
+    "before it": TusClient.layer().pipe(
+      Layer.provide(HttpTransport.layer),
+      Layer.provide(NodeHttpClient.layer),
+      Layer.merge(NodeDigests.layer)
     )
   }
   for (const [where, layer] of Object.entries(transports)) {

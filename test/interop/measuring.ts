@@ -1,13 +1,12 @@
 /**
  * Uploads a file, and prints by how much this process has grown at most while it did.
  */
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { FileSource, StreamSource, TusUpload, type UploadOptions } from "effect-tus/client"
-import { NodeTusClient } from "effect-tus/node-client"
+import { Pull } from "effect-tus"
+import { StreamSource, TusUpload, type UploadOptions } from "effect-tus/client"
+import { FileSource, NodeTusClient } from "effect-tus/node-client"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 
@@ -25,7 +24,7 @@ const upload = (path: string) =>
   Effect.gen(function*() {
     const file = yield* FileSource.make(path)
     // One that leaves no memory to be collected behind.
-    const source = once ? yield* StreamSource.make(file.read(0, Option.getOrThrow(file.length))) : file
+    const source = once ? yield* StreamSource.make(Pull.toStream(file.read(0, Option.getOrThrow(file.length)))) : file
     return yield* TusUpload.run({ ...options, source })
   }).pipe(Effect.scoped)
 
@@ -46,6 +45,6 @@ Effect.gen(function*() {
   const { seconds, url } = yield* upload(file)
   yield* Console.log(JSON.stringify({ url, before, growth: peak - before, seconds }))
 }).pipe(
-  Effect.provide(Layer.merge(NodeTusClient.layer(), NodeFileSystem.layer)),
+  Effect.provide(NodeTusClient.layer()),
   NodeRuntime.runMain
 )

@@ -1,13 +1,12 @@
 /**
  * The client against a server that nobody here wrote.
  */
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { FileStore } from "@tus/file-store"
 import { Server } from "@tus/server"
-import { FileSource, StreamSource, TusUpload, UploadJournal, UploadSource } from "effect-tus/client"
-import { NodeTusClient } from "effect-tus/node-client"
+import { StreamSource, TusUpload, UploadJournal, UploadSource } from "effect-tus/client"
+import { FileSource, NodeTusClient } from "effect-tus/node-client"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
@@ -22,7 +21,7 @@ import { directory, sha256, sha256OfFile } from "./server.js"
 
 const bytes = randomBytes(5 * 1024 * 1024 + 17)
 
-const layer = Layer.merge(NodeTusClient.layer(), NodeFileSystem.layer)
+const layer = NodeTusClient.layer()
 
 const server = Effect.gen(function*() {
   const path = yield* directory

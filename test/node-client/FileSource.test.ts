@@ -1,22 +1,23 @@
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { SystemError } from "@effect/platform/Error"
-import * as FileSystem from "@effect/platform/FileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
+import { Pull } from "effect-tus"
 import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs"
 import { join } from "node:path"
-import * as FileSource from "../../src/client/FileSource.js"
+import { vi } from "vitest"
 import type * as UploadSource from "../../src/client/UploadSource.js"
+import * as FileSource from "../../src/node-client/FileSource.js"
+import { watching } from "../node/calls.js"
 import { directory } from "../node/temporary.js"
+
+vi.mock("node:fs", async (original) => (await import("../node/calls.js")).watch(await original<typeof Fs>()))
 
 const mib = 1024 * 1024
 
@@ -31,10 +32,13 @@ const file = (length: number) =>
     return path
   })
 
+const reading = (source: UploadSource.UploadSource, offset: number, size: number) =>
+  Pull.toStream(source.read(offset, size))
+
 const collect = (source: UploadSource.UploadSource, offset: number, size: number) =>
   Effect.map(
     Stream.runFold(
-      source.read(offset, size),
+      reading(source, offset, size),
       new Array<Uint8Array>(),
       (all, chunk) => [...all, Uint8Array.from(chunk)]
     ),
@@ -47,21 +51,11 @@ const descriptors = (path: string) =>
     Fs.existsSync(`/proc/self/fd/${fd}`) && Fs.readlinkSync(`/proc/self/fd/${fd}`) === path
   ).length
 
-/** The file system as it is, with this done to each file that is opened. */
-const layerWith = (change: (file: FileSystem.File) => Partial<FileSystem.File>) =>
-  Layer.effect(
-    FileSystem.FileSystem,
-    Effect.map(FileSystem.FileSystem, (fs): FileSystem.FileSystem => ({
-      ...fs,
-      open: (path, options) => Effect.map(fs.open(path, options), (file) => Object.assign(file, change(stillOf(file))))
-    }))
-  ).pipe(Layer.provide(NodeFileSystem.layer))
+/** What the system says when something goes wrong. */
+const systemError = (code: string, words: string, call: string) =>
+  Object.assign(new Error(`${code}: ${words}, ${call}`), { code })
 
-/** What the file did before it was changed. */
-const stillOf = (file: FileSystem.File): FileSystem.File =>
-  Object.setPrototypeOf({ ...file, read: file.read.bind(file) }, Object.getPrototypeOf(file))
-
-it.layer(NodeFileSystem.layer)("FileSource", (it) => {
+describe("FileSource", () => {
   it.scoped("is known by its path, size and date", () =>
     Effect.gen(function*() {
       const path = yield* file(10)
@@ -110,14 +104,14 @@ it.layer(NodeFileSystem.layer)("FileSource", (it) => {
       const source = yield* FileSource.make(path)
       const buffers = new Set<ArrayBufferLike>()
       const sizes = new Set<number>()
-      yield* Stream.runForEach(source.read(0, 64 * mib), (chunk) =>
+      yield* Stream.runForEach(reading(source, 0, 64 * mib), (chunk) =>
         Effect.sync(() => {
           buffers.add(chunk.buffer)
           sizes.add(chunk.length)
         }))
       assert.strictEqual(buffers.size, 1)
       deepStrictEqual(Array.from(sizes), [mib / 2])
-      const [small] = Chunk.toReadonlyArray(yield* Stream.runCollect(source.read(5, 100)))
+      const [small] = Chunk.toReadonlyArray(yield* Stream.runCollect(reading(source, 5, 100)))
       assert.strictEqual(small?.buffer.byteLength, 100)
     }))
 
@@ -229,7 +223,9 @@ it.layer(NodeFileSystem.layer)("FileSource", (it) => {
         const source = yield* FileSource.make(path)
         change(path)
         let chunks = 0
-        const error = yield* Effect.flip(Stream.runForEach(source.read(0, 2 * mib), () => Effect.sync(() => chunks++)))
+        const error = yield* Effect.flip(
+          Stream.runForEach(reading(source, 0, 2 * mib), () => Effect.sync(() => chunks++))
+        )
         assert.strictEqual(error.reason, onNextReading)
         assert.strictEqual(chunks, 0)
         assert.strictEqual(error.source, path)
@@ -240,14 +236,14 @@ it.layer(NodeFileSystem.layer)("FileSource", (it) => {
         const path = yield* file(2 * mib)
         const source = yield* FileSource.make(path)
         const seen = new Array<Uint8Array>()
-        const reading = Stream.runForEach(source.read(0, 2 * mib), (chunk) =>
+        const all = Stream.runForEach(reading(source, 0, 2 * mib), (chunk) =>
           Effect.sync(() => {
             seen.push(Uint8Array.from(chunk))
             if (seen.length === 2) {
               change(path)
             }
           }))
-        const error = yield* Effect.flip(Effect.zipRight(reading, Effect.fail(undefined)))
+        const error = yield* Effect.flip(Effect.zipRight(all, Effect.fail(undefined)))
         assert.strictEqual(error?.reason, onNextBlock)
         const bytes = Buffer.concat(seen)
         assert.strictEqual(bytes.length, onNextBlock === undefined ? 2 * mib : mib)
@@ -261,15 +257,15 @@ it.layer(NodeFileSystem.layer)("FileSource", (it) => {
       const path = yield* file(2 * mib)
       const source = yield* FileSource.make(path)
       assert.strictEqual(descriptors(path), 0)
-      yield* Stream.runDrain(source.read(0, 2 * mib))
+      yield* Stream.runDrain(reading(source, 0, 2 * mib))
       assert.strictEqual(descriptors(path), 0)
-      yield* Stream.runDrain(Stream.take(source.read(0, 2 * mib), 1))
+      yield* Stream.runDrain(Stream.take(reading(source, 0, 2 * mib), 1))
       assert.strictEqual(descriptors(path), 0)
-      yield* Effect.flip(Stream.runForEach(source.read(0, 2 * mib), () => Effect.fail("enough")))
+      yield* Effect.flip(Stream.runForEach(reading(source, 0, 2 * mib), () => Effect.fail("enough")))
       assert.strictEqual(descriptors(path), 0)
       const reached = yield* Deferred.make<void>()
       const fiber = yield* Effect.fork(
-        Stream.runForEach(source.read(0, 2 * mib), () =>
+        Stream.runForEach(reading(source, 0, 2 * mib), () =>
           Effect.zipRight(Deferred.succeed(reached, undefined), Effect.never))
       )
       yield* Deferred.await(reached)
@@ -277,68 +273,58 @@ it.layer(NodeFileSystem.layer)("FileSource", (it) => {
       yield* Fiber.interrupt(fiber)
       assert.strictEqual(descriptors(path), 0)
     }))
-})
 
-describe("FileSource", () => {
   it.scoped("does not close the file while a read is under way", () =>
     Effect.gen(function*() {
       const path = yield* file(100)
-      const begun = yield* Deferred.make<void>()
-      const go = yield* Deferred.make<void>()
-      const layer = layerWith((file) => ({
-        read: (buffer) =>
-          Deferred.succeed(begun, undefined).pipe(
-            Effect.zipRight(Deferred.await(go)),
-            Effect.zipRight(file.read(buffer))
-          )
-      }))
-      const source = yield* Effect.provide(FileSource.make(path), layer)
-      const fiber = yield* Effect.fork(Stream.runDrain(source.read(0, 100)))
-      yield* Deferred.await(begun)
+      const begun = yield* Deferred.make<() => void>()
+      yield* watching({ onRead: (run) => Deferred.unsafeDone(begun, Effect.succeed(run)) })
+      const source = yield* FileSource.make(path)
+      const fiber = yield* Effect.fork(Stream.runDrain(reading(source, 0, 100)))
+      const go = yield* Deferred.await(begun)
       const interrupted = yield* Effect.fork(Fiber.interrupt(fiber))
       yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
       assert.strictEqual(descriptors(path), 1)
-      yield* Deferred.succeed(go, undefined)
+      go()
       assert.strictEqual((yield* Fiber.join(interrupted))._tag, "Failure")
       assert.strictEqual(descriptors(path), 0)
     }))
 
   it.scoped("goes on behind a read that returns less than it was asked for", () =>
     Effect.gen(function*() {
-      const layer = layerWith((file) => ({ read: (buffer) => file.read(buffer.subarray(0, 7)) }))
-      const source = yield* Effect.provide(FileSource.make(yield* file(100)), layer)
+      yield* watching({ readLimit: 7 })
+      const source = yield* FileSource.make(yield* file(100))
       deepStrictEqual(yield* collect(source, 3, 50), counting(100).slice(3, 53))
     }))
 
   it.scoped("is too short where the bytes end before the size that the system tells", () =>
     Effect.gen(function*() {
-      const layer = layerWith(() => ({ read: () => Effect.succeed(FileSystem.Size(0)) }))
-      const source = yield* Effect.provide(FileSource.make(yield* file(100)), layer)
+      yield* watching({ readLimit: 0 })
+      const source = yield* FileSource.make(yield* file(100))
       assert.strictEqual((yield* Effect.flip(collect(source, 0, 100))).reason, "TooShort")
     }))
 
   it.scoped("is Unreadable where a read fails", () =>
     Effect.gen(function*() {
-      const cause = new SystemError({ module: "FileSystem", method: "read", reason: "Unknown", description: "EIO" })
-      const layer = layerWith(() => ({ read: () => cause }))
-      const source = yield* Effect.provide(FileSource.make(yield* file(100)), layer)
+      const cause = systemError("EIO", "i/o error", "read")
+      yield* watching({ readError: cause })
+      const path = yield* file(100)
+      const source = yield* FileSource.make(path)
       const error = yield* Effect.flip(collect(source, 0, 100))
       assert.strictEqual(error.reason, "Unreadable")
       assert.strictEqual(error.cause, cause)
-      assert.match(error.message, /EIO/)
+      assert.match(error.message, /it cannot be read: i\/o error$/)
+      assert.strictEqual(descriptors(path), 0)
     }))
 
   it.scoped("is Unreadable from the start where it may not be opened", () =>
     Effect.gen(function*() {
       const path = yield* file(100)
-      const fs = yield* FileSystem.FileSystem
-      const layer = FileSystem.layerNoop({
-        stat: fs.stat,
-        open: (path) =>
-          new SystemError({ module: "FileSystem", method: "open", reason: "PermissionDenied", pathOrDescriptor: path })
-      })
-      const error = yield* Effect.flip(Effect.provide(FileSource.make(path), layer))
+      const cause = systemError("EACCES", "permission denied", `access '${path}'`)
+      yield* watching({ accessError: cause })
+      const error = yield* Effect.flip(FileSource.make(path))
       assert.strictEqual(error.reason, "Unreadable")
-      assert.match(error.message, /PermissionDenied/)
-    }).pipe(Effect.provide(NodeFileSystem.layer)))
+      assert.strictEqual(error.cause, cause)
+      assert.match(error.message, /it cannot be read: permission denied$/)
+    }))
 })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
+import { Pull } from "effect-tus"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -90,7 +91,10 @@ describe("NodeTransport", () => {
         const { send } = yield* transport()
         const length = 20 * mebibyte + 5
         const expected = createHash("md5")
-        yield* Stream.runForEach(lent(length, mebibyte).stream, (bytes) => Effect.sync(() => expected.update(bytes)))
+        yield* Stream.runForEach(
+          Pull.toStream(lent(length, mebibyte).open),
+          (bytes) => Effect.sync(() => expected.update(bytes))
+        )
         const { url } = yield* http((request, response) => {
           const hash = createHash("md5")
           request.on("data", (bytes: Buffer) => hash.update(bytes)).on("end", () => response.end(hash.digest("hex")))
@@ -308,10 +312,10 @@ describe("NodeTransport", () => {
           const count = answers.length
           return patch(url, {
             length: 100,
-            stream: Stream.concat(
-              lent(100).stream,
+            open: Pull.fromStream(Stream.concat(
+              Pull.toStream(lent(100).open),
               Stream.unwrap(Effect.as(Effect.repeat(turn, { until: () => answers.length > count }), last))
-            )
+            ))
           })
         }
         assert.strictEqual((yield* send(late(Stream.empty))).status, 200)
@@ -541,7 +545,7 @@ describe("NodeTransport", () => {
       const { url } = yield* http((request, response) => request.resume().on("end", () => response.end()))
       const buffer = new Uint8Array(512 * 1024)
       const stream = (length: number) => Stream.take(Stream.repeatValue(buffer), length / buffer.length)
-      const body = (length: number) => patch(url, { length, stream: Stream.rechunk(stream(length), 1) })
+      const body = (length: number) => patch(url, { length, open: Pull.fromStream(Stream.rechunk(stream(length), 1)) })
       yield* send(body(64 * mebibyte))
       const before = process.memoryUsage().rss
       let peak = before

@@ -1,11 +1,11 @@
 /**
  * Servers on the loopback that do what they are told, and bodies whose memory is really used again.
  */
+import { Pull } from "effect-tus"
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { readFileSync } from "node:fs"
 import * as Http from "node:http"
@@ -91,7 +91,7 @@ export const lent = (length: number, chunkSize = 64 * 1024, onEnd: () => void = 
   const buffer = new Uint8Array(chunkSize)
   const pull = Effect.suspend(() => {
     if (at === length) {
-      return Effect.fail(Option.none())
+      return Pull.end
     }
     const size = Math.min(chunkSize, length - at)
     for (let i = 0; i < size; i++) {
@@ -100,11 +100,11 @@ export const lent = (length: number, chunkSize = 64 * 1024, onEnd: () => void = 
     at += size
     return Effect.succeed(Chunk.of(buffer.subarray(0, size)))
   })
-  const end = Effect.sync(() => {
+  const close = Effect.sync(() => {
     onEnd()
     buffer.fill(0xff)
   })
-  return { length, pulled: () => at, stream: Stream.fromPull(Effect.as(Effect.addFinalizer(() => end), pull)) }
+  return { length, pulled: () => at, open: Effect.succeed({ pull, close }) }
 }
 
 export const broken = new SourceError({
@@ -116,10 +116,8 @@ export const broken = new SourceError({
 /** Ends in the middle. */
 export const failing = (length: number): Counted => {
   const body = lent(length)
-  return {
-    ...body,
-    stream: Stream.concat(Stream.takeWhile(body.stream, () => body.pulled() < length / 2), Stream.fail(broken))
-  }
+  const half = Stream.takeWhile(Pull.toStream(body.open), () => body.pulled() < length / 2)
+  return { ...body, open: Pull.fromStream(Stream.concat(half, Stream.fail(broken))) }
 }
 
 export const patch = (url: string, body: Body, more: Partial<Request> = {}): Request => ({

@@ -1,12 +1,11 @@
 /**
  * Uploads of files over connections: to servers that hang up, that are none, and from a file that changes meanwhile.
  */
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { FileSource, TusError, TusUpload, type UploadOptions } from "effect-tus/client"
+import { TusError, TusUpload, type UploadOptions } from "effect-tus/client"
 import { NodeHandler } from "effect-tus/node"
-import { NodeTusClient } from "effect-tus/node-client"
+import { FileSource, NodeTusClient } from "effect-tus/node-client"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
@@ -37,7 +36,7 @@ const run = (
     FileSource.make(options.path),
     (source) => TusUpload.run({ retry: Schedule.recurs(1), ...options, source })
   ).pipe(
-    Effect.provide(Layer.merge(NodeTusClient.layer({ proxy: false, ...client }), NodeFileSystem.layer))
+    Effect.provide(NodeTusClient.layer({ proxy: false, ...client }))
   )
 
 /** A server in memory behind a listener of `node:http`. */

@@ -16,7 +16,11 @@ export const calls = {
   /** How many bytes one write takes, where not all of them. */
   limit: undefined as number | undefined,
   onWrite: (run: () => void): void => run(),
-  onRead: (): void => {},
+  onRead: (run: () => void): void => run(),
+  /** How many bytes one read gives, where not all of them. */
+  readLimit: Infinity,
+  readError: undefined as NodeJS.ErrnoException | undefined,
+  accessError: undefined as NodeJS.ErrnoException | undefined,
   renameError: undefined as NodeJS.ErrnoException | undefined
 }
 
@@ -52,9 +56,13 @@ export const watch = (fs: typeof Fs) => {
       )
     },
     read: (fd: number, buffer: Uint8Array, at: number, length: number, position: number, done: Done) => {
-      calls.onRead()
-      fs.read(fd, buffer, at, length, position, done)
+      const taken = Math.min(length, calls.readLimit)
+      calls.onRead(() =>
+        calls.readError === undefined ? fs.read(fd, buffer, at, taken, position, done) : done(calls.readError)
+      )
     },
+    access: (path: string, mode: number, done: Done) =>
+      calls.accessError === undefined ? fs.access(path, mode, done) : done(calls.accessError),
     fsync: (fd: number, done: Done) => {
       synced(fd)
       fs.fsync(fd, done)

@@ -1,9 +1,8 @@
 /**
  * This package's client, as it is published.
  */
-import { NodeFileSystem } from "@effect/platform-node"
-import { FileSource, TusUpload } from "effect-tus/client"
-import { NodeTusClient } from "effect-tus/node-client"
+import { TusUpload } from "effect-tus/client"
+import { FileSource, NodeTusClient } from "effect-tus/node-client"
 import * as Effect from "effect/Effect"
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
@@ -17,7 +16,6 @@ const upload = (path) => Effect.flatMap(FileSource.make(path), (source) => TusUp
 await report(() =>
   Effect.forEach(files, upload, { concurrency, discard: true }).pipe(
     Effect.provide(NodeTusClient.layer()),
-    Effect.provide(NodeFileSystem.layer),
     Effect.runPromise
   )
 )

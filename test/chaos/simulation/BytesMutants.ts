@@ -1,7 +1,7 @@
 /**
  * What may go wrong with bytes on their way to the disk.
  */
-import { ByteStore } from "effect-tus"
+import { Pull } from "effect-tus"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
@@ -16,7 +16,7 @@ export const bytes: Mutants = {
       write: (entry, pull, onWritten) =>
         Effect.gen(function*() {
           const chunks: Array<Uint8Array> = []
-          yield* ByteStore.forEachBatch(pull, (batch) =>
+          yield* Pull.forEachBatch(pull, (batch) =>
             Effect.sync(() => {
               Chunk.forEach(batch, (chunk) => chunks.push(chunk.slice()))
             }))

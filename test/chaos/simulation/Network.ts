@@ -1,6 +1,7 @@
 /**
  * Between clients and servers: requests and answers are lost, late, duplicated, truncated; connections break, or hang.
  */
+import { Pull } from "effect-tus"
 import { TusTransport } from "effect-tus/client"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -11,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Race from "../../../src/client/Race.js"
+import * as Watch from "../../../src/client/Watch.js"
 import type { RawResponse } from "../../../src/protocol/Reply.js"
 import { framing, serve } from "../../loopback.js"
 import { Arriving, type Exchange, isChecked } from "./Connection.js"
@@ -56,7 +58,7 @@ export class Network {
   layer(process: Process, { gap, nth, trailers }: Task): Layer.Layer<TusTransport.TusTransport> {
     return Layer.succeed(TusTransport.TusTransport, {
       trailers,
-      send: (request) => this.send(process, nth, gap, request)
+      send: (request) => Watch.watched(request, (request) => this.send(process, nth, gap, request))
     })
   }
 
@@ -122,7 +124,7 @@ export class Network {
       return Effect.sync(() => this.deliver(line, 0.1, () => line.arrivals.forEach(({ body }) => body.end({}))))
     }
     let sent = 0
-    return body.stream.pipe(
+    return Pull.toStream(body.open).pipe(
       Stream.runForEach((lent) => {
         const bytes = new Uint8Array(lent)
         if (spoilt >= sent && spoilt < sent + bytes.length) {

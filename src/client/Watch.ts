@@ -1,0 +1,28 @@
+/**
+ * The watch over bytes that no longer move, for transports that have no such means of their own.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Race from "./Race.js"
+import { type Request, stalled, type TransportError } from "./TusTransport.js"
+
+/** Ends the sending of a request when it has told of no byte for `stallTimeout`. */
+export const watched = <A, E>(
+  request: Request,
+  send: (request: Request) => Effect.Effect<A, E>
+): Effect.Effect<A, E | TransportError> =>
+  Effect.clockWith((clock) => {
+    const timeout = request.stallTimeout ?? Number.POSITIVE_INFINITY
+    let last = clock.unsafeCurrentTimeMillis()
+    const watching: Effect.Effect<never, TransportError> = Effect.suspend(() => {
+      const left = last + timeout - clock.unsafeCurrentTimeMillis()
+      return left > 0 ? Effect.zipRight(Clock.sleep(left), watching) : Effect.fail(stalled(timeout))
+    })
+    const onSent = (bytes: number) => {
+      last = clock.unsafeCurrentTimeMillis()
+      request.onSent?.(bytes)
+    }
+    return timeout === Number.POSITIVE_INFINITY
+      ? send(request)
+      : Race.first(send({ ...request, onSent }), watching)
+  })

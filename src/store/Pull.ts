@@ -1,0 +1,58 @@
+/**
+ * Bytes that are asked for, batch by batch. It is what `Stream.toPull` makes of a Stream, and `toStream` makes a Stream of it: to
+ * set up a Stream costs more than to store or to send a few KiB.
+ */
+import type * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+
+/** Waits for the next bytes, and fails with none at their end. */
+export type Pull<E = never, R = never> = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<E>, R>
+
+/** What somebody has begun to read, and has to close. */
+export interface Reading<E> {
+  readonly pull: Pull<E>
+  readonly close: Effect.Effect<void>
+}
+
+/** There is nothing more. */
+export const end: Pull = Effect.fail(Option.none())
+
+export const fail = <E>(error: E): Pull<E> => Effect.fail(Option.some(error))
+
+/** What needs no closing. */
+export const reading = <E>(pull: Pull<E>): Reading<E> => ({ pull, close: Effect.void })
+
+/** Hands over batch after batch, to the end. */
+export const forEachBatch = <E, R, E2, R2>(
+  pull: Pull<E, R>,
+  act: (batch: Chunk.Chunk<Uint8Array>) => Effect.Effect<void, E2, R2>
+): Effect.Effect<void, E | E2, R | R2> =>
+  Effect.matchEffect(pull, {
+    onFailure: Option.match({ onNone: () => Effect.void, onSome: Effect.fail }),
+    onSuccess: (batch) => Effect.flatMap(act(batch), () => forEachBatch(pull, act))
+  })
+
+/** Opens, reads and closes. */
+export const use = <E, E2, R2, A, E3, R3>(
+  open: Effect.Effect<Reading<E>, E2, R2>,
+  act: (pull: Pull<E>) => Effect.Effect<A, E3, R3>
+): Effect.Effect<A, E2 | E3, R2 | R3> => Effect.acquireUseRelease(open, ({ pull }) => act(pull), ({ close }) => close)
+
+export const fromStream = <E>(stream: Stream.Stream<Uint8Array, E>): Effect.Effect<Reading<E>> =>
+  Effect.flatMap(
+    Scope.make(),
+    (scope) =>
+      Effect.map(Scope.extend(Stream.toPull(stream), scope), (pull) => ({ pull, close: Scope.close(scope, Exit.void) }))
+  )
+
+export const toStream = <E, R>(open: Effect.Effect<Reading<E>, E, R>): Stream.Stream<Uint8Array, E, R> =>
+  Stream.unwrapScoped(
+    Effect.map(
+      Effect.acquireRelease(open, ({ close }) => close),
+      ({ pull }) => Stream.repeatEffectChunkOption(pull)
+    )
+  )
