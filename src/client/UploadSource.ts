@@ -191,7 +191,7 @@ export const tooShort = (source: string, size: number, actual: number): SourceEr
   new SourceError({ reason: "TooShort", source, detail: `it ended after ${actual} of ${size} bytes` })
 
 /** The most that is in memory of a source that can be read again at any time, in bytes. */
-export const pieceBytes = 512 * 1024
+export const pieceBytes = 2 * 1024 * 1024
 
 const tooLong = (source: string, size: number): SourceError =>
   new SourceError({ reason: "TooLong", source, detail: `it has more than ${size} bytes` })

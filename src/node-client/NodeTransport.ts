@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
+import { performance } from "node:perf_hooks"
 import { type Body, type Request, TransportError, TusTransport } from "../client/TusTransport.js"
 import type { SourceError } from "../client/UploadSource.js"
 import type { RawResponse } from "../protocol/Reply.js"
@@ -14,14 +15,12 @@ import * as Pull from "../store/Pull.js"
 import * as NodeExchange from "./NodeExchange.js"
 import * as NodeProxy from "./NodeProxy.js"
 import * as NodeTls from "./NodeTls.js"
+import * as WriteSize from "./WriteSize.js"
 
 export interface Options extends NodeTls.Options, NodeProxy.Options {
   /** How many requests run at once to one server; others wait. As many as there are by default. */
   readonly connections?: number | undefined
 }
-
-/** What is written between two looks at what has arrived, in bytes. */
-const maxWrite = 512 * 1024
 
 export const layer = (options: Options = {}): Layer.Layer<TusTransport, NodeTls.NodeTransportError> =>
   Layer.scoped(
@@ -100,20 +99,25 @@ const send = (begin: (request: Request) => NodeExchange.Exchange, request: Reque
 /** The whole body, and no more of it than the connection takes. */
 const give = (exchange: NodeExchange.Exchange, { length, open, trailers }: Body, onSent: Request["onSent"]) => {
   let sent = 0
-  const giveBatch = (batch: ReadonlyArray<Uint8Array>) => {
-    const size = batch.reduce((size, { length }) => size + length, 0)
-    sent += size
-    return sent > length
-      ? Effect.dieMessage(`a body of ${length} bytes has more`)
-      : Effect.map(exchange.write(batch, sent === length), () => onSent?.(size))
-  }
+  let most = WriteSize.least
+  const giveAll = (waiting: Array<Uint8Array>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const part = take(waiting, most)
+      const size = part.reduce((size, { length }) => size + length, 0)
+      const start = performance.now()
+      sent += size
+      return size === 0
+        ? Effect.void
+        : sent > length
+        ? Effect.dieMessage(`a body of ${length} bytes has more`)
+        : Effect.flatMap(exchange.write(part, sent === length), () => {
+          most = WriteSize.next(most, performance.now() - start)
+          onSent?.(size)
+          return giveAll(waiting)
+        })
+    })
   return exchange.connected.pipe(
-    Effect.zipRight(
-      Pull.use(
-        open,
-        (pull) => Pull.forEachBatch(pull, (batch) => Effect.forEach(parts(batch), giveBatch, { discard: true }))
-      )
-    ),
+    Effect.zipRight(Pull.use(open, (pull) => Pull.forEachBatch(pull, (batch) => giveAll([...batch])))),
     Effect.matchCauseEffect({
       onFailure: (cause) => Effect.sync(() => exchange.fail(Effect.failCause(cause))),
       onSuccess: () =>
@@ -124,21 +128,21 @@ const give = (exchange: NodeExchange.Exchange, { length, open, trailers }: Body,
   )
 }
 
-/** What is written at once: all of many small pieces, a part of a large one. */
-const parts = (batch: Iterable<Uint8Array>): ReadonlyArray<ReadonlyArray<Uint8Array>> => {
-  const parts: Array<Array<Uint8Array>> = []
-  let room = 0
-  for (const bytes of batch) {
-    for (let start = 0; start < bytes.length;) {
-      if (room === 0) {
-        parts.push([])
-        room = maxWrite
-      }
-      const piece = bytes.subarray(start, start + room)
-      parts.at(-1)?.push(piece)
+/** The first bytes of those that wait, at most `most` of them; the others stay. */
+const take = (waiting: Array<Uint8Array>, most: number): ReadonlyArray<Uint8Array> => {
+  const taken: Array<Uint8Array> = []
+  let room = most
+  for (let bytes = waiting[0]; bytes !== undefined && room > 0; bytes = waiting[0]) {
+    const piece = bytes.subarray(0, room)
+    if (piece.length > 0) {
+      taken.push(piece)
       room -= piece.length
-      start += piece.length
+    }
+    if (piece.length === bytes.length) {
+      waiting.shift()
+    } else {
+      waiting[0] = bytes.subarray(piece.length)
     }
   }
-  return parts
+  return taken
 }

@@ -110,7 +110,7 @@ describe("FileSource", () => {
           sizes.add(chunk.length)
         }))
       assert.strictEqual(buffers.size, 1)
-      deepStrictEqual(Array.from(sizes), [mib / 2])
+      deepStrictEqual(Array.from(sizes), [2 * mib])
       const [small] = Chunk.toReadonlyArray(yield* Stream.runCollect(reading(source, 5, 100)))
       assert.strictEqual(small?.buffer.byteLength, 100)
     }))
@@ -187,7 +187,7 @@ describe("FileSource", () => {
     [
       "was rewritten",
       (path) => {
-        Fs.writeFileSync(path, counting(2 * mib).toReversed())
+        Fs.writeFileSync(path, counting(8 * mib).toReversed())
         later(path)
       },
       "Changed",
@@ -197,7 +197,7 @@ describe("FileSource", () => {
     [
       "was replaced by one of the same size and date",
       (path) => {
-        Fs.writeFileSync(`${path}.new`, counting(2 * mib).toReversed())
+        Fs.writeFileSync(`${path}.new`, counting(8 * mib).toReversed())
         Fs.utimesSync(`${path}.new`, 1000, 1000)
         Fs.renameSync(`${path}.new`, path)
       },
@@ -219,12 +219,12 @@ describe("FileSource", () => {
   for (const [title, change, onNextBlock, onNextReading] of changes) {
     it.scoped(`hands out no byte of a file that ${title} before it is read`, () =>
       Effect.gen(function*() {
-        const path = yield* file(2 * mib)
+        const path = yield* file(8 * mib)
         const source = yield* FileSource.make(path)
         change(path)
         let chunks = 0
         const error = yield* Effect.flip(
-          Stream.runForEach(reading(source, 0, 2 * mib), () => Effect.sync(() => chunks++))
+          Stream.runForEach(reading(source, 0, 8 * mib), () => Effect.sync(() => chunks++))
         )
         assert.strictEqual(error.reason, onNextReading)
         assert.strictEqual(chunks, 0)
@@ -233,10 +233,10 @@ describe("FileSource", () => {
 
     it.scoped(`hands out no other version of a file that ${title} while it is read`, () =>
       Effect.gen(function*() {
-        const path = yield* file(2 * mib)
+        const path = yield* file(8 * mib)
         const source = yield* FileSource.make(path)
         const seen = new Array<Uint8Array>()
-        const all = Stream.runForEach(reading(source, 0, 2 * mib), (chunk) =>
+        const all = Stream.runForEach(reading(source, 0, 8 * mib), (chunk) =>
           Effect.sync(() => {
             seen.push(Uint8Array.from(chunk))
             if (seen.length === 2) {
@@ -246,26 +246,26 @@ describe("FileSource", () => {
         const error = yield* Effect.flip(Effect.zipRight(all, Effect.fail(undefined)))
         assert.strictEqual(error?.reason, onNextBlock)
         const bytes = Buffer.concat(seen)
-        assert.strictEqual(bytes.length, onNextBlock === undefined ? 2 * mib : mib)
-        assert.isTrue(bytes.equals(counting(2 * mib).subarray(0, bytes.length)))
+        assert.strictEqual(bytes.length, onNextBlock === undefined ? 8 * mib : 4 * mib)
+        assert.isTrue(bytes.equals(counting(8 * mib).subarray(0, bytes.length)))
         assert.strictEqual(descriptors(path), 0)
       }))
   }
 
   it.scoped("closes the file where the reading ends, fails or is not wanted any more", () =>
     Effect.gen(function*() {
-      const path = yield* file(2 * mib)
+      const path = yield* file(8 * mib)
       const source = yield* FileSource.make(path)
       assert.strictEqual(descriptors(path), 0)
-      yield* Stream.runDrain(reading(source, 0, 2 * mib))
+      yield* Stream.runDrain(reading(source, 0, 8 * mib))
       assert.strictEqual(descriptors(path), 0)
-      yield* Stream.runDrain(Stream.take(reading(source, 0, 2 * mib), 1))
+      yield* Stream.runDrain(Stream.take(reading(source, 0, 8 * mib), 1))
       assert.strictEqual(descriptors(path), 0)
-      yield* Effect.flip(Stream.runForEach(reading(source, 0, 2 * mib), () => Effect.fail("enough")))
+      yield* Effect.flip(Stream.runForEach(reading(source, 0, 8 * mib), () => Effect.fail("enough")))
       assert.strictEqual(descriptors(path), 0)
       const reached = yield* Deferred.make<void>()
       const fiber = yield* Effect.fork(
-        Stream.runForEach(reading(source, 0, 2 * mib), () =>
+        Stream.runForEach(reading(source, 0, 8 * mib), () =>
           Effect.zipRight(Deferred.succeed(reached, undefined), Effect.never))
       )
       yield* Deferred.await(reached)

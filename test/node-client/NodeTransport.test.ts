@@ -157,7 +157,7 @@ describe("NodeTransport", () => {
           }
         }))
         assert.strictEqual(told.reduce((sum, each) => sum + each, 0), body.length)
-        assert.isTrue(told.every((bytes) => bytes > 0 && bytes <= mebibyte))
+        assert.isTrue(told.every((bytes) => bytes > 0 && bytes <= 2 * mebibyte))
         assert.isTrue(ahead.every((bytes) => bytes >= 0))
       }))
 
