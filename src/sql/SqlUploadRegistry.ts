@@ -14,7 +14,7 @@ import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { UploadId } from "../protocol/Upload.js"
-import { type Entry, UploadRegistry } from "../store/UploadRegistry.js"
+import { committed, created, type Entry, UploadRegistry } from "../store/UploadRegistry.js"
 import { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
 import * as Committer from "./Committer.js"
 import * as Durability from "./Durability.js"
@@ -61,7 +61,7 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
 
     return UploadRegistry.of({
       create: (upload, options) => {
-        const entry = { upload, version: 1, fence: options.fence }
+        const entry = created(upload, options)
         return settle(Writes.create(entry, options), entry)
       },
       get: (id) =>
@@ -71,7 +71,7 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
           ([row]) => row === undefined ? Either.right(Option.none()) : Either.map(UploadRow.decode(row), Option.some)
         ),
       commit: (entry, upload, options) => {
-        const next = { upload, version: entry.version + 1, fence: options.fence }
+        const next = committed(entry, upload, options)
         return settle(Writes.commit(entry.upload, next, options), next)
       },
       remove: (entry, options) => Effect.asVoid(settle(Writes.remove(entry, options), entry)),
@@ -91,6 +91,14 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
           "look for unsettled uploads",
           sql`SELECT id FROM effect_tus_uploads
             WHERE (completion = 'Finishing' OR (kind = 'Final' AND completion = 'Open')) AND id > ${after}
+            ORDER BY id LIMIT ${limit}`
+        ),
+      /** Likewise. */
+      unsynced: ({ after = "", limit }) =>
+        ids(
+          "look for uploads that are not synced",
+          sql`SELECT id FROM effect_tus_uploads
+            WHERE completion = 'Open' AND upload_offset > synced_offset AND id > ${after}
             ORDER BY id LIMIT ${limit}`
         ),
       finalsOf: (part) =>

@@ -151,6 +151,7 @@ describe("SqlUploadRegistry", () => {
           after: { id: id(5), expiresAt: DateTime.unsafeMake(1000) }
         })
         yield* registry.unsettled({ limit: 10, after: id(5) })
+        yield* registry.unsynced({ limit: 10, after: id(5) })
         yield* registry.finalsOf(id(1))
         yield* registry.usedUp({ limit: 10, after: id(5) })
         yield* registry.lastFence
@@ -161,7 +162,7 @@ describe("SqlUploadRegistry", () => {
             sql.unsafe<{ readonly detail: string }>(`EXPLAIN QUERY PLAN ${text}`, parameters),
             (steps) => `${text.slice(0, 30)}:\n${steps.map(({ detail }) => detail).join("\n")}`
           ))
-        assert.strictEqual(plans.length, 10)
+        assert.strictEqual(plans.length, 11)
         plans.forEach((plan) => assert.notMatch(plan, /SCAN (effect_tus|part|final|held)/))
         assert.include(
           plans[2],
@@ -169,7 +170,8 @@ describe("SqlUploadRegistry", () => {
         )
         assert.notInclude(plans[2], "TEMP B-TREE")
         assert.include(plans[3], "USING INDEX effect_tus_uploads_unsettled (id>?)")
-        assert.include(plans[6], "effect_tus_uploads_fence")
+        assert.include(plans[4], "USING INDEX effect_tus_uploads_unsynced (id>?)")
+        assert.include(plans[7], "effect_tus_uploads_fence")
       }))
   })
 

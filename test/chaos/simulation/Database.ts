@@ -133,14 +133,14 @@ export class Database {
 
     return UploadRegistry.UploadRegistry.of({
       create: (upload, options) => {
-        const change: Change = { _tag: "Create", entry: { upload, version: 1, fence: options.fence }, ...options }
+        const change: Change = { _tag: "Create", entry: UploadRegistry.created(upload, options), ...options }
         return write(change, (entry) => ({ ...change, entry }), registry.create(upload, options))
       },
       commit: (entry, next, options) => {
         const change: Change = {
           _tag: "Commit",
           before: entry,
-          entry: { upload: next, version: entry.version + 1, fence: options.fence },
+          entry: UploadRegistry.committed(entry, next, options),
           ...options
         }
         return write(change, (entry) => ({ ...change, entry }), registry.commit(entry, next, options))
@@ -157,6 +157,7 @@ export class Database {
         ),
       expired: (now, page) => read("expired", registry.expired(now, page)),
       unsettled: (page) => read("unsettled", registry.unsettled(page)),
+      unsynced: (page) => read("unsynced", registry.unsynced(page)),
       finalsOf: (part) => read(`finals of ${part}`, registry.finalsOf(part)),
       usedUp: (page) => read("used up", registry.usedUp(page)),
       list: (page) => read("list", registry.list(page)),

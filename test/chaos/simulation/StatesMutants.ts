@@ -12,7 +12,7 @@ export const states: Mutants = {
     store: (store) => ({
       ...store,
       commit: (entry, upload, fence) =>
-        Effect.as(later(store.commit(entry, upload, fence)), { upload, version: entry.version + 1, fence })
+        Effect.as(later(store.commit(entry, upload, fence)), { ...entry, upload, version: entry.version + 1, fence })
     })
   },
 
