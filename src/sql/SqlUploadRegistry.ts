@@ -19,12 +19,13 @@ import { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
 import * as Committer from "./Committer.js"
 import * as Durability from "./Durability.js"
 import * as Migrations from "./Migrations.js"
+import * as Reboot from "./Reboot.js"
 import * as SqlFailure from "./SqlFailure.js"
 import * as UploadRow from "./UploadRow.js"
 import * as Writes from "./Writes.js"
 
 /**
- * Brings the tables up to date and begins to write. Closing its scope waits for what is queued.
+ * Brings the tables up to date, sets back what a power cut may have taken where `Boot` tells of one, and begins to write. Closing its scope waits for what is queued.
  *
  * - Never to be asked from within a transaction of the same client: the writes wait for the transaction to end.
  * - Pages are in the order of the database's collation: where that is not the order of code units (PostgreSQL: a locale
@@ -33,7 +34,9 @@ import * as Writes from "./Writes.js"
 export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlClient.SqlClient | Scope.Scope> = Effect
   .gen(function*() {
     const sql = (yield* SqlClient.SqlClient).withoutTransforms()
-    const durably = yield* Effect.zipLeft(Durability.make(sql), Migrations.run).pipe(
+    const durably = yield* Durability.make(sql).pipe(
+      Effect.zipLeft(Migrations.run),
+      Effect.zipLeft(Reboot.settle(sql)),
       Effect.mapError(SqlFailure.toStoreError("Write", "prepare the tables"))
     )
     const perform = Writes.perform(sql)
