@@ -23,6 +23,29 @@ export const states: Mutants = {
     })
   },
 
+  "says that bytes are synced before they are": {
+    where: has("power cut"),
+    registry: (registry) => ({
+      ...registry,
+      commit: (entry, next, options) => registry.commit({ ...entry, synced: next.offset }, next, options)
+    })
+  },
+
+  "sets nothing back when a sync has failed": {
+    where: has("sync error"),
+    registry: (registry) => ({
+      ...registry,
+      commit: (entry, next, options) =>
+        registry.commit(entry, next.offset < entry.upload.offset ? entry.upload : next, options)
+    })
+  },
+
+  "takes another boot for the same": {
+    where: has("power cut"),
+    registryIn: "sql",
+    boot: () => "always the same"
+  },
+
   "commits without the fence": {
     where: ({ twins }) => twins !== "none",
     database: (registry) => ({
