@@ -85,7 +85,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
 
     /**
      * Syncs what counts of an unfinished upload, beside its writer: what lies below a committed offset is written anew only
-     * after a set-back, and then nothing is noted. Tells whether it went well; what it came to is for `settle` to write down.
+     * after a set-back, and then nothing is noted; of a final, which may be assembled anew, nothing counts before. Tells whether it went well; what it came to is for `settle` to write down.
      */
     sync: Effect.fnUntraced(function*(id: UploadId) {
       const before = yield* registry.get(id)
@@ -96,7 +96,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
       const synced = yield* Effect.exit(bytes.sync(id))
       if (synced._tag === "Failure") {
         failed.add(id)
-        yield* Effect.logDebug(`syncing ${id} failed`, synced.cause)
+        yield* Effect.logWarning(`${id} cannot be synced`, synced.cause)
         return false
       }
       const after = yield* registry.get(id)
