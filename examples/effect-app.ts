@@ -6,7 +6,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Console, Effect, Layer } from "effect"
 import { EmbeddedStore, NodeDigests } from "effect-tus/node"
-import { TusHttp, TusPolicy, TusServer, TusSweeper } from "effect-tus/server"
+import { TusHttp, TusPolicy, TusServer, TusSweeper, TusSyncer } from "effect-tus/server"
 import { createServer } from "node:http"
 
 const config = Config.all({
@@ -17,7 +17,7 @@ const config = Config.all({
 const hello = HttpLayerRouter.add("GET", "/hello", HttpServerResponse.text("hello"))
 
 const uploads = (directory: string) =>
-  Layer.mergeAll(TusHttp.layer({ path: "/api/uploads" }), TusSweeper.layer()).pipe(
+  Layer.mergeAll(TusHttp.layer({ path: "/api/uploads" }), TusSweeper.layer(), TusSyncer.layer()).pipe(
     Layer.provide(TusServer.layer),
     Layer.provide(EmbeddedStore.layer({ directory })),
     Layer.provide(NodeDigests.layer),

@@ -74,7 +74,7 @@ export const appended = (answer: Answer, start: number, size: number) =>
 
 const readAppended = reader(Codec.decoder(Patch.Response), "204 with the new Upload-Offset")
 
-/** A server cannot have what it was not sent, nor lose what it has acknowledged. */
+/** A server cannot have what it was not sent. */
 export const between = (
   { asked, body = "", status }: Pick<Answer, "asked" | "body" | "status">,
   offset: number,

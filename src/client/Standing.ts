@@ -16,8 +16,9 @@ export interface Standing {
   readonly place: Place
   /** Bytes of the whole; none until the end of a stream of unknown length. */
   readonly total: Option.Option<number>
-  /** Bytes that the server has confirmed. */
+  /** Bytes that the server has confirmed, last and at most. */
   readonly confirmed: number
+  readonly furthest: number
   /** The most that it can have: what was sent to it. Infinite where another session may have sent more. */
   readonly ceiling: number
   /** The server knows the length. */
@@ -33,6 +34,7 @@ export const nowhere = (total: Option.Option<number>): Standing => ({
   place: { _tag: "Nowhere" },
   total,
   confirmed: 0,
+  furthest: 0,
   ceiling: 0,
   declared: false,
   expires: Option.none()
@@ -59,6 +61,7 @@ export const confirmed = (standing: Standing, at: Location, offset: number): Sta
   ...standing,
   place: { _tag: "Known", at, offset },
   confirmed: offset,
+  furthest: Math.max(standing.furthest, offset),
   ceiling: raised(standing, offset)
 })
 
@@ -67,9 +70,15 @@ const raised = ({ ceiling }: Standing, offset: number) => ceiling === unlimited 
 /** It was there before this session, and has not been heard of yet. */
 export const isFound = ({ ceiling }: Standing) => ceiling === unlimited
 
-/** From what it had to what was sent: an offset that is none of these is a lie. */
-export const bounds = ({ ceiling, confirmed, total }: Standing): readonly [least: number, most: number] => [
-  confirmed,
+/**
+ * From what it had to what was sent: an offset that is none of these is a lie. It may have lost some, as by a power cut, where that
+ * can be sent again.
+ */
+export const bounds = (
+  { ceiling, confirmed, total }: Standing,
+  seekable: boolean
+): readonly [least: number, most: number] => [
+  seekable ? 0 : confirmed,
   Math.min(ceiling, Option.getOrElse(total, () => unlimited))
 ]
 

@@ -98,7 +98,7 @@ export class Misbehaved extends Schema.TaggedError<Misbehaved>("effect-tus/Misbe
   /**
    * - `"NotTus"`: an answer that tus does not know.
    * - `"OffsetBeyond"`: more bytes than were sent.
-   * - `"OffsetBehind"`: fewer bytes than it had acknowledged.
+   * - `"OffsetBehind"`: fewer bytes than it had acknowledged, of a source that cannot send them again.
    * - `"NoProgress"`: it took a request, and moved nothing.
    */
   reason: Schema.Literal("NotTus", "OffsetBeyond", "OffsetBehind", "NoProgress"),

@@ -105,7 +105,7 @@ export const make = Effect.fnUntraced(function*<R>(
 
   /** The server has the bytes before `offset`. */
   const confirm = Effect.fnUntraced(function*(event: Progress["event"], at: Location.Location, offset: number) {
-    const moved = offset > standing.confirmed
+    const moved = offset > standing.furthest
     stand(Standing.confirmed(standing, at, offset))
     tally.acknowledged(event, at.url, standing.total, offset)
     if (moved) {
@@ -181,7 +181,7 @@ export const make = Effect.fnUntraced(function*<R>(
         actual: "one made of others"
       })
     }
-    yield* Answer.between({ asked, status: 200 }, found.offset.value, ...Standing.bounds(standing))
+    yield* Answer.between({ asked, status: 200 }, found.offset.value, ...Standing.bounds(standing, source.seekable))
     if (Option.isSome(entry) && !(yield* remembered.verify(entry.value, found.offset.value))) {
       return yield* begin
     }

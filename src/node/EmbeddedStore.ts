@@ -14,6 +14,7 @@ import * as UploadLock from "../store/UploadLock.js"
 import * as UploadStore from "../store/UploadStore.js"
 import { UploadStoreError } from "../store/UploadStoreError.js"
 import * as FileByteStore from "./FileByteStore.js"
+import * as NodeBoot from "./NodeBoot.js"
 
 export interface Options {
   /** Where everything is kept; made where it is missing. */
@@ -46,7 +47,8 @@ export const layer = ({ directory }: Options) => {
   const bytes = FileByteStore.layer({ directory })
   const registry = LiveStates.layer().pipe(
     Layer.provide(SqlUploadRegistry.layer),
-    Layer.provide(sqlite(directory))
+    Layer.provide(sqlite(directory)),
+    Layer.provide(NodeBoot.layer)
   )
   return Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory).pipe(
     Layer.provideMerge(registry),

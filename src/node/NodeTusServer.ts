@@ -1,5 +1,5 @@
 /**
- * A whole server in one line: the fast door on `node:http`, the embedded store, the sweeper. Wiring only.
+ * A whole server in one line: the fast door on `node:http`, the embedded store, the sweeper and the syncer. Wiring only.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -12,6 +12,7 @@ import type { AddressInfo } from "node:net"
 import * as TusPolicy from "../server/TusPolicy.js"
 import * as TusServer from "../server/TusServer.js"
 import * as TusSweeper from "../server/TusSweeper.js"
+import * as TusSyncer from "../server/TusSyncer.js"
 import { defaultIdleTimeout } from "../server/UploadBody.js"
 import { Durability } from "../store/UploadStore.js"
 import * as EmbeddedStore from "./EmbeddedStore.js"
@@ -31,7 +32,9 @@ export interface HttpOptions extends NodeHandler.Options {
   readonly shutdownTimeout?: Duration.DurationInput | undefined
 }
 
-export interface Options extends HttpOptions, EmbeddedStore.Options, TusPolicy.Options, TusSweeper.Options {
+export interface Options
+  extends HttpOptions, EmbeddedStore.Options, TusPolicy.Options, TusSweeper.Options, TusSyncer.Options
+{
   readonly durability?: (typeof Durability)["Service"] | undefined
 }
 
@@ -124,6 +127,7 @@ const close = (server: Http.Server, { drain }: NodeHandler.NodeHandler, deadline
 export const layer = (options: Options) =>
   layerHttp(options).pipe(
     Layer.provideMerge(TusSweeper.layer(options)),
+    Layer.provideMerge(TusSyncer.layer(options)),
     Layer.provideMerge(TusServer.layer),
     Layer.provideMerge(EmbeddedStore.layer(options)),
     Layer.provide(NodeDigests.layer),

@@ -5,6 +5,7 @@
  */
 export * as EmbeddedStore from "./EmbeddedStore.js"
 export * as FileByteStore from "./FileByteStore.js"
+export * as NodeBoot from "./NodeBoot.js"
 export * as NodeDigests from "./NodeDigests.js"
 export * as NodeHandler from "./NodeHandler.js"
 export * as NodeTusServer from "./NodeTusServer.js"

@@ -94,6 +94,10 @@ export class Upload extends Schema.Class<Upload>("effect-tus/Upload")(Fields.pip
   grow(count: number, length: Option.Option<Bytes>, expiresAt: Option.Option<DateTime.Utc>): Upload {
     return Upload.of({ ...this, offset: Bytes.make(this.offset + count), length, expiresAt })
   }
+  /** What lies behind `offset`, which is below its own, does not count any more. */
+  cut(offset: number): Upload {
+    return Upload.of({ ...this, offset: Bytes.make(offset) })
+  }
   /** All the bytes are there. */
   fill(length: Bytes, completion: Exclude<Completion, { readonly _tag: "Open" }>): Upload {
     return Upload.of({

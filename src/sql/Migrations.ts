@@ -44,9 +44,19 @@ const uploads = Effect.gen(function*() {
   yield* sql`CREATE INDEX effect_tus_parts_part ON effect_tus_parts (part_id, final_id)`
 })
 
+/** Of what was stored before, nothing is known to survive a power cut. */
+const synced = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`ALTER TABLE effect_tus_uploads ADD COLUMN synced_offset BIGINT NOT NULL DEFAULT 0`
+  yield* sql`CREATE INDEX effect_tus_uploads_unsynced ON effect_tus_uploads (id)
+    WHERE completion = 'Open' AND upload_offset > synced_offset`
+  yield* sql`CREATE TABLE effect_tus_boot (boot TEXT NOT NULL)`
+  yield* sql`INSERT INTO effect_tus_boot (boot) VALUES ('none that is known')`
+})
+
 /** Brings the database up to date; what has been done before is not done again. */
 export const run = Migrator.make({})({
-  loader: Migrator.fromRecord({ "1_uploads": uploads }),
+  loader: Migrator.fromRecord({ "1_uploads": uploads, "2_synced": synced }),
   table: "effect_tus_migrations"
 }).pipe(
   // To the migrator a migration that fails is a defect; it may well be the disk.

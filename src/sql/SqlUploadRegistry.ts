@@ -14,17 +14,18 @@ import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { UploadId } from "../protocol/Upload.js"
-import { type Entry, UploadRegistry } from "../store/UploadRegistry.js"
+import { committed, created, type Entry, UploadRegistry } from "../store/UploadRegistry.js"
 import { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
 import * as Committer from "./Committer.js"
 import * as Durability from "./Durability.js"
 import * as Migrations from "./Migrations.js"
+import * as Reboot from "./Reboot.js"
 import * as SqlFailure from "./SqlFailure.js"
 import * as UploadRow from "./UploadRow.js"
 import * as Writes from "./Writes.js"
 
 /**
- * Brings the tables up to date and begins to write. Closing its scope waits for what is queued.
+ * Brings the tables up to date, sets back what a power cut may have taken where `Boot` tells of one, and begins to write. Closing its scope waits for what is queued.
  *
  * - Never to be asked from within a transaction of the same client: the writes wait for the transaction to end.
  * - Pages are in the order of the database's collation: where that is not the order of code units (PostgreSQL: a locale
@@ -33,7 +34,9 @@ import * as Writes from "./Writes.js"
 export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlClient.SqlClient | Scope.Scope> = Effect
   .gen(function*() {
     const sql = (yield* SqlClient.SqlClient).withoutTransforms()
-    const durably = yield* Effect.zipLeft(Durability.make(sql), Migrations.run).pipe(
+    const durably = yield* Durability.make(sql).pipe(
+      Effect.zipLeft(Migrations.run),
+      Effect.zipLeft(Reboot.settle(sql)),
       Effect.mapError(SqlFailure.toStoreError("Write", "prepare the tables"))
     )
     const perform = Writes.perform(sql)
@@ -61,7 +64,7 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
 
     return UploadRegistry.of({
       create: (upload, options) => {
-        const entry = { upload, version: 1, fence: options.fence }
+        const entry = created(upload, options)
         return settle(Writes.create(entry, options), entry)
       },
       get: (id) =>
@@ -71,7 +74,7 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
           ([row]) => row === undefined ? Either.right(Option.none()) : Either.map(UploadRow.decode(row), Option.some)
         ),
       commit: (entry, upload, options) => {
-        const next = { upload, version: entry.version + 1, fence: options.fence }
+        const next = committed(entry, upload, options)
         return settle(Writes.commit(entry.upload, next, options), next)
       },
       remove: (entry, options) => Effect.asVoid(settle(Writes.remove(entry, options), entry)),
@@ -91,6 +94,14 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
           "look for unsettled uploads",
           sql`SELECT id FROM effect_tus_uploads
             WHERE (completion = 'Finishing' OR (kind = 'Final' AND completion = 'Open')) AND id > ${after}
+            ORDER BY id LIMIT ${limit}`
+        ),
+      /** Likewise. */
+      unsynced: ({ after = "", limit }) =>
+        ids(
+          "look for uploads that are not synced",
+          sql`SELECT id FROM effect_tus_uploads
+            WHERE completion = 'Open' AND upload_offset > synced_offset AND id > ${after}
             ORDER BY id LIMIT ${limit}`
         ),
       finalsOf: (part) =>

@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
-import { Upload } from "../protocol/Upload.js"
+import { Bytes, Upload } from "../protocol/Upload.js"
 import type { Entry } from "../store/UploadRegistry.js"
 
 /** Whole numbers up to 2^53-1; some drivers hand BIGINT over as text. */
@@ -22,6 +22,7 @@ const Columns = Schema.Struct({
   parts: Schema.NullOr(Schema.String),
   concat: Schema.NullOr(Schema.String),
   upload_offset: BigInt,
+  synced_offset: BigInt,
   upload_length: Schema.NullOr(BigInt),
   metadata: Schema.NullOr(Schema.String),
   created_at: BigInt,
@@ -37,7 +38,7 @@ export type UploadRow = typeof Columns.Type
 export const columns = Struct.keys(Columns.fields)
 
 /** A plain function and no schema: an upload is true by construction, and this runs with every commit. */
-export const encode = ({ fence, upload, version }: Entry): UploadRow => {
+export const encode = ({ fence, synced, upload, version }: Entry): UploadRow => {
   const { completion, kind } = upload
   return {
     id: upload.id,
@@ -47,6 +48,7 @@ export const encode = ({ fence, upload, version }: Entry): UploadRow => {
     parts: kind._tag === "Final" ? kind.parts.join(" ") : null,
     concat: kind._tag === "Final" ? kind.concat : null,
     upload_offset: upload.offset,
+    synced_offset: synced,
     upload_length: Option.getOrNull(upload.length),
     metadata: Option.getOrNull(upload.metadata),
     created_at: DateTime.toEpochMillis(upload.createdAt),
@@ -65,6 +67,7 @@ export const decode = (row: unknown): Either.Either<Entry, ParseResult.ParseErro
     decodeEntry({
       version: columns.version,
       fence: columns.fence,
+      synced: columns.synced_offset,
       upload: {
         id: columns.id,
         kind: { _tag: columns.kind, parts: columns.parts?.split(" "), concat: columns.concat },
@@ -85,5 +88,5 @@ export const decode = (row: unknown): Either.Either<Entry, ParseResult.ParseErro
 
 const decodeColumns = Schema.decodeUnknownEither(Columns)
 const decodeEntry = Schema.decodeUnknownEither(
-  Schema.Struct({ upload: Upload, version: Schema.Int, fence: Schema.Int })
+  Schema.Struct({ upload: Upload, version: Schema.Int, fence: Schema.Int, synced: Bytes })
 )

@@ -34,10 +34,10 @@ export const commit = (before: Upload, entry: Entry, { durable }: WriteOptions):
   durable
 })
 
-export const remove = ({ upload, version }: Entry, { durable, fence }: WriteOptions): Write => ({
+export const remove = (entry: Entry, { durable, fence }: WriteOptions): Write => ({
   _tag: "Remove",
-  row: UploadRow.encode({ upload, version, fence }),
-  relinks: upload.isFinal,
+  row: UploadRow.encode({ ...entry, fence }),
+  relinks: entry.upload.isFinal,
   durable
 })
 
@@ -59,6 +59,7 @@ export const perform = (sql: SqlClient.SqlClient) => {
           parts = next.parts,
           concat = next.concat,
           upload_offset = CAST(next.upload_offset AS BIGINT),
+          synced_offset = CAST(next.synced_offset AS BIGINT),
           upload_length = CAST(next.upload_length AS BIGINT),
           metadata = next.metadata,
           created_at = CAST(next.created_at AS BIGINT),

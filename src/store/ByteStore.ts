@@ -37,7 +37,8 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
 
   /**
    * Everything that was written survives a power cut, and so does its being found. Nothing happens where nothing is
-   * stored.
+   * stored. May be run while somebody appends. Where it fails, all that was not synced before may be lost, though it can
+   * still be read: a later sync vouches only for what was written after that.
    */
   readonly sync: (id: UploadId) => Effect.Effect<void, UploadStoreError>
 

@@ -19,6 +19,8 @@ export interface Entry {
   readonly version: number
   /** The number of the lock under which it was last written. */
   readonly fence: number
+  /** How many of its bytes are known to survive a power cut, from the first on; never more than its offset. */
+  readonly synced: number
 }
 
 /**
@@ -37,15 +39,19 @@ export interface Due {
 }
 
 export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<UploadRegistry, {
-  /** Stores a new upload as version 1. Fails with `Superseded` where the id is taken. Survives the end of the process. */
+  /**
+   * Stores a new upload as version 1, `created`. Fails with `Superseded` where the id is taken. Survives the end of
+   * the process.
+   */
   readonly create: (upload: Upload, options: WriteOptions) => Effect.Effect<Entry, Superseded | UploadStoreError>
 
   /** None only where the upload is proven absent: never created, or removed. */
   readonly get: (id: UploadId) => Effect.Effect<Option.Option<Entry>, UploadStoreError>
 
   /**
-   * Replaces `entry` by `next`, compare-and-set: fails with `Superseded` and changes nothing where the stored version is
-   * another one, the stored fence is above `options.fence`, or the upload has been removed.
+   * Replaces `entry` by `next`, as `committed` says, compare-and-set: fails with `Superseded` and changes nothing where the
+   * stored version is another one, the stored fence is above `options.fence`, or the upload has been removed. What `entry`
+   * says of synced bytes is taken from it: whoever commits may know more than what is stored.
    */
   readonly commit: (
     entry: Entry,
@@ -64,6 +70,9 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
 
   /** Uploads on which the server itself has to act: open finals, and those whose completion is being decided. */
   readonly unsettled: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
+
+  /** Unfinished uploads of which more bytes count than are known to survive a power cut, found by index. */
+  readonly unsynced: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 
   /** The open finals that name this partial upload. */
   readonly finalsOf: (part: UploadId) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
@@ -84,9 +93,25 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
 export interface WriteOptions {
   /** The number of the lock that the writer holds. */
   readonly fence: number
-  /** Survives a power cut before it returns, not only the end of the process. */
+  /** Survives a power cut before it returns, not only the end of the process; so do the bytes of the upload. */
   readonly durable: boolean
 }
+
+/** The entry of a new upload. */
+export const created = (upload: Upload, { durable, fence }: WriteOptions): Entry => ({
+  upload,
+  version: 1,
+  fence,
+  synced: durable ? upload.offset : 0
+})
+
+/** The entry that follows another. */
+export const committed = ({ synced, version }: Entry, next: Upload, { durable, fence }: WriteOptions): Entry => ({
+  upload: next,
+  version: version + 1,
+  fence,
+  synced: durable ? next.offset : Math.min(synced, next.offset)
+})
 
 /** All that a paged query finds, a page at a time. */
 export const pages = <A, E>(
@@ -111,11 +136,11 @@ const byTime: Order.Order<Due> = Order.combine(
 export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistry, () => {
   const entries = new Map<UploadId, Entry>()
 
-  const page = ({ after, limit }: Page, keep: (upload: Upload) => boolean) =>
+  const page = ({ after, limit }: Page, keep: (upload: Upload, entry: Entry) => boolean) =>
     Effect.sync(() =>
-      Array.from(entries.values(), ({ upload }) => upload)
-        .filter((upload) => (after === undefined || upload.id > after) && keep(upload))
-        .map(({ id }) => id)
+      Array.from(entries.values())
+        .filter((entry) => (after === undefined || entry.upload.id > after) && keep(entry.upload, entry))
+        .map(({ upload }) => upload.id)
         .toSorted((a, b) => (a < b ? -1 : 1))
         .slice(0, limit)
     )
@@ -138,15 +163,14 @@ export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistr
       .filter(({ kind }) => kind._tag === "Final" && kind.parts.includes(part))
 
   return UploadRegistry.of({
-    create: (upload, { fence }) =>
+    create: (upload, options) =>
       Effect.suspend(() =>
         entries.has(upload.id)
           ? new Superseded({ id: upload.id })
-          : Effect.succeed(put({ upload, version: 1, fence }))
+          : Effect.succeed(put(created(upload, options)))
       ),
     get: (id) => Effect.sync(() => Option.fromNullable(entries.get(id))),
-    commit: (entry, next, options) =>
-      replace(entry, options, () => put({ upload: next, version: entry.version + 1, fence: options.fence })),
+    commit: (entry, next, options) => replace(entry, options, () => put(committed(entry, next, options))),
     remove: (entry, options) => Effect.asVoid(replace(entry, options, () => entries.delete(entry.upload.id))),
     expired: (now, { after, limit }) =>
       Effect.sync(() =>
@@ -162,6 +186,7 @@ export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistr
       ),
     unsettled: (options) =>
       page(options, (upload) => (upload.isFinal && upload.isOpen) || upload.completion._tag === "Finishing"),
+    unsynced: (options) => page(options, ({ isOpen, offset }, { synced }) => isOpen && offset > synced),
     finalsOf: (part) => Effect.sync(() => finalsNaming(part).filter(({ isOpen }) => isOpen).map(({ id }) => id)),
     usedUp: (options) =>
       page(options, (upload) => {

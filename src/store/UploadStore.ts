@@ -11,6 +11,7 @@ import { UploadNotFound } from "../protocol/Refusal.js"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { ByteStore } from "./ByteStore.js"
 import * as Pull from "./Pull.js"
+import * as Syncs from "./Syncs.js"
 import { type Entry, pages, UploadRegistry } from "./UploadRegistry.js"
 import type { Superseded, UploadStoreError } from "./UploadStoreError.js"
 
@@ -47,12 +48,27 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
     range: { readonly start: number; readonly end: number }
   ) => Stream.Stream<Uint8Array, UploadStoreError>
 
-  /** Makes `next` the state of the upload; its bytes have been written before. */
+  /**
+   * Makes `next` the state of the upload; its bytes have been written before. Where they cannot be synced, or could not
+   * before, it fails, and the upload goes back to those that are.
+   */
   readonly commit: (
     entry: Entry,
     next: Upload,
     fence: number
   ) => Effect.Effect<Entry, Superseded | UploadStoreError>
+
+  /** Unfinished uploads that a power cut would set back. */
+  readonly unsynced: Stream.Stream<UploadId, UploadStoreError>
+
+  /**
+   * Has what counts of an unfinished upload survive a power cut, and disturbs no writer. Tells whether it does; what came of
+   * it is to be settled, and where it does not, nothing is committed before.
+   */
+  readonly sync: (id: UploadId) => Effect.Effect<boolean, UploadStoreError>
+
+  /** Makes what came of `sync` part of the state: of an upload whose bytes are lost, fewer count. */
+  readonly settleSync: (id: UploadId, fence: number) => Effect.Effect<void, Superseded | UploadStoreError>
 
   /** Frees what was written behind the offset and never committed. */
   readonly discard: (entry: Entry) => Effect.Effect<void, UploadStoreError>
@@ -77,6 +93,7 @@ export const make = Effect.gen(function*() {
   const registry = yield* UploadRegistry
   const bytes = yield* ByteStore
   const durability = yield* Durability
+  const syncs = Syncs.make(registry, bytes)
 
   /** Whether this step has to survive a power cut before anybody is told of it. */
   const isDurable = (before: Upload | undefined, after: Upload) =>
@@ -101,15 +118,18 @@ export const make = Effect.gen(function*() {
         Effect.zipLeft(bytes.release(upload.id))
       )
     },
-    write: (entry, pull, onWritten) => bytes.append(entry.upload.id, entry.upload.offset, pull, onWritten),
+    write: (entry, pull, onWritten) =>
+      syncs.hasFailed(entry.upload.id)
+        ? syncs.refuse(entry, entry.fence)
+        : bytes.append(entry.upload.id, entry.upload.offset, pull, onWritten),
     read: bytes.read,
     commit: (entry, next, fence) => {
-      const durable = isDurable(entry.upload, next)
-      const moved = next.offset !== entry.upload.offset || (entry.upload.isOpen && !next.isOpen)
-      const commit = registry.commit(entry, next, { fence, durable })
-      const committed = durable && moved ? Effect.zipRight(bytes.sync(next.id), commit) : commit
+      const committed = syncs.commit(entry, next, { fence, durable: isDurable(entry.upload, next) })
       return next.isOpen ? committed : Effect.zipLeft(committed, bytes.release(next.id))
     },
+    unsynced: pages(registry.unsynced),
+    sync: syncs.sync,
+    settleSync: syncs.settle,
     discard: ({ upload }) => bytes.truncate(upload.id, upload.offset),
     concat: ({ upload }, parts) => bytes.concat(upload.id, parts.map((part) => ({ id: part.id, length: part.offset }))),
     // A state that was to last would come back with a power cut, and find its bytes gone.
@@ -119,7 +139,10 @@ export const make = Effect.gen(function*() {
           fence,
           durable: durability === "always" || (durability === "completion" && !entry.upload.isOpen)
         }),
-        bytes.remove(entry.upload.id)
+        Effect.suspend(() => {
+          syncs.forget(entry.upload.id)
+          return bytes.remove(entry.upload.id)
+        })
       ),
     finalsOf: registry.finalsOf,
     unsettled: pages(registry.unsettled),

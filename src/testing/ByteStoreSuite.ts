@@ -370,6 +370,19 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
+      "while somebody appends disturbs nobody",
+      Effect.gen(function*() {
+        const store = yield* harness
+        const synced = Stream.make(0, 10, 20).pipe(
+          Stream.mapEffect((start) => Effect.as(store.sync(a), numbered(10, start)))
+        )
+        assert.strictEqual(yield* appendStream(store)(a, 0, synced, ignored), 30)
+        yield* store.put(a, 30, numbered(5, 30))
+        deepStrictEqual(yield* store.contents(a), numbered(35))
+      })
+    )
+
+    test(
       "of what is not stored does nothing",
       Effect.gen(function*() {
         const store = yield* harness

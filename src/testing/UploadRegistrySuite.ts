@@ -44,7 +44,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
       test("stores the upload as version 1 under the fence of its writer", (registry) =>
         Effect.gen(function*() {
           const created = yield* registry.create(open(1), { fence: 7, durable: false })
-          same(created, { upload: open(1), version: 1, fence: 7 })
+          same(created, { upload: open(1), version: 1, fence: 7, synced: 0 })
           same(yield* stored(registry, 1), created)
         }))
 
@@ -68,7 +68,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         Effect.gen(function*() {
           yield* atOnce(uploads, (upload) => registry.create(upload, fence(1)))
           for (const upload of uploads) {
-            same(yield* registry.get(upload.id), Option.some({ upload, version: 1, fence: 1 }))
+            same(yield* registry.get(upload.id), Option.some({ upload, version: 1, fence: 1, synced: 0 }))
           }
         }))
     })
@@ -92,9 +92,9 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         Effect.gen(function*() {
           const first = yield* registry.create(open(1), fence(1))
           const second = yield* registry.commit(first, open(1, { offset: 5 }), fence(2))
-          same(second, { upload: open(1, { offset: 5 }), version: 2, fence: 2 })
+          same(second, { upload: open(1, { offset: 5 }), version: 2, fence: 2, synced: 0 })
           const third = yield* registry.commit(second, open(1, { offset: 6 }), fence(2))
-          same(third, { upload: open(1, { offset: 6 }), version: 3, fence: 2 })
+          same(third, { upload: open(1, { offset: 6 }), version: 3, fence: 2, synced: 0 })
           same(yield* stored(registry, 1), third)
         }))
 
@@ -139,7 +139,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
 
       test("is refused where the upload was never created, and creates it not", (registry) =>
         Effect.gen(function*() {
-          yield* superseded(registry.commit({ upload: open(1), version: 1, fence: 1 }, open(1), fence(1)))
+          yield* superseded(registry.commit({ upload: open(1), version: 1, fence: 1, synced: 0 }, open(1), fence(1)))
           assert.isTrue(Option.isNone(yield* registry.get(id(1))))
         }))
 
@@ -156,7 +156,8 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
             same(yield* stored(registry, n), {
               upload: open(n, { offset: (n - 1) % 100 }),
               version: 2,
-              fence: 999 + n
+              fence: 999 + n,
+              synced: 0
             })
           }
         }))
@@ -183,6 +184,24 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           assert.isTrue(Option.isNone(yield* registry.get(id(1))))
         }))
 
+      test("knows as synced what was committed to last, what the writer knows, and nothing behind the offset", (registry) =>
+        Effect.gen(function*() {
+          const moves = [
+            [4, true, undefined, 4],
+            [9, false, undefined, 4],
+            [9, false, 7, 7],
+            [6, false, undefined, 6],
+            [8, true, undefined, 8]
+          ] as const
+          let entry = yield* registry.create(open(1, { offset: 3 }), { fence: 1, durable: true })
+          assert.strictEqual(entry.synced, 3)
+          for (const [offset, durable, known = entry.synced, synced] of moves) {
+            entry = yield* registry.commit({ ...entry, synced: known }, open(1, { offset }), { fence: 1, durable })
+            assert.strictEqual(entry.synced, synced)
+            same(yield* stored(registry, 1), entry)
+          }
+        }))
+
       law(
         "keeps whatever state follows another",
         tuple(anyUpload, anyUpload),
@@ -193,7 +212,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
             yield* registry.commit(entry, next, fence(Number.MAX_SAFE_INTEGER))
             same(
               yield* registry.get(before.id),
-              Option.some({ upload: next, version: 2, fence: Number.MAX_SAFE_INTEGER })
+              Option.some({ upload: next, version: 2, fence: Number.MAX_SAFE_INTEGER, synced: 0 })
             )
           })
       )
@@ -311,6 +330,37 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         Effect.gen(function*() {
           yield* atOnce(shuffled, (n) => registry.create(open(n, { kind: finalOf(9) }), fence(1)))
           yield* paged(registry.unsettled, shuffled)
+        }))
+    })
+
+    describe("unsynced", () => {
+      test("lists unfinished uploads of which more counts than is synced, and no others", (registry) =>
+        Effect.gen(function*() {
+          const all = [open(1, { offset: 5 }), open(2), complete(3), open(4, { kind: partial, offset: 5 })]
+          yield* atOnce(all, (upload) => registry.create(upload, fence(1)))
+          yield* registry.create(open(5, { offset: 5 }), { fence: 1, durable: true })
+          deepStrictEqual(yield* registry.unsynced({ limit: 9 }), [id(1), id(4)])
+        }))
+
+      test("forgets an upload that is synced, set back or complete, and knows one that grows again", (registry) =>
+        Effect.gen(function*() {
+          const [synced, back, full, grown] = yield* Effect.all([
+            registry.create(open(1, { offset: 5 }), fence(1)),
+            registry.create(open(2, { offset: 5 }), fence(1)),
+            registry.create(open(3, { offset: 5 }), fence(1)),
+            registry.create(open(4, { offset: 5 }), { fence: 1, durable: true })
+          ])
+          yield* registry.commit({ ...synced, synced: 5 }, synced.upload, fence(1))
+          yield* registry.commit(back, open(2), fence(1))
+          yield* registry.commit(full, complete(3), fence(1))
+          yield* registry.commit(grown, open(4, { offset: 6 }), fence(1))
+          deepStrictEqual(yield* registry.unsynced({ limit: 9 }), [id(4)])
+        }))
+
+      test("lists uploads page by page", (registry) =>
+        Effect.gen(function*() {
+          yield* atOnce(shuffled, (n) => registry.create(open(n, { offset: 1 }), fence(1)))
+          yield* paged(registry.unsynced, shuffled)
         }))
     })
 

@@ -3,6 +3,9 @@
  * can bring it to light.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { vi } from "vitest"
 import * as BytesMutants from "./simulation/BytesMutants.js"
 import * as CompletionMutants from "./simulation/CompletionMutants.js"
@@ -17,14 +20,25 @@ vi.mock("node:fs", async () => (await import("./simulation/FileSystem.js")).file
 /** Stories that are told. */
 const most = 500
 
+const inDirectory = async <A>(use: (directory: string) => Promise<A>) => {
+  const directory = await mkdtemp(join(tmpdir(), "effect-tus-"))
+  try {
+    return await use(directory)
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+}
+
 /** The first seed that finds the bug, after how many others, and what it finds. */
-const search = async ({ where = () => true, ...plant }: Mutant) => {
+const search = async ({ registryIn = "memory", where = () => true, ...plant }: Mutant) => {
   const remove = plant.install?.()
   try {
     for (let seed = 1, told = 1; told <= most; seed++) {
-      const story: Story.Story = { ...Story.fromSeed(seed), registry: "memory" }
+      const story: Story.Story = { ...Story.fromSeed(seed), registry: registryIn }
       if (where(story)) {
-        const { broken } = await forgetting(() => new World(story, { plant }).run())
+        const { broken } = await inDirectory((database) =>
+          forgetting(() => new World(story, { plant, database }).run())
+        )
         if (broken !== undefined) {
           return `${told} stories, seed ${seed}, ${broken.promise}: ${broken.why}`
         }

@@ -10,23 +10,29 @@ const total = Option.some(100)
 describe("where an upload stands", () => {
   it("has none of it before anything was sent, and then at most what was", () => {
     const before = Standing.nowhere(total)
-    deepStrictEqual(Standing.bounds(before), [0, 0])
+    deepStrictEqual(Standing.bounds(before, false), [0, 0])
     const sending = Standing.sending(Standing.confirmed(before, at, 10), 30)
-    deepStrictEqual(Standing.bounds(sending), [10, 30])
-    deepStrictEqual(Standing.bounds(Standing.unsure(sending, at)), [10, 30])
-    deepStrictEqual(Standing.bounds(Standing.sending(sending, 20)), [10, 30])
-    deepStrictEqual(Standing.bounds(Standing.confirmed(sending, at, 25)), [25, 30])
-    deepStrictEqual(Standing.bounds(Standing.sending(sending, 1000)), [10, 100])
+    deepStrictEqual(Standing.bounds(sending, false), [10, 30])
+    deepStrictEqual(Standing.bounds(Standing.unsure(sending, at), false), [10, 30])
+    deepStrictEqual(Standing.bounds(Standing.sending(sending, 20), false), [10, 30])
+    deepStrictEqual(Standing.bounds(Standing.confirmed(sending, at, 25), false), [25, 30])
+    deepStrictEqual(Standing.bounds(Standing.sending(sending, 1000), false), [10, 100])
+    deepStrictEqual(Standing.bounds(sending, true), [0, 30])
+  })
+
+  it("has come furthest where it was before it lost some", () => {
+    const back = Standing.confirmed(Standing.confirmed(Standing.nowhere(total), at, 10), at, 4)
+    deepStrictEqual([back.confirmed, back.furthest], [4, 10])
   })
 
   it("has any of it where another session has left it, until the server says", () => {
     const found = Standing.found(total, at, Option.none())
-    deepStrictEqual(Standing.bounds(found), [0, 100])
+    deepStrictEqual(Standing.bounds(found, false), [0, 100])
     deepStrictEqual(Standing.isFound(found), true)
     const confirmed = Standing.confirmed(found, at, 40)
-    deepStrictEqual(Standing.bounds(confirmed), [40, 40])
+    deepStrictEqual(Standing.bounds(confirmed, false), [40, 40])
     deepStrictEqual(Standing.isFound(confirmed), false)
-    deepStrictEqual(Standing.bounds(Standing.found(Option.none(), at, Option.none())), [0, Standing.unlimited])
+    deepStrictEqual(Standing.bounds(Standing.found(Option.none(), at, Option.none()), false), [0, Standing.unlimited])
   })
 
   it("is at its end when the server has said so, and knows that it is the end", () => {
@@ -47,11 +53,11 @@ describe("where an upload stands", () => {
   it.prop("never had more confirmed than it can have", [FastCheck.array(step)], ([steps]) => {
     let standing = Standing.nowhere(Option.none())
     for (const { offset, sends } of steps) {
-      const [least, most] = Standing.bounds(standing)
+      const [least, most] = Standing.bounds(standing, false)
       standing = sends
         ? Standing.sending(standing, least + offset)
         : Standing.confirmed(standing, at, Math.min(least + offset, most))
-      const [now, then] = Standing.bounds(standing)
+      const [now, then] = Standing.bounds(standing, false)
       deepStrictEqual(now >= least && then >= most && now <= then, true)
     }
   })

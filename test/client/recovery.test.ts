@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import {
   type Progress,
+  StreamSource,
   TusTransport,
   TusUpload,
   UploadJournal,
@@ -232,17 +233,34 @@ describe("recovery", () => {
       assert.strictEqual(beyond._tag === "Misbehaved" && beyond.reason, "OffsetBeyond")
       const none = yield* Effect.provide(fails(), world(lie("none")).layer)
       assert.strictEqual(none._tag === "Misbehaved" && none.reason, "NotTus")
-      const { layer } = world((request, exchange, nth) =>
-        request.method === "HEAD" ? answer(200, { "upload-offset": "5", "upload-length": "100001" }) : first(
-          "PATCH",
-          exchange(request),
-          closed
-        )(request, exchange, nth)
-      )
-      const behind = yield* Effect.provide(fails({ chunkSize: 40_000 }), layer)
-      assert.strictEqual(behind._tag === "Misbehaved" && behind.reason, "OffsetBehind")
     })
   })
+
+  it.effect("goes back with a server that has lost bytes, where the source can", () => {
+    const forgets = first("PATCH", answer(204, { "upload-offset": "40000" }))
+    return Effect.gen(function*() {
+      const { layer, requests } = world(forgets)
+      yield* Effect.provide(stores({ chunkSize: 40_000 }), layer)
+      deepStrictEqual(
+        requests.filter(({ method }) => method === "PATCH").map(({ headers }) => headers["upload-offset"]),
+        ["0", "40000", "0", "40000", "80000"]
+      )
+      const stream = yield* StreamSource.make(Stream.make(bytes), { name: "a stream", length: bytes.length })
+      const behind = yield* Effect.provide(fails({ chunkSize: 40_000, source: stream }), world(forgets).layer)
+      assert.strictEqual(behind._tag === "Misbehaved" && behind.reason, "OffsetBehind")
+    }).pipe(Effect.scoped)
+  })
+
+  it.effect("goes back no more often than a failure is paid for", () =>
+    Effect.gen(function*() {
+      const { layer, methods } = world((request) =>
+        request.method === "PATCH" && request.headers["upload-offset"] === "0"
+          ? answer(204, { "upload-offset": "40000" })
+          : undefined
+      )
+      yield* Effect.provide(fails({ chunkSize: 40_000, retry: Schedule.recurs(3) }), layer)
+      assert.isBelow(methods().split(" ").length, 20)
+    }))
 
   it.effect("takes a page for no tus server", () => {
     const { layer } = world((request) => answer(200, { "content-type": "text/html" }, `<p>${request.url}</p>`))

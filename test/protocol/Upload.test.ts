@@ -48,6 +48,15 @@ describe("Upload", () => {
     deepStrictEqual(Upload.Upload.of({ ...upload }), upload)
   })
 
+  it.prop(
+    "one that is cut has another offset and is all else that it was",
+    [uploads.filter(({ isOpen }) => isOpen), FastCheck.nat()],
+    ([upload, n]) => {
+      const offset = n % (upload.offset + 1)
+      deepStrictEqual(upload.cut(offset), Upload.Upload.of({ ...upload, offset: bytes(offset) }))
+    }
+  )
+
   it.prop("every state survives being stored", [uploads], ([upload]) => {
     const stored: unknown = JSON.parse(JSON.stringify(Schema.encodeSync(Upload.Upload)(upload)))
     deepStrictEqual(Schema.decodeUnknownSync(Upload.Upload)(stored), upload)

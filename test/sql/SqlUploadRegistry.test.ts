@@ -2,7 +2,7 @@ import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Upload as Uploads, UploadRegistry as Registries, UploadStoreError as StoreErrors } from "effect-tus"
+import { Boot, Upload as Uploads, UploadRegistry as Registries, UploadStoreError as StoreErrors } from "effect-tus"
 import { SqlUploadRegistry } from "effect-tus/sql"
 import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
@@ -41,6 +41,57 @@ describe("SqlUploadRegistry", () => {
             deepStrictEqual(plain(yield* registry.get(entry.upload.id)), plain(Option.some(entry)))
           }
         }))
+    }))
+
+  it.scoped("sets unfinished uploads back to what is synced where the machine was started anew, and only there", () =>
+    Effect.gen(function*() {
+      const client = SqliteClient.layer({ filename: yield* filename })
+      const offsets = (boot: Option.Option<string>) =>
+        withRegistry(
+          client,
+          (registry) =>
+            Effect.forEach(numbers(4), (n) =>
+              Effect.map(registry.get(id(n)), (entry) => {
+                const { synced, upload, version } = Option.getOrThrow(entry)
+                return [Number(upload.offset), synced, version]
+              }))
+        ).pipe(Effect.provideService(Boot.Boot, boot))
+      yield* withRegistry(client, (registry) =>
+        Effect.gen(function*() {
+          const durable = { fence: 1, durable: true }
+          const [first, second, third] = yield* Effect.all([
+            registry.create(open(1), options),
+            registry.create(open(2), options),
+            registry.create(open(3), options),
+            registry.create(open(4), options)
+          ])
+          yield* moved(registry, yield* moved(registry, first))
+          yield* moved(registry, yield* moved(registry, second, durable))
+          yield* registry.commit(third, third.upload.fill(Bytes.make(100), { _tag: "Finishing" }), options)
+        })).pipe(Effect.provideService(Boot.Boot, Option.some("first")))
+      const before = [[2, 0, 3], [2, 1, 3], [100, 0, 2], [0, 0, 1]]
+      deepStrictEqual(yield* offsets(Option.some("first")), before)
+      deepStrictEqual(yield* offsets(Option.none()), before)
+      const after = [[0, 0, 4], [1, 1, 4], [100, 0, 2], [0, 0, 1]]
+      deepStrictEqual(yield* offsets(Option.some("second")), after)
+      deepStrictEqual(yield* offsets(Option.some("second")), after)
+    }))
+
+  it.scoped("sets back what was written before it could be known whether it was synced", () =>
+    Effect.gen(function*() {
+      const client = SqliteClient.layer({ filename: yield* filename })
+      const offset = withRegistry(client, (registry) =>
+        Effect.map(registry.get(id(1)), (entry) => Number(Option.getOrThrow(entry).upload.offset)))
+      yield* withRegistry(client, (registry, sql) =>
+        Effect.gen(function*() {
+          const [entry] = yield* created(registry, 1)
+          yield* moved(registry, entry)
+          yield* sql`DROP INDEX effect_tus_uploads_unsynced`
+          yield* sql`ALTER TABLE effect_tus_uploads DROP COLUMN synced_offset`
+          yield* sql`DROP TABLE effect_tus_boot`
+          yield* sql`DELETE FROM effect_tus_migrations WHERE migration_id = 2`
+        }))
+      assert.strictEqual(yield* Effect.provideService(offset, Boot.Boot, Option.some("first")), 0)
     }))
 
   it.scoped("has written what was asked for before it closed", () =>
@@ -151,6 +202,7 @@ describe("SqlUploadRegistry", () => {
           after: { id: id(5), expiresAt: DateTime.unsafeMake(1000) }
         })
         yield* registry.unsettled({ limit: 10, after: id(5) })
+        yield* registry.unsynced({ limit: 10, after: id(5) })
         yield* registry.finalsOf(id(1))
         yield* registry.usedUp({ limit: 10, after: id(5) })
         yield* registry.lastFence
@@ -161,7 +213,7 @@ describe("SqlUploadRegistry", () => {
             sql.unsafe<{ readonly detail: string }>(`EXPLAIN QUERY PLAN ${text}`, parameters),
             (steps) => `${text.slice(0, 30)}:\n${steps.map(({ detail }) => detail).join("\n")}`
           ))
-        assert.strictEqual(plans.length, 10)
+        assert.strictEqual(plans.length, 11)
         plans.forEach((plan) => assert.notMatch(plan, /SCAN (effect_tus|part|final|held)/))
         assert.include(
           plans[2],
@@ -169,7 +221,8 @@ describe("SqlUploadRegistry", () => {
         )
         assert.notInclude(plans[2], "TEMP B-TREE")
         assert.include(plans[3], "USING INDEX effect_tus_uploads_unsettled (id>?)")
-        assert.include(plans[6], "effect_tus_uploads_fence")
+        assert.include(plans[4], "USING INDEX effect_tus_uploads_unsynced (id>?)")
+        assert.include(plans[7], "effect_tus_uploads_fence")
       }))
   })
 

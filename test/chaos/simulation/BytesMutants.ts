@@ -119,6 +119,27 @@ export const bytes: Mutants = {
     bytes: (bytes) => ({ ...bytes, sync: (id) => later(bytes.sync(id)) })
   },
 
+  "notes in the background a sync that is not done": {
+    where: ({ durability, likely, troubles }) =>
+      durability === "completion" && likely.has("power cut") && troubles.length > 0,
+    bytes: (bytes, { database }) => ({
+      ...bytes,
+      sync: (id) =>
+        Effect.flatMap(
+          FiberRef.get(origin),
+          (exchange) =>
+            exchange === undefined && database.states.get(id)?.upload.isFinal === false
+              ? later(bytes.sync(id))
+              : bytes.sync(id)
+        )
+    })
+  },
+
+  "tries once more where a sync has failed": {
+    where: has("sync error"),
+    bytes: (bytes) => ({ ...bytes, sync: (id) => Effect.orElse(bytes.sync(id), () => bytes.sync(id)) })
+  },
+
   "ignores the checksum": {
     where: has("spoilt body"),
     install: believing

@@ -1,8 +1,10 @@
 /**
  * The bytes of one file, in memory and on the platter: what was written is read back at once, and survives a power cut only
- * where it was synced. What was not is lost, kept or torn, each write on its own.
+ * where it was synced. What was not is lost, kept or torn, each write on its own. What a sync has failed to bring there is lost
+ * for good, though it is still read: the system takes it for written.
  */
 import type { Dice } from "./Dice.js"
+import type { Sync } from "./Directory.js"
 
 type Change =
   & { readonly nth: number }
@@ -31,13 +33,18 @@ export class Contents {
     this.bytes = apply(this.bytes, change)
   }
 
-  /** What a sync that begins now will bring to the platter once it is done. */
-  mark(): () => void {
+  /** What a sync that begins now will bring to the platter once it is done; one that fails loses all there is by then. */
+  mark(): Sync {
     const last = this.count
-    return () => {
-      const done = this.pending.filter(({ nth }) => nth <= last)
-      this.durable = done.reduce(apply, this.durable)
-      this.pending = this.pending.filter(({ nth }) => nth > last)
+    return {
+      end: () => {
+        const done = this.pending.filter(({ nth }) => nth <= last)
+        this.durable = done.reduce(apply, this.durable)
+        this.pending = this.pending.filter(({ nth }) => nth > last)
+      },
+      fail: () => {
+        this.pending = []
+      }
     }
   }
 

@@ -1,12 +1,13 @@
 /**
  * The registry as processes meet it: a statement takes its time and may fail, before it takes effect or after. All writes are
  * recorded: a process that dies loses none that took effect; a power cut leaves a beginning of them that has every durable
- * one in it.
+ * one in it, to be opened under another boot.
  */
 import { type Upload, UploadRegistry, UploadStoreError } from "effect-tus"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Dice } from "./Dice.js"
 import type { Fault } from "./Faults.js"
@@ -18,8 +19,11 @@ type Registry = UploadRegistry.UploadRegistry["Type"]
 
 /** Where the states lie. */
 export interface Backing {
-  /** What a new process finds. */
-  readonly open: (process: Process) => Effect.Effect<Registry, UploadStoreError.UploadStoreError, Scope.Scope>
+  /** What a new process finds, at this boot. */
+  readonly open: (
+    process: Process,
+    boot: string
+  ) => Effect.Effect<Registry, UploadStoreError.UploadStoreError, Scope.Scope>
   /** The process that had opened it is gone, in the middle of whatever it did. */
   readonly abandon: (process: Process) => void
   /** Begins anew, with nothing left open. */
@@ -33,6 +37,7 @@ export class Database {
   private log: Array<Change> = []
   /** What a power cut has left, to be written anew before anybody reads. */
   private replay: ReadonlyArray<Change> | undefined
+  private boots = 1
   private readonly world: World
   private readonly backing: Backing
 
@@ -50,12 +55,14 @@ export class Database {
     this.backing.reset()
   }
 
-  cutPower(dice: Dice): void {
+  /** Tells what was removed and is there again. */
+  cutPower(dice: Dice): ReadonlyArray<UploadRegistry.Entry> {
     const least = this.durable
     const kept = this.log.slice(0, dice.whole(least, this.log.length))
+    this.boots++
     this.replay = kept
     this.log = kept
-    this.states.restore(kept)
+    return this.states.restore(kept)
   }
 
   /** How many of the writes survive any power cut. */
@@ -66,7 +73,13 @@ export class Database {
   /** The state of an upload after the worst of all power cuts. */
   lasting(id: Upload.UploadId): Upload.Upload | undefined {
     const last = this.log.slice(0, this.durable).findLast((change) => change.entry.upload.id === id)
-    return last === undefined || last._tag === "Remove" ? undefined : last.entry.upload
+    return last === undefined || last._tag === "Remove" ? undefined : survivor(last.entry)
+  }
+
+  /** What counts of an upload: right after a power cut no more than what is known to have survived it. */
+  counted(id: Upload.UploadId): Upload.Upload | undefined {
+    const entry = this.states.get(id)
+    return entry === undefined || this.replay === undefined ? entry?.upload : survivor(entry)
   }
 
   layer(process: Process): Layer.Layer<UploadRegistry.UploadRegistry, UploadStoreError.UploadStoreError> {
@@ -74,13 +87,9 @@ export class Database {
   }
 
   private readonly open = Effect.fnUntraced(function*(this: Database, process: Process) {
-    if (this.replay !== undefined) {
-      this.backing.reset()
-    }
-    const opened = yield* this.backing.open(process)
-    const registry = this.world.plant.database?.(opened, this.world) ?? opened
-    yield* Effect.orDie(Effect.forEach(this.replay ?? [], (change) => perform(registry, change), { discard: true }))
-    this.replay = undefined
+    const registry = yield* this.replay === undefined
+      ? this.connect(process, this.boots)
+      : this.recover(process, this.replay)
 
     const waited = <A, E>(self: Effect.Effect<A, E>) =>
       Effect.suspend(() => {
@@ -133,14 +142,14 @@ export class Database {
 
     return UploadRegistry.UploadRegistry.of({
       create: (upload, options) => {
-        const change: Change = { _tag: "Create", entry: { upload, version: 1, fence: options.fence }, ...options }
+        const change: Change = { _tag: "Create", entry: UploadRegistry.created(upload, options), ...options }
         return write(change, (entry) => ({ ...change, entry }), registry.create(upload, options))
       },
       commit: (entry, next, options) => {
         const change: Change = {
           _tag: "Commit",
           before: entry,
-          entry: { upload: next, version: entry.version + 1, fence: options.fence },
+          entry: UploadRegistry.committed(entry, next, options),
           ...options
         }
         return write(change, (entry) => ({ ...change, entry }), registry.commit(entry, next, options))
@@ -157,12 +166,40 @@ export class Database {
         ),
       expired: (now, page) => read("expired", registry.expired(now, page)),
       unsettled: (page) => read("unsettled", registry.unsettled(page)),
+      unsynced: (page) => read("unsynced", registry.unsynced(page)),
       finalsOf: (part) => read(`finals of ${part}`, registry.finalsOf(part)),
       usedUp: (page) => read("used up", registry.usedUp(page)),
       list: (page) => read("list", registry.list(page)),
       usage: read("usage", registry.usage),
       lastFence: read("last fence", registry.lastFence)
     })
+  })
+
+  private connect(process: Process, boot: number) {
+    return Effect.map(
+      this.backing.open(process, this.world.plant.boot?.(boot) ?? `boot ${boot}`),
+      (opened) => this.world.plant.database?.(opened, this.world) ?? opened
+    )
+  }
+
+  /** What was left is written anew, as the boot before has; what this one makes of it is recorded. */
+  private readonly recover = Effect.fnUntraced(function*(this: Database, process: Process, log: ReadonlyArray<Change>) {
+    this.backing.reset()
+    const left = yield* this.connect(process, this.boots - 1)
+    yield* Effect.orDie(Effect.forEach(log, (change) => perform(left, change), { discard: true }))
+    this.backing.abandon(process)
+    const registry = yield* this.connect(process, this.boots)
+    const found = yield* Effect.forEach(this.states.all(), ({ upload }) => registry.get(upload.id))
+    this.replay = undefined
+    for (const entry of found.flatMap(Option.toArray)) {
+      const before = this.states.get(entry.upload.id)
+      if (before !== undefined && before.version !== entry.version) {
+        const change: Change = { _tag: "Commit", before, entry, fence: entry.fence, durable: false }
+        this.log.push(change)
+        this.states.setBack(before, entry)
+      }
+    }
+    return registry
   })
 
   private fail(reason: "Read" | "Write", what: string) {
@@ -172,6 +209,9 @@ export class Database {
     )
   }
 }
+
+/** Whatever becomes of the power. */
+const survivor = ({ synced, upload }: UploadRegistry.Entry) => upload.isOpen ? upload.cut(synced) : upload
 
 const perform = (
   registry: Registry,
@@ -190,14 +230,16 @@ const perform = (
 /** States in memory that outlive the processes. */
 export const memory = (): Backing => {
   let registry: Registry | undefined
+  let last: string | undefined
   return {
-    open: () =>
-      registry === undefined
-        ? Effect.map(Layer.build(UploadRegistry.layerMemory), (context) => {
-          registry = Context.get(context, UploadRegistry.UploadRegistry)
-          return registry
-        })
-        : Effect.succeed(registry),
+    open: Effect.fnUntraced(function*(_, boot) {
+      registry ??= Context.get(yield* Layer.build(UploadRegistry.layerMemory), UploadRegistry.UploadRegistry)
+      if (boot !== last) {
+        last = boot
+        yield* Effect.orDie(setBack(registry))
+      }
+      return registry
+    }),
     abandon: () => {},
     reset: () => {
       registry = undefined
@@ -205,3 +247,12 @@ export const memory = (): Backing => {
     immediate: true
   }
 }
+
+const setBack = (registry: Registry) =>
+  Effect.flatMap(
+    registry.unsynced({ limit: Infinity }),
+    Effect.forEach((id) =>
+      Effect.flatMap(Effect.flatten(registry.get(id)), (entry) =>
+        registry.commit(entry, survivor(entry), { fence: entry.fence, durable: false }))
+    )
+  )

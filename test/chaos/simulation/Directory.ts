@@ -1,6 +1,7 @@
 /**
  * The names in one directory: they survive a power cut only where the directory was synced. A change that was not is lost or
- * kept as a whole, each on its own.
+ * kept as a whole, each on its own. A sync that fails takes none of them: names go through the file system's journal, and where
+ * that cannot be written nothing is written any more.
  */
 import type { Contents } from "./Contents.js"
 import type { Dice } from "./Dice.js"
@@ -9,6 +10,12 @@ export type Node = Contents | Directory
 
 /** Names and what they stand for from now on; nothing for one that is gone. */
 export type Change = ReadonlyArray<readonly [name: string, node: Node | undefined]>
+
+/** A sync that has begun, and how it may end. */
+export interface Sync {
+  readonly end: () => void
+  readonly fail: () => void
+}
 
 export class Directory {
   names: ReadonlyMap<string, Node> = new Map()
@@ -22,12 +29,15 @@ export class Directory {
   }
 
   /** What a sync that begins now will bring to the platter once it is done. */
-  mark(): () => void {
+  mark(): Sync {
     const last = this.count
-    return () => {
-      const done = this.pending.filter(({ nth }) => nth <= last)
-      this.durable = done.reduce((names, { change }) => apply(names, change), this.durable)
-      this.pending = this.pending.filter(({ nth }) => nth > last)
+    return {
+      end: () => {
+        const done = this.pending.filter(({ nth }) => nth <= last)
+        this.durable = done.reduce((names, { change }) => apply(names, change), this.durable)
+        this.pending = this.pending.filter(({ nth }) => nth > last)
+      },
+      fail: () => {}
     }
   }
 

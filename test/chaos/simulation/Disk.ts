@@ -4,7 +4,7 @@
  */
 import { Contents } from "./Contents.js"
 import type { Dice } from "./Dice.js"
-import { Directory, type Node } from "./Directory.js"
+import { Directory, type Node, type Sync } from "./Directory.js"
 
 export type Flags = "r" | "r+" | "w"
 
@@ -120,8 +120,8 @@ export class Disk {
     return bytes.length
   }
 
-  /** Begins to sync what is there now; what it returns ends it. */
-  sync(fd: number): () => void {
+  /** Begins to sync what is there now. */
+  sync(fd: number): Sync {
     return this.handle(fd, "fsync").node.mark()
   }
 

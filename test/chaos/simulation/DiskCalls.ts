@@ -21,6 +21,8 @@ export interface Call<A> {
   readonly path: string
   /** Done when the call ends; what was to be done when it began has been done before. */
   readonly perform: (trouble: Trouble) => A
+  /** Done where it fails. */
+  readonly fail?: () => void
 }
 
 interface Flight {
@@ -143,6 +145,7 @@ export class DiskCalls {
       case "write error":
       case "sync error":
       case "name error":
+        call.fail?.()
         this.world.trouble()
         throw failure("EIO", call.syscall, call.path)
       case "short read":

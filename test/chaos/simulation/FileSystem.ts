@@ -42,8 +42,8 @@ const reading = (fd: number, buffer: Bytes, at: number): Call<number> => ({
 })
 
 const syncing = (fd: number, syscall: string): Call<void> => {
-  const end = mounted().disk.sync(fd)
-  return { kind: "disk sync", syscall, path: `fd ${fd}`, perform: end }
+  const { end, fail } = mounted().disk.sync(fd)
+  return { kind: "disk sync", syscall, path: `fd ${fd}`, perform: end, fail }
 }
 
 const truncating = (fd: number, size: number): Call<void> => ({

@@ -10,6 +10,8 @@ import type { Story } from "./Story.js"
 export interface Mutant extends Plant {
   /** The stories in which the bug can come to light at all; all of them by default. */
   readonly where?: (story: Story) => boolean
+  /** Where the states lie; in memory by default, which is faster. */
+  readonly registryIn?: Story["registry"]
 }
 
 /** By what is to be found out about a server. */

@@ -17,6 +17,8 @@ export interface Plant {
   readonly store?: Alter<UploadStore.UploadStore["Type"]>
   readonly lock?: Alter<UploadLock.UploadLock["Type"]>
   readonly hook?: Alter<Hook>
+  /** What the server takes for the name of this boot. */
+  readonly boot?: (nth: number) => string
   /** Calls of the system that are left out. */
   readonly skips?: (syscall: string) => boolean
   /** How many bytes a write is taken to have written. */

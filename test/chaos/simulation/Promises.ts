@@ -2,7 +2,7 @@
  * What is promised, checked from outside: what was told to clients against what lies in the database and on the disk, now and
  * after the worst of power cuts.
  */
-import type { Upload } from "effect-tus"
+import type { Upload, UploadRegistry } from "effect-tus"
 import * as Option from "effect/Option"
 import type { RawResponse } from "../../../src/protocol/Reply.js"
 import { type Exchange, isChecked } from "./Connection.js"
@@ -23,8 +23,9 @@ interface Told {
 
 export class Promises {
   /**
-   * Uploads that a power cut has damaged where nothing was promised: unfinished ones, and with durability `"process"` all. The
-   * server cannot tell where the damage is not in the size, and goes on with them; so nothing more is asked of their bytes.
+   * Uploads that are damaged where nothing was promised. By a power cut: those that were complete, with durability
+   * `"process"`, and those that were removed. By a sync that failed: those whose server has ended before it could write that
+   * down. The server cannot tell and goes on with them; so nothing more is asked of their bytes.
    */
   readonly damaged = new Set<Id>()
   private readonly told = new Map<Id, Told>()
@@ -46,7 +47,9 @@ export class Promises {
 
   // What servers do.
 
-  committed(before: Upload.Upload, after: Upload.Upload): void {
+  committed(before: Upload.Upload, { synced, upload: after }: UploadRegistry.Entry): void {
+    const isSynced = synced === 0 || this.damaged.has(after.id) || this.world.disk.isLasting(pathOf(after.id), synced)
+    this.claim(isSynced, "P2", after.id, `${synced} bytes are taken for synced that a power cut may take`)
     const exchange = currentOrigin()
     if (after.offset > before.offset && exchange !== undefined && isChecked(exchange)) {
       this.claim(exchange.body.isWhole, "P5", after.id, "bytes count before their checksum was read")
@@ -71,11 +74,34 @@ export class Promises {
     }
   }
 
+  /** More counted of it than is known to survive a power cut; no more than that does any longer. */
+  setBack(before: UploadRegistry.Entry, { upload: { id, offset } }: UploadRegistry.Entry): void {
+    const told = this.told.get(id)
+    this.world.writers.setBack(id)
+    this.claim(offset >= before.synced, "P1", id, `it is set back to ${offset}, though ${before.synced} are synced`)
+    if (told !== undefined) {
+      const isKept = told.offset <= offset || this.world.story.durability !== "always"
+      this.claim(isKept, "P2", id, `it is set back to ${offset}, though ${told.offset} are acknowledged`)
+      this.told.set(id, { ...told, offset: Math.min(told.offset, offset) })
+    }
+  }
+
+  /** Who knew of failed syncs is gone, or stands still. */
+  neglected(): void {
+    for (const { synced, upload: { id, isOpen, offset } } of this.world.database.states.all()) {
+      if (isOpen && offset > synced && this.world.writers.hasFailed(id)) {
+        this.damaged.add(id)
+      }
+    }
+  }
+
   /** An upload was written to, or its state was: what counts is there, and is what was sent. */
   check(id: Id): void {
-    const upload = this.world.database.states.get(id)?.upload
-    if (upload !== undefined && !this.damaged.has(id)) {
-      const { length } = this.world.sources.stored(id)
+    const upload = this.world.database.counted(id)
+    const { length } = this.world.sources.stored(id)
+    // Where a failed sync cannot be written down, bytes are cut off.
+    const isCut = upload !== undefined && length < upload.offset && this.world.writers.hasFailed(id)
+    if (upload !== undefined && !this.damaged.has(id) && !isCut) {
       this.claim(length >= upload.offset, "P1", id, `${upload.offset} bytes count, ${length} are there`)
       const isGenuine = this.world.sources.isGenuine(upload)
       this.claim(isGenuine, "P1", id, `its first ${upload.offset} bytes are others than were sent`)
@@ -178,11 +204,11 @@ export class Promises {
   }
 
   /** The power is back: what was promised to survive has, what was not may be gone, or damaged. */
-  powerCut(): void {
-    const { database: { states }, sources, story: { durability } } = this.world
+  powerCut(revived: ReadonlyArray<UploadRegistry.Entry>): void {
+    const { database, sources, story: { durability } } = this.world
     for (const [id, { complete, offset }] of this.told) {
       if (durability === "always" || (durability === "completion" && complete)) {
-        const upload = states.get(id)?.upload
+        const upload = database.counted(id)
         this.claim(
           upload !== undefined && upload.offset >= offset && (this.damaged.has(id) || sources.isGenuine(upload)),
           "P2",
@@ -193,16 +219,20 @@ export class Promises {
         this.told.delete(id)
       }
     }
-    for (const { upload } of states.all()) {
-      const isBack = this.gone.has(upload.id)
+    for (const { upload: { id } } of revived) {
+      const isBack = this.gone.has(id)
       this.claim(
         !isBack,
         "P2",
-        upload.id,
+        id,
         "it was removed, and a power cut has brought its state back without its bytes"
       )
-      if (!sources.isGenuine(upload)) {
-        this.damaged.add(upload.id)
+    }
+    const unpromised = database.states.all().filter(({ upload }) => durability === "process" && !upload.isOpen)
+    for (const { upload: { id } } of [...revived, ...unpromised]) {
+      const upload = database.counted(id)
+      if (upload !== undefined && !sources.isGenuine(upload)) {
+        this.damaged.add(id)
       }
     }
   }

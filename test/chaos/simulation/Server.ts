@@ -3,7 +3,7 @@
  */
 import { ByteStore, LiveStates, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
 import { FileByteStore, NodeDigests } from "effect-tus/node"
-import { TusPolicy, TusServer, TusSweeper, UploadHooks, UploadIds } from "effect-tus/server"
+import { TusPolicy, TusServer, TusSweeper, TusSyncer, UploadHooks, UploadIds } from "effect-tus/server"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -31,7 +31,7 @@ export const layer = (world: World, process: Process): Layer.Layer<Services, unk
   const database = world.database.layer(process)
   // Only a process that is alone may believe what it remembers.
   const registry = story.twins === "none" ? Layer.provide(LiveStates.layer(), database) : database
-  return (world.isCalm ? Layer.empty : sweeper(world)).pipe(
+  return (world.isCalm ? Layer.empty : Layer.merge(sweeper(world), syncer)).pipe(
     Layer.provideMerge(TusServer.layer),
     Layer.provideMerge(Plant.alter(UploadStore.UploadStore, UploadStore.layer, plant.store, world)),
     Layer.provideMerge(Plant.alter(UploadLock.UploadLock, UploadLock.layerMemory, plant.lock, world)),
@@ -57,6 +57,8 @@ const sweeper = ({ story: { removeUsedPartials } }: World) =>
     orphanSchedule: Schedule.spaced("7 minutes"),
     removeUsedPartials
   })
+
+const syncer = TusSyncer.layer({ syncSchedule: Schedule.spaced("3 seconds") })
 
 /** Ids that can be read in a story; they share two directories. */
 const nextId = (world: World) =>

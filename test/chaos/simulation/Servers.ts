@@ -68,6 +68,7 @@ export class Servers {
       this.hosts.every(({ process }) => process.isSuspended || process.waiting === 0)
     if (idle) {
       this.hosts.forEach(({ process }) => process.isSuspended = true)
+      promises.neglected()
       this.until = kernel.now + turn
     }
     return idle
@@ -107,9 +108,10 @@ export class Servers {
       this.restart(process.name.replace(/\d+$/, ""), dice.between(2000, 60_000))
     }
     this.world.disk.cutPower(dice)
-    this.world.database.cutPower(dice)
+    const revived = this.world.database.cutPower(dice)
     this.world.application.forget()
-    this.world.promises.powerCut()
+    this.world.writers.powerCut()
+    this.world.promises.powerCut(revived)
   }
 
   shiftClocks(millis: number): void {
@@ -143,6 +145,7 @@ export class Servers {
     network.crash(process, silent)
     writers.crashed(process)
     promises.crashed(process)
+    promises.neglected()
     application.excuse()
   }
 

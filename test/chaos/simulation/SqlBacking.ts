@@ -3,9 +3,11 @@
  * is left of a process that dies: SQLite rolls back what it was in the middle of.
  */
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
+import { Boot } from "effect-tus"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { join } from "node:path"
 import * as SqlUploadRegistry from "../../../src/sql/SqlUploadRegistry.js"
@@ -26,7 +28,7 @@ export const make = (directory: string): Backing => {
   }
 
   return {
-    open: (process) =>
+    open: (process, boot) =>
       Effect.gen(function*() {
         const scope = yield* Scope.make()
         connections.set(process, scope)
@@ -34,7 +36,10 @@ export const make = (directory: string): Backing => {
           SqliteClient.layer({ filename: join(directory, `${files}.sqlite`) }),
           scope
         ))
-        return yield* Effect.provide(SqlUploadRegistry.make, client)
+        return yield* SqlUploadRegistry.make.pipe(
+          Effect.provide(client),
+          Effect.provideService(Boot.Boot, Option.some(boot))
+        )
       }),
     abandon,
     reset: () => {

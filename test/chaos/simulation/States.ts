@@ -74,7 +74,10 @@ export class States {
         claim(entry.version === held.version + 1, "P3", "a version is left out")
         this.checkMove(before?.upload ?? held.upload, entry.upload)
         this.entries.set(id, entry)
-        this.world.promises.committed((before ?? held).upload, entry.upload)
+        if (this.world.writers.hasFailed(id) && entry.upload.isOpen && entry.upload.offset <= held.synced) {
+          this.world.promises.setBack(held, entry)
+        }
+        this.world.promises.committed((before ?? held).upload, entry)
       }
     }
     this.world.touch(id)
@@ -83,7 +86,11 @@ export class States {
   private checkMove(from: Upload.Upload, to: Upload.Upload): void {
     const claim = (holds: boolean, promise: string, why: string) =>
       this.world.claim(holds, promise, () => `${why}: ${from.id}`)
-    claim(to.offset >= from.offset, "P1", `the offset goes back from ${from.offset} to ${to.offset}`)
+    claim(
+      to.offset >= from.offset || this.world.writers.hasFailed(from.id),
+      "P1",
+      `the offset goes back from ${from.offset} to ${to.offset}`
+    )
     claim(
       Option.isNone(from.length) || Option.getOrUndefined(to.length) === from.length.value,
       "P7",
@@ -101,8 +108,17 @@ export class States {
     )
   }
 
-  /** What a power cut has left. */
-  restore(log: ReadonlyArray<Change>): void {
+  /** The machine was started anew: all but the offset is what it was. */
+  setBack(before: Entry, after: Entry): void {
+    this.checkMove(after.upload, before.upload)
+    this.entries.set(after.upload.id, after)
+    this.world.promises.setBack(before, after)
+    this.world.touch(after.upload.id)
+  }
+
+  /** What a power cut has left; tells what was removed and is there again. */
+  restore(log: ReadonlyArray<Change>): ReadonlyArray<Entry> {
+    const removed = new Set(this.removed)
     const before = new Set([...this.entries.keys(), ...this.removed])
     this.entries = new Map()
     this.removed.clear()
@@ -115,5 +131,6 @@ export class States {
       }
     }
     before.forEach((id) => this.world.touch(id))
+    return this.all().filter(({ upload }) => removed.has(upload.id))
   }
 }

@@ -12,7 +12,7 @@ export const states: Mutants = {
     store: (store) => ({
       ...store,
       commit: (entry, upload, fence) =>
-        Effect.as(later(store.commit(entry, upload, fence)), { upload, version: entry.version + 1, fence })
+        Effect.as(later(store.commit(entry, upload, fence)), { ...entry, upload, version: entry.version + 1, fence })
     })
   },
 
@@ -21,6 +21,29 @@ export const states: Mutants = {
       ...registry,
       commit: (entry, next, options) => registry.commit(entry, next, { ...options, durable: false })
     })
+  },
+
+  "says that bytes are synced before they are": {
+    where: has("power cut"),
+    registry: (registry) => ({
+      ...registry,
+      commit: (entry, next, options) => registry.commit({ ...entry, synced: next.offset }, next, options)
+    })
+  },
+
+  "sets nothing back when a sync has failed": {
+    where: has("sync error"),
+    registry: (registry) => ({
+      ...registry,
+      commit: (entry, next, options) =>
+        registry.commit(entry, next.offset < entry.upload.offset ? entry.upload : next, options)
+    })
+  },
+
+  "takes another boot for the same": {
+    where: has("power cut"),
+    registryIn: "sql",
+    boot: () => "always the same"
   },
 
   "commits without the fence": {

@@ -12,6 +12,8 @@ import type { World } from "./World.js"
 type Id = Upload.UploadId
 
 export class Writers {
+  /** Uploads of which a sync has failed, and which were not set back since. */
+  private readonly failed = new Set<Id>()
   private writers: Array<{ readonly id: Id; readonly process: Process }> = []
   private readonly world: World
 
@@ -23,6 +25,18 @@ export class Writers {
     return this.writers.some((writer) => writer.id === id && writer.process === process)
   }
 
+  hasFailed(id: Id): boolean {
+    return this.failed.has(id)
+  }
+
+  setBack(id: Id): void {
+    this.failed.delete(id)
+  }
+
+  powerCut(): void {
+    this.failed.clear()
+  }
+
   crashed(process: Process): void {
     this.writers = this.writers.filter((writer) => writer.process !== process)
   }
@@ -31,6 +45,7 @@ export class Writers {
   observe(bytes: ByteStore.ByteStore["Type"], process: Process): ByteStore.ByteStore["Type"] {
     return ByteStore.ByteStore.of({
       ...bytes,
+      sync: (id) => Effect.tapErrorCause(bytes.sync(id), () => Effect.sync(() => this.failed.add(id))),
       append: (id, at, stream, onWritten) =>
         Effect.acquireUseRelease(
           Effect.sync(() => this.begin(id, process)),

@@ -1,0 +1,20 @@
+/**
+ * Which start of the machine this is, as Linux tells it; other systems do not.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Fs from "node:fs"
+import { Boot } from "../store/Boot.js"
+
+/** @see https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html */
+const read = Effect.option(
+  Effect.async<string, NodeJS.ErrnoException>((resume) =>
+    Fs.readFile(
+      "/proc/sys/kernel/random/boot_id",
+      "utf8",
+      (error, text) => resume(error === null ? Effect.succeed(text.trim()) : Effect.fail(error))
+    )
+  )
+)
+
+export const layer: Layer.Layer<never> = Layer.effect(Boot, read)

@@ -1,0 +1,129 @@
+/**
+ * What syncs have come to. One that succeeds beside a writer is noted, for the next commit to write down. One that fails leaves
+ * bytes that can be read and are lost all the same: the system takes them for written, and a later sync has nothing to say
+ * about them. So nothing more of the upload is committed until it is set back to what was synced before.
+ *
+ * What is noted here ends with the process: what was not written down is synced again.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Upload, UploadId } from "../protocol/Upload.js"
+import type { ByteStore } from "./ByteStore.js"
+import type { Entry, UploadRegistry, WriteOptions } from "./UploadRegistry.js"
+import { type Superseded, UploadStoreError } from "./UploadStoreError.js"
+
+/** So many bytes are synced, which the state that follows `version` is to say. */
+interface Note {
+  readonly version: number
+  readonly synced: number
+}
+
+export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"]) => {
+  const notes = new Map<UploadId, Note>()
+  /** Uploads of which a sync has failed, and which are yet to be set back. */
+  const failed = new Set<UploadId>()
+  let setBacks = 0
+
+  const forget = (id: UploadId) => {
+    notes.delete(id)
+    failed.delete(id)
+  }
+
+  /** The state as it is stored, with what is known besides. */
+  const known = (entry: Entry): Entry => {
+    const note = notes.get(entry.upload.id)
+    return note?.version === entry.version ? { ...entry, synced: Math.max(entry.synced, note.synced) } : entry
+  }
+
+  /**
+   * Whoever holds the old state cannot go on from it. Where the new one cannot be written the bytes are cut off, so that a
+   * later process, which knows nothing of this, finds too few of them.
+   */
+  const setBack = (entry: Entry, fence: number) =>
+    Effect.suspend(() => {
+      const { upload } = entry
+      const now = known(entry)
+      setBacks++
+      return !upload.isOpen
+        ? Effect.void
+        : registry.commit(now, upload.cut(now.synced), { fence, durable: false }).pipe(
+          Effect.map(() => forget(upload.id)),
+          Effect.tapErrorTag("UploadStoreError", () => Effect.ignoreLogged(bytes.truncate(upload.id, now.synced)))
+        )
+    })
+
+  /** Sets the upload back, and fails. */
+  const refuse = (entry: Entry, fence: number): Effect.Effect<never, UploadStoreError> =>
+    Effect.zipRight(
+      Effect.ignoreLogged(setBack(entry, fence)),
+      new UploadStoreError({ reason: "Write", operation: `count the bytes of ${entry.upload.id}: a sync has failed` })
+    )
+
+  return {
+    forget,
+    refuse,
+    hasFailed: (id: UploadId): boolean => failed.has(id),
+
+    /** Commits, under the lock, what has been synced before where it has to be. */
+    commit: (
+      entry: Entry,
+      next: Upload,
+      options: WriteOptions
+    ): Effect.Effect<Entry, Superseded | UploadStoreError> => {
+      const commit = () =>
+        failed.has(next.id) ? refuse(entry, options.fence) : registry.commit(known(entry), next, options)
+      return options.durable && (next.offset > entry.synced || (entry.upload.isOpen && !next.isOpen))
+        ? Effect.matchCauseEffect(bytes.sync(next.id), {
+          onSuccess: commit,
+          onFailure: (cause) => {
+            failed.add(next.id)
+            return Effect.zipRight(Effect.ignoreLogged(setBack(entry, options.fence)), Effect.failCause(cause))
+          }
+        })
+        : commit()
+    },
+
+    /**
+     * Syncs what counts of an unfinished upload, beside its writer: what lies below a committed offset is written anew only
+     * after a set-back, and then nothing is noted; of a final, which may be assembled anew, nothing counts before. Tells whether it went well; what it came to is for `settle` to write down.
+     */
+    sync: Effect.fnUntraced(function*(id: UploadId) {
+      const before = yield* registry.get(id)
+      if (Option.isNone(before) || !isBehind(known(before.value)) || failed.has(id)) {
+        return !failed.has(id)
+      }
+      const counted = setBacks
+      const synced = yield* Effect.exit(bytes.sync(id))
+      if (synced._tag === "Failure") {
+        failed.add(id)
+        yield* Effect.logWarning(`${id} cannot be synced`, synced.cause)
+        return false
+      }
+      const after = yield* registry.get(id)
+      if (Option.isNone(after) || !after.value.upload.isOpen) {
+        yield* bytes.release(id)
+      } else if (counted === setBacks) {
+        notes.set(id, { version: after.value.version, synced: before.value.upload.offset })
+      }
+      return true
+    }, Effect.uninterruptible),
+
+    /** Writes down, under the lock, what syncs have come to. */
+    settle: (id: UploadId, fence: number): Effect.Effect<void, Superseded | UploadStoreError> =>
+      Effect.flatMap(registry.get(id), (found) => {
+        if (Option.isNone(found) || !found.value.upload.isOpen) {
+          return Effect.sync(() => forget(id))
+        }
+        const entry = found.value
+        if (failed.has(id)) {
+          return setBack(entry, fence)
+        }
+        const now = known(entry)
+        return now === entry
+          ? Effect.void
+          : Effect.asVoid(registry.commit(now, entry.upload, { fence, durable: false }))
+      })
+  }
+}
+
+const isBehind = ({ synced, upload }: Entry): boolean => upload.isOpen && upload.offset > synced

@@ -1,0 +1,148 @@
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { ByteStore, Upload, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
+import { TusServer, TusSyncer } from "effect-tus/server"
+import * as Chunk from "effect/Chunk"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as TestClock from "effect/TestClock"
+import * as UploadBody from "../../src/server/UploadBody.js"
+import { create, head, patch } from "./requests.js"
+
+type Sync = ByteStore.ByteStore["Type"]["sync"]
+
+const broken = new UploadStoreError.UploadStoreError({ reason: "Write", operation: "sync" })
+const works: Sync = () => Effect.void
+
+/** A server whose bytes are synced like this. */
+const server = (sync: Sync) =>
+  TusServer.layer.pipe(
+    Layer.provideMerge(Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory)),
+    Layer.provideMerge(UploadRegistry.layerMemory),
+    Layer.provideMerge(
+      Layer.effect(ByteStore.ByteStore, Effect.map(ByteStore.ByteStore, (bytes) => ({ ...bytes, sync })))
+    ),
+    Layer.provide(ByteStore.layerMemory)
+  )
+
+const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? "")
+
+/** How much is acknowledged, and how much of it is known to be synced. */
+const stateOf = (path: string) =>
+  Effect.map(
+    Effect.flatMap(UploadRegistry.UploadRegistry, ({ get }) => Effect.flatten(get(idOf(path)))),
+    ({ synced, upload: { offset } }) => [Number(offset), synced]
+  )
+
+/** Three bytes, of which the first comes at once, and no end before the gate is open. */
+const slow = Effect.gen(function*() {
+  const [asked, gate] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+  let sent = 0
+  const pull = Effect.suspend(() => {
+    const next = Effect.succeed(Chunk.of(new Uint8Array(1)))
+    sent++
+    return sent === 1
+      ? next
+      : Effect.zipRight(
+        Deferred.succeed(asked, undefined),
+        Effect.zipRight(Deferred.await(gate), sent <= 3 ? next : Effect.fail(Option.none()))
+      )
+  })
+  return { asked: Deferred.await(asked), open: Deferred.succeed(gate, undefined), body: UploadBody.fromPull(pull, {}) }
+})
+
+describe("TusSyncer", () => {
+  it.effect("syncs what is acknowledged every 30 seconds, and once more at its end", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const path = yield* create({ "upload-length": "9" })
+      yield* Layer.buildWithScope(TusSyncer.layer(), scope)
+      yield* TestClock.adjust("1 second")
+      yield* patch(path, 0, "ab")
+      yield* TestClock.adjust("28 seconds")
+      deepStrictEqual(yield* stateOf(path), [2, 0])
+      yield* TestClock.adjust("2 seconds")
+      deepStrictEqual(yield* stateOf(path), [2, 2])
+      yield* patch(path, 2, "c")
+      yield* Scope.close(scope, Exit.void)
+      deepStrictEqual(yield* stateOf(path), [3, 3])
+    }).pipe(Effect.provide(server(works))))
+
+  it.effect("syncs nothing where nothing is to survive a power cut", () =>
+    Effect.gen(function*() {
+      const path = yield* create({ "upload-length": "9" })
+      yield* patch(path, 0, "ab")
+      yield* Effect.scoped(Layer.build(TusSyncer.layer()))
+      deepStrictEqual(yield* stateOf(path), [2, 0])
+    }).pipe(Effect.provide(server(works)), Effect.provideService(UploadStore.Durability, "process")))
+
+  it.effect("disturbs no writer, whose next commit says what is synced", () =>
+    Effect.gen(function*() {
+      const { sync } = yield* TusSyncer.make
+      const { asked, body, open } = yield* slow
+      const path = yield* create({ "upload-length": "9" })
+      yield* patch(path, 0, "ab")
+      const writer = yield* Effect.fork(patch(path, 2, body))
+      yield* asked
+      yield* sync
+      deepStrictEqual(yield* stateOf(path), [2, 0])
+      yield* open
+      assert.strictEqual((yield* Fiber.join(writer)).status, 204)
+      deepStrictEqual(yield* stateOf(path), [5, 2])
+    }).pipe(Effect.provide(server(works))))
+
+  it.effect("stops a writer whose bytes are lost, and sets the upload back: the client finds a lower offset", () =>
+    Effect.gen(function*() {
+      const { sync } = yield* TusSyncer.make
+      const { asked, body } = yield* slow
+      const path = yield* create({ "upload-length": "9" })
+      yield* patch(path, 0, "ab")
+      const writer = yield* Effect.fork(patch(path, 2, body))
+      yield* asked
+      yield* sync
+      assert.strictEqual((yield* Fiber.join(writer)).status, 500)
+      assert.strictEqual((yield* head(path)).headers["upload-offset"], "0")
+      deepStrictEqual(yield* stateOf(path), [0, 0])
+    }).pipe(Effect.provide(server(() => broken))))
+
+  it.effect("one upload that cannot be synced keeps no other waiting", () => {
+    const bad = new Set<string>()
+    return Effect.gen(function*() {
+      const { sync } = yield* TusSyncer.make
+      const paths = yield* Effect.replicateEffect(create({ "upload-length": "9" }), 3)
+      yield* Effect.forEach(paths, (path) => patch(path, 0, "ab"))
+      const [first, second, third] = paths.map(idOf).toSorted()
+      bad.add(second ?? "")
+      yield* sync
+      deepStrictEqual(yield* Effect.forEach([first, second, third], (id) => stateOf(id ?? "")), [[2, 2], [0, 0], [
+        2,
+        2
+      ]])
+    }).pipe(Effect.provide(server((id) => bad.has(id) ? broken : Effect.void)))
+  })
+})
+
+describe("a checkpoint whose sync has failed", () => {
+  it.effect("is not tried again: what it was to keep may be lost", () => {
+    let syncs = 0
+    return Effect.gen(function*() {
+      const { asked, body, open } = yield* slow
+      const path = yield* create({ "upload-length": "9" })
+      const writer = yield* Effect.fork(patch(path, 0, body))
+      yield* asked
+      yield* TestClock.adjust("2 seconds")
+      yield* open
+      assert.strictEqual((yield* Fiber.join(writer)).status, 500)
+      assert.strictEqual(syncs, 1)
+      assert.strictEqual((yield* head(path)).headers["upload-offset"], "0")
+    }).pipe(
+      Effect.provide(server(() => Effect.suspend(() => (++syncs === 1 ? broken : Effect.void)))),
+      Effect.provideService(UploadStore.Durability, "always")
+    )
+  })
+})

@@ -1,0 +1,227 @@
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { ByteStore, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { bytes, id, now, uploadOf } from "../protocol/arbitraries.js"
+
+type Bytes = ByteStore.ByteStore["Type"]
+type Registry = UploadRegistry.UploadRegistry["Type"]
+type Store = UploadStore.UploadStore["Type"]
+
+const upload = uploadOf({ id: id("a"), length: Option.some(bytes(10)) })
+const at = (offset: number) => upload.grow(offset, upload.length, Option.none())
+const full = upload.fill(bytes(10), { _tag: "Complete", at: now })
+const broken = new UploadStoreError.UploadStoreError({ reason: "Write", operation: "break" })
+
+/** A store in memory, of whose parts some are replaced. */
+const open = (
+  change: { readonly bytes?: Partial<Bytes>; readonly registry?: (registry: Registry) => Partial<Registry> } = {},
+  durability: (typeof UploadStore.Durability)["Service"] = "completion"
+) =>
+  Effect.gen(function*() {
+    const within = yield* ByteStore.ByteStore
+    const registry = yield* UploadRegistry.UploadRegistry
+    const store = yield* UploadStore.make.pipe(
+      Effect.provideService(ByteStore.ByteStore, { ...within, ...change.bytes }),
+      Effect.provideService(UploadRegistry.UploadRegistry, { ...registry, ...change.registry?.(registry) }),
+      Effect.provideService(UploadStore.Durability, durability)
+    )
+    return { store, bytes: within, registry }
+  }).pipe(Effect.provide([ByteStore.layerMemory, UploadRegistry.layerMemory]))
+
+/** An upload that has got bytes up to `offset`. */
+const grown = (store: Store, offset: number) =>
+  Effect.gen(function*() {
+    const entry = yield* store.create(upload, 1)
+    yield* write(store, entry, offset)
+    return yield* store.commit(entry, at(offset), 1)
+  })
+
+const write = (store: Store, entry: UploadRegistry.Entry, end: number) =>
+  Effect.scoped(
+    Effect.flatMap(
+      Stream.toPull(Stream.make(new Uint8Array(end - entry.upload.offset))),
+      (pull) => store.write(entry, pull, () => Effect.void)
+    )
+  )
+
+/** Where it stands, how much of that is synced, and how often it was committed. */
+const stateOf = ({ get }: Pick<Registry, "get">) =>
+  Effect.map(get(upload.id), (found) => {
+    const { synced, upload, version } = Option.getOrThrow(found)
+    return [Number(upload.offset), synced, version]
+  })
+
+/** Fails as often as it is told, and then no more. */
+const failing = (times: number) => {
+  let left = times
+  return Effect.suspend(() => (left-- > 0 ? broken : Effect.void))
+}
+
+describe("Syncs", () => {
+  it.effect("what is synced beside a writer is written down by its next commit, and is no commit of its own", () =>
+    Effect.gen(function*() {
+      const { registry, store } = yield* open()
+      const entry = yield* grown(store, 3)
+      assert.isTrue(yield* store.sync(upload.id))
+      deepStrictEqual(yield* stateOf(registry), [3, 0, 2])
+      yield* store.commit(entry, at(5), 1)
+      deepStrictEqual(yield* stateOf(registry), [5, 3, 3])
+    }))
+
+  it.effect("what is synced is written down where nobody else does it, once, and synced no second time", () =>
+    Effect.gen(function*() {
+      let syncs = 0
+      const { registry, store } = yield* open({ bytes: { sync: () => Effect.sync(() => void syncs++) } })
+      yield* grown(store, 3)
+      yield* store.sync(upload.id)
+      yield* store.sync(upload.id)
+      yield* store.settleSync(upload.id, 2)
+      yield* store.settleSync(upload.id, 2)
+      yield* store.sync(upload.id)
+      deepStrictEqual(yield* stateOf(registry), [3, 3, 3])
+      assert.strictEqual(syncs, 1)
+    }))
+
+  it.effect("no more counts as synced than was there when the sync began", () =>
+    Effect.gen(function*() {
+      const begun = yield* Deferred.make<void>()
+      const gate = yield* Deferred.make<void>()
+      const sync = () => Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(gate))
+      const { registry, store } = yield* open({ bytes: { sync } })
+      const entry = yield* grown(store, 3)
+      const syncing = yield* Effect.fork(store.sync(upload.id))
+      yield* Deferred.await(begun)
+      yield* store.commit(entry, at(6), 1)
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(syncing)
+      yield* store.settleSync(upload.id, 2)
+      deepStrictEqual(yield* stateOf(registry), [6, 3, 4])
+    }))
+
+  it.effect("what was acknowledged under a lesser promise is synced with the first commit under a greater one", () =>
+    Effect.gen(function*() {
+      let syncs = 0
+      const { registry, store } = yield* open({ bytes: { sync: () => Effect.sync(() => void syncs++) } }, "always")
+      const entry = yield* registry.create(at(3), { fence: 1, durable: false })
+      yield* store.commit(yield* store.commit(entry, at(3), 1), at(3), 1)
+      deepStrictEqual([...(yield* stateOf(registry)), syncs], [3, 3, 3, 1])
+    }))
+
+  it.effect("a sync that fails before the completion sets the upload back, and the next one has to write again", () =>
+    Effect.gen(function*() {
+      const sync = failing(1)
+      const { registry, store } = yield* open({ bytes: { sync: () => sync } })
+      const entry = yield* grown(store, 3)
+      deepStrictEqual(yield* Effect.flip(store.commit(entry, full, 1)), broken)
+      deepStrictEqual(yield* stateOf(registry), [0, 0, 3])
+      assert.strictEqual((yield* Effect.flip(store.commit(entry, full, 1)))._tag, "Superseded")
+      const again = yield* store.get(upload.id)
+      yield* write(store, again, 10)
+      assert.isFalse((yield* store.commit(again, full, 1)).upload.isOpen)
+    }))
+
+  it.effect("a sync that fails goes back to the last one that did not", () =>
+    Effect.gen(function*() {
+      let syncs = 0
+      const sync = () => Effect.suspend(() => (++syncs === 2 ? broken : Effect.void))
+      const { registry, store } = yield* open({ bytes: { sync } }, "always")
+      const entry = yield* grown(store, 3)
+      yield* write(store, entry, 6)
+      yield* Effect.flip(store.commit(entry, at(6), 1))
+      deepStrictEqual(yield* stateOf(registry), [3, 3, 3])
+      assert.strictEqual((yield* Effect.flip(store.commit(entry, at(6), 1)))._tag, "Superseded")
+    }))
+
+  it.effect("after a sync that failed beside a writer nothing is committed before the upload is set back", () =>
+    Effect.gen(function*() {
+      const sync = failing(1)
+      const { registry, store } = yield* open({ bytes: { sync: () => sync } })
+      const entry = yield* grown(store, 3)
+      assert.isFalse(yield* store.sync(upload.id))
+      assert.isFalse(yield* store.sync(upload.id))
+      assert.strictEqual((yield* Effect.flip(store.commit(entry, at(5), 1)))._tag, "UploadStoreError")
+      deepStrictEqual(yield* stateOf(registry), [0, 0, 3])
+    }))
+
+  it.effect("a sync that failed beside nobody sets the upload back when it is settled", () =>
+    Effect.gen(function*() {
+      const sync = failing(1)
+      const { registry, store } = yield* open({ bytes: { sync: () => sync } })
+      yield* grown(store, 3)
+      yield* store.sync(upload.id)
+      yield* store.settleSync(upload.id, 2)
+      deepStrictEqual(yield* stateOf(registry), [0, 0, 3])
+      yield* store.settleSync(upload.id, 2)
+      deepStrictEqual(yield* stateOf(registry), [0, 0, 3])
+    }))
+
+  it.effect("where an upload cannot be set back its bytes are cut off, none are written, and it is tried again", () =>
+    Effect.gen(function*() {
+      const sync = failing(1)
+      const outage = failing(1)
+      const { bytes, registry, store } = yield* open({
+        bytes: { sync: () => sync },
+        registry: ({ commit }) => ({
+          commit: (entry, next, options) =>
+            next.offset < entry.upload.offset
+              ? Effect.zipRight(outage, commit(entry, next, options))
+              : commit(entry, next, options)
+        })
+      })
+      const entry = yield* grown(store, 3)
+      yield* Effect.flip(store.commit(entry, full, 1))
+      deepStrictEqual(yield* stateOf(registry), [3, 0, 2])
+      deepStrictEqual(yield* bytes.size(upload.id), Option.some(0))
+      yield* Effect.flip(write(store, yield* store.get(upload.id), 10))
+      deepStrictEqual(yield* stateOf(registry), [0, 0, 3])
+      assert.strictEqual(yield* write(store, yield* store.get(upload.id), 10), 10)
+    }))
+
+  it.effect("a sync that was overtaken by a set-back says nothing about what is written afterwards", () =>
+    Effect.gen(function*() {
+      const begun = yield* Deferred.make<void>()
+      const gate = yield* Deferred.make<void>()
+      let syncs = 0
+      const sync = () =>
+        Effect.suspend(() =>
+          ++syncs === 1 ? Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(gate)) : broken
+        )
+      const { registry, store } = yield* open({ bytes: { sync } })
+      const entry = yield* grown(store, 3)
+      const syncing = yield* Effect.fork(store.sync(upload.id))
+      yield* Deferred.await(begun)
+      yield* Effect.flip(store.commit(entry, full, 1))
+      const again = yield* store.get(upload.id)
+      yield* write(store, again, 5)
+      yield* store.commit(again, at(5), 1)
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(syncing)
+      yield* store.settleSync(upload.id, 2)
+      deepStrictEqual(yield* stateOf(registry), [5, 0, 4])
+    }))
+
+  it.effect("what is gone when its sync ends is given back", () =>
+    Effect.gen(function*() {
+      const released: Array<string> = []
+      const begun = yield* Deferred.make<void>()
+      const gate = yield* Deferred.make<void>()
+      const { store } = yield* open({
+        bytes: {
+          sync: () => Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(gate)),
+          release: (id) => Effect.sync(() => released.push(id))
+        }
+      })
+      const entry = yield* grown(store, 3)
+      const syncing = yield* Effect.fork(store.sync(upload.id))
+      yield* Deferred.await(begun)
+      yield* store.remove(entry, 1)
+      yield* Deferred.succeed(gate, undefined)
+      assert.isTrue(yield* Fiber.join(syncing))
+      deepStrictEqual(released, [upload.id])
+    }))
+})
