@@ -84,7 +84,7 @@ const send = (
       return Effect.void
     }
     const unread = isUnread()
-    response.on("error", () => {})
+    response.on("error", ignore)
     response.writeHead(status, {
       ...headers,
       ...(status === 204 || request.method === "HEAD" ? {} : { "content-length": Buffer.byteLength(body ?? "") }),
@@ -101,3 +101,5 @@ const send = (
     }
     return Effect.tap(rest, () => Effect.sync(() => response.end()))
   })
+
+const ignore = () => {}
