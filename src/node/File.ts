@@ -92,23 +92,9 @@ export const write = (
     () => new UploadStoreError({ reason: "Write", operation: `write ${path}`, cause: new Error("nothing was written") })
   )
 
-/**
- * The contents of a file survive a power cut, and so do the names in the directories, by which it is found. All are asked
- * for at once: a disk that has to be waited for is waited for once.
- */
-export const sync = (file: File, directories: ReadonlyArray<File>): Effect.Effect<void, UploadStoreError> =>
-  act("Write", `sync ${file.path} and what leads to it`, (done) => {
-    let left = 1 + directories.length
-    let failure: NodeJS.ErrnoException | null = null
-    const ended: Fs.NoParamCallback = (cause) => {
-      failure ??= cause
-      if (--left === 0) {
-        done(failure)
-      }
-    }
-    Fs.fdatasync(file.fd, ended)
-    directories.forEach(({ fd }) => Fs.fsync(fd, ended))
-  })
+/** The contents survive a power cut; that the file is found is for the directory to say. */
+export const sync = ({ fd, path }: File): Effect.Effect<void, UploadStoreError> =>
+  act("Write", `sync ${path}`, (done) => Fs.fdatasync(fd, done))
 
 /** Windows syncs no directories and needs it not. */
 export const canSyncDirectories: boolean = Os.platform() !== "win32"

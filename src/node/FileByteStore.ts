@@ -79,23 +79,16 @@ const make = (directory: string, files: OpenFiles.OpenFiles) => {
       Effect.catchIf(File.isTaken, () => Effect.void)
     )
 
-  const sync = (file: OpenFiles.OpenFile) =>
-    Effect.suspend(() => {
-      const path = Path.dirname(file.path)
-      const shard = Path.basename(path)
-      return useDirectories(
-        !File.canSyncDirectories ? [] : lasting.has(shard) ? [path] : [path, directory],
-        (directories) => File.sync(file, directories)
-      ).pipe(Effect.map(() => lasting.add(shard)))
-    })
+  const syncDirectory = (path: string) =>
+    File.canSyncDirectories ? use(path, openDirectory(path), File.syncDirectory) : Effect.void
 
-  const useDirectories = <A, E, R>(
-    [path, ...others]: ReadonlyArray<string>,
-    act: (directories: ReadonlyArray<File.File>) => Effect.Effect<A, E, R>
-  ): Effect.Effect<A, E | UploadStoreError, R> =>
-    path === undefined
-      ? act([])
-      : use(path, openDirectory(path), (first) => useDirectories(others, (rest) => act([first, ...rest])))
+  const syncShard = (path: string) =>
+    Effect.suspend(() => {
+      const shard = Path.basename(path)
+      return lasting.has(shard)
+        ? syncDirectory(path)
+        : Effect.forEach([path, directory], syncDirectory).pipe(Effect.map(() => lasting.add(shard)))
+    })
 
   return ByteStore.of({
     append: (id, at, pull, onWritten) =>
@@ -110,7 +103,11 @@ const make = (directory: string, files: OpenFiles.OpenFiles) => {
         )),
     truncate: (id, at) =>
       Effect.flatMap(pathOf(id), (path) => unlessAbsent(use(path, reopen(path), (file) => cut(file, at)))),
-    sync: (id) => Effect.flatMap(pathOf(id), (path) => unlessAbsent(use(path, reopen(path), sync))),
+    sync: (id) =>
+      Effect.flatMap(
+        pathOf(id),
+        (path) => unlessAbsent(Effect.zipRight(use(path, reopen(path), File.sync), syncShard(Path.dirname(path))))
+      ),
     release: (id) => Effect.flatMap(pathOf(id), files.close),
     concat: Effect.fnUntraced(function*(id, parts) {
       const path = yield* pathOf(id)
