@@ -184,15 +184,12 @@ const write = <E, R, E2, R2>(
 ) => {
   const put = (buffers: ReadonlyArray<Uint8Array>): Effect.Effect<void, E2 | UploadStoreError, R2> =>
     File.write(file, buffers, file.end).pipe(
-      Effect.tap((written) => {
+      Effect.flatMap((written) => {
         file.end += written
-        return onWritten(file.end)
+        return Effect.as(onWritten(file.end), Batch.drop(buffers, written))
       }),
       Effect.uninterruptible,
-      Effect.flatMap((written) => {
-        const rest = Batch.drop(buffers, written)
-        return rest.length === 0 ? Effect.void : put(rest)
-      })
+      Effect.flatMap((rest) => (rest.length === 0 ? Effect.void : put(rest)))
     )
 
   const putAll = (groups: ReturnType<typeof Batch.split>) => {

@@ -4,11 +4,10 @@
  * little more than `bufferSize` ahead of the last.
  */
 import * as Chunk from "effect/Chunk"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { IncomingMessage } from "node:http"
-import { type Cut, defaultIdleTimeout, empty, lingering, type Options, type UploadBody } from "../server/UploadBody.js"
+import { type Cut, empty, lingering, type UploadBody } from "../server/UploadBody.js"
 import * as Memory from "./Memory.js"
 
 /** Bytes that may wait in memory, for each upload. */
@@ -35,10 +34,11 @@ export interface NodeBody extends UploadBody {
 type Pulled = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<Cut>>
 
 /**
+ * @param idleMillis - how long the sender may send nothing before the body is cut off.
  * @param begin - called before the first byte is asked for.
  */
-export const make = (request: IncomingMessage, options: Options, budget: Budget, begin: () => void): NodeBody =>
-  isAnnounced(request) ? ofRequest(request, options, budget, begin) : none
+export const make = (request: IncomingMessage, idleMillis: number, budget: Budget, begin: () => void): NodeBody =>
+  isAnnounced(request) ? ofRequest(request, idleMillis, budget, begin) : none
 
 const isAnnounced = ({ headers }: IncomingMessage) =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
@@ -46,8 +46,7 @@ const isAnnounced = ({ headers }: IncomingMessage) =>
 /** Whole from the start: its answer may be there before Node has noticed the end of the request. */
 const none: NodeBody = { ...empty, isUnread: () => false, rest: Effect.void, discard: () => {} }
 
-const ofRequest = (request: IncomingMessage, options: Options, budget: Budget, begin: () => void): NodeBody => {
-  const idleMillis = Duration.toMillis(options.idleTimeout ?? defaultIdleTimeout)
+const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget, begin: () => void): NodeBody => {
   let batch: Array<Uint8Array> = []
   let size = 0
   let ending: Pulled | undefined

@@ -2,6 +2,7 @@
  * The fast door: a plain Node request listener, for `http.createServer`, Express, Fastify, Nest, and whatever else hands
  * on an `IncomingMessage` that nobody has read. Trailers come through.
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
@@ -9,7 +10,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { RawResponse } from "../protocol/Reply.js"
 import * as TusDoor from "../server/TusDoor.js"
 import type { TusServer } from "../server/TusServer.js"
-import type * as UploadBody from "../server/UploadBody.js"
+import * as UploadBody from "../server/UploadBody.js"
 import * as NodeBody from "./NodeBody.js"
 
 export interface Options extends TusDoor.Options, UploadBody.Options {
@@ -34,10 +35,11 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
     const runFork = Runtime.runFork(runtime)
     const running = new Map<Fiber.RuntimeFiber<void>, NodeBody.NodeBody>()
     const budget: NodeBody.Budget = { limit: options.bufferLimit ?? 16 * 1024 * 1024, used: 0 }
+    const idleMillis = Duration.toMillis(options.idleTimeout ?? UploadBody.defaultIdleTimeout)
     let draining = false
 
     const handle = (request: IncomingMessage, response: ServerResponse, begin: () => void) => {
-      const body = NodeBody.make(request, options, budget, begin)
+      const body = NodeBody.make(request, idleMillis, budget, begin)
       const raw = { method: request.method ?? "", url: urlOf(request), headers: request.headers as Headers }
       const fiber = runFork(
         Effect.flatMap(respond(raw, body), (answer) => send(request, response, answer, body, draining))
@@ -84,7 +86,7 @@ const send = (
       return Effect.void
     }
     const unread = isUnread()
-    response.on("error", () => {})
+    response.on("error", ignore)
     response.writeHead(status, {
       ...headers,
       ...(status === 204 || request.method === "HEAD" ? {} : { "content-length": Buffer.byteLength(body ?? "") }),
@@ -101,3 +103,5 @@ const send = (
     }
     return Effect.tap(rest, () => Effect.sync(() => response.end()))
   })
+
+const ignore = () => {}

@@ -39,7 +39,7 @@ export const make = (capacity: number): Effect.Effect<OpenFiles, never, Scope.Sc
   const close = (path: string) =>
     Effect.suspend(() => {
       const file = remove(path)
-      return file === undefined ? Effect.void : File.close(file)
+      return file === undefined ? Effect.void : give(file)
     })
 
   const keep = (file: OpenFile) =>
@@ -47,7 +47,7 @@ export const make = (capacity: number): Effect.Effect<OpenFiles, never, Scope.Sc
       const twin = remove(file.path)
       files.set(file.path, file)
       if (twin !== undefined) {
-        return File.close(twin)
+        return give(twin)
       }
       const [oldest = ""] = files.keys()
       return files.size > capacity ? close(oldest) : Effect.void
@@ -61,9 +61,9 @@ export const make = (capacity: number): Effect.Effect<OpenFiles, never, Scope.Sc
       // What waits here is never the reason that something else cannot be opened.
       const opened = Effect.catchIf(open, File.isBeyondLimit, () => Effect.zipRight(closeAll, open))
       return file === undefined ? opened : File.sizeNow(file).pipe(
-        Effect.tapError(() => File.close(file)),
+        Effect.tapError(() => give(file)),
         Effect.flatMap(Option.match({
-          onNone: () => Effect.zipRight(File.close(file), opened),
+          onNone: () => Effect.zipRight(give(file), opened),
           onSome: (end) => {
             file.end = end
             return Effect.succeed(file)
@@ -77,3 +77,5 @@ export const make = (capacity: number): Effect.Effect<OpenFiles, never, Scope.Sc
     { take, keep, close }
   )
 }
+
+const give = (file: OpenFile) => File.close(file, file.end)

@@ -22,6 +22,7 @@ export interface Turns {
 }
 
 interface Queue {
+  /** The request that came last, while any is unanswered. */
   latest: IncomingMessage | undefined
   isLast: boolean
   readonly waiting: Array<() => void>
@@ -33,30 +34,33 @@ interface Queue {
 export const make = (idleMillis: number): Turns => {
   const queues = new WeakMap<Duplex, Queue>()
 
-  const begin = (socket: Duplex): Queue => {
+  const queueOf = (socket: Duplex): Queue => {
+    const known = queues.get(socket)
+    if (known !== undefined) {
+      return known
+    }
     const queue = { latest: undefined, isLast: false, waiting: [] }
     queues.set(socket, queue)
     return queue
   }
 
-  const next = (socket: Duplex, { isLast, waiting }: Queue) => {
-    const act = waiting.shift()
+  const next = (socket: Duplex, queue: Queue) => {
+    const act = queue.waiting.shift()
     if (act !== undefined && !socket.destroyed) {
       act()
-    } else if (!isLast) {
-      queues.delete(socket)
+    } else {
+      queue.latest = undefined
     }
   }
 
   return {
     inTurn: (listener) => (request, response) => {
       const { socket } = request
-      const known = queues.get(socket)
-      const queue = known ?? begin(socket)
+      const queue = queueOf(socket)
       const act = () => {
         response
-          .once("prefinish", () => void (socket.writableLength > 0 && socket.setTimeout(idleMillis)))
-          .once("close", () => next(socket, queue))
+          .on("prefinish", () => void (socket.writableLength > 0 && socket.setTimeout(idleMillis)))
+          .on("close", () => next(socket, queue))
         listener(request, response)
         if (queue.isLast) {
           cutOff(request)
@@ -65,8 +69,9 @@ export const make = (idleMillis: number): Turns => {
       if (queue.isLast) {
         return
       }
+      const isFirst = queue.latest === undefined
       queue.latest = request
-      if (known === undefined) {
+      if (isFirst) {
         act()
       } else if (queue.waiting.length < limit) {
         queue.waiting.push(act)
@@ -75,18 +80,15 @@ export const make = (idleMillis: number): Turns => {
       }
     },
     last: (socket, refuse) => {
-      const known = queues.get(socket)
-      const queue = known ?? begin(socket)
+      const queue = queueOf(socket)
       if (queue.isLast) {
         return
       }
       queue.isLast = true
-      if (queue.latest !== undefined) {
-        cutOff(queue.latest)
-      }
-      if (known === undefined) {
+      if (queue.latest === undefined) {
         refuse()
       } else {
+        cutOff(queue.latest)
         queue.waiting.push(refuse)
       }
     }

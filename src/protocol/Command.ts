@@ -41,43 +41,50 @@ const methods = ["OPTIONS", "POST", "HEAD", "PATCH", "DELETE"] as const
  * @param path - the path of the collection. Where it is left out, the collection is whatever is posted to, and the id
  *   of an upload is the last segment of its path: whoever mounts the handler has chosen the path.
  */
-export const decode = (raw: RawRequest, path?: string | undefined): Either.Either<Command, Refusal.Refusal> =>
-  Either.gen(function*() {
-    const override = raw.headers["x-http-method-override"]
-    const method = methods.find((method) => method === (override ?? raw.method).toUpperCase())
-    if (method === undefined) {
-      return yield* Either.left(new Refusal.MethodNotAllowed({ method: override ?? raw.method, allow: methods }))
+export const decode = (raw: RawRequest, path?: string | undefined): Either.Either<Command, Refusal.Refusal> => {
+  const asked = raw.headers["x-http-method-override"] ?? raw.method
+  const name = asked.toUpperCase()
+  const method = methods.find((method) => method === name)
+  if (method === undefined) {
+    return Either.left(new Refusal.MethodNotAllowed({ method: asked, allow: methods }))
+  }
+  if (method === "OPTIONS") {
+    return Either.right(options)
+  }
+  const version = decodeVersion(raw.headers)
+  if (Either.isLeft(version)) {
+    return Either.left(version.left)
+  }
+  const target = pathOf(raw.url)
+  const [, parent = "", last = ""] = /^(.*)\/([^/]*)$/.exec(target) ?? []
+  if (method === "POST") {
+    if (path !== undefined && target !== path) {
+      return Either.left(
+        parent === path
+          ? new Refusal.MethodNotAllowed({ method, allow: methods.filter((m) => m !== "POST") })
+          : new Refusal.UploadNotFound({ id: raw.url })
+      )
     }
-    if (method === "OPTIONS") {
-      return Command.Options()
-    }
-    yield* decodeVersion(raw.headers)
-    const target = pathOf(raw.url)
-    const [, parent = "", last = ""] = /^(.*)\/([^/]*)$/.exec(target) ?? []
-    if (method === "POST") {
-      if (path !== undefined && target !== path) {
-        return yield* parent === path
-          ? Either.left(new Refusal.MethodNotAllowed({ method, allow: methods.filter((m) => m !== "POST") }))
-          : Either.left(new Refusal.UploadNotFound({ id: raw.url }))
-      }
-      return Command.Create({ collection: target, request: yield* decodeCreate(raw.headers) })
-    }
-    if (target === path) {
-      return yield* Either.left(new Refusal.MethodNotAllowed({ method, allow: ["OPTIONS", "POST"] }))
-    }
-    const id = decodeId(last)
-    if (Option.isNone(id) || (path !== undefined && parent !== path)) {
-      return yield* Either.left(new Refusal.UploadNotFound({ id: last }))
-    }
-    switch (method) {
-      case "HEAD":
-        return Command.Head({ id: id.value })
-      case "PATCH":
-        return Command.Patch({ id: id.value, request: yield* decodePatch(raw.headers) })
-      case "DELETE":
-        return Command.Terminate({ id: id.value })
-    }
-  })
+    return Either.map(decodeCreate(raw.headers), (request) => Command.Create({ collection: target, request }))
+  }
+  if (target === path) {
+    return Either.left(new Refusal.MethodNotAllowed({ method, allow: ["OPTIONS", "POST"] }))
+  }
+  const id = decodeId(last)
+  if (Option.isNone(id) || (path !== undefined && parent !== path)) {
+    return Either.left(new Refusal.UploadNotFound({ id: last }))
+  }
+  switch (method) {
+    case "HEAD":
+      return Either.right(Command.Head({ id: id.value }))
+    case "PATCH":
+      return Either.map(decodePatch(raw.headers), (request) => Command.Patch({ id: id.value, request }))
+    case "DELETE":
+      return Either.right(Command.Terminate({ id: id.value }))
+  }
+}
+
+const options = Command.Options()
 
 /**
  * The path of a request target in any of its forms, without query, fragment or slash at the end. Looks behind itself to

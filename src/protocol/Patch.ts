@@ -36,24 +36,27 @@ export const decide = (
   request: Request,
   now: DateTime.Utc,
   policy: Policy
-): Either.Either<Append.Plan, Refusal.Refusal> =>
-  Either.gen(function*() {
-    if (upload.hasExpired(now)) {
-      return yield* Either.left(new Refusal.UploadExpired({ id: upload.id }))
-    }
-    if (upload.isFinal) {
-      return yield* Either.left(new Refusal.FinalUpload())
-    }
-    if (upload.completion._tag === "Rejected") {
-      return yield* Either.left(new Refusal.UploadRejected(upload.completion))
-    }
-    const verification = yield* Body.verification(request, policy)
-    if (upload.offset !== request.offset) {
-      return yield* Either.left(new Refusal.OffsetMismatch({ expected: upload.offset, actual: request.offset }))
-    }
-    const length = yield* declare(upload, request.length, policy)
-    return yield* Append.plan(upload, length, { contentLength: request.contentLength, verification }, policy)
-  })
+): Either.Either<Append.Plan, Refusal.Refusal> => {
+  if (upload.hasExpired(now)) {
+    return Either.left(new Refusal.UploadExpired({ id: upload.id }))
+  }
+  if (upload.isFinal) {
+    return Either.left(new Refusal.FinalUpload())
+  }
+  if (upload.completion._tag === "Rejected") {
+    return Either.left(new Refusal.UploadRejected(upload.completion))
+  }
+  return Either.flatMap(
+    Body.verification(request, policy),
+    (verification): Either.Either<Append.Plan, Refusal.Refusal> =>
+      upload.offset === request.offset
+        ? Either.flatMap(
+          declare(upload, request.length, policy),
+          (length) => Append.plan(upload, length, { contentLength: request.contentLength, verification }, policy)
+        )
+        : Either.left(new Refusal.OffsetMismatch({ expected: upload.offset, actual: request.offset }))
+  )
+}
 
 /** "Once it is known the length MUST NOT be changed": saying it again is harmless, saying another is refused. */
 const declare = (

@@ -26,41 +26,41 @@ export const make = (policy: Policy) =>
     const runInBackground = yield* FiberSet.makeRuntime<never>()
 
     /** Takes an upload from having all its bytes to being complete, or rejected for good. */
-    const conclude = Effect.fnUntraced(function*(entry: Entry, { fence }: Lease) {
+    const conclude = (entry: Entry, { fence }: Lease) => {
       const { upload } = entry
       if (upload.completion._tag !== "Finishing" || upload.isOpen || Option.isNone(upload.length)) {
-        return entry
+        return Effect.succeed(entry)
       }
       const length = upload.length.value
-      const completion = yield* (hooks.onComplete?.(upload) ?? Effect.void).pipe(
+      return Effect.suspend(() => hooks.onComplete?.(upload) ?? Effect.void).pipe(
         Effect.zipRight(DateTime.now),
         Effect.map((at) => ({ _tag: "Complete", at }) as const),
         Effect.catchTag("UploadRejected", ({ reason, status }) =>
-          Effect.succeed({ _tag: "Rejected", status, reason } as const))
+          Effect.succeed({ _tag: "Rejected", status, reason } as const)),
+        Effect.flatMap((completion) =>
+          store.commit(entry, upload.fill(length, completion), fence)
+        ),
+        Effect.uninterruptible
       )
-      return yield* store.commit(entry, upload.fill(length, completion), fence)
-    }, Effect.uninterruptible)
+    }
 
     /** The newly complete upload is made known, to listeners and to the finals that wait for it. */
-    const announce = Effect.fnUntraced(function*({ upload }: Entry) {
+    const announce = ({ upload }: Entry) => {
       if (upload.completion._tag !== "Complete") {
-        return
+        return Effect.void
       }
-      yield* events.publish({ _tag: "Completed", upload, location: store.locate(upload.id) })
-      if (upload.isPartial) {
-        const finals = yield* store.finalsOf(upload.id)
-        yield* Effect.sync(() =>
-          finals.forEach((final) => runInBackground(Effect.ignoreLogged(settle(final))))
-        )
-      }
-    })
+      const told = events.publish({ _tag: "Completed", upload, location: store.locate(upload.id) })
+      return upload.isPartial ? Effect.zipRight(told, settleFinals(upload.id)) : told
+    }
+
+    const settleFinals = (part: UploadId) =>
+      Effect.map(
+        store.finalsOf(part),
+        (finals) => finals.forEach((final) => void runInBackground(Effect.ignoreLogged(settle(final))))
+      )
 
     /** An upload that was open, or new, and now stands as `entry` says. */
-    const follow = Effect.fnUntraced(function*(entry: Entry, lease: Lease) {
-      const concluded = yield* conclude(entry, lease)
-      yield* announce(concluded)
-      return concluded
-    })
+    const follow = (entry: Entry, lease: Lease) => Effect.tap(conclude(entry, lease), announce)
 
     /** The parts of a final, in order; none for one that is gone. */
     const partsOf = (upload: Upload): Effect.Effect<ReadonlyArray<Option.Option<Upload>>, UploadStoreError> =>

@@ -84,17 +84,6 @@ export const make = ({ digests, store }: Means) => {
         )
     }
 
-    const commit = Effect.fnUntraced(function*(receipt: Append.Receipt) {
-      const { refusal, upload } = Append.settle(plan, receipt, yield* DateTime.now, policy)
-      if (upload !== plan.upload) {
-        latest = yield* store.commit(latest, upload, lease.fence)
-      }
-      if (end > upload.offset) {
-        yield* Effect.ignoreLogged(store.discard(latest))
-      }
-      return { entry: latest, refusal }
-    })
-
     const verify = Effect.gen(function*() {
       if (verification._tag === "Header" && Option.isSome(hasher)) {
         yield* check(verification.checksum, hasher.value)
@@ -124,7 +113,15 @@ export const make = ({ digests, store }: Means) => {
         onRight: () => Effect.succeed(unverified)
       })))
       : unverified
-    return yield* commit({ received: end - offset, ending, verdict })
+    const now = yield* DateTime.now
+    const { refusal, upload } = Append.settle(plan, { received: end - offset, ending, verdict }, now, policy)
+    if (upload !== plan.upload) {
+      latest = yield* store.commit(latest, upload, lease.fence)
+    }
+    if (end > upload.offset) {
+      yield* Effect.ignoreLogged(store.discard(latest))
+    }
+    return { entry: latest, refusal }
   }, Effect.uninterruptible)
 }
 

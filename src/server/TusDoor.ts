@@ -1,9 +1,13 @@
 /**
  * What all doors share: a request in the shape that every HTTP has becomes a response in that shape. Holds no rule.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as Command from "../protocol/Command.js"
-import { isRefusal } from "../protocol/Refusal.js"
+import * as Offer from "../protocol/Options.js"
+import { isRefusal, type Refusal } from "../protocol/Refusal.js"
 import * as Reply from "../protocol/Reply.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as TusCors from "./TusCors.js"
@@ -24,24 +28,56 @@ export const make = ({ path, trailers }: Options & Door) =>
     const server = yield* TusServer
     const { origins } = yield* TusPolicy
 
-    return (request: Command.RawRequest, body: UploadBody): Effect.Effect<Reply.RawResponse> =>
-      Command.decode(request, path).pipe(
-        Effect.flatMap((command) => server.handle(command, body, { trailers })),
-        Effect.map(Reply.encode),
-        Effect.catchIf(isRefusal, (refusal) => Effect.succeed(Reply.encode(refusal))),
-        Effect.catchTag("UploadStoreError", (error) => Effect.as(log(request, error), failed(error))),
-        Effect.catchAllDefect((defect) => Effect.as(log(request, defect), broken)),
-        Effect.map(({ body, headers, status }) => ({
-          status,
-          headers: { ...headers, ...TusCors.headers(request, origins ?? "*") },
-          body: request.method === "HEAD" ? undefined : body
-        }))
+    return (request: Command.RawRequest, body: UploadBody): Effect.Effect<Reply.RawResponse> => {
+      const finish = ({ body, headers, status }: Reply.RawResponse): Reply.RawResponse => ({
+        status,
+        headers: { ...headers, ...TusCors.headers(request, origins ?? "*") },
+        body: request.method === "HEAD" ? undefined : body
+      })
+      return Effect.matchCauseEffect(
+        Effect.suspend(() =>
+          Either.match(Command.decode(request, path), {
+            onLeft: Effect.fail,
+            onRight: (command) => server.handle(command, body, { trailers })
+          })
+        ),
+        {
+          onSuccess: (reply) => Effect.succeed(finish(encode(reply))),
+          onFailure: (cause) => Effect.map(explain(request, cause), finish)
+        }
       )
+    }
   })
 
 /** For a door that is given its server with each request. */
 export const respond = (request: Command.RawRequest, body: UploadBody, options: Options & Door) =>
   Effect.flatMap(make(options), (respond) => respond(request, body))
+
+const encode = (reply: Reply.Reply): Reply.RawResponse => {
+  const response = offers.get(reply) ?? Reply.encode(reply)
+  if (reply instanceof Offer.Response) {
+    offers.set(reply, response)
+  }
+  return response
+}
+
+/** What the server can do is the same each time it is asked, and so are the words for it. */
+const offers = new WeakMap<Reply.Reply, Reply.RawResponse>()
+
+/** Three channels: a refusal is an answer, a broken store is told and logged, and so is a bug. */
+const explain = (
+  request: Command.RawRequest,
+  cause: Cause.Cause<Refusal | UploadStoreError>
+): Effect.Effect<Reply.RawResponse> =>
+  Either.match(Cause.failureOrCause(cause), {
+    onLeft: (error) =>
+      isRefusal(error) ? Effect.succeed(Reply.encode(error)) : Effect.as(log(request, error), failed(error)),
+    onRight: (cause) =>
+      Option.match(Cause.dieOption(cause), {
+        onNone: () => Effect.failCause(cause),
+        onSome: (defect) => Effect.as(log(request, defect), broken)
+      })
+  })
 
 const log = ({ method, url }: Command.RawRequest, cause: unknown) => Effect.logError(`${method} ${url} failed`, cause)
 

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { Command } from "../protocol/Command.js"
+import type { Command } from "../protocol/Command.js"
 import * as Create from "../protocol/Create.js"
 import * as Extension from "../protocol/Extension.js"
 import * as Head from "../protocol/Head.js"
@@ -22,7 +22,7 @@ import type { Upload, UploadId } from "../protocol/Upload.js"
 import { Digests } from "../store/Digests.js"
 import { UploadLock } from "../store/UploadLock.js"
 import { UploadStore } from "../store/UploadStore.js"
-import type { UploadStoreError } from "../store/UploadStoreError.js"
+import type { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
 import * as Completion from "./Completion.js"
 import * as Receive from "./Receive.js"
 import { TusPolicy } from "./TusPolicy.js"
@@ -128,19 +128,28 @@ export const make = Effect.gen(function*() {
     store.unsettled.pipe(Stream.runForEach((id) => Effect.ignoreLogged(settle(id))), Effect.ignoreLogged)
   )
 
+  const perform = (
+    command: Command,
+    body: UploadBody,
+    { trailers }: Door
+  ): Effect.Effect<Reply, Refusal | Superseded | UploadStoreError> => {
+    const policy = trailers ? policies.withTrailers : policies.without
+    switch (command._tag) {
+      case "Options":
+        return Effect.succeed(trailers ? offers.withTrailers : offers.without)
+      case "Create":
+        return create(command.collection, command.request, body, policy)
+      case "Head":
+        return head(command.id)
+      case "Patch":
+        return patch(command.id, command.request, body, policy)
+      case "Terminate":
+        return terminate(command.id)
+    }
+  }
+
   return TusServer.of({
-    handle: (command, body, { trailers }) => {
-      const policy = trailers ? policies.withTrailers : policies.without
-      return Command.$match(command, {
-        Options: () => Effect.succeed(trailers ? offers.withTrailers : offers.without),
-        Create: ({ collection, request }) => create(collection, request, body, policy),
-        Head: ({ id }) => head(id),
-        Patch: ({ id, request }) => patch(id, request, body, policy),
-        Terminate: ({ id }) => terminate(id)
-      }).pipe(
-        Effect.catchTag("Superseded", () => new Contended())
-      )
-    },
+    handle: (command, body, door) => Effect.catchTag(perform(command, body, door), "Superseded", () => new Contended()),
     settle
   })
 })

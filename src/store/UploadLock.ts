@@ -48,21 +48,20 @@ export const layerMemory: Layer.Layer<UploadLock, UploadStoreError, UploadRegist
     const held = new Map<UploadId, Line>()
 
     // Looking and acting is one step everywhere: between two effects another fiber may run.
-    const release = (id: UploadId) =>
-      Effect.sync(() => {
-        const line = held.get(id)
-        const next = line?.waiting.shift()
-        if (line === undefined || next === undefined) {
-          held.delete(id)
-          return
-        }
-        line.holder = new Grip()
-        if (line.waiting.length > 0) {
-          line.holder.request()
-        }
-        next.granted = true
-        Deferred.unsafeDone(next.turn, Effect.succeed(line.holder))
-      })
+    const release = (id: UploadId): void => {
+      const line = held.get(id)
+      const next = line?.waiting.shift()
+      if (line === undefined || next === undefined) {
+        held.delete(id)
+        return
+      }
+      line.holder = new Grip()
+      if (line.waiting.length > 0) {
+        line.holder.request()
+      }
+      next.granted = true
+      Deferred.unsafeDone(next.turn, Effect.succeed(line.holder))
+    }
 
     const enter = (id: UploadId): Grip => {
       const holder = new Grip()
@@ -79,17 +78,22 @@ export const layerMemory: Layer.Layer<UploadLock, UploadStoreError, UploadRegist
 
     /** A waiter that goes away may already have been given its turn; then the turn passes on. */
     const leave = (id: UploadId, line: Line, waiter: Waiter) =>
-      Effect.suspend(() => {
+      Effect.sync(() => {
         if (waiter.granted) {
-          return release(id)
+          release(id)
+        } else {
+          line.waiting.splice(line.waiting.indexOf(waiter), 1)
         }
-        line.waiting.splice(line.waiting.indexOf(waiter), 1)
-        return Effect.void
       })
 
+    /** Not to be interrupted but where `use` is. */
     const hold = <A, E, R>(grip: Grip, id: UploadId, use: (lease: Lease) => Effect.Effect<A, E, R>, restore: Restore) =>
-      restore(Effect.suspend(() => use({ fence: ++fence, onRequested: grip.onRequested }))).pipe(
-        Effect.ensuring(release(id))
+      Effect.flatMap(
+        Effect.exit(restore(Effect.suspend(() => use({ fence: ++fence, onRequested: grip.onRequested })))),
+        (exit) => {
+          release(id)
+          return exit
+        }
       )
 
     return UploadLock.of({

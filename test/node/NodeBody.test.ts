@@ -27,7 +27,7 @@ const withRequest = <A>(
     const client = await open((server.address() as AddressInfo).port)
     await client.send(patch("/", 0, length))
     const request = await requested
-    const body = NodeBody.make(request, { idleTimeout: "1 hour" }, budget, () => {})
+    const body = NodeBody.make(request, 3_600_000, budget, () => {})
     try {
       return await use({ body, client, request })
     } finally {

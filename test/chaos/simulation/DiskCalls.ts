@@ -110,6 +110,14 @@ export class DiskCalls {
     })
   }
 
+  closeSync(fd: number): void {
+    const process = this.caller()
+    if (process.alive) {
+      this.disk.close(fd)
+      this.opened.get(process)?.delete(fd)
+    }
+  }
+
   remember(fd: number): number {
     const process = this.caller()
     const fds = this.opened.get(process) ?? new Set()

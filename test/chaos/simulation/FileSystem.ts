@@ -118,7 +118,7 @@ export const fileSystem = {
   open: async(opening),
   openSync: sync(opening),
   close: (fd: number, done: Done<void>) => mounted().close(fd, done),
-  closeSync: (fd: number) => mounted().disk.close(fd),
+  closeSync: (fd: number) => mounted().closeSync(fd),
   write: async(write),
   writeSync: sync(write),
   writev: async(writev),
