@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto"
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Memory from "./Memory.js"
 import { loadCore, pinned, start } from "./Server.js"
 import { median } from "./Statistics.js"
 import { KiB, MiB } from "./Tus.js"
@@ -44,6 +45,7 @@ export const measure = async (rounds: number): Promise<Record<string, Record<str
       for (let round = 0; round <= rounds; round++) {
         for (const client of clients) {
           const server = await start({ name: "process", script: "effect-tus", options: { durability: "process" } })
+          await Memory.atHand(directory)
           const told = { concurrency: 16, endpoint: `http://127.0.0.1:${server.port}/files`, directory: files }
           const process = await pinned(loadCore, `clients/${client}.mjs`, told)
           const run = JSON.parse(await process.says()) as Run

@@ -1,7 +1,7 @@
 /**
  * What was measured, for people and for machines.
  */
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { writeFile } from "node:fs/promises"
 import { cpus, release } from "node:os"
 import { fileURLToPath } from "node:url"
@@ -114,20 +114,35 @@ const local = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const versionOf = (name: string) =>
   (JSON.parse(readFileSync(local(`../../node_modules/${name}/package.json`), "utf8")) as { version: string }).version
 
-/** Everything as JSON, and the chart for the README. */
-export const save = async (
-  results: ReadonlyArray<Result>,
-  clients: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<Run>>>>>,
-  rounds: number
-) => {
+type Clients = Readonly<Record<string, Readonly<Record<string, ReadonlyArray<Run>>>>>
+
+interface Saved {
+  readonly results: ReadonlyArray<Result>
+  readonly clients: Clients
+}
+
+const readSaved = (): Saved =>
+  existsSync(local("./results.json"))
+    ? JSON.parse(readFileSync(local("./results.json"), "utf8")) as Saved
+    : { results: [], clients: {} }
+
+/** Everything as JSON, and the chart for the README. What was not measured now is kept as it was saved. */
+export const save = async (measured: ReadonlyArray<Result>, clients: Clients, names: ReadonlyArray<string>) => {
+  const before = readSaved()
+  const results = names.flatMap((name) =>
+    [measured, before.results].flatMap((some) => some.filter((result) => result.name === name)).slice(0, 1)
+  )
   const machine = {
     processor: `${cpus().length} x ${cpus()[0]?.model ?? "unknown"}`,
-    linux: release(),
+    linux: release().split("-")[0],
     node: process.version,
     peers: Object.fromEntries(
       ["@tus/server", "@tus/file-store", "tus-js-client"].map((name) => [name, versionOf(name)])
     )
   }
-  await writeFile(local("./results.json"), `${JSON.stringify({ machine, rounds, results, clients }, undefined, 2)}\n`)
+  await writeFile(
+    local("./results.json"),
+    `${JSON.stringify({ machine, results, clients: { ...before.clients, ...clients } }, undefined, 2)}\n`
+  )
   await writeFile(local("./chart.svg"), Chart.render(results, `${machine.processor}, Node ${machine.node}`))
 }

@@ -23,6 +23,7 @@ import { type Kind, type Server, start } from "./Server.js"
 const kinds: ReadonlyArray<Kind> = [
   { name: "process", script: "effect-tus", options: { durability: "process" } },
   { name: "completion", script: "effect-tus" },
+  { name: "always", script: "effect-tus", options: { durability: "always" } },
   { name: "million", script: "effect-tus", options: { durability: "process" } },
   { name: "@tus/server", script: "tus-server" },
   { name: "floor", script: "floor" }
@@ -84,5 +85,5 @@ try {
 const clients = isChosen("clients") ? await Clients.measure(rounds) : {}
 Clients.print(clients)
 if (values.save) {
-  await Report.save(results, clients, rounds)
+  await Report.save(results, clients, all.map(({ name }) => name))
 }

@@ -4,6 +4,7 @@
 import { crc32c } from "@node-rs/crc32"
 import { createHash, randomBytes } from "node:crypto"
 import type { Connection } from "../Connection.js"
+import * as Memory from "../Memory.js"
 import { measure, removeAll, type Scenario, timed, withConnections } from "../Scenario.js"
 import type { Server } from "../Server.js"
 import * as Tus from "../Tus.js"
@@ -29,6 +30,7 @@ const one = (step: number, checksum = "") => (server: Server) =>
   withConnections(server, 1, async (connections) => {
     const [connection] = connections as [Connection]
     const path = await Tus.create(connection, Tus.GiB)
+    await Memory.atHand(server.directory)
     const measured = await measure(server, async () => {
       const latencies = await send(connection, path, { size: Tus.GiB, step, checksum })
       return { operations: latencies.length, bytes: Tus.GiB, latencies }
@@ -45,6 +47,7 @@ const many = (uploads: number, size: number, connections: number) => (server: Se
     }
     const left = [...paths]
     const latencies: Array<number> = []
+    await Memory.atHand(server.directory)
     const measured = await measure(server, async () => {
       await Promise.all(connections.map(async (connection) => {
         for (let path = left.pop(); path !== undefined; path = left.pop()) {

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto"
 import { rmSync } from "node:fs"
 import { join } from "node:path"
 import type { Connection } from "../Connection.js"
+import * as Memory from "../Memory.js"
 import { measure, removeAll, type Scenario, withConnections } from "../Scenario.js"
 import { type Server, serverCore } from "../Server.js"
 import * as Tus from "../Tus.js"
@@ -48,11 +49,13 @@ export const scenarios: ReadonlyArray<Scenario> = [
           paths.push(await part(connection))
         }
         let final = ""
+        await Memory.atHand(server.directory)
         const measured = await measure(server, async () => {
           final = await Tus.concatenate(connection, paths)
           return { operations: 1, bytes: parts * size, latencies: [] }
         })
         await removeAll(connections, [final])
+        await Memory.atHand(server.directory)
         const cp = copy(paths.map((path) => fileOf(server, path)), join(server.directory, "copy"))
         await removeAll(connections, paths)
         return {
