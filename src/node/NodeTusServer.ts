@@ -101,7 +101,8 @@ export const layerHttp = (
 const create = (headersTimeout: number) => {
   const server = Http.createServer({
     requestTimeout: 0,
-    headersTimeout,
+    // Node says never by zero.
+    headersTimeout: Number.isFinite(headersTimeout) ? headersTimeout : 0,
     connectionsCheckingInterval: Math.min(headersTimeout, 30_000),
     joinDuplicateHeaders: true
   })

@@ -57,16 +57,23 @@ describe("NodeTusServer", () => {
       }
     }))
 
-  it.scopedLive("by default a head has a minute", () =>
-    Effect.gen(function*() {
-      const servers: Array<Server> = []
-      const onStart = (message: unknown) => servers.push((message as { readonly server: Server }).server)
-      subscribe("http.server.request.start", onStart)
-      const { create } = yield* start()
-      yield* Effect.promise(() => create(1))
-      unsubscribe("http.server.request.start", onStart)
-      deepStrictEqual(servers.map(({ headersTimeout }) => headersTimeout), [60_000])
-    }))
+  for (
+    const [title, options, expected] of [
+      ["by default a head has a minute", {}, 60_000],
+      ["a head has all the time in the world where it is to have it", { headersTimeout: Infinity }, 0]
+    ] as const
+  ) {
+    it.scopedLive(title, () =>
+      Effect.gen(function*() {
+        const servers: Array<Server> = []
+        const onStart = (message: unknown) => servers.push((message as { readonly server: Server }).server)
+        subscribe("http.server.request.start", onStart)
+        const { create } = yield* start(options)
+        yield* Effect.promise(() => create(1))
+        unsubscribe("http.server.request.start", onStart)
+        deepStrictEqual(servers.map(({ headersTimeout }) => headersTimeout), [expected])
+      }))
+  }
 
   it.scopedLive("a body may take as long as it likes", () =>
     Effect.gen(function*() {
