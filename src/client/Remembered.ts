@@ -122,7 +122,11 @@ export const make = Effect.fnUntraced(function*(endpoint: string, source: Upload
         noted = state
         return Option.isSome(state)
           ? Effect.when(Effect.zipRight(begin, write), () => first)
-          : inTurn(Effect.suspend(() => Option.match(written, { onNone: () => Effect.void, onSome: journal.remove })))
+          : inTurn(Effect.suspend(() => {
+            const last = written
+            written = Option.none()
+            return Option.match(last, { onNone: () => Effect.void, onSome: journal.remove })
+          }))
       }),
     close: Effect.suspend(() =>
       Effect.zipRight(Option.match(writing, { onNone: () => Effect.void, onSome: Fiber.interrupt }), write)

@@ -30,8 +30,8 @@ const after = Effect.fnUntraced(function*(
     // The first write took a tenth, and the one after a second is half done.
     yield* Effect.sleep("950 millis")
     yield* end(remembered)
+    yield* remembered.close
   }).pipe(
-    Effect.scoped,
     Effect.provideService(UploadJournal.UploadJournal, {
       ...journal,
       put: (entry) => wrap(Effect.zipRight(Effect.sleep("100 millis"), journal.put(entry)))
@@ -44,6 +44,9 @@ const after = Effect.fnUntraced(function*(
     ...Option.toArray(prefix).map(({ length }) => length)
   ])
 }, Effect.provide([UploadJournal.layerMemory, NodeDigests.layer]))
+
+const beginAnew = (remembered: Remembered.Remembered) =>
+  Effect.zipRight(remembered.note(Option.none()), notes(remembered)(10))
 
 describe("what is remembered", () => {
   for (
@@ -58,6 +61,11 @@ describe("what is remembered", () => {
     it.effect(`is gone once it is complete, though that is during a write, which ${name} be interrupted`, () =>
       Effect.gen(function*() {
         deepStrictEqual(yield* after(wrap, (remembered) => remembered.note(Option.none())), [])
+      }))
+
+    it.effect(`is there again where it is begun anew, though that is during a write, which ${name} be interrupted`, () =>
+      Effect.gen(function*() {
+        deepStrictEqual(yield* after(wrap, beginAnew), [[10, 10]])
       }))
   }
 })
