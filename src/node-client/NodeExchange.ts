@@ -11,6 +11,7 @@ import * as NetworkError from "../client/NetworkError.js"
 import { maxText, stalled, TransportError } from "../client/TusTransport.js"
 import type { SourceError } from "../client/UploadSource.js"
 import type { RawResponse } from "../protocol/Reply.js"
+import * as Timer from "./Timer.js"
 
 export type Outcome = Effect.Effect<RawResponse, TransportError | SourceError>
 
@@ -118,7 +119,7 @@ export const make = (
   const connecting = setTimeout(() => {
     const cause = new Error(`no connection within ${Duration.format(connectTimeout)}`)
     settle(Effect.fail(new TransportError({ reason: "Unreachable", cause })))
-  }, Duration.toMillis(connectTimeout))
+  }, Timer.millis(connectTimeout))
 
   request
     .on("socket", (socket) => {
@@ -158,9 +159,10 @@ export const make = (
       }
     })
   if (stallTimeout !== undefined) {
-    request.setTimeout(stallTimeout, () => settle(Effect.fail(stalled(stallTimeout))))
+    request.setTimeout(Timer.millis(stallTimeout), () => settle(Effect.fail(stalled(stallTimeout))))
   }
   const end = Effect.async<void>((resume) => {
+    settled = true
     clearTimeout(connecting)
     clearTimeout(patience)
     if (closed) {
@@ -210,10 +212,10 @@ export const make = (
         return Effect.suspend(() => (left === 0 ? Effect.void : end))
       }),
     finish: (trailers) => {
-      finished = true
       if (trailers !== undefined) {
         request.addTrailers(trailers)
       }
+      finished = true
       request.end()
       if (answered) {
         succeed()

@@ -12,6 +12,7 @@ import * as Tls from "node:tls"
 import { urlToHttpOptions } from "node:url"
 import { getProxyForUrl } from "proxy-from-env"
 import { NodeTransportError } from "./NodeTls.js"
+import * as Timer from "./Timer.js"
 
 export interface Options {
   /**
@@ -49,7 +50,7 @@ export const make = Effect.fnUntraced(function*(options: Options, tls: Tls.Conne
     if (known !== undefined) {
       return known
     }
-    const made = new Tunnel(proxyUrl(href), tls, Duration.toMillis(connectTimeout))
+    const made = new Tunnel(proxyUrl(href), tls, Timer.millis(connectTimeout))
     tunnels.set(href, made)
     return made
   }

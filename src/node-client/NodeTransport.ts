@@ -118,13 +118,12 @@ const give = (exchange: NodeExchange.Exchange, { length, open, trailers }: Body,
     })
   return exchange.connected.pipe(
     Effect.zipRight(Pull.use(open, (pull) => Pull.forEachBatch(pull, (batch) => giveAll([...batch])))),
-    Effect.matchCauseEffect({
-      onFailure: (cause) => Effect.sync(() => exchange.fail(Effect.failCause(cause))),
-      onSuccess: () =>
-        sent === length
-          ? Effect.sync(() => exchange.finish(trailers?.()))
-          : Effect.sync(() => exchange.fail(Effect.dieMessage(`a body of ${length} bytes has only ${sent}`)))
-    })
+    Effect.flatMap(() =>
+      sent === length
+        ? Effect.sync(() => exchange.finish(trailers?.()))
+        : Effect.dieMessage(`a body of ${length} bytes has only ${sent}`)
+    ),
+    Effect.catchAllCause((cause) => Effect.sync(() => exchange.fail(Effect.failCause(cause))))
   )
 }
 

@@ -459,6 +459,38 @@ describe("NodeTransport", () => {
         assert.isFalse(yield* Deferred.await(seen))
       }))
 
+    it.scopedLive("is not made again, though its connection had been used before", () =>
+      Effect.gen(function*() {
+        const { send } = yield* transport()
+        let heads = 0
+        const { sockets, url } = yield* http((_, response) => {
+          heads += 1
+          if (heads === 1) {
+            response.setHeader("content-length", "0").end()
+          }
+        })
+        yield* send(ask(url))
+        const running = yield* Effect.fork(send(ask(url)))
+        yield* Effect.repeat(turn, { until: () => heads === 2 })
+        yield* Fiber.interrupt(running)
+        const other = yield* http(echo)
+        yield* Effect.repeatN(send(ask(other.url)), 10)
+        assert.strictEqual(heads, 2)
+        assert.strictEqual(sockets.length, 1)
+      }))
+
+    it.scopedLive("fails with what its trailers throw", () =>
+      Effect.gen(function*() {
+        const { send } = yield* transport()
+        const { url } = yield* http(echo)
+        const defect = new Error("no digest")
+        const trailers = () => {
+          throw defect
+        }
+        const exit = yield* Effect.exit(send(patch(url, { ...lent(1000), trailers })))
+        assert.isTrue(Exit.isFailure(exit) && Cause.contains(exit.cause, Cause.die(defect)), String(exit))
+      }))
+
     it.scopedLive("is over at once where it waits for a connection", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
@@ -472,6 +504,17 @@ describe("NodeTransport", () => {
   })
 
   describe("no answer", () => {
+    it.scopedLive("is waited for without an end where that is wanted", () =>
+      Effect.gen(function*() {
+        const { url } = yield* http(echo)
+        const slow = yield* raw((socket) => void setTimeout(() => socket.destroy(), 200))
+        for (const connectTimeout of [Infinity, "30 days"] as const) {
+          const { send } = yield* transport({ connectTimeout })
+          assert.strictEqual((yield* send({ ...ask(url), stallTimeout: Infinity })).status, 200)
+          assert.strictEqual(yield* reasonOf(send(ask(slow.url.replace("http:", "https:")))), "Closed")
+        }
+      }))
+
     for (
       const [title, answer, reason] of [
         ["from a server that closes at once is Closed", "", "Closed"],
