@@ -94,14 +94,14 @@ export const write = (
 
 /** The contents survive a power cut; that the file is found is for the directory to say. */
 export const sync = ({ fd, path }: File): Effect.Effect<void, UploadStoreError> =>
-  act("Write", `sync ${path}`, (done) => Fs.fdatasync(fd, done))
+  act("Unsynced", `sync ${path}`, (done) => Fs.fdatasync(fd, done))
 
 /** Windows syncs no directories and needs it not. */
 export const canSyncDirectories: boolean = Os.platform() !== "win32"
 
 /** The names in a directory survive a power cut. */
 export const syncDirectory = ({ fd, path }: File): Effect.Effect<void, UploadStoreError> =>
-  act("Write", `sync ${path}`, (done) => Fs.fsync(fd, done))
+  act("Unsynced", `sync ${path}`, (done) => Fs.fsync(fd, done))
 
 /** Copies a file in the kernel, without its bytes where the file system can share them. */
 export const copy = (from: string, to: string): Effect.Effect<void, UploadStoreError> =>
@@ -187,18 +187,23 @@ const noSpace: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EFBIG"])
 
 type Done<A> = (cause: NodeJS.ErrnoException | null, value: A) => void
 
-const call = <A>(reason: "Read" | "Write", operation: string, start: (done: Done<A>) => void) =>
+type Reason = "Read" | "Write" | "Unsynced"
+
+const reasonOf = (reason: Reason, cause: unknown) =>
+  reason !== "Unsynced" && noSpace.has(codeOf(cause)) ? "NoSpace" : reason
+
+const call = <A>(reason: Reason, operation: string, start: (done: Done<A>) => void) =>
   Effect.uninterruptible(
     Effect.async<A, UploadStoreError>((resume) =>
       start((cause, value) =>
         resume(
           cause === null || cause === undefined
             ? Effect.succeed(value)
-            : new UploadStoreError({ reason: noSpace.has(codeOf(cause)) ? "NoSpace" : reason, operation, cause })
+            : new UploadStoreError({ reason: reasonOf(reason, cause), operation, cause })
         )
       )
     )
   )
 
-const act = (reason: "Read" | "Write", operation: string, start: (done: Fs.NoParamCallback) => void) =>
+const act = (reason: Reason, operation: string, start: (done: Fs.NoParamCallback) => void) =>
   call<void>(reason, operation, (done) => start((cause) => done(cause)))

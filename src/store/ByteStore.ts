@@ -37,8 +37,9 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
 
   /**
    * Everything that was written survives a power cut, and so does its being found. Nothing happens where nothing is
-   * stored. May be run while somebody appends. Where it fails, all that was not synced before may be lost, though it can
-   * still be read: a later sync vouches only for what was written after that.
+   * stored. May be run while somebody appends. Where it fails with `Unsynced`, all that was not synced before may be lost,
+   * though it can still be read: a later sync vouches only for what was written after that. After any other failure, such as
+   * one to open a file, it may be tried again.
    */
   readonly sync: (id: UploadId) => Effect.Effect<void, UploadStoreError>
 

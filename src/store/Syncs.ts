@@ -5,6 +5,7 @@
  *
  * What is noted here ends with the process: what was not written down is synced again.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Upload, UploadId } from "../protocol/Upload.js"
@@ -71,11 +72,16 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
       options: WriteOptions
     ): Effect.Effect<Entry, Superseded | UploadStoreError> => {
       const commit = () =>
-        failed.has(next.id) ? refuse(entry, options.fence) : registry.commit(known(entry), next, options)
+        failed.has(next.id)
+          ? refuse(entry, options.fence)
+          : Effect.tap(registry.commit(known(entry), next, options), () => Effect.sync(() => notes.delete(next.id)))
       return options.durable && (next.offset > entry.synced || (entry.upload.isOpen && !next.isOpen))
         ? Effect.matchCauseEffect(bytes.sync(next.id), {
           onSuccess: commit,
           onFailure: (cause) => {
+            if (!isLoss(cause)) {
+              return Effect.failCause(cause)
+            }
             failed.add(next.id)
             return Effect.zipRight(Effect.ignoreLogged(setBack(entry, options.fence)), Effect.failCause(cause))
           }
@@ -95,9 +101,11 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
       const counted = setBacks
       const synced = yield* Effect.exit(bytes.sync(id))
       if (synced._tag === "Failure") {
-        failed.add(id)
         yield* Effect.logWarning(`${id} cannot be synced`, synced.cause)
-        return false
+        if (isLoss(synced.cause)) {
+          failed.add(id)
+        }
+        return !failed.has(id)
       }
       const after = yield* registry.get(id)
       if (Option.isNone(after) || !after.value.upload.isOpen) {
@@ -121,9 +129,13 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
         const now = known(entry)
         return now === entry
           ? Effect.void
-          : Effect.asVoid(registry.commit(now, entry.upload, { fence, durable: false }))
+          : Effect.map(registry.commit(now, entry.upload, { fence, durable: false }), () => void notes.delete(id))
       })
   }
 }
+
+/** Whatever else goes wrong, nothing was synced, and nothing is lost: it may be tried again. */
+const isLoss = (cause: Cause.Cause<UploadStoreError>) =>
+  Option.exists(Cause.failureOption(cause), ({ reason }) => reason === "Unsynced")
 
 const isBehind = ({ synced, upload }: Entry): boolean => upload.isOpen && upload.offset > synced

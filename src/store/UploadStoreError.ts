@@ -7,12 +7,13 @@ export const TypeId: TypeId = "~effect-tus/UploadStoreError"
 export type TypeId = "~effect-tus/UploadStoreError"
 
 /**
- * The backend did not do what it was asked. `Corrupt`: it holds less, or something else, than it had acknowledged.
+ * The backend did not do what it was asked. `Corrupt`: it holds less, or something else, than it had acknowledged. `Unsynced`:
+ * what was written may be lost, though it can be read, and another sync would not tell.
  */
 export class UploadStoreError extends Schema.TaggedError<UploadStoreError>("effect-tus/UploadStoreError")(
   "UploadStoreError",
   {
-    reason: Schema.Literal("Read", "Write", "NoSpace", "Corrupt"),
+    reason: Schema.Literal("Read", "Write", "NoSpace", "Corrupt", "Unsynced"),
     /** What was being done, and to what. */
     operation: Schema.String,
     cause: Schema.optional(Schema.Defect)

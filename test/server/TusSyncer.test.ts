@@ -16,7 +16,7 @@ import { create, head, patch } from "./requests.js"
 
 type Sync = ByteStore.ByteStore["Type"]["sync"]
 
-const broken = new UploadStoreError.UploadStoreError({ reason: "Write", operation: "sync" })
+const broken = new UploadStoreError.UploadStoreError({ reason: "Unsynced", operation: "sync" })
 const works: Sync = () => Effect.void
 
 /** A server whose bytes are synced like this. */

@@ -15,7 +15,7 @@ type Store = UploadStore.UploadStore["Type"]
 const upload = uploadOf({ id: id("a"), length: Option.some(bytes(10)) })
 const at = (offset: number) => upload.grow(offset, upload.length, Option.none())
 const full = upload.fill(bytes(10), { _tag: "Complete", at: now })
-const broken = new UploadStoreError.UploadStoreError({ reason: "Write", operation: "break" })
+const broken = new UploadStoreError.UploadStoreError({ reason: "Unsynced", operation: "break" })
 
 /** A store in memory, of whose parts some are replaced. */
 const open = (
@@ -57,9 +57,9 @@ const stateOf = ({ get }: Pick<Registry, "get">) =>
   })
 
 /** Fails as often as it is told, and then no more. */
-const failing = (times: number) => {
+const failing = (times: number, error = broken) => {
   let left = times
-  return Effect.suspend(() => (left-- > 0 ? broken : Effect.void))
+  return Effect.suspend(() => (left-- > 0 ? error : Effect.void))
 }
 
 describe("Syncs", () => {
@@ -123,6 +123,19 @@ describe("Syncs", () => {
       const again = yield* store.get(upload.id)
       yield* write(store, again, 10)
       assert.isFalse((yield* store.commit(again, full, 1)).upload.isOpen)
+    }))
+
+  it.effect("a sync that cannot even be asked for loses nothing, and may be asked for again", () =>
+    Effect.gen(function*() {
+      const sync = failing(2, new UploadStoreError.UploadStoreError({ reason: "Write", operation: "open" }))
+      const { registry, store } = yield* open({ bytes: { sync: () => sync } })
+      const entry = yield* grown(store, 3)
+      assert.isTrue(yield* store.sync(upload.id))
+      yield* write(store, entry, 10)
+      assert.strictEqual((yield* Effect.flip(store.commit(entry, full, 1)))._tag, "UploadStoreError")
+      deepStrictEqual(yield* stateOf(registry), [3, 0, 2])
+      yield* store.commit(entry, full, 1)
+      deepStrictEqual(yield* stateOf(registry), [10, 10, 3])
     }))
 
   it.effect("a sync that fails goes back to the last one that did not", () =>
