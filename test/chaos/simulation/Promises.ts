@@ -77,7 +77,6 @@ export class Promises {
   /** More counted of it than is known to survive a power cut; no more than that does any longer. */
   setBack(before: UploadRegistry.Entry, { upload: { id, offset } }: UploadRegistry.Entry): void {
     const told = this.told.get(id)
-    this.world.writers.setBack(id)
     this.claim(offset >= before.synced, "P1", id, `it is set back to ${offset}, though ${before.synced} are synced`)
     if (told !== undefined) {
       const isKept = told.offset <= offset || this.world.story.durability !== "always"

@@ -51,7 +51,10 @@ const check = (world: World): void => {
   const { database: { states }, disk, promises: { damaged }, sources, story } = world
   for (const path of disk.files().filter((path) => path.startsWith(directory))) {
     const id = idOf(path)
-    const isOwned = id !== undefined && states.get(id) !== undefined && (path === pathOf(id) || damaged.has(id))
+    const upload = states.get(id)?.upload
+    // What an assembly has left that was cut off is used up by the next one, or goes with its final.
+    const isWaiting = upload?.isFinal === true && upload.isOpen
+    const isOwned = upload !== undefined && (path === pathOf(upload.id) || isWaiting || damaged.has(upload.id))
     world.claim(isOwned, "P1", () => `${path} is left behind`)
   }
   for (const { upload } of states.all()) {

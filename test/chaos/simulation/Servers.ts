@@ -143,9 +143,9 @@ export class Servers {
     diskCalls.crash(process, dice)
     database.crash(process)
     network.crash(process, silent)
+    promises.neglected()
     writers.crashed(process)
     promises.crashed(process)
-    promises.neglected()
     application.excuse()
   }
 

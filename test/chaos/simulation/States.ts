@@ -75,6 +75,7 @@ export class States {
         this.checkMove(before?.upload ?? held.upload, entry.upload)
         this.entries.set(id, entry)
         if (this.world.writers.hasFailed(id) && entry.upload.isOpen && entry.upload.offset <= held.synced) {
+          this.world.writers.setBack(id, process)
           this.world.promises.setBack(held, entry)
         }
         this.world.promises.committed((before ?? held).upload, entry)

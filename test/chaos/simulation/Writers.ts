@@ -12,8 +12,8 @@ import type { World } from "./World.js"
 type Id = Upload.UploadId
 
 export class Writers {
-  /** Uploads of which a sync has failed, and which were not set back since. */
-  private readonly failed = new Set<Id>()
+  /** Who has seen a sync fail, and has not set the upload back since: what others did about it nobody can see. */
+  private failed: Array<{ readonly id: Id; readonly process: Process }> = []
   private writers: Array<{ readonly id: Id; readonly process: Process }> = []
   private readonly world: World
 
@@ -26,26 +26,27 @@ export class Writers {
   }
 
   hasFailed(id: Id): boolean {
-    return this.failed.has(id)
+    return this.failed.some((failed) => failed.id === id)
   }
 
-  setBack(id: Id): void {
-    this.failed.delete(id)
+  setBack(id: Id, process: Process): void {
+    this.failed = this.failed.filter((failed) => failed.id !== id || failed.process !== process)
   }
 
   powerCut(): void {
-    this.failed.clear()
+    this.failed = []
   }
 
   crashed(process: Process): void {
     this.writers = this.writers.filter((writer) => writer.process !== process)
+    this.failed = this.failed.filter((failed) => failed.process !== process)
   }
 
   /** The store, with an eye on what is written to it. */
   observe(bytes: ByteStore.ByteStore["Type"], process: Process): ByteStore.ByteStore["Type"] {
     return ByteStore.ByteStore.of({
       ...bytes,
-      sync: (id) => Effect.tapErrorCause(bytes.sync(id), () => Effect.sync(() => this.failed.add(id))),
+      sync: (id) => Effect.tapErrorCause(bytes.sync(id), () => Effect.sync(() => this.failed.push({ id, process }))),
       append: (id, at, stream, onWritten) =>
         Effect.acquireUseRelease(
           Effect.sync(() => this.begin(id, process)),
