@@ -94,9 +94,9 @@ export class Upload extends Schema.Class<Upload>("effect-tus/Upload")(Fields.pip
   grow(count: number, length: Option.Option<Bytes>, expiresAt: Option.Option<DateTime.Utc>): Upload {
     return Upload.of({ ...this, offset: Bytes.make(this.offset + count), length, expiresAt })
   }
-  /** What lies behind `offset`, which is below its own, does not count any more. */
+  /** What lies behind `offset`, which is below its own, does not count any more, and is waited for again. */
   cut(offset: number): Upload {
-    return Upload.of({ ...this, offset: Bytes.make(offset) })
+    return Upload.of({ ...this, offset: Bytes.make(offset), completion: { _tag: "Open" } })
   }
   /** All the bytes are there. */
   fill(length: Bytes, completion: Exclude<Completion, { readonly _tag: "Open" }>): Upload {

@@ -25,20 +25,23 @@ export const make = (policy: Policy) =>
     const events = yield* UploadEvents
     const runInBackground = yield* FiberSet.makeRuntime<never>()
 
-    /** Takes an upload from having all its bytes to being complete, or rejected for good. */
+    /** Takes an upload from having all its bytes to being complete, or rejected for good. No hook sees bytes that may be lost. */
     const conclude = (entry: Entry, { fence }: Lease) => {
       const { upload } = entry
       if (upload.completion._tag !== "Finishing" || upload.isOpen || Option.isNone(upload.length)) {
         return Effect.succeed(entry)
       }
       const length = upload.length.value
-      return Effect.suspend(() => hooks.onComplete?.(upload) ?? Effect.void).pipe(
+      const decide = Effect.suspend(() => hooks.onComplete?.(upload) ?? Effect.void).pipe(
         Effect.zipRight(DateTime.now),
         Effect.map((at) => ({ _tag: "Complete", at }) as const),
         Effect.catchTag("UploadRejected", ({ reason, status }) =>
-          Effect.succeed({ _tag: "Rejected", status, reason } as const)),
-        Effect.flatMap((completion) =>
-          store.commit(entry, upload.fill(length, completion), fence)
+          Effect.succeed({ _tag: "Rejected", status, reason } as const))
+      )
+      return store.secure(entry, fence).pipe(
+        Effect.flatMap((secured) =>
+          Effect.flatMap(decide, (completion) =>
+            store.commit(secured, upload.fill(length, completion), fence))
         ),
         Effect.uninterruptible
       )

@@ -6,7 +6,10 @@
  * What is noted here ends with the process: what was not written down is synced again.
  */
 import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import type { ByteStore } from "./ByteStore.js"
@@ -21,6 +24,8 @@ interface Note {
 
 export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"]) => {
   const notes = new Map<UploadId, Note>()
+  /** Syncs under way, and their ends. */
+  const running = new Map<UploadId, Deferred.Deferred<void>>()
   /** Uploads of which a sync has failed, and which are yet to be set back. */
   const failed = new Set<UploadId>()
   let setBacks = 0
@@ -36,17 +41,36 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
     return note?.version === entry.version ? { ...entry, synced: Math.max(entry.synced, note.synced) } : entry
   }
 
+  /** One at a time for each upload: whoever comes second may be the one who is told that all is well, with the bytes gone. */
+  const syncBytes = (id: UploadId): Effect.Effect<void, UploadStoreError> =>
+    Effect.uninterruptible(Effect.suspend(() => {
+      const other = running.get(id)
+      if (other !== undefined) {
+        return Effect.zipRight(Deferred.await(other), syncBytes(id))
+      }
+      const ended = Deferred.unsafeMake<void>(FiberId.none)
+      running.set(id, ended)
+      return Effect.onExit(bytes.sync(id), (exit) =>
+        Effect.sync(() => {
+          if (Exit.isFailure(exit) && isLoss(exit.cause)) {
+            failed.add(id)
+          }
+          running.delete(id)
+          Deferred.unsafeDone(ended, Effect.void)
+        }))
+    }))
+
   /**
    * Whoever holds the old state cannot go on from it. Where the new one cannot be written the bytes are cut off, so that a
-   * later process, which knows nothing of this, finds too few of them.
+   * later process, which knows nothing of this, finds too few of them. What has been decided on stands.
    */
   const setBack = (entry: Entry, fence: number) =>
     Effect.suspend(() => {
       const { upload } = entry
       const now = known(entry)
       setBacks++
-      return !upload.isOpen
-        ? Effect.void
+      return isConcluded(upload)
+        ? Effect.sync(() => forget(upload.id))
         : registry.commit(now, upload.cut(now.synced), { fence, durable: false }).pipe(
           Effect.map(() => forget(upload.id)),
           Effect.tapErrorTag("UploadStoreError", () => Effect.ignoreLogged(bytes.truncate(upload.id, now.synced)))
@@ -76,15 +100,12 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
           ? refuse(entry, options.fence)
           : Effect.tap(registry.commit(known(entry), next, options), () => Effect.sync(() => notes.delete(next.id)))
       return options.durable && (next.offset > entry.synced || (entry.upload.isOpen && !next.isOpen))
-        ? Effect.matchCauseEffect(bytes.sync(next.id), {
+        ? Effect.matchCauseEffect(syncBytes(next.id), {
           onSuccess: commit,
-          onFailure: (cause) => {
-            if (!isLoss(cause)) {
-              return Effect.failCause(cause)
-            }
-            failed.add(next.id)
-            return Effect.zipRight(Effect.ignoreLogged(setBack(entry, options.fence)), Effect.failCause(cause))
-          }
+          onFailure: (cause) =>
+            isLoss(cause)
+              ? Effect.zipRight(Effect.ignoreLogged(setBack(entry, options.fence)), Effect.failCause(cause))
+              : Effect.failCause(cause)
         })
         : commit()
     },
@@ -99,12 +120,9 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
         return !failed.has(id)
       }
       const counted = setBacks
-      const synced = yield* Effect.exit(bytes.sync(id))
+      const synced = yield* Effect.exit(syncBytes(id))
       if (synced._tag === "Failure") {
         yield* Effect.logWarning(`${id} cannot be synced`, synced.cause)
-        if (isLoss(synced.cause)) {
-          failed.add(id)
-        }
         return !failed.has(id)
       }
       const after = yield* registry.get(id)
@@ -119,7 +137,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
     /** Writes down, under the lock, what syncs have come to. */
     settle: (id: UploadId, fence: number): Effect.Effect<void, Superseded | UploadStoreError> =>
       Effect.flatMap(registry.get(id), (found) => {
-        if (Option.isNone(found) || !found.value.upload.isOpen) {
+        if (Option.isNone(found) || isConcluded(found.value.upload)) {
           return Effect.sync(() => forget(id))
         }
         const entry = found.value
@@ -137,5 +155,8 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
 /** Whatever else goes wrong, nothing was synced, and nothing is lost: it may be tried again. */
 const isLoss = (cause: Cause.Cause<UploadStoreError>) =>
   Option.exists(Cause.failureOption(cause), ({ reason }) => reason === "Unsynced")
+
+/** Whether nothing more is to happen to its bytes. */
+const isConcluded = ({ completion: { _tag } }: Upload): boolean => _tag === "Complete" || _tag === "Rejected"
 
 const isBehind = ({ synced, upload }: Entry): boolean => upload.isOpen && upload.offset > synced

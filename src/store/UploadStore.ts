@@ -58,6 +58,12 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
     fence: number
   ) => Effect.Effect<Entry, Superseded | UploadStoreError>
 
+  /**
+   * Has what counts of the upload survive a power cut, where `Durability` asks for it before a completion: what was
+   * acknowledged under a lesser promise may not. Fails like `commit`.
+   */
+  readonly secure: (entry: Entry, fence: number) => Effect.Effect<Entry, Superseded | UploadStoreError>
+
   /** Unfinished uploads that a power cut would set back. */
   readonly unsynced: Stream.Stream<UploadId, UploadStoreError>
 
@@ -127,6 +133,10 @@ export const make = Effect.gen(function*() {
       const committed = syncs.commit(entry, next, { fence, durable: isDurable(entry.upload, next) })
       return next.isOpen ? committed : Effect.zipLeft(committed, bytes.release(next.id))
     },
+    secure: (entry, fence) =>
+      durability === "process" || entry.synced === entry.upload.offset
+        ? Effect.succeed(entry)
+        : syncs.commit(entry, entry.upload, { fence, durable: true }),
     unsynced: pages(registry.unsynced),
     sync: syncs.sync,
     settleSync: syncs.settle,

@@ -198,24 +198,73 @@ describe("Syncs", () => {
   it.effect("a sync that was overtaken by a set-back says nothing about what is written afterwards", () =>
     Effect.gen(function*() {
       const begun = yield* Deferred.make<void>()
+      const [first, second] = [yield* Deferred.make<void, typeof broken>(), yield* Deferred.make<void>()]
+      let syncs = 0
+      const sync = () =>
+        Effect.suspend(() =>
+          ++syncs === 1
+            ? Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(first))
+            : Deferred.await(second)
+        )
+      const { registry, store } = yield* open({ bytes: { sync } })
+      const entry = yield* grown(store, 3)
+      const completing = yield* Effect.fork(Effect.flip(store.commit(entry, full, 1)))
+      yield* Deferred.await(begun)
+      const syncing = yield* Effect.fork(store.sync(upload.id))
+      yield* Effect.yieldNow()
+      yield* Deferred.fail(first, broken)
+      yield* Fiber.join(completing)
+      const again = yield* store.get(upload.id)
+      yield* write(store, again, 5)
+      yield* store.commit(again, at(5), 1)
+      yield* Deferred.succeed(second, undefined)
+      yield* Fiber.join(syncing)
+      yield* store.settleSync(upload.id, 2)
+      deepStrictEqual([...(yield* stateOf(registry)), syncs], [5, 0, 4, 2])
+    }))
+
+  it.effect("a commit waits for the sync under way, since its own may find nothing to complain of any more", () =>
+    Effect.gen(function*() {
+      const begun = yield* Deferred.make<void>()
       const gate = yield* Deferred.make<void>()
       let syncs = 0
       const sync = () =>
         Effect.suspend(() =>
-          ++syncs === 1 ? Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(gate)) : broken
+          ++syncs === 1
+            ? Deferred.succeed(begun, undefined).pipe(Effect.zipRight(Deferred.await(gate)), Effect.zipRight(broken))
+            : Effect.void
         )
       const { registry, store } = yield* open({ bytes: { sync } })
       const entry = yield* grown(store, 3)
       const syncing = yield* Effect.fork(store.sync(upload.id))
       yield* Deferred.await(begun)
-      yield* Effect.flip(store.commit(entry, full, 1))
-      const again = yield* store.get(upload.id)
-      yield* write(store, again, 5)
-      yield* store.commit(again, at(5), 1)
+      const completing = yield* Effect.fork(Effect.flip(store.commit(entry, full, 1)))
+      yield* Effect.yieldNow()
       yield* Deferred.succeed(gate, undefined)
-      yield* Fiber.join(syncing)
-      yield* store.settleSync(upload.id, 2)
-      deepStrictEqual(yield* stateOf(registry), [5, 0, 4])
+      assert.isFalse(yield* Fiber.join(syncing))
+      assert.strictEqual((yield* Fiber.join(completing))._tag, "UploadStoreError")
+      deepStrictEqual(yield* stateOf(registry), [0, 0, 3])
+    }))
+
+  it.effect("what was acknowledged under a lesser promise is secured before it is decided on, or is waited for again", () =>
+    Effect.gen(function*() {
+      const sync = failing(1)
+      const { registry, store } = yield* open({ bytes: { sync: () => sync } })
+      const finishing = upload.fill(bytes(10), { _tag: "Finishing" })
+      const entry = yield* registry.create(finishing, { fence: 1, durable: false })
+      deepStrictEqual(yield* Effect.flip(store.secure(entry, 1)), broken)
+      const again = yield* store.get(upload.id)
+      deepStrictEqual([again.upload.completion._tag, again.upload.offset], ["Open", 0])
+      yield* write(store, again, 10)
+      const secured = yield* store.secure(yield* store.commit(again, finishing, 1), 1)
+      deepStrictEqual([secured.upload.completion._tag, secured.synced, secured.version], ["Finishing", 10, 3])
+    }))
+
+  it.effect("where nothing is to survive a power cut nothing is secured", () =>
+    Effect.gen(function*() {
+      const { registry, store } = yield* open({ bytes: { sync: () => broken } }, "process")
+      const entry = yield* registry.create(upload.fill(bytes(10), { _tag: "Finishing" }), { fence: 1, durable: false })
+      deepStrictEqual(yield* store.secure(entry, 1), entry)
     }))
 
   it.effect("what is gone when its sync ends is given back", () =>
