@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { ByteStore, Upload, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
-import { TusServer, TusSyncer } from "effect-tus/server"
+import { TusServer, TusSyncer, UploadHooks } from "effect-tus/server"
 import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -73,6 +73,20 @@ describe("TusSyncer", () => {
       deepStrictEqual(yield* stateOf(path), [3, 3])
     }).pipe(Effect.provide(server(works))))
 
+  it.effect("holds up the end of the server no longer than it may, but for what has begun", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const paths = yield* Effect.replicateEffect(create({ "upload-length": "9" }), 40)
+      yield* Effect.forEach(paths, (path) => patch(path, 0, "ab"))
+      yield* Layer.buildWithScope(TusSyncer.layer({ syncDeadline: "4 seconds" }), scope)
+      const ending = yield* Effect.fork(Scope.close(scope, Exit.void))
+      // One of the first round ends after 3 seconds, sixteen of the last after 6, and sixteen more after 9.
+      yield* Effect.repeatN(TestClock.adjust("1 second"), 9)
+      yield* Fiber.join(ending)
+      const states = yield* Effect.forEach(paths, stateOf)
+      assert.strictEqual(states.filter(([, synced]) => synced === 2).length, 33)
+    }).pipe(Effect.provide(server(() => Effect.sleep("3 seconds")))))
+
   it.effect("syncs nothing where nothing is to survive a power cut", () =>
     Effect.gen(function*() {
       const path = yield* create({ "upload-length": "9" })
@@ -89,7 +103,7 @@ describe("TusSyncer", () => {
       yield* patch(path, 0, "ab")
       const writer = yield* Effect.fork(patch(path, 2, body))
       yield* asked
-      yield* sync
+      yield* sync(1)
       deepStrictEqual(yield* stateOf(path), [2, 0])
       yield* open
       assert.strictEqual((yield* Fiber.join(writer)).status, 204)
@@ -104,7 +118,7 @@ describe("TusSyncer", () => {
       yield* patch(path, 0, "ab")
       const writer = yield* Effect.fork(patch(path, 2, body))
       yield* asked
-      yield* sync
+      yield* sync(1)
       assert.strictEqual((yield* Fiber.join(writer)).status, 500)
       assert.strictEqual((yield* head(path)).headers["upload-offset"], "0")
       deepStrictEqual(yield* stateOf(path), [0, 0])
@@ -118,7 +132,7 @@ describe("TusSyncer", () => {
       yield* Effect.forEach(paths, (path) => patch(path, 0, "ab"))
       const [first, second, third] = paths.map(idOf).toSorted()
       bad.add(second ?? "")
-      yield* sync
+      yield* sync(1)
       deepStrictEqual(yield* Effect.forEach([first, second, third], (id) => stateOf(id ?? "")), [[2, 2], [0, 0], [
         2,
         2
@@ -128,7 +142,7 @@ describe("TusSyncer", () => {
 })
 
 describe("a checkpoint whose sync has failed", () => {
-  it.effect("is not tried again: what it was to keep may be lost", () => {
+  it.effect("sets the upload back, and nothing that was written is kept: it may be lost", () => {
     let syncs = 0
     return Effect.gen(function*() {
       const { asked, body, open } = yield* slow
@@ -138,11 +152,31 @@ describe("a checkpoint whose sync has failed", () => {
       yield* TestClock.adjust("2 seconds")
       yield* open
       assert.strictEqual((yield* Fiber.join(writer)).status, 500)
-      assert.strictEqual(syncs, 1)
       assert.strictEqual((yield* head(path)).headers["upload-offset"], "0")
     }).pipe(
       Effect.provide(server(() => Effect.suspend(() => (++syncs === 1 ? broken : Effect.void)))),
       Effect.provideService(UploadStore.Durability, "always")
+    )
+  })
+})
+
+describe("an upload that was finishing under a lesser promise", () => {
+  it.effect("is not shown to the hook before its bytes are synced, and is waited for again where they are lost", () => {
+    let syncs = 0
+    let shown = 0
+    return Effect.gen(function*() {
+      const path = yield* create({ "upload-length": "3" })
+      const { commit, get } = yield* UploadRegistry.UploadRegistry
+      const entry = yield* Effect.flatten(get(idOf(path)))
+      const full = entry.upload.fill(Upload.Bytes.make(3), { _tag: "Finishing" })
+      yield* commit(entry, full, { fence: 1, durable: false })
+      assert.strictEqual((yield* patch(path, 3, "")).status, 500)
+      deepStrictEqual([syncs, shown, ...(yield* stateOf(path))], [1, 0, 0, 0])
+      assert.strictEqual((yield* patch(path, 0, "abc")).status, 204)
+      deepStrictEqual([syncs, shown, ...(yield* stateOf(path))], [2, 1, 3, 3])
+    }).pipe(
+      Effect.provide(server(() => Effect.suspend(() => (++syncs === 1 ? broken : Effect.void)))),
+      Effect.provideService(UploadHooks.UploadHooks, { onComplete: () => Effect.sync(() => void shown++) })
     )
   })
 })
