@@ -43,6 +43,9 @@ const planted: ReadonlyArray<readonly [file: string, source: string]> = [
   ["src/sql/A.ts", `import * as TusServer from "../server/TusServer.js"\nexport const a = TusServer\n`],
   ["src/client/A.ts", `import * as Cli from "../cli/Cli.js"\nexport const a = Cli\n`],
   ["src/client/A.ts", `import * as Node from "../node-client/NodeTransport.js"\nexport const a = Node\n`],
+  ["src/client/A.ts", `import * as Browser from "../browser-client/Online.js"\nexport const a = Browser\n`],
+  ["src/browser-client/A.ts", `import * as http from "node:http"\nexport const a = http\n`],
+  ["src/browser-client/A.ts", `import * as Node from "../node-client/NodeTransport.js"\nexport const a = Node\n`],
   ["src/node-client/A.ts", `import * as Cli from "../cli/Cli.js"\nexport const a = Cli\n`],
   ["src/node/A.ts", `import { Effect } from "effect"\nexport const a = Effect.void\n`]
 ]

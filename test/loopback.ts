@@ -75,6 +75,7 @@ export const transport = (
     TusTransport.TusTransport,
     Effect.map(Effect.context<TusServer.TusServer>(), (context) => ({
       trailers,
+      bodyLimit: Infinity,
       send: (request) =>
         Watch.watched(
           request,

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { homedir } from "node:os"
 import { isAbsolute, join, resolve } from "node:path"
-import * as JournalStore from "../client/JournalStore.js"
+import * as JournalFiles from "../client/JournalFiles.js"
 import * as Parallel from "../client/Parallel.js"
 import * as SystemReason from "../client/SystemReason.js"
 import * as UploadJournal from "../client/UploadJournal.js"
@@ -40,7 +40,7 @@ export const layer = (choice: Choice) =>
 /** What is unfinished. Where nobody can tell, that is said: a journal is no help here, but what was asked for. */
 export const entries = Effect.fnUntraced(function*(choice: Choice) {
   const directory = yield* directoryOf(choice)
-  const { keys } = yield* JournalStore.fileSystem(directory)
+  const { keys } = yield* JournalFiles.make(directory)
   yield* Effect.mapError(keys, (cause) =>
     new CommandError({
       message: `${Text.clean(directory)}: the journal cannot be read: ${SystemReason.of(cause)}`,

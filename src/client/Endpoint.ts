@@ -42,7 +42,8 @@ export const accepts = (url: string, known: Capabilities, length: Option.Option<
     ? Either.left(new TooLarge({ url, length: length.value, limit: known.maxSize.value }))
     : Either.right(undefined)
 
-export const make = (url: string): Endpoint => {
+/** @param limit - bytes that a request should bring at most from the start. */
+export const make = (url: string, limit = Number.POSITIVE_INFINITY): Endpoint => {
   const asking = Effect.unsafeMakeSemaphore(1)
   let known: Capabilities | undefined
   return {
@@ -59,7 +60,7 @@ export const make = (url: string): Endpoint => {
         )
         return known === undefined ? asking.withPermits(1)(ask) : Effect.succeed(known)
       }),
-    limit: Number.POSITIVE_INFINITY,
+    limit,
     notBefore: 0
   }
 }

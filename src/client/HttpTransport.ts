@@ -11,80 +11,49 @@ import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Mailbox from "effect/Mailbox"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { RawResponse } from "../protocol/Reply.js"
-import * as Pull from "../store/Pull.js"
+import * as Gathered from "./Gathered.js"
 import * as NetworkError from "./NetworkError.js"
-import * as Race from "./Race.js"
-import { type Body, maxText, type Request, TransportError, TusTransport } from "./TusTransport.js"
-import type { SourceError } from "./UploadSource.js"
+import { maxText, type Request, TransportError, TusTransport } from "./TusTransport.js"
 import * as Watch from "./Watch.js"
 
 /**
- * A body up to this size is handed over in one piece. A stream would need HTTP/2 in a browser, and fetch sends it without a
- * Content-Length everywhere.
+ * Trailers cannot be sent. A body is handed over in one piece, since fetch sends a stream without a Content-Length, and in a
+ * browser over HTTP/2 at best; it counts as sent when its answer is there.
  */
-const maxGathered = 8 * 1024 * 1024
-
-/** Trailers cannot be sent. A body above 8 MiB is streamed, one below it counts as sent when its answer is there. */
 export const layer: Layer.Layer<TusTransport, never, HttpClient.HttpClient> = Layer.effect(
   TusTransport,
   Effect.map(HttpClient.HttpClient, (client) => ({
     trailers: false,
+    bodyLimit: Gathered.limit,
     send: (request) => Watch.watched(request, (request) => send(HttpClient.withScope(client), request))
   }))
 )
 
-/** The scope ends a request that is answered before its body is sent, or that is interrupted. */
-const send = (client: HttpClient.HttpClient.With<HttpClientError.HttpClientError, Scope.Scope>, request: Request) =>
-  Effect.scoped(
-    Effect.gen(function*() {
-      const { body, headers, method, onSent, url } = request
-      const asked = HttpClientRequest.make(method)(url)
-      const ask = (body: HttpBody.HttpBody) =>
-        asked.pipe(
-          HttpClientRequest.setBody(body),
-          HttpClientRequest.setHeaders(headers),
-          client.execute,
-          Effect.flatMap(answerOf),
-          Effect.mapError(toTransportError),
-          withoutRedirects
-        )
-      if (body === undefined) {
-        return yield* ask(HttpBody.empty)
-      }
-      const contentType = headers["content-type"]
-      if (body.length <= maxGathered) {
-        const bytes = yield* gather(body)
-        return yield* Effect.tap(ask(HttpBody.uint8Array(bytes, contentType)), () => onSent?.(body.length))
-      }
-      // The reading is ended here and not by the client, which may let go of a body at any time, or never.
-      const copies = yield* Mailbox.make<Uint8Array>(1)
-      const stream = Stream.tap(Mailbox.toStream(copies), ({ length }) => Effect.sync(() => onSent?.(length)))
-      return yield* Race.first(
-        ask(HttpBody.stream(stream, contentType, body.length)),
-        Stream.runForEach(Pull.toStream(body.open), (bytes) => copies.offer(bytes.slice())).pipe(
-          Effect.zipRight(copies.end),
-          Effect.zipRight(Effect.never)
-        )
-      )
-    })
-  )
-
-const gather = ({ length, open }: Body): Effect.Effect<Uint8Array, SourceError> =>
-  Effect.suspend(() => {
-    const gathered = new Uint8Array(length)
-    return Stream.runFold(Pull.toStream(open), 0, (at, bytes) => {
-      gathered.set(bytes, at)
-      return at + bytes.length
-    }).pipe(
-      Effect.filterOrDieMessage((end) => end === length, `a body of ${length} bytes has another number of them`),
-      Effect.as(gathered)
+/** The scope ends a request that is interrupted. */
+const send = (
+  client: HttpClient.HttpClient.With<HttpClientError.HttpClientError, Scope.Scope>,
+  { body, headers, method, onSent, url }: Request
+) =>
+  Effect.gen(function*() {
+    const bytes = body && (yield* Gathered.gather(body))
+    const asked = HttpClientRequest.make(method)(url).pipe(
+      HttpClientRequest.setBody(
+        bytes === undefined ? HttpBody.empty : HttpBody.uint8Array(bytes, headers["content-type"])
+      ),
+      HttpClientRequest.setHeaders(headers)
     )
-  })
+    const answer = yield* client.execute(asked).pipe(
+      Effect.flatMap(answerOf),
+      Effect.mapError(toTransportError),
+      withoutRedirects
+    )
+    onSent?.(bytes?.length ?? 0)
+    return answer
+  }).pipe(Effect.scoped)
 
 /** Fetch follows redirects where nobody tells it not to; other clients do so only where they are told to. */
 const withoutRedirects = Effect.mapInputContext((context: Context.Context<Scope.Scope>) =>

@@ -1,15 +1,9 @@
 /**
- * Where the entries of a journal are kept, by key: in memory, in a directory, in the browser. Knows nothing of what is in
- * them.
+ * Where the entries of a journal are kept, by key: in memory, in the browser. Knows nothing of what is in them.
  */
 import { type PlatformError, SystemError } from "@effect/platform/Error"
-import * as FileSystem from "@effect/platform/FileSystem"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
-import * as Path from "@effect/platform/Path"
-import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Encoding from "effect/Encoding"
 import * as Option from "effect/Option"
 
 /** A store, and what a KeyValueStore does not tell: the keys of all that is in it. */
@@ -47,74 +41,6 @@ export const localStorage: Effect.Effect<JournalStore> = Effect.sync(() => ({
     () => []
   )
 }))
-
-/** How long a file that was not renamed may still have a writer. */
-const abandonedAfter = Duration.days(1)
-
-/**
- * One file a key; the keys have to be names of files, and not begin with a dot. A file is written under another name and then
- * renamed: processes do not disturb each other, and no reader finds half of it. After a power cut it may be empty. Only its
- * owner can read it, and the directory, which is made by the first write.
- */
-export const fileSystem = Effect.fnUntraced(function*(directory: string): Effect.fn.Return<
-  JournalStore,
-  never,
-  FileSystem.FileSystem | Path.Path
-> {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const inDirectory = (name: string) => path.join(directory, name)
-
-  const names = fs.readDirectory(directory).pipe(Effect.catchIf(isAbsent, () => Effect.succeed([])))
-
-  const write = (file: string, value: string) => fs.writeFileString(file, value, { flag: "wx", mode: 0o600 })
-
-  const set = Effect.fnUntraced(function*(key: string, value: string) {
-    const temporary = inDirectory(temporaryOf(key))
-    yield* write(temporary, value).pipe(
-      Effect.catchIf(isAbsent, () =>
-        Effect.zipRight(
-          fs.makeDirectory(directory, { recursive: true, mode: 0o700 }),
-          write(temporary, value)
-        )),
-      Effect.zipRight(fs.rename(temporary, inDirectory(key))),
-      Effect.onError(() => Effect.ignore(fs.remove(temporary)))
-    )
-  }, Effect.uninterruptible)
-
-  const removeIfAbandoned = Effect.fnUntraced(function*(name: string) {
-    const now = yield* Clock.currentTimeMillis
-    const { mtime } = yield* fs.stat(inDirectory(name))
-    if (Option.exists(mtime, (time) => time.getTime() < now - Duration.toMillis(abandonedAfter))) {
-      yield* fs.remove(inDirectory(name))
-    }
-  }, Effect.ignore)
-
-  const keys = Effect.tap(names, (names) => Effect.forEach(names.filter(isTemporary), removeIfAbandoned)).pipe(
-    Effect.map((names) => names.filter((name) => !name.startsWith(".")))
-  )
-
-  const remove = (key: string) => fs.remove(inDirectory(key), { force: true })
-
-  return {
-    store: KeyValueStore.makeStringOnly({
-      get: (key) =>
-        Effect.asSome(fs.readFileString(inDirectory(key))).pipe(Effect.catchIf(isAbsent, () => Effect.succeedNone)),
-      set,
-      remove,
-      clear: Effect.flatMap(keys, Effect.forEach(remove, { discard: true })),
-      size: Effect.map(keys, (keys) => keys.length)
-    }),
-    keys
-  }
-})
-
-const isAbsent = (error: PlatformError) => error._tag === "SystemError" && error.reason === "NotFound"
-
-const temporaryOf = (key: string) =>
-  `.${key}.${Encoding.encodeHex(crypto.getRandomValues(new Uint8Array(8)))}.effect-tus`
-
-const isTemporary = (name: string) => /^\..+\.[0-9a-f]{16}\.effect-tus$/.test(name)
 
 /** Even to look at `globalThis.localStorage` throws where the user allows no storage. */
 const inStorage = <A>(method: string, use: (storage: Storage) => A, none: () => A) =>

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Next from "../protocol/Next.js"
+import { Connectivity } from "./Connectivity.js"
 import type { Endpoint } from "./Endpoint.js"
 import type { TusError } from "./TusError.js"
 
@@ -22,7 +23,7 @@ export interface Retry<R> {
   readonly call: () => Told
   /** Bytes were acknowledged: the budget starts anew. */
   readonly renew: Effect.Effect<void>
-  /** Waits until the server wants to be asked again. */
+  /** Waits until there is a network, and the server wants to be asked again. */
   readonly ready: Effect.Effect<void>
   /**
    * Fails with the error when nothing is to be done about it or nothing is left to pay with; returns what to do once it is
@@ -53,6 +54,7 @@ export const make = Effect.fnUntraced(function*<R>(
   endpoint: Endpoint,
   onRetry: (error: TusError) => void
 ) {
+  const { online } = yield* Connectivity
   const driver = yield* Schedule.driver(schedule)
   let failed = 0
   let refreshed = false
@@ -60,10 +62,11 @@ export const make = Effect.fnUntraced(function*<R>(
 
   const call = () => ({ attempts: failed + 1, refresh: refreshed })
 
-  const ready = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+  const allowed = Effect.flatMap(Clock.currentTimeMillis, (now) => {
     const wait = Math.max(notBefore, endpoint.notBefore) - now
     return wait > 0 ? Clock.sleep(Duration.millis(wait)) : Effect.void
   })
+  const ready = Effect.zipRight(online, allowed)
 
   const pay = (error: TusError) =>
     Effect.suspend(() => {

@@ -81,14 +81,14 @@ export class TusClient extends Context.Tag("effect-tus/TusClient")<TusClient, {
 }>() {}
 
 export const make = Effect.fnUntraced(function*<E = never, R = never>(options: Request.ClientOptions<E, R> = {}) {
-  const { trailers } = yield* TusTransport
+  const { bodyLimit, trailers } = yield* TusTransport
   const send = yield* Request.make(options)
   const endpoints = new Map<string, Endpoint.Endpoint>()
 
   return TusClient.of({
     trailers,
     endpoint: (url) => {
-      const endpoint = endpoints.get(url) ?? Endpoint.make(url)
+      const endpoint = endpoints.get(url) ?? Endpoint.make(url, bodyLimit)
       endpoints.set(url, endpoint)
       return endpoint
     },

@@ -55,6 +55,8 @@ export const stalled = (timeout: number): TransportError =>
 export class TusTransport extends Context.Tag("effect-tus/TusTransport")<TusTransport, {
   /** Whether fields can be sent behind a body. */
   readonly trailers: boolean
+  /** How many bytes a body should have at most, since all of it is held in memory; infinite where it is sent as it is read. */
+  readonly bodyLimit: number
   /**
    * Sends one request and returns the answer, whatever its status; redirects are answers. Takes from the body no more than
    * the connection does. An answer that comes before the body is sent ends the sending and wins. When it is interrupted it

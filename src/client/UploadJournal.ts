@@ -19,6 +19,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import * as Schema from "effect/Schema"
+import * as JournalFiles from "./JournalFiles.js"
 import * as JournalStore from "./JournalStore.js"
 import * as Sha256 from "./Sha256.js"
 
@@ -149,7 +150,7 @@ export const layerMemory: Layer.Layer<never> = layerOf(JournalStore.memory)
  */
 export const layerFileSystem = (
   directory: string
-): Layer.Layer<never, never, FileSystem.FileSystem | Path.Path> => layerOf(JournalStore.fileSystem(directory))
+): Layer.Layer<never, never, FileSystem.FileSystem | Path.Path> => layerOf(JournalFiles.make(directory))
 
 /** Remembers in the browser's localStorage, which all pages of an origin share; remembers nothing where there is none. */
 export const layerLocalStorage: Layer.Layer<never> = layerOf(JournalStore.localStorage)

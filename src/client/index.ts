@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as ChunkSize from "./ChunkSize.js"
+export * as Connectivity from "./Connectivity.js"
 export * as HttpTransport from "./HttpTransport.js"
 export * as Progress from "./Progress.js"
 export * as StreamSource from "./StreamSource.js"

@@ -40,6 +40,7 @@ export const layer = (options: Options = {}): Layer.Layer<TusTransport, NodeTls.
       }
       return {
         trailers: true,
+        bodyLimit: Number.POSITIVE_INFINITY,
         send: (request) =>
           inTurn === undefined || !URL.canParse(request.url)
             ? send(begin, request)

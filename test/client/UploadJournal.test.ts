@@ -24,6 +24,7 @@ import * as Fs from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import * as JournalFiles from "../../src/client/JournalFiles.js"
 import * as JournalStore from "../../src/client/JournalStore.js"
 import * as UploadJournal from "../../src/client/UploadJournal.js"
 import { directory } from "../node/temporary.js"
@@ -460,7 +461,7 @@ describe("a journal in a directory", () => {
       yield* TestClock.setTime((1000 + day) * 1000)
       same(yield* journal.list, [])
       deepStrictEqual(Fs.readdirSync(path).toSorted(), names)
-      deepStrictEqual(yield* (yield* JournalStore.fileSystem(path)).keys, ["effect-tus.txt"])
+      deepStrictEqual(yield* (yield* JournalFiles.make(path)).keys, ["effect-tus.txt"])
       yield* TestClock.setTime((1000 + day) * 1000 + 1)
       same(yield* journal.list, [])
       deepStrictEqual(Fs.readdirSync(path).toSorted(), names.slice(1))
@@ -471,7 +472,7 @@ describe("a journal in a directory", () => {
       const path = yield* directory
       const fs = yield* FileSystem.FileSystem
       const begun = yield* Deferred.make<void>()
-      const { keys, store } = yield* JournalStore.fileSystem(path).pipe(
+      const { keys, store } = yield* JournalFiles.make(path).pipe(
         Effect.provideService(FileSystem.FileSystem, {
           ...fs,
           writeFileString: (...args) =>
@@ -500,7 +501,7 @@ describe("a journal in a directory", () => {
           assert.strictEqual(Fs.statSync(from).mode & 0o777, 0o600)
           return fs.rename(from, to)
         })
-      const { keys, store } = yield* JournalStore.fileSystem(path).pipe(
+      const { keys, store } = yield* JournalFiles.make(path).pipe(
         Effect.provideService(FileSystem.FileSystem, { ...fs, rename })
       )
       const journal = UploadJournal.make(store, keys)
@@ -668,7 +669,7 @@ describe("a journal in localStorage", () => {
 describe("the stores of journals", () => {
   const stores = {
     memory: JournalStore.memory,
-    fileSystem: Effect.flatMap(directory, JournalStore.fileSystem),
+    fileSystem: Effect.flatMap(directory, JournalFiles.make),
     localStorage: Effect.suspend(() => {
       vi.stubGlobal("localStorage", new FakeStorage())
       return JournalStore.localStorage

@@ -58,6 +58,7 @@ export class Network {
   layer(process: Process, { gap, nth, trailers }: Task): Layer.Layer<TusTransport.TusTransport> {
     return Layer.succeed(TusTransport.TusTransport, {
       trailers,
+      bodyLimit: Infinity,
       send: (request) => Watch.watched(request, (request) => this.send(process, nth, gap, request))
     })
   }

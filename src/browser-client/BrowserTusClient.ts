@@ -1,0 +1,25 @@
+/**
+ * A client for browsers and their workers in one line. Wiring only.
+ */
+import * as Layer from "effect/Layer"
+import type { ClientOptions } from "../client/Request.js"
+import * as TusClient from "../client/TusClient.js"
+import * as UploadJournal from "../client/UploadJournal.js"
+import * as FetchTransport from "./FetchTransport.js"
+import * as Online from "./Online.js"
+import * as XhrTransport from "./XhrTransport.js"
+
+export interface Options<E = never, R = never> extends ClientOptions<E, R>, XhrTransport.Options {}
+
+/** Pauses while the browser is offline, and remembers unfinished uploads in localStorage, where there is one. */
+export const layer = <E = never, R = never>(
+  options: Options<E, R> = {}
+): Layer.Layer<TusClient.TusClient, never, R> =>
+  TusClient.layer(options).pipe(
+    Layer.provide(transport(options)),
+    Layer.merge(Layer.merge(Online.layer, UploadJournal.layerLocalStorage))
+  )
+
+/** A service worker has only fetch. */
+const transport = (options: XhrTransport.Options) =>
+  Layer.suspend(() => "XMLHttpRequest" in globalThis ? XhrTransport.layer(options) : FetchTransport.layer(options))

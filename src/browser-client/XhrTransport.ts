@@ -1,0 +1,92 @@
+/**
+ * Requests over XMLHttpRequest: of all that a browser has, it alone tells how much of a body has left.
+ *
+ * @see https://xhr.spec.whatwg.org
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Gathered from "../client/Gathered.js"
+import { maxText, type Request, TransportError, TusTransport } from "../client/TusTransport.js"
+import * as Watch from "../client/Watch.js"
+import type { RawResponse } from "../protocol/Reply.js"
+import * as Online from "./Online.js"
+
+export interface Options {
+  /** Sends cookies to servers of other origins, which have to allow it. Not by default. */
+  readonly credentials?: boolean | undefined
+}
+
+/** Trailers cannot be sent. A request under way fails at once when the browser goes offline. */
+export const layer = (options: Options = {}): Layer.Layer<TusTransport> =>
+  Layer.succeed(TusTransport, {
+    trailers: false,
+    bodyLimit: Gathered.limit,
+    send: (request) =>
+      Watch.watched(
+        request,
+        (request) =>
+          request.body === undefined
+            ? exchange(request, options)
+            : Effect.flatMap(Gathered.gather(request.body), (bytes) => exchange(request, options, bytes))
+      )
+  })
+
+const exchange = (
+  { headers, method, onSent, url }: Request,
+  { credentials = false }: Options,
+  body?: Uint8Array<ArrayBuffer>
+) =>
+  Effect.async<RawResponse, TransportError>((resume) => {
+    const xhr = new XMLHttpRequest()
+    let sent = 0
+    const report = (loaded: number) => {
+      if (loaded > sent) {
+        onSent?.(loaded - sent)
+        sent = loaded
+      }
+    }
+    const end = () => {
+      ignore()
+      xhr.abort()
+    }
+    const fail = (reason: TransportError["reason"], cause: unknown) => {
+      end()
+      resume(new TransportError({ reason, cause }))
+    }
+    const ignore = Online.on("offline", () => fail("Unreachable", new Error("the browser went offline")))
+    xhr.upload.addEventListener("progress", ({ loaded }) => report(loaded))
+    xhr.addEventListener("load", () => {
+      ignore()
+      report(body?.length ?? 0)
+      resume(Effect.succeed(answerOf(xhr)))
+    })
+    // A browser keeps to itself whether nobody was there, the connection broke, or the server lets no such page look.
+    xhr.addEventListener("error", () =>
+      fail(sent > 0 ? "Closed" : "Unreachable", new Error("no answer, or none that this page may see")))
+    try {
+      xhr.open(method, url)
+      xhr.withCredentials = credentials
+      Object.entries(headers).forEach(([name, value]) =>
+        xhr.setRequestHeader(name, value)
+      )
+      xhr.send(body)
+    } catch (cause) {
+      fail("Unreachable", cause)
+    }
+    return Effect.sync(end)
+  })
+
+const answerOf = (xhr: XMLHttpRequest): RawResponse => ({
+  status: xhr.status,
+  headers: headersOf(xhr.getAllResponseHeaders()),
+  ...(xhr.responseText === "" ? {} : { body: xhr.responseText.slice(0, maxText) })
+})
+
+/** One a line, by lower-case name. */
+const headersOf = (lines: string): Record<string, string> =>
+  Object.fromEntries(
+    lines.split("\r\n").filter((line) => line.includes(":")).map((line) => {
+      const [name = "", ...value] = line.split(":")
+      return [name.trim().toLowerCase(), value.join(":").trim()]
+    })
+  )

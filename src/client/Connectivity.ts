@@ -1,0 +1,9 @@
+/**
+ * Whether there is a network at all. Where a platform can tell, nothing is tried, and no attempt is paid for, while there is none.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+
+export class Connectivity extends Context.Reference<Connectivity>()("effect-tus/Connectivity", {
+  defaultValue: (): { readonly online: Effect.Effect<void> } => ({ online: Effect.void })
+}) {}
