@@ -67,11 +67,14 @@ export const make = Effect.gen(function*() {
     (id) => removeIf(id, (upload) => Effect.succeed(upload.isPartial && !upload.isOpen))
   )
 
-  /** What has no state may be about to get one: its writer, who has the lock, writes bytes before it creates what is complete. */
+  /**
+   * What has no state may be about to get one: its writer, who has the lock, writes bytes before it creates what is complete.
+   * Requests that wait go before each page.
+   */
   const removeOrphanBytes = each(
     Stream.mapConcatEffect(
       Stream.grouped(bytes.list, 256),
-      (ids) => Effect.zipRight(turn, registry.missing(Chunk.toReadonlyArray(ids)))
+      (ids) => Effect.zipRight(Effect.sleep(0), registry.missing(Chunk.toReadonlyArray(ids)))
     ),
     (id) =>
       lock.withLockIfFree(
@@ -117,13 +120,6 @@ const each = <A, E>(uploads: Stream.Stream<A, E>, act: (upload: A) => Effect.Eff
   Effect.ignoreLogged(
     Stream.runForEachChunk(
       uploads,
-      (some) =>
-        Effect.zipRight(
-          turn,
-          Effect.forEach(some, (upload) => Effect.ignoreLogged(act(upload)), { concurrency: 16, discard: true })
-        )
+      (some) => Effect.forEach(some, (upload) => Effect.ignoreLogged(act(upload)), { concurrency: 16, discard: true })
     )
   )
-
-/** Requests that wait go first. */
-const turn = Effect.sleep(0)

@@ -123,7 +123,7 @@ export const committed = ({ synced, version }: Entry, next: Upload, { durable, f
   synced: durable ? next.offset : Math.min(synced, next.offset)
 })
 
-/** All that a paged query finds, a page at a time. */
+/** All that a paged query finds, a page at a time; whoever else waits is served in between. */
 export const pages = <A, E>(
   query: (page: Page<A>) => Effect.Effect<ReadonlyArray<A>, E>,
   limit = 256
@@ -131,10 +131,13 @@ export const pages = <A, E>(
   Stream.paginateChunkEffect(
     undefined as A | undefined,
     (after) =>
-      Effect.map(query({ limit, after }), (found) => [
-        Chunk.unsafeFromArray([...found]),
-        found.length < limit ? Option.none() : Option.fromNullable(found.at(-1))
-      ])
+      Effect.when(Effect.sleep(0), () => after !== undefined).pipe(
+        Effect.zipRight(query({ limit, after })),
+        Effect.map((found) => [
+          Chunk.unsafeFromArray([...found]),
+          found.length < limit ? Option.none() : Option.fromNullable(found.at(-1))
+        ])
+      )
   )
 
 const byTime: Order.Order<Due> = Order.combine(

@@ -193,13 +193,13 @@ describe("TusSweeper", () => {
     Effect.gen(function*() {
       const registry = yield* UploadRegistry.UploadRegistry
       let turn = 0
-      const turns: Array<number> = []
-      const noted = <A>(self: Effect.Effect<A, UploadStoreError.UploadStoreError>) =>
-        Effect.zipRight(Effect.sync(() => turns.push(turn)), self)
+      const turns: Array<string> = []
+      const noted = <A>(what: string, self: Effect.Effect<A, UploadStoreError.UploadStoreError>) =>
+        Effect.zipRight(Effect.sync(() => turns.push(`${what} ${turn}`)), self)
       const { sweepOrphans } = yield* Effect.provideService(TusSweeper.make, UploadRegistry.UploadRegistry, {
         ...registry,
-        begun: (page) => noted(registry.begun(page)),
-        missing: (ids) => noted(registry.missing(ids))
+        begun: (page) => noted("begun", registry.begun(page)),
+        missing: (ids) => noted("missing", registry.missing(ids))
       })
       for (let n = 0; n < 600; n++) {
         const upload = uploadOf({ id: id(String(n)), length: Option.none() }).cut(3)
