@@ -4,10 +4,11 @@
  * little more than `bufferSize` ahead of the last.
  */
 import * as Chunk from "effect/Chunk"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { IncomingMessage } from "node:http"
-import { type Cut, empty, lingering, type UploadBody } from "../server/UploadBody.js"
+import { type Cut, defaultIdleTimeout, empty, lingering, type Options, type UploadBody } from "../server/UploadBody.js"
 import * as Memory from "./Memory.js"
 
 /** Bytes that may wait in memory, for each upload. */
@@ -17,6 +18,12 @@ const bufferSize = 1024 * 1024
 export interface Budget {
   readonly limit: number
   used: number
+}
+
+/** How long the sender may send nothing, in milliseconds. Node says never by zero. */
+export const idleMillisOf = ({ idleTimeout = defaultIdleTimeout }: Options): number => {
+  const millis = Duration.toMillis(idleTimeout)
+  return Number.isFinite(millis) ? millis : 0
 }
 
 /** A client that sends nothing for so long after the answer has stopped sending. */

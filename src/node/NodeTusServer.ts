@@ -13,9 +13,9 @@ import * as TusPolicy from "../server/TusPolicy.js"
 import * as TusServer from "../server/TusServer.js"
 import * as TusSweeper from "../server/TusSweeper.js"
 import * as TusSyncer from "../server/TusSyncer.js"
-import { defaultIdleTimeout } from "../server/UploadBody.js"
 import { Durability } from "../store/UploadStore.js"
 import * as EmbeddedStore from "./EmbeddedStore.js"
+import * as NodeBody from "./NodeBody.js"
 import * as NodeDigests from "./NodeDigests.js"
 import * as NodeHandler from "./NodeHandler.js"
 import * as Turns from "./Turns.js"
@@ -67,7 +67,7 @@ export const layerHttp = (
     Effect.gen(function*() {
       const { host = "127.0.0.1", path = "/files", port = 1080, shutdownTimeout = "10 seconds" } = options
       const headersMillis = Duration.toMillis(options.headersTimeout ?? "60 seconds")
-      const idleMillis = Duration.toMillis(options.idleTimeout ?? defaultIdleTimeout)
+      const idleMillis = NodeBody.idleMillisOf(options)
       const { origins } = yield* TusPolicy.TusPolicy
       const runFork = Runtime.runFork(yield* Effect.runtime())
       const handler = yield* NodeHandler.make({ ...options, path })

@@ -53,16 +53,17 @@ export const make = ({ path, trailers }: Options & Door) =>
 export const respond = (request: Command.RawRequest, body: UploadBody, options: Options & Door) =>
   Effect.flatMap(make(options), (respond) => respond(request, body))
 
-const encode = (reply: Reply.Reply): Reply.RawResponse => {
-  const response = offers.get(reply) ?? Reply.encode(reply)
-  if (reply instanceof Offer.Response) {
-    offers.set(reply, response)
-  }
+const encode = (reply: Reply.Reply): Reply.RawResponse =>
+  reply instanceof Offer.Response ? encodeOffer(reply) : Reply.encode(reply)
+
+/** What the server can do is the same each time it is asked, and so are the words for it. */
+const encodeOffer = (offer: Offer.Response): Reply.RawResponse => {
+  const response = offers.get(offer) ?? Reply.encode(offer)
+  offers.set(offer, response)
   return response
 }
 
-/** What the server can do is the same each time it is asked, and so are the words for it. */
-const offers = new WeakMap<Reply.Reply, Reply.RawResponse>()
+const offers = new WeakMap<Offer.Response, Reply.RawResponse>()
 
 /** Three channels: a refusal is an answer, a broken store is told and logged, and so is a bug. */
 const explain = (
