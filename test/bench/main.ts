@@ -26,7 +26,9 @@ const kinds: ReadonlyArray<Kind> = [
   { name: "always", script: "effect-tus", options: { durability: "always" } },
   { name: "million", script: "effect-tus", options: { durability: "process" } },
   { name: "@tus/server", script: "tus-server" },
-  { name: "floor", script: "floor" }
+  { name: "floor", script: "floor" },
+  { name: "bare process", script: "floor", options: { durability: "process" } },
+  { name: "bare completion", script: "floor", options: { durability: "completion" } }
 ]
 
 const all: ReadonlyArray<Scenario> = [
