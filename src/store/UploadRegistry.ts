@@ -16,7 +16,7 @@ import { Superseded, type UploadStoreError } from "./UploadStoreError.js"
 /** A state as it is stored. */
 export interface Entry {
   readonly upload: Upload
-  /** Grows by one with each commit. */
+  /** Grows by one with each commit; 0 before the first. */
   readonly version: number
   /** The number of the lock under which it was last written. */
   readonly fence: number
@@ -106,6 +106,9 @@ export interface WriteOptions {
   /** Survives a power cut before it returns, not only the end of the process; so do the bytes of the upload. */
   readonly durable: boolean
 }
+
+/** The entry of an upload that is yet to be stored. */
+export const draft = (upload: Upload, fence: number): Entry => ({ upload, version: 0, fence, synced: 0 })
 
 /** The entry of a new upload. */
 export const created = (upload: Upload, { durable, fence }: WriteOptions): Entry => ({
