@@ -49,6 +49,9 @@ const bodyOf = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServer
   if (request.source instanceof Request && request.source.body === null) {
     return UploadBody.empty
   }
+  if (UploadBody.isConsumed(request.source)) {
+    return UploadBody.consumed
+  }
   const scope = yield* Effect.scope
   const open = yield* Effect.cached(Scope.extend(Stream.toPull(request.stream), scope))
   const body = UploadBody.fromPull(Effect.flatten(open), options)
