@@ -8,7 +8,16 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { IncomingMessage } from "node:http"
-import { type Cut, defaultIdleTimeout, empty, lingering, type Options, type UploadBody } from "../server/UploadBody.js"
+import {
+  consumed,
+  type Cut,
+  defaultIdleTimeout,
+  empty,
+  isConsumed,
+  lingering,
+  type Options,
+  type UploadBody
+} from "../server/UploadBody.js"
 import * as Memory from "./Memory.js"
 
 /** Bytes that may wait in memory, for each upload. */
@@ -45,13 +54,19 @@ type Pulled = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<Cut>>
  * @param begin - called before the first byte is asked for.
  */
 export const make = (request: IncomingMessage, idleMillis: number, budget: Budget, begin: () => void): NodeBody =>
-  isAnnounced(request) ? ofRequest(request, idleMillis, budget, begin) : none
+  !isAnnounced(request)
+    ? none
+    : isConsumed(request)
+    ? whole(consumed)
+    : ofRequest(request, idleMillis, budget, begin)
 
 const isAnnounced = ({ headers }: IncomingMessage) =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
 
 /** Whole from the start: its answer may be there before Node has noticed the end of the request. */
-const none: NodeBody = { ...empty, isUnread: () => false, rest: Effect.void, discard: () => {} }
+const whole = (body: UploadBody): NodeBody => ({ ...body, isUnread: () => false, rest: Effect.void, discard: () => {} })
+
+const none = whole(empty)
 
 const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget, begin: () => void): NodeBody => {
   let batch: Array<Uint8Array> = []

@@ -31,6 +31,7 @@ import type { UploadBody } from "./UploadBody.js"
 import { UploadEvents } from "./UploadEvents.js"
 import { UploadHooks } from "./UploadHooks.js"
 import { UploadIds } from "./UploadIds.js"
+import * as Writing from "./Writing.js"
 
 /**
  * An upload that comes along with its creation in no more bytes than this is stored once, when they are there: until then nobody
@@ -169,14 +170,20 @@ export const make = Effect.gen(function*() {
     }
   }
 
+  const writing = yield* Writing.make
+
   return TusServer.of({
-    handle: (command, body, door) => Effect.catchTag(perform(command, body, door), "Superseded", () => new Contended()),
+    handle: (command, body, door) => {
+      const performed = Effect.catchTag(perform(command, body, door), "Superseded", () => new Contended())
+      return command._tag === "Options" || command._tag === "Head" ? performed : writing(body, performed)
+    },
     settle
   })
 })
 
 /**
- * The server as a layer. When it is built it goes on with what an earlier process left half done, in the background.
+ * The server as a layer. When it is built it goes on with what an earlier process left half done, in the background. At its
+ * end bodies under way are cut off and committed, whichever door they came through.
  */
 export const layer: Layer.Layer<TusServer, never, UploadStore | UploadLock> = Layer.scoped(TusServer, make)
 
