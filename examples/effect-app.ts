@@ -1,12 +1,12 @@
 /**
  * Uploads in an Effect HTTP application that has routes of its own: the server's layers are provided like any other.
  */
-import { HttpLayerRouter, HttpServer, HttpServerResponse } from "@effect/platform"
+import { HttpLayerRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Console, Effect, Layer } from "effect"
-import { EmbeddedStore, NodeDigests } from "effect-tus/node"
-import { TusHttp, TusPolicy, TusServer, TusSweeper, TusSyncer } from "effect-tus/server"
+import { EmbeddedServer } from "effect-tus/node"
+import { TusHttp } from "effect-tus/server"
 import { createServer } from "node:http"
 
 const config = Config.all({
@@ -14,14 +14,15 @@ const config = Config.all({
   directory: Config.nonEmptyString("UPLOAD_DIR").pipe(Config.withDefault("./uploads"))
 })
 
-const hello = HttpLayerRouter.add("GET", "/hello", HttpServerResponse.text("hello"))
+const echo = HttpLayerRouter.add(
+  "POST",
+  "/echo",
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ json }) => Effect.flatMap(json, HttpServerResponse.json))
+)
 
 const uploads = (directory: string) =>
-  Layer.mergeAll(TusHttp.layer({ path: "/api/uploads" }), TusSweeper.layer(), TusSyncer.layer()).pipe(
-    Layer.provide(TusServer.layer),
-    Layer.provide(EmbeddedStore.layer({ directory })),
-    Layer.provide(NodeDigests.layer),
-    Layer.provide(Layer.succeed(TusPolicy.TusPolicy, { maxSize: 10 * 1024 ** 3, expiresAfter: "1 day" }))
+  TusHttp.layer({ path: "/api/uploads" }).pipe(
+    Layer.provide(EmbeddedServer.layer({ directory, maxSize: 10 * 1024 ** 3, expiresAfter: "1 day" }))
   )
 
 const announce = Layer.effectDiscard(HttpServer.addressFormattedWith((address) => Console.log(`listens at ${address}`)))
@@ -31,9 +32,14 @@ const main = Effect.map(
   ({ directory, port }) =>
     announce.pipe(
       // Before its routes are there, the server would take a request and never answer it.
-      Layer.provide(HttpLayerRouter.serve(Layer.mergeAll(hello, uploads(directory)))),
-      // A long upload is not a hung request.
-      Layer.provide(NodeHttpServer.layer(() => createServer({ requestTimeout: 0 }), { port, host: "127.0.0.1" }))
+      Layer.provide(HttpLayerRouter.serve(Layer.merge(echo, uploads(directory)))),
+      // An upload may take as long as it likes, its head may not.
+      Layer.provide(
+        NodeHttpServer.layer(() => createServer({ requestTimeout: 0, headersTimeout: 60_000 }), {
+          port,
+          host: "127.0.0.1"
+        })
+      )
     )
 )
 

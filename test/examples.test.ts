@@ -1,5 +1,5 @@
 /**
- * The examples do what they say.
+ * The examples do what they say. Those of servers in frameworks stand in `frameworks.test.ts`.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -75,17 +75,6 @@ const waits = <R>(schedule: Schedule.Schedule<unknown, TusError.TusError, R>, er
   Effect.map(Schedule.run(Schedule.delays(schedule), 0, errors), (delays) => [...delays].map(Duration.toMillis))
 
 describe("examples", () => {
-  it.scopedLive("effect-app: uploads beside routes of its own", () =>
-    Effect.gen(function*() {
-      const { url } = yield* example("effect-app", { UPLOAD_DIR: yield* directory })
-      yield* Effect.promise(async () => {
-        assert.strictEqual(await (await fetch(new URL("/hello", url))).text(), "hello")
-        const upload = await createUpload(new URL("/api/uploads", url).href, 5)
-        assert.strictEqual((await append(upload, "hello")).status, 204)
-        assert.strictEqual(await offsetOf(upload), 5)
-      })
-    }))
-
   it.scopedLive("byte-store: a store of one's own", () =>
     Effect.gen(function*() {
       const { url } = yield* example("byte-store")

@@ -33,7 +33,7 @@ export const make = Effect.fnUntraced(function*(
     length: original.size,
     modified: original.modified,
     read: (start, end) =>
-      Effect.map(open(path), (fd) => ({ pull: read(fd, path, original, start, end), close: close(path, fd) }))
+      Effect.map(open(path), (fd) => ({ pull: read(fd, path, original, start, end), close: () => close(path, fd) }))
   })
 })
 

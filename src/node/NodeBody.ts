@@ -4,10 +4,20 @@
  * little more than `bufferSize` ahead of the last.
  */
 import * as Chunk from "effect/Chunk"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { IncomingMessage } from "node:http"
-import { type Cut, empty, lingering, type UploadBody } from "../server/UploadBody.js"
+import {
+  consumed,
+  type Cut,
+  defaultIdleTimeout,
+  empty,
+  isConsumed,
+  lingering,
+  type Options,
+  type UploadBody
+} from "../server/UploadBody.js"
 import * as Memory from "./Memory.js"
 
 /** Bytes that may wait in memory, for each upload. */
@@ -17,6 +27,12 @@ const bufferSize = 1024 * 1024
 export interface Budget {
   readonly limit: number
   used: number
+}
+
+/** How long the sender may send nothing, in milliseconds. Node says never by zero. */
+export const idleMillisOf = ({ idleTimeout = defaultIdleTimeout }: Options): number => {
+  const millis = Duration.toMillis(idleTimeout)
+  return Number.isFinite(millis) ? millis : 0
 }
 
 /** A client that sends nothing for so long after the answer has stopped sending. */
@@ -38,13 +54,19 @@ type Pulled = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<Cut>>
  * @param begin - called before the first byte is asked for.
  */
 export const make = (request: IncomingMessage, idleMillis: number, budget: Budget, begin: () => void): NodeBody =>
-  isAnnounced(request) ? ofRequest(request, idleMillis, budget, begin) : none
+  !isAnnounced(request)
+    ? none
+    : isConsumed(request)
+    ? whole(consumed)
+    : ofRequest(request, idleMillis, budget, begin)
 
 const isAnnounced = ({ headers }: IncomingMessage) =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
 
 /** Whole from the start: its answer may be there before Node has noticed the end of the request. */
-const none: NodeBody = { ...empty, isUnread: () => false, rest: Effect.void, discard: () => {} }
+const whole = (body: UploadBody): NodeBody => ({ ...body, isUnread: () => false, rest: Effect.void, discard: () => {} })
+
+const none = whole(empty)
 
 const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget, begin: () => void): NodeBody => {
   let batch: Array<Uint8Array> = []

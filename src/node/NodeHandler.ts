@@ -2,7 +2,6 @@
  * The fast door: a plain Node request listener, for `http.createServer`, Express, Fastify, Nest, and whatever else hands
  * on an `IncomingMessage` that nobody has read. Trailers come through.
  */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
@@ -10,7 +9,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { RawResponse } from "../protocol/Reply.js"
 import * as TusDoor from "../server/TusDoor.js"
 import type { TusServer } from "../server/TusServer.js"
-import * as UploadBody from "../server/UploadBody.js"
+import type * as UploadBody from "../server/UploadBody.js"
 import * as NodeBody from "./NodeBody.js"
 
 export interface Options extends TusDoor.Options, UploadBody.Options {
@@ -35,7 +34,7 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
     const runFork = Runtime.runFork(runtime)
     const running = new Map<Fiber.RuntimeFiber<void>, NodeBody.NodeBody>()
     const budget: NodeBody.Budget = { limit: options.bufferLimit ?? 16 * 1024 * 1024, used: 0 }
-    const idleMillis = Duration.toMillis(options.idleTimeout ?? UploadBody.defaultIdleTimeout)
+    const idleMillis = NodeBody.idleMillisOf(options)
     let draining = false
 
     const handle = (request: IncomingMessage, response: ServerResponse, begin: () => void) => {

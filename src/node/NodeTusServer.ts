@@ -1,5 +1,5 @@
 /**
- * A whole server in one line: the fast door on `node:http`, the embedded store, the sweeper and the syncer. Wiring only.
+ * A whole server in one line: the fast door on `node:http` and the embedded server. Wiring only.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -10,13 +10,9 @@ import * as Schema from "effect/Schema"
 import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
 import * as TusPolicy from "../server/TusPolicy.js"
-import * as TusServer from "../server/TusServer.js"
-import * as TusSweeper from "../server/TusSweeper.js"
-import * as TusSyncer from "../server/TusSyncer.js"
-import { defaultIdleTimeout } from "../server/UploadBody.js"
-import { Durability } from "../store/UploadStore.js"
-import * as EmbeddedStore from "./EmbeddedStore.js"
-import * as NodeDigests from "./NodeDigests.js"
+import type { TusServer } from "../server/TusServer.js"
+import * as EmbeddedServer from "./EmbeddedServer.js"
+import * as NodeBody from "./NodeBody.js"
 import * as NodeHandler from "./NodeHandler.js"
 import * as Turns from "./Turns.js"
 import * as Unreadable from "./Unreadable.js"
@@ -32,11 +28,7 @@ export interface HttpOptions extends NodeHandler.Options {
   readonly shutdownTimeout?: Duration.DurationInput | undefined
 }
 
-export interface Options
-  extends HttpOptions, EmbeddedStore.Options, TusPolicy.Options, TusSweeper.Options, TusSyncer.Options
-{
-  readonly durability?: (typeof Durability)["Service"] | undefined
-}
+export interface Options extends HttpOptions, EmbeddedServer.Options {}
 
 /** The server could not listen, for instance because the port is taken. */
 export class ListenError extends Schema.TaggedError<ListenError>("effect-tus/ListenError")("ListenError", {
@@ -61,13 +53,13 @@ export class NodeTusServer extends Context.Tag("effect-tus/NodeTusServer")<NodeT
 /** Listens, and on its end stops accepting, lets running requests commit, and closes. */
 export const layerHttp = (
   options: HttpOptions = {}
-): Layer.Layer<NodeTusServer, ListenError, TusServer.TusServer> =>
+): Layer.Layer<NodeTusServer, ListenError, TusServer> =>
   Layer.scoped(
     NodeTusServer,
     Effect.gen(function*() {
       const { host = "127.0.0.1", path = "/files", port = 1080, shutdownTimeout = "10 seconds" } = options
       const headersMillis = Duration.toMillis(options.headersTimeout ?? "60 seconds")
-      const idleMillis = Duration.toMillis(options.idleTimeout ?? defaultIdleTimeout)
+      const idleMillis = NodeBody.idleMillisOf(options)
       const { origins } = yield* TusPolicy.TusPolicy
       const runFork = Runtime.runFork(yield* Effect.runtime())
       const handler = yield* NodeHandler.make({ ...options, path })
@@ -125,15 +117,4 @@ const close = (server: Http.Server, { drain }: NodeHandler.NodeHandler, deadline
   )
 
 /** A server on its embedded store. Hooks and events are provided to it like any Reference. */
-export const layer = (options: Options) =>
-  layerHttp(options).pipe(
-    Layer.provideMerge(TusSweeper.layer(options)),
-    Layer.provideMerge(TusSyncer.layer(options)),
-    Layer.provideMerge(TusServer.layer),
-    Layer.provideMerge(EmbeddedStore.layer(options)),
-    Layer.provide(NodeDigests.layer),
-    Layer.provide(Layer.succeed(TusPolicy.TusPolicy, options)),
-    Layer.provide(
-      options.durability === undefined ? Layer.empty : Layer.succeed(Durability, options.durability)
-    )
-  )
+export const layer = (options: Options) => Layer.provideMerge(layerHttp(options), EmbeddedServer.layer(options))

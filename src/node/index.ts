@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export * as EmbeddedServer from "./EmbeddedServer.js"
 export * as EmbeddedStore from "./EmbeddedStore.js"
 export * as FileByteStore from "./FileByteStore.js"
 export * as NodeBoot from "./NodeBoot.js"

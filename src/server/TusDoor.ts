@@ -13,7 +13,7 @@ import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as TusCors from "./TusCors.js"
 import { TusPolicy } from "./TusPolicy.js"
 import { type Door, TusServer } from "./TusServer.js"
-import type { UploadBody } from "./UploadBody.js"
+import * as UploadBody from "./UploadBody.js"
 
 export interface Options {
   /**
@@ -28,7 +28,7 @@ export const make = ({ path, trailers }: Options & Door) =>
     const server = yield* TusServer
     const { origins } = yield* TusPolicy
 
-    return (request: Command.RawRequest, body: UploadBody): Effect.Effect<Reply.RawResponse> => {
+    return (request: Command.RawRequest, body: UploadBody.UploadBody): Effect.Effect<Reply.RawResponse> => {
       const finish = ({ body, headers, status }: Reply.RawResponse): Reply.RawResponse => ({
         status,
         headers: { ...headers, ...TusCors.headers(request, origins ?? "*") },
@@ -38,7 +38,10 @@ export const make = ({ path, trailers }: Options & Door) =>
         Effect.suspend(() =>
           Either.match(Command.decode(request, path), {
             onLeft: Effect.fail,
-            onRight: (command) => server.handle(command, body, { trailers })
+            onRight: (command) =>
+              body.isConsumed === true && takesBody(command)
+                ? Effect.die(new UploadBody.BodyConsumed())
+                : server.handle(command, body, { trailers })
           })
         ),
         {
@@ -50,19 +53,23 @@ export const make = ({ path, trailers }: Options & Door) =>
   })
 
 /** For a door that is given its server with each request. */
-export const respond = (request: Command.RawRequest, body: UploadBody, options: Options & Door) =>
+export const respond = (request: Command.RawRequest, body: UploadBody.UploadBody, options: Options & Door) =>
   Effect.flatMap(make(options), (respond) => respond(request, body))
 
-const encode = (reply: Reply.Reply): Reply.RawResponse => {
-  const response = offers.get(reply) ?? Reply.encode(reply)
-  if (reply instanceof Offer.Response) {
-    offers.set(reply, response)
-  }
+const takesBody = (command: Command.Command) =>
+  command._tag === "Patch" || (command._tag === "Create" && command.request.withUpload)
+
+const encode = (reply: Reply.Reply): Reply.RawResponse =>
+  reply instanceof Offer.Response ? encodeOffer(reply) : Reply.encode(reply)
+
+/** What the server can do is the same each time it is asked, and so are the words for it. */
+const encodeOffer = (offer: Offer.Response): Reply.RawResponse => {
+  const response = offers.get(offer) ?? Reply.encode(offer)
+  offers.set(offer, response)
   return response
 }
 
-/** What the server can do is the same each time it is asked, and so are the words for it. */
-const offers = new WeakMap<Reply.Reply, Reply.RawResponse>()
+const offers = new WeakMap<Offer.Response, Reply.RawResponse>()
 
 /** Three channels: a refusal is an answer, a broken store is told and logged, and so is a bug. */
 const explain = (
@@ -75,7 +82,8 @@ const explain = (
     onRight: (cause) =>
       Option.match(Cause.dieOption(cause), {
         onNone: () => Effect.failCause(cause),
-        onSome: (defect) => Effect.as(log(request, defect), broken)
+        onSome: (defect) =>
+          Effect.as(log(request, defect), defect instanceof UploadBody.BodyConsumed ? misplaced(defect) : broken)
       })
   })
 
@@ -91,5 +99,7 @@ const failed = ({ reason }: UploadStoreError) =>
   reason === "NoSpace"
     ? plain(507, "the server has no space left; what was acknowledged is safe, continue later")
     : broken
+
+const misplaced = ({ message }: UploadBody.BodyConsumed) => plain(500, message)
 
 const broken = plain(500, "the server failed; what was acknowledged is safe, try again")

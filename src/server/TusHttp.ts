@@ -1,7 +1,8 @@
 /**
- * The door for Effect applications: an `HttpApp` for any path of an `HttpRouter` or `HttpLayerRouter`. Mount it for all
- * methods. Trailers do not come through `HttpServerRequest`, so `checksum-trailer` is not offered here.
+ * The door for Effect applications: an `HttpApp` for any path of an `HttpRouter`, an `HttpLayerRouter` or an `HttpApi`. Mount
+ * it for all methods. Trailers do not come through `HttpServerRequest`, so `checksum-trailer` is not offered here.
  */
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -18,6 +19,10 @@ import * as UploadBody from "./UploadBody.js"
 
 export interface Options extends TusDoor.Options, UploadBody.Options {}
 
+export interface MountOptions extends Options {
+  readonly path: `/${string}`
+}
+
 export const make = (options: Options = {}): HttpApp.Default<never, TusServer | Scope.Scope> =>
   Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest
@@ -31,23 +36,39 @@ export const app: HttpApp.Default<never, TusServer | Scope.Scope> = make()
 
 /** Mounted on an `HttpLayerRouter`, under `path`. */
 export const layer = (
-  options: Options & { readonly path: `/${string}` }
+  options: MountOptions
 ): Layer.Layer<never, never, HttpLayerRouter.HttpRouter | TusServer> =>
   HttpLayerRouter.use((router) =>
-    Effect.flatMap(Effect.context<TusServer>(), (built) => {
-      // What a request brings along, its scope first of all, comes before what was there when the route was built.
-      const app = Effect.mapInputContext(
-        make(options),
-        (given: Context.Context<HttpServerRequest.HttpServerRequest | Scope.Scope>) => Context.merge(built, given)
-      )
-      return Effect.zipRight(router.add("*", options.path, app), router.add("*", `${options.path}/*`, app))
-    })
+    Effect.flatMap(
+      withServer(options),
+      (app) => Effect.zipRight(router.add("*", options.path, app), router.add("*", `${options.path}/*`, app))
+    )
   )
+
+/** Mounted beside the endpoints of an `HttpApi`, under `path`. */
+export const layerApi = (options: MountOptions): Layer.Layer<never, never, TusServer> =>
+  HttpApiBuilder.Router.use((router) =>
+    Effect.flatMap(withServer(options), (app) => router.mountApp(options.path, app as HttpApp.Default))
+  )
+
+/**
+ * With the server that there is now. What a request brings along, its scope first of all, comes before what was there when the
+ * route was built.
+ */
+const withServer = (options: Options) =>
+  Effect.map(Effect.context<TusServer>(), (built) =>
+    Effect.mapInputContext(
+      make(options),
+      (given: Context.Context<HttpServerRequest.HttpServerRequest | Scope.Scope>) => Context.merge(built, given)
+    ))
 
 /** The body in the scope of the request, opened by the first pull, closed when the response has been handed over. */
 const bodyOf = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest, options: Options) {
   if (request.source instanceof Request && request.source.body === null) {
     return UploadBody.empty
+  }
+  if (UploadBody.isConsumed(request.source)) {
+    return UploadBody.consumed
   }
   const scope = yield* Effect.scope
   const open = yield* Effect.cached(Scope.extend(Stream.toPull(request.stream), scope))

@@ -21,6 +21,7 @@ import * as Terminate from "../protocol/Terminate.js"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { Digests } from "../store/Digests.js"
 import { UploadLock } from "../store/UploadLock.js"
+import { draft } from "../store/UploadRegistry.js"
 import { UploadStore } from "../store/UploadStore.js"
 import type { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
 import * as Completion from "./Completion.js"
@@ -30,6 +31,13 @@ import type { UploadBody } from "./UploadBody.js"
 import { UploadEvents } from "./UploadEvents.js"
 import { UploadHooks } from "./UploadHooks.js"
 import { UploadIds } from "./UploadIds.js"
+import * as Writing from "./Writing.js"
+
+/**
+ * An upload that comes along with its creation in no more bytes than this is stored once, when they are there: until then nobody
+ * knows of it.
+ */
+const briefBytes = 1024 * 1024
 
 /** What a door can do besides handing on a command and a body. */
 export interface Door {
@@ -85,10 +93,14 @@ export const make = Effect.gen(function*() {
       const parts = yield* Effect.forEach(yield* Create.partsOf(request, collection), store.get)
       const given = { id: yield* ids.next, parts: parts.map(({ upload }) => upload), now: yield* DateTime.now }
       const { plan, upload } = yield* Create.decide(request, given, policy)
+      const isBrief = upload.isOpen && Option.isSome(plan) &&
+        Option.exists(request.contentLength, (size) => size <= briefBytes)
+      const tell = events.publish({ _tag: "Created", upload })
       return yield* lock.withLock(upload.id, (lease) =>
         Effect.gen(function*() {
-          const entry = yield* store.create(upload, lease.fence)
-          yield* events.publish({ _tag: "Created", upload })
+          const entry = isBrief
+            ? draft(upload, lease.fence)
+            : yield* Effect.zipLeft(store.create(upload, lease.fence), tell)
           const { entry: received, refusal } = Option.isSome(plan)
             ? yield* receive(entry, plan.value, lease, body, policy)
             : { entry, refusal: Option.none() }
@@ -96,16 +108,26 @@ export const make = Effect.gen(function*() {
           if (Option.isSome(refusal) && refusal.value._tag !== "Interrupted") {
             return yield* refusal.value
           }
+          const stored = received.version === 0
+            ? yield* store.commit(received, received.upload, lease.fence)
+            : received
+          if (isBrief) {
+            yield* tell
+          }
           const concluded = yield* upload.isFinal
-            ? completion.assemble(received, lease)
-            : completion.follow(received, lease)
+            ? completion.assemble(stored, lease)
+            : completion.follow(stored, lease)
           return yield* Option.match(rejectionOf(concluded.upload), {
             onNone: () => Effect.succeed(Create.respond(concluded.upload, collection, request)),
             onSome: Effect.fail
           })
         }).pipe(
           Effect.tapError(() =>
-            Effect.ignore(Effect.flatMap(store.get(upload.id), (entry) => store.remove(entry, lease.fence)))
+            store.get(upload.id).pipe(
+              Effect.catchTag("UploadNotFound", () => Effect.succeed(draft(upload, lease.fence))),
+              Effect.flatMap((entry) => store.remove(entry, lease.fence)),
+              Effect.ignore
+            )
           )
         ))
     }
@@ -148,14 +170,20 @@ export const make = Effect.gen(function*() {
     }
   }
 
+  const writing = yield* Writing.make
+
   return TusServer.of({
-    handle: (command, body, door) => Effect.catchTag(perform(command, body, door), "Superseded", () => new Contended()),
+    handle: (command, body, door) => {
+      const performed = Effect.catchTag(perform(command, body, door), "Superseded", () => new Contended())
+      return command._tag === "Options" || command._tag === "Head" ? performed : writing(body, performed)
+    },
     settle
   })
 })
 
 /**
- * The server as a layer. When it is built it goes on with what an earlier process left half done, in the background.
+ * The server as a layer. When it is built it goes on with what an earlier process left half done, in the background. At its
+ * end bodies under way are cut off and committed, whichever door they came through.
  */
 export const layer: Layer.Layer<TusServer, never, UploadStore | UploadLock> = Layer.scoped(TusServer, make)
 

@@ -3,6 +3,7 @@
  * what a crash has left behind; and it goes on with what waits for it. It never removes a completed upload that is not a
  * used-up partial, and never disturbs a writer.
  */
+import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -12,7 +13,7 @@ import * as Stream from "effect/Stream"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { ByteStore } from "../store/ByteStore.js"
 import { UploadLock } from "../store/UploadLock.js"
-import { type Due, type Page, pages, UploadRegistry } from "../store/UploadRegistry.js"
+import { type Begun, type Due, type Page, pages, UploadRegistry } from "../store/UploadRegistry.js"
 import { UploadStore } from "../store/UploadStore.js"
 import { TusServer } from "./TusServer.js"
 import { UploadEvents } from "./UploadEvents.js"
@@ -20,7 +21,7 @@ import { UploadEvents } from "./UploadEvents.js"
 export interface Options {
   /** When to look for what has expired. Every minute by default, the first time at once. */
   readonly schedule?: Schedule.Schedule<unknown> | undefined
-  /** When to compare states and bytes, one by one. Every day by default, the first time at once. */
+  /** When to compare states and bytes, page by page. Every day by default, the first time at once. */
   readonly orphanSchedule?: Schedule.Schedule<unknown> | undefined
   /** Whether partial uploads go when every final that names them is complete. They stay by default. */
   readonly removeUsedPartials?: boolean | undefined
@@ -66,8 +67,15 @@ export const make = Effect.gen(function*() {
     (id) => removeIf(id, (upload) => Effect.succeed(upload.isPartial && !upload.isOpen))
   )
 
+  /**
+   * What has no state may be about to get one: its writer, who has the lock, writes bytes before it creates what is complete.
+   * Requests that wait go before each page.
+   */
   const removeOrphanBytes = each(
-    bytes.list,
+    Stream.mapConcatEffect(
+      Stream.grouped(bytes.list, 256),
+      (ids) => Effect.zipRight(Effect.sleep(0), registry.missing(Chunk.toReadonlyArray(ids)))
+    ),
     (id) =>
       lock.withLockIfFree(
         id,
@@ -75,16 +83,16 @@ export const make = Effect.gen(function*() {
       )
   )
 
+  const lacksBytes = ({ id, offset }: Begun) =>
+    Effect.map(bytes.size(id), (size) => offset > Option.getOrElse(size, () => 0))
+
   /** An unfinished upload whose acknowledged bytes are gone can never be finished: its client may begin anew. */
   const removeOrphanStates = each(
-    pages(registry.list),
-    (id) =>
-      removeIf(
-        id,
-        (upload) =>
-          upload.isOpen && upload.offset > 0
-            ? Effect.map(bytes.size(id), (size) => upload.offset > Option.getOrElse(size, () => 0))
-            : Effect.succeed(false)
+    pages(registry.begun),
+    (begun) =>
+      Effect.whenEffect(
+        removeIf(begun.id, (upload) => upload.isOpen ? lacksBytes(upload) : Effect.succeed(false)),
+        lacksBytes(begun)
       )
   )
 

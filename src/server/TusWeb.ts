@@ -31,6 +31,9 @@ export const make = (
   })
 
 const bodyOf = (request: Request, options: Options) => {
+  if (UploadBody.isConsumed(request)) {
+    return { ...UploadBody.consumed, rest: Effect.void }
+  }
   const reader = request.body?.getReader()
   return UploadBody.fromPull(
     reader === undefined

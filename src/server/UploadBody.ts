@@ -4,6 +4,7 @@
  */
 import * as Cause from "effect/Cause"
 import type * as Chunk from "effect/Chunk"
+import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -25,6 +26,8 @@ export interface UploadBody {
   readonly stop: (reason: Cut) => void
   /** The fields that followed the body, by lower-case name; only after its end. */
   readonly trailers: Effect.Effect<Readonly<Record<string, string | undefined>>>
+  /** Somebody else has read it. */
+  readonly isConsumed?: boolean
 }
 
 /** The body of a request that has none. */
@@ -33,6 +36,29 @@ export const empty: UploadBody = {
   stop: () => {},
   trailers: Effect.succeed({})
 }
+
+/** A body that was read by somebody else is the mistake of whoever put the server together, and so a defect. */
+export class BodyConsumed extends Data.TaggedError("BodyConsumed") {
+  override readonly message =
+    "the server has read the body of this request before it came to the upload: no body parser may take it there"
+}
+
+/** What the runtimes tell of a body, of that of a `Request` and of an `IncomingMessage`. */
+interface Readable {
+  readonly bodyUsed?: boolean
+  readonly body?: { readonly locked: boolean } | null
+  readonly readableDidRead?: boolean
+  readonly readableFlowing?: boolean | null
+}
+
+/** Whether somebody else reads a body, or has: what is left of it is not what was sent. */
+export const isConsumed = (source: unknown): boolean => {
+  const { body, bodyUsed, readableDidRead, readableFlowing } = source as Readable
+  return bodyUsed === true || body?.locked === true || readableDidRead === true || readableFlowing === true
+}
+
+/** A body of which nothing is left to be pulled. */
+export const consumed: UploadBody = { ...empty, isConsumed: true }
 
 /** How bodies are treated that do not arrive. */
 export interface Options {

@@ -54,9 +54,20 @@ const synced = Effect.gen(function*() {
   yield* sql`INSERT INTO effect_tus_boot (boot) VALUES ('none that is known')`
 })
 
+/**
+ * One index for all unfinished uploads of which bytes count: those that are not synced are among them, and a second one would
+ * be written to with every commit.
+ */
+const begun = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`DROP INDEX effect_tus_uploads_unsynced`
+  yield* sql`CREATE INDEX effect_tus_uploads_begun ON effect_tus_uploads (id, upload_offset, synced_offset)
+    WHERE completion = 'Open' AND upload_offset > 0`
+})
+
 /** Brings the database up to date; what has been done before is not done again. */
 export const run = Migrator.make({})({
-  loader: Migrator.fromRecord({ "1_uploads": uploads, "2_synced": synced }),
+  loader: Migrator.fromRecord({ "1_uploads": uploads, "2_synced": synced, "3_begun": begun }),
   table: "effect_tus_migrations"
 }).pipe(
   // To the migrator a migration that fails is a defect; it may well be the disk.

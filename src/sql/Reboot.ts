@@ -16,7 +16,7 @@ export const settle = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
   const [last] = yield* sql<{ readonly boot: string }>`SELECT boot FROM effect_tus_boot`
   if (Option.isSome(boot) && boot.value !== last?.boot) {
     yield* sql`UPDATE effect_tus_uploads SET upload_offset = synced_offset, version = version + 1
-      WHERE completion = 'Open' AND upload_offset > synced_offset`
+      WHERE completion = 'Open' AND upload_offset > 0 AND upload_offset > synced_offset`
     yield* sql`UPDATE effect_tus_boot SET boot = ${boot.value}`
   }
 })

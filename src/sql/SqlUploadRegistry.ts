@@ -13,7 +13,7 @@ import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { UploadId } from "../protocol/Upload.js"
+import { Bytes, UploadId } from "../protocol/Upload.js"
 import { committed, created, type Entry, UploadRegistry } from "../store/UploadRegistry.js"
 import { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
 import * as Committer from "./Committer.js"
@@ -73,6 +73,14 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
           sql`SELECT * FROM effect_tus_uploads WHERE id = ${id}`,
           ([row]) => row === undefined ? Either.right(Option.none()) : Either.map(UploadRow.decode(row), Option.some)
         ),
+      missing: (asked) =>
+        Arr.isNonEmptyReadonlyArray(asked)
+          ? ids(
+            `look for ${asked.length} uploads`,
+            sql`WITH asked (id) AS (VALUES ${sql.csv(asked.map((id) => sql`(${id})`))}) SELECT id FROM asked
+              WHERE NOT EXISTS (SELECT 1 FROM effect_tus_uploads held WHERE held.id = asked.id)`
+          )
+          : Effect.succeed([]),
       commit: (entry, upload, options) => {
         const next = committed(entry, upload, options)
         return settle(Writes.commit(entry.upload, next, options), next)
@@ -96,12 +104,12 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
             WHERE (completion = 'Finishing' OR (kind = 'Final' AND completion = 'Open')) AND id > ${after}
             ORDER BY id LIMIT ${limit}`
         ),
-      /** Likewise. */
+      /** Likewise: what is not synced has begun. */
       unsynced: ({ after = "", limit }) =>
         ids(
           "look for uploads that are not synced",
           sql`SELECT id FROM effect_tus_uploads
-            WHERE completion = 'Open' AND upload_offset > synced_offset AND id > ${after}
+            WHERE completion = 'Open' AND upload_offset > 0 AND upload_offset > synced_offset AND id > ${after}
             ORDER BY id LIMIT ${limit}`
         ),
       finalsOf: (part) =>
@@ -122,10 +130,14 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
               AND SUM(CASE WHEN final.completion IN ('Open', 'Finishing') THEN 1 ELSE 0 END) = 0
             ORDER BY part.id LIMIT ${limit}`
         ),
-      list: ({ after = "", limit }) =>
-        ids(
-          "list uploads",
-          sql`SELECT id FROM effect_tus_uploads WHERE id > ${after} ORDER BY id LIMIT ${limit}`
+      /** Likewise. */
+      begun: ({ after, limit }) =>
+        read(
+          "look for uploads that have begun",
+          sql`SELECT id, upload_offset FROM effect_tus_uploads
+            WHERE completion = 'Open' AND upload_offset > 0 AND id > ${after?.id ?? ""}
+            ORDER BY id LIMIT ${limit}`,
+          decodeBegun
         ),
       usage: read(
         "sum up uploads",
@@ -155,6 +167,16 @@ const decodeDue = Schema.decodeUnknownEither(
       id: UploadId,
       expiresAt: Schema.propertySignature(Schema.compose(UploadRow.BigInt, Schema.DateTimeUtcFromNumber)).pipe(
         Schema.fromKey("expires_at")
+      )
+    })
+  )
+)
+const decodeBegun = Schema.decodeUnknownEither(
+  Schema.Array(
+    Schema.Struct({
+      id: UploadId,
+      offset: Schema.propertySignature(Schema.compose(UploadRow.BigInt, Bytes)).pipe(
+        Schema.fromKey("upload_offset")
       )
     })
   )

@@ -4,7 +4,7 @@
  */
 import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -15,7 +15,8 @@ export type Pull<E = never, R = never> = Effect.Effect<Chunk.Chunk<Uint8Array>, 
 /** What somebody has begun to read, and has to close. */
 export interface Reading<E> {
   readonly pull: Pull<E>
-  readonly close: Effect.Effect<void>
+  /** Told what came of it. */
+  readonly close: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 }
 
 /** There is nothing more. */
@@ -24,7 +25,7 @@ export const end: Pull = Effect.fail(Option.none())
 export const fail = <E>(error: E): Pull<E> => Effect.fail(Option.some(error))
 
 /** What needs no closing. */
-export const reading = <E>(pull: Pull<E>): Reading<E> => ({ pull, close: Effect.void })
+export const reading = <E>(pull: Pull<E>): Reading<E> => ({ pull, close: () => Effect.void })
 
 /** Hands over batch after batch, to the end. */
 export const forEachBatch = <E, R, E2, R2>(
@@ -40,19 +41,23 @@ export const forEachBatch = <E, R, E2, R2>(
 export const use = <E, E2, R2, A, E3, R3>(
   open: Effect.Effect<Reading<E>, E2, R2>,
   act: (pull: Pull<E>) => Effect.Effect<A, E3, R3>
-): Effect.Effect<A, E2 | E3, R2 | R3> => Effect.acquireUseRelease(open, ({ pull }) => act(pull), ({ close }) => close)
+): Effect.Effect<A, E2 | E3, R2 | R3> =>
+  Effect.acquireUseRelease(open, ({ pull }) => act(pull), ({ close }, exit) => close(exit))
 
 export const fromStream = <E>(stream: Stream.Stream<Uint8Array, E>): Effect.Effect<Reading<E>> =>
   Effect.flatMap(
     Scope.make(),
     (scope) =>
-      Effect.map(Scope.extend(Stream.toPull(stream), scope), (pull) => ({ pull, close: Scope.close(scope, Exit.void) }))
+      Effect.map(Scope.extend(Stream.toPull(stream), scope), (pull) => ({
+        pull,
+        close: (exit) => Scope.close(scope, exit)
+      }))
   )
 
 export const toStream = <E, R>(open: Effect.Effect<Reading<E>, E, R>): Stream.Stream<Uint8Array, E, R> =>
   Stream.unwrapScoped(
     Effect.map(
-      Effect.acquireRelease(open, ({ close }) => close),
+      Effect.acquireRelease(open, ({ close }, exit) => close(exit)),
       ({ pull }) => Stream.repeatEffectChunkOption(pull)
     )
   )

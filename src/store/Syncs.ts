@@ -69,7 +69,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
       const { upload } = entry
       const now = known(entry)
       setBacks++
-      return isConcluded(upload)
+      return isConcluded(upload) || entry.version === 0
         ? Effect.sync(() => forget(upload.id))
         : registry.commit(now, upload.cut(now.synced), { fence, durable: false }).pipe(
           Effect.map(() => forget(upload.id)),
@@ -98,6 +98,8 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
       const commit = () =>
         failed.has(next.id)
           ? refuse(entry, options.fence)
+          : entry.version === 0
+          ? registry.create(next, options)
           : Effect.tap(registry.commit(known(entry), next, options), () => Effect.sync(() => notes.delete(next.id)))
       return options.durable && (next.offset > entry.synced || (entry.upload.isOpen && !next.isOpen))
         ? Effect.matchCauseEffect(syncBytes(next.id), {

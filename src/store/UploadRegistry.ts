@@ -1,6 +1,7 @@
 /**
  * The states of all uploads: the truth about what exists and how far it is. Knows nothing about bytes.
  */
+import * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
@@ -9,13 +10,13 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import * as Stream from "effect/Stream"
-import type { Upload, UploadId } from "../protocol/Upload.js"
+import type { Bytes, Upload, UploadId } from "../protocol/Upload.js"
 import { Superseded, type UploadStoreError } from "./UploadStoreError.js"
 
 /** A state as it is stored. */
 export interface Entry {
   readonly upload: Upload
-  /** Grows by one with each commit. */
+  /** Grows by one with each commit; 0 before the first. */
   readonly version: number
   /** The number of the lock under which it was last written. */
   readonly fence: number
@@ -38,6 +39,12 @@ export interface Due {
   readonly expiresAt: DateTime.Utc
 }
 
+/** An unfinished upload, and how many of its bytes count. */
+export interface Begun {
+  readonly id: UploadId
+  readonly offset: Bytes
+}
+
 export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<UploadRegistry, {
   /**
    * Stores a new upload as version 1, `created`. Fails with `Superseded` where the id is taken. Survives the end of
@@ -47,6 +54,9 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
 
   /** None only where the upload is proven absent: never created, or removed. */
   readonly get: (id: UploadId) => Effect.Effect<Option.Option<Entry>, UploadStoreError>
+
+  /** Those of a page of ids that name no upload, in any order. */
+  readonly missing: (ids: ReadonlyArray<UploadId>) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 
   /**
    * Replaces `entry` by `next`, as `committed` says, compare-and-set: fails with `Superseded` and changes nothing where the
@@ -80,8 +90,8 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
   /** Complete partials that at least one complete final names, and no unfinished one. */
   readonly usedUp: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 
-  /** All uploads. */
-  readonly list: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
+  /** Unfinished uploads of which bytes count, in the order of their ids, found by index. */
+  readonly begun: (page: Page<Begun>) => Effect.Effect<ReadonlyArray<Begun>, UploadStoreError>
 
   /** How many uploads there are, and the sum of their offsets in bytes. */
   readonly usage: Effect.Effect<{ readonly uploads: number; readonly bytes: number }, UploadStoreError>
@@ -96,6 +106,9 @@ export interface WriteOptions {
   /** Survives a power cut before it returns, not only the end of the process; so do the bytes of the upload. */
   readonly durable: boolean
 }
+
+/** The entry of an upload that is yet to be stored. */
+export const draft = (upload: Upload, fence: number): Entry => ({ upload, version: 0, fence, synced: 0 })
 
 /** The entry of a new upload. */
 export const created = (upload: Upload, { durable, fence }: WriteOptions): Entry => ({
@@ -113,7 +126,7 @@ export const committed = ({ synced, version }: Entry, next: Upload, { durable, f
   synced: durable ? next.offset : Math.min(synced, next.offset)
 })
 
-/** All that a paged query finds, a page at a time. */
+/** All that a paged query finds, a page at a time; whoever else waits is served in between. */
 export const pages = <A, E>(
   query: (page: Page<A>) => Effect.Effect<ReadonlyArray<A>, E>,
   limit = 256
@@ -121,10 +134,13 @@ export const pages = <A, E>(
   Stream.paginateChunkEffect(
     undefined as A | undefined,
     (after) =>
-      Effect.map(query({ limit, after }), (found) => [
-        Chunk.unsafeFromArray([...found]),
-        found.length < limit ? Option.none() : Option.fromNullable(found.at(-1))
-      ])
+      Effect.when(Effect.sleep(0), () => after !== undefined).pipe(
+        Effect.zipRight(query({ limit, after })),
+        Effect.map((found) => [
+          Chunk.unsafeFromArray([...found]),
+          found.length < limit ? Option.none() : Option.fromNullable(found.at(-1))
+        ])
+      )
   )
 
 const byTime: Order.Order<Due> = Order.combine(
@@ -136,14 +152,17 @@ const byTime: Order.Order<Due> = Order.combine(
 export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistry, () => {
   const entries = new Map<UploadId, Entry>()
 
-  const page = ({ after, limit }: Page, keep: (upload: Upload, entry: Entry) => boolean) =>
+  const found = ({ after, limit }: Page, keep: (upload: Upload, entry: Entry) => boolean) =>
     Effect.sync(() =>
       Array.from(entries.values())
         .filter((entry) => (after === undefined || entry.upload.id > after) && keep(entry.upload, entry))
-        .map(({ upload }) => upload.id)
-        .toSorted((a, b) => (a < b ? -1 : 1))
+        .map(({ upload }) => upload)
+        .toSorted((a, b) => (a.id < b.id ? -1 : 1))
         .slice(0, limit)
     )
+
+  const page = (options: Page, keep: (upload: Upload, entry: Entry) => boolean) =>
+    Effect.map(found(options, keep), Arr.map(({ id }) => id))
 
   const replace = <A>({ upload: { id }, version }: Entry, { fence }: WriteOptions, act: () => A) =>
     Effect.suspend(() => {
@@ -170,6 +189,7 @@ export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistr
           : Effect.succeed(put(created(upload, options)))
       ),
     get: (id) => Effect.sync(() => Option.fromNullable(entries.get(id))),
+    missing: (ids) => Effect.sync(() => ids.filter((id) => !entries.has(id))),
     commit: (entry, next, options) => replace(entry, options, () => put(committed(entry, next, options))),
     remove: (entry, options) => Effect.asVoid(replace(entry, options, () => entries.delete(entry.upload.id))),
     expired: (now, { after, limit }) =>
@@ -194,7 +214,11 @@ export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistr
         return finals.some(({ completion }) => completion._tag === "Complete") &&
           !finals.some(({ completion }) => completion._tag === "Open" || completion._tag === "Finishing")
       }),
-    list: (options) => page(options, () => true),
+    begun: ({ after, limit }) =>
+      Effect.map(
+        found({ after: after?.id, limit }, ({ isOpen, offset }) => isOpen && offset > 0),
+        Arr.map(({ id, offset }) => ({ id, offset }))
+      ),
     usage: Effect.sync(() => ({
       uploads: entries.size,
       bytes: Array.from(entries.values()).reduce((sum, { upload }) => sum + upload.offset, 0)

@@ -49,8 +49,8 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   ) => Stream.Stream<Uint8Array, UploadStoreError>
 
   /**
-   * Makes `next` the state of the upload; its bytes have been written before. Where they cannot be synced, or could not
-   * before, it fails, and the upload goes back to those that are.
+   * Makes `next` the state of the upload, which begins to exist where `entry` is a draft; its bytes have been written before.
+   * Where they cannot be synced, or could not before, it fails, and the upload goes back to those that are.
    */
   readonly commit: (
     entry: Entry,
@@ -82,7 +82,7 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   /** Gives the upload the bytes of complete uploads, in order; commits nothing. */
   readonly concat: (entry: Entry, parts: ReadonlyArray<Upload>) => Effect.Effect<void, UploadStoreError>
 
-  /** Removes the state, then the bytes. */
+  /** Removes the state, then the bytes; of a draft there are only bytes. */
   readonly remove: (entry: Entry, fence: number) => Effect.Effect<void, Superseded | UploadStoreError>
 
   /** Open finals that wait for this partial upload. */
@@ -145,10 +145,12 @@ export const make = Effect.gen(function*() {
     // A state that was to last would come back with a power cut, and find its bytes gone.
     remove: (entry, fence) =>
       Effect.zipRight(
-        registry.remove(entry, {
-          fence,
-          durable: durability === "always" || (durability === "completion" && !entry.upload.isOpen)
-        }),
+        entry.version === 0
+          ? Effect.void
+          : registry.remove(entry, {
+            fence,
+            durable: durability === "always" || (durability === "completion" && !entry.upload.isOpen)
+          }),
         Effect.suspend(() => {
           syncs.forget(entry.upload.id)
           return bytes.remove(entry.upload.id)

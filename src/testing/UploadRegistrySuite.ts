@@ -87,6 +87,30 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         }))
     })
 
+    describe("missing", () => {
+      test("tells which ids name no upload, whatever became of the others", (registry) =>
+        Effect.gen(function*() {
+          yield* registry.create(open(1), fence(1))
+          yield* registry.create(complete(2), fence(1))
+          yield* registry.remove(yield* registry.create(open(3), fence(1)), fence(1))
+          deepStrictEqual([...(yield* registry.missing([1, 2, 3, 4].map(id)))].toSorted(byCode), [id(3), id(4)])
+          deepStrictEqual(yield* registry.missing([id(1)]), [])
+        }))
+
+      test("knows none where none is asked for", (registry) =>
+        Effect.map(registry.missing([]), (ids) => deepStrictEqual(ids, [])))
+
+      test("knows a page at a time", (registry) =>
+        Effect.gen(function*() {
+          yield* atOnce(Arr.range(1, 256), (n) => registry.create(open(2 * n), fence(1)))
+          const asked = Arr.range(1, 256).map((n) => id(n))
+          deepStrictEqual(
+            [...(yield* registry.missing(asked))].toSorted(byCode),
+            asked.filter((_, i) => i % 2 === 0)
+          )
+        }))
+    })
+
     describe("commit", () => {
       test("replaces the entry, and the version grows by one", (registry) =>
         Effect.gen(function*() {
@@ -134,7 +158,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           yield* registry.remove(first, fence(1))
           yield* superseded(registry.commit(first, open(1, { offset: 9 }), fence(2)))
           assert.isTrue(Option.isNone(yield* registry.get(id(1))))
-          deepStrictEqual(yield* registry.list({ limit: 9 }), [])
+          deepStrictEqual((yield* registry.usage).uploads, 0)
         }))
 
       test("is refused where the upload was never created, and creates it not", (registry) =>
@@ -223,7 +247,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         Effect.gen(function*() {
           const other = yield* registry.create(open(2), fence(1))
           yield* registry.remove(yield* registry.create(open(1), fence(1)), fence(2))
-          deepStrictEqual(yield* registry.list({ limit: 9 }), [id(2)])
+          deepStrictEqual(yield* registry.missing([id(1), id(2)]), [id(1)])
           same(yield* stored(registry, 2), other)
         }))
 
@@ -455,26 +479,61 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         }))
     })
 
-    describe("list", () => {
-      test("lists all uploads page by page, in the order of ids by code unit", (registry) =>
+    describe("begun", () => {
+      test("lists unfinished uploads of which bytes count, with how many, and no others", (registry) =>
+        Effect.gen(function*() {
+          const all = [open(1, { offset: 5 }), open(2), complete(3), open(4, { kind: partial, offset: 1 })]
+          yield* atOnce(all, (upload) => registry.create(upload, fence(1)))
+          yield* registry.create(open(5, { offset: 7 }), { fence: 1, durable: true })
+          yield* registry.create(complete(6, { completion: { _tag: "Finishing" } }), fence(1))
+          deepStrictEqual(yield* begun(registry, { limit: 9 }), [[id(1), 5], [id(4), 1], [id(5), 7]])
+        }))
+
+      test("knows an upload as it stands, and forgets it where it is set back to nothing, complete or removed", (registry) =>
+        Effect.gen(function*() {
+          const [grown, back, full, gone] = yield* Effect.all([
+            registry.create(open(1), fence(1)),
+            registry.create(open(2, { offset: 5 }), fence(1)),
+            registry.create(open(3, { offset: 5 }), fence(1)),
+            registry.create(open(4, { offset: 5 }), fence(1))
+          ])
+          yield* registry.commit(
+            yield* registry.commit(grown, open(1, { offset: 2 }), fence(1)),
+            open(1, { offset: 6 }),
+            {
+              fence: 1,
+              durable: true
+            }
+          )
+          yield* registry.commit(back, open(2), fence(1))
+          yield* registry.commit(full, complete(3), fence(1))
+          yield* registry.remove(gone, fence(1))
+          deepStrictEqual(yield* begun(registry, { limit: 9 }), [[id(1), 6]])
+        }))
+
+      test("lists uploads page by page, in the order of ids by code unit", (registry) =>
         Effect.gen(function*() {
           const ids = Arr.map(["-", "0", "9", "A", "Z", "_", "a", "z", "zz", "-a", "aB", "ab"], (start) =>
             UploadId.make(start.padEnd(22, "m")))
           yield* atOnce(ids.toReversed(), (id) =>
-            registry.create(new Upload({ ...open(1), id }), fence(1)))
-          const expected = ids.toSorted((a, b) => a < b ? -1 : 1)
-          deepStrictEqual(yield* registry.list({ limit: 99 }), expected)
-          deepStrictEqual(yield* registry.list({ limit: 5 }), expected.slice(0, 5))
-          deepStrictEqual(yield* registry.list({ limit: 5, after: expected[4] }), expected.slice(5, 10))
-          deepStrictEqual(yield* registry.list({ limit: 5, after: expected[9] }), expected.slice(10))
-          deepStrictEqual(yield* registry.list({ limit: 5, after: expected[11] }), [])
+            registry.create(new Upload({ ...open(1, { offset: 5 }), id }), fence(1)))
+          const expected = ids.toSorted(byCode).map((id) => ({ id, offset: Bytes.make(5) }))
+          deepStrictEqual(yield* registry.begun({ limit: 99 }), expected)
+          deepStrictEqual(yield* registry.begun({ limit: 5 }), expected.slice(0, 5))
+          deepStrictEqual(yield* registry.begun({ limit: 5, after: expected[4] }), expected.slice(5, 10))
+          deepStrictEqual(yield* registry.begun({ limit: 5, after: expected[9] }), expected.slice(10))
+          deepStrictEqual(yield* registry.begun({ limit: 5, after: expected[11] }), [])
         }))
 
       test("begins a page behind an id that has been removed meanwhile", (registry) =>
         Effect.gen(function*() {
-          const entries = yield* Effect.forEach(Arr.range(1, 4), (n) => registry.create(open(n), fence(1)))
+          const entries = yield* Effect.forEach(
+            Arr.range(1, 4),
+            (n) => registry.create(open(n, { offset: 1 }), fence(1))
+          )
           yield* Effect.forEach(entries.slice(0, 2), (entry) => registry.remove(entry, fence(1)))
-          deepStrictEqual(yield* registry.list({ limit: 9, after: id(2) }), [id(3), id(4)])
+          const after = { id: id(2), offset: Bytes.make(1) }
+          deepStrictEqual(yield* begun(registry, { limit: 9, after }), [[id(3), 1], [id(4), 1]])
         }))
     })
 
@@ -577,6 +636,9 @@ const atOnce = <A, B, E>(items: ReadonlyArray<A>, self: (item: A) => Effect.Effe
 
 const expired = (registry: UploadRegistry["Type"], millis: number) =>
   Effect.map(registry.expired(at(millis), { limit: 9 }), (found) => found.map((due) => due.id))
+
+const begun = (registry: UploadRegistry["Type"], page: Registries.Page<Registries.Begun>) =>
+  Effect.map(registry.begun(page), (found) => found.map(({ id, offset }) => [id, Number(offset)]))
 
 const byCode = (a: string, b: string) => a < b ? -1 : 1
 

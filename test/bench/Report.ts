@@ -102,7 +102,7 @@ export const print = ({ per, rows, title }: Result) => {
     ...[row.p50, row.p99, row.peakRss, row.ratio.rate, row.ratio.cpu, row.floor.cpu].map(text)
   ])
   const table = [columns, ...lines]
-    .map((cells) => cells.map((cell, i) => (i === 0 ? cell.padEnd(12) : cell.padStart(9))).join(""))
+    .map((cells) => cells.map((cell, i) => (i === 0 ? cell.padEnd(16) : cell.padStart(9))).join(""))
   const figures = rows.flatMap(({ figures, server }) =>
     Object.entries(figures).map(([name, value]) => `${server}: ${name} ${text(value)}`)
   )

@@ -24,6 +24,8 @@ export interface Scenario {
   readonly name: string
   readonly title: string
   readonly per: "operation" | "GiB"
+  /** Rounds that do not count: as many as the servers get faster in. 1 by default. */
+  readonly warmUp?: number
   /** The names of the servers that can do it. */
   readonly on: ReadonlyArray<string>
   /** Cleans up behind itself, outside of what it measures. */

@@ -26,7 +26,9 @@ const kinds: ReadonlyArray<Kind> = [
   { name: "always", script: "effect-tus", options: { durability: "always" } },
   { name: "million", script: "effect-tus", options: { durability: "process" } },
   { name: "@tus/server", script: "tus-server" },
-  { name: "floor", script: "floor" }
+  { name: "floor", script: "floor" },
+  { name: "bare process", script: "floor", options: { durability: "process" } },
+  { name: "bare completion", script: "floor", options: { durability: "completion" } }
 ]
 
 const all: ReadonlyArray<Scenario> = [
@@ -63,13 +65,15 @@ try {
     servers.push(await open(kind))
   }
   for (const scenario of chosen) {
-    const rows = new Map<string, Array<Measured>>()
-    // The first round warms up.
-    for (let round = 0; round <= rounds; round++) {
-      for (const server of servers.filter(({ kind }) => scenario.on.includes(kind.name))) {
+    const able = servers.filter(({ kind }) => scenario.on.includes(kind.name))
+    const rows = new Map(able.map(({ kind }) => [kind.name, [] as Array<Measured>]))
+    const { warmUp = 1 } = scenario
+    for (let round = 0; round < warmUp + rounds; round++) {
+      // Whoever comes first finds another machine than whoever comes last: each is it in turn.
+      for (const server of [...able.slice(round % able.length), ...able.slice(0, round % able.length)]) {
         const measured = await scenario.run(server)
-        if (round > 0) {
-          rows.set(server.kind.name, [...rows.get(server.kind.name) ?? [], measured])
+        if (round >= warmUp) {
+          rows.get(server.kind.name)?.push(measured)
         }
       }
     }

@@ -93,7 +93,7 @@ describe("aborts", () => {
           yield* Effect.forEach(ledger.entries, (entry) => isStored(path, entry.path, entry.content))
           const stored = yield* counts
           yield* Effect.forEach(
-            stored.uploads,
+            stored.ids,
             (id) =>
               Effect.map(send(Message.terminate(`/files/${id}`)), ({ status }) => assert.strictEqual(status, 204)),
             {
@@ -104,13 +104,13 @@ describe("aborts", () => {
           const after = yield* countsWhen(({ descriptors, fibers }) =>
             fibers === before.fibers && descriptors === before.descriptors
           )
-          console.log(`${aborts} aborts, ${stored.uploads.length} uploads`, {
+          console.log(`${aborts} aborts, ${stored.uploads} uploads`, {
             heap: [before.heap, warm.heap, after.heap],
             rss: [before.rss, warm.rss, after.rss]
           })
           deepStrictEqual(
             [after.fibers, after.descriptors, after.uploads],
-            [before.fibers, before.descriptors, []]
+            [before.fibers, before.descriptors, 0]
           )
           assert.isBelow(after.heap - warm.heap, 4 * mebibyte)
           assert.isBelow(after.rss - warm.rss, 32 * mebibyte)

@@ -3,17 +3,16 @@
  * to say besides.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { UploadRegistry } from "effect-tus"
+import { type Upload, UploadRegistry } from "effect-tus"
 import { NodeTusServer } from "effect-tus/node"
+import { UploadEvents } from "effect-tus/server"
 import * as Cause from "effect/Cause"
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
-import * as Stream from "effect/Stream"
 import * as Supervisor from "effect/Supervisor"
 import { isKept, targets } from "./descriptors.js"
 
@@ -28,7 +27,8 @@ export interface Counts {
   /** Bytes, after all that is garbage has been collected. */
   readonly rss: number
   readonly heap: number
-  readonly uploads: ReadonlyArray<string>
+  readonly uploads: number
+  readonly ids: ReadonlyArray<string>
 }
 
 const { directory } = JSON.parse(process.argv[2] ?? "") as Told
@@ -39,12 +39,26 @@ const log = Logger.make(({ cause, logLevel, message }) => {
   print({ level: logLevel.label, message: String(message), cause: Cause.pretty(cause) })
 })
 
+const created = new Set<Upload.UploadId>()
+
+const recorded = Layer.succeed(UploadEvents.UploadEvents, {
+  publish: ({ _tag, upload: { id } }) =>
+    Effect.sync(() => {
+      if (_tag === "Created") {
+        created.add(id)
+      } else if (_tag === "Terminated") {
+        created.delete(id)
+      }
+    })
+})
+
 const main = Effect.gen(function*() {
   const supervisor = yield* Supervisor.track
 
   const count = Effect.gen(function*() {
     const registry = yield* UploadRegistry.UploadRegistry
-    const uploads = yield* Stream.runCollect(UploadRegistry.pages(registry.list))
+    const { uploads } = yield* registry.usage
+    const missing = new Set(yield* registry.missing([...created]))
     const fibers = yield* supervisor.value
     globalThis.gc?.()
     const { heapUsed: heap, rss } = process.memoryUsage()
@@ -53,7 +67,8 @@ const main = Effect.gen(function*() {
       descriptors: targets("self").filter((target) => !isKept(directory, target)).length,
       rss,
       heap,
-      uploads: Chunk.toReadonlyArray(uploads)
+      uploads,
+      ids: [...created].filter((id) => !missing.has(id))
     }
     print({ counts })
   })
@@ -67,6 +82,7 @@ const main = Effect.gen(function*() {
 
   return announced.pipe(
     Layer.provide(NodeTusServer.layer({ port: 0, directory, expiresAfter: "1 day" })),
+    Layer.provide(recorded),
     Layer.provide(Supervisor.addSupervisor(supervisor))
   )
 }).pipe(Layer.unwrapEffect, Layer.launch)

@@ -2,18 +2,20 @@
  * What lies in a directory of uploads once everything that may go has gone: the store, opened without a server, is swept
  * at a time at which all that is unfinished has expired.
  */
+import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
+import * as SqlClient from "@effect/sql/SqlClient"
 import { type Upload, UploadRegistry } from "effect-tus"
 import { EmbeddedStore, NodeDigests } from "effect-tus/node"
 import { TusServer, TusSweeper } from "effect-tus/server"
-import * as Chunk from "effect/Chunk"
+import { SqlUploadRegistry } from "effect-tus/sql"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as TestContext from "effect/TestContext"
 import { readdirSync } from "node:fs"
+import { join } from "node:path"
 
 export interface Remains {
   readonly uploads: ReadonlyArray<Upload.Upload>
@@ -27,23 +29,33 @@ export const remains = (directory: string, after: Duration.DurationInput): Effec
     const { sweep, sweepOrphans } = yield* TusSweeper.make
     yield* sweep()
     yield* sweepOrphans
-    const registry = yield* UploadRegistry.UploadRegistry
-    const uploads = yield* UploadRegistry.pages(registry.list).pipe(
-      Stream.mapEffect(registry.get),
-      Stream.filterMap(Option.map(({ upload }) => upload)),
-      Stream.runCollect
-    )
-    return {
-      uploads: Chunk.toReadonlyArray(uploads),
-      files: readdirSync(directory, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile() && !entry.name.startsWith("uploads.sqlite"))
-        .map(({ name }) => name)
-    }
   }).pipe(
     Effect.provide(TusServer.layer.pipe(
       Layer.provideMerge(EmbeddedStore.layer({ directory })),
       Layer.provide(NodeDigests.layer)
     )),
+    Effect.zipRight(uploadsIn(directory)),
+    Effect.map((uploads) => ({
+      uploads,
+      files: readdirSync(directory, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile() && !entry.name.startsWith("uploads.sqlite"))
+        .map(({ name }) => name)
+    })),
     Effect.provide(TestContext.TestContext),
     Effect.orDie
+  )
+
+/** All that are in the database, whatever has become of their bytes. */
+const uploadsIn = (directory: string) =>
+  Effect.gen(function*() {
+    const sql = yield* SqlClient.SqlClient
+    const registry = yield* UploadRegistry.UploadRegistry
+    const rows = yield* sql<{ readonly id: Upload.UploadId }>`SELECT id FROM effect_tus_uploads`
+    const entries = yield* Effect.forEach(rows, ({ id }) => registry.get(id))
+    return entries.flatMap(Option.toArray).map(({ upload }) => upload)
+  }).pipe(
+    Effect.provide(Layer.provideMerge(
+      SqlUploadRegistry.layer,
+      SqliteClient.layer({ filename: join(directory, "uploads.sqlite") })
+    ))
   )

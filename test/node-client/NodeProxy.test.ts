@@ -91,6 +91,16 @@ describe("a proxy", () => {
       ])
     }))
 
+  it.scopedLive("is waited for without an end where that is wanted", () =>
+    Effect.gen(function*() {
+      const { login } = yield* proxy()
+      const { url } = yield* https(echo)
+      for (const connectTimeout of [Infinity, "30 days"] as const) {
+        const { send } = yield* transport({ proxy: login, connectTimeout, ...trusted })
+        assert.strictEqual((yield* send(ask(url))).status, 200)
+      }
+    }))
+
   it.scopedLive("does not vouch for a server: not with its word, and not with its answers", () =>
     Effect.gen(function*() {
       const { url } = yield* https(echo)

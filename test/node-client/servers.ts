@@ -100,10 +100,11 @@ export const lent = (length: number, chunkSize = 64 * 1024, onEnd: () => void = 
     at += size
     return Effect.succeed(Chunk.of(buffer.subarray(0, size)))
   })
-  const close = Effect.sync(() => {
-    onEnd()
-    buffer.fill(0xff)
-  })
+  const close = () =>
+    Effect.sync(() => {
+      onEnd()
+      buffer.fill(0xff)
+    })
   return { length, pulled: () => at, open: Effect.succeed({ pull, close }) }
 }
 

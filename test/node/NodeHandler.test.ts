@@ -8,9 +8,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { subscribe, unsubscribe } from "node:diagnostics_channel"
-import type { Server } from "node:http"
+import type { IncomingMessage, Server } from "node:http"
 import { askPort, server } from "../server/doors.js"
 import { open, patch } from "./socket.js"
+
+const mebibyte = 1024 * 1024
 
 const tus = { "tus-resumable": "1.0.0" }
 
@@ -179,6 +181,49 @@ describe("NodeHandler", () => {
         assert.strictEqual(await offsetOf(path), 123)
       })
     }))
+
+  for (
+    const [title, options, expected] of [
+      ["by default all bodies together keep 16 MiB waiting", {}, 16],
+      ["all bodies together keep as much waiting as they are told to", { bufferLimit: 4 * mebibyte }, 4]
+    ] as const
+  ) {
+    it.scopedLive(title, () =>
+      Effect.gen(function*() {
+        const requests: Array<IncomingMessage> = []
+        const onStart = (message: unknown) => requests.push((message as { readonly request: IncomingMessage }).request)
+        subscribe("http.server.request.start", onStart)
+        // Nobody takes more than the first bytes.
+        const { port } = yield* Effect.provide(
+          NodeTusServer.NodeTusServer,
+          yield* Layer.build(
+            NodeTusServer.layerHttp({ port: 0, shutdownTimeout: 0, ...options }).pipe(
+              Layer.provide(Layer.succeed(TusServer.TusServer, {
+                handle: (_, body) => Effect.zipRight(Effect.ignore(body.pull), Effect.never),
+                settle: () => Effect.void
+              }))
+            )
+          )
+        )
+        yield* Effect.promise(async () => {
+          const clients = await Promise.all(Array.from({ length: 24 }, () => open(port)))
+          const body = Buffer.alloc(2 * mebibyte)
+          clients.forEach((client) => {
+            void client.send(patch(`/files/${"a".repeat(32)}`, 0, body.length))
+            void client.send(body)
+          })
+          while (requests.length < clients.length || !requests.every((request) => request.isPaused())) {
+            await new Promise((resolve) => setImmediate(resolve))
+          }
+          const read = requests.reduce((sum, { socket }) => sum + socket.bytesRead, 0)
+          assert.isAtLeast(read, expected * mebibyte)
+          // Each has handed on its first bytes, and Node has a little more at hand.
+          assert.isBelow(read, (expected + 6) * mebibyte)
+          clients.forEach((client) => client.destroy())
+        })
+        unsubscribe("http.server.request.start", onStart)
+      }))
+  }
 
   it.scopedLive("a refusal in the middle of a body arrives as a response, not as a reset", () =>
     Effect.gen(function*() {

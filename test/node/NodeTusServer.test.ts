@@ -92,6 +92,20 @@ describe("NodeTusServer", () => {
       })
     }))
 
+  it.scopedLive("a body has all the time in the world where it is to have it", () =>
+    Effect.gen(function*() {
+      const { create, offsetOf, port } = yield* start({ idleTimeout: Infinity })
+      yield* Effect.promise(async () => {
+        const path = await create(6)
+        const client = await open(port)
+        await client.send(patch(path, 0, 6) + "abc")
+        await client.send("def")
+        await client.received(/^HTTP\/1.1 204 /)
+        assert.strictEqual(await offsetOf(path), 6)
+        client.destroy()
+      })
+    }))
+
   it.scopedLive("what is no request is refused in a sentence, with everything that a refusal carries", () =>
     Effect.gen(function*() {
       const { told } = yield* start()

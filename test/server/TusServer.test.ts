@@ -13,7 +13,9 @@ import {
 import { TusServer, TusSweeper, UploadEvents, UploadHooks } from "effect-tus/server"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
@@ -325,3 +327,57 @@ describe("what was not committed", () => {
 })
 
 const noHasher = (): Digests.Hasher => ({ update: () => {}, digest: () => new Uint8Array(16), copy: noHasher })
+
+/** A body of which `text` has arrived and nothing follows. */
+const hanging = (text: string) => {
+  const first = bodyOf(text)
+  return UploadBody.fromPull(Effect.orElse(first.pull, () => Effect.never), {})
+}
+
+const serving = <A, E, R>(use: Effect.Effect<A, E, R>, hooks: UploadHooks.Hooks = {}) =>
+  Effect.scoped(
+    Effect.flatMap(
+      Layer.build(Layer.provide(TusServer.layer, Layer.succeed(UploadHooks.UploadHooks, hooks))),
+      (server) => Effect.provide(use, server)
+    )
+  )
+
+describe("the end of a server", () => {
+  it.effect("cuts off bodies under way and commits them before the store goes, whichever door they came through", () =>
+    Effect.gen(function*() {
+      const [path, answering] = yield* serving(Effect.gen(function*() {
+        const path = yield* create({ "upload-length": "9" })
+        const answering = yield* Effect.forkDaemon(patch(path, 0, hanging("abc")))
+        yield* settled
+        return [path, answering] as const
+      }))
+      const registry = yield* UploadRegistry.UploadRegistry
+      const entry = yield* registry.get(idOf(path))
+      deepStrictEqual(Option.map(entry, ({ upload }) => Number(upload.offset)), Option.some(3))
+      const { body, status } = yield* Fiber.join(answering)
+      assert.strictEqual(status, 503)
+      assert.match(body ?? "", /stands at 3/)
+    }).pipe(Effect.provide(memory)))
+
+  it.effect("waits ten seconds for a hook, and says so where it waits no longer", () => {
+    const logged: Array<string> = []
+    return Effect.gen(function*() {
+      const ending = yield* Effect.fork(serving(
+        Effect.gen(function*() {
+          const path = yield* create({ "upload-length": "3" })
+          yield* Effect.forkDaemon(patch(path, 0, "abc"))
+          yield* settled
+        }),
+        { onComplete: () => Effect.never }
+      ))
+      yield* TestClock.adjust("9 seconds")
+      assert.isNull(ending.unsafePoll())
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(ending)
+      deepStrictEqual(logged, ["1 requests that write did not end within 10s"])
+    }).pipe(
+      Effect.provide(memory),
+      Effect.provide(Logger.replace(Logger.defaultLogger, Logger.make(({ message }) => logged.push(String(message)))))
+    )
+  })
+})

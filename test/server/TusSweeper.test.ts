@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { ByteStore, Upload, UploadRegistry } from "effect-tus"
+import { ByteStore, LiveStates, Upload, UploadLock, UploadRegistry, type UploadStoreError } from "effect-tus"
 import { TusSweeper, UploadEvents } from "effect-tus/server"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -10,10 +10,20 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as UploadBody from "../../src/server/UploadBody.js"
+import { bytes as size, id, uploadOf } from "../protocol/arbitraries.js"
 import { server } from "./doors.js"
 import { create, head, patch } from "./requests.js"
 
 const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? "")
+
+const options = { fence: 1, durable: false }
+
+/** Three bytes, and no state. */
+const write = (id: Upload.UploadId) =>
+  Effect.flatMap(
+    ByteStore.ByteStore,
+    (bytes) => ByteStore.appendStream(bytes)(id, 0, Stream.make(new Uint8Array(3)), () => Effect.void)
+  )
 
 const events: Array<string> = []
 const recorded = Layer.succeed(UploadEvents.UploadEvents, {
@@ -104,7 +114,7 @@ describe("TusSweeper", () => {
       const { sweepOrphans } = yield* TusSweeper.make
       const bytes = yield* ByteStore.ByteStore
       const stray = Upload.UploadId.make("0123456789abcdef0123456789abcdef")
-      yield* ByteStore.appendStream(bytes)(stray, 0, Stream.make(new Uint8Array(3)), () => Effect.void)
+      yield* write(stray)
       const lost = yield* create({ "upload-length": "3" })
       yield* patch(lost, 0, "ab")
       yield* bytes.remove(idOf(lost))
@@ -118,6 +128,88 @@ describe("TusSweeper", () => {
         (yield* Effect.all([head(lost), head(moved), head(fresh)])).map(({ status }) => status),
         [404, 200, 200]
       )
+    }).pipe(Effect.provide(server())))
+
+  it.effect("spares bytes whose state is being written, and those whose state was there after all", () =>
+    Effect.gen(function*() {
+      const bytes = yield* ByteStore.ByteStore
+      const lock = yield* UploadLock.UploadLock
+      const registry = yield* UploadRegistry.UploadRegistry
+      // What is asked for all at once may have become untrue for each.
+      const { sweepOrphans } = yield* Effect.provideService(TusSweeper.make, UploadRegistry.UploadRegistry, {
+        ...registry,
+        missing: Effect.succeed
+      })
+      const [creating, created] = [id("a"), id("b")]
+      yield* write(creating)
+      yield* write(created)
+      yield* registry.create(uploadOf({ id: created }), { fence: 1, durable: false })
+      yield* lock.withLock(creating, () => sweepOrphans)
+      deepStrictEqual(
+        yield* Effect.all([bytes.size(creating), bytes.size(created)]),
+        [Option.some(3), Option.some(3)]
+      )
+      yield* sweepOrphans
+      deepStrictEqual(
+        yield* Effect.all([bytes.size(creating), bytes.size(created)]),
+        [Option.none(), Option.some(3)]
+      )
+    }).pipe(Effect.provide(server())))
+
+  it.effect("spares an upload that was given other bytes meanwhile", () =>
+    Effect.gen(function*() {
+      const registry = yield* UploadRegistry.UploadRegistry
+      const { sweepOrphans } = yield* Effect.provideService(TusSweeper.make, UploadRegistry.UploadRegistry, {
+        ...registry,
+        begun: (page) => Effect.map(registry.begun(page), (found) => found.map(({ id }) => ({ id, offset: size(9) })))
+      })
+      const path = yield* create({ "upload-length": "9" })
+      yield* patch(path, 0, "ab")
+      yield* sweepOrphans
+      assert.strictEqual((yield* head(path)).headers["upload-offset"], "2")
+    }).pipe(Effect.provide(server())))
+
+  it.effect("looks for orphans without taking the place of states in memory", () =>
+    Effect.gen(function*() {
+      const registry = yield* UploadRegistry.UploadRegistry
+      const asked: Array<string> = []
+      const states = LiveStates.make({
+        ...registry,
+        get: (id) => Effect.zipRight(Effect.sync(() => asked.push(id)), registry.get(id))
+      }, { capacity: 2 })
+      const { sweepOrphans } = yield* Effect.provideService(TusSweeper.make, UploadRegistry.UploadRegistry, states)
+      for (const letter of ["a", "b", "c", "d", "e", "f"]) {
+        const upload = uploadOf({ id: id(letter) })
+        yield* write(upload.id)
+        yield* states.create(letter < "c" ? upload.fill(size(3), { _tag: "Finishing" }) : upload.cut(3), options)
+      }
+      yield* sweepOrphans
+      deepStrictEqual(asked, [])
+      yield* Effect.forEach(["e", "f"], (letter) => states.get(id(letter)))
+      deepStrictEqual(asked, [])
+    }).pipe(Effect.provide(server())))
+
+  it.live("lets others be served between the pages of what it looks at", () =>
+    Effect.gen(function*() {
+      const registry = yield* UploadRegistry.UploadRegistry
+      let turn = 0
+      const turns: Array<string> = []
+      const noted = <A>(what: string, self: Effect.Effect<A, UploadStoreError.UploadStoreError>) =>
+        Effect.zipRight(Effect.sync(() => turns.push(`${what} ${turn}`)), self)
+      const { sweepOrphans } = yield* Effect.provideService(TusSweeper.make, UploadRegistry.UploadRegistry, {
+        ...registry,
+        begun: (page) => noted("begun", registry.begun(page)),
+        missing: (ids) => noted("missing", registry.missing(ids))
+      })
+      for (let n = 0; n < 600; n++) {
+        const upload = uploadOf({ id: id(String(n)), length: Option.none() }).cut(3)
+        yield* write(upload.id)
+        yield* registry.create(upload, options)
+      }
+      const others = setInterval(() => turn++, 0)
+      yield* Effect.ensuring(sweepOrphans, Effect.sync(() => clearInterval(others)))
+      assert.strictEqual(turns.length, 6)
+      assert.strictEqual(new Set(turns).size, 6)
     }).pipe(Effect.provide(server())))
 
   it.effect("sweeps at once and then as the schedule says", () =>

@@ -2,6 +2,8 @@
  * The doors of a server in memory, each as something that answers one exchange.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as HttpApi from "@effect/platform/HttpApi"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -119,6 +121,15 @@ export const doors = {
     build(
       effectServer,
       HttpServer.serve(HttpRouter.empty.pipe(HttpRouter.mountApp("/files", TusHttp.app))).pipe(
+        Layer.provide(server(policy)),
+        Layer.provideMerge(NodeHttpServer.layer(Http.createServer, { port: 0, host: "127.0.0.1" }))
+      )
+    ),
+  "an HttpApi": (policy?: TusPolicy.Options) =>
+    build(
+      effectServer,
+      HttpApiBuilder.serve().pipe(
+        Layer.provide(Layer.merge(TusHttp.layerApi({ path: "/files" }), HttpApiBuilder.api(HttpApi.make("api")))),
         Layer.provide(server(policy)),
         Layer.provideMerge(NodeHttpServer.layer(Http.createServer, { port: 0, host: "127.0.0.1" }))
       )

@@ -86,10 +86,10 @@ describe("SqlUploadRegistry", () => {
         Effect.gen(function*() {
           const [entry] = yield* created(registry, 1)
           yield* moved(registry, entry)
-          yield* sql`DROP INDEX effect_tus_uploads_unsynced`
+          yield* sql`DROP INDEX effect_tus_uploads_begun`
           yield* sql`ALTER TABLE effect_tus_uploads DROP COLUMN synced_offset`
           yield* sql`DROP TABLE effect_tus_boot`
-          yield* sql`DELETE FROM effect_tus_migrations WHERE migration_id = 2`
+          yield* sql`DELETE FROM effect_tus_migrations WHERE migration_id > 1`
         }))
       assert.strictEqual(yield* Effect.provideService(offset, Boot.Boot, Option.some("first")), 0)
     }))
@@ -196,13 +196,14 @@ describe("SqlUploadRegistry", () => {
         const [first, ...rest] = yield* created(registry, 300)
         statements.length = 0
         yield* registry.get(id(1))
-        yield* registry.list({ limit: 10, after: id(5) })
+        yield* registry.missing(numbers(20).map((n) => id(n)))
         yield* registry.expired(DateTime.unsafeMake(1010), {
           limit: 10,
           after: { id: id(5), expiresAt: DateTime.unsafeMake(1000) }
         })
         yield* registry.unsettled({ limit: 10, after: id(5) })
         yield* registry.unsynced({ limit: 10, after: id(5) })
+        yield* registry.begun({ limit: 10, after: { id: id(5), offset: Bytes.make(1) } })
         yield* registry.finalsOf(id(1))
         yield* registry.usedUp({ limit: 10, after: id(5) })
         yield* registry.lastFence
@@ -213,7 +214,7 @@ describe("SqlUploadRegistry", () => {
             sql.unsafe<{ readonly detail: string }>(`EXPLAIN QUERY PLAN ${text}`, parameters),
             (steps) => `${text.slice(0, 30)}:\n${steps.map(({ detail }) => detail).join("\n")}`
           ))
-        assert.strictEqual(plans.length, 11)
+        assert.strictEqual(plans.length, 12)
         plans.forEach((plan) => assert.notMatch(plan, /SCAN (effect_tus|part|final|held)/))
         assert.include(
           plans[2],
@@ -221,9 +222,20 @@ describe("SqlUploadRegistry", () => {
         )
         assert.notInclude(plans[2], "TEMP B-TREE")
         assert.include(plans[3], "USING INDEX effect_tus_uploads_unsettled (id>?)")
-        assert.include(plans[4], "USING INDEX effect_tus_uploads_unsynced (id>?)")
-        assert.include(plans[7], "effect_tus_uploads_fence")
+        assert.include(plans[4], "USING COVERING INDEX effect_tus_uploads_begun (id>?)")
+        assert.include(plans[5], "USING COVERING INDEX effect_tus_uploads_begun (id>?)")
+        assert.include(plans[8], "effect_tus_uploads_fence")
       }))
+  })
+
+  it.effect("finds by index what it sets back where the machine was started anew", () => {
+    const { layer, statements } = heard()
+    return withRegistry(Layer.provideMerge(layerTemporary, layer), (_, sql) =>
+      Effect.gen(function*() {
+        const [update] = statements.filter(({ text }) => text.includes("upload_offset = synced_offset"))
+        const plan = yield* sql.unsafe<{ readonly detail: string }>(`EXPLAIN QUERY PLAN ${update?.text}`)
+        assert.include(plan[0]?.detail, "USING INDEX effect_tus_uploads_begun")
+      })).pipe(Effect.provideService(Boot.Boot, Option.some("another")))
   })
 
   it.effect("leaves no trace of a final that is removed", () =>
@@ -281,7 +293,7 @@ describe("SqlUploadRegistry", () => {
           everyone
         )
         deepStrictEqual(results.map((result) => Either.isRight(result)), [false, true, true])
-        deepStrictEqual(yield* registry.list({ limit: 9 }), [id(1), id(8)])
+        deepStrictEqual(yield* registry.missing([1, 7, 8].map((n) => id(n))), [id(7)])
       })))
 
   it.effect("says so where the disk is full, and goes on when there is room again", () =>

@@ -19,6 +19,7 @@ export type Probe = Effect.Effect.Success<typeof probe>
 
 export const probe = Effect.gen(function*() {
   let last = 0
+  let cleared = 0
   const layer = NodeTusServer.layerHttp({ port: 0 }).pipe(
     Layer.provideMerge(TusServer.layer),
     Layer.provideMerge(EmbeddedStore.layer({ directory: yield* directory })),
@@ -89,10 +90,12 @@ export const probe = Effect.gen(function*() {
     /** Removes everything. */
     clear: () =>
       run(Effect.gen(function*() {
-        for (const id of yield* registry.list({ limit: 1000 })) {
-          const { fence, ...found } = Option.getOrThrow(yield* registry.get(id))
-          yield* registry.remove({ ...found, fence }, { fence, durable: false })
-          yield* bytes.remove(id)
+        while (cleared < last) {
+          const found = yield* registry.get(idOf(++cleared))
+          if (Option.isSome(found)) {
+            yield* registry.remove(found.value, { fence: found.value.fence, durable: false })
+            yield* bytes.remove(found.value.upload.id)
+          }
         }
       }))
   }

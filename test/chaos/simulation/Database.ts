@@ -169,7 +169,8 @@ export class Database {
       unsynced: (page) => read("unsynced", registry.unsynced(page)),
       finalsOf: (part) => read(`finals of ${part}`, registry.finalsOf(part)),
       usedUp: (page) => read("used up", registry.usedUp(page)),
-      list: (page) => read("list", registry.list(page)),
+      missing: (ids) => read("missing", registry.missing(ids)),
+      begun: (page) => read("begun", registry.begun(page)),
       usage: read("usage", registry.usage),
       lastFence: read("last fence", registry.lastFence)
     })

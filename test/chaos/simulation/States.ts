@@ -61,6 +61,9 @@ export class States {
     if (change._tag === "Create") {
       claim(before === undefined && !this.removed.has(id), "P10", "an id is given twice")
       this.entries.set(id, entry)
+      if (entry.upload.offset > 0) {
+        this.world.promises.committed(entry.upload.cut(0), entry)
+      }
     } else {
       const held = change._tag === "Commit" ? change.before : entry
       claim(before !== undefined, "P3", "an upload that is gone is written to")

@@ -1,11 +1,12 @@
 /**
  * What may go wrong with states, and with who may change them.
  */
-import { Upload } from "effect-tus"
+import { Upload, type UploadRegistry } from "effect-tus"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { expiring, has, later, type Mutants, nobody } from "./Mutants.js"
 import { currentOrigin } from "./Network.js"
+import type { World } from "./World.js"
 
 export const states: Mutants = {
   "answers before the state is committed": {
@@ -95,20 +96,17 @@ export const states: Mutants = {
   },
 
   "sweeps what is complete": {
-    registry: (registry) => ({
+    registry: (registry, world) => ({
       ...registry,
       expired: (now, { after, limit }) =>
-        Effect.map(
-          registry.list({ limit, after: after?.id }),
-          (ids) => ids.map((id) => ({ id, expiresAt: now }))
-        )
+        Effect.map(all(world, { limit, after: after?.id }), (ids) => ids.map((id) => ({ id, expiresAt: now })))
     }),
     install: expiring((hasExpired, { completion }) => hasExpired || completion._tag === "Complete")
   },
 
   "sweeps parts that are still needed": {
     where: ({ removeUsedPartials }) => removeUsedPartials,
-    registry: (registry) => ({ ...registry, usedUp: (page) => registry.list(page) })
+    registry: (registry, world) => ({ ...registry, usedUp: (page) => all(world, page) })
   },
 
   "takes bytes for what has expired": {
@@ -130,3 +128,12 @@ export const states: Mutants = {
     })
   }
 }
+
+const all = ({ database }: World, { after, limit }: UploadRegistry.Page) =>
+  Effect.sync(() =>
+    database.states.all()
+      .map(({ upload }) => upload.id)
+      .filter((id) => after === undefined || id > after)
+      .toSorted()
+      .slice(0, limit)
+  )

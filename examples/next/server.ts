@@ -1,0 +1,29 @@
+/**
+ * Uploads as a route of a Next.js application: see `app/files`. A server of one's own, since `next start` gives a request five
+ * minutes, and an upload may take as long as it likes.
+ *
+ *     npx next build examples/next && NODE_ENV=production npx tsx examples/next/server.ts
+ */
+import next from "next"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+
+const { PORT = "3000" } = process.env
+
+const app = next({ dir: import.meta.dirname })
+await app.prepare()
+const handle = app.getRequestHandler()
+
+const server = createServer({ requestTimeout: 0, headersTimeout: 60_000 }, (request, response) => {
+  void handle(request, response)
+})
+server.listen(Number(PORT), "127.0.0.1", () => {
+  console.log(`listens at http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+})
+
+// The route sees to the uploads under way.
+const stop = () => {
+  server.close()
+  void app.close()
+}
+process.once("SIGINT", stop).once("SIGTERM", stop)

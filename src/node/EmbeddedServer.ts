@@ -1,0 +1,29 @@
+/**
+ * The server on its embedded store, with all that goes on beside requests: sweeper, syncer, hash functions. A door is what it
+ * lacks, such as `NodeHandler`, `TusWeb` or `TusHttp`. Wiring only.
+ */
+import * as Layer from "effect/Layer"
+import * as TusPolicy from "../server/TusPolicy.js"
+import * as TusServer from "../server/TusServer.js"
+import * as TusSweeper from "../server/TusSweeper.js"
+import * as TusSyncer from "../server/TusSyncer.js"
+import { Durability } from "../store/UploadStore.js"
+import * as EmbeddedStore from "./EmbeddedStore.js"
+import * as NodeDigests from "./NodeDigests.js"
+
+export interface Options extends EmbeddedStore.Options, TusPolicy.Options, TusSweeper.Options, TusSyncer.Options {
+  readonly durability?: (typeof Durability)["Service"] | undefined
+}
+
+/** Hooks and events are provided to it like any Reference. At its end bodies under way are cut off and committed. */
+export const layer = (options: Options) =>
+  TusSweeper.layer(options).pipe(
+    Layer.provideMerge(TusServer.layer),
+    // Below the server: the last round finds what the last requests have committed.
+    Layer.provideMerge(TusSyncer.layer(options)),
+    Layer.provideMerge(EmbeddedStore.layer(options)),
+    Layer.provide(NodeDigests.layer),
+    // The doors ask for it, too: it says whose pages may use them.
+    Layer.provideMerge(Layer.succeed(TusPolicy.TusPolicy, options)),
+    Layer.provide(options.durability === undefined ? Layer.empty : Layer.succeed(Durability, options.durability))
+  )

@@ -1,0 +1,56 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Pull } from "effect-tus"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+
+const bytes = new Uint8Array(10)
+
+/** A reading of a stream that does not end by itself, and what its finalizer was told. */
+const told = () => {
+  const exits = new Array<Exit.Exit<unknown, unknown>>()
+  const stream = Stream.concat(Stream.make(bytes), Stream.never).pipe(
+    Stream.ensuringWith((exit) => Effect.sync(() => exits.push(exit)))
+  )
+  return { exits, open: Pull.fromStream(stream) }
+}
+
+describe("a reading of a stream", () => {
+  for (
+    const [title, read] of [
+      ["used", (open, act) => Pull.use(open, (pull) => Effect.zipRight(pull, act))],
+      ["made a stream again", (open, act) => Stream.runForEach(Stream.take(Pull.toStream(open), 1), () => act)]
+    ] satisfies ReadonlyArray<
+      readonly [
+        string,
+        (open: ReturnType<typeof told>["open"], act: Effect.Effect<void, string>) => Effect.Effect<void, unknown>
+      ]
+    >
+  ) {
+    describe(title, () => {
+      it.effect("tells its finalizers that all went well", () =>
+        Effect.gen(function*() {
+          const { exits, open } = told()
+          yield* read(open, Effect.void)
+          assert.deepStrictEqual(exits.map(Exit.isSuccess), [true])
+        }))
+
+      it.effect("tells its finalizers what it failed with", () =>
+        Effect.gen(function*() {
+          const { exits, open } = told()
+          yield* Effect.exit(read(open, Effect.fail("refused")))
+          assert.deepStrictEqual(exits, [Exit.fail("refused")])
+        }))
+
+      it.effect("tells its finalizers that it was interrupted", () =>
+        Effect.gen(function*() {
+          const { exits, open } = told()
+          const reading = yield* Effect.fork(read(open, Effect.never))
+          yield* Effect.yieldNow()
+          yield* Fiber.interrupt(reading)
+          assert.deepStrictEqual(exits.map(Exit.isInterrupted), [true])
+        }))
+    })
+  }
+})
