@@ -13,7 +13,7 @@ import * as Stream from "effect/Stream"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { ByteStore } from "../store/ByteStore.js"
 import { UploadLock } from "../store/UploadLock.js"
-import { type Begun, type Due, type Page, pages, UploadRegistry } from "../store/UploadRegistry.js"
+import { type Begun, type Due, type Page, pages, type RemoveOptions, UploadRegistry } from "../store/UploadRegistry.js"
 import { UploadStore } from "../store/UploadStore.js"
 import { TusServer } from "./TusServer.js"
 import { UploadEvents } from "./UploadEvents.js"
@@ -36,12 +36,16 @@ export const make = Effect.gen(function*() {
   const events = yield* UploadEvents
 
   /** Removes an upload that still deserves it under the lock; one that is being written is left alone. */
-  const removeIf = (id: UploadId, deserves: (upload: Upload) => Effect.Effect<boolean, unknown>) =>
+  const removeIf = (
+    id: UploadId,
+    deserves: (upload: Upload) => Effect.Effect<boolean, unknown>,
+    options?: Pick<RemoveOptions, "unlessNamed">
+  ) =>
     lock.withLockIfFree(id, ({ fence }) =>
       Effect.gen(function*() {
         const entry = yield* registry.get(id)
         if (Option.isSome(entry) && (yield* deserves(entry.value.upload))) {
-          yield* Effect.uninterruptible(store.remove(entry.value, fence))
+          yield* Effect.uninterruptible(store.remove(entry.value, fence, options))
           return entry
         }
         return Option.none()
@@ -62,9 +66,10 @@ export const make = Effect.gen(function*() {
 
   const settle = each(pages(registry.unsettled), server.settle)
 
+  /** A client that was not told of its final creates another one, at any time. */
   const removeUsedPartials = each(
     pages(registry.usedUp),
-    (id) => removeIf(id, (upload) => Effect.succeed(upload.isPartial && !upload.isOpen))
+    (id) => removeIf(id, (upload) => Effect.succeed(upload.isPartial && !upload.isOpen), { unlessNamed: true })
   )
 
   /**

@@ -4,14 +4,15 @@
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
+import type { Fragment } from "@effect/sql/Statement"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { Upload } from "../protocol/Upload.js"
-import type { Entry, WriteOptions } from "../store/UploadRegistry.js"
+import type { Entry, RemoveOptions, WriteOptions } from "../store/UploadRegistry.js"
 import * as UploadRow from "./UploadRow.js"
 
 export interface Write {
-  readonly _tag: "Create" | "Commit" | "Remove"
+  readonly _tag: "Create" | "Commit" | "Remove" | "RemoveUnlessNamed"
   /** The row to be; of a removal, the row as it is, but with the fence of who removes it. */
   readonly row: UploadRow.UploadRow
   /** The upload may name other parts afterwards than before. */
@@ -34,8 +35,8 @@ export const commit = (before: Upload, entry: Entry, { durable }: WriteOptions):
   durable
 })
 
-export const remove = (entry: Entry, { durable, fence }: WriteOptions): Write => ({
-  _tag: "Remove",
+export const remove = (entry: Entry, { durable, fence, unlessNamed = false }: RemoveOptions): Write => ({
+  _tag: unlessNamed ? "RemoveUnlessNamed" : "Remove",
   row: UploadRow.encode({ ...entry, fence }),
   relinks: entry.upload.isFinal,
   durable
@@ -45,6 +46,13 @@ export const remove = (entry: Entry, { durable, fence }: WriteOptions): Write =>
 export const perform = (sql: SqlClient.SqlClient) => {
   const values = (rows: Rows, columns: ReadonlyArray<keyof UploadRow.UploadRow>) =>
     sql`VALUES ${sql.csv(rows.map((row) => sql`${sql.in(columns.map((column) => row[column]))}`))}`
+
+  const removal = (rows: Rows, condition: Fragment) =>
+    sql<Returned>`WITH gone (id, version, fence) AS (${values(rows, ["id", "version", "fence"])})
+      DELETE FROM effect_tus_uploads WHERE (id, version) IN (
+        SELECT held.id, held.version FROM gone JOIN effect_tus_uploads held ON held.id = gone.id
+        WHERE held.version = CAST(gone.version AS BIGINT) AND held.fence <= CAST(gone.fence AS BIGINT) AND ${condition}
+      ) RETURNING id`
 
   /** Parameters in VALUES have no type, so numbers are cast where they are used. */
   const statement = {
@@ -74,12 +82,15 @@ export const perform = (sql: SqlClient.SqlClient) => {
           AND effect_tus_uploads.version = CAST(next.version AS BIGINT) - 1
           AND effect_tus_uploads.fence <= CAST(next.fence AS BIGINT)
         RETURNING effect_tus_uploads.id`,
-    Remove: (rows: Rows) =>
-      sql<Returned>`WITH gone (id, version, fence) AS (${values(rows, ["id", "version", "fence"])})
-        DELETE FROM effect_tus_uploads WHERE (id, version) IN (
-          SELECT held.id, held.version FROM gone JOIN effect_tus_uploads held ON held.id = gone.id
-          WHERE held.version = CAST(gone.version AS BIGINT) AND held.fence <= CAST(gone.fence AS BIGINT)
-        ) RETURNING id`
+    Remove: (rows: Rows) => removal(rows, sql`TRUE`),
+    RemoveUnlessNamed: (rows: Rows) =>
+      removal(
+        rows,
+        sql`NOT EXISTS (
+          SELECT 1 FROM effect_tus_parts JOIN effect_tus_uploads final ON final.id = final_id
+          WHERE part_id = held.id AND final.completion IN ('Open', 'Finishing')
+        )`
+      )
   }
 
   const run = (writes: ReadonlyArray<Write>, tag: Write["_tag"]) => {
@@ -106,7 +117,8 @@ export const perform = (sql: SqlClient.SqlClient) => {
     const rows = [
       ...(yield* run(writes, "Create")),
       ...(yield* run(writes, "Commit")),
-      ...(yield* run(writes, "Remove"))
+      ...(yield* run(writes, "Remove")),
+      ...(yield* run(writes, "RemoveUnlessNamed"))
     ]
     const done: ReadonlySet<string> = new Set(rows.map(({ id }) => id))
     yield* relink(writes.filter(({ relinks, row }) => relinks && done.has(row.id)))

@@ -69,8 +69,8 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
     options: WriteOptions
   ) => Effect.Effect<Entry, Superseded | UploadStoreError>
 
-  /** Removes `entry` under the same conditions as `commit`. */
-  readonly remove: (entry: Entry, options: WriteOptions) => Effect.Effect<void, Superseded | UploadStoreError>
+  /** Removes `entry` under the same conditions as `commit`, and that of `unlessNamed`. */
+  readonly remove: (entry: Entry, options: RemoveOptions) => Effect.Effect<void, Superseded | UploadStoreError>
 
   /**
    * Unfinished uploads whose time had run out at `now`, found by index, in the order of their times and then of their ids.
@@ -105,6 +105,11 @@ export interface WriteOptions {
   readonly fence: number
   /** Survives a power cut before it returns, not only the end of the process; so do the bytes of the upload. */
   readonly durable: boolean
+}
+
+export interface RemoveOptions extends WriteOptions {
+  /** Fails with `Superseded` where an unfinished final names the upload as its part. */
+  readonly unlessNamed?: boolean | undefined
 }
 
 /** The entry of an upload that is yet to be stored. */
@@ -143,6 +148,8 @@ export const pages = <A, E>(
       )
   )
 
+const isUnfinished = ({ completion: { _tag } }: Upload): boolean => _tag === "Open" || _tag === "Finishing"
+
 const byTime: Order.Order<Due> = Order.combine(
   Order.mapInput(DateTime.Order, ({ expiresAt }: Due) => expiresAt),
   Order.mapInput(Order.string, ({ id }: Due) => id)
@@ -164,10 +171,15 @@ export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistr
   const page = (options: Page, keep: (upload: Upload, entry: Entry) => boolean) =>
     Effect.map(found(options, keep), Arr.map(({ id }) => id))
 
-  const replace = <A>({ upload: { id }, version }: Entry, { fence }: WriteOptions, act: () => A) =>
+  const replace = <A>(
+    { upload: { id }, version }: Entry,
+    { fence, unlessNamed = false }: RemoveOptions,
+    act: () => A
+  ) =>
     Effect.suspend(() => {
       const stored = entries.get(id)
-      return stored === undefined || stored.version !== version || stored.fence > fence
+      const isNamed = unlessNamed && finalsNaming(id).some(isUnfinished)
+      return stored === undefined || stored.version !== version || stored.fence > fence || isNamed
         ? new Superseded({ id })
         : Effect.succeed(act())
     })
@@ -212,7 +224,7 @@ export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistr
       page(options, (upload) => {
         const finals = upload.isPartial && !upload.isOpen ? finalsNaming(upload.id) : []
         return finals.some(({ completion }) => completion._tag === "Complete") &&
-          !finals.some(({ completion }) => completion._tag === "Open" || completion._tag === "Finishing")
+          !finals.some(isUnfinished)
       }),
     begun: ({ after, limit }) =>
       Effect.map(

@@ -12,7 +12,7 @@ import type { Upload, UploadId } from "../protocol/Upload.js"
 import { ByteStore } from "./ByteStore.js"
 import * as Pull from "./Pull.js"
 import * as Syncs from "./Syncs.js"
-import { type Entry, pages, UploadRegistry } from "./UploadRegistry.js"
+import { type Entry, pages, type RemoveOptions, UploadRegistry } from "./UploadRegistry.js"
 import type { Superseded, UploadStoreError } from "./UploadStoreError.js"
 
 /**
@@ -83,7 +83,11 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   readonly concat: (entry: Entry, parts: ReadonlyArray<Upload>) => Effect.Effect<void, UploadStoreError>
 
   /** Removes the state, then the bytes; of a draft there are only bytes. */
-  readonly remove: (entry: Entry, fence: number) => Effect.Effect<void, Superseded | UploadStoreError>
+  readonly remove: (
+    entry: Entry,
+    fence: number,
+    options?: Pick<RemoveOptions, "unlessNamed">
+  ) => Effect.Effect<void, Superseded | UploadStoreError>
 
   /** Open finals that wait for this partial upload. */
   readonly finalsOf: (part: UploadId) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
@@ -143,11 +147,12 @@ export const make = Effect.gen(function*() {
     discard: ({ upload }) => bytes.truncate(upload.id, upload.offset),
     concat: ({ upload }, parts) => bytes.concat(upload.id, parts.map((part) => ({ id: part.id, length: part.offset }))),
     // A state that was to last would come back with a power cut, and find its bytes gone.
-    remove: (entry, fence) =>
+    remove: (entry, fence, options) =>
       Effect.zipRight(
         entry.version === 0
           ? Effect.void
           : registry.remove(entry, {
+            ...options,
             fence,
             durable: durability === "always" || (durability === "completion" && !entry.upload.isOpen)
           }),

@@ -457,6 +457,20 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           deepStrictEqual(yield* registry.usedUp({ limit: 9 }), [id(1)])
         }))
 
+      test("and removes it unless one has come meanwhile", (registry) =>
+        Effect.gen(function*() {
+          const unneeded = { ...fence(1), unlessNamed: true }
+          yield* usedUpAmong(registry, [part, complete(5, final), open(6, final)])
+          const entry = yield* stored(registry, 1)
+          yield* superseded(registry.remove(entry, unneeded))
+          const waiting = yield* stored(registry, 6)
+          yield* registry.commit(waiting, complete(6, { ...final, completion: { _tag: "Finishing" } }), fence(1))
+          yield* superseded(registry.remove(entry, unneeded))
+          yield* registry.commit(yield* stored(registry, 6), complete(6, final), fence(1))
+          yield* registry.remove(entry, unneeded)
+          deepStrictEqual(yield* registry.get(id(1)), Option.none())
+        }))
+
       test("lists no part that no final names, or only one that was removed", (registry) =>
         Effect.gen(function*() {
           deepStrictEqual(yield* usedUpAmong(registry, [part, complete(5, { kind: finalOf(2) })]), [])
