@@ -227,8 +227,9 @@ export const make = Effect.fnUntraced(function*<R>(
         }
         return learn({ resynced: true })
       case "RetryAfter":
-        // A connection that breaks again and again on the same bytes: something on the way takes fewer.
-        return verb === "Append" && error._tag === "Unanswered" && error.reason === "Closed" && error.attempts > 1
+        // A connection that breaks or stalls again and again on the same bytes: something on the way takes fewer.
+        return verb === "Append" && error._tag === "Unanswered" && error.attempts > 1 &&
+            (error.reason === "Closed" || error.reason === "Stalled")
           ? yield* Effect.ignore(shrink(error))
           : undefined
       case "Shrink":

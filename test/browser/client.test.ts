@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
+import { gzipSync } from "node:zlib"
 import type { Page } from "playwright-core"
 import { example } from "../example.js"
 import { directory, fileOf, sha256OfFile } from "../interop/server.js"
@@ -22,11 +23,14 @@ const start = (page: Page, asked: Asked) => Effect.promise(() => page.evaluate((
 const sent = (page: Page, bytes: number) =>
   Effect.promise(() => page.waitForFunction((bytes) => (told.at(-1)?.sent ?? 0) >= bytes, bytes, { polling: 10 }))
 
+/** Built once. */
+const script = Effect.runSync(Effect.cached(bundle("./page.ts")))
+
 /** A page, and a server whose directory is at hand. */
 const setting = Effect.gen(function*() {
   const stored = yield* directory
   const tus = yield* example("node-server", { UPLOAD_DIR: stored })
-  const site = yield* pages(yield* bundle("./page.ts"))
+  const site = yield* pages(yield* script)
   const context = yield* Effect.flatMap(browser, (browser) => Effect.promise(() => browser.newContext()))
   const page = yield* open(context, site)
   const check = (told: ReadonlyArray<Told>, size: number) =>
@@ -43,11 +47,12 @@ describe("the client in Chromium", () => {
   it.scopedLive("uploads across origins, and tells what has really left", () =>
     Effect.gen(function*() {
       const { check, page, tus } = yield* setting
-      yield* throttle(page, 20 * MiB)
+      yield* throttle(page, 5 * MiB)
       const told = yield* start(page, { endpoint: tus.url, size: 20 * MiB })
       yield* check(told, 20 * MiB)
-      const positions = new Set(told.filter(({ event }) => event === "Sent").map(({ sent }) => sent))
-      assert.isAbove(positions.size, 10)
+      // A request brings 8 MiB; who tells only of whole ones knows nothing in between.
+      const between = told.filter(({ event, sent }) => event === "Sent" && sent < 20 * MiB && sent % (8 * MiB) > 0)
+      assert.isNotEmpty(between)
     }), 60_000)
 
   it.scopedLive("every header of the protocol can be read by a page", () =>
@@ -57,7 +62,7 @@ describe("the client in Chromium", () => {
         page.evaluate(async (url) => {
           const headers = { "tus-resumable": "1.0.0", "upload-length": "9", "upload-metadata": "a Yg==" }
           const made = await fetch(url, { method: "POST", headers })
-          const asked = await fetch(made.headers.get("location") ?? "", {
+          const asked = await fetch(new URL(made.headers.get("location") ?? "", url), {
             method: "HEAD",
             headers: { "tus-resumable": "1.0.0" }
           })
@@ -115,8 +120,7 @@ describe("the client in Chromium", () => {
 describe("the client as it is bundled", () => {
   it.scopedLive("has less than 100 KiB, compressed", () =>
     Effect.gen(function*() {
-      const { gzipSync } = yield* Effect.promise(() => import("node:zlib"))
-      const size = gzipSync(yield* bundle("./page.ts")).length
+      const size = gzipSync(yield* script).length
       console.log(`${(size / 1024).toFixed(1)} KiB, effect and all`)
       assert.isBelow(size, 100 * 1024)
     }), 60_000)

@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import {
+  Connectivity,
   type Progress,
   StreamSource,
   TusTransport,
@@ -13,6 +14,7 @@ import {
   UploadSource
 } from "effect-tus/client"
 import * as Arr from "effect/Array"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -188,9 +190,27 @@ describe("recovery", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("halves chunks on which the connection breaks again and again", () => {
-    const { layer } = world((request) => (request.body?.length ?? 0) > 30_000 ? closed : undefined)
-    return Effect.provide(stores({ chunkSize: { min: 1000 } }), layer)
+  it.effect("halves chunks on which the connection breaks or stalls again and again", () => {
+    const failing = (what: typeof closed) =>
+      world((request) => (request.body?.length ?? 0) > 30_000 ? what : undefined).layer
+    return Effect.forEach(
+      [closed, Effect.never],
+      (what) => Effect.provide(stores({ chunkSize: { min: 1000 } }), failing(what))
+    )
+  })
+
+  it.effect("tries nothing while there is no network, and pays for nothing", () => {
+    const { layer, methods } = world()
+    return Effect.gen(function*() {
+      const network = yield* Deferred.make<void>()
+      const uploading = yield* Effect.fork(stores({ retry: Schedule.recurs(0) })).pipe(
+        Effect.provideService(Connectivity.Connectivity, { online: Deferred.await(network) })
+      )
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(methods(), "")
+      yield* Deferred.succeed(network, undefined)
+      yield* uploading
+    }).pipe(Effect.provide(layer))
   })
 
   it.effect("ends a request in which nothing moves, and asks", () => {

@@ -1,4 +1,5 @@
-import { assert, describe, it } from "@effect/vitest"
+import { describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Pull } from "effect-tus"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -33,14 +34,14 @@ describe("a reading of a stream", () => {
         Effect.gen(function*() {
           const { exits, open } = told()
           yield* read(open, Effect.void)
-          assert.deepStrictEqual(exits.map(Exit.isSuccess), [true])
+          deepStrictEqual(exits.map(Exit.isSuccess), [true])
         }))
 
       it.effect("tells its finalizers what it failed with", () =>
         Effect.gen(function*() {
           const { exits, open } = told()
           yield* Effect.exit(read(open, Effect.fail("refused")))
-          assert.deepStrictEqual(exits, [Exit.fail("refused")])
+          deepStrictEqual(exits, [Exit.fail("refused")])
         }))
 
       it.effect("tells its finalizers that it was interrupted", () =>
@@ -49,7 +50,7 @@ describe("a reading of a stream", () => {
           const reading = yield* Effect.fork(read(open, Effect.never))
           yield* Effect.yieldNow()
           yield* Fiber.interrupt(reading)
-          assert.deepStrictEqual(exits.map(Exit.isInterrupted), [true])
+          deepStrictEqual(exits.map(Exit.isInterrupted), [true])
         }))
     })
   }
