@@ -53,7 +53,7 @@ describe("the client in Chromium", () => {
       // A request brings 8 MiB; who tells only of whole ones knows nothing in between.
       const between = told.filter(({ event, sent }) => event === "Sent" && sent < 20 * MiB && sent % (8 * MiB) > 0)
       assert.isNotEmpty(between)
-    }), 60_000)
+    }), 120_000)
 
   it.scopedLive("every header of the protocol can be read by a page", () =>
     Effect.gen(function*() {
@@ -73,7 +73,7 @@ describe("the client in Chromium", () => {
       assert.includeMembers(read[0] ?? [], ["location", "tus-resumable", "upload-expires"])
       assert.includeMembers(read[1] ?? [], ["upload-offset", "upload-length", "upload-metadata", "upload-expires"])
       assert.includeMembers(read[2] ?? [], ["tus-version", "tus-extension", "tus-checksum-algorithm"])
-    }), 60_000)
+    }), 120_000)
 
   it.scopedLive("goes on where it was after a reload", () =>
     Effect.gen(function*() {
@@ -84,7 +84,7 @@ describe("the client in Chromium", () => {
       const told = yield* start(page, { endpoint: tus.url, size })
       deepStrictEqual([told[0]?.event, told[0]?.acknowledged], ["Resumed", 8 * MiB])
       yield* check(told, size)
-    }), 60_000)
+    }), 120_000)
 
   it.scopedLive("pauses while the browser is offline, and pays for no attempt", () =>
     Effect.gen(function*() {
@@ -102,7 +102,7 @@ describe("the client in Chromium", () => {
       assert.isAtMost(retries, 1)
       yield* Effect.promise(() => context.setOffline(false))
       yield* check(yield* uploading, size)
-    }), 60_000)
+    }), 120_000)
 
   it.scopedLive("goes on when a server that was killed is back", () =>
     Effect.gen(function*() {
@@ -114,7 +114,7 @@ describe("the client in Chromium", () => {
       yield* Effect.promise(() => tus.kill("SIGKILL"))
       yield* example("node-server", { UPLOAD_DIR: stored, PORT: new URL(tus.url).port })
       yield* check(yield* uploading, size)
-    }), 60_000)
+    }), 120_000)
 })
 
 describe("the client as it is bundled", () => {
@@ -123,5 +123,5 @@ describe("the client as it is bundled", () => {
       const size = gzipSync(yield* script).length
       console.log(`${(size / 1024).toFixed(1)} KiB, effect and all`)
       assert.isBelow(size, 100 * 1024)
-    }), 60_000)
+    }), 120_000)
 })

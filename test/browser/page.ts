@@ -8,7 +8,13 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 
 /** The same bytes each time. */
-const bytesOf = (size: number) => Uint8Array.from({ length: size }, (_, i) => (i * 31 + (i >> 8)) % 251)
+const bytesOf = (size: number) => {
+  const bytes = new Uint8Array(size)
+  for (let i = 0; i < size; i++) {
+    bytes[i] = (i * 31 + (i >> 8)) % 251
+  }
+  return bytes
+}
 
 export interface Asked {
   readonly endpoint: string
