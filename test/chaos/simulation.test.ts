@@ -66,6 +66,9 @@ describe("simulation", () => {
         }
         assert.fail(await report(story, outcome.broken))
       }
+      if (seed % 10_000 === 0) {
+        console.log(`seeds up to ${seed}`)
+      }
       outcome.ends.forEach((end) => counted(ends, end))
       outcome.met.forEach((fault) => counted(met, fault))
       damaged += outcome.damaged
