@@ -62,14 +62,14 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
 
   /**
    * Whoever holds the old state cannot go on from it. Where the new one cannot be written the bytes are cut off, so that a
-   * later process, which knows nothing of this, finds too few of them. What has been decided on stands.
+   * later process, which knows nothing of this, finds too few of them. What was synced before, or has been decided on, stands.
    */
   const setBack = (entry: Entry, fence: number) =>
     Effect.suspend(() => {
       const { upload } = entry
       const now = known(entry)
       setBacks++
-      return isConcluded(upload) || entry.version === 0
+      return entry.version === 0 || isConcluded(upload) || isWhole(now)
         ? Effect.sync(() => forget(upload.id))
         : registry.commit(now, upload.cut(now.synced), { fence, durable: false }).pipe(
           Effect.map(() => forget(upload.id)),
@@ -96,7 +96,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
       options: WriteOptions
     ): Effect.Effect<Entry, Superseded | UploadStoreError> => {
       const commit = () =>
-        failed.has(next.id)
+        failed.has(next.id) && !isWhole(entry)
           ? refuse(entry, options.fence)
           : entry.version === 0
           ? registry.create(next, options)
@@ -157,6 +157,9 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
 /** Whatever else goes wrong, nothing was synced, and nothing is lost: it may be tried again. */
 const isLoss = (cause: Cause.Cause<UploadStoreError>) =>
   Option.exists(Cause.failureOption(cause), ({ reason }) => reason === "Unsynced")
+
+/** Whether all of its bytes are there and synced: a sync that fails afterwards was of no use. */
+const isWhole = ({ synced, upload }: Entry): boolean => !upload.isOpen && synced === upload.offset
 
 /** Whether nothing more is to happen to its bytes. */
 const isConcluded = ({ completion: { _tag } }: Upload): boolean => _tag === "Complete" || _tag === "Rejected"

@@ -260,6 +260,33 @@ describe("Syncs", () => {
       deepStrictEqual([secured.upload.completion._tag, secured.synced, secured.version], ["Finishing", 10, 3])
     }))
 
+  it.effect("a sync that fails when all bytes are there and synced takes nothing back", () =>
+    Effect.gen(function*() {
+      const [begun, gate] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      let syncs = 0
+      const { registry, store } = yield* open({
+        bytes: { sync: () => Effect.suspend(() => (++syncs === 2 ? broken : Effect.void)) },
+        registry: ({ commit }) => ({
+          commit: (entry, next, options) =>
+            Effect.zipRight(
+              Effect.when(
+                Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(gate)),
+                () => next.completion._tag === "Finishing"
+              ),
+              commit(entry, next, options)
+            )
+        })
+      })
+      const entry = yield* grown(store, 3)
+      const finishing = yield* Effect.fork(store.commit(entry, upload.fill(bytes(10), { _tag: "Finishing" }), 1))
+      yield* Deferred.await(begun)
+      assert.isFalse(yield* store.sync(upload.id))
+      yield* Deferred.succeed(gate, undefined)
+      yield* store.commit(yield* finishing, full, 1)
+      yield* store.settleSync(upload.id, 2)
+      deepStrictEqual([...(yield* stateOf(registry)), syncs], [10, 10, 4, 2])
+    }))
+
   it.effect("where nothing is to survive a power cut nothing is secured", () =>
     Effect.gen(function*() {
       const { registry, store } = yield* open({ bytes: { sync: () => broken } }, "process")
