@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
@@ -25,6 +26,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
-    pool: "forks"
+    pool: "forks",
+    // By itself it leaves one core alone, which of two is half.
+    poolOptions: { forks: { maxForks: Math.max(2, availableParallelism() - 1) } }
   }
 })
