@@ -51,9 +51,9 @@ const stories = {
     always: [...write, ...again, ...durableState, ...answer]
   },
   "POST with all bytes": {
-    process: [...state, ...make, ...write, ...state, ...answer],
-    completion: [...state, ...make, ...write, ...sync, ...durableState, ...answer],
-    always: [...durableState, ...make, ...write, ...sync, ...durableState, ...answer]
+    process: [...make, ...write, ...state, ...answer],
+    completion: [...make, ...write, ...sync, ...durableState, ...answer],
+    always: [...make, ...write, ...sync, ...durableState, ...answer]
   },
   "POST of an empty upload": {
     process: [...make, ...state, ...answer],
