@@ -59,6 +59,7 @@ export const make = ({ digests, store }: Means) => {
     let latest = entry
     let end: number = offset
     let saved = { end, at: yield* Clock.currentTimeMillis }
+    let isSound = true
 
     const checkpoint = Effect.gen(function*() {
       const now = yield* DateTime.now
@@ -67,7 +68,11 @@ export const make = ({ digests, store }: Means) => {
         latest = yield* store.commit(latest, next.value, lease.fence)
         saved = { end, at: DateTime.toEpochMillis(now) }
       }
-    })
+    }).pipe(Effect.tapErrorCause(() =>
+      Effect.sync(() => {
+        isSound = false
+      })
+    ))
 
     const onWritten = (written: number) => {
       end = written
@@ -93,9 +98,13 @@ export const make = ({ digests, store }: Means) => {
       }
     })
 
-    // What was written before the store failed is worth keeping. That it failed is what counts.
+    // What was written before the store failed is worth keeping, unless it is a checkpoint that failed: what it was to keep
+    // may be lost. That the store failed is what counts.
     yield* plan.upload.isOpen
-      ? Effect.tapErrorCause(store.write(entry, intake.pull, onWritten), () => Effect.ignoreLogged(checkpoint))
+      ? Effect.tapErrorCause(
+        store.write(entry, intake.pull, onWritten),
+        () => isSound ? Effect.ignoreLogged(checkpoint) : Effect.void
+      )
       : forEachBatch(intake.pull, () => Effect.void)
     const ending = intake.ending()
     const verdict = ending === "Ended" && verification._tag !== "None"
