@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Gathered from "../client/Gathered.js"
 import { maxText, type Request, TransportError, TusTransport } from "../client/TusTransport.js"
-import * as Watch from "../client/Watch.js"
 import type { RawResponse } from "../protocol/Reply.js"
 import * as Online from "./Online.js"
 
@@ -18,23 +17,12 @@ export interface Options {
 
 /** Trailers cannot be sent. A request under way fails at once when the browser goes offline. */
 export const layer = (options: Options = {}): Layer.Layer<TusTransport> =>
-  Layer.succeed(TusTransport, {
-    trailers: false,
-    bodyLimit: Gathered.limit,
-    send: (request) =>
-      Watch.watched(
-        request,
-        (request) =>
-          request.body === undefined
-            ? exchange(request, options)
-            : Effect.flatMap(Gathered.gather(request.body), (bytes) => exchange(request, options, bytes))
-      )
-  })
+  Layer.succeed(TusTransport, Gathered.transport((request, body) => exchange(request, options, body)))
 
 const exchange = (
   { headers, method, onSent, url }: Request,
   { credentials = false }: Options,
-  body?: Uint8Array<ArrayBuffer>
+  body: Uint8Array<ArrayBuffer> | undefined
 ) =>
   Effect.async<RawResponse, TransportError>((resume) => {
     const xhr = new XMLHttpRequest()

@@ -3,14 +3,35 @@
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import type { RawResponse } from "../protocol/Reply.js"
 import * as Pull from "../store/Pull.js"
-import type { Body } from "./TusTransport.js"
+import type { Body, Request, TransportError, TusTransport } from "./TusTransport.js"
 import type { SourceError } from "./UploadSource.js"
+import * as Watch from "./Watch.js"
 
 /** What such a transport should be given at most, in bytes. */
-export const limit = 8 * 1024 * 1024
+const limit = 8 * 1024 * 1024
 
-export const gather = ({ length, open }: Body): Effect.Effect<Uint8Array<ArrayBuffer>, SourceError> =>
+/** A transport of such a kind: it cannot send trailers, and does not see by itself that nothing moves. */
+export const transport = (
+  exchange: (
+    request: Request,
+    bytes: Uint8Array<ArrayBuffer> | undefined
+  ) => Effect.Effect<RawResponse, TransportError | SourceError>
+): TusTransport["Type"] => ({
+  trailers: false,
+  bodyLimit: limit,
+  send: (request) =>
+    Watch.watched(
+      request,
+      (request) =>
+        request.body === undefined
+          ? exchange(request, undefined)
+          : Effect.flatMap(gather(request.body), (bytes) => exchange(request, bytes))
+    )
+})
+
+const gather = ({ length, open }: Body): Effect.Effect<Uint8Array<ArrayBuffer>, SourceError> =>
   Effect.suspend(() => {
     const gathered = new Uint8Array(length)
     let end = 0

@@ -18,7 +18,6 @@ import type { RawResponse } from "../protocol/Reply.js"
 import * as Gathered from "./Gathered.js"
 import * as NetworkError from "./NetworkError.js"
 import { maxText, type Request, TransportError, TusTransport } from "./TusTransport.js"
-import * as Watch from "./Watch.js"
 
 /**
  * Trailers cannot be sent. A body is handed over in one piece, since fetch sends a stream without a Content-Length, and in a
@@ -26,20 +25,19 @@ import * as Watch from "./Watch.js"
  */
 export const layer: Layer.Layer<TusTransport, never, HttpClient.HttpClient> = Layer.effect(
   TusTransport,
-  Effect.map(HttpClient.HttpClient, (client) => ({
-    trailers: false,
-    bodyLimit: Gathered.limit,
-    send: (request) => Watch.watched(request, (request) => send(HttpClient.withScope(client), request))
-  }))
+  Effect.map(
+    HttpClient.HttpClient,
+    (client) => Gathered.transport((request, bytes) => send(HttpClient.withScope(client), request, bytes))
+  )
 )
 
 /** The scope ends a request that is interrupted. */
 const send = (
   client: HttpClient.HttpClient.With<HttpClientError.HttpClientError, Scope.Scope>,
-  { body, headers, method, onSent, url }: Request
+  { headers, method, onSent, url }: Request,
+  bytes: Uint8Array | undefined
 ) =>
   Effect.gen(function*() {
-    const bytes = body && (yield* Gathered.gather(body))
     const asked = HttpClientRequest.make(method)(url).pipe(
       HttpClientRequest.setBody(
         bytes === undefined ? HttpBody.empty : HttpBody.uint8Array(bytes, headers["content-type"])
