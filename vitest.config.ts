@@ -25,7 +25,8 @@ export default defineConfig({
   resolve: { alias: process.env.TEST_DIST === undefined ? source : built },
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 30_000,
+    // Many tests start processes, which takes seconds each where both cores are busy.
+    testTimeout: 120_000,
     pool: "forks",
     // By itself it leaves one core alone, which of two is half.
     poolOptions: { forks: { maxForks: Math.max(2, availableParallelism() - 1) } }
