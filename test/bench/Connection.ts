@@ -66,6 +66,9 @@ export const connect = async (port: number): Promise<Connection> => {
       if (settle !== undefined) {
         throw new Error(`${verb} ${path} while ${method} is not yet answered`)
       }
+      if (socket.destroyed) {
+        throw new Error(`${verb} ${path} on a connection that was closed`)
+      }
       method = verb
       const length = body === undefined ? "" : `Content-Length: ${body.size}\r\n`
       const head = Buffer.from(

@@ -31,12 +31,14 @@ const run = async ({ kind }: Server) => {
     return await withConnections(server, 8, async (connections) => {
       const paths = await Promise.all(connections.map((connection) => Tus.create(connection, Tus.GiB)))
       const offsets = paths.map(() => 0)
+      // On connections of their own: a server may close those that were idle while it was busy with the held ones.
       const others = () =>
-        drive(connections, 2, async (connection, i) => {
-          const offset = offsets[i] ?? 0
-          await Tus.patch(connection, paths[i] ?? "", offset, { chunk, size: chunk.length })
-          offsets[i] = offset + chunk.length
-        })
+        withConnections(server, 8, (connections) =>
+          drive(connections, 2, async (connection, i) => {
+            const offset = offsets[i] ?? 0
+            await Tus.patch(connection, paths[i] ?? "", offset, { chunk, size: chunk.length })
+            offsets[i] = offset + chunk.length
+          }))
       const alone = await others()
       const more = async () => {
         const held = await Promise.all(Array.from({ length: uploads }, () => hold(server)))
