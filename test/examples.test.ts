@@ -85,6 +85,52 @@ describe("examples", () => {
       })
     }))
 
+  it.scopedLive("users: each has uploads of their own, within a quota, and what happens is told", () =>
+    Effect.gen(function*() {
+      const { output, url } = yield* example("users", { UPLOAD_DIR: yield* directory, QUOTA: "1000" })
+      const send = async (token: string | undefined, length: number, path: string, body?: string) => {
+        const response = await fetch(url, {
+          method: "POST",
+          headers: {
+            "tus-resumable": "1.0.0",
+            "upload-length": String(length),
+            "upload-metadata": `filename ${btoa(path)}`,
+            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+            ...(body === undefined ? {} : { "content-type": "application/offset+octet-stream" })
+          },
+          ...(body === undefined ? {} : { body })
+        })
+        return {
+          status: response.status,
+          text: await response.text(),
+          location: response.headers.get("location") ?? ""
+        }
+      }
+      const head = async (location: string, token: string) =>
+        (await fetch(new URL(location, url), {
+          method: "HEAD",
+          headers: { "tus-resumable": "1.0.0", authorization: `Bearer ${token}` }
+        })).status
+      yield* Effect.promise(async () => {
+        assert.strictEqual((await send(undefined, 5, "a.txt")).status, 401)
+        const whole = await send("secret-of-ann", 5, "C:\\letters\\a.txt", "hello")
+        deepStrictEqual([whole.status, whole.text], [201, "thank you, ann"])
+        assert.strictEqual(await head(whole.location, "secret-of-ann"), 200)
+        assert.strictEqual(await head(whole.location, "secret-of-bob"), 403)
+        assert.strictEqual((await send("secret-of-ann", 996, "b.txt")).status, 507)
+        assert.strictEqual((await send("secret-of-bob", 1000, "b.txt")).status, 201)
+        deepStrictEqual(await send("secret-of-ann", 0, "c.txt"), {
+          status: 422,
+          text: "c.txt is empty\n",
+          location: ""
+        })
+        while (!/Rejected c.txt: 0 bytes/.test(output())) {
+          await new Promise((resolve) => setTimeout(resolve, 20))
+        }
+      })
+      assert.match(output(), /Created a.txt: 0 bytes\nCompleted a.txt: 5 bytes\nCreated b.txt: 0 bytes\n/)
+    }))
+
   it.scopedLive("upload: says how far it is, and where it is stored", () =>
     Effect.gen(function*() {
       const { directory, url } = yield* server

@@ -8,9 +8,13 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { join } from "node:path"
+import * as UploadLimits from "../server/UploadLimits.js"
 import * as SqlUploadRegistry from "../sql/SqlUploadRegistry.js"
+import type { ByteStore } from "../store/ByteStore.js"
+import * as Ledger from "../store/Ledger.js"
 import * as LiveStates from "../store/LiveStates.js"
 import * as UploadLock from "../store/UploadLock.js"
+import type { UploadRegistry } from "../store/UploadRegistry.js"
 import * as UploadStore from "../store/UploadStore.js"
 import { UploadStoreError } from "../store/UploadStoreError.js"
 import * as FileByteStore from "./FileByteStore.js"
@@ -19,6 +23,8 @@ import * as NodeBoot from "./NodeBoot.js"
 export interface Options {
   /** Where everything is kept; made where it is missing. */
   readonly directory: string
+  /** What uploads may take. Summing up what they take already reads all states once, at the start. */
+  readonly limits?: UploadLimits.Options | undefined
 }
 
 /** A connection that is alone with its database: the lock is freed by the kernel when the process ends, however it ends. */
@@ -43,15 +49,18 @@ const sqlite = (directory: string) =>
     )
   )
 
-export const layer = ({ directory }: Options) => {
+export const layer = ({ directory, limits }: Options) => {
   const bytes = FileByteStore.layer({ directory })
   const registry = LiveStates.layer().pipe(
     Layer.provide(SqlUploadRegistry.layer),
     Layer.provide(sqlite(directory)),
     Layer.provide(NodeBoot.layer)
   )
+  const limited: Layer.Layer<UploadRegistry, UploadStoreError, ByteStore> = limits === undefined
+    ? registry
+    : Layer.provideMerge(UploadLimits.layer(limits), Layer.provide(Ledger.layer, registry))
   return Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory).pipe(
-    Layer.provideMerge(registry),
+    Layer.provideMerge(limited),
     Layer.provideMerge(bytes)
   )
 }

@@ -11,6 +11,7 @@ import * as TusDoor from "../server/TusDoor.js"
 import type { TusServer } from "../server/TusServer.js"
 import type * as UploadBody from "../server/UploadBody.js"
 import * as NodeBody from "./NodeBody.js"
+import * as NodeDownload from "./NodeDownload.js"
 
 export interface Options extends TusDoor.Options, UploadBody.Options {
   /**
@@ -41,7 +42,10 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
       const body = NodeBody.make(request, idleMillis, budget, begin)
       const raw = { method: request.method ?? "", url: urlOf(request), headers: request.headers as Headers }
       const fiber = runFork(
-        Effect.flatMap(respond(raw, body), (answer) => send(request, response, answer, body, draining))
+        Effect.flatMap(respond(raw, body), (answer) =>
+          answer.content === undefined
+            ? send(request, response, answer, body, draining)
+            : download(response, answer, answer.content, idleMillis))
       )
       running.set(fiber, body)
       fiber.addObserver(() => {
@@ -101,6 +105,19 @@ const send = (
       response.write(body)
     }
     return Effect.tap(rest, () => Effect.sync(() => response.end()))
+  })
+
+/** What goes wrong on the way is told to the log: the client has its head already. */
+const download = (
+  response: ServerResponse,
+  { headers, status }: RawResponse,
+  content: NonNullable<TusDoor.Response["content"]>,
+  idleMillis: number
+) =>
+  Effect.suspend(() => {
+    response.on("error", ignore)
+    response.writeHead(status, headers)
+    return Effect.ignoreLogged(NodeDownload.pour(response, content, idleMillis))
   })
 
 const ignore = () => {}

@@ -27,6 +27,14 @@ export interface Plan {
   /** How many bytes may be stored, and what one more exceeds. */
   readonly room: number
   readonly limit: Pick<Refusal.TooLarge, "reason" | "limit">
+  /** Instead of it, where the application has less room than the protocol. */
+  readonly denial?: (() => Refusal.Denied) | undefined
+}
+
+/** How many bytes the upload may have in the end, and what one more is told. */
+export interface Grant {
+  readonly size: number
+  readonly beyond: () => Refusal.Denied
 }
 
 /** What has happened to the body. */
@@ -58,6 +66,16 @@ export const plan = (
   return Option.exists(body.contentLength, (bytes) => bytes > room)
     ? Either.left(new Refusal.TooLarge(limit))
     : Either.right({ upload, length, verification: body.verification, room, limit })
+}
+
+/** The bytes that the upload is to have in the end, infinite where the client does not say. */
+export const wanted = ({ length, upload }: Plan, contentLength: Option.Option<number>): number =>
+  Option.getOrElse(length, () => upload.offset + Option.getOrElse(contentLength, () => Infinity))
+
+/** The plan with no more room than is granted. */
+export const narrow = (plan: Plan, { beyond, size }: Grant): Plan => {
+  const room = size - plan.upload.offset
+  return room < plan.room ? { ...plan, room, denial: beyond } : plan
 }
 
 /**
@@ -105,4 +123,6 @@ const isFull = (upload: Upload, received: number, length: Option.Option<Bytes>):
   Option.isSome(length) && upload.offset + received === length.value
 
 const refuse = (plan: Plan, ending: Exclude<Receipt["ending"], "Ended">, offset: number) =>
-  ending === "Overrun" ? new Refusal.TooLarge(plan.limit) : new Refusal.Interrupted({ reason: ending, offset })
+  ending === "Overrun"
+    ? plan.denial?.() ?? new Refusal.TooLarge(plan.limit)
+    : new Refusal.Interrupted({ reason: ending, offset })

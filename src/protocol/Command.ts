@@ -11,8 +11,9 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as Codec from "./Codec.js"
 import * as Create from "./Create.js"
+import * as Download from "./Download.js"
 import * as Header from "./Header.js"
-import * as Options from "./Options.js"
+import * as Offer from "./Options.js"
 import * as Patch from "./Patch.js"
 import * as Refusal from "./Refusal.js"
 import { UploadId } from "./Upload.js"
@@ -20,12 +21,17 @@ import { UploadId } from "./Upload.js"
 export type Command = Data.TaggedEnum<{
   Options: {}
   Create: { readonly collection: string; readonly request: Create.Request }
+  Download: { readonly id: UploadId; readonly request: Download.Request }
   Head: { readonly id: UploadId }
   Patch: { readonly id: UploadId; readonly request: Patch.Request }
   Terminate: { readonly id: UploadId }
 }>
 
 export const Command = Data.taggedEnum<Command>()
+
+/** Whether the body of the request goes into an upload. */
+export const takesBody = (command: Command): boolean =>
+  command._tag === "Patch" || (command._tag === "Create" && command.request.withUpload)
 
 export interface RawRequest {
   readonly method: string
@@ -35,13 +41,24 @@ export interface RawRequest {
   readonly headers: Codec.Headers
 }
 
-const methods = ["OPTIONS", "POST", "HEAD", "PATCH", "DELETE"] as const
+const tus = ["OPTIONS", "POST", "HEAD", "PATCH", "DELETE"] as const
+const all = [...tus, "GET"] as const
 
-/**
- * @param path - the path of the collection. Where it is left out, the collection is whatever is posted to, and the id
- *   of an upload is the last segment of its path: whoever mounts the handler has chosen the path.
- */
-export const decode = (raw: RawRequest, path?: string | undefined): Either.Either<Command, Refusal.Refusal> => {
+export interface Options {
+  /**
+   * The path of the collection. Where it is left out, the collection is whatever is posted to, and the id of an upload is the
+   * last segment of its path: whoever mounts the handler has chosen the path.
+   */
+  readonly path?: string | undefined
+  /** Whether GET is a method here. */
+  readonly downloads?: boolean | undefined
+}
+
+export const decode = (
+  raw: RawRequest,
+  { downloads = false, path }: Options = {}
+): Either.Either<Command, Refusal.Refusal> => {
+  const methods: ReadonlyArray<typeof all[number]> = downloads ? all : tus
   const asked = raw.headers["x-http-method-override"] ?? raw.method
   const name = asked.toUpperCase()
   const method = methods.find((method) => method === name)
@@ -51,8 +68,9 @@ export const decode = (raw: RawRequest, path?: string | undefined): Either.Eithe
   if (method === "OPTIONS") {
     return Either.right(options)
   }
+  // A browser that downloads knows nothing of tus.
   const version = decodeVersion(raw.headers)
-  if (Either.isLeft(version)) {
+  if (method !== "GET" && Either.isLeft(version)) {
     return Either.left(version.left)
   }
   const target = pathOf(raw.url)
@@ -75,6 +93,8 @@ export const decode = (raw: RawRequest, path?: string | undefined): Either.Eithe
     return Either.left(new Refusal.UploadNotFound({ id: last }))
   }
   switch (method) {
+    case "GET":
+      return Either.map(decodeDownload(raw.headers), (request) => Command.Download({ id: id.value, request }))
     case "HEAD":
       return Either.right(Command.Head({ id: id.value }))
     case "PATCH":
@@ -112,15 +132,16 @@ const refusing = <A>(decode: (headers: Codec.Headers) => Either.Either<A, ParseR
   })
 
 const expected: Record<string, string> = {
-  "tus-resumable": `expected ${Options.version}`,
+  "tus-resumable": `expected ${Offer.version}`,
   "content-type": "expected application/offset+octet-stream",
   "upload-offset": "expected the offset at which the body continues, in bytes"
 }
 
 class Versioned extends Schema.Class<Versioned>("effect-tus/Command/Versioned")({
-  version: Header.required("tus-resumable", Header.literal(Options.version))
+  version: Header.required("tus-resumable", Header.literal(Offer.version))
 }) {}
 
 const decodeVersion = refusing(Codec.decoder(Versioned))
 const decodeCreate = refusing(Codec.decoder(Create.Request))
+const decodeDownload = refusing(Codec.decoder(Download.Request))
 const decodePatch = refusing(Codec.decoder(Patch.Request))

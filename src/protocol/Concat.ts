@@ -46,26 +46,27 @@ export const FromHeader: Schema.Schema<Concat, string> = Schema.transformOrFail(
 
 const decodeId = Schema.decodeOption(UploadId)
 
+/** A part as a final upload names it. */
+export interface Part {
+  readonly id: UploadId
+  readonly url: string
+}
+
 /** The parts a final upload names, in order. Each URL must lie directly under the collection that is posted to. */
-export const idsOf = (
+export const partsOf = (
   { urls }: typeof Final.Type,
   collection: string
-): Either.Either<readonly [UploadId, ...Array<UploadId>], Refusal.InvalidHeader> => {
-  const [first, ...rest] = urls
-  const idOf = (url: string) => {
-    const path = url.replace(/^https?:\/\/[^/]*/, "")
+): Either.Either<ReadonlyArray<Part>, Refusal.InvalidHeader> =>
+  Either.all(urls.map((url) => {
+    const [path = ""] = url.replace(/^https?:\/\/[^/]*/, "").split("?")
     const id = path.startsWith(`${collection}/`) ? decodeId(path.slice(collection.length + 1)) : Option.none()
-    return Either.fromOption(id, () =>
+    return Either.fromOption(Option.map(id, (id) => ({ id, url })), () =>
       new Refusal.InvalidHeader({
         header: "upload-concat",
         reason: `expected URLs of partial uploads under ${collection}/`,
         actual: Option.some(url)
       }))
-  }
-  return Either.gen(function*() {
-    return [yield* idOf(first), ...(yield* Either.all(rest.map(idOf)))] as const
-  })
-}
+  }))
 
 const isBytes = Schema.is(Bytes)
 

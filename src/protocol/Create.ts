@@ -14,7 +14,7 @@ import * as Header from "./Header.js"
 import * as Metadata from "./Metadata.js"
 import { expiryAt, type Policy } from "./Policy.js"
 import * as Refusal from "./Refusal.js"
-import { Bytes, type Kind, Upload, type UploadId } from "./Upload.js"
+import { type Amendments, Bytes, type Kind, Upload, type UploadId } from "./Upload.js"
 
 /** What the client says. */
 export class Request extends Schema.Class<Request>("effect-tus/Create/Request")({
@@ -57,9 +57,9 @@ export interface Decision {
 export const partsOf = (
   { concat }: Request,
   collection: string
-): Either.Either<ReadonlyArray<UploadId>, Refusal.InvalidHeader> =>
+): Either.Either<ReadonlyArray<Concat.Part>, Refusal.InvalidHeader> =>
   Option.isSome(concat) && concat.value._tag === "Final"
-    ? Concat.idsOf(concat.value, collection)
+    ? Concat.partsOf(concat.value, collection)
     : Either.right([])
 
 /** The upload to create, or the reason not to; reasons are tried in the order they win. */
@@ -94,7 +94,9 @@ export const decide = (
       createdAt: now,
       // A final lives as long as its parts: they expire by themselves, and it goes when one of them is gone.
       expiresAt: full || kind._tag === "Final" ? Option.none() : expiryAt(policy, now),
+      expiryStands: false,
       completion: full ? Append.completionOf({ isPartial: kind._tag === "Partial" }, now, policy) : { _tag: "Open" },
+      owner: Option.none(),
       dialect: "tus"
     })
     const { contentLength } = request
@@ -106,10 +108,16 @@ export const decide = (
     }
   })
 
-/** The answer to a request that was not refused. */
-export const respond = (upload: Upload, collection: string, request: Request): Response =>
+/** The same upload as the application wants it. */
+export const amend = ({ plan, upload }: Decision, amendments: Amendments): Decision => {
+  const amended = upload.amend(amendments)
+  return { upload: amended, plan: Option.map(plan, (plan) => ({ ...plan, upload: amended })) }
+}
+
+/** The answer to a request that was not refused; the query is what the URL of the upload says besides its id. */
+export const respond = (upload: Upload, collection: string, request: Request, query = ""): Response =>
   new Response({
-    location: `${collection}/${upload.id}`,
+    location: `${collection}/${upload.id}${query}`,
     offset: request.withUpload ? Option.some(upload.offset) : Option.none(),
     expires: upload.expiresAt
   }, { disableValidation: true })

@@ -5,9 +5,19 @@
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import type { Completion } from "./Upload.js"
 
 export const TypeId: TypeId = "~effect-tus/Refusal"
 export type TypeId = "~effect-tus/Refusal"
+
+/** The statuses that say no. */
+const Status = Schema.Int.pipe(Schema.between(400, 599))
+
+/** Fields that an application adds to an answer, by lower-case name. */
+export const ResponseHeaders = Schema.Record({
+  key: Schema.String.pipe(Schema.pattern(/^[a-z0-9!#$%&'*+.^_`|~-]+$/)),
+  value: Schema.String.pipe(Schema.pattern(/^[\t\x20-\x7e]*$/))
+})
 
 /** A header that is missing or malformed, or that this server cannot honour. */
 export class InvalidHeader extends Schema.TaggedError<InvalidHeader>()("InvalidHeader", {
@@ -158,12 +168,44 @@ export class Finishing extends Schema.TaggedError<Finishing>()("Finishing", {}) 
 
 /** All bytes were there and the server's application refused them. The answer stays until the upload is terminated. */
 export class UploadRejected extends Schema.TaggedError<UploadRejected>()("UploadRejected", {
-  status: Schema.Int,
+  status: Status,
   reason: Schema.String
 }) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
     return this.reason
+  }
+}
+
+/** The application says no: who asks may not do this, or not now. Changes nothing, and answers this request only. */
+export class Denied extends Schema.TaggedError<Denied>()("Denied", {
+  status: Status,
+  reason: Schema.String,
+  /** Of the answer, such as `www-authenticate` of a 401 or `retry-after` of a 429. */
+  headers: Schema.optionalWith(ResponseHeaders, { default: () => ({}) })
+}) {
+  readonly [TypeId]: TypeId = TypeId
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/** There is nothing to download before an upload is complete. */
+export class Incomplete extends Schema.TaggedError<Incomplete>()("Incomplete", { offset: Schema.Int }) {
+  readonly [TypeId]: TypeId = TypeId
+  readonly status = 409
+  override get message(): string {
+    return `expected a complete upload, this one stands at ${this.offset}`
+  }
+}
+
+export class RangeNotSatisfiable extends Schema.TaggedError<RangeNotSatisfiable>()("RangeNotSatisfiable", {
+  size: Schema.Int
+}) {
+  readonly [TypeId]: TypeId = TypeId
+  readonly status = 416
+  override get message(): string {
+    return `Range: expected one that begins below ${this.size}, the size of the upload`
   }
 }
 
@@ -181,14 +223,17 @@ export class MethodNotAllowed extends Schema.TaggedError<MethodNotAllowed>()("Me
 export const Refusal = Schema.Union(
   ChecksumMismatch,
   Contended,
+  Denied,
   FinalUpload,
   Finishing,
+  Incomplete,
   Interrupted,
   InvalidHeader,
   LengthConflict,
   MethodNotAllowed,
   OffsetMismatch,
   PartGone,
+  RangeNotSatisfiable,
   TooLarge,
   UploadExpired,
   UploadNotFound,
@@ -197,6 +242,10 @@ export const Refusal = Schema.Union(
 export type Refusal = typeof Refusal.Type
 
 export const isRefusal = (u: unknown): u is Refusal => Predicate.hasProperty(u, TypeId)
+
+/** Why an upload with all its bytes is not complete and never will be. */
+export const rejectionOf = ({ completion }: { readonly completion: Completion }): Option.Option<UploadRejected> =>
+  completion._tag === "Rejected" ? Option.some(new UploadRejected(completion)) : Option.none()
 
 /** A value in a message: bounded, printable, on one line. */
 const quote = (text: string) =>

@@ -4,14 +4,28 @@
 import * as Schema from "effect/Schema"
 import * as Codec from "./Codec.js"
 import * as Create from "./Create.js"
+import * as Download from "./Download.js"
 import * as Head from "./Head.js"
 import * as Options from "./Options.js"
 import * as Patch from "./Patch.js"
-import { isRefusal, type Refusal } from "./Refusal.js"
+import { isRefusal, type Refusal, ResponseHeaders } from "./Refusal.js"
 import * as Terminate from "./Terminate.js"
 
-export const Reply = Schema.Union(Create.Response, Head.Response, Options.Response, Patch.Response, Terminate.Response)
+export const Reply = Schema.Union(
+  Create.Response,
+  Download.Response,
+  Head.Response,
+  Options.Response,
+  Patch.Response,
+  Terminate.Response
+)
 export type Reply = typeof Reply.Type
+
+/** A reply and what the application adds to it. */
+export interface Answer {
+  readonly reply: Reply
+  readonly addition?: Addition | undefined
+}
 
 export interface RawResponse {
   readonly status: number
@@ -20,14 +34,34 @@ export interface RawResponse {
   readonly body?: string | undefined
 }
 
+/**
+ * What an application adds to the answer by which an upload becomes complete. The protocol's own fields are not to be
+ * replaced. A body makes a 200 of the 204 to a PATCH, which has none.
+ */
+export const Addition = Schema.Struct({
+  headers: Schema.optional(ResponseHeaders),
+  body: Schema.optional(Schema.String)
+})
+export type Addition = typeof Addition.Type
+
 export const encode = (reply: Reply | Refusal): RawResponse =>
   isRefusal(reply)
     ? {
       status: reply.status,
-      headers: { ...common, "content-type": "text/plain; charset=utf-8", "cache-control": "no-store", ...extra(reply) },
+      headers: { ...text, ...extra(reply), ...(reply._tag === "Denied" ? reply.headers : {}), ...common },
       body: `${reply.message}\n`
     }
     : { status: reply.status, headers: { ...common, ...encodeHeaders(reply) } }
+
+export const encodeAnswer = ({ addition, reply }: Answer): RawResponse =>
+  addition === undefined ? encode(reply) : add(encode(reply), addition)
+
+const add = ({ headers, status }: RawResponse, { body, headers: added }: Addition): RawResponse =>
+  body === undefined
+    ? { status, headers: { ...added, ...headers } }
+    : { status: status === 204 ? 200 : status, headers: { ...text, ...added, ...headers }, body }
+
+const text = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" }
 
 const common = { "tus-resumable": Options.version }
 
@@ -36,6 +70,8 @@ const extra = (refusal: Refusal): Readonly<Record<string, string>> => {
   switch (refusal.status) {
     case 405:
       return refusal._tag === "MethodNotAllowed" ? { allow: refusal.allow.join(", ") } : {}
+    case 416:
+      return refusal._tag === "RangeNotSatisfiable" ? { "content-range": `bytes */${refusal.size}` } : {}
     case 412:
       return { "tus-version": Options.version }
     case 423:

@@ -5,6 +5,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Metadata from "./Metadata.js"
 
 /** Opaque and unguessable: 22 characters of this alphabet hold 132 bits. No other input ever becomes a path. */
 export const UploadId = Schema.String.pipe(
@@ -47,7 +48,11 @@ const Fields = Schema.Struct({
   metadata: Schema.OptionFromNullOr(Schema.String),
   createdAt: Schema.DateTimeUtcFromNumber,
   expiresAt: Schema.OptionFromNullOr(Schema.DateTimeUtcFromNumber),
+  /** Whether `expiresAt` stands as it was given; otherwise every acknowledged byte renews it. */
+  expiryStands: Schema.Boolean,
   completion: Completion,
+  /** Whose it is, in the words of the application. */
+  owner: Schema.OptionFromNullOr(Schema.String),
   /** The protocol in which the upload was created. */
   dialect: Schema.Literal("tus")
 })
@@ -73,6 +78,18 @@ const invariants = ({ completion, expiresAt, kind, length, offset }: typeof Fiel
   }
 }
 
+/** What an application may have otherwise of an upload that is to be created. */
+export const Amendments = Schema.Struct({
+  id: Schema.optional(UploadId),
+  /** In place of the `Upload-Metadata` header, in the same form. */
+  metadata: Schema.optional(Metadata.Raw),
+  /** The end of its life while it is unfinished, however many bytes come until then; none is for ever. */
+  expiresAt: Schema.optional(Schema.OptionFromSelf(Schema.DateTimeUtcFromSelf)),
+  /** Whose it is, in the words of the application. */
+  owner: Schema.optional(Schema.String)
+})
+export type Amendments = typeof Amendments.Type
+
 export class Upload extends Schema.Class<Upload>("effect-tus/Upload")(Fields.pipe(Schema.filter(invariants))) {
   /** From fields that are each true by their type: what has to hold between them is checked, at a hundredth of the cost. */
   static of(fields: typeof Fields.Type): Upload {
@@ -92,7 +109,23 @@ export class Upload extends Schema.Class<Upload>("effect-tus/Upload")(Fields.pip
   }
   /** `count` more bytes, short of the last one; a deferred length may become known; the life is renewed. */
   grow(count: number, length: Option.Option<Bytes>, expiresAt: Option.Option<DateTime.Utc>): Upload {
-    return Upload.of({ ...this, offset: Bytes.make(this.offset + count), length, expiresAt })
+    return Upload.of({
+      ...this,
+      offset: Bytes.make(this.offset + count),
+      length,
+      expiresAt: this.expiryStands ? this.expiresAt : expiresAt
+    })
+  }
+  /** A new upload as the application wants it, which is not the one that was asked for. */
+  amend({ expiresAt, id, metadata, owner }: Amendments): Upload {
+    return Upload.of({
+      ...this,
+      id: id ?? this.id,
+      metadata: metadata === undefined ? this.metadata : Option.some(metadata),
+      owner: owner === undefined ? this.owner : Option.some(owner),
+      // What has all its bytes does not expire.
+      ...(expiresAt === undefined || !this.isOpen ? {} : { expiresAt, expiryStands: true })
+    })
   }
   /** What lies behind `offset`, which is below its own, does not count any more, and is waited for again. */
   cut(offset: number): Upload {

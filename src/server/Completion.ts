@@ -9,48 +9,47 @@ import * as Option from "effect/Option"
 import { completionOf } from "../protocol/Append.js"
 import * as Concat from "../protocol/Concat.js"
 import type { Policy } from "../protocol/Policy.js"
+import type { Addition } from "../protocol/Reply.js"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { type Lease, UploadLock } from "../store/UploadLock.js"
 import type { Entry } from "../store/UploadRegistry.js"
 import { UploadStore } from "../store/UploadStore.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
+import type { Application } from "./Application.js"
 import { UploadEvents } from "./UploadEvents.js"
-import { UploadHooks } from "./UploadHooks.js"
 
-export const make = (policy: Policy) =>
+/** Where an upload stands now, and what the application adds where it has just become complete. */
+export interface Concluded {
+  readonly entry: Entry
+  readonly addition?: Addition | undefined
+}
+
+export type Completion = Effect.Effect.Success<ReturnType<typeof make>>
+
+export const make = (policy: Policy, application: Application) =>
   Effect.gen(function*() {
     const store = yield* UploadStore
     const lock = yield* UploadLock
-    const hooks = yield* UploadHooks
     const events = yield* UploadEvents
     const runInBackground = yield* FiberSet.makeRuntime<never>()
 
     /** Takes an upload from having all its bytes to being complete, or rejected for good. No hook sees bytes that may be lost. */
     const conclude = (entry: Entry, { fence }: Lease) => {
-      const { upload } = entry
-      if (upload.completion._tag !== "Finishing" || upload.isOpen || Option.isNone(upload.length)) {
-        return Effect.succeed(entry)
-      }
-      const length = upload.length.value
-      const decide = Effect.suspend(() => hooks.onComplete?.(upload) ?? Effect.void).pipe(
-        Effect.zipRight(DateTime.now),
-        Effect.map((at) => ({ _tag: "Complete", at }) as const),
-        Effect.catchTag("UploadRejected", ({ reason, status }) =>
-          Effect.succeed({ _tag: "Rejected", status, reason } as const))
-      )
-      return store.secure(entry, fence).pipe(
-        Effect.flatMap((secured) =>
-          Effect.flatMap(decide, (completion) =>
-            store.commit(secured, upload.fill(length, completion), fence))
-        ),
-        Effect.uninterruptible
-      )
+      const { completion, length } = entry.upload
+      return completion._tag !== "Finishing" || Option.isNone(length)
+        ? Effect.succeed<Concluded>({ entry })
+        : Effect.uninterruptible(Effect.gen(function*() {
+          const secured = yield* store.secure(entry, fence)
+          const { addition, completion } = yield* decide(application, entry.upload)
+          const concluded = yield* store.commit(secured, entry.upload.fill(length.value, completion), fence)
+          return { entry: concluded, addition: addition ?? undefined }
+        }))
     }
 
     /** The newly complete upload is made known, to listeners and to the finals that wait for it. */
-    const announce = ({ upload }: Entry) => {
+    const announce = ({ entry: { upload } }: Concluded) => {
       if (upload.completion._tag !== "Complete") {
-        return Effect.void
+        return upload.completion._tag === "Rejected" ? events.publish({ _tag: "Rejected", upload }) : Effect.void
       }
       const told = events.publish({ _tag: "Completed", upload, location: store.locate(upload.id) })
       return upload.isPartial ? Effect.zipRight(told, settleFinals(upload.id)) : told
@@ -81,7 +80,7 @@ export const make = (policy: Policy) =>
       const assembly = Concat.assemblyOf(upload, yield* partsOf(upload), policy)
       switch (assembly._tag) {
         case "Waiting":
-          return entry
+          return { entry }
         case "Hopeless":
           return yield* assembly.refusal
         case "Ready": {
@@ -95,9 +94,10 @@ export const make = (policy: Policy) =>
 
     /** A final that can never be assembled is of no use to anybody. */
     const forsake = (entry: Entry, { fence }: Lease) =>
-      Effect.zipRight(
-        Effect.uninterruptible(store.remove(entry, fence)),
-        events.publish({ _tag: "Expired", upload: entry.upload })
+      application.expire(entry.upload).pipe(
+        Effect.zipRight(Effect.uninterruptible(store.remove(entry, fence))),
+        Effect.zipRight(events.publish({ _tag: "Expired", upload: entry.upload })),
+        Effect.as<Concluded>({ entry })
       )
 
     /** Does what the server itself has to do for an upload, if anything, unless somebody is at it. */
@@ -112,8 +112,18 @@ export const make = (policy: Policy) =>
             })
             : entry.upload.completion._tag === "Finishing"
             ? follow(entry, lease)
-            : Effect.succeed(entry)
+            : Effect.succeed<Concluded>({ entry })
         }))
 
     return { assemble, follow, partsOf, settle }
   })
+
+/** What the application says to an upload that has all its bytes. A time limit that runs out is no decision. */
+const decide = (application: Application, upload: Upload) =>
+  application.complete(upload).pipe(
+    Effect.flatMap((addition) =>
+      Effect.map(DateTime.now, (at) => ({ completion: { _tag: "Complete", at } as const, addition }))
+    ),
+    Effect.catchTag("UploadRejected", ({ reason, status }) =>
+      Effect.succeed({ completion: { _tag: "Rejected", status, reason } as const, addition: undefined }))
+  )

@@ -15,6 +15,7 @@ import * as Body from "../protocol/Body.js"
 import type { Checksum } from "../protocol/Checksum.js"
 import type { Policy } from "../protocol/Policy.js"
 import { ChecksumMismatch, isRefusal, type Refusal } from "../protocol/Refusal.js"
+import type { Upload } from "../protocol/Upload.js"
 import type { Digests, Hasher } from "../store/Digests.js"
 import { forEachBatch } from "../store/Pull.js"
 import type { Lease } from "../store/UploadLock.js"
@@ -36,9 +37,13 @@ export interface Received {
 export interface Means {
   readonly store: UploadStore["Type"]
   readonly digests: Digests["Type"]
+  /** Told of each state of an upload that is still open in which more bytes count. */
+  readonly tell: (upload: Upload) => Effect.Effect<void>
 }
 
-export const make = ({ digests, store }: Means) => {
+export type Receive = ReturnType<typeof make>
+
+export const make = ({ digests, store, tell }: Means) => {
   const makeHasher = ({ algorithm }: Checksum) => Effect.orDie(Effect.fromNullable(digests.get(algorithm)?.()))
 
   return Effect.fnUntraced(function*(
@@ -61,11 +66,15 @@ export const make = ({ digests, store }: Means) => {
     let saved = { end, at: yield* Clock.currentTimeMillis }
     let isSound = true
 
+    /** Of what is stored only now, nobody has been told yet that it is there. */
+    const progress = ({ upload }: Entry) => upload.isOpen && entry.version > 0 ? tell(upload) : Effect.void
+
     const checkpoint = Effect.gen(function*() {
       const now = yield* DateTime.now
       const next = Append.checkpoint(plan, end - offset, now, policy)
       if (Option.isSome(next)) {
         latest = yield* store.commit(latest, next.value, lease.fence)
+        yield* progress(latest)
         saved = { end, at: DateTime.toEpochMillis(now) }
       }
     }).pipe(Effect.tapErrorCause(() =>
@@ -117,6 +126,7 @@ export const make = ({ digests, store }: Means) => {
     const { refusal, upload } = Append.settle(plan, { received: end - offset, ending, verdict }, now, policy)
     if (upload !== plan.upload) {
       latest = yield* store.commit(latest, upload, lease.fence)
+      yield* progress(latest)
     }
     if (end > upload.offset) {
       yield* Effect.ignoreLogged(store.discard(latest))

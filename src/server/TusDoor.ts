@@ -12,7 +12,7 @@ import * as Reply from "../protocol/Reply.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as TusCors from "./TusCors.js"
 import { TusPolicy } from "./TusPolicy.js"
-import { type Door, TusServer } from "./TusServer.js"
+import { type Answered, type Door, TusServer } from "./TusServer.js"
 import * as UploadBody from "./UploadBody.js"
 
 export interface Options {
@@ -23,29 +23,32 @@ export interface Options {
   readonly path?: string | undefined
 }
 
+export interface Response extends Reply.RawResponse, Pick<Answered, "content"> {}
+
 export const make = ({ path, trailers }: Options & Door) =>
   Effect.gen(function*() {
     const server = yield* TusServer
-    const { origins } = yield* TusPolicy
+    const { downloads, origins } = yield* TusPolicy
 
-    return (request: Command.RawRequest, body: UploadBody.UploadBody): Effect.Effect<Reply.RawResponse> => {
-      const finish = ({ body, headers, status }: Reply.RawResponse): Reply.RawResponse => ({
+    return (request: Command.RawRequest, body: UploadBody.UploadBody): Effect.Effect<Response> => {
+      const finish = ({ body, content, headers, status }: Response): Response => ({
         status,
         headers: { ...headers, ...TusCors.headers(request, origins ?? "*") },
-        body: request.method === "HEAD" ? undefined : body
+        body: request.method === "HEAD" ? undefined : body,
+        content
       })
       return Effect.matchCauseEffect(
         Effect.suspend(() =>
-          Either.match(Command.decode(request, path), {
+          Either.match(Command.decode(request, { downloads, path }), {
             onLeft: Effect.fail,
             onRight: (command) =>
-              body.isConsumed === true && takesBody(command)
+              body.isConsumed === true && Command.takesBody(command)
                 ? Effect.die(new UploadBody.BodyConsumed())
-                : server.handle(command, body, { trailers })
+                : server.handle(command, request, body, { trailers })
           })
         ),
         {
-          onSuccess: (reply) => Effect.succeed(finish(encode(reply))),
+          onSuccess: (answer) => Effect.succeed(finish(encode(answer))),
           onFailure: (cause) => Effect.map(explain(request, cause), finish)
         }
       )
@@ -56,11 +59,12 @@ export const make = ({ path, trailers }: Options & Door) =>
 export const respond = (request: Command.RawRequest, body: UploadBody.UploadBody, options: Options & Door) =>
   Effect.flatMap(make(options), (respond) => respond(request, body))
 
-const takesBody = (command: Command.Command) =>
-  command._tag === "Patch" || (command._tag === "Create" && command.request.withUpload)
-
-const encode = (reply: Reply.Reply): Reply.RawResponse =>
-  reply instanceof Offer.Response ? encodeOffer(reply) : Reply.encode(reply)
+const encode = (answer: Answered): Response =>
+  answer.reply instanceof Offer.Response
+    ? encodeOffer(answer.reply)
+    : answer.content === undefined
+    ? Reply.encodeAnswer(answer)
+    : { ...Reply.encodeAnswer(answer), content: answer.content }
 
 /** What the server can do is the same each time it is asked, and so are the words for it. */
 const encodeOffer = (offer: Offer.Response): Reply.RawResponse => {

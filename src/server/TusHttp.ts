@@ -12,7 +12,6 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { RawResponse } from "../protocol/Reply.js"
 import * as TusDoor from "./TusDoor.js"
 import type { TusServer } from "./TusServer.js"
 import * as UploadBody from "./UploadBody.js"
@@ -77,7 +76,9 @@ const bodyOf = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServer
   return body
 })
 
-const toResponse = ({ body, headers, status }: RawResponse) =>
-  body === undefined
+const toResponse = ({ body, content, headers, status }: TusDoor.Response) =>
+  content !== undefined
+    ? HttpServerResponse.stream(content, { status, headers, contentType: headers["content-type"] })
+    : body === undefined
     ? HttpServerResponse.empty({ status, headers })
     : HttpServerResponse.text(body, { status, headers, contentType: headers["content-type"] })

@@ -11,6 +11,8 @@ export interface Options {
   readonly maxMetadataSize?: number | undefined
   /** How long an unfinished upload lives after its last acknowledged byte. For ever by default. */
   readonly expiresAfter?: Duration.DurationInput | undefined
+  /** Whether complete uploads may be had by GET, as files to be saved. Not by default. */
+  readonly downloads?: boolean | undefined
   /** Origins whose pages may use the server, `"*"` for all, which is the default. */
   readonly origins?: "*" | ReadonlyArray<string> | undefined
 }

@@ -8,36 +8,31 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { Command } from "../protocol/Command.js"
-import * as Create from "../protocol/Create.js"
+import * as Append from "../protocol/Append.js"
+import { type Command, type RawRequest, takesBody } from "../protocol/Command.js"
+import * as Download from "../protocol/Download.js"
 import * as Extension from "../protocol/Extension.js"
 import * as Head from "../protocol/Head.js"
 import * as Options from "../protocol/Options.js"
 import * as Patch from "../protocol/Patch.js"
 import type { Policy } from "../protocol/Policy.js"
-import { Contended, type Refusal, UploadRejected } from "../protocol/Refusal.js"
-import type { Reply } from "../protocol/Reply.js"
+import { Contended, type Refusal, rejectionOf } from "../protocol/Refusal.js"
+import type { Answer } from "../protocol/Reply.js"
 import * as Terminate from "../protocol/Terminate.js"
-import type { Upload, UploadId } from "../protocol/Upload.js"
+import type { UploadId } from "../protocol/Upload.js"
 import { Digests } from "../store/Digests.js"
 import { UploadLock } from "../store/UploadLock.js"
-import { draft } from "../store/UploadRegistry.js"
 import { UploadStore } from "../store/UploadStore.js"
 import type { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
+import * as Application from "./Application.js"
 import * as Completion from "./Completion.js"
+import * as Creation from "./Creation.js"
 import * as Receive from "./Receive.js"
 import { TusPolicy } from "./TusPolicy.js"
 import type { UploadBody } from "./UploadBody.js"
 import { UploadEvents } from "./UploadEvents.js"
-import { UploadHooks } from "./UploadHooks.js"
-import { UploadIds } from "./UploadIds.js"
+import { UploadLimits } from "./UploadLimits.js"
 import * as Writing from "./Writing.js"
-
-/**
- * An upload that comes along with its creation in no more bytes than this is stored once, when they are there: until then nobody
- * knows of it.
- */
-const briefBytes = 1024 * 1024
 
 /** What a door can do besides handing on a command and a body. */
 export interface Door {
@@ -45,13 +40,22 @@ export interface Door {
   readonly trailers: boolean
 }
 
+export interface Answered extends Answer {
+  /** The bytes of a download. A store that fails on the way ends them short of what was said. */
+  readonly content?: Stream.Stream<Uint8Array, UploadStoreError> | undefined
+}
+
 export class TusServer extends Context.Tag("effect-tus/TusServer")<TusServer, {
-  /** Performs a command. A refusal is an answer; a store that failed is not, and has changed nothing that was told. */
+  /**
+   * Performs a command, which was read from `request`. A refusal is an answer; a store that failed is not, and has changed
+   * nothing that was told.
+   */
   readonly handle: (
     command: Command,
+    request: RawRequest,
     body: UploadBody,
     door: Door
-  ) => Effect.Effect<Reply, Refusal | UploadStoreError>
+  ) => Effect.Effect<Answered, Refusal | UploadStoreError>
 
   /** Does what the server itself has to do for an upload that waits for it, such as assembling a final. */
   readonly settle: (id: UploadId) => Effect.Effect<void, Refusal | UploadStoreError>
@@ -61,16 +65,44 @@ export const make = Effect.gen(function*() {
   const store = yield* UploadStore
   const lock = yield* UploadLock
   const events = yield* UploadEvents
-  const ids = yield* UploadIds
-  const policies = { withTrailers: yield* policyOf({ trailers: true }), without: yield* policyOf({ trailers: false }) }
-  const offers = { withTrailers: Options.respond(policies.withTrailers), without: Options.respond(policies.without) }
-  const completion = yield* Completion.make(policies.without)
-  const receive = Receive.make({ store, digests: yield* Digests })
+  const limits = yield* UploadLimits
+  const application = yield* Application.make
+  const policies = {
+    withTrailers: yield* policyOf({ trailers: true }, application),
+    without: yield* policyOf({ trailers: false }, application)
+  }
+  const offers = {
+    withTrailers: { reply: Options.respond(policies.withTrailers) },
+    without: { reply: Options.respond(policies.without) }
+  }
+  const completion = yield* Completion.make(policies.without, application)
+  const receive = Receive.make({
+    store,
+    digests: yield* Digests,
+    tell: (upload) => events.publish({ _tag: "Progress", upload })
+  })
+  const create = yield* Creation.make({ application, completion, receive })
 
-  const head = Effect.fnUntraced(function*(id: UploadId) {
+  /** Asks the application before anybody who holds the lock is disturbed. */
+  const admit = (intent: "Patch" | "Terminate", id: UploadId, request: RawRequest) =>
+    application.admits
+      ? Effect.flatMap(store.get(id), ({ upload }) => application.admit(intent, upload, request.url, request))
+      : Effect.void
+
+  const head = Effect.fnUntraced(function*(id: UploadId, raw: RawRequest) {
     const { upload } = yield* store.get(id)
+    if (application.admits) {
+      yield* application.admit("Head", upload, raw.url, raw)
+    }
     const parts = upload.isOpen ? yield* completion.partsOf(upload) : []
-    return yield* Head.decide(upload, parts, yield* DateTime.now)
+    return { reply: yield* Head.decide(upload, parts, yield* DateTime.now) }
+  })
+
+  const download = Effect.fnUntraced(function*(id: UploadId, request: Download.Request, raw: RawRequest) {
+    const { upload } = yield* store.get(id)
+    yield* application.admit("Download", upload, raw.url, raw)
+    const { response, slice } = yield* Download.decide(upload, request, yield* DateTime.now)
+    return { reply: response, content: Option.getOrUndefined(Option.map(slice, (slice) => store.read(id, slice))) }
   })
 
   const patch = (id: UploadId, request: Patch.Request, body: UploadBody, policy: Policy) =>
@@ -78,69 +110,34 @@ export const make = Effect.gen(function*() {
       Effect.gen(function*() {
         const entry = yield* store.get(id)
         const plan = yield* Patch.decide(entry.upload, request, yield* DateTime.now, policy)
-        const { entry: received, refusal } = yield* receive(entry, plan, lease, body, policy)
-        const { upload } = yield* entry.upload.completion._tag === "Complete" || received.upload.isOpen
-          ? Effect.succeed(received)
-          : completion.follow(received, lease)
-        return yield* Option.match(Option.orElse(refusal, () => rejectionOf(upload)), {
-          onNone: () => Effect.succeed(Patch.respond(upload)),
-          onSome: Effect.fail
-        })
-      }))
-
-  const create = Effect.fnUntraced(
-    function*(collection: string, request: Create.Request, body: UploadBody, policy: Policy) {
-      const parts = yield* Effect.forEach(yield* Create.partsOf(request, collection), store.get)
-      const given = { id: yield* ids.next, parts: parts.map(({ upload }) => upload), now: yield* DateTime.now }
-      const { plan, upload } = yield* Create.decide(request, given, policy)
-      const isBrief = upload.isOpen && Option.isSome(plan) &&
-        Option.exists(request.contentLength, (size) => size <= briefBytes)
-      const tell = events.publish({ _tag: "Created", upload })
-      return yield* lock.withLock(upload.id, (lease) =>
-        Effect.gen(function*() {
-          const entry = isBrief
-            ? draft(upload, lease.fence)
-            : yield* Effect.zipLeft(store.create(upload, lease.fence), tell)
-          const { entry: received, refusal } = Option.isSome(plan)
-            ? yield* receive(entry, plan.value, lease, body, policy)
-            : { entry, refusal: Option.none() }
-          // Where the body was cut off the client is told how far it came; any other refusal leaves nothing behind.
-          if (Option.isSome(refusal) && refusal.value._tag !== "Interrupted") {
-            return yield* refusal.value
-          }
-          const stored = received.version === 0
-            ? yield* store.commit(received, received.upload, lease.fence)
-            : received
-          if (isBrief) {
-            yield* tell
-          }
-          const concluded = yield* upload.isFinal
-            ? completion.assemble(stored, lease)
-            : completion.follow(stored, lease)
-          return yield* Option.match(rejectionOf(concluded.upload), {
-            onNone: () => Effect.succeed(Create.respond(concluded.upload, collection, request)),
+        const { entry: received, refusal } = yield* isCounted(plan)
+          ? receive(entry, plan, lease, body, policy)
+          : limits.growing(entry.upload, entry.upload, Append.wanted(plan, request.contentLength), (grant) =>
+            receive(entry, Append.narrow(plan, grant), lease, body, policy))
+        const { addition, entry: { upload } } =
+          yield* entry.upload.completion._tag === "Complete" || received.upload.isOpen
+            ? Effect.succeed<Completion.Concluded>({ entry: received })
+            : completion.follow(received, lease)
+        return yield* Option.match(
+          Option.orElse(refusal, () =>
+            rejectionOf(upload)),
+          {
+            onNone: () =>
+              Effect.succeed({ reply: Patch.respond(upload), addition }),
             onSome: Effect.fail
-          })
-        }).pipe(
-          Effect.tapError(() =>
-            store.get(upload.id).pipe(
-              Effect.catchTag("UploadNotFound", () => Effect.succeed(draft(upload, lease.fence))),
-              Effect.flatMap((entry) => store.remove(entry, lease.fence)),
-              Effect.ignore
-            )
-          )
-        ))
-    }
-  )
+          }
+        )
+      }))
 
   const terminate = (id: UploadId) =>
     lock.withLock(id, ({ fence }) =>
       Effect.gen(function*() {
         const entry = yield* store.get(id)
         const upload = yield* Terminate.decide(entry.upload, yield* DateTime.now)
+        yield* application.terminate(upload)
         yield* Effect.uninterruptible(store.remove(entry, fence))
         yield* events.publish({ _tag: "Terminated", upload })
-        return new Terminate.Response()
+        return { reply: new Terminate.Response() }
       }))
 
   const settle = (id: UploadId) =>
@@ -152,30 +149,41 @@ export const make = Effect.gen(function*() {
 
   const perform = (
     command: Command,
+    request: RawRequest,
     body: UploadBody,
     { trailers }: Door
-  ): Effect.Effect<Reply, Refusal | Superseded | UploadStoreError> => {
+  ): Effect.Effect<Answered, Refusal | Superseded | UploadStoreError> => {
     const policy = trailers ? policies.withTrailers : policies.without
     switch (command._tag) {
       case "Options":
         return Effect.succeed(trailers ? offers.withTrailers : offers.without)
       case "Create":
-        return create(command.collection, command.request, body, policy)
+        return create(command.collection, command.request, body, policy, request)
+      case "Download":
+        return download(command.id, command.request, request)
       case "Head":
-        return head(command.id)
+        return head(command.id, request)
       case "Patch":
-        return patch(command.id, command.request, body, policy)
+        return Effect.zipRight(
+          admit("Patch", command.id, request),
+          patch(command.id, command.request, body, policy)
+        )
       case "Terminate":
-        return terminate(command.id)
+        return Effect.zipRight(admit("Terminate", command.id, request), terminate(command.id))
     }
   }
 
   const writing = yield* Writing.make
 
   return TusServer.of({
-    handle: (command, body, door) => {
-      const performed = Effect.catchTag(perform(command, body, door), "Superseded", () => new Contended())
-      return command._tag === "Options" || command._tag === "Head" ? performed : writing(body, performed)
+    handle: (command, request, body, door) => {
+      const performed = (body: UploadBody) =>
+        Effect.catchTag(perform(command, request, body, door), "Superseded", () => new Contended())
+      return takesBody(command)
+        ? limits.taking(body, (body) => writing(body, performed(body)))
+        : command._tag === "Create" || command._tag === "Terminate"
+        ? writing(body, performed(body))
+        : performed(body)
     },
     settle
   })
@@ -187,10 +195,12 @@ export const make = Effect.gen(function*() {
  */
 export const layer: Layer.Layer<TusServer, never, UploadStore | UploadLock> = Layer.scoped(TusServer, make)
 
-const policyOf = Effect.fnUntraced(function*({ trailers }: Door) {
+/** An upload that has announced its length takes no more than was held and counted when it did. */
+const isCounted = ({ upload }: Append.Plan) => !upload.isOpen || Option.isSome(upload.length)
+
+const policyOf = Effect.fnUntraced(function*({ trailers }: Door, { completes }: Application.Application) {
   const options = yield* TusPolicy
   const digests = yield* Digests
-  const hooks = yield* UploadHooks
   const expiresAfter = Option.map(Option.fromNullable(options.expiresAfter), Duration.decode)
   return {
     maxSize: Option.fromNullable(options.maxSize),
@@ -198,9 +208,6 @@ const policyOf = Effect.fnUntraced(function*({ trailers }: Door) {
     expiresAfter,
     extensions: Extension.offeredBy({ expires: Option.isSome(expiresAfter), digests: digests.has("sha1"), trailers }),
     algorithms: Array.from(digests.keys()),
-    finishes: hooks.onComplete !== undefined
+    finishes: completes
   } satisfies Policy
 })
-
-const rejectionOf = ({ completion }: Upload): Option.Option<Refusal> =>
-  completion._tag === "Rejected" ? Option.some(new UploadRejected(completion)) : Option.none()

@@ -15,6 +15,7 @@ import { ByteStore } from "../store/ByteStore.js"
 import { UploadLock } from "../store/UploadLock.js"
 import { type Begun, type Due, type Page, pages, type RemoveOptions, UploadRegistry } from "../store/UploadRegistry.js"
 import { UploadStore } from "../store/UploadStore.js"
+import * as Application from "./Application.js"
 import { TusServer } from "./TusServer.js"
 import { UploadEvents } from "./UploadEvents.js"
 
@@ -34,6 +35,7 @@ export const make = Effect.gen(function*() {
   const lock = yield* UploadLock
   const server = yield* TusServer
   const events = yield* UploadEvents
+  const application = yield* Application.make
 
   /** Removes an upload that still deserves it under the lock; one that is being written is left alone. */
   const removeIf = (
@@ -56,7 +58,10 @@ export const make = Effect.gen(function*() {
     (now) =>
       each(pages((page: Page<Due>) => registry.expired(now, page)), ({ id }) =>
         Effect.flatMap(
-          removeIf(id, (upload) => Effect.succeed(upload.hasExpired(now))),
+          removeIf(
+            id,
+            (upload) => upload.hasExpired(now) ? Effect.as(application.expire(upload), true) : Effect.succeed(false)
+          ),
           Option.match({
             onNone: () => Effect.void,
             onSome: ({ upload }) => events.publish({ _tag: "Expired", upload })

@@ -6,7 +6,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
-import type { RawResponse } from "../protocol/Reply.js"
+import * as Stream from "effect/Stream"
 import * as TusDoor from "./TusDoor.js"
 import type { TusServer } from "./TusServer.js"
 import * as UploadBody from "./UploadBody.js"
@@ -45,4 +45,5 @@ const bodyOf = (request: Request, options: Options) => {
   )
 }
 
-const toResponse = ({ body, headers, status }: RawResponse) => new Response(body ?? null, { status, headers })
+const toResponse = ({ body, content, headers, status }: TusDoor.Response) =>
+  new Response(content === undefined ? body ?? null : Stream.toReadableStream(content), { status, headers })

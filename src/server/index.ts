@@ -3,12 +3,16 @@
  *
  * @since 0.1.0
  */
+export * as Quota from "./Quota.js"
 export * as TusHttp from "./TusHttp.js"
 export * as TusPolicy from "./TusPolicy.js"
 export * as TusServer from "./TusServer.js"
 export * as TusSweeper from "./TusSweeper.js"
 export * as TusSyncer from "./TusSyncer.js"
 export * as TusWeb from "./TusWeb.js"
+export * as TypedUploads from "./TypedUploads.js"
 export * as UploadEvents from "./UploadEvents.js"
 export * as UploadHooks from "./UploadHooks.js"
 export * as UploadIds from "./UploadIds.js"
+export * as UploadLimits from "./UploadLimits.js"
+export * as UploadUrls from "./UploadUrls.js"

@@ -65,9 +65,16 @@ const begun = Effect.gen(function*() {
     WHERE completion = 'Open' AND upload_offset > 0`
 })
 
+/** Most servers know of no owners, and pay for no index of them. */
+const owned = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`ALTER TABLE effect_tus_uploads ADD COLUMN expiry_stands BIGINT NOT NULL DEFAULT 0`
+  yield* sql`ALTER TABLE effect_tus_uploads ADD COLUMN owner TEXT`
+})
+
 /** Brings the database up to date; what has been done before is not done again. */
 export const run = Migrator.make({})({
-  loader: Migrator.fromRecord({ "1_uploads": uploads, "2_synced": synced, "3_begun": begun }),
+  loader: Migrator.fromRecord({ "1_uploads": uploads, "2_synced": synced, "3_begun": begun, "4_owned": owned }),
   table: "effect_tus_migrations"
 }).pipe(
   // To the migrator a migration that fails is a defect; it may well be the disk.

@@ -144,6 +144,16 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
         sql`SELECT COUNT(*) AS uploads, COALESCE(SUM(upload_offset), 0) AS bytes FROM effect_tus_uploads`,
         ([row]) => decodeUsage(row)
       ),
+      accounts: read(
+        "sum up uploads by owner",
+        sql`SELECT owner,
+          SUM(COALESCE(upload_length, upload_offset)) AS bytes,
+          SUM(CASE WHEN completion = 'Open' THEN 1 ELSE 0 END) AS open,
+          SUM(CASE WHEN completion = 'Open' AND kind <> 'Final'
+            THEN COALESCE(upload_length, upload_offset) - upload_offset ELSE 0 END) AS outstanding
+          FROM effect_tus_uploads GROUP BY owner`,
+        decodeAccounts
+      ),
       lastFence: Effect.map(
         read(
           "read the last fence",
@@ -183,6 +193,16 @@ const decodeBegun = Schema.decodeUnknownEither(
 )
 const decodeUsage = Schema.decodeUnknownEither(
   Schema.Struct({ uploads: UploadRow.BigInt, bytes: UploadRow.BigInt })
+)
+const decodeAccounts = Schema.decodeUnknownEither(
+  Schema.Array(
+    Schema.Struct({
+      owner: Schema.OptionFromNullOr(Schema.String),
+      bytes: UploadRow.BigInt,
+      open: UploadRow.BigInt,
+      outstanding: UploadRow.BigInt
+    })
+  )
 )
 const decodeFence = Schema.decodeUnknownEither(Schema.Struct({ fence: UploadRow.BigInt }))
 

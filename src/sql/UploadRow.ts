@@ -27,10 +27,12 @@ const Columns = Schema.Struct({
   metadata: Schema.NullOr(Schema.String),
   created_at: BigInt,
   expires_at: Schema.NullOr(BigInt),
+  expiry_stands: BigInt,
   completion: Schema.String,
   completed_at: Schema.NullOr(BigInt),
   rejected_status: Schema.NullOr(BigInt),
   rejected_reason: Schema.NullOr(Schema.String),
+  owner: Schema.NullOr(Schema.String),
   dialect: Schema.String
 })
 export type UploadRow = typeof Columns.Type
@@ -53,10 +55,12 @@ export const encode = ({ fence, synced, upload, version }: Entry): UploadRow => 
     metadata: Option.getOrNull(upload.metadata),
     created_at: DateTime.toEpochMillis(upload.createdAt),
     expires_at: Option.getOrNull(Option.map(upload.expiresAt, DateTime.toEpochMillis)),
+    expiry_stands: upload.expiryStands ? 1 : 0,
     completion: completion._tag,
     completed_at: completion._tag === "Complete" ? DateTime.toEpochMillis(completion.at) : null,
     rejected_status: completion._tag === "Rejected" ? completion.status : null,
     rejected_reason: completion._tag === "Rejected" ? completion.reason : null,
+    owner: Option.getOrNull(upload.owner),
     dialect: upload.dialect
   }
 }
@@ -76,12 +80,14 @@ export const decode = (row: unknown): Either.Either<Entry, ParseResult.ParseErro
         metadata: columns.metadata,
         createdAt: columns.created_at,
         expiresAt: columns.expires_at,
+        expiryStands: columns.expiry_stands === 1,
         completion: {
           _tag: columns.completion,
           at: columns.completed_at,
           status: columns.rejected_status,
           reason: columns.rejected_reason
         },
+        owner: columns.owner,
         dialect: columns.dialect
       }
     }))

@@ -72,10 +72,12 @@ export const perform = (sql: SqlClient.SqlClient) => {
           metadata = next.metadata,
           created_at = CAST(next.created_at AS BIGINT),
           expires_at = CAST(next.expires_at AS BIGINT),
+          expiry_stands = CAST(next.expiry_stands AS BIGINT),
           completion = next.completion,
           completed_at = CAST(next.completed_at AS BIGINT),
           rejected_status = CAST(next.rejected_status AS BIGINT),
           rejected_reason = next.rejected_reason,
+          owner = next.owner,
           dialect = next.dialect
         FROM next
         WHERE effect_tus_uploads.id = next.id

@@ -11,6 +11,7 @@ import * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import * as Stream from "effect/Stream"
 import type { Bytes, Upload, UploadId } from "../protocol/Upload.js"
+import * as Account from "./Account.js"
 import { Superseded, type UploadStoreError } from "./UploadStoreError.js"
 
 /** A state as it is stored. */
@@ -95,6 +96,9 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
 
   /** How many uploads there are, and the sum of their offsets in bytes. */
   readonly usage: Effect.Effect<{ readonly uploads: number; readonly bytes: number }, UploadStoreError>
+
+  /** What the uploads of each owner take, and those that have none. */
+  readonly accounts: Effect.Effect<ReadonlyArray<Account.OwnedAccount>, UploadStoreError>
 
   /** The highest fence among the stored ones, 0 where there is none. */
   readonly lastFence: Effect.Effect<number, UploadStoreError>
@@ -235,6 +239,19 @@ export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistr
       uploads: entries.size,
       bytes: Array.from(entries.values()).reduce((sum, { upload }) => sum + upload.offset, 0)
     })),
+    accounts: Effect.sync(() => {
+      const accounts = new Map<string | undefined, Account.OwnedAccount>()
+      for (const { upload } of entries.values()) {
+        const owner = Option.getOrUndefined(upload.owner)
+        const account = Account.replace(
+          accounts.get(owner) ?? Account.nothing,
+          Account.nothing,
+          Account.ofUpload(upload)
+        )
+        accounts.set(owner, { owner: upload.owner, ...account })
+      }
+      return Array.from(accounts.values())
+    }),
     lastFence: Effect.sync(() => Array.from(entries.values()).reduce((max, { fence }) => Math.max(max, fence), 0))
   })
 })

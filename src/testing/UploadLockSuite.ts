@@ -316,7 +316,9 @@ const upload = new Uploads.Upload({
   metadata: Option.none(),
   createdAt: DateTime.unsafeMake(0),
   expiresAt: Option.none(),
+  expiryStands: false,
   completion: { _tag: "Open" },
+  owner: Option.none(),
   dialect: "tus"
 })
 

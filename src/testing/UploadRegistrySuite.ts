@@ -573,6 +573,38 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         }))
     })
 
+    describe("accounts", () => {
+      test("are none at first", (registry) =>
+        Effect.map(registry.accounts, (accounts) => deepStrictEqual(accounts, [])))
+
+      test("sum up what the uploads of each owner take", (registry) =>
+        Effect.gen(function*() {
+          const owned = (upload: Upload, owner: string) => new Upload({ ...upload, owner: Option.some(owner) })
+          const deferred = new Upload({ ...open(4, { offset: 30 }), length: Option.none() })
+          const final: Uploads.Kind = { _tag: "Final", parts: [id(5)], concat: "final;/files/5" }
+          for (
+            const upload of [
+              owned(open(1, { offset: 10 }), "ann"),
+              owned(complete(2, { length: 50 }), "ann"),
+              owned(open(3), "bob"),
+              owned(deferred, "bob"),
+              open(5, { offset: 1 }),
+              open(6, { kind: final })
+            ]
+          ) {
+            yield* registry.create(upload, fence(1))
+          }
+          deepStrictEqual(
+            (yield* registry.accounts).toSorted((a, b) => key(a.owner).localeCompare(key(b.owner))),
+            [
+              { owner: Option.none(), bytes: 200, open: 2, outstanding: 99 },
+              { owner: Option.some("ann"), bytes: 150, open: 1, outstanding: 90 },
+              { owner: Option.some("bob"), bytes: 130, open: 2, outstanding: 100 }
+            ]
+          )
+        }))
+    })
+
     describe("lastFence", () => {
       test("is 0 at first", (registry) => Effect.map(registry.lastFence, (last) => assert.strictEqual(last, 0)))
 
@@ -614,6 +646,8 @@ const finalOf = (first: number, ...rest: ReadonlyArray<number>): Uploads.Kind =>
   concat: `final;${[first, ...rest].map((n) => `/files/${id(n)}`).join(" ")}`
 })
 
+const key = Option.getOrElse(() => "")
+
 const open = (n: number, { expiresAt, kind = { _tag: "Whole" }, length = 100, offset = 0 }: Details = {}): Upload =>
   new Upload({
     id: id(n),
@@ -623,7 +657,9 @@ const open = (n: number, { expiresAt, kind = { _tag: "Whole" }, length = 100, of
     metadata: Option.some("filename d29ybGQ="),
     createdAt: at(1),
     expiresAt: Option.fromNullable(expiresAt),
+    expiryStands: false,
     completion: { _tag: "Open" },
+    owner: Option.none(),
     dialect: "tus"
   })
 
@@ -714,8 +750,10 @@ const anyUpload: FastCheck.Arbitrary<Upload> = record({
   metadata: option(string({ unit: "grapheme" })),
   createdAt: instant,
   expiresAt: option(instant),
-  end: option(anyEnd)
-}).map(({ createdAt, end, expiresAt, id, isDeferred, kind, metadata, share, size }) => {
+  expiryStands: boolean(),
+  end: option(anyEnd),
+  owner: option(string({ unit: "grapheme" }))
+}).map(({ createdAt, end, expiresAt, expiryStands, id, isDeferred, kind, metadata, owner, share, size }) => {
   const length = Bytes.make(size)
   const upload = new Upload({
     id,
@@ -725,7 +763,9 @@ const anyUpload: FastCheck.Arbitrary<Upload> = record({
     metadata: Option.fromNullable(metadata),
     createdAt,
     expiresAt: Option.fromNullable(expiresAt),
+    expiryStands,
     completion: { _tag: "Open" },
+    owner: Option.fromNullable(owner),
     dialect: "tus"
   })
   return end === null ? upload : upload.fill(length, end)

@@ -64,7 +64,9 @@ export const passing = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<
 
 const idOf = (url: string) =>
   Effect.flatMap(
-    Command.decode({ method: "HEAD", url: new URL(url).pathname, headers: { "tus-resumable": "1.0.0" } }, "/files"),
+    Command.decode({ method: "HEAD", url: new URL(url).pathname, headers: { "tus-resumable": "1.0.0" } }, {
+      path: "/files"
+    }),
     (command) => command._tag === "Head" ? Effect.succeed(command.id) : Effect.dieMessage("no upload")
   )
 

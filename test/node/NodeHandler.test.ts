@@ -199,7 +199,7 @@ describe("NodeHandler", () => {
           yield* Layer.build(
             NodeTusServer.layerHttp({ port: 0, shutdownTimeout: 0, ...options }).pipe(
               Layer.provide(Layer.succeed(TusServer.TusServer, {
-                handle: (_, body) => Effect.zipRight(Effect.ignore(body.pull), Effect.never),
+                handle: (_command, _request, body) => Effect.zipRight(Effect.ignore(body.pull), Effect.never),
                 settle: () => Effect.void
               }))
             )

@@ -18,7 +18,7 @@ const request = (method: string, url: string, headers: Command.RawRequest["heade
   headers
 })
 
-const decode = (raw: Command.RawRequest) => Command.decode(raw, "/files")
+const decode = (raw: Command.RawRequest) => Command.decode(raw, { path: "/files" })
 
 const refusalOf = (result: ReturnType<typeof decode>) => Either.getOrThrow(Either.flip(result))
 
@@ -233,7 +233,7 @@ describe("Command", () => {
       FastCheck.constantFrom("POST", "HEAD", "PATCH", "DELETE"),
       FastCheck.option(FastCheck.constantFrom("/files", ""), { nil: undefined })
     ], ([url, method, path]) => {
-      const result = Command.decode(request(method, url, { ...patching, ...creating }), path)
+      const result = Command.decode(request(method, url, { ...patching, ...creating }), { path })
       assert.include([404, 405, undefined], Either.isLeft(result) ? result.left.status : undefined)
     })
   })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { Checksum, Concat, Create, Upload } from "effect-tus"
+import * as Arr from "effect/Array"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
@@ -25,7 +26,8 @@ const created = (headers: Draft["headers"], parts: Draft["parts"] = [], rules = 
 const refusalOf = (headers: Draft["headers"], parts: Draft["parts"] = [], rules = policy) =>
   Either.getOrThrow(Either.flip(decide({ headers, parts }, rules)))
 
-const lookedUp = (headers: Draft["headers"]) => Create.partsOf(requestOf(headers), "/files")
+const lookedUp = (headers: Draft["headers"]) =>
+  Either.map(Create.partsOf(requestOf(headers), "/files"), Arr.map(({ id }) => id))
 
 const withHeaders = (added: Draft["headers"]) => (draft: Draft): Draft => ({
   ...draft,

@@ -18,6 +18,11 @@ const table: { readonly [T in Tag]: ReadonlyArray<readonly [Refusal.Refusal & { 
       423,
       "another request has changed this upload meanwhile; ask by HEAD where it stands"
     ]],
+    Denied: [[
+      new Refusal.Denied({ status: 402, reason: "first you pay" }),
+      402,
+      "first you pay"
+    ]],
     FinalUpload: [[
       new Refusal.FinalUpload(),
       403,
@@ -27,6 +32,11 @@ const table: { readonly [T in Tag]: ReadonlyArray<readonly [Refusal.Refusal & { 
       new Refusal.Finishing(),
       423,
       "all bytes have arrived and are being processed; ask again shortly"
+    ]],
+    Incomplete: [[
+      new Refusal.Incomplete({ offset: 5 }),
+      409,
+      "expected a complete upload, this one stands at 5"
     ]],
     Interrupted: [
       [
@@ -98,6 +108,11 @@ const table: { readonly [T in Tag]: ReadonlyArray<readonly [Refusal.Refusal & { 
       new Refusal.PartGone({ part: "abc" }),
       410,
       "the partial upload abc is gone, this final upload can never be assembled"
+    ]],
+    RangeNotSatisfiable: [[
+      new Refusal.RangeNotSatisfiable({ size: 5 }),
+      416,
+      "Range: expected one that begins below 5, the size of the upload"
     ]],
     TooLarge: [
       [

@@ -39,7 +39,9 @@ export const fieldsOf = (fields: Partial<Fields>): Fields => ({
   metadata: Option.none(),
   createdAt: now,
   expiresAt: Option.none(),
+  expiryStands: false,
   completion: { _tag: "Open" },
+  owner: Option.none(),
   dialect: "tus",
   ...fields
 })

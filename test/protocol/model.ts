@@ -263,7 +263,7 @@ export const create = (name: "a" | "b", letter: Letter<Create.Request>, rules: P
 /** The final of the named parts, in the order of the names. */
 export const concatenate = (world: World, names: ReadonlyArray<"a" | "b">, rules: Policy.Policy): Outcome => {
   const request = finalRequests.get(names) ?? assert.fail("none of `finals`")
-  const ids = Either.getOrThrow(Create.partsOf(request, "/files"))
+  const ids = Either.getOrThrow(Create.partsOf(request, "/files")).map(({ id }) => id)
   const parts = ids.map((id) => partOf(world, id))
   const missing = ids.find((_, i) => Option.isNone(parts[i] ?? Option.none()))
   if (missing !== undefined) {

@@ -102,7 +102,7 @@ describe("completion", () => {
       yield* patch(path, 2, "c")
       yield* patch(path, 3, "")
       yield* request("DELETE", path)
-      deepStrictEqual(events, ["Created", "Completed", "Terminated"])
+      deepStrictEqual(events, ["Created", "Progress", "Completed", "Terminated"])
     }).pipe(Effect.provide(Layer.provide(
       server(),
       Layer.succeed(UploadEvents.UploadEvents, { publish: ({ _tag }) => Effect.sync(() => void events.push(_tag)) })

@@ -87,7 +87,9 @@ describe("SqlUploadRegistry", () => {
           const [entry] = yield* created(registry, 1)
           yield* moved(registry, entry)
           yield* sql`DROP INDEX effect_tus_uploads_begun`
-          yield* sql`ALTER TABLE effect_tus_uploads DROP COLUMN synced_offset`
+          for (const column of ["synced_offset", "expiry_stands", "owner"]) {
+            yield* sql`ALTER TABLE effect_tus_uploads DROP COLUMN ${sql(column)}`
+          }
           yield* sql`DROP TABLE effect_tus_boot`
           yield* sql`DELETE FROM effect_tus_migrations WHERE migration_id > 1`
         }))
@@ -398,7 +400,9 @@ const open = (n: number) =>
     metadata: Option.some("filename d29ybGQ="),
     createdAt: DateTime.unsafeMake(1),
     expiresAt: Option.some(DateTime.unsafeMake(1000 + n)),
+    expiryStands: false,
     completion: { _tag: "Open" },
+    owner: Option.none(),
     dialect: "tus"
   })
 

@@ -172,6 +172,7 @@ export class Database {
       missing: (ids) => read("missing", registry.missing(ids)),
       begun: (page) => read("begun", registry.begun(page)),
       usage: read("usage", registry.usage),
+      accounts: read("accounts", registry.accounts),
       lastFence: read("last fence", registry.lastFence)
     })
   })

@@ -1,0 +1,143 @@
+/**
+ * What uploads may take of a server: room, as `Quota` says, requests that write at the same time, and bytes a second. There is
+ * no limit by default, and what there is none of costs nothing.
+ */
+import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as FiberId from "effect/FiberId"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type { Grant } from "../protocol/Append.js"
+import { Denied } from "../protocol/Refusal.js"
+import type { Upload } from "../protocol/Upload.js"
+import { ByteStore } from "../store/ByteStore.js"
+import { Ledger } from "../store/Ledger.js"
+import type { UploadStoreError } from "../store/UploadStoreError.js"
+import * as Quota from "./Quota.js"
+import type { UploadBody } from "./UploadBody.js"
+
+export interface Options extends Quota.Quota {
+  /** Requests that may bring bytes at the same time. One more is a 503. */
+  readonly writes?: number | undefined
+  /** Bytes a second of all bodies together. They wait. */
+  readonly bytesPerSecond?: number | undefined
+}
+
+export interface Limits {
+  /**
+   * Runs what makes an upload grow to `wanted` bytes, or to as many as it is granted where that is infinite, and holds them
+   * meanwhile. `current` is its state, none where it is to be created.
+   */
+  readonly growing: <A, E, R>(
+    upload: Upload,
+    current: Upload | undefined,
+    wanted: number,
+    grow: (grant: Grant) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | Denied | UploadStoreError, R>
+  /** Runs what takes the bytes of a body. */
+  readonly taking: <A, E, R>(
+    body: UploadBody,
+    take: (body: UploadBody) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | Denied, R>
+}
+
+export class UploadLimits extends Context.Reference<UploadLimits>()("effect-tus/UploadLimits", {
+  defaultValue: (): Limits => ({
+    growing: (_upload, _current, _wanted, grow) => grow(unlimited),
+    taking: (body, take) => take(body)
+  })
+}) {}
+
+export const make = (options: Options) =>
+  Effect.gen(function*() {
+    const ledger = yield* Ledger
+    const bytes = yield* ByteStore
+    const free = options.keepFree === undefined
+      ? Effect.succeed(Infinity)
+      : Effect.map(bytes.free, Option.getOrElse(() => Infinity))
+    const { writes = Infinity } = options
+    const pace = options.bytesPerSecond === undefined ? (body: UploadBody) => body : pacer(options.bytesPerSecond)
+    let writing = 0
+
+    const growing: Limits["growing"] = (upload, current, wanted, grow) =>
+      Effect.flatMap(free, (free) =>
+        held(
+          () => {
+            const accounts = { account: ledger.accountOf(upload.owner), total: ledger.total() }
+            return Either.map(Quota.decide(options, { current, wanted, free, ...accounts }), (grant) => ({
+              held: grant,
+              release: ledger.hold(upload, current, Number.isFinite(grant.size) ? grant.size : 0)
+            }))
+          },
+          grow
+        ))
+
+    const taking: Limits["taking"] = (body, take) =>
+      held(
+        () => {
+          if (writing >= writes) {
+            return Either.left(busy())
+          }
+          writing++
+          return Either.right({
+            held: body,
+            release: () => {
+              writing--
+            }
+          })
+        },
+        (body) => take(pace(body))
+      )
+
+    return { growing, taking }
+  })
+
+/** What is decided on and held in one step, for as long as it is used. */
+const held = <H, A, E, R>(
+  acquire: () => Either.Either<{ readonly held: H; readonly release: () => void }, Denied>,
+  use: (held: H) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | Denied, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend((): Effect.Effect<A, E | Denied, R> => {
+      const acquired = acquire()
+      return Either.isLeft(acquired)
+        ? Effect.fail(acquired.left)
+        : Effect.ensuring(restore(use(acquired.right.held)), Effect.sync(acquired.right.release))
+    })
+  )
+
+/** Holds every upload of a store to these limits; a `Ledger` stands before its registry. */
+export const layer = (options: Options): Layer.Layer<UploadLimits, never, ByteStore | Ledger> =>
+  Layer.effect(UploadLimits, make(options))
+
+const unlimited: Grant = { size: Infinity, beyond: () => busy() }
+
+const busy = () => new Denied({ status: 503, reason: "too many uploads are under way; try again shortly" })
+
+/**
+ * Bodies that together bring so many bytes a second: each batch is handed on when the one before it, of whichever body, has had
+ * its time. One that is stopped waits no longer.
+ */
+const pacer = (bytesPerSecond: number) => {
+  let free = 0
+  return (body: UploadBody): UploadBody => {
+    const stopped = Deferred.unsafeMake<void>(FiberId.none)
+    const wait = (size: number) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        free = Math.max(free, now) + size / bytesPerSecond * 1000
+        return Effect.raceFirst(Effect.sleep(free - now), Deferred.await(stopped))
+      })
+    return {
+      ...body,
+      pull: Effect.tap(body.pull, (batch) => wait(Chunk.reduce(batch, 0, (sum, { length }) => sum + length))),
+      stop: (reason) => {
+        body.stop(reason)
+        Deferred.unsafeDone(stopped, Effect.void)
+      }
+    }
+  }
+}

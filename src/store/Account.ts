@@ -1,0 +1,38 @@
+/**
+ * What uploads take of the room there is: for a quota, and for the disk.
+ */
+import * as Option from "effect/Option"
+import type { Upload } from "../protocol/Upload.js"
+
+export interface Account {
+  /** Bytes: of each upload those that it has announced, or those that it has where it has not said. */
+  readonly bytes: number
+  /** How many uploads are unfinished. */
+  readonly open: number
+  /** Bytes that unfinished ones have announced and that have not come. Finals are made of what is here. */
+  readonly outstanding: number
+}
+
+/** Of one owner, or of all uploads that have none. */
+export interface OwnedAccount extends Account {
+  readonly owner: Option.Option<string>
+}
+
+export const nothing: Account = { bytes: 0, open: 0, outstanding: 0 }
+
+/** What one upload takes, which may not exist yet, or no more, and for which so many bytes may be held. */
+export const ofUpload = (upload: Upload | undefined, held?: number | undefined): Account => {
+  if (upload === undefined) {
+    return held === undefined ? nothing : { bytes: held, open: 1, outstanding: held }
+  }
+  const { isFinal, isOpen, length, offset } = upload
+  const bytes = Math.max(Option.getOrElse(length, () => offset), held ?? 0)
+  return { bytes, open: isOpen ? 1 : 0, outstanding: isOpen && !isFinal ? bytes - offset : 0 }
+}
+
+/** The account with one thing in the place of another. */
+export const replace = (account: Account, before: Account, after: Account): Account => ({
+  bytes: account.bytes - before.bytes + after.bytes,
+  open: account.open - before.open + after.open,
+  outstanding: account.outstanding - before.outstanding + after.outstanding
+})

@@ -1,0 +1,90 @@
+import { assert, describe, it } from "@effect/vitest"
+import { NodeTusServer } from "effect-tus/node"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { createHash, randomBytes } from "node:crypto"
+import { once } from "node:events"
+import * as Http from "node:http"
+import { targets } from "../chaos/descriptors.js"
+import { directory } from "../interop/server.js"
+
+const bytes = randomBytes(32 * 1024 * 1024)
+
+/** A server with one complete upload of 32 MiB. */
+const serving = Effect.gen(function*() {
+  const path = yield* directory
+  const context = yield* Layer.build(
+    NodeTusServer.layer({ directory: path, port: 0, downloads: true, idleTimeout: "1 second" })
+  )
+  const { url } = Context.get(context, NodeTusServer.NodeTusServer)
+  const created = yield* Effect.promise(() =>
+    fetch(url, {
+      method: "POST",
+      headers: {
+        "tus-resumable": "1.0.0",
+        "upload-length": String(bytes.length),
+        "content-type": "application/offset+octet-stream"
+      },
+      body: bytes
+    })
+  )
+  const location = created.headers.get("location") ?? ""
+  /** How often its file is open. */
+  const opened = () => targets("self").filter((target) => target.endsWith(location.split("/").at(-1) ?? "")).length
+  return { url: new URL(location, url), opened }
+})
+
+const get = async (url: URL) => {
+  const request = Http.get(url, { agent: false })
+  const [response] = await once(request, "response") as [Http.IncomingMessage]
+  return { request, response }
+}
+
+const until = async (is: () => boolean) => {
+  while (!is()) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+describe("a download from the Node listener", () => {
+  it.scopedLive("is what was uploaded", () =>
+    Effect.gen(function*() {
+      const { opened, url } = yield* serving
+      yield* Effect.promise(async () => {
+        const { response } = await get(url)
+        const hash = createHash("sha256")
+        for await (const chunk of response) {
+          hash.update(chunk as Buffer)
+        }
+        assert.strictEqual(hash.digest("hex"), createHash("sha256").update(bytes).digest("hex"))
+        await until(() => opened() === 0)
+      })
+    }))
+
+  it.scopedLive("ends where the client goes away, and leaves nothing open", () =>
+    Effect.gen(function*() {
+      const { opened, url } = yield* serving
+      yield* Effect.promise(async () => {
+        const { request, response } = await get(url)
+        await once(response, "data")
+        assert.strictEqual(opened(), 1)
+        request.destroy()
+        await until(() => opened() === 0)
+      })
+    }))
+
+  it.scopedLive("ends where the client takes nothing any more", () =>
+    Effect.gen(function*() {
+      const { opened, url } = yield* serving
+      yield* Effect.promise(async () => {
+        const { response } = await get(url)
+        await once(response, "data")
+        response.pause()
+        await until(() => opened() === 0)
+        response.resume()
+        await once(response, "error")
+        assert.isFalse(response.complete)
+      })
+    }))
+})

@@ -1,0 +1,85 @@
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { Account } from "effect-tus"
+import { Quota } from "effect-tus/server"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import { bytes, uploadOf } from "../protocol/arbitraries.js"
+
+const ten: Account.Account = { bytes: 10, open: 1, outstanding: 10 }
+const given: Quota.Given = {
+  current: undefined,
+  wanted: 10,
+  account: Account.nothing,
+  total: Account.nothing,
+  free: Infinity
+}
+const deferred = uploadOf({ offset: bytes(4) })
+
+const sizes: Array<[title: string, quota: Quota.Quota, given: Partial<Quota.Given>, size: number]> = [
+  ["what is wanted, without a quota", {}, {}, 10],
+  ["all there is, where nothing is said", {}, { wanted: Infinity }, Infinity],
+  ["the last byte of a quota", { bytesPerOwner: 20 }, { account: ten }, 10],
+  ["the last upload of a quota", { openPerOwner: 2 }, { account: ten }, 10],
+  ["the last byte of the disk", { keepFree: 5 }, { total: ten, free: 25 }, 10],
+  ["what is left of a quota, where nothing is said", { bytesPerOwner: 17 }, { account: ten, wanted: Infinity }, 7],
+  ["what is left of the disk, where nothing is said", { keepFree: 1 }, { free: 9, wanted: Infinity }, 8],
+  [
+    "of an upload that is there, its own bytes once",
+    { bytesPerOwner: 12, keepFree: 0 },
+    {
+      current: deferred,
+      account: Account.ofUpload(deferred),
+      total: Account.ofUpload(deferred),
+      free: 8,
+      wanted: Infinity
+    },
+    12
+  ],
+  ["more for one that is open, where the owner has as many as may be", { openPerOwner: 1 }, {
+    current: deferred,
+    account: Account.ofUpload(deferred)
+  }, 10]
+]
+
+const denials: Array<[title: string, quota: Quota.Quota, given: Partial<Quota.Given>, status: number, reason: RegExp]> =
+  [
+    ["one byte more than a quota", { bytesPerOwner: 19 }, { account: ten }, 507, /at most 19 bytes together/],
+    ["one upload more than a quota", { openPerOwner: 1 }, { account: ten }, 429, /at most 1 unfinished/],
+    ["one byte more than the disk has", { keepFree: 6 }, { total: ten, free: 25 }, 507, /no space/],
+    [
+      "an upload that does not say how long it is, with nothing left",
+      { bytesPerOwner: 10 },
+      {
+        account: ten,
+        wanted: Infinity
+      },
+      507,
+      /at most 10 bytes/
+    ],
+    [
+      "an empty upload, where a quota has been lowered",
+      { bytesPerOwner: 9 },
+      { account: ten, wanted: 0 },
+      507,
+      /at most 9/
+    ]
+  ]
+
+describe("a quota", () => {
+  for (const [title, quota, some, size] of sizes) {
+    it(`grants ${title}`, () => {
+      const grant = Quota.decide(quota, { ...given, ...some })
+      deepStrictEqual(Either.map(grant, (grant) => grant.size), Either.right(size))
+    })
+  }
+
+  for (const [title, quota, some, status, reason] of denials) {
+    it(`refuses ${title}`, () => {
+      const denial = Option.getOrThrow(Either.getLeft(Quota.decide(quota, { ...given, ...some })))
+      assert.strictEqual(denial.status, status)
+      assert.match(denial.reason, reason)
+      deepStrictEqual(denial.headers, { "retry-after": "60" })
+    })
+  }
+})

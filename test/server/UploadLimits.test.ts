@@ -1,0 +1,191 @@
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { ByteStore, Ledger, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
+import { NodeDigests } from "effect-tus/node"
+import { TusPolicy, TusServer, TusSweeper, UploadHooks, UploadLimits } from "effect-tus/server"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as TestClock from "effect/TestClock"
+import { bodyOf, create, head, patch, request } from "./requests.js"
+
+const owned = UploadHooks.owned(({ headers }) => Effect.succeed(headers.authorization ?? "nobody"))
+
+/** On a disk with so many bytes, of which those that are stored are gone. */
+const limited = (limits: UploadLimits.Options, size = Infinity) => {
+  const counted = Layer.provide(Ledger.layer, UploadRegistry.layerMemory)
+  const bytes = Layer.provide(
+    Layer.effect(
+      ByteStore.ByteStore,
+      Effect.gen(function*() {
+        const bytes = yield* ByteStore.ByteStore
+        const { usage } = yield* UploadRegistry.UploadRegistry
+        return { ...bytes, free: Effect.map(usage, ({ bytes }) => Option.some(size - bytes)) }
+      })
+    ),
+    ByteStore.layerMemory
+  )
+  return TusServer.layer.pipe(
+    Layer.provideMerge(Layer.merge(UploadStore.layer, UploadLock.layerMemory)),
+    Layer.provideMerge(UploadLimits.layer(limits)),
+    Layer.provideMerge(bytes),
+    Layer.provideMerge(counted),
+    Layer.provideMerge(NodeDigests.layer),
+    Layer.provideMerge(Layer.succeed(TusPolicy.TusPolicy, { expiresAfter: "1 hour" })),
+    Layer.provide(Layer.succeed(UploadHooks.UploadHooks, owned))
+  )
+}
+
+const as = (authorization: string) => ({ authorization })
+const octets = { "content-type": "application/offset+octet-stream" }
+
+const post = (who: string, headers: Readonly<Record<string, string>>, body?: string) =>
+  request("POST", "/files", { ...as(who), ...headers, ...(body === undefined ? {} : octets) }, bodyOf(body ?? ""))
+
+const statuses = (requests: ReadonlyArray<Effect.Effect<{ readonly status: number }, unknown, TusServer.TusServer>>) =>
+  Effect.map(
+    Effect.all(requests, { concurrency: "unbounded" }),
+    (answers) => answers.map(({ status }) => status).toSorted()
+  )
+
+describe("the bytes of an owner", () => {
+  it.effect("are given out once, however many ask at a time", () =>
+    Effect.gen(function*() {
+      const requests = Array.from({ length: 10 }, () => post("ann", { "upload-length": "30" }))
+      deepStrictEqual(yield* statuses(requests), [...Array(3).fill(201), ...Array(7).fill(507)])
+      assert.strictEqual((yield* post("bob", { "upload-length": "100" })).status, 201)
+      const refused = yield* post("ann", { "upload-length": "11" })
+      deepStrictEqual([refused.status, refused.headers["retry-after"]], [507, "60"])
+      assert.match(refused.body ?? "", /at most 100 bytes together/)
+      assert.strictEqual((yield* post("ann", { "upload-length": "10" })).status, 201)
+    }).pipe(Effect.provide(limited({ bytesPerOwner: 100 }))))
+
+  it.effect("come back when an upload is terminated, or has expired", () =>
+    Effect.gen(function*() {
+      const first = yield* create({ "upload-length": "100", ...as("ann") })
+      assert.strictEqual((yield* post("ann", { "upload-length": "1" })).status, 507)
+      yield* request("DELETE", first, as("ann"))
+      assert.strictEqual((yield* post("ann", { "upload-length": "100" })).status, 201)
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual((yield* post("ann", { "upload-length": "1" })).status, 507)
+      yield* Effect.flatMap(TusSweeper.make, ({ sweep }) => sweep())
+      assert.strictEqual((yield* post("ann", { "upload-length": "100" })).status, 201)
+    }).pipe(Effect.provide(limited({ bytesPerOwner: 100 }))))
+
+  it.effect("that run out in mid-body end it with a sentence, and what came before is kept", () =>
+    Effect.gen(function*() {
+      const path = yield* create({ "upload-defer-length": "1", ...as("ann") })
+      const refused = yield* patch(path, 0, "0123456789abc", as("ann"))
+      deepStrictEqual([refused.status, refused.headers["retry-after"]], [507, "60"])
+      assert.match(refused.body ?? "", /at most 10 bytes together/)
+      assert.strictEqual((yield* request("HEAD", path, as("ann"))).headers["upload-offset"], "10")
+      assert.strictEqual((yield* patch(path, 10, "d", as("ann"))).status, 507)
+    }).pipe(Effect.provide(limited({ bytesPerOwner: 10 }))))
+
+  it.effect("that are not there for a body that says how long it is refuse it before its first byte", () =>
+    Effect.gen(function*() {
+      const path = yield* create({ "upload-defer-length": "1", ...as("ann") })
+      const told = { ...as("ann"), "content-length": "13" }
+      assert.strictEqual((yield* patch(path, 0, "0123456789abc", told)).status, 507)
+      assert.strictEqual((yield* request("HEAD", path, as("ann"))).headers["upload-offset"], "0")
+      const declared = { ...as("ann"), "upload-length": "11" }
+      assert.strictEqual((yield* patch(path, 0, "0123", declared)).status, 507)
+      assert.strictEqual((yield* patch(path, 0, "0123", { ...declared, "upload-length": "10" })).status, 204)
+    }).pipe(Effect.provide(limited({ bytesPerOwner: 10 }))))
+
+  it.effect("are held for a body that does not say how long it is, and given back when it ends", () =>
+    Effect.gen(function*() {
+      const [a, b] = yield* Effect.all([1, 2].map(() => create({ "upload-defer-length": "1", ...as("ann") })))
+      const more = yield* Deferred.make<void>()
+      const body = bodyOf("abc")
+      const running = yield* Effect.fork(
+        patch(a ?? "", 0, { ...body, pull: Effect.zipLeft(body.pull, Deferred.await(more)) }, as("ann"))
+      )
+      yield* Effect.yieldNow()
+      assert.strictEqual((yield* patch(b ?? "", 0, "xyz", as("ann"))).status, 507)
+      yield* Deferred.succeed(more, undefined)
+      assert.strictEqual((yield* Fiber.join(running)).status, 204)
+      assert.strictEqual((yield* patch(b ?? "", 0, "0123456", as("ann"))).status, 204)
+      assert.strictEqual((yield* patch(b ?? "", 7, "8", as("ann"))).status, 507)
+    }).pipe(Effect.provide(limited({ bytesPerOwner: 10 }))))
+
+  it.effect("are held for bytes that come along with the creation", () =>
+    Effect.gen(function*() {
+      deepStrictEqual((yield* post("ann", { "upload-defer-length": "1" }, "0123456789abc")).status, 507)
+      deepStrictEqual((yield* post("ann", { "upload-defer-length": "1" }, "0123456789")).status, 201)
+      deepStrictEqual((yield* post("ann", { "upload-length": "1" }, "0")).status, 507)
+      const { bytes } = yield* Effect.flatMap(UploadRegistry.UploadRegistry, ({ usage }) => usage)
+      assert.strictEqual(bytes, 10)
+    }).pipe(Effect.provide(limited({ bytesPerOwner: 10 }))))
+})
+
+describe("the unfinished uploads of an owner", () => {
+  it.effect("are as many as may be, and one is free when another is complete", () =>
+    Effect.gen(function*() {
+      const requests = Array.from({ length: 5 }, () => post("ann", { "upload-defer-length": "1" }))
+      deepStrictEqual(yield* statuses(requests), [201, 201, 429, 429, 429])
+      const whole = yield* post("bob", { "upload-length": "3" }, "abc")
+      assert.strictEqual(whole.status, 201)
+      const paths = yield* Effect.all([1, 2].map(() => create({ "upload-length": "3", ...as("bob") })))
+      const refused = yield* post("bob", { "upload-length": "3" })
+      deepStrictEqual([refused.status, refused.headers["retry-after"]], [429, "60"])
+      yield* patch(paths[0] ?? "", 0, "abc", as("bob"))
+      assert.strictEqual((yield* post("bob", { "upload-length": "3" })).status, 201)
+    }).pipe(Effect.provide(limited({ openPerOwner: 2 }))))
+})
+
+describe("the disk", () => {
+  it.effect("has room for all that was announced, and for what is to stay free", () =>
+    Effect.gen(function*() {
+      const path = yield* create({ "upload-length": "60", ...as("ann") })
+      yield* patch(path, 0, "0123456789", as("ann"))
+      const refused = yield* post("bob", { "upload-length": "31" })
+      deepStrictEqual([refused.status, refused.headers["retry-after"]], [507, "60"])
+      assert.strictEqual((yield* post("bob", { "upload-length": "30" })).status, 201)
+      assert.strictEqual((yield* post("bob", { "upload-length": "0" })).status, 201)
+    }).pipe(Effect.provide(limited({ keepFree: 10 }, 100))))
+})
+
+describe("writes", () => {
+  it.effect("are as many at a time as may be", () =>
+    Effect.gen(function*() {
+      const paths = yield* Effect.all([1, 2].map(() => create({ "upload-length": "6" })))
+      const more = yield* Deferred.make<void>()
+      const body = bodyOf("abc")
+      const running = yield* Effect.fork(
+        patch(paths[0] ?? "", 0, { ...body, pull: Effect.zipLeft(body.pull, Deferred.await(more)) })
+      )
+      yield* Effect.yieldNow()
+      const refused = yield* patch(paths[1] ?? "", 0, "abc")
+      deepStrictEqual([refused.status, refused.headers["retry-after"]], [503, "1"])
+      assert.strictEqual((yield* head(paths[1] ?? "")).status, 200)
+      yield* Deferred.succeed(more, undefined)
+      assert.strictEqual((yield* Fiber.join(running)).status, 204)
+      assert.strictEqual((yield* patch(paths[1] ?? "", 0, "abc")).status, 204)
+    }).pipe(Effect.provide(limited({ writes: 1 }))))
+})
+
+describe("the bandwidth", () => {
+  it.effect("is shared by all bodies", () =>
+    Effect.gen(function*() {
+      const paths = yield* Effect.all([1, 2, 3].map(() => create({ "upload-length": "1000" })))
+      const running = yield* Effect.fork(
+        Effect.all(paths.map((path) => patch(path, 0, "x".repeat(1000))), { concurrency: "unbounded" })
+      )
+      yield* TestClock.adjust("2999 millis")
+      assert.isTrue(Option.isNone(yield* Fiber.poll(running)))
+      yield* TestClock.adjust("1 millis")
+      deepStrictEqual((yield* Fiber.join(running)).map(({ status }) => status), [204, 204, 204])
+    }).pipe(Effect.provide(limited({ bytesPerSecond: 1000 }))))
+
+  it.effect("keeps nobody from taking an upload over", () =>
+    Effect.gen(function*() {
+      const path = yield* create({ "upload-length": "2000" })
+      const running = yield* Effect.fork(patch(path, 0, "x".repeat(1000)))
+      yield* Effect.yieldNow()
+      assert.strictEqual((yield* request("DELETE", path)).status, 204)
+      yield* Fiber.join(running)
+    }).pipe(Effect.provide(limited({ bytesPerSecond: 1 }))))
+})

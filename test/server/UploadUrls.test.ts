@@ -1,0 +1,78 @@
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { UploadUrls } from "effect-tus/server"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as TestClock from "effect/TestClock"
+import { server } from "./doors.js"
+import { bodyOf, create, head, patch, request } from "./requests.js"
+
+const secret = Redacted.make("a secret of at least 32 characters")
+
+const signing = Layer.provide(server(), UploadUrls.layerSigned({ secret, validFor: "1 hour" }))
+
+const concat = (part: string) => request("POST", "/files", { "upload-concat": `final;${part} ${part}` })
+
+describe("signed URLs", () => {
+  it.effect("give access until their time has run out", () =>
+    Effect.gen(function*() {
+      const url = yield* create({ "upload-length": "3" })
+      assert.match(url, /^\/files\/[0-9a-f]{32}\?expires=3600&signature=[\w-]{43}$/)
+      assert.strictEqual((yield* patch(url, 0, "ab")).status, 204)
+      yield* TestClock.adjust("3599 seconds")
+      assert.strictEqual((yield* head(url)).headers["upload-offset"], "2")
+      yield* TestClock.adjust("1 seconds")
+      assert.strictEqual((yield* head(url)).status, 403)
+      const refused = yield* patch(url, 2, "c")
+      deepStrictEqual([refused.status, refused.body], [403, "the time of this URL has run out; create a new upload\n"])
+      assert.strictEqual((yield* request("DELETE", url)).status, 403)
+    }).pipe(Effect.provide(signing)))
+
+  it.effect("are worth nothing when something of them is changed, or missing", () =>
+    Effect.gen(function*() {
+      const url = yield* create({ "upload-length": "3" })
+      const other = yield* create({ "upload-length": "3" })
+      const [path, query] = url.split("?")
+      const [otherPath] = other.split("?")
+      for (
+        const forged of [
+          path ?? "",
+          `${path}?`,
+          `${otherPath}?${query}`,
+          url.replace("expires=3600", "expires=9999"),
+          url.replace("expires=3600", "expires=NaN"),
+          url.replace("expires=3600&", ""),
+          url.slice(0, -1),
+          url.replace(/signature=./, (start) => start.slice(0, -1) + (start.endsWith("A") ? "B" : "A")),
+          `${path}?expires=3600&signature=`,
+          `${path}?expires=3600&signature=%00%ff`
+        ]
+      ) {
+        assert.strictEqual((yield* patch(forged, 0, "abc")).status, 403, forged)
+        assert.strictEqual((yield* request("DELETE", forged)).status, 403, forged)
+      }
+      assert.strictEqual((yield* head(url)).headers["upload-offset"], "0")
+    }).pipe(Effect.provide(signing)))
+
+  it.effect("are what a final names its parts by", () =>
+    Effect.gen(function*() {
+      const octets = { "content-type": "application/offset+octet-stream" }
+      const partial = { "upload-length": "3", "upload-concat": "partial", ...octets }
+      const { headers: { location = "" } } = yield* request("POST", "/files", partial, bodyOf("abc"))
+      assert.strictEqual((yield* concat(location.split("?")[0] ?? "")).status, 403)
+      assert.strictEqual((yield* concat(location)).status, 201)
+      assert.strictEqual((yield* concat(`https://example.org${location}`)).status, 201)
+    }).pipe(Effect.provide(signing)))
+
+  it.effect("need a secret that is one", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(UploadUrls.makeSigned({ secret: Redacted.make("short") }))
+      assert.match(
+        Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "",
+        /secret: expected at least 32 characters, got 5/
+      )
+    }))
+})

@@ -1,0 +1,64 @@
+/**
+ * Downloads through every door.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Effect from "effect/Effect"
+import { doors } from "./doors.js"
+
+const tus = { "tus-resumable": "1.0.0" }
+
+const upload = {
+  method: "POST",
+  path: "/files",
+  headers: {
+    ...tus,
+    "upload-length": "10",
+    "upload-metadata": `filename ${btoa("a b.txt")}`,
+    "content-type": "application/offset+octet-stream"
+  },
+  body: "0123456789"
+}
+
+describe("a download", () => {
+  for (const [name, open] of Object.entries(doors)) {
+    it.scopedLive(`comes through ${name}`, () =>
+      Effect.gen(function*() {
+        const { ask } = yield* open({ downloads: true })
+        yield* Effect.promise(async () => {
+          const { headers: { location: path = "" } } = await ask(upload)
+          const get = (headers: Readonly<Record<string, string>> = {}) => ask({ method: "GET", path, headers })
+          const whole = await get()
+          deepStrictEqual([whole.status, whole.text], [200, "0123456789"])
+          assert.deepInclude(whole.headers, {
+            "content-length": "10",
+            "content-type": "application/octet-stream",
+            "content-disposition": `attachment; filename="a b.txt"; filename*=UTF-8''a%20b.txt`,
+            "x-content-type-options": "nosniff"
+          })
+          const part = await get({ range: "bytes=3-5" })
+          deepStrictEqual([part.status, part.text, part.headers["content-range"]], [206, "345", "bytes 3-5/10"])
+          const beyond = await get({ range: "bytes=10-" })
+          deepStrictEqual([beyond.status, beyond.headers["content-range"]], [416, "bytes */10"])
+          const known = await get({ "if-none-match": whole.headers["etag"] ?? "" })
+          deepStrictEqual([known.status, known.text], [304, ""])
+          const open = await ask({ method: "POST", path: "/files", headers: { ...tus, "upload-length": "10" } })
+          assert.strictEqual(
+            (await ask({ method: "GET", path: open.headers["location"] ?? "", headers: {} })).status,
+            409
+          )
+          assert.strictEqual((await ask({ method: "GET", path: `/files/${"x".repeat(22)}`, headers: {} })).status, 404)
+        })
+      }))
+
+    it.scopedLive(`is not to be had through ${name} where nobody has said so`, () =>
+      Effect.gen(function*() {
+        const { ask } = yield* open()
+        yield* Effect.promise(async () => {
+          const { headers: { location: path = "" } } = await ask(upload)
+          const refused = await ask({ method: "GET", path, headers: {} })
+          deepStrictEqual([refused.status, refused.headers["allow"]], [405, "OPTIONS, POST, HEAD, PATCH, DELETE"])
+        })
+      }))
+  }
+})
