@@ -42,7 +42,8 @@ export class Application {
           return Effect.die(new BrokenHook())
         }
         const delay = fault === "slow hook" ? dice.between(1000, 90_000) : dice.between(0, 20)
-        return Effect.zipRight(process.busy(delay), this.decide(upload.id))
+        return Effect.onInterrupt(Effect.zipRight(process.busy(delay), this.decide(upload.id)), () =>
+          Effect.sync(() => this.givenUp(upload.id)))
       })
     return this.world.plant.hook?.(hook, this.world) ?? hook
   }
@@ -56,6 +57,12 @@ export class Application {
       this.of(id).accepted = true
       return Effect.void
     })
+  }
+
+  /** Its time was over before it said anything. */
+  private givenUp(id: Id): void {
+    const asked = this.of(id)
+    asked.allowed = asked.times + 1
   }
 
   private check(upload: Upload.Upload): void {
