@@ -9,7 +9,8 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
-import * as TusPolicy from "../server/TusPolicy.js"
+import * as DoorPolicy from "../server/DoorPolicy.js"
+import { TusPolicy } from "../server/TusPolicy.js"
 import type { TusServer } from "../server/TusServer.js"
 import * as EmbeddedServer from "./EmbeddedServer.js"
 import * as NodeBody from "./NodeBody.js"
@@ -60,7 +61,7 @@ export const layerHttp = (
       const { host = "127.0.0.1", path = "/files", port = 1080, shutdownTimeout = "10 seconds" } = options
       const headersMillis = Duration.toMillis(options.headersTimeout ?? "60 seconds")
       const idleMillis = NodeBody.idleMillisOf(options)
-      const { origins } = yield* TusPolicy.TusPolicy
+      const { cors } = yield* Effect.orDie(DoorPolicy.make(yield* TusPolicy))
       const runFork = Runtime.runFork(yield* Effect.runtime())
       const handler = yield* NodeHandler.make({ ...options, path })
       const { inTurn, last } = Turns.make(idleMillis)
@@ -80,7 +81,7 @@ export const layerHttp = (
         .on("checkExpectation", inTurn(handler.listener))
         .on("clientError", ({ code }: NodeJS.ErrnoException, socket) =>
           last(socket, () =>
-            runFork(Unreadable.refuse(socket, code, { headersMillis, origins }))))
+            runFork(Unreadable.refuse(socket, code, { headersMillis, cors }))))
       const actual = (server.address() as AddressInfo).port
       return { url: `http://${host.includes(":") ? `[${host}]` : host}:${actual}${path}`, port: actual }
     })

@@ -10,7 +10,7 @@ import * as Offer from "../protocol/Options.js"
 import { isRefusal, type Refusal } from "../protocol/Refusal.js"
 import * as Reply from "../protocol/Reply.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
-import * as TusCors from "./TusCors.js"
+import * as DoorPolicy from "./DoorPolicy.js"
 import { TusPolicy } from "./TusPolicy.js"
 import { type Door, TusServer } from "./TusServer.js"
 import * as UploadBody from "./UploadBody.js"
@@ -26,12 +26,12 @@ export interface Options {
 export const make = ({ path, trailers }: Options & Door) =>
   Effect.gen(function*() {
     const server = yield* TusServer
-    const { origins } = yield* TusPolicy
+    const { cors } = yield* Effect.orDie(DoorPolicy.make(yield* TusPolicy))
 
     return (request: Command.RawRequest, body: UploadBody.UploadBody): Effect.Effect<Reply.RawResponse> => {
       const finish = ({ body, headers, status }: Reply.RawResponse): Reply.RawResponse => ({
         status,
-        headers: { ...headers, ...TusCors.headers(request, origins ?? "*") },
+        headers: { ...headers, ...cors.headersOf(request) },
         body: request.method === "HEAD" ? undefined : body
       })
       return Effect.matchCauseEffect(

@@ -52,15 +52,33 @@ export const layerApi = (options: MountOptions): Layer.Layer<never, never, TusSe
   )
 
 /**
+ * A middleware for all requests but those to `path` and below it, which are served as if it were not there. One that answers
+ * OPTIONS itself, such as `HttpMiddleware.cors`, would hide from clients what the server can do, which has CORS of its own:
+ * `TusPolicy`'s `cors`.
+ */
+export const except = (path: `/${string}`, middleware: Middleware): Middleware => (app) =>
+  Effect.flatMap(
+    HttpServerRequest.HttpServerRequest,
+    ({ url }) => url === path || ["/", "?"].some((next) => url.startsWith(path + next)) ? app : middleware(app)
+  )
+
+type Middleware = <E, R>(app: HttpApp.Default<E, R>) => HttpApp.Default<E, R>
+
+/**
  * With the server that there is now. What a request brings along, its scope first of all, comes before what was there when the
  * route was built.
  */
 const withServer = (options: Options) =>
-  Effect.map(Effect.context<TusServer>(), (built) =>
-    Effect.mapInputContext(
-      make(options),
-      (given: Context.Context<HttpServerRequest.HttpServerRequest | Scope.Scope>) => Context.merge(built, given)
-    ))
+  Effect.zipWith(
+    Effect.context<TusServer>(),
+    // A policy that means nothing is to be found now.
+    TusDoor.make({ path: options.path, trailers: false }),
+    (built) =>
+      Effect.mapInputContext(
+        make(options),
+        (given: Context.Context<HttpServerRequest.HttpServerRequest | Scope.Scope>) => Context.merge(built, given)
+      )
+  )
 
 /** The body in the scope of the request, opened by the first pull, closed when the response has been handed over. */
 const bodyOf = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest, options: Options) {

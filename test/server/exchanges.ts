@@ -436,8 +436,38 @@ export const scenarios: ReadonlyArray<Scenario> = [
     ]
   },
   {
+    title: "CORS: an origin is told that cookies may come along, and never that all origins may",
+    policy: {
+      cors: { credentials: true, allowedHeaders: ["X-Tenant"], exposedHeaders: ["X-Trace"], maxAge: "10 minutes" }
+    },
+    exchanges: [
+      {
+        method: "OPTIONS",
+        headers: { origin: "https://a.b", "access-control-request-method": "PATCH" },
+        status: 204,
+        expect: {
+          "access-control-allow-origin": "https://a.b",
+          "access-control-allow-credentials": "true",
+          "access-control-allow-headers": /Upload-Offset.*X-Tenant/,
+          "access-control-max-age": "600",
+          vary: "Origin"
+        }
+      },
+      head(
+        {
+          "access-control-allow-origin": "https://a.b",
+          "access-control-allow-credentials": "true",
+          "access-control-expose-headers": /Upload-Offset.*X-Trace/,
+          vary: "Origin"
+        },
+        { path: "/files/a", status: 404, headers: { ...tus, origin: "https://a.b" } }
+      ),
+      head({ "access-control-allow-origin": null, vary: "Origin" }, { path: "/files/a", status: 404 })
+    ]
+  },
+  {
     title: "CORS: other origins are told nothing, and caches are told why",
-    policy: { origins: ["https://example.org"] },
+    policy: { cors: { origins: ["https://example.org"] } },
     exchanges: [
       {
         method: "OPTIONS",
