@@ -39,7 +39,12 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
 
     const handle = (request: IncomingMessage, response: ServerResponse, begin: () => void) => {
       const body = NodeBody.make(request, idleMillis, budget, begin)
-      const raw = { method: request.method ?? "", url: urlOf(request), headers: request.headers as Headers }
+      const raw = {
+        method: request.method ?? "",
+        url: urlOf(request),
+        headers: request.headers as Headers,
+        remoteAddress: request.socket.remoteAddress
+      }
       const fiber = runFork(
         Effect.flatMap(respond(raw, body), (answer) => send(request, response, answer, body, draining))
       )

@@ -19,6 +19,7 @@ import { UploadId } from "./Upload.js"
 
 export type Command = Data.TaggedEnum<{
   Options: {}
+  /** `collection` is where clients see it: a path, or a URL. */
   Create: { readonly collection: string; readonly request: Create.Request }
   Head: { readonly id: UploadId }
   Patch: { readonly id: UploadId; readonly request: Patch.Request }
@@ -33,6 +34,8 @@ export interface RawRequest {
   readonly url: string
   /** By lower-case name; several lines of one field joined by a comma. */
   readonly headers: Codec.Headers
+  /** The IP address of whoever has made the connection, be it a proxy; left out where it is not known. */
+  readonly remoteAddress?: string | undefined
 }
 
 const methods = ["OPTIONS", "POST", "HEAD", "PATCH", "DELETE"] as const
@@ -40,8 +43,13 @@ const methods = ["OPTIONS", "POST", "HEAD", "PATCH", "DELETE"] as const
 /**
  * @param path - the path of the collection. Where it is left out, the collection is whatever is posted to, and the id
  *   of an upload is the last segment of its path: whoever mounts the handler has chosen the path.
+ * @param base - what the client sees before the path; proxies may have cut it off.
  */
-export const decode = (raw: RawRequest, path?: string | undefined): Either.Either<Command, Refusal.Refusal> => {
+export const decode = (
+  raw: RawRequest,
+  path?: string | undefined,
+  base = ""
+): Either.Either<Command, Refusal.Refusal> => {
   const asked = raw.headers["x-http-method-override"] ?? raw.method
   const name = asked.toUpperCase()
   const method = methods.find((method) => method === name)
@@ -65,7 +73,10 @@ export const decode = (raw: RawRequest, path?: string | undefined): Either.Eithe
           : new Refusal.UploadNotFound({ id: raw.url })
       )
     }
-    return Either.map(decodeCreate(raw.headers), (request) => Command.Create({ collection: target, request }))
+    return Either.map(
+      decodeCreate(raw.headers),
+      (request) => Command.Create({ collection: `${base}${target}`, request })
+    )
   }
   if (target === path) {
     return Either.left(new Refusal.MethodNotAllowed({ method, allow: ["OPTIONS", "POST"] }))

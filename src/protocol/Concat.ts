@@ -46,15 +46,21 @@ export const FromHeader: Schema.Schema<Concat, string> = Schema.transformOrFail(
 
 const decodeId = Schema.decodeOption(UploadId)
 
-/** The parts a final upload names, in order. Each URL must lie directly under the collection that is posted to. */
+const withoutHost = (url: string) => url.replace(/^https?:\/\/[^/]*/, "")
+
+/**
+ * The parts a final upload names, in order. Each URL must lie directly under the collection that is posted to, where the client
+ * sees it; on which host, says the client.
+ */
 export const idsOf = (
   { urls }: typeof Final.Type,
   collection: string
 ): Either.Either<readonly [UploadId, ...Array<UploadId>], Refusal.InvalidHeader> => {
   const [first, ...rest] = urls
+  const parent = `${withoutHost(collection)}/`
   const idOf = (url: string) => {
-    const path = url.replace(/^https?:\/\/[^/]*/, "")
-    const id = path.startsWith(`${collection}/`) ? decodeId(path.slice(collection.length + 1)) : Option.none()
+    const path = withoutHost(url)
+    const id = path.startsWith(parent) ? decodeId(path.slice(parent.length)) : Option.none()
     return Either.fromOption(id, () =>
       new Refusal.InvalidHeader({
         header: "upload-concat",

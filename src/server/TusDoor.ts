@@ -26,7 +26,7 @@ export interface Options {
 export const make = ({ path, trailers }: Options & Door) =>
   Effect.gen(function*() {
     const server = yield* TusServer
-    const { cors } = yield* Effect.orDie(DoorPolicy.make(yield* TusPolicy))
+    const { baseOf, cors } = yield* Effect.orDie(DoorPolicy.make(yield* TusPolicy))
 
     return (request: Command.RawRequest, body: UploadBody.UploadBody): Effect.Effect<Reply.RawResponse> => {
       const finish = ({ body, headers, status }: Reply.RawResponse): Reply.RawResponse => ({
@@ -36,7 +36,7 @@ export const make = ({ path, trailers }: Options & Door) =>
       })
       return Effect.matchCauseEffect(
         Effect.suspend(() =>
-          Either.match(Command.decode(request, path), {
+          Either.match(Command.decode(request, path, baseOf(request)), {
             onLeft: Effect.fail,
             onRight: (command) =>
               body.isConsumed === true && takesBody(command)

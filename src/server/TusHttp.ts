@@ -10,6 +10,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { RawResponse } from "../protocol/Reply.js"
@@ -26,7 +27,12 @@ export interface MountOptions extends Options {
 export const make = (options: Options = {}): HttpApp.Default<never, TusServer | Scope.Scope> =>
   Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest
-    const raw = { method: request.method, url: request.originalUrl, headers: request.headers }
+    const raw = {
+      method: request.method,
+      url: request.originalUrl,
+      headers: request.headers,
+      remoteAddress: remoteAddressOf(request)
+    }
     const body = yield* bodyOf(request, options)
     return toResponse(yield* TusDoor.respond(raw, body, { path: options.path, trailers: false }))
   })
@@ -79,6 +85,14 @@ const withServer = (options: Options) =>
         (given: Context.Context<HttpServerRequest.HttpServerRequest | Scope.Scope>) => Context.merge(built, given)
       )
   )
+
+/**
+ * Of the connection itself, where the platform tells it: `HttpMiddleware.xForwardedHeaders` would have put there what anybody
+ * says.
+ */
+const remoteAddressOf = ({ remoteAddress, source }: HttpServerRequest.HttpServerRequest) =>
+  (source as { readonly socket?: { readonly remoteAddress?: string } }).socket?.remoteAddress
+    ?? Option.getOrUndefined(remoteAddress)
 
 /** The body in the scope of the request, opened by the first pull, closed when the response has been handed over. */
 const bodyOf = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest, options: Options) {
