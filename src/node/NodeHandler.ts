@@ -11,6 +11,7 @@ import * as TusDoor from "../server/TusDoor.js"
 import type { TusServer } from "../server/TusServer.js"
 import type * as UploadBody from "../server/UploadBody.js"
 import * as NodeBody from "./NodeBody.js"
+import * as NodeRequest from "./NodeRequest.js"
 
 export interface Options extends TusDoor.Options, UploadBody.Options {
   /**
@@ -90,15 +91,21 @@ const send = (
       return Effect.void
     }
     const unread = isUnread()
+    const stream = NodeRequest.streamOf(request)
     response.on("error", ignore)
     response.writeHead(status, {
       ...headers,
       ...(status === 204 || request.method === "HEAD" ? {} : { "content-length": Buffer.byteLength(body ?? "") }),
-      ...(unread || draining ? { connection: "close" } : {})
+      ...((unread || draining) && stream === undefined ? { connection: "close" } : {})
     })
     if (!unread) {
       response.end(body)
       return Effect.void
+    }
+    if (stream !== undefined) {
+      // The answer ends its stream only; the connection is that of other requests, too.
+      response.end(body)
+      return Effect.tap(rest, () => Effect.sync(() => stream.close()))
     }
     if (body === undefined) {
       response.flushHeaders()
