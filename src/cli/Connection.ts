@@ -42,7 +42,8 @@ export const layer = ({ ca, cert, headers, insecure, key, methodOverride, proxy,
     })
   )
 
-const contents = (option: string, path: Option.Option<string>) =>
+/** What is in a file that an option names. */
+export const contents = (option: string, path: Option.Option<string>) =>
   Effect.flatMap(FileSystem.FileSystem, (fs) =>
     Option.match(path, {
       onNone: () => Effect.succeed(undefined),

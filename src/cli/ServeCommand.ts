@@ -7,7 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { resolve } from "node:path"
-import { CommandError, sentence } from "./Failure.js"
+import * as Connection from "./Connection.js"
+import { CommandError, sentence, UsageError } from "./Failure.js"
 import * as Flags from "./Flags.js"
 import * as Json from "./Json.js"
 import * as Missing from "./Missing.js"
@@ -61,6 +62,21 @@ export const command = Command.make("serve", {
       "What a power cut leaves: completion (the default) all that is complete, always every acknowledged byte, process neither."
     )
   ),
+  cert: Options.text("tls-cert").pipe(
+    Options.withPseudoName("FILE"),
+    Options.optional,
+    Options.withDescription("The certificate (PEM) of the server, which then speaks https; needs --tls-key.")
+  ),
+  key: Options.text("tls-key").pipe(
+    Options.withPseudoName("FILE"),
+    Options.optional,
+    Options.withDescription("The private key (PEM) of --tls-cert.")
+  ),
+  ca: Options.text("tls-ca").pipe(
+    Options.withPseudoName("FILE"),
+    Options.optional,
+    Options.withDescription("Authorities (PEM): only clients with a certificate of theirs are let in.")
+  ),
   json: Flags.json,
   debug: Flags.debug
 }, ({ json, ...options }) =>
@@ -106,15 +122,29 @@ export const command = Command.make("serve", {
         directory,
         maxSize: Option.getOrUndefined(options.maxSize),
         expiresAfter: Option.getOrUndefined(options.expiresAfter),
-        durability: options.durability
+        durability: options.durability,
+        tls: yield* tls(options)
       })),
       Layer.provide(tell),
       Layer.launch,
       // Once nothing is written any more.
       Effect.onInterrupt(() => output.say("effect-tus has stopped")),
-      Effect.mapError((cause) => new CommandError({ message: sentence(cause), cause }))
+      Effect.mapError((cause) => new CommandError({ message: sentence(cause).replace(/^tls\./, "--tls-"), cause }))
     )
   })).pipe(Command.withDescription("Runs a server that keeps uploads in a directory, until Ctrl-C or SIGTERM."))
+
+const tls = Effect.fnUntraced(function*(
+  options: Readonly<Record<"ca" | "cert" | "key", Option.Option<string>>>
+) {
+  const ca = yield* Connection.contents("tls-ca", options.ca)
+  const cert = yield* Connection.contents("tls-cert", options.cert)
+  const key = yield* Connection.contents("tls-key", options.key)
+  return cert !== undefined && key !== undefined
+    ? { ca, cert, key }
+    : (ca ?? cert ?? key) === undefined
+    ? undefined
+    : yield* new UsageError({ message: "--tls-cert and --tls-key belong together" })
+})
 
 const server = Effect.tryPromise({
   try: () =>

@@ -74,7 +74,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
 const attempt = <A>(option: NodeTransportError["option"], expected: string, evaluate: () => A) =>
   Effect.try({ try: evaluate, catch: (cause) => new NodeTransportError({ option, expected, cause }) })
 
-const buffers = (contents: Contents | undefined): Array<Buffer> | undefined =>
+export const buffers = (contents: Contents | undefined): Array<Buffer> | undefined =>
   contents === undefined
     ? undefined
     : (typeof contents === "string" || contents instanceof Uint8Array ? [contents] : contents).map((each) =>

@@ -24,6 +24,6 @@ export const layer = (options: Options) =>
     Layer.provideMerge(EmbeddedStore.layer(options)),
     Layer.provide(NodeDigests.layer),
     // The doors ask for it, too: it says whose pages may use them.
-    Layer.provideMerge(Layer.succeed(TusPolicy.TusPolicy, options)),
+    Layer.provideMerge(TusPolicy.layer(options)),
     Layer.provide(options.durability === undefined ? Layer.empty : Layer.succeed(Durability, options.durability))
   )

@@ -19,6 +19,7 @@ import {
   type UploadBody
 } from "../server/UploadBody.js"
 import * as Memory from "./Memory.js"
+import * as NodeRequest from "./NodeRequest.js"
 
 /** Bytes that may wait in memory, for each upload. */
 const bufferSize = 1024 * 1024
@@ -54,14 +55,11 @@ type Pulled = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<Cut>>
  * @param begin - called before the first byte is asked for.
  */
 export const make = (request: IncomingMessage, idleMillis: number, budget: Budget, begin: () => void): NodeBody =>
-  !isAnnounced(request)
+  !NodeRequest.hasBody(request)
     ? none
     : isConsumed(request)
     ? whole(consumed)
     : ofRequest(request, idleMillis, budget, begin)
-
-const isAnnounced = ({ headers }: IncomingMessage) =>
-  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
 
 /** Whole from the start: its answer may be there before Node has noticed the end of the request. */
 const whole = (body: UploadBody): NodeBody => ({ ...body, isUnread: () => false, rest: Effect.void, discard: () => {} })
@@ -122,7 +120,7 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
   // A socket that rests because the disk is slow is not idle: only a wait for the network is.
   const onTimeout = () => {
     if (waiter === undefined) {
-      request.socket.setTimeout(idleMillis)
+      request.setTimeout(idleMillis)
     } else {
       end(Option.some("Idle"))
     }
@@ -132,12 +130,12 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
     if (!begun) {
       begun = true
       begin()
-      request.on("data", onData).setTimeout(idleMillis, onTimeout)
+      request.on("data", onData).on("timeout", onTimeout).setTimeout(idleMillis)
     }
   }
 
   request
-    .on("end", () => end(request.complete ? Option.none() : Option.some("Disconnected")))
+    .on("end", () => end(NodeRequest.isWhole(request) ? Option.none() : Option.some("Disconnected")))
     .on("error", () => end(Option.some("Disconnected")))
     .on("close", () => end(Option.some("Disconnected")))
 
@@ -165,7 +163,7 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
       request.off("data", onData)
       discard()
       const done = () => resume(Effect.void)
-      request.once("end", done).once("close", done).setTimeout(quietMillis, done).resume()
+      request.once("end", done).once("close", done).once("timeout", done).setTimeout(quietMillis).resume()
     }).pipe(Effect.timeout(lingering), Effect.ignore),
     discard
   }

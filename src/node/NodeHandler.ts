@@ -12,6 +12,7 @@ import type { TusServer } from "../server/TusServer.js"
 import type * as UploadBody from "../server/UploadBody.js"
 import * as NodeBody from "./NodeBody.js"
 import * as NodeDownload from "./NodeDownload.js"
+import * as NodeRequest from "./NodeRequest.js"
 
 export interface Options extends TusDoor.Options, UploadBody.Options {
   /**
@@ -40,7 +41,12 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
 
     const handle = (request: IncomingMessage, response: ServerResponse, begin: () => void) => {
       const body = NodeBody.make(request, idleMillis, budget, begin)
-      const raw = { method: request.method ?? "", url: urlOf(request), headers: request.headers as Headers }
+      const raw = {
+        method: request.method ?? "",
+        url: urlOf(request),
+        headers: request.headers as Headers,
+        remoteAddress: request.socket.remoteAddress
+      }
       const fiber = runFork(
         Effect.flatMap(respond(raw, body), (answer) =>
           answer.content === undefined
@@ -89,15 +95,21 @@ const send = (
       return Effect.void
     }
     const unread = isUnread()
+    const stream = NodeRequest.streamOf(request)
     response.on("error", ignore)
     response.writeHead(status, {
       ...headers,
       ...(status === 204 || request.method === "HEAD" ? {} : { "content-length": Buffer.byteLength(body ?? "") }),
-      ...(unread || draining ? { connection: "close" } : {})
+      ...((unread || draining) && stream === undefined ? { connection: "close" } : {})
     })
     if (!unread) {
       response.end(body)
       return Effect.void
+    }
+    if (stream !== undefined) {
+      // The answer ends its stream only; the connection is that of other requests, too.
+      response.end(body)
+      return Effect.tap(rest, () => Effect.sync(() => stream.close()))
     }
     if (body === undefined) {
       response.flushHeaders()

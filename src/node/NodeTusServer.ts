@@ -1,5 +1,5 @@
 /**
- * A whole server in one line: the fast door on `node:http` and the embedded server. Wiring only.
+ * A whole server in one line: the fast door on `node:http`, or with TLS, and the embedded server. Wiring only.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -7,15 +7,19 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
-import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
-import * as TusPolicy from "../server/TusPolicy.js"
+import * as DoorPolicy from "../server/DoorPolicy.js"
+import { TusPolicy } from "../server/TusPolicy.js"
 import type { TusServer } from "../server/TusServer.js"
 import * as EmbeddedServer from "./EmbeddedServer.js"
+import * as HttpListener from "./HttpListener.js"
 import * as NodeBody from "./NodeBody.js"
 import * as NodeHandler from "./NodeHandler.js"
+import * as ServerTls from "./ServerTls.js"
 import * as Turns from "./Turns.js"
 import * as Unreadable from "./Unreadable.js"
+
+export { TlsError } from "./ServerTls.js"
 
 export interface HttpOptions extends NodeHandler.Options {
   /** 1080 by default; 0 takes any free port. */
@@ -26,6 +30,8 @@ export interface HttpOptions extends NodeHandler.Options {
   readonly headersTimeout?: Duration.DurationInput | undefined
   /** How long running requests may take to commit what they have when the server stops. 10 seconds by default. */
   readonly shutdownTimeout?: Duration.DurationInput | undefined
+  /** A certificate and its key: then the server speaks https. */
+  readonly tls?: ServerTls.Options | undefined
 }
 
 export interface Options extends HttpOptions, EmbeddedServer.Options {}
@@ -53,25 +59,28 @@ export class NodeTusServer extends Context.Tag("effect-tus/NodeTusServer")<NodeT
 /** Listens, and on its end stops accepting, lets running requests commit, and closes. */
 export const layerHttp = (
   options: HttpOptions = {}
-): Layer.Layer<NodeTusServer, ListenError, TusServer> =>
+): Layer.Layer<NodeTusServer, ListenError | ServerTls.TlsError, TusServer> =>
   Layer.scoped(
     NodeTusServer,
     Effect.gen(function*() {
       const { host = "127.0.0.1", path = "/files", port = 1080, shutdownTimeout = "10 seconds" } = options
       const headersMillis = Duration.toMillis(options.headersTimeout ?? "60 seconds")
       const idleMillis = NodeBody.idleMillisOf(options)
-      const { origins } = yield* TusPolicy.TusPolicy
+      const { cors } = yield* Effect.orDie(DoorPolicy.make(yield* TusPolicy))
       const runFork = Runtime.runFork(yield* Effect.runtime())
       const handler = yield* NodeHandler.make({ ...options, path })
       const { inTurn, last } = Turns.make(idleMillis)
-      const server = yield* Effect.acquireRelease(
-        listen(create(headersMillis), host, port),
-        (server) =>
+      const secure = options.tls === undefined
+        ? undefined
+        : { tls: yield* ServerTls.make(options.tls), http2: options.tls.http2 ?? true }
+      const { server } = yield* Effect.acquireRelease(
+        listen(HttpListener.make(headersMillis, secure), host, port),
+        (listener) =>
           Effect.async<void>((resume) => {
-            server.close(() => resume(Effect.void))
-            server.closeIdleConnections()
+            listener.server.close(() => resume(Effect.void))
+            listener.closeIdle()
           }).pipe(
-            Effect.zipLeft(close(server, handler, shutdownTimeout), { concurrent: true })
+            Effect.zipLeft(close(listener, handler, shutdownTimeout), { concurrent: true })
           )
       )
       server
@@ -80,40 +89,29 @@ export const layerHttp = (
         .on("checkExpectation", inTurn(handler.listener))
         .on("clientError", ({ code }: NodeJS.ErrnoException, socket) =>
           last(socket, () =>
-            runFork(Unreadable.refuse(socket, code, { headersMillis, origins }))))
+            runFork(Unreadable.refuse(socket, code, { headersMillis, cors }))))
       const actual = (server.address() as AddressInfo).port
-      return { url: `http://${host.includes(":") ? `[${host}]` : host}:${actual}${path}`, port: actual }
+      const scheme = secure === undefined ? "http" : "https"
+      return { url: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${actual}${path}`, port: actual }
     })
   )
 
-/**
- * An upload may take as long as it likes, a head may not: where it is not told so, Node derives the one limit from the
- * other. And it tells nobody which headers it has left out, because there were many or because there should be one.
- */
-const create = (headersTimeout: number) => {
-  const server = Http.createServer({
-    requestTimeout: 0,
-    // Node says never by zero.
-    headersTimeout: Number.isFinite(headersTimeout) ? headersTimeout : 0,
-    connectionsCheckingInterval: Math.min(headersTimeout, 30_000),
-    joinDuplicateHeaders: true
-  })
-  server.maxHeadersCount = 0
-  return server
-}
-
-const listen = (server: Http.Server, host: string, port: number) =>
-  Effect.async<Http.Server, ListenError>((resume) => {
-    server.once("error", (cause) => resume(new ListenError({ host, port, cause })))
-    server.listen(port, host, () => resume(Effect.succeed(server)))
+const listen = (listener: HttpListener.HttpListener, host: string, port: number) =>
+  Effect.async<HttpListener.HttpListener, ListenError>((resume) => {
+    listener.server.once("error", (cause) => resume(new ListenError({ host, port, cause })))
+    listener.server.listen(port, host, () => resume(Effect.succeed(listener)))
   })
 
-const close = (server: Http.Server, { drain }: NodeHandler.NodeHandler, deadline: Duration.DurationInput) =>
+const close = (
+  { closeAll }: HttpListener.HttpListener,
+  { drain }: NodeHandler.NodeHandler,
+  deadline: Duration.DurationInput
+) =>
   drain.pipe(
     Effect.interruptible,
     Effect.timeout(deadline),
     Effect.ignore,
-    Effect.zipRight(Effect.sync(() => server.closeAllConnections()))
+    Effect.zipRight(Effect.sync(closeAll))
   )
 
 /** A server on its embedded store. Hooks and events are provided to it like any Reference. */

@@ -55,6 +55,10 @@ export const make = (idleMillis: number): Turns => {
 
   return {
     inTurn: (listener) => (request, response) => {
+      // Over HTTP/2 requests are independent of each other, and answers come in any order.
+      if (request.httpVersionMajor >= 2) {
+        return listener(request, response)
+      }
       const { socket } = request
       const queue = queueOf(socket)
       const act = () => {

@@ -4,12 +4,14 @@
 import * as Effect from "effect/Effect"
 import { maxHeaderSize, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
-import * as Options from "../protocol/Options.js"
-import type * as TusPolicy from "../server/TusPolicy.js"
+import * as Offer from "../protocol/Options.js"
+import type { Cors } from "../server/TusCors.js"
 import { lingering } from "../server/UploadBody.js"
 
-export interface Limits extends Pick<TusPolicy.Options, "origins"> {
+export interface Options {
+  /** How long a head may take. */
   readonly headersMillis: number
+  readonly cors: Cors
 }
 
 /**
@@ -18,12 +20,12 @@ export interface Limits extends Pick<TusPolicy.Options, "origins"> {
  *
  * @param code - what Node calls the error.
  */
-export const refuse = (socket: Duplex, code: string | undefined, limits: Limits): Effect.Effect<void> =>
+export const refuse = (socket: Duplex, code: string | undefined, options: Options): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     const done = () => resume(Effect.void)
     socket.once("end", done).once("close", done)
     if (socket.writable) {
-      socket.end(answer(code, limits))
+      socket.end(answer(code, options))
     } else {
       done()
     }
@@ -33,7 +35,7 @@ export const refuse = (socket: Duplex, code: string | undefined, limits: Limits)
     Effect.zipRight(Effect.sync(() => socket.destroy()))
   )
 
-const answer = (code: string | undefined, { headersMillis, origins = "*" }: Limits) => {
+const answer = (code: string | undefined, { cors, headersMillis }: Options) => {
   const [status, expected] = code === "ERR_HTTP_REQUEST_TIMEOUT"
     ? [408, `the head of a request within ${headersMillis / 1000} seconds`]
     : code === "HPE_HEADER_OVERFLOW"
@@ -44,12 +46,11 @@ const answer = (code: string | undefined, { headersMillis, origins = "*" }: Limi
   const sentence = `expected ${expected}\n`
   return [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    `tus-resumable: ${Options.version}`,
+    `tus-resumable: ${Offer.version}`,
     "content-type: text/plain; charset=utf-8",
     "cache-control: no-store",
     `content-length: ${sentence.length}`,
-    // Where a page comes from cannot be read.
-    ...(origins === "*" ? ["access-control-allow-origin: *"] : []),
+    ...Object.entries(cors.anonymous).map(([name, value]) => `${name}: ${value}`),
     "connection: close",
     "",
     sentence

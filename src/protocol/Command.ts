@@ -20,6 +20,7 @@ import { UploadId } from "./Upload.js"
 
 export type Command = Data.TaggedEnum<{
   Options: {}
+  /** `collection` is where clients see it: a path, or a URL. */
   Create: { readonly collection: string; readonly request: Create.Request }
   Download: { readonly id: UploadId; readonly request: Download.Request }
   Head: { readonly id: UploadId }
@@ -39,6 +40,8 @@ export interface RawRequest {
   readonly url: string
   /** By lower-case name; several lines of one field joined by a comma. */
   readonly headers: Codec.Headers
+  /** The IP address of whoever has made the connection, be it a proxy; left out where it is not known. */
+  readonly remoteAddress?: string | undefined
 }
 
 const tus = ["OPTIONS", "POST", "HEAD", "PATCH", "DELETE"] as const
@@ -50,13 +53,15 @@ export interface Options {
    * last segment of its path: whoever mounts the handler has chosen the path.
    */
   readonly path?: string | undefined
-  /** Whether GET is a method here. */
+  /** What the client sees before the path; proxies may have cut it off. Nothing by default. */
+  readonly base?: string | undefined
+  /** Whether GET is a method here. Not by default. */
   readonly downloads?: boolean | undefined
 }
 
 export const decode = (
   raw: RawRequest,
-  { downloads = false, path }: Options = {}
+  { base = "", downloads = false, path }: Options = {}
 ): Either.Either<Command, Refusal.Refusal> => {
   const methods: ReadonlyArray<typeof all[number]> = downloads ? all : tus
   const asked = raw.headers["x-http-method-override"] ?? raw.method
@@ -83,7 +88,10 @@ export const decode = (
           : new Refusal.UploadNotFound({ id: raw.url })
       )
     }
-    return Either.map(decodeCreate(raw.headers), (request) => Command.Create({ collection: target, request }))
+    return Either.map(
+      decodeCreate(raw.headers),
+      (request) => Command.Create({ collection: `${base}${target}`, request })
+    )
   }
   if (target === path) {
     return Either.left(new Refusal.MethodNotAllowed({ method, allow: ["OPTIONS", "POST"] }))

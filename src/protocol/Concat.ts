@@ -46,20 +46,26 @@ export const FromHeader: Schema.Schema<Concat, string> = Schema.transformOrFail(
 
 const decodeId = Schema.decodeOption(UploadId)
 
+const withoutHost = (url: string) => url.replace(/^https?:\/\/[^/]*/, "")
+
 /** A part as a final upload names it. */
 export interface Part {
   readonly id: UploadId
   readonly url: string
 }
 
-/** The parts a final upload names, in order. Each URL must lie directly under the collection that is posted to. */
+/**
+ * The parts a final upload names, in order. Each URL must lie directly under the collection that is posted to, where the client
+ * sees it; on which host, says the client.
+ */
 export const partsOf = (
   { urls }: typeof Final.Type,
   collection: string
-): Either.Either<ReadonlyArray<Part>, Refusal.InvalidHeader> =>
-  Either.all(urls.map((url) => {
-    const [path = ""] = url.replace(/^https?:\/\/[^/]*/, "").split("?")
-    const id = path.startsWith(`${collection}/`) ? decodeId(path.slice(collection.length + 1)) : Option.none()
+): Either.Either<ReadonlyArray<Part>, Refusal.InvalidHeader> => {
+  const parent = `${withoutHost(collection)}/`
+  return Either.all(urls.map((url) => {
+    const [path = ""] = withoutHost(url).split("?")
+    const id = path.startsWith(parent) ? decodeId(path.slice(parent.length)) : Option.none()
     return Either.fromOption(Option.map(id, (id) => ({ id, url })), () =>
       new Refusal.InvalidHeader({
         header: "upload-concat",
@@ -67,6 +73,7 @@ export const partsOf = (
         actual: Option.some(url)
       }))
   }))
+}
 
 const isBytes = Schema.is(Bytes)
 

@@ -1,10 +1,30 @@
 /**
  * CORS for tus, as a pure function: errors included, every header of the protocol allowed and exposed. Bring no other CORS
- * middleware before it: `HttpMiddleware.cors` answers every OPTIONS itself and so hides what the server can do.
+ * middleware before it: `HttpMiddleware.cors` answers every OPTIONS itself and so hides what the server can do. Where the rest of
+ * an application needs one, `TusHttp.except` keeps it from the uploads.
  *
  * @see https://fetch.spec.whatwg.org/#http-cors-protocol
  */
+import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
 import type { RawRequest } from "../protocol/Command.js"
+import { PolicyError } from "./PolicyError.js"
+
+export interface Options {
+  /**
+   * Whose pages may use the server: `"*"` for all, which is the default; a list of origins such as `https://example.org`, and of
+   * patterns that an origin has to match from its beginning to its end; or a function that is asked about each.
+   */
+  readonly origins?: "*" | ReadonlyArray<string | RegExp> | ((origin: string) => boolean) | undefined
+  /** Whether pages may send cookies and the like along. Not by default. */
+  readonly credentials?: boolean | undefined
+  /** Headers that pages may send, besides those of tus, `Authorization`, `X-Request-ID` and `X-Requested-With`. */
+  readonly allowedHeaders?: ReadonlyArray<string> | undefined
+  /** Headers of answers that pages may read, besides those of tus. */
+  readonly exposedHeaders?: ReadonlyArray<string> | undefined
+  /** How long a browser may remember what it may send; most take a shorter time for the longest. A day by default. */
+  readonly maxAge?: Duration.DurationInput | undefined
+}
 
 const requestHeaders = [
   "Authorization",
@@ -19,7 +39,7 @@ const requestHeaders = [
   "X-HTTP-Method-Override",
   "X-Request-ID",
   "X-Requested-With"
-].join(", ")
+]
 
 const responseHeaders = [
   "Location",
@@ -35,24 +55,82 @@ const responseHeaders = [
   "Upload-Length",
   "Upload-Metadata",
   "Upload-Offset"
-].join(", ")
+]
 
-export const headers = (
-  { headers, method }: RawRequest,
-  origins: "*" | ReadonlyArray<string>
-): Readonly<Record<string, string>> => {
-  const { origin } = headers
-  const vary: Record<string, string> = origins === "*" ? {} : { vary: "Origin" }
-  if (origin === undefined || (origins !== "*" && !origins.includes(origin))) {
-    return vary
-  }
-  const allowed = { ...vary, "access-control-allow-origin": origins === "*" ? "*" : origin }
-  return method === "OPTIONS" && headers["access-control-request-method"] !== undefined
-    ? {
-      ...allowed,
+export interface Cors {
+  /** What to add to an answer. */
+  readonly headersOf: (request: RawRequest) => Readonly<Record<string, string>>
+  /** What to add where no request can be read, and so no origin. */
+  readonly anonymous: Readonly<Record<string, string>>
+}
+
+export const make = (options: Options = {}): Either.Either<Cors, PolicyError> =>
+  Either.gen(function*() {
+    const { credentials = false, maxAge = "1 day" } = options
+    const isAllowed = yield* readOrigins(options.origins ?? "*")
+    const allowedHeaders = yield* readNames("cors.allowedHeaders", options.allowedHeaders)
+    const exposedHeaders = yield* readNames("cors.exposedHeaders", options.exposedHeaders)
+    // Where cookies come along, `*` means no origin at all.
+    const isSame = isAllowed === anybody && !credentials
+    const always: Readonly<Record<string, string>> = isSame ? {} : { vary: "Origin" }
+    const forAll = credentials ? { ...always, "access-control-allow-credentials": "true" } : always
+    const forPreflight = {
+      ...forAll,
       "access-control-allow-methods": "OPTIONS, POST, HEAD, PATCH, DELETE",
-      "access-control-allow-headers": requestHeaders,
-      "access-control-max-age": "86400"
+      "access-control-allow-headers": [...requestHeaders, ...allowedHeaders].join(", "),
+      "access-control-max-age": String(Math.floor(Duration.toSeconds(maxAge)))
     }
-    : { ...allowed, "access-control-expose-headers": responseHeaders }
+    const forOthers = { ...forAll, "access-control-expose-headers": [...responseHeaders, ...exposedHeaders].join(", ") }
+    return {
+      anonymous: isSame ? { "access-control-allow-origin": "*" } : {},
+      headersOf: ({ headers, method }) => {
+        const { origin } = headers
+        if (origin === undefined || !isAllowed(origin)) {
+          return always
+        }
+        const isPreflight = method === "OPTIONS" && headers["access-control-request-method"] !== undefined
+        return { "access-control-allow-origin": isSame ? "*" : origin, ...(isPreflight ? forPreflight : forOthers) }
+      }
+    }
+  })
+
+type IsAllowed = (origin: string) => boolean
+
+const anybody: IsAllowed = () => true
+
+const readOrigins = (origins: NonNullable<Options["origins"]>): Either.Either<IsAllowed, PolicyError> => {
+  if (origins === "*" || typeof origins === "function") {
+    return Either.right(origins === "*" ? anybody : origins)
+  }
+  const texts = origins.filter((origin) => typeof origin === "string")
+  const patterns = origins.filter((origin) => origin instanceof RegExp).map(whole)
+  const wrong = texts.find((text) => !isOrigin(text))
+  return wrong === undefined
+    ? Either.right((origin) => texts.includes(origin) || patterns.some((pattern) => pattern.test(origin)))
+    : Either.left(
+      new PolicyError({
+        option: "cors.origins",
+        expected: "origins such as https://example.org, with no slash at the end; a pattern is a RegExp",
+        actual: wrong
+      })
+    )
+}
+
+/** Those of other schemes, of an extension of a browser or an app, are taken as they are. */
+const isOrigin = (text: string) =>
+  /^https?:/i.test(text)
+    ? URL.canParse(text) && new URL(text).origin === text && !text.includes("*")
+    : /^[a-z][\w+.-]*:\/\/[^\s/?#*]+$/i.test(text)
+
+/** What finds `example.org` anywhere would find it in `https://example.org.evil.net`. */
+const whole = ({ flags, source }: RegExp) => new RegExp(`^(?:${source})$`, flags.replace(/[gy]/g, ""))
+
+const readNames = (
+  option: "cors.allowedHeaders" | "cors.exposedHeaders",
+  names: ReadonlyArray<string> = []
+): Either.Either<ReadonlyArray<string>, PolicyError> => {
+  const wrong = names.find((name) => !/^[\w!#$%&'*+.^`|~-]+$/.test(name))
+  return wrong === undefined
+    ? Either.right(names)
+    : Either.left(new PolicyError({ option, expected: "names of headers", actual: wrong }))
 }

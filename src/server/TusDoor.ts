@@ -10,7 +10,7 @@ import * as Offer from "../protocol/Options.js"
 import { isRefusal, type Refusal } from "../protocol/Refusal.js"
 import * as Reply from "../protocol/Reply.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
-import * as TusCors from "./TusCors.js"
+import * as DoorPolicy from "./DoorPolicy.js"
 import { TusPolicy } from "./TusPolicy.js"
 import { type Answered, type Door, TusServer } from "./TusServer.js"
 import * as UploadBody from "./UploadBody.js"
@@ -28,18 +28,20 @@ export interface Response extends Reply.RawResponse, Pick<Answered, "content"> {
 export const make = ({ path, trailers }: Options & Door) =>
   Effect.gen(function*() {
     const server = yield* TusServer
-    const { downloads, origins } = yield* TusPolicy
+    const policy = yield* TusPolicy
+    const { downloads } = policy
+    const { baseOf, cors } = yield* Effect.orDie(DoorPolicy.make(policy))
 
     return (request: Command.RawRequest, body: UploadBody.UploadBody): Effect.Effect<Response> => {
       const finish = ({ body, content, headers, status }: Response): Response => ({
         status,
-        headers: { ...headers, ...TusCors.headers(request, origins ?? "*") },
+        headers: { ...headers, ...cors.headersOf(request) },
         body: request.method === "HEAD" ? undefined : body,
         content
       })
       return Effect.matchCauseEffect(
         Effect.suspend(() =>
-          Either.match(Command.decode(request, { downloads, path }), {
+          Either.match(Command.decode(request, { base: baseOf(request), downloads, path }), {
             onLeft: Effect.fail,
             onRight: (command) =>
               body.isConsumed === true && Command.takesBody(command)

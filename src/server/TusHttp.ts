@@ -10,6 +10,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TusDoor from "./TusDoor.js"
@@ -25,7 +26,12 @@ export interface MountOptions extends Options {
 export const make = (options: Options = {}): HttpApp.Default<never, TusServer | Scope.Scope> =>
   Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest
-    const raw = { method: request.method, url: request.originalUrl, headers: request.headers }
+    const raw = {
+      method: request.method,
+      url: request.originalUrl,
+      headers: request.headers,
+      remoteAddress: remoteAddressOf(request)
+    }
     const body = yield* bodyOf(request, options)
     return toResponse(yield* TusDoor.respond(raw, body, { path: options.path, trailers: false }))
   })
@@ -51,15 +57,41 @@ export const layerApi = (options: MountOptions): Layer.Layer<never, never, TusSe
   )
 
 /**
+ * A middleware for all requests but those to `path` and below it, which are served as if it were not there. One that answers
+ * OPTIONS itself, such as `HttpMiddleware.cors`, would hide from clients what the server can do, which has CORS of its own:
+ * `TusPolicy`'s `cors`.
+ */
+export const except = (path: `/${string}`, middleware: Middleware): Middleware => (app) =>
+  Effect.flatMap(
+    HttpServerRequest.HttpServerRequest,
+    ({ url }) => url === path || ["/", "?"].some((next) => url.startsWith(path + next)) ? app : middleware(app)
+  )
+
+type Middleware = <E, R>(app: HttpApp.Default<E, R>) => HttpApp.Default<E, R>
+
+/**
  * With the server that there is now. What a request brings along, its scope first of all, comes before what was there when the
  * route was built.
  */
 const withServer = (options: Options) =>
-  Effect.map(Effect.context<TusServer>(), (built) =>
-    Effect.mapInputContext(
-      make(options),
-      (given: Context.Context<HttpServerRequest.HttpServerRequest | Scope.Scope>) => Context.merge(built, given)
-    ))
+  Effect.zipWith(
+    Effect.context<TusServer>(),
+    // A policy that means nothing is to be found now.
+    TusDoor.make({ path: options.path, trailers: false }),
+    (built) =>
+      Effect.mapInputContext(
+        make(options),
+        (given: Context.Context<HttpServerRequest.HttpServerRequest | Scope.Scope>) => Context.merge(built, given)
+      )
+  )
+
+/**
+ * Of the connection itself, where the platform tells it: `HttpMiddleware.xForwardedHeaders` would have put there what anybody
+ * says.
+ */
+const remoteAddressOf = ({ remoteAddress, source }: HttpServerRequest.HttpServerRequest) =>
+  (source as { readonly socket?: { readonly remoteAddress?: string } }).socket?.remoteAddress
+    ?? Option.getOrUndefined(remoteAddress)
 
 /** The body in the scope of the request, opened by the first pull, closed when the response has been handed over. */
 const bodyOf = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest, options: Options) {

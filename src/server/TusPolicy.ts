@@ -3,8 +3,14 @@
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as DoorPolicy from "./DoorPolicy.js"
+import type { PolicyError } from "./PolicyError.js"
 
-export interface Options {
+export { PolicyError } from "./PolicyError.js"
+
+export interface Options extends DoorPolicy.Options {
   /** Bytes that one upload may hold, however it comes. No limit by default. */
   readonly maxSize?: number | undefined
   /** Characters that an Upload-Metadata header may have. 8192 by default. */
@@ -13,10 +19,12 @@ export interface Options {
   readonly expiresAfter?: Duration.DurationInput | undefined
   /** Whether complete uploads may be had by GET, as files to be saved. Not by default. */
   readonly downloads?: boolean | undefined
-  /** Origins whose pages may use the server, `"*"` for all, which is the default. */
-  readonly origins?: "*" | ReadonlyArray<string> | undefined
 }
 
 export class TusPolicy extends Context.Reference<TusPolicy>()("effect-tus/TusPolicy", {
   defaultValue: (): Options => ({})
 }) {}
+
+/** The policy as a layer, which fails where an option means nothing. A door that is given such a policy dies of it. */
+export const layer = (options: Options): Layer.Layer<TusPolicy, PolicyError> =>
+  Layer.effect(TusPolicy, Effect.as(DoorPolicy.make(options), options))

@@ -482,6 +482,31 @@ describe("the command", { concurrent: true, timeout: 120_000 }, () => {
         assertFailed(noFile, /^effect-tus: --ca missing\.pem: there is no such file\n$/)
       }))
 
+    it.scoped("serves over https, only for whom an authority knows if it is told to", () =>
+      Effect.gen(function*() {
+        const at = yield* Process.place
+        Process.file(at, "a", "bytes")
+        const own = ["--tls-cert", certificate("server.pem"), "--tls-key", certificate("server.key")]
+        const serving = (...options: ReadonlyArray<string>) =>
+          Effect.flatMap(
+            Process.start(at, ["serve", "--port", "0", "--dir", "uploads", ...options]),
+            ({ said }) => Effect.promise(async () => (await said(/https:\/\/\S+/))[0])
+          )
+        const url = yield* serving(...own, "--tls-ca", certificate("ca.pem"))
+        const uploading = (...options: ReadonlyArray<string>) =>
+          Process.run(at, ["upload", "a", "--retries", "0", "--to", url, "--ca", certificate("ca.pem"), ...options])
+        const [known, stranger, wrong, half] = yield* Effect.all([
+          uploading("--cert", certificate("client.pem"), "--key", certificate("client.key")),
+          uploading(),
+          Process.run(at, ["serve", "--dir", "other", ...own.slice(0, 3), certificate("client.key")]),
+          Process.run(at, ["serve", ...own.slice(0, 2)])
+        ], { concurrency: 2 })
+        assert.strictEqual(known.code, 0, known.stderr)
+        assertFailed(stranger, /\neffect-tus: [^\n]*certificate required[^\n]*\n$/)
+        assertFailed(wrong, /^effect-tus: --tls-key: expected the private key of the certificate [^\n]*\n$/)
+        assertFailed(half, /^effect-tus: --tls-cert and --tls-key belong together; see effect-tus serve --help\n$/, 2)
+      }))
+
     it.scoped("serves until it is told to stop, and says in one line why it cannot", () =>
       Effect.gen(function*() {
         const { port } = yield* Process.Server

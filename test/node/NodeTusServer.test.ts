@@ -130,7 +130,7 @@ describe("NodeTusServer", () => {
 
   it.scopedLive("what is no request tells pages of other origins nothing", () =>
     Effect.gen(function*() {
-      const { told } = yield* start({}, { origins: ["https://example.org"] })
+      const { told } = yield* start({}, { cors: { origins: ["https://example.org"] } })
       assert.notMatch(yield* Effect.promise(() => told("garbage\r\n\r\n")), /access-control/)
     }))
 

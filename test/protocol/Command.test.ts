@@ -65,6 +65,15 @@ const aboutBody = [
 ]
 
 describe("Command", () => {
+  it("takes the path that is asked for, and tells of the collection where the client sees it", () => {
+    const command = Either.getOrThrow(
+      Command.decode(request("POST", "/files", creating), { path: "/files", base: "https://a.b/api" })
+    )
+    assert.strictEqual(command._tag === "Create" ? command.collection : "", "https://a.b/api/files")
+    const head = request("HEAD", `/files/${upload}`)
+    deepStrictEqual(Command.decode(head, { path: "/files", base: "/api" }), Command.decode(head, { path: "/files" }))
+  })
+
   it("knows the five requests of the protocol", () => {
     const cases = {
       "OPTIONS /files": Command.Command.Options(),

@@ -82,6 +82,15 @@ describe("Concat", () => {
       }
     })
 
+    it("lie where the client sees the collection, on whichever host it says", () => {
+      for (const collection of ["https://tus.example.org/api/files", "/api/files"]) {
+        for (const origin of ["", "https://tus.example.org", "http://10.0.0.1:1080"]) {
+          deepStrictEqual(idsOf(final(`${origin}/api/files/${a}`), collection), Either.right([a]))
+          assert.isTrue(Either.isLeft(idsOf(final(`${origin}/files/${a}`), collection)))
+        }
+      }
+    })
+
     for (
       const url of [
         `/other/${a}`,

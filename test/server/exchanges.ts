@@ -27,6 +27,8 @@ export interface Scenario {
   readonly policy?: TusPolicy.Options
   /** Only doors that hand on trailers. */
   readonly trailers?: boolean
+  /** Only doors that know who has made the connection, which is always 127.0.0.1. */
+  readonly connected?: true
   readonly exchanges: ReadonlyArray<Exchange>
 }
 
@@ -67,6 +69,14 @@ const post = (headers: Record<string, string>, rest: Partial<Exchange>): Exchang
   status: 201,
   ...rest
 })
+
+/** Of a proxy, or of somebody who would like to be one. */
+const claims = {
+  "x-forwarded-proto": "https",
+  "x-forwarded-host": "uploads.example.org",
+  "x-forwarded-prefix": "/api",
+  "x-forwarded-for": "192.0.2.1"
+}
 
 export const scenarios: ReadonlyArray<Scenario> = [
   {
@@ -436,8 +446,38 @@ export const scenarios: ReadonlyArray<Scenario> = [
     ]
   },
   {
+    title: "CORS: an origin is told that cookies may come along, and never that all origins may",
+    policy: {
+      cors: { credentials: true, allowedHeaders: ["X-Tenant"], exposedHeaders: ["X-Trace"], maxAge: "10 minutes" }
+    },
+    exchanges: [
+      {
+        method: "OPTIONS",
+        headers: { origin: "https://a.b", "access-control-request-method": "PATCH" },
+        status: 204,
+        expect: {
+          "access-control-allow-origin": "https://a.b",
+          "access-control-allow-credentials": "true",
+          "access-control-allow-headers": /Upload-Offset.*X-Tenant/,
+          "access-control-max-age": "600",
+          vary: "Origin"
+        }
+      },
+      head(
+        {
+          "access-control-allow-origin": "https://a.b",
+          "access-control-allow-credentials": "true",
+          "access-control-expose-headers": /Upload-Offset.*X-Trace/,
+          vary: "Origin"
+        },
+        { path: "/files/a", status: 404, headers: { ...tus, origin: "https://a.b" } }
+      ),
+      head({ "access-control-allow-origin": null, vary: "Origin" }, { path: "/files/a", status: 404 })
+    ]
+  },
+  {
     title: "CORS: other origins are told nothing, and caches are told why",
-    policy: { origins: ["https://example.org"] },
+    policy: { cors: { origins: ["https://example.org"] } },
     exchanges: [
       {
         method: "OPTIONS",
@@ -452,6 +492,47 @@ export const scenarios: ReadonlyArray<Scenario> = [
         expect: { "access-control-allow-origin": "https://example.org", vary: "Origin" }
       }
     ]
+  },
+  {
+    title: "Location is a path, whatever headers say",
+    exchanges: [create(1, "a", claims), create(1, "a", { forwarded: "host=evil.org;proto=https" })]
+  },
+  {
+    title: "Location begins with the public URL, and parts are named by it",
+    policy: { publicUrl: "https://example.org/api/", trustedProxies: ["127.0.0.1"] },
+    exchanges: [
+      {
+        ...create(1, "b", { "upload-concat": "partial", ...claims }),
+        expect: { location: /^https:\/\/example\.org\/api\/files\/[\w-]{22,}$/ }
+      },
+      post({ "upload-concat": "final;{b}" }, { save: "a", expect: { location: /^https:/ } }),
+      post({ "upload-concat": "final;/files/0123456789abcdef0123456789abcdef" }, { status: 400, text: /example\.org/ })
+    ]
+  },
+  {
+    title: "a proxy that is trusted says where clients see the server",
+    policy: { trustedProxies: ["10.0.0.0/8", "127.0.0.1"] },
+    connected: true,
+    exchanges: [
+      create(1, "b", { "upload-concat": "partial" }),
+      patch("x", 0, { path: "{b}" }),
+      {
+        ...create(1, "c", claims),
+        expect: { location: /^https:\/\/uploads\.example\.org\/api\/files\/[\w-]{22,}$/ }
+      },
+      {
+        ...create(1, "c", { forwarded: "for=192.0.2.1;host=\"example.org:8443\";proto=https" }),
+        expect: { location: /^https:\/\/example\.org:8443\/files\/[\w-]{22,}$/ }
+      },
+      post({ "upload-concat": "final;https://uploads.example.org/api{b}", ...claims }, { save: "a" }),
+      post({ "upload-concat": "final;/api{b}", ...claims }, { save: "a" }),
+      post({ "upload-concat": "final;{b}", ...claims }, { status: 400, text: /under https:\/\/uploads/ })
+    ]
+  },
+  {
+    title: "a proxy that is not trusted is not heard",
+    policy: { trustedProxies: ["10.0.0.0/8"] },
+    exchanges: [create(1, "a", claims)]
   },
   {
     title: "slashes at the end and queries do not matter",

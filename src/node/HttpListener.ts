@@ -1,0 +1,90 @@
+/**
+ * The servers of Node as one: HTTP/1.1, plain or with TLS, and HTTP/2 beside it. With the limits that uploads need.
+ */
+import * as Http from "node:http"
+import * as Http2 from "node:http2"
+import * as Https from "node:https"
+import type { Socket } from "node:net"
+import type * as Tls from "node:tls"
+
+export interface HttpListener {
+  /** Over HTTP/2, too, requests and answers come as those of HTTP/1.1; `NodeRequest` knows what differs. */
+  readonly server: Http.Server
+  /** Lets go of connections on which nothing is under way, and of the others when nothing is any more. */
+  readonly closeIdle: () => void
+  /** Ends every connection. */
+  readonly closeAll: () => void
+}
+
+/** How a server answers over TLS. */
+export interface Secure {
+  readonly tls: Tls.TlsOptions
+  readonly http2: boolean
+}
+
+/**
+ * An upload may take as long as it likes, a head may not: where it is not told so, Node derives the one limit from the
+ * other. And it tells nobody which headers it has left out, because there were many or because there should be one.
+ *
+ * @param headersMillis - how long a head may take, for ever where that is not finite.
+ */
+export const make = (headersMillis: number, secure?: Secure): HttpListener => {
+  const limits = {
+    requestTimeout: 0,
+    // Node says never by zero.
+    headersTimeout: Number.isFinite(headersMillis) ? headersMillis : 0,
+    connectionsCheckingInterval: Math.min(headersMillis, 30_000),
+    joinDuplicateHeaders: true
+  }
+  if (secure?.http2 === true) {
+    return multiplexed(limits, secure.tls)
+  }
+  const server = secure === undefined ? Http.createServer(limits) : Https.createServer({ ...limits, ...secure.tls })
+  server.maxHeadersCount = 0
+  return { server, closeIdle: () => server.closeIdleConnections(), closeAll: () => server.closeAllConnections() }
+}
+
+/**
+ * Bytes that a client may send ahead of what has been read of one body: they wait in memory. With the 64 KiB that are usual it
+ * would have to wait for leave all the time.
+ */
+const streamWindow = 512 * 1024
+
+/** Requests of one connection at a time; others wait at the client. */
+const maxConcurrentStreams = 32
+
+/** What all of them may have waiting together. */
+const connectionWindow = streamWindow * maxConcurrentStreams
+
+const multiplexed = (limits: Http.ServerOptions, tls: Tls.TlsOptions): HttpListener => {
+  const server = Http2.createSecureServer({
+    ...tls,
+    allowHTTP1: true,
+    noDelay: true,
+    settings: { initialWindowSize: streamWindow, maxConcurrentStreams }
+  })
+  // What HTTP/1.1 looks for on its own server, it finds here.
+  Object.assign(server, { ...limits, maxHeadersCount: 0, keepAliveTimeout: 5000 })
+  const sessions = new Set<Http2.ServerHttp2Session>()
+  const sockets = new Set<Socket>()
+  const keep = (socket: Socket) => {
+    sockets.add(socket)
+    socket.on("close", () => sockets.delete(socket))
+  }
+  server
+    .on("session", (session) => {
+      sessions.add(session)
+      session.setLocalWindowSize(connectionWindow)
+      session.on("close", () => sessions.delete(session)).on("error", () => {})
+    })
+    .on("connection", keep)
+    .on("secureConnection", keep)
+  return {
+    server: server as unknown as Http.Server,
+    closeIdle: () => {
+      sessions.forEach((session) => session.close())
+      Http.Server.prototype.closeIdleConnections.call(server)
+    },
+    closeAll: () => sockets.forEach((socket) => socket.destroy())
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * The part of a policy that doors keep: where clients see the server, and whose pages may use it.
+ */
+import * as Either from "effect/Either"
+import type { PolicyError } from "./PolicyError.js"
+import * as PublicUrl from "./PublicUrl.js"
+import * as TusCors from "./TusCors.js"
+
+export interface Options extends PublicUrl.Options {
+  /** Whose pages may use the server, and how. All of them by default, without cookies. */
+  readonly cors?: TusCors.Options | undefined
+}
+
+export interface DoorPolicy {
+  readonly baseOf: PublicUrl.BaseOf
+  readonly cors: TusCors.Cors
+}
+
+/** Made once for each policy: some doors ask for it with every request. */
+export const make = (options: Options): Either.Either<DoorPolicy, PolicyError> => {
+  const known = made.get(options) ?? Either.all({
+    baseOf: PublicUrl.make(options),
+    cors: TusCors.make(options.cors)
+  })
+  made.set(options, known)
+  return known
+}
+
+const made = new WeakMap<Options, Either.Either<DoorPolicy, PolicyError>>()

@@ -1,0 +1,410 @@
+/**
+ * The server over TLS: who it is, whom it lets in, and that all is the same over HTTP/2.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { TusUpload, UploadSource } from "effect-tus/client"
+import { NodeTusServer } from "effect-tus/node"
+import { type NodeTransport, NodeTusClient } from "effect-tus/node-client"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import { execFile } from "node:child_process"
+import { createHash, randomBytes } from "node:crypto"
+import * as Http2 from "node:http2"
+import { connect } from "node:tls"
+import { promisify } from "node:util"
+import type * as ServerTls from "../../src/node/ServerTls.js"
+import { storedAt } from "../client/world.js"
+import { relay } from "../interop/relay.js"
+import { server } from "../server/doors.js"
+import { path, read } from "./certificates.js"
+
+const bytes = randomBytes(3 * 1024 * 1024 + 17)
+
+const tus = { "tus-resumable": "1.0.0" }
+const stream = { ...tus, "content-type": "application/offset+octet-stream" }
+
+const digest = (text: string) => `sha1 ${createHash("sha1").update(text).digest("base64")}`
+
+const start = (
+  options: NodeTusServer.HttpOptions = {},
+  own: Partial<ServerTls.Options> = {}
+) =>
+  Effect.gen(function*() {
+    const tls = { cert: read("server.pem"), key: read("server.key"), ...own }
+    const scope = yield* Scope.make()
+    yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
+    const context = yield* Layer.build(server())
+    const http = yield* Layer.build(NodeTusServer.layerHttp({ port: 0, idleTimeout: "1 hour", ...options, tls })).pipe(
+      Effect.provide(context),
+      Scope.extend(scope)
+    )
+    const { port, url } = Context.get(http, NodeTusServer.NodeTusServer)
+    return {
+      port,
+      url,
+      stop: Scope.close(scope, Exit.void),
+      client: (options: NodeTransport.Options = {}) =>
+        NodeTusClient.layer({ proxy: false, ca: read("ca.pem"), ...options }),
+      stored: (url: string) => Effect.provide(storedAt(url), context)
+    }
+  })
+
+const upload = (endpoint: string) =>
+  TusUpload.run({ endpoint, source: UploadSource.fromBytes(bytes), retry: Schedule.recurs(1) })
+
+describe("a server with a certificate", () => {
+  for (const http2 of [true, false]) {
+    it.scopedLive(`takes uploads over https, cut off and resumed, ${http2 ? "beside" : "without"} HTTP/2`, () =>
+      Effect.gen(function*() {
+        const { client, stored, url } = yield* start({}, { http2 })
+        assert.match(url, /^https:\/\/127\.0\.0\.1:\d+\/files$/)
+        const network = yield* relay(url, [{ up: 1_000_000, happens: "reset" }])
+        const endpoint = network.url.replace("http:", "https:")
+        const result = yield* Effect.provide(upload(endpoint), client())
+        assert.isAtLeast(result.attempts, 2)
+        assert.isTrue(bytes.equals(yield* stored(result.url)))
+      }))
+
+    it.scopedLive(`lets in only whom its authority knows, ${http2 ? "beside" : "without"} HTTP/2`, () =>
+      Effect.gen(function*() {
+        const { client, stored, url } = yield* start({}, { http2, ca: read("ca.pem") })
+        const known = { cert: read("client.pem"), key: read("client.key") }
+        const result = yield* Effect.provide(upload(url), client(known))
+        assert.isTrue(bytes.equals(yield* stored(result.url)))
+        for (const other of [{}, { cert: read("stranger.pem"), key: read("stranger.key") }]) {
+          const error = yield* Effect.flip(Effect.provide(upload(url), client(other)))
+          assert.strictEqual(error._tag, "Unanswered")
+          assert.include(["Tls", "Closed"], "reason" in error ? error.reason : "")
+        }
+      }))
+
+    it.scopedLive(`keeps its limits on HTTP/1.1, ${http2 ? "beside" : "without"} HTTP/2`, () =>
+      Effect.gen(function*() {
+        const { port } = yield* start({ headersTimeout: "200 millis" }, { http2 })
+        yield* Effect.promise(async () => {
+          for (const part of ["PATCH /fi", "PATCH /files/a HTTP/1.1\r\nHost: localhost\r\nX-A: "]) {
+            assert.match(await told(port, read("ca.pem"), part), /^HTTP\/1.1 408 [^]*within 0.2 seconds\n$/)
+          }
+          assert.match(await told(port, read("ca.pem"), "garbage\r\n\r\n"), /^HTTP\/1.1 400 [^]*well-formed/)
+          const twice =
+            "POST /files HTTP/1.1\r\nHost: a\r\nTus-Resumable: 1.0.0\r\nUpload-Length: 1\r\nUpload-Length: 1\r\n"
+          const many = `${"a:b\r\n".repeat(2000)}Connection: close\r\n\r\n`
+          assert.match(await told(port, read("ca.pem"), `${twice}${many}`), /^HTTP\/1.1 400 [^]*Upload-Length/)
+        })
+      }))
+  }
+
+  it.scopedLive("ends with kept connections, of either kind", () =>
+    Effect.gen(function*() {
+      const { client, port, stop, url } = yield* start()
+      const session = yield* open(port, read("ca.pem"))
+      yield* Effect.promise(() => ask(session, { ":method": "OPTIONS", ":path": "/files" }))
+      const context = yield* Layer.build(client())
+      yield* Effect.provide(upload(url), context)
+      yield* Effect.timeout(stop, "2 seconds")
+    }))
+
+  const unusable: ReadonlyArray<readonly [string, () => Partial<ServerTls.Options>]> = [
+    ["cert: expected certificates in PEM form", () => ({ cert: "none" })],
+    ["key: expected a private key in PEM form", () => ({ key: "none" })],
+    ["key: expected the private key of the certificate", () => ({ key: read("client.key") })],
+    ["ca: expected certificates in PEM form", () => ({ ca: "none" })]
+  ]
+  for (const [message, own] of unusable) {
+    it.scopedLive(`does not listen with a wrong one: ${message}`, () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(start({}, own()))
+        assert.strictEqual(error._tag, "TlsError")
+        assert.isTrue(error.message.startsWith(`tls.${message}`), error.message)
+      }))
+  }
+})
+
+describe("HTTP/2", () => {
+  it.scopedLive("takes an upload in bodies with and without a length, and tells where it stands", () =>
+    Effect.gen(function*() {
+      const { port, stored, url } = yield* start()
+      const session = yield* open(port, read("ca.pem"))
+      yield* Effect.promise(async () => {
+        const created = await ask(session, {
+          ":method": "POST",
+          ":path": "/files",
+          ...stream,
+          "upload-length": String(bytes.length)
+        }, bytes.subarray(0, 1000))
+        assert.strictEqual(created.status, 201, created.text)
+        const path = String(created.headers["location"])
+        const patch = (offset: number, body: Uint8Array, headers = {}) =>
+          ask(
+            session,
+            { ":method": "PATCH", ":path": path, ...stream, "upload-offset": String(offset), ...headers },
+            body
+          )
+        assert.strictEqual((await patch(1000, bytes.subarray(1000, 2_000_000))).headers["upload-offset"], "2000000")
+        const rest = bytes.subarray(2_000_000)
+        assert.strictEqual((await patch(2_000_000, rest, { "content-length": rest.length })).status, 204)
+        const { headers } = await ask(session, { ":method": "HEAD", ":path": path, ...tus })
+        assert.strictEqual(headers["upload-offset"], String(bytes.length))
+        const refused = await patch(0, bytes.subarray(0, 10))
+        assert.strictEqual(refused.status, 409)
+        assert.match(refused.text, /^[^\n]{10,}\n$/)
+        const removed = await ask(session, { ":method": "DELETE", ":path": path, ...tus })
+        assert.strictEqual(removed.status, 204)
+        return path
+      })
+      const created = yield* Effect.promise(() =>
+        ask(session, { ":method": "POST", ":path": "/files", ...stream, "upload-length": String(bytes.length) }, bytes)
+      )
+      assert.isTrue(bytes.equals(yield* stored(new URL(String(created.headers["location"]), url).href)))
+    }))
+
+  it.scopedLive("takes a digest in the trailers", () =>
+    Effect.gen(function*() {
+      const { port } = yield* start()
+      const session = yield* open(port, read("ca.pem"))
+      yield* Effect.promise(async () => {
+        const path = await create(session, 6)
+        const patch = (offset: number, body: string, checksum: string) =>
+          ask(
+            session,
+            {
+              ":method": "PATCH",
+              ":path": path,
+              ...stream,
+              "upload-offset": String(offset),
+              trailer: "Upload-Checksum"
+            },
+            Buffer.from(body),
+            { "upload-checksum": checksum }
+          )
+        assert.strictEqual((await patch(0, "abc", digest("abc"))).status, 204)
+        assert.strictEqual((await patch(3, "def", digest("xyz"))).status, 460)
+        assert.strictEqual(await offsetOf(session, path), 3)
+      })
+    }))
+
+  it.scopedLive("keeps what came of a body that is cut off, with its stream or with its connection", () =>
+    Effect.gen(function*() {
+      const { port } = yield* start()
+      const session = yield* open(port, read("ca.pem"))
+      for (const how of ["stream", "connection"] as const) {
+        const other = yield* open(port, read("ca.pem"))
+        yield* Effect.promise(async () => {
+          const path = await create(session, 1_000_000)
+          const cut = other.request({ ":method": "PATCH", ":path": path, ...stream, "upload-offset": "0" })
+          cut.on("error", () => {})
+          await new Promise((resolve) => cut.write(Buffer.alloc(300_000), resolve))
+          while (await offsetOf(session, path) < 300_000) {
+            if (how === "stream") {
+              setTimeout(() => cut.close(Http2.constants.NGHTTP2_CANCEL), 100)
+            } else {
+              setTimeout(() => other.destroy(), 100)
+            }
+            await new Promise((resolve) => setTimeout(resolve, 50))
+          }
+          assert.strictEqual(await offsetOf(session, path), 300_000)
+          const rest = await ask(session, {
+            ":method": "PATCH",
+            ":path": path,
+            ...stream,
+            "upload-offset": "300000"
+          }, Buffer.alloc(700_000))
+          assert.strictEqual(rest.status, 204)
+        })
+      }
+    }))
+
+  it.scopedLive("counts nothing of a body that is cut off where a checksum covers it", () =>
+    Effect.gen(function*() {
+      const { port } = yield* start()
+      const session = yield* open(port, read("ca.pem"))
+      for (const how of ["stream", "connection"] as const) {
+        const other = yield* open(port, read("ca.pem"))
+        yield* Effect.promise(async () => {
+          const path = await create(session, 10)
+          const cut = other.request({
+            ":method": "PATCH",
+            ":path": path,
+            ...stream,
+            "upload-offset": "0",
+            "upload-checksum": digest("abc"),
+            // Node ends what it cancels: without a length it would be whole.
+            ...(how === "stream" ? { "content-length": "10" } : {})
+          })
+          cut.on("error", () => {})
+          // All that was digested, but not all that was to come.
+          await new Promise((resolve) => cut.write("abc", resolve))
+          await new Promise((resolve) => setTimeout(resolve, 100))
+          if (how === "stream") {
+            cut.close(Http2.constants.NGHTTP2_CANCEL)
+          } else {
+            other.destroy()
+          }
+          await new Promise((resolve) => cut.once("close", resolve))
+          await ask(session, { ":method": "PATCH", ":path": path, ...stream, "upload-offset": "0" }, "x")
+          assert.strictEqual(await offsetOf(session, path), 1, how)
+        })
+      }
+    }))
+
+  it.scopedLive("lets the client see a refusal in the middle of a body, and goes on with the others", () =>
+    Effect.gen(function*() {
+      const { port } = yield* start()
+      const session = yield* open(port, read("ca.pem"))
+      yield* Effect.promise(async () => {
+        const path = await create(session, 4 * 1024 * 1024)
+        const other = await create(session, 1)
+        const body = Buffer.alloc(16 * 1024 * 1024)
+        for (const [offset, status] of [["7", 409], ["0", 413]] as const) {
+          const refused = await ask(
+            session,
+            { ":method": "PATCH", ":path": path, ...stream, "upload-offset": offset },
+            body
+          )
+          assert.strictEqual(refused.status, status)
+          assert.match(refused.text, /^[^\n]{10,}\n$/)
+          assert.strictEqual(await offsetOf(session, other), 0)
+        }
+        assert.strictEqual(await offsetOf(session, path), 4 * 1024 * 1024)
+      })
+    }))
+
+  it.scopedLive("takes many uploads at once over one connection, also beside one that hangs", () =>
+    Effect.gen(function*() {
+      const { port } = yield* start()
+      const session = yield* open(port, read("ca.pem"))
+      yield* Effect.promise(async () => {
+        const hung = session.request({
+          ":method": "PATCH",
+          ":path": await create(session, 10),
+          ...stream,
+          "upload-offset": "0"
+        })
+        hung.on("error", () => {}).write("abc")
+        const sizes = Array.from({ length: 40 }, (_, i) => i * 10_000)
+        const answers = await Promise.all(sizes.map(async (size) => {
+          const path = await create(session, size)
+          await ask(session, { ":method": "PATCH", ":path": path, ...stream, "upload-offset": "0" }, Buffer.alloc(size))
+          return await offsetOf(session, path)
+        }))
+        deepStrictEqual(answers, sizes)
+        hung.close()
+      })
+    }))
+
+  it.scopedLive("cuts off an idle body, and commits and answers it", () =>
+    Effect.gen(function*() {
+      const { port } = yield* start({ idleTimeout: "200 millis" })
+      const session = yield* open(port, read("ca.pem"))
+      yield* Effect.promise(async () => {
+        const path = await create(session, 1000)
+        const answer = await ask(
+          session,
+          { ":method": "PATCH", ":path": path, ...stream, "upload-offset": "0" },
+          "x".repeat(123),
+          "never ends"
+        )
+        assert.strictEqual(answer.status, 503)
+        assert.match(answer.text, /stands at 123/)
+      })
+    }))
+
+  it.scopedLive("commits and answers what is under way when the server stops", () =>
+    Effect.gen(function*() {
+      const { port, stop } = yield* start()
+      const session = yield* open(port, read("ca.pem"))
+      const path = yield* Effect.promise(() => create(session, 1000))
+      const answer = yield* Effect.fork(Effect.promise(() =>
+        ask(
+          session,
+          { ":method": "PATCH", ":path": path, ...stream, "upload-offset": "0" },
+          "x".repeat(321),
+          "never ends"
+        )
+      ))
+      yield* Effect.sleep("200 millis")
+      yield* Effect.timeout(stop, "5 seconds")
+      const { status, text } = yield* answer
+      assert.strictEqual(status, 503)
+      assert.match(text, /stands at 321/)
+    }))
+
+  it.scopedLive("is spoken with curl, where it can", () =>
+    Effect.gen(function*() {
+      const { stored, url } = yield* start()
+      const run = promisify(execFile)
+      const { stdout: version } = yield* Effect.promise(() => run("curl", ["--version"]))
+      const wanted = /\bHTTP2\b/.test(version) ? "--http2" : "--http1.1"
+      const { stdout } = yield* Effect.promise(() =>
+        run("sh", [
+          "-c",
+          `curl -sS -i ${wanted} --cacert ${path("ca.pem")} ${url} -H 'Tus-Resumable: 1.0.0' -H 'Upload-Length: 5' \
+            -H 'Content-Type: application/offset+octet-stream' --data-binary hello`
+        ])
+      )
+      assert.match(stdout, wanted === "--http1.1" ? /^HTTP\/1\.1 201/ : /^HTTP\/2 201/)
+      const [, location = ""] = /^location: (\S+)/im.exec(stdout) ?? []
+      assert.strictEqual(Buffer.from(yield* stored(new URL(location, url).href)).toString(), "hello")
+    }))
+})
+
+/** Everything that comes back for these bytes until the server closes the connection. */
+const told = (port: number, ca: Buffer, text: string) =>
+  new Promise<string>((resolve) => {
+    const socket = connect({ port, host: "127.0.0.1", ca, ALPNProtocols: ["http/1.1"] }, () => socket.write(text))
+    let received = ""
+    socket.setEncoding("latin1").on("data", (piece: string) => received += piece)
+    socket.on("error", () => {}).on("close", () => resolve(received))
+  })
+
+const open = (port: number, ca: Buffer) =>
+  Effect.acquireRelease(
+    Effect.promise(() =>
+      new Promise<Http2.ClientHttp2Session>((resolve, reject) => {
+        // All of a body that is handed over at once counts.
+        const session = Http2.connect(`https://127.0.0.1:${port}`, { ca, maxSessionMemory: 100 })
+        session.once("connect", () => resolve(session)).on("error", reject)
+      })
+    ),
+    (session) => Effect.sync(() => session.destroy())
+  )
+
+const ask = (
+  session: Http2.ClientHttp2Session,
+  headers: Http2.OutgoingHttpHeaders,
+  body?: Uint8Array | string,
+  ending: Http2.OutgoingHttpHeaders | "never ends" = {}
+) =>
+  new Promise<{ readonly status: number; readonly headers: Http2.IncomingHttpHeaders; readonly text: string }>(
+    (resolve, reject) => {
+      const isTrailed = typeof ending === "object" && Object.keys(ending).length > 0
+      const request = session.request(headers, { endStream: body === undefined, waitForTrailers: isTrailed })
+      let answer: Http2.IncomingHttpHeaders = {}
+      let text = ""
+      request.setEncoding("utf8")
+        .on("response", (headers) => answer = headers)
+        .on("data", (piece: string) => text += piece)
+        .on("wantTrailers", () => request.sendTrailers(typeof ending === "object" ? ending : {}))
+        .on("end", () => resolve({ status: Number(answer[":status"]), headers: answer, text }))
+        .on("error", reject)
+      if (body !== undefined && ending === "never ends") {
+        request.write(body)
+      } else if (body !== undefined) {
+        request.end(body)
+      }
+    }
+  )
+
+const create = async (session: Http2.ClientHttp2Session, length: number) =>
+  String(
+    (await ask(session, { ":method": "POST", ":path": "/files", ...tus, "upload-length": String(length) })).headers
+      .location
+  )
+
+const offsetOf = async (session: Http2.ClientHttp2Session, path: string) =>
+  Number((await ask(session, { ":method": "HEAD", ":path": path, ...tus })).headers["upload-offset"])
