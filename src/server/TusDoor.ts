@@ -11,6 +11,7 @@ import { isRefusal, type Refusal } from "../protocol/Refusal.js"
 import * as Reply from "../protocol/Reply.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as DoorPolicy from "./DoorPolicy.js"
+import { type Observed, TusObserver, watched } from "./TusObserver.js"
 import { TusPolicy } from "./TusPolicy.js"
 import { type Answered, type Door, TusServer } from "./TusServer.js"
 import * as UploadBody from "./UploadBody.js"
@@ -23,7 +24,7 @@ export interface Options {
   readonly path?: string | undefined
 }
 
-export interface Response extends Reply.RawResponse, Pick<Answered, "content"> {}
+export interface Response extends Observed, Pick<Answered, "content"> {}
 
 export const make = ({ path, trailers }: Options & Door) =>
   Effect.gen(function*() {
@@ -32,9 +33,10 @@ export const make = ({ path, trailers }: Options & Door) =>
     const { downloads } = policy
     const { baseOf, cors } = yield* Effect.orDie(DoorPolicy.make(policy))
 
-    return (request: Command.RawRequest, body: UploadBody.UploadBody): Effect.Effect<Response> => {
-      const finish = ({ body, content, headers, status }: Response): Response => ({
+    return watched(yield* TusObserver, (request, body): Effect.Effect<Response> => {
+      const finish = ({ body, content, headers, outcome, status }: Response): Response => ({
         status,
+        outcome,
         headers: { ...headers, ...cors.headersOf(request) },
         body: request.method === "HEAD" ? undefined : body,
         content
@@ -54,19 +56,19 @@ export const make = ({ path, trailers }: Options & Door) =>
           onFailure: (cause) => Effect.map(explain(request, cause), finish)
         }
       )
-    }
+    })
   })
 
 /** For a door that is given its server with each request. */
 export const respond = (request: Command.RawRequest, body: UploadBody.UploadBody, options: Options & Door) =>
   Effect.flatMap(make(options), (respond) => respond(request, body))
 
-const encode = (answer: Answered): Response =>
-  answer.reply instanceof Offer.Response
+const encode = (answer: Answered): Response => {
+  const { body, headers, status } = answer.reply instanceof Offer.Response
     ? encodeOffer(answer.reply)
-    : answer.content === undefined
-    ? Reply.encodeAnswer(answer)
-    : { ...Reply.encodeAnswer(answer), content: answer.content }
+    : Reply.encodeAnswer(answer)
+  return { status, headers, body, content: answer.content, outcome: "Ok" }
+}
 
 /** What the server can do is the same each time it is asked, and so are the words for it. */
 const encodeOffer = (offer: Offer.Response): Reply.RawResponse => {
@@ -81,10 +83,12 @@ const offers = new WeakMap<Offer.Response, Reply.RawResponse>()
 const explain = (
   request: Command.RawRequest,
   cause: Cause.Cause<Refusal | UploadStoreError>
-): Effect.Effect<Reply.RawResponse> =>
+): Effect.Effect<Response> =>
   Either.match(Cause.failureOrCause(cause), {
     onLeft: (error) =>
-      isRefusal(error) ? Effect.succeed(Reply.encode(error)) : Effect.as(log(request, error), failed(error)),
+      isRefusal(error)
+        ? Effect.succeed({ ...Reply.encode(error), outcome: error._tag === "Interrupted" ? error.reason : error._tag })
+        : Effect.as(log(request, error), failed(error)),
     onRight: (cause) =>
       Option.match(Cause.dieOption(cause), {
         onNone: () => Effect.failCause(cause),
@@ -95,17 +99,19 @@ const explain = (
 
 const log = ({ method, url }: Command.RawRequest, cause: unknown) => Effect.logError(`${method} ${url} failed`, cause)
 
-const plain = (status: number, text: string): Reply.RawResponse => ({
+const plain = (status: number, outcome: string, text: string): Response => ({
   status,
+  outcome,
   headers: { "tus-resumable": "1.0.0", "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
   body: `${text}\n`
 })
 
 const failed = ({ reason }: UploadStoreError) =>
   reason === "NoSpace"
-    ? plain(507, "the server has no space left; what was acknowledged is safe, continue later")
-    : broken
+    ? plain(507, "UploadStoreError", "the server has no space left; what was acknowledged is safe, continue later")
+    : plain(500, "UploadStoreError", sorry)
 
-const misplaced = ({ message }: UploadBody.BodyConsumed) => plain(500, message)
+const misplaced = ({ message }: UploadBody.BodyConsumed) => plain(500, "Defect", message)
 
-const broken = plain(500, "the server failed; what was acknowledged is safe, try again")
+const sorry = "the server failed; what was acknowledged is safe, try again"
+const broken = plain(500, "Defect", sorry)

@@ -3,8 +3,12 @@
  *
  * @since 0.1.0
  */
+export * as AccessLog from "./AccessLog.js"
+export * as Prometheus from "./Prometheus.js"
 export * as Quota from "./Quota.js"
 export * as TusHttp from "./TusHttp.js"
+export * as TusMetrics from "./TusMetrics.js"
+export * as TusObserver from "./TusObserver.js"
 export * as TusPolicy from "./TusPolicy.js"
 export * as TusServer from "./TusServer.js"
 export * as TusSweeper from "./TusSweeper.js"

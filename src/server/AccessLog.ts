@@ -1,0 +1,34 @@
+/**
+ * A line for each request that was answered, with what came of it as annotations, for whichever logger there is.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as TusObserver from "./TusObserver.js"
+
+const observer: TusObserver.Observer = (request, body, answer) =>
+  Effect.flatMap(
+    Clock.currentTimeMillis,
+    (begun) =>
+      Effect.tap(answer(body), ({ headers, outcome, status }) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          Effect.log(`${request.method} ${pathOf(request.url)} ${status}`).pipe(
+            Effect.annotateLogs({
+              method: request.method,
+              status,
+              outcome,
+              millis: now - begun,
+              upload: idOf(headers["location"] ?? request.url),
+              ...(headers["upload-offset"] === undefined ? {} : { offset: Number(headers["upload-offset"]) }),
+              ...(request.remoteAddress === undefined ? {} : { peer: request.remoteAddress })
+            })
+          )))
+  )
+
+/** Each request as a line at level Info. What a URL says behind its path, such as a signature, stays out of it. */
+export const layer: Layer.Layer<TusObserver.TusObserver> = TusObserver.layer(Effect.succeed(observer))
+
+const pathOf = (url: string) => url.replace(/[?#].*$/s, "")
+
+/** The last segment, which names an upload where it is one. */
+const idOf = (url: string) => pathOf(url).split("/").at(-1) ?? ""

@@ -1,0 +1,108 @@
+/**
+ * What a server does, in numbers: metrics of Effect, for whichever exporter reads them, `Prometheus` among them.
+ */
+import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as MetricBoundaries from "effect/MetricBoundaries"
+import * as MetricLabel from "effect/MetricLabel"
+import * as TusObserver from "./TusObserver.js"
+import type { UploadBody } from "./UploadBody.js"
+import { UploadEvents } from "./UploadEvents.js"
+
+/** By `method` and `status`. */
+export const requests = Metric.counter("tus_requests_total", {
+  description: "Requests that were answered",
+  incremental: true
+})
+
+/** By `reason`: a takeover is a request that ended as `TakenOver`. */
+export const refusals = Metric.counter("tus_refusals_total", {
+  description: "Requests that were refused, cut off, or failed",
+  incremental: true
+})
+
+export const receivedBytes = Metric.counter("tus_received_bytes_total", {
+  description: "Bytes of uploads that have arrived",
+  incremental: true
+})
+
+export const activeRequests = Metric.gauge("tus_active_requests", {
+  description: "Requests that are being answered"
+})
+
+/** By `method`. */
+export const duration = Metric.histogram(
+  "tus_request_duration_seconds",
+  MetricBoundaries.fromIterable([0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 30, 300, 3600]),
+  "Seconds from the head of a request to its answer"
+)
+
+/** By `event`: `Created`, `Completed`, `Rejected`, `Terminated`, `Expired`. */
+export const uploads = Metric.counter("tus_uploads_total", {
+  description: "What has happened to uploads",
+  incremental: true
+})
+
+/** Watches requests and events; whoever is told of events beneath it is told as before. */
+export const layer: Layer.Layer<TusObserver.TusObserver | UploadEvents> = Layer.suspend(() =>
+  Layer.merge(
+    TusObserver.layer(Effect.sync(makeObserver)),
+    Layer.effect(
+      UploadEvents,
+      Effect.map(UploadEvents, ({ publish }) => ({
+        publish: (event) =>
+          event._tag === "Progress"
+            ? publish(event)
+            : Effect.zipRight(Metric.increment(Metric.tagged(uploads, "event", event._tag)), publish(event))
+      }))
+    )
+  )
+)
+
+const makeObserver = (): TusObserver.Observer => {
+  let active = 0
+  const change = (by: number) => Effect.suspend(() => Metric.set(activeRequests, active += by))
+
+  return (request, body, answer) =>
+    Effect.acquireUseRelease(
+      Effect.zipRight(change(1), Clock.currentTimeMillis),
+      () => answer(counted(body)),
+      (begun, exit) =>
+        Effect.zipRight(
+          change(-1),
+          Effect.flatMap(Clock.currentTimeMillis, (now) => record(methodOf(request.method), (now - begun) / 1000, exit))
+        )
+    )
+}
+
+const record = (method: string, seconds: number, exit: Exit.Exit<TusObserver.Observed>) => {
+  const { outcome, status } = Exit.getOrElse(exit, () => abandoned)
+  return Effect.all([
+    Metric.increment(Metric.taggedWithLabels(requests, [
+      MetricLabel.make("method", method),
+      MetricLabel.make("status", String(status))
+    ])),
+    Metric.update(Metric.tagged(duration, "method", method), seconds),
+    outcome === "Ok" ? Effect.void : Metric.increment(Metric.tagged(refusals, "reason", outcome))
+  ], { discard: true })
+}
+
+/** Nobody was there any more to be answered. */
+const abandoned = { outcome: "Abandoned", status: 499 }
+
+const counted = (body: UploadBody): UploadBody => ({
+  ...body,
+  pull: Effect.tap(
+    body.pull,
+    (batch) => Metric.incrementBy(receivedBytes, Chunk.reduce(batch, 0, (sum, { length }) => sum + length))
+  )
+})
+
+/** What anybody may send is no label. */
+const methodOf = (method: string) => methods.has(method) ? method : "other"
+
+const methods = new Set(["OPTIONS", "POST", "HEAD", "PATCH", "DELETE", "GET"])
