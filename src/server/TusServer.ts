@@ -28,6 +28,7 @@ import * as Application from "./Application.js"
 import * as Completion from "./Completion.js"
 import * as Creation from "./Creation.js"
 import * as Receive from "./Receive.js"
+import * as Termination from "./Termination.js"
 import { TusPolicy } from "./TusPolicy.js"
 import type { UploadBody } from "./UploadBody.js"
 import { UploadEvents } from "./UploadEvents.js"
@@ -81,6 +82,7 @@ export const make = Effect.gen(function*() {
     digests: yield* Digests,
     tell: (upload) => events.publish({ _tag: "Progress", upload })
   })
+  const terminate = yield* Termination.make(application)
   const create = yield* Creation.make({ application, completion, receive })
 
   /** Asks the application before anybody who holds the lock is disturbed. */
@@ -129,17 +131,6 @@ export const make = Effect.gen(function*() {
         )
       }))
 
-  const terminate = (id: UploadId) =>
-    lock.withLock(id, ({ fence }) =>
-      Effect.gen(function*() {
-        const entry = yield* store.get(id)
-        const upload = yield* Terminate.decide(entry.upload, yield* DateTime.now)
-        yield* application.terminate(upload)
-        yield* Effect.uninterruptible(store.remove(entry, fence))
-        yield* events.publish({ _tag: "Terminated", upload })
-        return { reply: new Terminate.Response() }
-      }))
-
   const settle = (id: UploadId) =>
     completion.settle(id).pipe(Effect.catchTags({ UploadNotFound: () => Effect.void, Superseded: () => Effect.void }))
 
@@ -169,7 +160,10 @@ export const make = Effect.gen(function*() {
           patch(command.id, command.request, body, policy)
         )
       case "Terminate":
-        return Effect.zipRight(admit("Terminate", command.id, request), terminate(command.id))
+        return admit("Terminate", command.id, request).pipe(
+          Effect.zipRight(terminate(command.id)),
+          Effect.as({ reply: new Terminate.Response() })
+        )
     }
   }
 

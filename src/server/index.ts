@@ -6,6 +6,8 @@
 export * as AccessLog from "./AccessLog.js"
 export * as Prometheus from "./Prometheus.js"
 export * as Quota from "./Quota.js"
+export * as TusAdmin from "./TusAdmin.js"
+export * as TusHealth from "./TusHealth.js"
 export * as TusHttp from "./TusHttp.js"
 export * as TusMetrics from "./TusMetrics.js"
 export * as TusObserver from "./TusObserver.js"

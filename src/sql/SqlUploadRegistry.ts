@@ -139,6 +139,12 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
             ORDER BY id LIMIT ${limit}`,
           decodeBegun
         ),
+      list: ({ after = "", limit }) =>
+        read(
+          "list uploads",
+          sql`SELECT * FROM effect_tus_uploads WHERE id > ${after} ORDER BY id LIMIT ${limit}`,
+          (rows) => Either.all(rows.map((row) => Either.map(UploadRow.decode(row), ({ upload }) => upload)))
+        ),
       usage: read(
         "sum up uploads",
         sql`SELECT COUNT(*) AS uploads, COALESCE(SUM(upload_offset), 0) AS bytes FROM effect_tus_uploads`,

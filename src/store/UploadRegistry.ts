@@ -94,6 +94,9 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
   /** Unfinished uploads of which bytes count, in the order of their ids, found by index. */
   readonly begun: (page: Page<Begun>) => Effect.Effect<ReadonlyArray<Begun>, UploadStoreError>
 
+  /** All uploads, in the order of their ids. */
+  readonly list: (page: Page) => Effect.Effect<ReadonlyArray<Upload>, UploadStoreError>
+
   /** How many uploads there are, and the sum of their offsets in bytes. */
   readonly usage: Effect.Effect<{ readonly uploads: number; readonly bytes: number }, UploadStoreError>
 
@@ -235,6 +238,7 @@ export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistr
         found({ after: after?.id, limit }, ({ isOpen, offset }) => isOpen && offset > 0),
         Arr.map(({ id, offset }) => ({ id, offset }))
       ),
+    list: (options) => found(options, () => true),
     usage: Effect.sync(() => ({
       uploads: entries.size,
       bytes: Array.from(entries.values()).reduce((sum, { upload }) => sum + upload.offset, 0)

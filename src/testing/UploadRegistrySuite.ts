@@ -573,6 +573,27 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         }))
     })
 
+    describe("list", () => {
+      law(
+        "finds every upload once, page by page, in the order of ids",
+        manyUploads,
+        (registry, uploads) =>
+          Effect.gen(function*() {
+            yield* atOnce(uploads, (upload) => registry.create(upload, fence(1)))
+            const found: Array<Upload> = []
+            for (let after: UploadId | undefined;;) {
+              const page: ReadonlyArray<Upload> = yield* registry.list({ limit: 7, after })
+              found.push(...page)
+              if (page.length < 7) {
+                break
+              }
+              after = page.at(-1)?.id
+            }
+            same(found, uploads.toSorted((a, b) => (a.id < b.id ? -1 : 1)))
+          })
+      )
+    })
+
     describe("accounts", () => {
       test("are none at first", (registry) =>
         Effect.map(registry.accounts, (accounts) => deepStrictEqual(accounts, [])))

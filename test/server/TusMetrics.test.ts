@@ -32,7 +32,7 @@ const growth = <A, E, R>(self: Effect.Effect<A, E, R>) =>
 
 const samples = Effect.map(Prometheus.text, (text) =>
   Object.fromEntries(
-    text.split("\n").filter((line) => /^tus_/.test(line)).map((line) => {
+    text.split("\n").filter((line) => line.startsWith("tus_")).map((line) => {
       const [, name = "", value] = /^(.*) (\S+)$/.exec(line) ?? []
       return [name, Number(value)] as const
     })

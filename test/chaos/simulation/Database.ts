@@ -171,6 +171,7 @@ export class Database {
       usedUp: (page) => read("used up", registry.usedUp(page)),
       missing: (ids) => read("missing", registry.missing(ids)),
       begun: (page) => read("begun", registry.begun(page)),
+      list: (page) => read("list", registry.list(page)),
       usage: read("usage", registry.usage),
       accounts: read("accounts", registry.accounts),
       lastFence: read("last fence", registry.lastFence)

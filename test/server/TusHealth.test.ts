@@ -1,0 +1,48 @@
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { ByteStore, UploadRegistry, UploadStoreError } from "effect-tus"
+import { TusHealth } from "effect-tus/server"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+
+const store = (free: Option.Option<number>, fails = false) => {
+  const failure = new UploadStoreError.UploadStoreError({
+    reason: "Read",
+    operation: "read a state",
+    cause: new Error("gone")
+  })
+  return Layer.merge(
+    Layer.effect(
+      ByteStore.ByteStore,
+      Effect.map(ByteStore.ByteStore, (bytes) => ({ ...bytes, free: Effect.succeed(free) }))
+    ).pipe(Layer.provide(ByteStore.layerMemory)),
+    Layer.effect(
+      UploadRegistry.UploadRegistry,
+      Effect.map(UploadRegistry.UploadRegistry, (registry) => fails ? { ...registry, get: () => failure } : registry)
+    ).pipe(Layer.provide(UploadRegistry.layerMemory))
+  )
+}
+
+const told = (layer: ReturnType<typeof store>, options?: TusHealth.Options) =>
+  Effect.provide(Effect.zip(TusHealth.problems(options), TusHealth.ready(options)), layer)
+
+describe("health", () => {
+  it.effect("is well where the store answers and has room, or cannot tell", () =>
+    Effect.gen(function*() {
+      for (const free of [Option.none(), Option.some(1024 ** 3)]) {
+        const [problems, { status }] = yield* told(store(free))
+        deepStrictEqual([problems, status], [[], 200])
+      }
+      assert.strictEqual((yield* TusHealth.live).status, 200)
+    }))
+
+  it.effect("says what is wrong, all of it", () =>
+    Effect.gen(function*() {
+      const [problems, { status }] = yield* told(store(Option.some(99), true), { minFree: 100 })
+      assert.strictEqual(status, 503)
+      assert.strictEqual(problems.length, 2)
+      assert.match(problems[0] ?? "", /^the store fails: read a state/)
+      assert.strictEqual(problems[1], "the disk has 99 bytes left, expected at least 100")
+    }))
+})
