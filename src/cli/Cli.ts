@@ -23,6 +23,7 @@ import * as Record from "effect/Record"
 import * as Str from "effect/String"
 import { createRequire } from "node:module"
 import * as Arguments from "./Arguments.js"
+import * as DoctorCommand from "./DoctorCommand.js"
 import { details, Reported, sentence, UsageError } from "./Failure.js"
 import * as Help from "./Help.js"
 import * as InfoCommand from "./InfoCommand.js"
@@ -46,6 +47,7 @@ const commands = {
   list: described(ListCommand.command),
   info: described(InfoCommand.command),
   terminate: described(TerminateCommand.command),
+  doctor: described(DoctorCommand.command),
   serve: described(ServeCommand.command)
 }
 
@@ -62,6 +64,7 @@ const cli = Command.make("effect-tus").pipe(
     ListCommand.command,
     InfoCommand.command,
     TerminateCommand.command,
+    DoctorCommand.command,
     ServeCommand.command
   ]),
   Command.run({ name: "effect-tus", version })

@@ -7,6 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as SystemReason from "../client/SystemReason.js"
+import type { NodeTransportError } from "../node-client/NodeTls.js"
+import * as NodeTransport from "../node-client/NodeTransport.js"
 import * as NodeTusClient from "../node-client/NodeTusClient.js"
 import { CommandError } from "./Failure.js"
 import * as Text from "./Text.js"
@@ -23,24 +25,41 @@ export interface Options {
   readonly requestId: boolean
 }
 
-export const layer = ({ ca, cert, headers, insecure, key, methodOverride, proxy, requestId, timeout }: Options) =>
+export const layer = ({ headers, methodOverride, requestId, timeout, ...options }: Options) =>
   Layer.unwrapEffect(
-    Effect.gen(function*() {
-      return NodeTusClient.layer({
-        headers: () => Effect.succeed(headers),
-        stallTimeout: timeout,
-        requestId,
-        methodOverride,
-        ca: yield* contents("ca", ca),
-        cert: yield* contents("cert", cert),
-        key: yield* contents("key", key),
-        insecure,
-        proxy: Option.getOrUndefined(proxy)
-      }).pipe(
-        Layer.catchAll((error) => Layer.fail(new CommandError({ message: `--${error.message}`, cause: error })))
-      )
-    })
+    Effect.map(network(options), (network) =>
+      Layer.catchAll(
+        NodeTusClient.layer({
+          headers: () => Effect.succeed(headers),
+          stallTimeout: timeout,
+          requestId,
+          methodOverride,
+          ...network
+        }),
+        refused
+      ))
   )
+
+/** Only what requests go over: whoever makes them says what is in them. */
+export const transport = (options: Network) =>
+  Layer.unwrapEffect(
+    Effect.map(network(options), (network) => Layer.catchAll(NodeTransport.layer(network), refused))
+  )
+
+type Network = Pick<Options, "ca" | "cert" | "key" | "insecure" | "proxy">
+
+const network = Effect.fnUntraced(function*({ ca, cert, insecure, key, proxy }: Network) {
+  return {
+    ca: yield* contents("ca", ca),
+    cert: yield* contents("cert", cert),
+    key: yield* contents("key", key),
+    insecure,
+    proxy: Option.getOrUndefined(proxy)
+  } satisfies NodeTransport.Options
+})
+
+const refused = (error: NodeTransportError) =>
+  Layer.fail(new CommandError({ message: `--${error.message}`, cause: error }))
 
 /** What is in a file that an option names. */
 export const contents = (option: string, path: Option.Option<string>) =>

@@ -6,6 +6,7 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import { TusUpload, UploadSource } from "effect-tus/client"
 import { NodeTusServer } from "effect-tus/node"
 import { type NodeTransport, NodeTusClient } from "effect-tus/node-client"
+import { TusServer } from "effect-tus/server"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -294,6 +295,40 @@ describe("HTTP/2", () => {
         }))
         deepStrictEqual(answers, sizes)
         hung.close()
+      })
+    }))
+
+  it.scopedLive("reads little ahead of a store that takes no more", () =>
+    Effect.gen(function*() {
+      // Nobody takes more than the first bytes.
+      const { port } = yield* Effect.provide(
+        NodeTusServer.NodeTusServer,
+        yield* Layer.build(
+          NodeTusServer.layerHttp({
+            port: 0,
+            shutdownTimeout: 0,
+            tls: { cert: read("server.pem"), key: read("server.key") }
+          }).pipe(
+            Layer.provide(Layer.succeed(TusServer.TusServer, {
+              handle: (_, body) => Effect.zipRight(Effect.ignore(body.pull), Effect.never),
+              settle: () => Effect.void
+            }))
+          )
+        )
+      )
+      const session = yield* open(port, read("ca.pem"))
+      yield* Effect.promise(async () => {
+        const path = `/files/${"a".repeat(32)}`
+        const request = session.request({ ":method": "PATCH", ":path": path, ...stream, "upload-offset": "0" })
+        request.on("error", () => {}).write(Buffer.alloc(16 * 1024 * 1024))
+        const sent = () => Number(session.socket.bytesWritten)
+        for (let before = -1; before < sent();) {
+          before = sent()
+          await new Promise((resolve) => setTimeout(resolve, 200))
+        }
+        // A window, and what the body itself keeps: 1 MiB.
+        assert.isAtLeast(sent(), 1024 * 1024)
+        assert.isBelow(sent(), 3 * 1024 * 1024)
       })
     }))
 

@@ -1,0 +1,50 @@
+/**
+ * `effect-tus doctor`: what a server and the proxies before it can do, and what is wrong.
+ */
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Struct from "effect/Struct"
+import * as Connection from "./Connection.js"
+import * as Examination from "./Examination.js"
+import { Reported } from "./Failure.js"
+import * as Finding from "./Finding.js"
+import * as Flags from "./Flags.js"
+import * as Json from "./Json.js"
+import { Output } from "./Output.js"
+
+export const command = Command.make("doctor", {
+  url: Flags.url.pipe(Args.withDescription("The URL to which uploads are posted, as clients see it.")),
+  origin: Flags.parsed(
+    "origin",
+    "ORIGIN",
+    "an origin such as https://example.org",
+    (text) => Flags.isUrl(text) && new URL(text).origin === text ? Option.some(text) : Option.none()
+  ).pipe(
+    Options.optional,
+    Options.withDescription("Whose pages are to upload: https://example.org stands for any by default.")
+  ),
+  connection: Options.all(Struct.omit(Flags.connection, "methodOverride", "requestId")),
+  json: Flags.json,
+  debug: Flags.debug
+}, ({ connection, json, origin, url }) =>
+  Effect.gen(function*() {
+    const output = yield* Output
+    let problems = 0
+    yield* Examination.run(
+      { url, origin, headers: connection.headers, timeout: connection.timeout },
+      (finding) => {
+        problems += finding.level === "problem" ? 1 : 0
+        return json
+          ? output.result(Json.print(Finding.facts(finding)))
+          : Effect.forEach(Finding.lines(finding), output.result, { discard: true })
+      }
+    )
+    if (problems > 0) {
+      return yield* new Reported()
+    }
+  }).pipe(Effect.provide(Connection.transport(connection)))).pipe(
+    Command.withDescription("Tells what a server and the proxies before it can do, and what is wrong.")
+  )

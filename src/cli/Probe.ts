@@ -1,0 +1,91 @@
+/**
+ * Single requests to a server that is examined, among them one that no client would make: a body that is broken off.
+ */
+import * as Chunk from "effect/Chunk"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import { fromTransport } from "../client/TusError.js"
+import { type Body, type Request, TusTransport } from "../client/TusTransport.js"
+import { version } from "../protocol/Options.js"
+import type { RawResponse } from "../protocol/Reply.js"
+import * as Pull from "../store/Pull.js"
+
+/** Bytes that are sent before a connection is broken off: more than what a proxy takes in at once. */
+const part = 256 * 1024
+
+/** How long bytes may take through all proxies. */
+const patience: Duration.DurationInput = "1 second"
+
+export interface Options {
+  /** Sent with every request. */
+  readonly headers: Readonly<Record<string, string>>
+  /** How long nothing may move. */
+  readonly timeout: Duration.Duration
+}
+
+export const make = Effect.fnUntraced(function*({ headers: always, timeout }: Options) {
+  const { send } = yield* TusTransport
+
+  const ask = (method: Request["method"], url: string, headers: Request["headers"] = {}, body?: Body) =>
+    send({
+      method,
+      url,
+      headers: { ...always, ...(method === "OPTIONS" ? {} : tus), ...headers },
+      body,
+      stallTimeout: Duration.toMillis(timeout)
+    }).pipe(
+      Effect.mapError((error) => fromTransport({ method, url, offset: Option.none(), attempts: 1 }, error))
+    )
+
+  /** Where an upload stands; not a number where that is not told. */
+  const offsetOf = (url: string) =>
+    Effect.map(ask("HEAD", url), ({ headers }) => Number(headers["upload-offset"] ?? Number.NaN))
+
+  /** A PATCH without bytes, sent as a POST. */
+  const override = (url: string, offset: number) =>
+    ask("POST", url, { ...patchOf(offset), "x-http-method-override": "PATCH" })
+
+  /** Declares a body of a size, sends a part of it, and breaks off the connection unless an answer comes. */
+  const cut = Effect.fnUntraced(function*(url: string, offset: number, size: number) {
+    const isSent = yield* Deferred.make<void>()
+    const bytes = new Uint8Array(Math.min(part, Math.ceil(size / 2)))
+    let isGiven = false
+    const pull: Pull.Pull = Effect.suspend(() => {
+      if (isGiven) {
+        return Effect.zipRight(Deferred.succeed(isSent, undefined), Effect.never)
+      }
+      isGiven = true
+      return Effect.succeed(Chunk.of(bytes))
+    })
+    const answer = yield* Effect.raceFirst(
+      Effect.asSome(ask("PATCH", url, patchOf(offset), { length: size, open: Effect.succeed(Pull.reading(pull)) })),
+      Effect.as(Effect.delay(Deferred.await(isSent), patience), Option.none<RawResponse>())
+    )
+    return { answer, sent: bytes.length }
+  })
+
+  /** How many bytes there are behind an offset, as soon as there are any. */
+  const keptOf = (url: string, offset: number) =>
+    offsetOf(url).pipe(
+      Effect.repeat({
+        until: (now) => now > offset,
+        schedule: Schedule.spaced("250 millis").pipe(Schedule.upTo("3 seconds"))
+      }),
+      Effect.zipRight(offsetOf(url)),
+      Effect.map((now) => now - offset)
+    )
+
+  return { ask, cut, keptOf, offsetOf, override }
+})
+
+export type Probe = Effect.Effect.Success<ReturnType<typeof make>>
+
+const tus = { "tus-resumable": version }
+
+const patchOf = (offset: number) => ({
+  "content-type": "application/offset+octet-stream",
+  "upload-offset": String(offset)
+})

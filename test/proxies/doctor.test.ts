@@ -1,0 +1,138 @@
+/**
+ * `effect-tus doctor`: a server in order, the same one behind proxies that are not, and another one.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { FileStore } from "@tus/file-store"
+import { Server } from "@tus/server"
+import { NodeTransport } from "effect-tus/node-client"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { readdirSync } from "node:fs"
+import * as Examination from "../../src/cli/Examination.js"
+import * as Finding from "../../src/cli/Finding.js"
+import * as Process from "../cli/process.js"
+import { directory } from "../interop/server.js"
+import { http } from "../node-client/servers.js"
+import { nginx, server } from "./proxies.js"
+
+const doctor = Effect.fnUntraced(function*(url: string, origin?: string) {
+  const findings: Array<Finding.Finding> = []
+  yield* Examination.run(
+    { url, headers: {}, timeout: Duration.seconds(30), origin: Option.fromNullable(origin) },
+    (finding) => Effect.sync(() => findings.push(finding))
+  )
+  const found = (level: Finding.Finding["level"]) =>
+    findings.filter((finding) => finding.level === level).map(({ check }) => check)
+  const said = findings.flatMap(Finding.lines).join("\n")
+  return { said, problems: found("problem"), notes: found("note"), fine: found("ok") }
+}, Effect.provide(NodeTransport.layer({ proxy: false })))
+
+const all = ["server", "creation", "location", "cors", "head", "patch", "size", "buffering", "override", "delete"]
+
+describe("effect-tus doctor", { concurrent: true }, () => {
+  it.scopedLive("finds nothing wrong with a server, nor behind nginx as the README shows it", () =>
+    Effect.gen(function*() {
+      const { port, url } = yield* server({ expiresAfter: "1 day" })
+      const proxy = yield* nginx(port)
+      for (const target of [url, proxy.url]) {
+        const { fine, notes, problems } = yield* doctor(target)
+        deepStrictEqual([problems, notes, fine], [[], [], all])
+      }
+    }))
+
+  it.scopedLive("says so to people and to machines, and ends accordingly", () =>
+    Effect.gen(function*() {
+      const { url } = yield* server({ cors: { origins: ["https://a.example.org"] } })
+      const at = yield* Process.place
+      const [fine, wrong] = yield* Effect.all([
+        Process.run(at, ["doctor", url, "--origin", "https://a.example.org"]),
+        Process.run(at, ["doctor", url, "--origin", "https://b.example.org", "--json"])
+      ], { concurrency: 2 })
+      deepStrictEqual([fine.code, fine.stderr], [0, ""])
+      assert.match(fine.out[0] ?? "", /^ok {7}server: tus 1\.0\.0, with creation, /)
+      assert.strictEqual(fine.out.at(-1), "ok       delete: the upload is removed")
+      assert.lengthOf(fine.out, all.length)
+      deepStrictEqual([wrong.code, wrong.stderr], [1, ""])
+      const findings = Process.json(wrong.out)
+      deepStrictEqual(findings.map(({ check }) => check), all)
+      const [{ advice, event, message } = {}] = findings.filter(({ level }) => level === "problem")
+      assert.strictEqual(event, "finding")
+      assert.match(String(message), /^pages of https:\/\/b\.example\.org cannot upload/)
+      assert.match(String(advice), /cors\.origins/)
+    }))
+
+  it.scopedLive("finds a proxy that buffers bodies", () =>
+    Effect.gen(function*() {
+      const { port } = yield* server()
+      const { url } = yield* nginx(port, [["proxy_request_buffering off", "proxy_request_buffering on"]])
+      const { problems, said } = yield* doctor(url)
+      deepStrictEqual(problems, ["buffering"])
+      assert.match(said, /the server has nothing[^]*proxy_request_buffering off/)
+    }))
+
+  it.scopedLive("finds a proxy that limits bodies, and what it lets through", () =>
+    Effect.gen(function*() {
+      const { port } = yield* server()
+      const { url } = yield* nginx(port, [["client_max_body_size 0", "client_max_body_size 1m"]])
+      const { problems, said } = yield* doctor(url)
+      deepStrictEqual(problems, ["size"])
+      assert.match(said, /bodies of 10\.0 MiB are refused with 413, those of 1\.0 MiB are not/)
+    }))
+
+  it.scopedLive("finds a proxy that lets some methods through only", () =>
+    Effect.gen(function*() {
+      const { port } = yield* server()
+      const { url } = yield* nginx(port, [[
+        "location /files {",
+        "location /files {\n    limit_except POST HEAD { deny all; }"
+      ]])
+      const { fine, problems } = yield* doctor(url)
+      deepStrictEqual(problems, ["server", "patch", "delete"])
+      assert.include(fine, "override")
+    }))
+
+  it.scopedLive("finds a Location that leads nowhere", () =>
+    Effect.gen(function*() {
+      const { port } = yield* server({ publicUrl: "https://internal.example:8443" })
+      const { url } = yield* nginx(port)
+      const { problems, said } = yield* doctor(url)
+      deepStrictEqual(problems, ["location"])
+      assert.match(said, /leads to https:\/\/internal\.example:8443/)
+    }))
+
+  it.scopedLive("finds a prefix that is cut off without a word", () =>
+    Effect.gen(function*() {
+      const { port } = yield* server()
+      const { url } = yield* nginx(port, [[
+        "location /files {",
+        "location /api/files {\n    rewrite ^/api(.*)$ $1 break;"
+      ]])
+      const { problems, said } = yield* doctor(url.replace("/files", "/api/files"))
+      deepStrictEqual(problems, ["head"])
+      assert.match(said, /X-Forwarded-Prefix/)
+    }))
+
+  it.scopedLive("finds nothing wrong with @tus/server, and removes what it has created", () =>
+    Effect.gen(function*() {
+      const path = yield* directory
+      const tus = new Server({ path: "/files", datastore: new FileStore({ directory: path }) })
+      const { url } = yield* http((request, response) => void tus.handle(request, response))
+      const { problems, said } = yield* doctor(url)
+      deepStrictEqual(problems, [], said)
+      deepStrictEqual(readdirSync(path), [])
+    }))
+
+  it.scopedLive("says so where no tus server answers, or nobody", () =>
+    Effect.gen(function*() {
+      const { server, url } = yield* http((_, response) => void response.writeHead(404).end("nobody home\n"))
+      const lost = yield* doctor(url)
+      deepStrictEqual(lost.problems, ["server", "creation"])
+      assert.match(lost.said, /is this the URL of the collection/i)
+      yield* Effect.promise(() => new Promise((resolve) => server.close(resolve)))
+      const { problems, said } = yield* doctor(url)
+      deepStrictEqual(problems, ["server"])
+      assert.match(said, /^problem  server: cannot connect to .*does the server run\?$/)
+    }))
+})

@@ -1,0 +1,51 @@
+/**
+ * Effect's own middleware for such headers believes everybody: it must not make a trusted proxy of whoever says to be one.
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
+import * as HttpServer from "@effect/platform/HttpServer"
+import { assert, describe, it } from "@effect/vitest"
+import { TusHttp } from "effect-tus/server"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Http from "node:http"
+import { askPort, server } from "./doors.js"
+
+const create = (trustedProxies: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const app = HttpMiddleware.xForwardedHeaders(TusHttp.make({ path: "/files" }))
+    const context = yield* Layer.build(
+      HttpServer.serve(app).pipe(
+        Layer.provide(server({ trustedProxies })),
+        Layer.provideMerge(NodeHttpServer.layer(Http.createServer, { port: 0, host: "127.0.0.1" }))
+      )
+    )
+    const { address } = Context.get(context, HttpServer.HttpServer)
+    const { headers } = yield* Effect.promise(() =>
+      askPort(address._tag === "TcpAddress" ? address.port : 0)({
+        method: "POST",
+        path: "/files",
+        headers: {
+          "tus-resumable": "1.0.0",
+          "upload-length": "1",
+          "x-forwarded-for": "192.0.2.1",
+          "x-forwarded-proto": "https",
+          "x-forwarded-host": "example.org"
+        }
+      })
+    )
+    return headers["location"] ?? ""
+  })
+
+describe("HttpMiddleware.xForwardedHeaders in front", () => {
+  it.scopedLive("makes no trusted proxy of a client that says to be one", () =>
+    Effect.gen(function*() {
+      assert.match(yield* create(["192.0.2.1"]), /^\/files\//)
+    }))
+
+  it.scopedLive("takes nothing from a proxy that is one", () =>
+    Effect.gen(function*() {
+      assert.match(yield* create(["127.0.0.1"]), /^https:\/\/example\.org\/files\//)
+    }))
+})
