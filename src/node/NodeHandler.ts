@@ -18,6 +18,8 @@ export interface Options extends TusDoor.Options, UploadBody.Options {
    * store has taken what it read last.
    */
   readonly bufferLimit?: number | undefined
+  /** Answers GET, which tus does not know: with a page, or with what was uploaded. 405 by default. */
+  readonly get?: ((request: IncomingMessage, response: ServerResponse) => void) | undefined
 }
 
 export interface NodeHandler {
@@ -38,6 +40,9 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
     let draining = false
 
     const handle = (request: IncomingMessage, response: ServerResponse, begin: () => void) => {
+      if (options.get !== undefined && isGet(request)) {
+        return options.get(request, response)
+      }
       const body = NodeBody.make(request, idleMillis, budget, begin)
       const raw = { method: request.method ?? "", url: urlOf(request), headers: request.headers as Headers }
       const fiber = runFork(
@@ -63,6 +68,10 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
       })
     }
   })
+
+/** One that does not stand for another method. */
+const isGet = ({ headers, method }: IncomingMessage) =>
+  method === "GET" && headers["x-http-method-override"] === undefined
 
 type Headers = Readonly<Record<string, string | undefined>>
 
