@@ -20,6 +20,8 @@ export interface Options extends TusDoor.Options, UploadBody.Options {
    * store has taken what it read last.
    */
   readonly bufferLimit?: number | undefined
+  /** Answers GET, which tus does not know: with a page, or with what was uploaded. 405 by default. */
+  readonly get?: ((request: IncomingMessage, response: ServerResponse) => void) | undefined
 }
 
 export interface NodeHandler {
@@ -40,6 +42,9 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
     let draining = false
 
     const handle = (request: IncomingMessage, response: ServerResponse, begin: () => void) => {
+      if (options.get !== undefined && isGet(request)) {
+        return options.get(request, response)
+      }
       const body = NodeBody.make(request, idleMillis, budget, begin)
       const raw = {
         method: request.method ?? "",
@@ -73,6 +78,10 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
       })
     }
   })
+
+/** One that does not stand for another method. */
+const isGet = ({ headers, method }: IncomingMessage) =>
+  method === "GET" && headers["x-http-method-override"] === undefined
 
 type Headers = Readonly<Record<string, string | undefined>>
 

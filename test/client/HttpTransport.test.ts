@@ -1,9 +1,10 @@
 /**
- * The client over the HTTP clients of Effect, on a real server.
+ * The client over the HTTP clients of Effect, and over the fetch that workers of browsers have, on a real server.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert, describe, it } from "@effect/vitest"
+import { FetchTransport } from "effect-tus/browser-client"
 import { HttpTransport, TusClient, TusTransport, TusUpload, UploadSource } from "effect-tus/client"
 import { NodeTusServer } from "effect-tus/node"
 import * as Effect from "effect/Effect"
@@ -27,17 +28,20 @@ const closedPort = Effect.promise(() =>
   })
 )
 
-const clients = { fetch: FetchHttpClient.layer, undici: NodeHttpClient.layerUndici }
+const transports = {
+  "HttpTransport over fetch": Layer.provide(HttpTransport.layer, FetchHttpClient.layer),
+  "HttpTransport over undici": Layer.provide(HttpTransport.layer, NodeHttpClient.layerUndici),
+  FetchTransport: FetchTransport.layer()
+}
 
-for (const [name, client] of Object.entries(clients)) {
+for (const [name, transport] of Object.entries(transports)) {
   const layer = TusClient.layer().pipe(
-    Layer.provideMerge(HttpTransport.layer),
-    Layer.provide(client),
+    Layer.provideMerge(transport),
     Layer.provideMerge(NodeTusServer.layerHttp({ port: 0 })),
     Layer.provideMerge(server())
   )
 
-  describe(`HttpTransport over ${name}`, () => {
+  describe(name, () => {
     it.scopedLive("uploads whole and in chunks, and asks", () =>
       Effect.gen(function*() {
         const { url: endpoint } = yield* NodeTusServer.NodeTusServer

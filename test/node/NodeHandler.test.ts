@@ -117,6 +117,25 @@ describe("NodeHandler", () => {
       })
     }))
 
+  it.scopedLive("GET is 405, or answered by whoever wants to, in its turn; what it stands for is not", () =>
+    Effect.gen(function*() {
+      const plain = yield* start()
+      assert.strictEqual((yield* Effect.promise(() => plain.ask({ method: "GET", path: "/" }))).status, 405)
+      const { ask, create, offsetOf, port } = yield* start({
+        get: ({ url }, response) => void response.end(`a page at ${url}`)
+      })
+      yield* Effect.promise(async () => {
+        assert.strictEqual((await ask({ method: "GET", path: "/a?b" })).text, "a page at /a?b")
+        const path = await create(3)
+        const overridden = await ask({ method: "GET", path, headers: { ...tus, "x-http-method-override": "HEAD" } })
+        assert.strictEqual(overridden.headers["upload-offset"], "0")
+        const client = await open(port)
+        await client.send(`${patch(path, 0, 3)}abcGET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
+        assert.match(await client.closed, /^HTTP\/1.1 204 [^]*HTTP\/1.1 200 [^]*a page at \//)
+        assert.strictEqual(await offsetOf(path), 3)
+      })
+    }))
+
   it.scopedLive("HEAD neither waits for a running PATCH nor disturbs it", () =>
     Effect.gen(function*() {
       const { arrived, create, offsetOf, port } = yield* start()

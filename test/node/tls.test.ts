@@ -310,7 +310,7 @@ describe("HTTP/2", () => {
             tls: { cert: read("server.pem"), key: read("server.key") }
           }).pipe(
             Layer.provide(Layer.succeed(TusServer.TusServer, {
-              handle: (_, body) => Effect.zipRight(Effect.ignore(body.pull), Effect.never),
+              handle: (_command, _request, body) => Effect.zipRight(Effect.ignore(body.pull), Effect.never),
               settle: () => Effect.void
             }))
           )
