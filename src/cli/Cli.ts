@@ -22,6 +22,7 @@ import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import * as Str from "effect/String"
 import { createRequire } from "node:module"
+import * as AdminCommand from "./AdminCommand.js"
 import * as Arguments from "./Arguments.js"
 import * as DoctorCommand from "./DoctorCommand.js"
 import { details, Reported, sentence, UsageError } from "./Failure.js"
@@ -48,7 +49,8 @@ const commands = {
   info: described(InfoCommand.command),
   terminate: described(TerminateCommand.command),
   doctor: described(DoctorCommand.command),
-  serve: described(ServeCommand.command)
+  serve: described(ServeCommand.command),
+  admin: described(AdminCommand.command)
 }
 
 const flags: Readonly<Record<string, ReadonlyArray<Arguments.Flag>>> = Record.map(commands, ({ flags }) => flags)
@@ -65,7 +67,8 @@ const cli = Command.make("effect-tus").pipe(
     InfoCommand.command,
     TerminateCommand.command,
     DoctorCommand.command,
-    ServeCommand.command
+    ServeCommand.command,
+    AdminCommand.command
   ]),
   Command.run({ name: "effect-tus", version })
 )

@@ -36,6 +36,22 @@ export const size = (name: string): Options.Options<number> => parsed(name, "SIZ
 export const duration = (name: string): Options.Options<Duration.Duration> =>
   parsed(name, "DURATION", Time.expected, Time.parse)
 
+/** How long an upload lives, none for ever. */
+export const life = (name: string): Options.Options<Option.Option<Duration.Duration>> =>
+  parsed(
+    name,
+    "DURATION",
+    `${Time.expected}, or "never"`,
+    (text) => text === "never" ? Option.some(Option.none()) : Option.map(Time.parse(text), Option.some)
+  ).pipe(Options.withDefault(Time.parse("1 day")))
+
+/** Of a server. */
+export const store: Options.Options<string> = Options.text("dir").pipe(
+  Options.withPseudoName("DIR"),
+  Options.withDefault("./uploads"),
+  Options.withDescription("Where everything is kept, ./uploads by default; one server at a time.")
+)
+
 export const whole = (name: string, from: number, to = Number.MAX_SAFE_INTEGER): Options.Options<number> =>
   parsed(
     name,

@@ -13,19 +13,6 @@ import * as Flags from "./Flags.js"
 import * as Json from "./Json.js"
 import * as Missing from "./Missing.js"
 import { Output } from "./Output.js"
-import * as Time from "./Time.js"
-
-const expiresAfter = Flags.parsed(
-  "expires-after",
-  "DURATION",
-  `${Time.expected}, or "never"`,
-  (text) => text === "never" ? Option.some(Option.none()) : Option.map(Time.parse(text), Option.some)
-).pipe(
-  Options.withDefault(Time.parse("1 day")),
-  Options.withDescription(
-    `How long an unfinished upload lives after its last byte: "1 day" by default, "never" for ever.`
-  )
-)
 
 export const command = Command.make("serve", {
   port: Flags.whole("port", 0, 65535).pipe(
@@ -37,11 +24,7 @@ export const command = Command.make("serve", {
     Options.withDefault("127.0.0.1"),
     Options.withDescription("The address to listen on: 127.0.0.1 by default, which only this machine reaches.")
   ),
-  directory: Options.text("dir").pipe(
-    Options.withPseudoName("DIR"),
-    Options.withDefault("./uploads"),
-    Options.withDescription("Where everything is kept, ./uploads by default; one server at a time.")
-  ),
+  directory: Flags.store,
   path: Flags.parsed(
     "path",
     "PATH",
@@ -55,7 +38,11 @@ export const command = Command.make("serve", {
     Options.optional,
     Options.withDescription("The most that one upload may have. No limit by default.")
   ),
-  expiresAfter,
+  expiresAfter: Flags.life("expires-after").pipe(
+    Options.withDescription(
+      `How long an unfinished upload lives after its last byte: "1 day" by default, "never" for ever.`
+    )
+  ),
   durability: Flags.oneOf("durability", ["process", "completion", "always"]).pipe(
     Options.withDefault("completion" as const),
     Options.withDescription(

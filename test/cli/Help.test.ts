@@ -6,6 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
+import * as AdminCommand from "../../src/cli/AdminCommand.js"
 import * as DoctorCommand from "../../src/cli/DoctorCommand.js"
 import * as Help from "../../src/cli/Help.js"
 import * as InfoCommand from "../../src/cli/InfoCommand.js"
@@ -42,7 +43,8 @@ const helps = {
   info: docOf(InfoCommand.command),
   terminate: docOf(TerminateCommand.command),
   doctor: docOf(DoctorCommand.command),
-  serve: docOf(ServeCommand.command)
+  serve: docOf(ServeCommand.command),
+  admin: docOf(AdminCommand.command)
 }
 
 describe("help", () => {
@@ -90,8 +92,8 @@ describe("help", () => {
   it("of all names each command with what it does", () => {
     const lines = Help.ofAll("1.2.3", "resumable uploads.", helps, 100).split("\n")
     assert.strictEqual(lines[0], "effect-tus 1.2.3: resumable uploads.")
-    deepStrictEqual(lines.slice(2, 9).map((line) => line.trim().split(" ")[0]), Object.keys(helps))
-    for (const line of lines.slice(2, 9)) {
+    deepStrictEqual(lines.slice(2, 10).map((line) => line.trim().split(" ")[0]), Object.keys(helps))
+    for (const line of lines.slice(2, 10)) {
       assert.match(line, /^ {2}\w+ {2,}[A-Z].*\.$/)
     }
     assert.match(lines.at(-1) ?? "", /^Exit codes: /)
