@@ -127,10 +127,13 @@ export class Database {
             this.states.change(done, process)
           })
       })
-      const written = step(
-        "database written",
-        `${what}, done`,
-        (fault) => fault === "failed but written" ? this.fail("Write", what) : Effect.void
+      const written = Effect.ensuring(
+        step(
+          "database written",
+          `${what}, done`,
+          (fault) => fault === "failed but written" ? this.fail("Write", what) : Effect.void
+        ),
+        Effect.sync(() => this.world.promises.known(change.entry.upload.id))
       )
       return waited(
         Effect.zipLeft(

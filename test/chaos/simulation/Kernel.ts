@@ -36,7 +36,12 @@ export class Kernel {
 
   /** Lets something happen later; returns what keeps it from happening. */
   schedule(delay: number, run: () => void): () => void {
-    const event: Event = { at: this.now + Math.max(0, delay), run }
+    return this.scheduleAt(this.now + Math.max(0, delay), run)
+  }
+
+  /** What is to happen at the very same time happens in the order in which it was scheduled; sums of delays would not tell. */
+  scheduleAt(at: number, run: () => void): () => void {
+    const event: Event = { at, run }
     let index = this.events.length
     while (index > 0 && (this.events[index - 1]?.at ?? 0) > event.at) {
       index--

@@ -156,7 +156,7 @@ export class Network {
   private deliver(line: Line, delay: number, run: () => void): void {
     const { kernel } = this.world
     line.arrives = Math.max(line.arrives, kernel.now + delay)
-    kernel.schedule(line.arrives - kernel.now, () => {
+    kernel.scheduleAt(line.arrives, () => {
       if (!line.broken) {
         run()
       }

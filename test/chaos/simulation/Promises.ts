@@ -31,6 +31,8 @@ export class Promises {
   private readonly told = new Map<Id, Told>()
   /** Uploads that were removed to last. */
   private readonly gone = new Set<Id>()
+  /** Uploads that are set back, which their server has yet to be told by its database: it still says what was before. */
+  private readonly settingBack = new Set<Id>()
   private readonly requests = new Set<Exchange>()
   /** Requests for what had expired when they came. */
   private readonly late = new WeakSet<Exchange>()
@@ -77,12 +79,18 @@ export class Promises {
   /** More counted of it than is known to survive a power cut; no more than that does any longer. */
   setBack(before: UploadRegistry.Entry, { upload: { id, offset } }: UploadRegistry.Entry): void {
     const told = this.told.get(id)
+    this.settingBack.add(id)
     this.claim(offset >= before.synced, "P1", id, `it is set back to ${offset}, though ${before.synced} are synced`)
     if (told !== undefined) {
       const isKept = told.offset <= offset || this.world.story.durability !== "always"
       this.claim(isKept, "P2", id, `it is set back to ${offset}, though ${told.offset} are acknowledged`)
       this.told.set(id, { ...told, offset: Math.min(told.offset, offset) })
     }
+  }
+
+  /** A server has been told what has become of its write. */
+  known(id: Id): void {
+    this.settingBack.delete(id)
   }
 
   /** Who knew of failed syncs is gone, or stands still. */
@@ -148,7 +156,8 @@ export class Promises {
     const { completion, id, isFinal, length } = upload
     const before = this.told.get(id)
     const complete = isOffset && Option.contains(length, offset)
-    this.claim(upload.offset >= offset, "P1", id, `${offset} bytes are acknowledged, ${upload.offset} are committed`)
+    const counts = this.settingBack.has(id) ? Math.min(offset, upload.offset) : offset
+    this.claim(upload.offset >= counts, "P1", id, `${offset} bytes are acknowledged, ${upload.offset} are committed`)
     this.claim(
       !complete || isFinal || completion._tag === "Complete",
       "P9",
@@ -156,7 +165,7 @@ export class Promises {
       `told to be complete, but ${completion._tag}`
     )
     this.told.set(id, {
-      offset: Math.max(offset, before?.offset ?? 0),
+      offset: Math.max(counts, before?.offset ?? 0),
       complete: complete || before?.complete === true
     })
     const { durability } = this.world.story
@@ -199,6 +208,7 @@ export class Promises {
   // What becomes of it.
 
   crashed(process: Process): void {
+    this.settingBack.clear()
     this.requests.forEach((exchange) => exchange.process !== process || this.requests.delete(exchange))
   }
 
