@@ -87,7 +87,7 @@ const examineUpload = (
       return yield* tell(note("delete", `what was created may still be there: ${url}`))
     }
     yield* examineBodies(url, length, probe, tell)
-    yield* tell(Diagnosis.override(yield* probe.override(url, yield* probe.offsetOf(url))))
+    yield* tell(Diagnosis.override(yield* probe.override(url)))
     yield* extensions.includes("termination")
       ? remove(url, probe, tell)
       : tell(note("delete", `the server removes no upload at a client's wish: ${url} stays there`))

@@ -44,9 +44,18 @@ export const make = Effect.fnUntraced(function*({ headers: always, timeout }: Op
   const offsetOf = (url: string) =>
     Effect.map(ask("HEAD", url), ({ headers }) => Number(headers["upload-offset"] ?? Number.NaN))
 
-  /** A PATCH without bytes, sent as a POST. */
-  const override = (url: string, offset: number) =>
-    ask("POST", url, { ...patchOf(offset), "x-http-method-override": "PATCH" })
+  /** A PATCH without bytes, sent as a POST; again where bytes that were cut off have moved the offset meanwhile. */
+  const override = (url: string, attempts = 10): ReturnType<typeof ask> =>
+    Effect.flatMap(
+      offsetOf(url),
+      (offset) => ask("POST", url, { ...patchOf(offset), "x-http-method-override": "PATCH" })
+    ).pipe(
+      Effect.flatMap((answer) =>
+        answer.status === 409 && attempts > 1
+          ? Effect.delay(override(url, attempts - 1), "250 millis")
+          : Effect.succeed(answer)
+      )
+    )
 
   /** Declares a body of a size, sends a part of it, and breaks off the connection unless an answer comes. */
   const cut = Effect.fnUntraced(function*(url: string, offset: number, size: number) {

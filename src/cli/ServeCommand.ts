@@ -49,6 +49,20 @@ export const command = Command.make("serve", {
       "What a power cut leaves: completion (the default) all that is complete, always every acknowledged byte, process neither."
     )
   ),
+  publicUrl: Options.text("public-url").pipe(
+    Options.withPseudoName("URL"),
+    Options.optional,
+    Options.withDescription(
+      "What clients write before the path, where they are to be told a whole URL: https://example.org."
+    )
+  ),
+  trustedProxies: Options.text("trust-proxy").pipe(
+    Options.withPseudoName("RANGE"),
+    Options.repeated,
+    Options.withDescription(
+      "A proxy, such as 10.0.0.0/8, that says in Forwarded or X-Forwarded- headers where clients see the server. Repeatable."
+    )
+  ),
   cert: Options.text("tls-cert").pipe(
     Options.withPseudoName("FILE"),
     Options.optional,
@@ -110,15 +124,24 @@ export const command = Command.make("serve", {
         maxSize: Option.getOrUndefined(options.maxSize),
         expiresAfter: Option.getOrUndefined(options.expiresAfter),
         durability: options.durability,
+        publicUrl: Option.getOrUndefined(options.publicUrl),
+        trustedProxies: options.trustedProxies,
         tls: yield* tls(options)
       })),
       Layer.provide(tell),
       Layer.launch,
       // Once nothing is written any more.
       Effect.onInterrupt(() => output.say("effect-tus has stopped")),
-      Effect.mapError((cause) => new CommandError({ message: sentence(cause).replace(/^tls\./, "--tls-"), cause }))
+      Effect.mapError((cause) => new CommandError({ message: named(sentence(cause)), cause }))
     )
   })).pipe(Command.withDescription("Runs a server that keeps uploads in a directory, until Ctrl-C or SIGTERM."))
+
+/** By what the options are called here. */
+const named = (message: string) =>
+  message
+    .replace(/^tls\.(?=\w+: expected)/, "--tls-")
+    .replace(/^publicUrl(?=: expected)/, "--public-url")
+    .replace(/^trustedProxies(?=: expected)/, "--trust-proxy")
 
 const tls = Effect.fnUntraced(function*(
   options: Readonly<Record<"ca" | "cert" | "key", Option.Option<string>>>

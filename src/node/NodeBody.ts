@@ -134,8 +134,9 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
     }
   }
 
+  // What is cut off over HTTP/2 is closed before it ends.
   request
-    .on("end", () => end(NodeRequest.isWhole(request) ? Option.none() : Option.some("Disconnected")))
+    .on("end", () => end(request.complete ? Option.none() : Option.some("Disconnected")))
     .on("error", () => end(Option.some("Disconnected")))
     .on("close", () => end(Option.some("Disconnected")))
 

@@ -17,9 +17,3 @@ export const hasBody = (request: IncomingMessage): boolean => {
     ? request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0
     : !stream.endAfterHeaders
 }
-
-/** Whether all of a body that has ended is there. Over HTTP/2 Node calls complete what was cut off, too. */
-export const isWhole = (request: IncomingMessage): boolean => {
-  const stream = streamOf(request)
-  return stream === undefined ? request.complete : !stream.aborted && stream.rstCode === 0
-}

@@ -1,7 +1,8 @@
 /**
  * The requests of one connection, one after another. A client may send the next before it has the answer to the last, but
  * only safe ones may be performed at the same time, and those of an upload are not. And Node reads ahead without a limit:
- * 10 MB of such requests would grow to gigabytes that wait.
+ * 10 MB of such requests would grow to gigabytes that wait. Over HTTP/2, where they are independent of each other, Node shows each
+ * of them a socket of its own.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-9.3.2
  */
@@ -55,10 +56,6 @@ export const make = (idleMillis: number): Turns => {
 
   return {
     inTurn: (listener) => (request, response) => {
-      // Over HTTP/2 requests are independent of each other, and answers come in any order.
-      if (request.httpVersionMajor >= 2) {
-        return listener(request, response)
-      }
       const { socket } = request
       const queue = queueOf(socket)
       const act = () => {

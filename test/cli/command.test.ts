@@ -482,6 +482,39 @@ describe("the command", { concurrent: true, timeout: 120_000 }, () => {
         assertFailed(noFile, /^effect-tus: --ca missing\.pem: there is no such file\n$/)
       }))
 
+    it.scoped("serves behind proxies, and says in one line which of them it cannot believe", () =>
+      Effect.gen(function*() {
+        const at = yield* Process.place
+        const { said } = yield* Process.start(at, [
+          "serve",
+          "--port",
+          "0",
+          "--trust-proxy",
+          "::1",
+          "--trust-proxy",
+          "127.0.0.0/8"
+        ])
+        const [url] = yield* Effect.promise(() => said(/http:\/\/\S+/))
+        const { headers } = yield* Effect.promise(() =>
+          fetch(url, {
+            method: "POST",
+            headers: {
+              ...tusHeaders,
+              "upload-length": "1",
+              "x-forwarded-proto": "https",
+              "x-forwarded-host": "example.org"
+            }
+          })
+        )
+        assert.match(headers.get("location") ?? "", /^https:\/\/example\.org\/files\/\w+$/)
+        const [range, base] = yield* Effect.all([
+          Process.run(at, ["serve", "--dir", "other", "--trust-proxy", "10.0.0.0/99"]),
+          Process.run(at, ["serve", "--dir", "another", "--public-url", "example.org"])
+        ], { concurrency: 2 })
+        assertFailed(range, /^effect-tus: --trust-proxy: expected IP addresses [^\n]*, got "10\.0\.0\.0\/99"\n$/)
+        assertFailed(base, /^effect-tus: --public-url: expected a URL such as [^\n]*, got "example\.org"\n$/)
+      }))
+
     it.scoped("serves over https, only for whom an authority knows if it is told to", () =>
       Effect.gen(function*() {
         const at = yield* Process.place

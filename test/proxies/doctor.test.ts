@@ -124,6 +124,16 @@ describe("effect-tus doctor", { concurrent: true }, () => {
       deepStrictEqual(readdirSync(path), [])
     }))
 
+  it.scopedLive("removes what it has created though a body ends the connection", () =>
+    Effect.gen(function*() {
+      const tus = Process.tus({ PATCH: (request) => void request.socket.destroy() })
+      const { url } = yield* http(tus.listener)
+      const { problems, said } = yield* doctor(url)
+      deepStrictEqual(problems, ["server"], said)
+      assert.match(said, /closed the connection/)
+      deepStrictEqual(Array.from(tus.offsets.keys()), [])
+    }))
+
   it.scopedLive("says so where no tus server answers, or nobody", () =>
     Effect.gen(function*() {
       const { server, url } = yield* http((_, response) => void response.writeHead(404).end("nobody home\n"))
