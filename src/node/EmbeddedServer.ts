@@ -3,6 +3,8 @@
  * lacks, such as `NodeHandler`, `TusWeb` or `TusHttp`. Wiring only.
  */
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as OptionError from "../server/OptionError.js"
 import * as TusPolicy from "../server/TusPolicy.js"
 import * as TusServer from "../server/TusServer.js"
 import * as TusSweeper from "../server/TusSweeper.js"
@@ -15,6 +17,13 @@ export interface Options extends EmbeddedStore.Options, TusPolicy.Options, TusSw
   readonly durability?: (typeof Durability)["Service"] | undefined
 }
 
+const check = OptionError.check(Schema.Struct({
+  directory: OptionError.text,
+  durability: Schema.optional(OptionError.oneOf("process", "completion", "always")),
+  removeUsedPartials: Schema.optional(OptionError.flag),
+  syncDeadline: Schema.optional(OptionError.duration)
+}))
+
 /** Hooks and events are provided to it like any Reference. At its end bodies under way are cut off and committed. */
 export const layer = (options: Options) =>
   TusSweeper.layer(options).pipe(
@@ -25,5 +34,6 @@ export const layer = (options: Options) =>
     Layer.provide(NodeDigests.layer),
     // The doors ask for it, too: it says whose pages may use them.
     Layer.provideMerge(TusPolicy.layer(options)),
-    Layer.provide(options.durability === undefined ? Layer.empty : Layer.succeed(Durability, options.durability))
+    Layer.provide(options.durability === undefined ? Layer.empty : Layer.succeed(Durability, options.durability)),
+    Layer.provide(Layer.effectDiscard(check(options)))
   )

@@ -8,6 +8,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { join } from "node:path"
+import type { OptionError } from "../server/OptionError.js"
 import * as UploadLimits from "../server/UploadLimits.js"
 import * as SqlUploadRegistry from "../sql/SqlUploadRegistry.js"
 import type { ByteStore } from "../store/ByteStore.js"
@@ -56,7 +57,7 @@ export const layer = ({ directory, limits }: Options) => {
     Layer.provide(sqlite(directory)),
     Layer.provide(NodeBoot.layer)
   )
-  const limited: Layer.Layer<UploadRegistry, UploadStoreError, ByteStore> = limits === undefined
+  const limited: Layer.Layer<UploadRegistry, OptionError | UploadStoreError, ByteStore> = limits === undefined
     ? registry
     : Layer.provideMerge(UploadLimits.layer(limits), Layer.provide(Ledger.layer, registry))
   return Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory).pipe(

@@ -9,6 +9,7 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import type { AddressInfo } from "node:net"
 import * as DoorPolicy from "../server/DoorPolicy.js"
+import * as OptionError from "../server/OptionError.js"
 import { TusPolicy } from "../server/TusPolicy.js"
 import type { TusServer } from "../server/TusServer.js"
 import * as EmbeddedServer from "./EmbeddedServer.js"
@@ -59,10 +60,11 @@ export class NodeTusServer extends Context.Tag("effect-tus/NodeTusServer")<NodeT
 /** Listens, and on its end stops accepting, lets running requests commit, and closes. */
 export const layerHttp = (
   options: HttpOptions = {}
-): Layer.Layer<NodeTusServer, ListenError | ServerTls.TlsError, TusServer> =>
+): Layer.Layer<NodeTusServer, ListenError | OptionError.OptionError | ServerTls.TlsError, TusServer> =>
   Layer.scoped(
     NodeTusServer,
     Effect.gen(function*() {
+      yield* check(options)
       const { host = "127.0.0.1", path = "/files", port = 1080, shutdownTimeout = "10 seconds" } = options
       const headersMillis = Duration.toMillis(options.headersTimeout ?? "60 seconds")
       const idleMillis = NodeBody.idleMillisOf(options)
@@ -95,6 +97,21 @@ export const layerHttp = (
       return { url: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${actual}${path}`, port: actual }
     })
   )
+
+const check = OptionError.check(Schema.Struct({
+  port: Schema.optional(OptionError.whole(0, 65535)),
+  host: Schema.optional(OptionError.text),
+  path: Schema.optional(
+    Schema.String.pipe(Schema.pattern(/^(\/[^/?#\s]+)*$/)).annotations({
+      message: () => "a path that begins with / and does not end with it",
+      override: true
+    })
+  ),
+  headersTimeout: Schema.optional(OptionError.duration),
+  idleTimeout: Schema.optional(OptionError.duration),
+  shutdownTimeout: Schema.optional(OptionError.duration),
+  bufferLimit: Schema.optional(OptionError.whole(0))
+}))
 
 const listen = (listener: HttpListener.HttpListener, host: string, port: number) =>
   Effect.async<HttpListener.HttpListener, ListenError>((resume) => {

@@ -8,6 +8,7 @@ import type { RawRequest } from "../protocol/Command.js"
 import { Denied, type UploadRejected } from "../protocol/Refusal.js"
 import { Addition } from "../protocol/Reply.js"
 import { Amendments, type Upload } from "../protocol/Upload.js"
+import * as OptionError from "./OptionError.js"
 import { type Grant, type Hooks, type Intent, UploadHooks } from "./UploadHooks.js"
 import { UploadUrls } from "./UploadUrls.js"
 
@@ -30,8 +31,11 @@ export interface Application {
   readonly expire: (upload: Upload) => Effect.Effect<void, Denied>
 }
 
-export const make: Effect.Effect<Application> = Effect.zipWith(UploadHooks, UploadUrls, (hooks, urls) => {
-  const limit = Duration.decode(hooks.timeLimit ?? "30 seconds")
+export const make: Effect.Effect<Application> = Effect.gen(function*() {
+  const hooks = yield* UploadHooks
+  const urls = yield* UploadUrls
+  const { timeLimit } = yield* Effect.orDie(check({ timeLimit: hooks.timeLimit ?? "30 seconds" }))
+  const limit = Duration.decode(timeLimit)
 
   /** A hook that hangs is interrupted also where whoever asks cannot be, and is not waited for. */
   const within = <A, E>(name: keyof Hooks, hook: () => Effect.Effect<A, E> | undefined) =>
@@ -71,6 +75,8 @@ export const make: Effect.Effect<Application> = Effect.zipWith(UploadHooks, Uplo
         : within("onExpire", () => hooks.onExpire?.(upload))
   }
 })
+
+const check = OptionError.check(Schema.Struct({ timeLimit: OptionError.duration }))
 
 /** What a hook must not say is a bug of the application. */
 const valid = <A>(schema: Schema.Schema<A>) => {

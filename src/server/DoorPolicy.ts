@@ -2,7 +2,7 @@
  * The part of a policy that doors keep: where clients see the server, and whose pages may use it.
  */
 import * as Either from "effect/Either"
-import type { PolicyError } from "./PolicyError.js"
+import type { OptionError } from "./OptionError.js"
 import * as PublicUrl from "./PublicUrl.js"
 import * as TusCors from "./TusCors.js"
 
@@ -17,7 +17,7 @@ export interface DoorPolicy {
 }
 
 /** Made once for each policy: some doors ask for it with every request. */
-export const make = (options: Options): Either.Either<DoorPolicy, PolicyError> => {
+export const make = (options: Options): Either.Either<DoorPolicy, OptionError> => {
   const known = made.get(options) ?? Either.all({
     baseOf: PublicUrl.make(options),
     cors: TusCors.make(options.cors)
@@ -26,4 +26,4 @@ export const make = (options: Options): Either.Either<DoorPolicy, PolicyError> =
   return known
 }
 
-const made = new WeakMap<Options, Either.Either<DoorPolicy, PolicyError>>()
+const made = new WeakMap<Options, Either.Either<DoorPolicy, OptionError>>()

@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import type { RawRequest } from "../protocol/Command.js"
 import * as AddressRange from "./AddressRange.js"
 import * as Forwarded from "./Forwarded.js"
-import { PolicyError } from "./PolicyError.js"
+import { OptionError } from "./OptionError.js"
 
 export interface Options {
   /**
@@ -26,7 +26,7 @@ export interface Options {
 /** What stands before the path for the client of a request: an origin, a path, both or neither. No slash at its end. */
 export type BaseOf = (request: RawRequest) => string
 
-export const make = ({ publicUrl, trustedProxies = [] }: Options): Either.Either<BaseOf, PolicyError> =>
+export const make = ({ publicUrl, trustedProxies = [] }: Options): Either.Either<BaseOf, OptionError> =>
   Either.gen(function*() {
     const ranges = yield* Either.all(trustedProxies.map(readRange))
     if (publicUrl !== undefined) {
@@ -110,24 +110,24 @@ const defaultPorts: Readonly<Record<string, string | undefined>> = { http: "80",
 const readPrefix = (text: string | undefined) =>
   /^(?:\/[\w!$&'()*+:;=@~.%-]+)+\/?$/.test(text ?? "") ? text?.replace(/\/$/, "") : undefined
 
-const readRange = (text: string): Either.Either<AddressRange.AddressRange, PolicyError> =>
+const readRange = (text: string): Either.Either<AddressRange.AddressRange, OptionError> =>
   Either.fromOption(
     AddressRange.parse(text),
     () =>
-      new PolicyError({
+      new OptionError({
         option: "trustedProxies",
         expected: "IP addresses and ranges such as 10.0.0.0/8 or fd00::/8",
         actual: text
       })
   )
 
-const readUrl = (text: string): Either.Either<string, PolicyError> => {
+const readUrl = (text: string): Either.Either<string, OptionError> => {
   const url = URL.canParse(text) ? new URL(text) : undefined
   return url !== undefined && /^https?:$/.test(url.protocol)
       && `${url.username}${url.password}${url.search}${url.hash}` === ""
     ? Either.right(`${url.origin}${url.pathname.replace(/\/+$/, "")}`)
     : Either.left(
-      new PolicyError({
+      new OptionError({
         option: "publicUrl",
         expected: "a URL such as https://example.org or https://example.org/api",
         actual: text

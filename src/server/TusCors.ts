@@ -8,7 +8,7 @@
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import type { RawRequest } from "../protocol/Command.js"
-import { PolicyError } from "./PolicyError.js"
+import { OptionError } from "./OptionError.js"
 
 export interface Options {
   /**
@@ -64,7 +64,7 @@ export interface Cors {
   readonly anonymous: Readonly<Record<string, string>>
 }
 
-export const make = (options: Options = {}): Either.Either<Cors, PolicyError> =>
+export const make = (options: Options = {}): Either.Either<Cors, OptionError> =>
   Either.gen(function*() {
     const { credentials = false, maxAge = "1 day" } = options
     const isAllowed = yield* readOrigins(options.origins ?? "*")
@@ -98,7 +98,7 @@ type IsAllowed = (origin: string) => boolean
 
 const anybody: IsAllowed = () => true
 
-const readOrigins = (origins: NonNullable<Options["origins"]>): Either.Either<IsAllowed, PolicyError> => {
+const readOrigins = (origins: NonNullable<Options["origins"]>): Either.Either<IsAllowed, OptionError> => {
   if (origins === "*" || typeof origins === "function") {
     return Either.right(origins === "*" ? anybody : origins)
   }
@@ -108,7 +108,7 @@ const readOrigins = (origins: NonNullable<Options["origins"]>): Either.Either<Is
   return wrong === undefined
     ? Either.right((origin) => texts.includes(origin) || patterns.some((pattern) => pattern.test(origin)))
     : Either.left(
-      new PolicyError({
+      new OptionError({
         option: "cors.origins",
         expected: "origins such as https://example.org, with no slash at the end; a pattern is a RegExp",
         actual: wrong
@@ -128,9 +128,9 @@ const whole = ({ flags, source }: RegExp) => new RegExp(`^(?:${source})$`, flags
 const readNames = (
   option: "cors.allowedHeaders" | "cors.exposedHeaders",
   names: ReadonlyArray<string> = []
-): Either.Either<ReadonlyArray<string>, PolicyError> => {
+): Either.Either<ReadonlyArray<string>, OptionError> => {
   const wrong = names.find((name) => !/^[\w!#$%&'*+.^`|~-]+$/.test(name))
   return wrong === undefined
     ? Either.right(names)
-    : Either.left(new PolicyError({ option, expected: "names of headers", actual: wrong }))
+    : Either.left(new OptionError({ option, expected: "names of headers", actual: wrong }))
 }

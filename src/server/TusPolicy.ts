@@ -5,10 +5,9 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import * as DoorPolicy from "./DoorPolicy.js"
-import type { PolicyError } from "./PolicyError.js"
-
-export { PolicyError } from "./PolicyError.js"
+import * as OptionError from "./OptionError.js"
 
 export interface Options extends DoorPolicy.Options {
   /** Bytes that one upload may hold, however it comes. No limit by default. */
@@ -25,6 +24,13 @@ export class TusPolicy extends Context.Reference<TusPolicy>()("effect-tus/TusPol
   defaultValue: (): Options => ({})
 }) {}
 
+const check = OptionError.check(Schema.Struct({
+  maxSize: Schema.optional(OptionError.whole(0)),
+  maxMetadataSize: Schema.optional(OptionError.whole(0)),
+  expiresAfter: Schema.optional(OptionError.duration),
+  downloads: Schema.optional(OptionError.flag)
+}))
+
 /** The policy as a layer, which fails where an option means nothing. A door that is given such a policy dies of it. */
-export const layer = (options: Options): Layer.Layer<TusPolicy, PolicyError> =>
-  Layer.effect(TusPolicy, Effect.as(DoorPolicy.make(options), options))
+export const layer = (options: Options): Layer.Layer<TusPolicy, OptionError.OptionError> =>
+  Layer.effect(TusPolicy, Effect.zipRight(DoorPolicy.make(options), check(options)))

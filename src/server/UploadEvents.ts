@@ -9,8 +9,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Upload, UploadId } from "../protocol/Upload.js"
+import * as OptionError from "./OptionError.js"
 
 export type Event = Data.TaggedEnum<{
   Created: { readonly upload: Upload }
@@ -42,8 +44,9 @@ export interface Options {
 /** No request waits for whoever listens to the feed. */
 export const layerFeed = (
   { capacity = 1024, progressEvery = "1 second" }: Options = {}
-): Layer.Layer<UploadEvents | UploadFeed> =>
+): Layer.Layer<UploadEvents | UploadFeed, OptionError.OptionError> =>
   Layer.scopedContext(Effect.gen(function*() {
+    yield* check({ capacity, progressEvery })
     const events = yield* Effect.acquireRelease(PubSub.sliding<Event>(capacity), PubSub.shutdown)
     const millis = Duration.toMillis(progressEvery)
     const toldAt = new Map<UploadId, number>()
@@ -71,3 +74,5 @@ export const layerFeed = (
 
     return Context.make(UploadEvents, { publish }).pipe(Context.add(UploadFeed, Stream.fromPubSub(events)))
   }))
+
+const check = OptionError.check(Schema.Struct({ capacity: OptionError.whole(1), progressEvery: OptionError.duration }))

@@ -11,12 +11,14 @@ import * as Either from "effect/Either"
 import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import type { Grant } from "../protocol/Append.js"
 import { Denied } from "../protocol/Refusal.js"
 import type { Upload } from "../protocol/Upload.js"
 import { ByteStore } from "../store/ByteStore.js"
 import { Ledger } from "../store/Ledger.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
+import * as OptionError from "./OptionError.js"
 import * as Quota from "./Quota.js"
 import type { UploadBody } from "./UploadBody.js"
 
@@ -110,9 +112,19 @@ const held = <H, A, E, R>(
     })
   )
 
+const check = OptionError.check(Schema.Struct({
+  limits: Schema.Struct({
+    bytesPerOwner: Schema.optional(OptionError.whole(0)),
+    openPerOwner: Schema.optional(OptionError.whole(0)),
+    keepFree: Schema.optional(OptionError.whole(0)),
+    writes: Schema.optional(OptionError.whole(1)),
+    bytesPerSecond: Schema.optional(OptionError.whole(1))
+  })
+}))
+
 /** Holds every upload of a store to these limits; a `Ledger` stands before its registry. */
-export const layer = (options: Options): Layer.Layer<UploadLimits, never, ByteStore | Ledger> =>
-  Layer.effect(UploadLimits, make(options))
+export const layer = (limits: Options): Layer.Layer<UploadLimits, OptionError.OptionError, ByteStore | Ledger> =>
+  Layer.effect(UploadLimits, Effect.zipRight(check({ limits }), make(limits)))
 
 const unlimited: Grant = { size: Infinity, beyond: () => busy() }
 

@@ -10,8 +10,10 @@ import * as Either from "effect/Either"
 import * as Encoding from "effect/Encoding"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import { Denied } from "../protocol/Refusal.js"
 import type { UploadId } from "../protocol/Upload.js"
+import * as OptionError from "./OptionError.js"
 
 export interface Urls {
   /** Whether URLs are looked at. */
@@ -36,12 +38,17 @@ export interface Options {
 const algorithm = { name: "HMAC", hash: "SHA-256" } as const
 
 /** URLs with `expires`, in seconds since 1970, and `signature`, HMAC-SHA-256 of the id and that, in base64url. */
-export const makeSigned = ({ secret, validFor = "1 day" }: Options): Effect.Effect<Urls> =>
+export const makeSigned = ({ secret, validFor = "1 day" }: Options): Effect.Effect<Urls, OptionError.OptionError> =>
   Effect.gen(function*() {
     const text = Redacted.value(secret)
     if (text.length < 32) {
-      return yield* Effect.dieMessage(`secret: expected at least 32 characters, got ${text.length}`)
+      return yield* new OptionError.OptionError({
+        option: "secret",
+        expected: "at least 32 characters",
+        actual: `${text.length} characters`
+      })
     }
+    yield* check({ validFor })
     const key = yield* Effect.promise(() =>
       crypto.subtle.importKey("raw", bytesOf(text), algorithm, false, ["sign", "verify"])
     )
@@ -76,7 +83,10 @@ export const makeSigned = ({ secret, validFor = "1 day" }: Options): Effect.Effe
     }
   })
 
-export const layerSigned = (options: Options): Layer.Layer<UploadUrls> => Layer.effect(UploadUrls, makeSigned(options))
+export const layerSigned = (options: Options): Layer.Layer<UploadUrls, OptionError.OptionError> =>
+  Layer.effect(UploadUrls, makeSigned(options))
+
+const check = OptionError.check(Schema.Struct({ validFor: OptionError.duration }))
 
 const bytesOf = (text: string) => new TextEncoder().encode(text)
 

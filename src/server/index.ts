@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as AccessLog from "./AccessLog.js"
+export * as OptionError from "./OptionError.js"
 export * as Prometheus from "./Prometheus.js"
 export * as Quota from "./Quota.js"
 export * as TusAdmin from "./TusAdmin.js"

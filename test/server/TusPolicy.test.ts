@@ -1,7 +1,7 @@
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import { assert, describe, it } from "@effect/vitest"
 import { NodeHandler, NodeTusServer } from "effect-tus/node"
-import { TusHttp, TusPolicy, type TusServer, TusWeb } from "effect-tus/server"
+import { OptionError, TusHttp, TusPolicy, type TusServer, TusWeb } from "effect-tus/server"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -19,7 +19,7 @@ describe("a policy that means nothing", () => {
   it.scoped("is a failure of its layer, in one sentence", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Layer.build(TusPolicy.layer(wrong)))
-      assert.instanceOf(error, TusPolicy.PolicyError)
+      assert.instanceOf(error, OptionError.OptionError)
       assert.match(error.message, message)
     }))
 
@@ -27,9 +27,35 @@ describe("a policy that means nothing", () => {
     Effect.gen(function*() {
       const options = { port: 0, directory: yield* directory, ...wrong }
       const error = yield* Effect.flip(Layer.build(NodeTusServer.layer(options)))
-      assert.strictEqual(error._tag, "PolicyError")
+      assert.strictEqual(error._tag, "OptionError")
       assert.match(error.message, message)
     }))
+
+  const options: Array<[options: Readonly<Record<string, unknown>>, sentence: string]> = [
+    [{ maxSize: -1 }, `maxSize: expected a whole number from 0, got "-1"`],
+    [{ maxSize: 1.5 }, `maxSize: expected a whole number from 0, got "1.5"`],
+    [{ maxSize: "10 MB" }, `maxSize: expected a whole number from 0, got "10 MB"`],
+    [{ maxMetadataSize: Number.NaN }, `maxMetadataSize: expected a whole number from 0, got "NaN"`],
+    [{ expiresAfter: "a while" }, `expiresAfter: expected a duration such as "30 seconds", got "a while"`],
+    [{ expiresAfter: -5 }, `expiresAfter: expected a duration such as "30 seconds", got "-5"`],
+    [{ downloads: "yes" }, `downloads: expected true or false, got "yes"`],
+    [{ port: 65536 }, `port: expected a whole number from 0 to 65535, got "65536"`],
+    [{ host: "" }, `host: expected a text that is not empty, got ""`],
+    [{ path: "files/" }, `path: expected a path that begins with / and does not end with it, got "files/"`],
+    [{ idleTimeout: null }, `idleTimeout: expected a duration such as "30 seconds", got "null"`],
+    [{ durability: "sometimes" }, `durability: expected one of process, completion, always, got "sometimes"`],
+    [{ directory: "" }, `directory: expected a text that is not empty, got ""`],
+    [{ limits: { bytesPerOwner: "1 GB" } }, `limits.bytesPerOwner: expected a whole number from 0, got "1 GB"`],
+    [{ limits: { writes: 0 } }, `limits.writes: expected a whole number from 1, got "0"`]
+  ]
+  for (const [wrong, sentence] of options) {
+    it.scopedLive(`such as ${JSON.stringify(wrong)} is said in one sentence`, () =>
+      Effect.gen(function*() {
+        const options = { port: 0, directory: yield* directory, ...wrong } as NodeTusServer.Options
+        const error = yield* Effect.flip(Layer.build(NodeTusServer.layer(options)))
+        assert.strictEqual(error.message, sentence)
+      }))
+  }
 
   const doors: Readonly<Record<string, Effect.Effect<unknown, never, Scope | TusServer.TusServer>>> = {
     NodeHandler: NodeHandler.make(),

@@ -1,0 +1,67 @@
+/**
+ * What a server cannot be run with: found when a layer is built, and said in one sentence.
+ */
+import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+
+/** An option that means nothing. */
+export class OptionError extends Schema.TaggedError<OptionError>("effect-tus/OptionError")("OptionError", {
+  /** Its name, with those of the options it is in: `cors.origins`. */
+  option: Schema.String,
+  expected: Schema.String,
+  actual: Schema.String
+}) {
+  override get message(): string {
+    return `${this.option}: expected ${this.expected}, got ${JSON.stringify(this.actual)}`
+  }
+}
+
+/** Whole numbers of a range. */
+export const whole = (from: number, to: number = Number.MAX_SAFE_INTEGER): Schema.Schema<number> =>
+  Schema.declare((u): u is number => Number.isSafeInteger(u) && Number(u) >= from && Number(u) <= to).annotations({
+    message: () =>
+      to === Number.MAX_SAFE_INTEGER ? `a whole number from ${from}` : `a whole number from ${from} to ${to}`
+  })
+
+/** How long something may take, or live. */
+export const duration: Schema.Schema<Duration.DurationInput> = Schema.declare(
+  (u): u is Duration.DurationInput => Option.isSome(Duration.decodeUnknown(u)) && (!Predicate.isNumber(u) || u >= 0)
+).annotations({ message: () => `a duration such as "30 seconds"` })
+
+export const flag: Schema.Schema<boolean> = Schema.Boolean.annotations({ message: () => "true or false" })
+
+export const text: Schema.Schema<string> = Schema.NonEmptyString.annotations({
+  message: () => "a text that is not empty",
+  override: true
+})
+
+export const oneOf = <A extends string>(...values: ReadonlyArray<A>): Schema.Schema<A> =>
+  Schema.declare((u): u is A => values.some((value) => value === u)).annotations({
+    message: () => `one of ${values.join(", ")}`
+  })
+
+/** Says which option is the first that is not as its Schema says; what the Schema does not know is not looked at. */
+export const check = <A>(schema: Schema.Schema<A>) => {
+  const validate = Schema.validateEither(schema)
+  return <O>(options: O): Either.Either<O, OptionError> =>
+    Either.mapBoth(validate(options), {
+      onLeft: (error) => {
+        const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+        const path = issue?.path ?? []
+        const actual = path.reduce<unknown>(
+          (value, key) => Predicate.hasProperty(value, key) ? value[key] : undefined,
+          options
+        )
+        return new OptionError({
+          option: path.map(String).join("."),
+          expected: issue?.message ?? error.message,
+          actual: String(actual)
+        })
+      },
+      onRight: () => options
+    })
+}
