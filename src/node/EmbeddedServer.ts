@@ -9,6 +9,7 @@ import * as TusPolicy from "../server/TusPolicy.js"
 import * as TusServer from "../server/TusServer.js"
 import * as TusSweeper from "../server/TusSweeper.js"
 import * as TusSyncer from "../server/TusSyncer.js"
+import * as TusTracing from "../server/TusTracing.js"
 import { Durability } from "../store/UploadStore.js"
 import * as EmbeddedStore from "./EmbeddedStore.js"
 import * as NodeDigests from "./NodeDigests.js"
@@ -21,13 +22,14 @@ const check = OptionError.check(Schema.Struct({
   directory: OptionError.text,
   durability: Schema.optional(OptionError.oneOf("process", "completion", "always")),
   removeUsedPartials: Schema.optional(OptionError.flag),
+  traced: Schema.optional(OptionError.flag),
   syncDeadline: Schema.optional(OptionError.duration)
 }))
 
 /** Hooks and events are provided to it like any Reference. At its end bodies under way are cut off and committed. */
 export const layer = (options: Options) =>
   TusSweeper.layer(options).pipe(
-    Layer.provideMerge(TusServer.layer),
+    Layer.provideMerge(options.traced === true ? Layer.provide(TusServer.layer, TusTracing.layer) : TusServer.layer),
     // Below the server: the last round finds what the last requests have committed.
     Layer.provideMerge(TusSyncer.layer(options)),
     Layer.provideMerge(EmbeddedStore.layer(options)),

@@ -14,6 +14,7 @@ import * as SqlUploadRegistry from "../sql/SqlUploadRegistry.js"
 import type { ByteStore } from "../store/ByteStore.js"
 import * as Ledger from "../store/Ledger.js"
 import * as LiveStates from "../store/LiveStates.js"
+import * as TracedStore from "../store/TracedStore.js"
 import * as UploadLock from "../store/UploadLock.js"
 import type { UploadRegistry } from "../store/UploadRegistry.js"
 import * as UploadStore from "../store/UploadStore.js"
@@ -26,6 +27,8 @@ export interface Options {
   readonly directory: string
   /** What uploads may take. Summing up what they take already reads all states once, at the start. */
   readonly limits?: UploadLimits.Options | undefined
+  /** Whether each call of the store has a span. They have none by default. */
+  readonly traced?: boolean | undefined
 }
 
 /** A connection that is alone with its database: the lock is freed by the kernel when the process ends, however it ends. */
@@ -50,7 +53,7 @@ const sqlite = (directory: string) =>
     )
   )
 
-export const layer = ({ directory, limits }: Options) => {
+export const layer = ({ directory, limits, traced = false }: Options) => {
   const bytes = FileByteStore.layer({ directory })
   const registry = LiveStates.layer().pipe(
     Layer.provide(SqlUploadRegistry.layer),
@@ -60,7 +63,8 @@ export const layer = ({ directory, limits }: Options) => {
   const limited: Layer.Layer<UploadRegistry, OptionError | UploadStoreError, ByteStore> = limits === undefined
     ? registry
     : Layer.provideMerge(UploadLimits.layer(limits), Layer.provide(Ledger.layer, registry))
-  return Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory).pipe(
+  const store = traced ? Layer.provide(TracedStore.layer, UploadStore.layer) : UploadStore.layer
+  return Layer.mergeAll(store, UploadLock.layerMemory).pipe(
     Layer.provideMerge(limited),
     Layer.provideMerge(bytes)
   )

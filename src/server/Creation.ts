@@ -16,6 +16,7 @@ import { UploadStore } from "../store/UploadStore.js"
 import type { Application } from "./Application.js"
 import type { Completion } from "./Completion.js"
 import type { Receive } from "./Receive.js"
+import { TusTracing } from "./TusTracing.js"
 import type { UploadBody } from "./UploadBody.js"
 import { UploadEvents } from "./UploadEvents.js"
 import { UploadIds } from "./UploadIds.js"
@@ -42,6 +43,7 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
   const ids = yield* UploadIds
   const limits = yield* UploadLimits
   const urls = yield* UploadUrls
+  const { traced } = yield* TusTracing
 
   /** The upload to create, in the words of the client and then of the application. */
   const propose = Effect.fnUntraced(
@@ -116,7 +118,7 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
         })
       })
 
-      return yield* withNewLock(
+      const created = withNewLock(
         upload.id,
         upload.id !== asked.id,
         (lease) =>
@@ -130,6 +132,7 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
               )
           )
       )
+      return yield* traced("Create", upload.id, raw, created)
     }
   )
 })

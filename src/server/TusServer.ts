@@ -30,6 +30,7 @@ import * as Creation from "./Creation.js"
 import * as Receive from "./Receive.js"
 import * as Termination from "./Termination.js"
 import { TusPolicy } from "./TusPolicy.js"
+import { TusTracing } from "./TusTracing.js"
 import type { UploadBody } from "./UploadBody.js"
 import { UploadEvents } from "./UploadEvents.js"
 import { UploadLimits } from "./UploadLimits.js"
@@ -67,6 +68,7 @@ export const make = Effect.gen(function*() {
   const lock = yield* UploadLock
   const events = yield* UploadEvents
   const limits = yield* UploadLimits
+  const { traced } = yield* TusTracing
   const application = yield* Application.make
   const policies = {
     withTrailers: yield* policyOf({ trailers: true }, application),
@@ -151,18 +153,25 @@ export const make = Effect.gen(function*() {
       case "Create":
         return create(command.collection, command.request, body, policy, request)
       case "Download":
-        return download(command.id, command.request, request)
+        return traced("Download", command.id, request, download(command.id, command.request, request))
       case "Head":
-        return head(command.id, request)
+        return traced("Head", command.id, request, head(command.id, request))
       case "Patch":
-        return Effect.zipRight(
-          admit("Patch", command.id, request),
-          patch(command.id, command.request, body, policy)
+        return traced(
+          "Patch",
+          command.id,
+          request,
+          Effect.zipRight(admit("Patch", command.id, request), patch(command.id, command.request, body, policy))
         )
       case "Terminate":
-        return admit("Terminate", command.id, request).pipe(
-          Effect.zipRight(terminate(command.id)),
-          Effect.as({ reply: new Terminate.Response() })
+        return traced(
+          "Terminate",
+          command.id,
+          request,
+          admit("Terminate", command.id, request).pipe(
+            Effect.zipRight(terminate(command.id)),
+            Effect.as({ reply: new Terminate.Response() })
+          )
         )
     }
   }

@@ -1,0 +1,34 @@
+/**
+ * The store with a span for each of its calls, for whoever wants to know what they take.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import type { UploadId } from "../protocol/Upload.js"
+import { UploadStore } from "./UploadStore.js"
+
+export const make = (store: UploadStore["Type"]): UploadStore["Type"] =>
+  UploadStore.of({
+    ...store,
+    get: (id) => spanned("get", id, store.get(id)),
+    create: (upload, fence) => spanned("create", upload.id, store.create(upload, fence)),
+    write: (entry, pull, onWritten) => spanned("write", entry.upload.id, store.write(entry, pull, onWritten)),
+    read: (id, range) => Stream.withSpan(store.read(id, range), "UploadStore.read", options(id)),
+    commit: (entry, next, fence) => spanned("commit", next.id, store.commit(entry, next, fence)),
+    secure: (entry, fence) => spanned("secure", entry.upload.id, store.secure(entry, fence)),
+    sync: (id) => spanned("sync", id, store.sync(id)),
+    discard: (entry) => spanned("discard", entry.upload.id, store.discard(entry)),
+    concat: (entry, parts) => spanned("concat", entry.upload.id, store.concat(entry, parts)),
+    remove: (entry, fence, options) => spanned("remove", entry.upload.id, store.remove(entry, fence, options))
+  })
+
+const options = (id: UploadId) => ({ attributes: { "tus.upload.id": id } })
+
+const spanned = <A, E, R>(name: keyof UploadStore["Type"], id: UploadId, self: Effect.Effect<A, E, R>) =>
+  Effect.withSpan(self, `UploadStore.${name}`, options(id)) as Effect.Effect<A, E, R>
+
+/** In front of the store that is provided to it. */
+export const layer: Layer.Layer<UploadStore, never, UploadStore> = Layer.effect(
+  UploadStore,
+  Effect.map(UploadStore, make)
+)
