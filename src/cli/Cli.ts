@@ -33,6 +33,7 @@ import { layer as layerOutput, Output } from "./Output.js"
 import { exitCodes } from "./Report.js"
 import * as ResumeCommand from "./ResumeCommand.js"
 import * as ServeCommand from "./ServeCommand.js"
+import * as Settings from "./Settings.js"
 import * as TerminateCommand from "./TerminateCommand.js"
 import * as Text from "./Text.js"
 import * as UploadCommand from "./UploadCommand.js"
@@ -93,10 +94,18 @@ export const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, stop
     yield* usage(arranged.left)
     return exitCodes.usage
   }
-  const operands = arranged.right.indexOf("--")
-  const options = operands === -1 ? arranged.right : arranged.right.slice(0, operands)
+  const told = arranged.right[0] === "serve"
+    ? yield* Effect.either(Settings.complete(flags["serve"] ?? [], arranged.right.slice(1)))
+    : Either.right(arranged.right.slice(1))
+  if (Either.isLeft(told)) {
+    yield* usage(told.left.message)
+    return exitCodes.usage
+  }
+  const complete = [...arranged.right.slice(0, 1), ...told.right]
+  const operands = complete.indexOf("--")
+  const options = operands === -1 ? complete : complete.slice(0, operands)
   if (options.includes("--help")) {
-    yield* output.result(help(arranged.right[0] ?? "", output.columns))
+    yield* output.result(help(complete[0] ?? "", output.columns))
     return exitCodes.done
   }
   const debug = options.includes("--debug")
@@ -104,7 +113,7 @@ export const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, stop
     Logger.replace(Logger.defaultLogger, logger(output, debug)),
     Logger.minimumLogLevel(debug ? LogLevel.Debug : LogLevel.Warning)
   )
-  const command = cli(["node", "effect-tus", ...arranged.right]).pipe(
+  const command = cli(["node", "effect-tus", ...complete]).pipe(
     Effect.provide(logging),
     Effect.withConsole(consoleOf(output, yield* Effect.console, usage))
   )

@@ -78,6 +78,13 @@ export const command = Command.make("serve", {
     Options.optional,
     Options.withDescription("Authorities (PEM): only clients with a certificate of theirs are let in.")
   ),
+  config: Options.text("config").pipe(
+    Options.withPseudoName("FILE"),
+    Options.optional,
+    Options.withDescription(
+      `These options as JSON: {"port": 8080, "max-size": "10 GB"}. EFFECT_TUS_PORT and the like go before it, options before both.`
+    )
+  ),
   json: Flags.json,
   debug: Flags.debug
 }, ({ json, ...options }) =>
