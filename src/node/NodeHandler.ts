@@ -20,7 +20,10 @@ export interface Options extends TusDoor.Options, UploadBody.Options {
    * store has taken what it read last.
    */
   readonly bufferLimit?: number | undefined
-  /** Answers GET, which tus does not know: with a page, or with what was uploaded. 405 by default. */
+  /**
+   * Answers GET, which tus does not know, with a page or whatever else there is, but not below `path`, where uploads are. 405 by
+   * default.
+   */
   readonly get?: ((request: IncomingMessage, response: ServerResponse) => void) | undefined
 }
 
@@ -42,7 +45,7 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
     let draining = false
 
     const handle = (request: IncomingMessage, response: ServerResponse, begin: () => void) => {
-      if (options.get !== undefined && isGet(request)) {
+      if (options.get !== undefined && isGet(request) && !isUpload(request, options.path)) {
         return options.get(request, response)
       }
       const body = NodeBody.make(request, idleMillis, budget, begin)
@@ -82,6 +85,10 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
 /** One that does not stand for another method. */
 const isGet = ({ headers, method }: IncomingMessage) =>
   method === "GET" && headers["x-http-method-override"] === undefined
+
+/** Where the path of the collection is not known, nothing is. */
+const isUpload = (request: IncomingMessage, path: string | undefined) =>
+  path !== undefined && urlOf(request).startsWith(`${path}/`)
 
 type Headers = Readonly<Record<string, string | undefined>>
 

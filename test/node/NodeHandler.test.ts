@@ -127,6 +127,7 @@ describe("NodeHandler", () => {
       yield* Effect.promise(async () => {
         assert.strictEqual((await ask({ method: "GET", path: "/a?b" })).text, "a page at /a?b")
         const path = await create(3)
+        assert.strictEqual((await ask({ method: "GET", path })).status, 405)
         const overridden = await ask({ method: "GET", path, headers: { ...tus, "x-http-method-override": "HEAD" } })
         assert.strictEqual(overridden.headers["upload-offset"], "0")
         const client = await open(port)
