@@ -118,19 +118,12 @@ export const make = Effect.gen(function*() {
           ? receive(entry, plan, lease, body, policy)
           : limits.growing(entry.upload, entry.upload, Append.wanted(plan, request.contentLength), (grant) =>
             receive(entry, Append.narrow(plan, grant), lease, body, policy))
-        const { addition, entry: { upload } } =
-          yield* entry.upload.completion._tag === "Complete" || received.upload.isOpen
-            ? Effect.succeed<Completion.Concluded>({ entry: received })
-            : completion.follow(received, lease)
-        return yield* Option.match(
-          Option.orElse(refusal, () =>
-            rejectionOf(upload)),
-          {
-            onNone: () =>
-              Effect.succeed({ reply: Patch.respond(upload), addition }),
-            onSome: Effect.fail
-          }
-        )
+        const isNews = entry.upload.completion._tag !== "Complete" && !received.upload.isOpen
+        const concluded: Completion.Concluded = isNews ? yield* completion.follow(received, lease) : { entry: received }
+        const { addition, entry: { upload } } = concluded
+        const refused = Option.orElse(refusal, () =>
+          rejectionOf(upload))
+        return Option.isSome(refused) ? yield* refused.value : { reply: Patch.respond(upload), addition }
       }))
 
   const settle = (id: UploadId) =>
