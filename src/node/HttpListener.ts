@@ -4,7 +4,7 @@
 import * as Http from "node:http"
 import * as Http2 from "node:http2"
 import * as Https from "node:https"
-import type { Socket } from "node:net"
+import type { Server, Socket } from "node:net"
 import type * as Tls from "node:tls"
 
 export interface HttpListener {
@@ -41,7 +41,18 @@ export const make = (headersMillis: number, secure?: Secure): HttpListener => {
   }
   const server = secure === undefined ? Http.createServer(limits) : Https.createServer({ ...limits, ...secure.tls })
   server.maxHeadersCount = 0
-  return { server, closeIdle: () => server.closeIdleConnections(), closeAll: () => server.closeAllConnections() }
+  return { server, closeIdle: () => server.closeIdleConnections(), closeAll: closerOf(server) }
+}
+
+/** Node's own way knows nothing of HTTP/2, and of no connection that is still on its way to be secure. */
+const closerOf = (server: Server) => {
+  const sockets = new Set<Socket>()
+  const keep = (socket: Socket) => {
+    sockets.add(socket)
+    socket.on("close", () => sockets.delete(socket))
+  }
+  server.on("connection", keep)
+  return () => sockets.forEach((socket) => socket.destroy())
 }
 
 /**
@@ -66,25 +77,14 @@ const multiplexed = (limits: Http.ServerOptions, tls: Tls.TlsOptions): HttpListe
   // What HTTP/1.1 looks for on its own server, it finds here.
   Object.assign(server, { ...limits, maxHeadersCount: 0, keepAliveTimeout: 5000 })
   const sessions = new Set<Http2.ServerHttp2Session>()
-  const sockets = new Set<Socket>()
-  const keep = (socket: Socket) => {
-    sockets.add(socket)
-    socket.on("close", () => sockets.delete(socket))
-  }
-  server
-    .on("session", (session) => {
-      sessions.add(session)
-      session.setLocalWindowSize(connectionWindow)
-      session.on("close", () => sessions.delete(session)).on("error", () => {})
-    })
-    .on("connection", keep)
-    .on("secureConnection", keep)
+  server.on("session", (session) => {
+    sessions.add(session)
+    session.setLocalWindowSize(connectionWindow)
+    session.on("close", () => sessions.delete(session)).on("error", () => {})
+  })
   return {
     server: server as unknown as Http.Server,
-    closeIdle: () => {
-      sessions.forEach((session) => session.close())
-      Http.Server.prototype.closeIdleConnections.call(server)
-    },
-    closeAll: () => sockets.forEach((socket) => socket.destroy())
+    closeIdle: () => sessions.forEach((session) => session.close()),
+    closeAll: closerOf(server)
   }
 }

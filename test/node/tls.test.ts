@@ -16,6 +16,7 @@ import * as Scope from "effect/Scope"
 import { execFile } from "node:child_process"
 import { createHash, randomBytes } from "node:crypto"
 import * as Http2 from "node:http2"
+import * as Net from "node:net"
 import { connect } from "node:tls"
 import { promisify } from "node:util"
 import type * as ServerTls from "../../src/node/ServerTls.js"
@@ -100,15 +101,27 @@ describe("a server with a certificate", () => {
       }))
   }
 
-  it.scopedLive("ends with kept connections, of either kind", () =>
-    Effect.gen(function*() {
-      const { client, port, stop, url } = yield* start()
-      const session = yield* open(port, read("ca.pem"))
-      yield* Effect.promise(() => ask(session, { ":method": "OPTIONS", ":path": "/files" }))
-      const context = yield* Layer.build(client())
-      yield* Effect.provide(upload(url), context)
-      yield* Effect.timeout(stop, "2 seconds")
-    }))
+  for (const http2 of [true, false]) {
+    it.scopedLive(`ends with its connections, of whatever kind, ${http2 ? "beside" : "without"} HTTP/2`, () =>
+      Effect.gen(function*() {
+        const { client, port, stop, url } = yield* start({}, { http2 })
+        if (http2) {
+          const session = yield* open(port, read("ca.pem"))
+          yield* Effect.promise(() => ask(session, { ":method": "OPTIONS", ":path": "/files" }))
+        }
+        // One that is kept, and one on which nobody says anything.
+        yield* Effect.provide(upload(url), yield* Layer.build(client()))
+        yield* Effect.acquireRelease(
+          Effect.promise(() =>
+            new Promise<Net.Socket>((resolve) => {
+              const socket = Net.connect(port, "127.0.0.1", () => resolve(socket)).on("error", () => {})
+            })
+          ),
+          (socket) => Effect.sync(() => socket.destroy())
+        )
+        assert.isTrue(yield* Effect.timeout(Effect.as(stop, true), "2 seconds"))
+      }))
+  }
 
   const unusable: ReadonlyArray<readonly [string, () => Partial<ServerTls.Options>]> = [
     ["cert: expected certificates in PEM form", () => ({ cert: "none" })],
@@ -363,8 +376,11 @@ describe("HTTP/2", () => {
         )
       ))
       yield* Effect.sleep("200 millis")
+      let isToldToGo = false
+      session.once("goaway", () => isToldToGo = true)
       yield* Effect.timeout(stop, "5 seconds")
       const { status, text } = yield* answer
+      assert.isTrue(isToldToGo)
       assert.strictEqual(status, 503)
       assert.match(text, /stands at 321/)
     }))
