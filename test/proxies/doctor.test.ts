@@ -124,6 +124,20 @@ describe("effect-tus doctor", { concurrent: true }, () => {
       deepStrictEqual(readdirSync(path), [])
     }))
 
+  it.scopedLive("waits for a server that is slow to say what it has", () =>
+    Effect.gen(function*() {
+      let heads = 0
+      const tus: Process.Tus = Process.tus({
+        HEAD: ({ url = "" }, response) => {
+          heads++
+          const offset = heads < 6 ? 0 : tus.offsets.get(url)
+          response.writeHead(200, { "tus-resumable": "1.0.0", "upload-offset": offset }).end()
+        }
+      })
+      const { fine } = yield* doctor((yield* http(tus.listener)).url)
+      assert.include(fine, "buffering")
+    }))
+
   it.scopedLive("removes what it has created though a body ends the connection", () =>
     Effect.gen(function*() {
       const tus = Process.tus({ PATCH: (request) => void request.socket.destroy() })
