@@ -1,11 +1,14 @@
 /**
- * A server on its embedded default, set up by the environment: what `npm start` runs.
+ * A server on its embedded default, set up by the environment, and a page that uploads to it: what `npm start` runs.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, ConfigError, Console, DateTime, Effect, Layer, Option } from "effect"
 import { NodeTusServer } from "effect-tus/node"
 import { UploadEvents } from "effect-tus/server"
+import { existsSync } from "node:fs"
 import { resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Static from "./static.js"
 
 const number = (name: string, min: number, max: number) =>
   Config.integer(name).pipe(
@@ -40,10 +43,14 @@ const logCompleted = Layer.succeed(UploadEvents.UploadEvents, {
       : Effect.void
 })
 
+/** What `npm start` builds of `examples/browser`. */
+const page = fileURLToPath(new URL("browser/dist", import.meta.url))
+const hasPage = existsSync(page)
+
 const announce = (directory: string) =>
   Effect.flatMap(NodeTusServer.NodeTusServer, ({ url }) =>
     Console.log(`effect-tus listens at ${url}
-The bytes go to ${directory}
+${hasPage ? `A page to try it with is at ${new URL("/", url)}\n` : ""}The bytes go to ${directory}
 Upload something:
 
   curl -i ${url} -H 'Tus-Resumable: 1.0.0' -H "Upload-Length: $(wc -c < README.md)" \\
@@ -53,7 +60,11 @@ Upload something:
 const main = Effect.gen(function*() {
   const { maxSize, ...options } = yield* config
   return Layer.effectDiscard(announce(options.directory)).pipe(
-    Layer.provide(NodeTusServer.layer({ ...options, maxSize: Option.getOrUndefined(maxSize) })),
+    Layer.provide(NodeTusServer.layer({
+      ...options,
+      maxSize: Option.getOrUndefined(maxSize),
+      get: hasPage ? Static.make(page) : undefined
+    })),
     Layer.provide(logCompleted)
   )
 }).pipe(Layer.unwrapEffect, Layer.launch)

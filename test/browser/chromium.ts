@@ -1,61 +1,82 @@
 /**
  * Real pages in a real browser: Debian's Chromium, and a server of their own whose origin is another than that of uploads.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { once } from "node:events"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { extname } from "node:path"
 import { fileURLToPath } from "node:url"
-import { type BrowserContext, chromium, type Page } from "playwright-core"
-import { build } from "vite"
+import { type Browser, chromium, type Page } from "playwright-core"
+import { build, type InlineConfig } from "vite"
 
 const local = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-export const browser = Effect.acquireRelease(
-  Effect.promise(() =>
-    chromium.launch({
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--disable-dev-shm-usage",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run"
-      ]
-    })
-  ),
-  (browser) => Effect.promise(() => browser.close())
-)
+/** A browser for all tests of a file. */
+export class Chromium extends Context.Tag("test/Chromium")<Chromium, Browser>() {
+  static readonly layer = Layer.scoped(
+    Chromium,
+    Effect.acquireRelease(
+      Effect.promise(() =>
+        chromium.launch({
+          executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+          args: [
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--disable-dev-shm-usage",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--no-first-run"
+          ]
+        })
+      ),
+      (browser) => Effect.promise(() => browser.close())
+    )
+  )
+}
 
-/** The script of a page as browsers load it, in one file. */
-export const bundle = (entry: string) =>
-  Effect.promise(async () => {
-    const output = await build({
-      configFile: false,
-      logLevel: "error",
-      resolve: { alias: [{ find: /^effect-tus\/(.*)$/, replacement: local("../../src/$1/index.ts") }] },
-      build: {
-        write: false,
-        target: "es2022",
-        modulePreload: false,
-        rollupOptions: { input: local(entry) }
-      }
-    })
-    const [chunk] = [output].flat().flatMap((built) => ("output" in built ? built.output : []))
-    return chunk?.type === "chunk" ? chunk.code : ""
+/** By path. */
+export type Files = Readonly<Record<string, string>>
+
+/** What Vite makes of something, without writing it down. */
+export const built = (config: InlineConfig) =>
+  Effect.promise(async (): Promise<Files> => {
+    const output = await build({ ...config, logLevel: "error", build: { ...config.build, write: false } })
+    return Object.fromEntries(
+      [output].flat().flatMap((built) => ("output" in built ? built.output : [])).map((file) => [
+        `/${file.fileName}`,
+        file.type === "chunk" ? file.code : String(file.source)
+      ])
+    )
   })
 
-/** Serves pages that run a script. */
-export const pages = (script: string) =>
+/** The script of a page or of a worker as browsers load it, in one file. */
+export const bundle = (entry: string) =>
+  built({
+    configFile: false,
+    resolve: { alias: [{ find: /^effect-tus\/(.*)$/, replacement: local("../../src/$1/index.ts") }] },
+    build: {
+      target: "es2022",
+      modulePreload: false,
+      rollupOptions: { input: local(entry), output: { entryFileNames: "script.js" } }
+    }
+  }).pipe(Effect.map((files) => files["/script.js"] ?? ""))
+
+const types: Readonly<Record<string, string>> = { ".js": "text/javascript", ".css": "text/css", ".html": "text/html" }
+
+/** A site of such files; the URL ends with a slash. */
+export const site = (files: Files) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
-      const server = createServer((request, response) => {
-        const isScript = request.url === "/script.js"
-        response.writeHead(200, { "content-type": isScript ? "text/javascript" : "text/html" })
-        response.end(isScript ? script : `<!doctype html><script type="module" src="/script.js"></script>`)
+      const server = createServer(({ url = "/" }, response) => {
+        const path = url === "/" ? "/index.html" : url
+        const file = files[path]
+        response.writeHead(file === undefined ? 404 : 200, { "content-type": types[extname(path)] ?? "text/plain" })
+        response.end(file)
       }).listen(0, "127.0.0.1")
       await once(server, "listening")
       return server
@@ -68,24 +89,43 @@ export const pages = (script: string) =>
       })
   ).pipe(Effect.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}/`))
 
-/** A page on which the script has run. */
-export const open = (context: BrowserContext, url: string) =>
-  Effect.promise(async () => {
-    const page = await context.newPage()
-    await page.goto(url, { waitUntil: "load" })
-    return page
+/** The site of a page that does nothing but run a script. */
+export const pages = (script: string) =>
+  site({ "/index.html": `<!doctype html><script type="module" src="/script.js"></script>`, "/script.js": script })
+
+/** A page of a visitor who was never there before. */
+export const visit = (url: string) =>
+  Effect.gen(function*() {
+    const browser = yield* Chromium
+    const context = yield* Effect.acquireRelease(
+      Effect.promise(() => browser.newContext()),
+      (context) => Effect.promise(() => context.close())
+    )
+    // By itself it waits for half a minute, which is nothing where the machine is busy.
+    context.setDefaultTimeout(120_000)
+    const page = yield* Effect.promise(() => context.newPage())
+    yield* Effect.promise(() => page.goto(url, { waitUntil: "load" }))
+    return { context, page }
   })
 
-/** So many bytes a second leave the browser at most. */
-export const throttle = (page: Page, uploadThroughput: number) =>
+/** The network of a page, which is what it is told to be. */
+export const connection = (page: Page) =>
   Effect.promise(async () => {
     const session = await page.context().newCDPSession(page)
     await session.send("Network.enable")
-    await session.send("Network.emulateNetworkConditions", {
-      offline: false,
-      latency: 0,
-      downloadThroughput: -1,
-      uploadThroughput
-    })
-    return session
+    const set = (offline: boolean, uploadThroughput: number) =>
+      Effect.promise(() =>
+        session.send("Network.emulateNetworkConditions", {
+          offline,
+          latency: 0,
+          downloadThroughput: -1,
+          uploadThroughput
+        })
+      )
+    return {
+      /** So many bytes a second leave the browser at most. */
+      slow: (bytes: number) => set(false, bytes),
+      fast: set(false, -1),
+      offline: set(true, -1)
+    }
   })

@@ -1,0 +1,129 @@
+/**
+ * One upload and what can be done with it: pausing is interruption, going on is doing the same again, for the journal knows
+ * where it was. Knows nothing of how that looks.
+ */
+import { type TusClient, TusUpload, UploadJournal, UploadSource } from "effect-tus/client"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import * as Upload from "./Upload.js"
+
+type Action = Effect.Effect<void, never, TusClient.TusClient>
+
+export interface Transfer {
+  readonly upload: () => Upload.Upload
+  /** Whether the file is the one that is uploaded here; `previous` is what the journal has about it. */
+  readonly isOf: (file: File, previous: ReadonlyArray<UploadJournal.Entry>) => boolean
+  /** Uploads the file, or the rest of it. Nothing happens where it is under way. */
+  readonly start: (file: File) => Action
+  /** Asks the server how much of it is there. */
+  readonly ask: Action
+  /** The file was not the one that is missing. */
+  readonly decline: (file: File) => Action
+  readonly pause: Action
+  /** Goes on with the same file. */
+  readonly resume: Action
+  /** Ends it, and removes what the server has of it. */
+  readonly cancel: Action
+}
+
+export interface Settings {
+  readonly endpoint: string
+  /** Each upload under way holds one. */
+  readonly slots: Effect.Semaphore
+}
+
+export const make = (
+  { endpoint, slots }: Settings,
+  first: Upload.Upload,
+  show: (upload: Upload.Upload) => void
+): Transfer => {
+  /** One action after the other, however fast somebody clicks. */
+  const inTurn = Effect.unsafeMakeSemaphore(1).withPermits(1)
+  let upload = first
+  let source = Option.none<File>()
+  let running = Option.none<Fiber.RuntimeFiber<void>>()
+
+  const change = (next: (upload: Upload.Upload) => Upload.Upload) =>
+    Effect.sync(() => {
+      upload = next(upload)
+      show(upload)
+    })
+
+  const run = (file: File): Action =>
+    change(Upload.become("Starting")).pipe(
+      Effect.zipRight(Stream.runForEach(
+        TusUpload.upload({
+          endpoint,
+          source: UploadSource.fromBlob(file),
+          metadata: { filename: file.name, filetype: file.type },
+          retry
+        }),
+        (progress) => change(Upload.advance(progress))
+      )),
+      slots.withPermits(1),
+      Effect.catchAll((error) => change(Upload.become("Failed", error.message)))
+    )
+
+  const start = (file: File): Action =>
+    Effect.gen(function*() {
+      if (!Upload.isActive(upload) || Option.isNone(source)) {
+        source = Option.some(file)
+        yield* change(Upload.become("Waiting"))
+        running = Option.some(yield* Effect.forkDaemon(run(file)))
+      }
+    })
+
+  /** When it returns the request has ended. */
+  const stop = Effect.suspend(() => Option.match(running, { onNone: () => Effect.void, onSome: Fiber.interrupt }))
+
+  return {
+    upload: () => upload,
+    isOf: (file, previous) =>
+      upload.state !== "Done" &&
+      (Option.exists(source, (known) => isSame(known, file)) ||
+        Option.exists(upload.url, (url) => previous.some((entry) => entry.url === url))),
+    start: (file) => inTurn(start(file)),
+    ask: Effect.suspend(() =>
+      Option.match(upload.url, {
+        onNone: () => Effect.void,
+        // What is gone shows when it is gone on with.
+        onSome: (url) =>
+          Effect.ignore(Effect.flatMap(TusUpload.info(url), ({ offset }) => change(Upload.stand(offset))))
+      })
+    ),
+    decline: ({ name }) =>
+      change(Upload.become("Lost", `${name} is another file than the one that was uploaded here.`)),
+    pause: inTurn(Effect.zipRight(
+      stop,
+      Effect.suspend(() => Upload.isActive(upload) ? change(Upload.become("Paused")) : Effect.void)
+    )),
+    resume: inTurn(Effect.suspend(() => Option.match(source, { onNone: () => Effect.void, onSome: start }))),
+    cancel: inTurn(Effect.zipRight(
+      stop,
+      Effect.suspend(() =>
+        upload.state === "Done" || Option.isNone(upload.url) ? Effect.void : forget(upload.url.value)
+      )
+    ))
+  }
+}
+
+/** Somebody looks on, and may pause: it is tried for as long as the page is there, every five seconds at the latest. */
+const retry = Schedule.exponential("500 millis").pipe(
+  Schedule.union(Schedule.spaced("5 seconds")),
+  Schedule.jitteredWith({ min: 0.7, max: 1 })
+)
+
+/** What cannot be removed from the server expires there. */
+const forget = (url: string): Action =>
+  Effect.gen(function*() {
+    const journal = yield* UploadJournal.UploadJournal
+    const entries = yield* journal.list
+    yield* Effect.forEach(entries.filter((entry) => entry.url === url), journal.remove)
+    yield* TusUpload.terminate(url)
+  }).pipe(Effect.catchAll((error) => Effect.logWarning(error.message)))
+
+const isSame = (one: File, other: File) =>
+  one.name === other.name && one.size === other.size && one.lastModified === other.lastModified

@@ -1,0 +1,16 @@
+/**
+ * How the page is built: `npm start` does it, `npx vite examples/browser` serves it while it is changed.
+ */
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vite"
+
+const source = fileURLToPath(new URL("../../src", import.meta.url))
+
+export default defineConfig({
+  // Here the library is what lies beside the examples; where it is installed, this is not needed.
+  resolve: { alias: [{ find: /^effect-tus\/(.*)$/, replacement: `${source}/$1/index.ts` }] },
+  // Built at each start, and to be read with the tools of the browser.
+  build: { target: "es2022", modulePreload: false, minify: false },
+  // A server of its own for uploads while the page is changed: `npm start`.
+  server: { proxy: { "/files": "http://127.0.0.1:1080" } }
+})

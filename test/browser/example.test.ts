@@ -1,0 +1,307 @@
+/**
+ * The page of `examples/browser`, as somebody uses it: with the keyboard, by drop, without a server, without a network, after a
+ * reload; on a server of another origin.
+ */
+import { assert, layer } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Effect from "effect/Effect"
+import { spawn } from "node:child_process"
+import { writeFile } from "node:fs/promises"
+import { fileURLToPath } from "node:url"
+import type { Page } from "playwright-core"
+import { directory } from "../interop/server.js"
+import { built, Chromium, connection, site, visit } from "./chromium.js"
+import { check, file, held, holding, isRest, killed, server, size } from "./setting.js"
+import { contrasts, nameless } from "./usable.js"
+
+const project = fileURLToPath(new URL("../..", import.meta.url))
+const root = `${project}examples/browser`
+
+/** Built once. */
+const files = Effect.runSync(Effect.cached(built({ root, configFile: `${root}/vite.config.ts` })))
+
+/** The page as it is, but for where its uploads go. */
+const setting = (endpoint: string) =>
+  Effect.gen(function*() {
+    const { "/index.html": html = "", ...assets } = yield* files
+    const changed = html.replace(`action="/files"`, `action="${endpoint}"`)
+    assert.notStrictEqual(changed, html)
+    return yield* visit(yield* site({ ...assets, "/index.html": changed }))
+  })
+
+const choose = (page: Page, ...paths: ReadonlyArray<string>) =>
+  Effect.promise(() => page.locator("form input").setInputFiles([...paths]))
+
+const state = (page: Page, text: string) => Effect.promise(() => page.locator(".state", { hasText: text }).waitFor())
+
+const note = (page: Page) => Effect.promise(() => page.locator(".note").textContent())
+
+/** Where the page says that the upload is. */
+const stored = (page: Page) => Effect.map(note(page), (note) => note?.replace("Stored at ", "") ?? "")
+
+const press = (page: Page, ...keys: ReadonlyArray<string>) =>
+  Effect.forEach(keys, (key) => Effect.promise(() => page.keyboard.press(key)))
+
+/** The name of what has the keyboard. */
+const focused = (page: Page) =>
+  Effect.promise(() =>
+    page.evaluate(() => {
+      const { activeElement } = document
+      return activeElement?.getAttribute("aria-label") ?? activeElement?.closest("label")?.innerText ?? ""
+    })
+  )
+
+const percent = (page: Page, least: number) =>
+  Effect.promise(() =>
+    page.waitForFunction(
+      (least) => {
+        const bar = document.querySelector("progress")
+        return bar !== null && (bar.value / bar.max) * 100 >= least
+      },
+      least,
+      { polling: 50 }
+    )
+  )
+
+const remembered = (page: Page) => Effect.promise(() => page.evaluate(() => localStorage.length))
+
+/** `npm start`, as it is run in a fresh clone, until it has said where the page is. */
+const npmStart = Effect.gen(function*() {
+  const path = yield* directory
+  return yield* Effect.acquireRelease(
+    Effect.promise(async () => {
+      const env = { ...process.env, PORT: "0", UPLOAD_DIR: path }
+      const child = spawn("npm", ["start"], { cwd: project, env, detached: true, stdio: ["ignore", "pipe", "pipe"] })
+      const page = await new Promise<string>((resolve, reject) => {
+        let output = ""
+        child.stdout.on("data", (text: Buffer) => {
+          output += text.toString()
+          const [, page] = /is at (\S+)\n/.exec(output) ?? []
+          if (page !== undefined) {
+            resolve(page)
+          }
+        })
+        child.once("exit", () => reject(new Error(`npm start ended: ${output}`)))
+      })
+      return { child, page }
+    }),
+    // npm is the first of a group of its own, to which the server belongs.
+    ({ child }) => Effect.sync(() => process.kill(-(child.pid ?? Number.NaN), "SIGKILL"))
+  )
+})
+
+layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the example page", (it) => {
+  it.scoped(
+    "is what npm start serves, at the address that it prints, with nothing else of this machine",
+    () =>
+      Effect.gen(function*() {
+        const { page: url } = yield* npmStart
+        const { page } = yield* visit(url)
+        yield* choose(page, yield* file(100_000))
+        yield* state(page, "Done")
+        const get = async (path: string, headers: Readonly<Record<string, string>> = {}) => {
+          const { headers: answered, status } = await fetch(new URL(path, url), { headers, redirect: "manual" })
+          return [status, answered.get("content-type"), answered.get("cache-control"), answered.get("location")]
+        }
+        yield* Effect.promise(async () => {
+          deepStrictEqual(await get("/?a=b"), [200, "text/html; charset=utf-8", "no-cache", null])
+          const assets = await page.evaluate(() => performance.getEntriesByType("resource").map(({ name }) => name))
+          const [script = "", style = ""] = [".js", ".css"].map((ext) => assets.find((name) => name.endsWith(ext)))
+          const forever = "public, max-age=31536000, immutable"
+          deepStrictEqual(await get(script), [200, "text/javascript; charset=utf-8", forever, null])
+          deepStrictEqual(await get(style), [200, "text/css; charset=utf-8", forever, null])
+          for (
+            const path of ["/nothing", "/..%2fmain.ts", "/%2e%2e/main.ts", "/assets", "/__proto__", "//etc/passwd"]
+          ) {
+            assert.strictEqual((await get(url + path.slice(1)))[0], 404, path)
+          }
+          // A browser that was told only where uploads are made.
+          deepStrictEqual(await get("/files", { accept: "text/html,*/*" }), [302, null, null, "/"])
+        })
+      })
+  )
+
+  it.scoped("is used with the keyboard alone: choose, pause, resume, remove", () =>
+    Effect.gen(function*() {
+      const tus = yield* server()
+      const relayed = yield* holding(tus)
+      const { page } = yield* setting(relayed.url)
+      const path = yield* file(size)
+      const choosing = page.waitForEvent("filechooser")
+      const cut = page.waitForEvent("requestfailed", (request) => request.method() === "PATCH")
+      yield* press(page, "Tab")
+      assert.match(yield* focused(page), /Drop files here/)
+      yield* press(page, "Enter")
+      yield* Effect.promise(async () => {
+        const chooser = await choosing
+        assert.isTrue(chooser.isMultiple())
+        await chooser.setFiles(path)
+      })
+      yield* held(tus, relayed)
+      yield* state(page, "Uploading")
+      assert.match(
+        yield* Effect.promise(() => page.locator(".figures", { hasText: "left" }).innerText()),
+        /^\d+\s% · [\d.]+\s[KM]iB\sof\s12\.0\sMiB · [\d.]+\s[KM]iB\/s · \d+\ss\sleft$/
+      )
+      yield* press(page, "Tab")
+      assert.strictEqual(yield* focused(page), "Pause made-up.bin")
+      yield* press(page, "Enter")
+      yield* state(page, "Paused")
+      yield* Effect.promise(() => cut)
+      assert.strictEqual(yield* focused(page), "Resume made-up.bin")
+      yield* press(page, "Enter")
+      yield* state(page, "Done")
+      yield* check(tus, yield* stored(page), size)
+      assert.strictEqual(yield* focused(page), "Remove made-up.bin")
+      yield* press(page, "Enter")
+      assert.match(yield* focused(page), /Drop files here/)
+      const told = yield* Effect.promise(() => page.getByRole("log").innerText())
+      for (const event of ["Uploading", "Paused", "Done", "removed"]) {
+        assert.include(told, `made-up.bin: ${event}`)
+      }
+    }))
+
+  it.scoped("goes on when a server that was killed is back, and says so meanwhile", () =>
+    Effect.gen(function*() {
+      const tus = yield* server()
+      const network = yield* holding(tus)
+      const { page } = yield* setting(network.url)
+      yield* choose(page, yield* file(size))
+      yield* killed(
+        tus,
+        network,
+        Effect.gen(function*() {
+          yield* state(page, "Interrupted, trying again")
+          assert.match((yield* note(page)) ?? "", /http:\/\/127\.0\.0\.1:\d+ /)
+        })
+      )
+      yield* state(page, "Done")
+      yield* check(tus, yield* stored(page), size)
+      isRest(network)
+    }))
+
+  it.scoped("waits while it is offline, and goes on by itself", () =>
+    Effect.gen(function*() {
+      const tus = yield* server()
+      const relayed = yield* holding(tus)
+      const { page } = yield* setting(relayed.url)
+      const network = yield* connection(page)
+      yield* choose(page, yield* file(size))
+      yield* held(tus, relayed)
+      yield* network.offline
+      yield* state(page, "Offline, goes on by itself")
+      yield* network.fast
+      yield* state(page, "Done")
+      yield* check(tus, yield* stored(page), size)
+    }))
+
+  it.scoped(
+    "asks for the file again after a reload, knows it from others, and sends only the rest",
+    () =>
+      Effect.gen(function*() {
+        const tus = yield* server()
+        const network = yield* holding(tus)
+        const { page } = yield* setting(network.url)
+        const path = yield* file(size)
+        yield* choose(page, path)
+        yield* held(tus, network)
+        yield* Effect.promise(() => page.reload())
+        yield* state(page, "Unfinished")
+        assert.match((yield* note(page)) ?? "", /Drop made-up\.bin here again/)
+        // The journal knows of the first request only; the server has more.
+        yield* percent(page, 75)
+        const other = yield* file(1000, "other.bin")
+        yield* Effect.promise(async () => {
+          const choosing = page.getByRole("button", { name: "Choose file made-up.bin" })
+          const [chooser] = await Promise.all([page.waitForEvent("filechooser"), choosing.click()])
+          await chooser.setFiles(other)
+          await page.locator(".note", { hasText: "other.bin is another file" }).waitFor()
+        })
+        yield* choose(page, path)
+        yield* state(page, "Done")
+        yield* check(tus, yield* stored(page), size)
+        isRest(network)
+        assert.strictEqual(yield* remembered(page), 0)
+        assert.strictEqual(yield* Effect.promise(() => page.locator("#uploads > li").count()), 1)
+      })
+  )
+
+  it.scoped(
+    "takes what is dropped, each file once, and removes what is cancelled from the server",
+    () =>
+      Effect.gen(function*() {
+        const tus = yield* server()
+        const network = yield* holding(tus)
+        const { page } = yield* setting(network.url)
+        yield* Effect.promise(async () => {
+          const dropped = await page.evaluateHandle(() => {
+            const files = new DataTransfer()
+            files.items.add(new File(["hello"], "dropped.txt"))
+            return files
+          })
+          await page.dispatchEvent("body", "drop", { dataTransfer: dropped })
+        })
+        yield* state(page, "Done")
+        const path = yield* file(size)
+        yield* choose(page, path)
+        yield* held(tus, network)
+        yield* choose(page, path)
+        assert.strictEqual(yield* Effect.promise(() => page.locator("#uploads > li").count()), 2)
+        const [entry = ""] = yield* Effect.promise(() => page.evaluate(() => Object.values<string>(localStorage)))
+        const { url } = (JSON.parse(entry) as { readonly entry: { readonly url: string } }).entry
+        const head = Effect.promise(() => fetch(url, { method: "HEAD", headers: { "tus-resumable": "1.0.0" } }))
+        assert.strictEqual((yield* head).status, 200)
+        const removing = page.waitForResponse((response) => response.request().method() === "DELETE")
+        yield* Effect.promise(() => page.getByRole("button", { name: "Cancel made-up.bin" }).click())
+        yield* Effect.promise(() => removing)
+        assert.strictEqual((yield* head).status, 404)
+        assert.strictEqual(yield* remembered(page), 0)
+      })
+  )
+
+  it.scoped("says what failed, and tries again when it is asked to", () =>
+    Effect.gen(function*() {
+      const tus = yield* server({ MAX_SIZE: "1000" })
+      const { page } = yield* setting(tus.url)
+      const path = yield* file(2000)
+      yield* choose(page, path)
+      yield* state(page, "Failed")
+      assert.match((yield* note(page)) ?? "", /takes uploads of at most 1000 bytes, this one has 2000/)
+      yield* Effect.promise(() => page.getByRole("button", { name: "Try again made-up.bin" }).click())
+      yield* state(page, "Failed")
+      yield* Effect.promise(() => writeFile(path, "short"))
+      yield* choose(page, path)
+      yield* state(page, "Done")
+    }))
+
+  it.scoped(
+    "everything on it has a name and can be read, by day and by night, on a small screen",
+    () =>
+      Effect.gen(function*() {
+        const tus = yield* server({ MAX_SIZE: "1000" })
+        const { page } = yield* setting(tus.url)
+        yield* choose(page, yield* file(2000, "too-large.bin"), yield* file(1000, "done.bin"))
+        yield* state(page, "Failed")
+        yield* state(page, "Done")
+        deepStrictEqual(yield* nameless(page), [])
+        for (const colorScheme of ["light", "dark"] as const) {
+          yield* Effect.promise(() => page.emulateMedia({ colorScheme, reducedMotion: "reduce" }))
+          deepStrictEqual((yield* contrasts(page)).filter(({ ratio }) => ratio < 4.5), [])
+        }
+        const moving = yield* Effect.promise(() =>
+          page.evaluate(() =>
+            [...document.querySelectorAll("*")].filter((element) =>
+              getComputedStyle(element).transitionDuration !== "0s"
+            )
+              .length
+          )
+        )
+        assert.strictEqual(moving, 0)
+        yield* Effect.promise(() => page.setViewportSize({ width: 320, height: 600 }))
+        const overflow = yield* Effect.promise(() =>
+          page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+        )
+        assert.isAtMost(overflow, 0)
+      })
+  )
+})

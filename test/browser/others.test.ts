@@ -1,0 +1,69 @@
+/**
+ * The clients that most pages use, in a real page, cross-origin, on a real server that is killed, and without a network.
+ */
+import { layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type { Page } from "playwright-core"
+import { bundle, Chromium, connection, pages, visit } from "./chromium.js"
+import type { Asked } from "./others.js"
+import { check, file, held, holding, isRest, killed, server, size } from "./setting.js"
+
+declare const withTusJsClient: (asked: Asked) => Promise<string>
+declare const withUppy: (endpoint: string) => Promise<string>
+
+/** Built once. */
+const script = Effect.runSync(Effect.cached(bundle("./others.ts")))
+
+const setting = Effect.gen(function*() {
+  const tus = yield* server()
+  return { tus, ...(yield* visit(yield* pages(yield* script))) }
+})
+
+/** As somebody does it who looks at the Dashboard. */
+const dashboard = (page: Page, endpoint: string, path: string) =>
+  Effect.promise(async () => {
+    const uploading = page.evaluate((endpoint) => withUppy(endpoint), endpoint)
+    await page.locator(".uppy-Dashboard-input").first().setInputFiles(path)
+    await page.getByRole("button", { name: "Upload 1 file" }).click()
+    const url = await uploading
+    await page.getByText("Complete", { exact: true }).waitFor()
+    return url
+  })
+
+layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("other clients in Chromium", (it) => {
+  it.scoped("tus-js-client goes on when a server that was killed is back", () =>
+    Effect.gen(function*() {
+      const { page, tus } = yield* setting
+      const network = yield* holding(tus)
+      const uploading = yield* Effect.fork(
+        Effect.promise(() => page.evaluate((asked) => withTusJsClient(asked), { endpoint: network.url, size }))
+      )
+      yield* killed(tus, network)
+      yield* check(tus, yield* uploading, size)
+      isRest(network)
+    }))
+
+  it.scoped("Uppy goes on when a server that was killed is back", () =>
+    Effect.gen(function*() {
+      const { page, tus } = yield* setting
+      const network = yield* holding(tus)
+      const uploading = yield* Effect.fork(dashboard(page, network.url, yield* file(size)))
+      yield* killed(tus, network)
+      yield* check(tus, yield* uploading, size)
+      isRest(network)
+    }))
+
+  it.scoped("Uppy goes on when the browser is online again", () =>
+    Effect.gen(function*() {
+      const { page, tus } = yield* setting
+      const network = yield* connection(page)
+      const relayed = yield* holding(tus)
+      const uploading = yield* Effect.fork(dashboard(page, relayed.url, yield* file(size)))
+      const cut = page.waitForEvent("requestfailed", (request) => request.method() === "PATCH")
+      yield* held(tus, relayed)
+      yield* network.offline
+      yield* Effect.promise(() => cut)
+      yield* network.fast
+      yield* check(tus, yield* uploading, size)
+    }))
+})

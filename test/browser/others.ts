@@ -1,0 +1,40 @@
+/**
+ * What a page does that uploads with the clients of others: by itself, and as somebody who uses Uppy's Dashboard asks it to.
+ */
+import Uppy from "@uppy/core"
+import Dashboard from "@uppy/dashboard"
+import Tus from "@uppy/tus"
+import * as tus from "tus-js-client"
+import { madeUp } from "./made.js"
+
+const retryDelays = Array.from({ length: 40 }, () => 500)
+
+export interface Asked {
+  readonly endpoint: string
+  readonly size: number
+}
+
+/** Resolves to the URL of the upload. */
+const withTusJsClient = ({ endpoint, size }: Asked) =>
+  new Promise<string>((resolve, reject) => {
+    const upload: tus.Upload = new tus.Upload(madeUp(size), {
+      endpoint,
+      retryDelays,
+      metadata: { filename: "made-up.bin" },
+      onError: reject,
+      onSuccess: () => resolve(upload.url ?? "")
+    })
+    upload.start()
+  })
+
+/** Shows the Dashboard; resolves to the URL of the upload once somebody has chosen a file and begun. */
+const withUppy = (endpoint: string) =>
+  new Promise<string>((resolve, reject) => {
+    new Uppy()
+      .use(Dashboard, { inline: true, target: document.body })
+      .use(Tus, { endpoint, retryDelays })
+      .on("upload-success", (_, { uploadURL }) => resolve(uploadURL ?? ""))
+      .on("upload-error", (_, error) => reject(error))
+  })
+
+Object.assign(globalThis, { withTusJsClient, withUppy })

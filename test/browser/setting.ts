@@ -1,0 +1,93 @@
+/**
+ * What the tests of browsers have in common: a server whose directory is at hand, a network in front of it, a page of another origin.
+ */
+import { assert } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { readdir, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import type { Page, Worker } from "playwright-core"
+import { type Example, example } from "../example.js"
+import { relay } from "../interop/relay.js"
+import { directory, fileOf, offsetOf, sha256, sha256OfFile } from "../interop/server.js"
+import { bytesOf } from "./made.js"
+import type { Asked, Told } from "./page.js"
+
+export const MiB = 1024 * 1024
+
+/** One that a request of the client does not bring whole. */
+export const size = 12 * MiB
+
+export interface Server extends Example {
+  readonly directory: string
+}
+
+export const server = (env: Readonly<Record<string, string>> = {}) =>
+  Effect.gen(function*() {
+    const path = yield* directory
+    return { ...(yield* example("node-server", { UPLOAD_DIR: path, ...env })), directory: path }
+  })
+
+/** What is stored of an upload is the file that was made up. */
+export const check = (server: Server, url: string, size: number) =>
+  Effect.promise(async () =>
+    assert.strictEqual(await sha256OfFile(fileOf(server.directory, url)), await sha256([bytesOf(size)]))
+  )
+
+/** The made-up file, on disk. */
+export const file = (size: number, name = "made-up.bin") =>
+  Effect.flatMap(directory, (path) =>
+    Effect.promise(async () => {
+      await writeFile(join(path, name), bytesOf(size))
+      return join(path, name)
+    }))
+
+/** A network that holds the first connection over which most of an upload has gone. */
+export const holding = (server: Server) => relay(server.url, [], { up: 10 * MiB, happens: "hold", times: 1 })
+
+type Network = Effect.Effect.Success<ReturnType<typeof holding>>
+
+/** It holds, and all that went through it has been committed. */
+export const held = (server: Server, network: Network) =>
+  Effect.promise(async () => network.held() > 0 && (await committed(server)) >= 8 * MiB).pipe(
+    Effect.repeat({ until: (held) => held, schedule: Schedule.spaced("20 millis") })
+  )
+
+/** Bytes of the largest of its uploads. */
+const committed = async ({ directory, url }: Server) => {
+  const names = await readdir(directory, { recursive: true })
+  const ids = names.map((name) => name.split("/").at(-1) ?? "").filter((name) => /^[0-9a-f]{32}$/.test(name))
+  return Math.max(0, ...(await Promise.all(ids.map((id) => offsetOf(`${url}/${id}`)))))
+}
+
+/** Kills the server once the network holds, and starts it again; in between it does as it is told. */
+export const killed = <R = never>(
+  server: Server,
+  network: Network,
+  between: Effect.Effect<void, never, R> = Effect.void
+) =>
+  Effect.gen(function*() {
+    yield* held(server, network)
+    yield* Effect.promise(() => server.kill("SIGKILL"))
+    yield* between
+    yield* example("node-server", { UPLOAD_DIR: server.directory, PORT: new URL(server.url).port })
+  })
+
+/** Nothing that was committed has gone over the network again: from the beginning it would have been much more. */
+export const isRest = (network: Network) => assert.isBelow(network.up(), size + 3 * MiB)
+
+/** All that a test asks of a page or of a worker that runs `page.ts`. */
+export type Realm = Pick<Page, "evaluate"> | Pick<Worker, "evaluate">
+
+declare const upload: (asked: Asked) => Promise<ReadonlyArray<Told>>
+
+export const start = (realm: Realm, asked: Asked) =>
+  Effect.promise(() => (realm as Page).evaluate((asked) => upload(asked), asked))
+
+/** What was told ends with a whole upload, and that is stored. */
+export const isWhole = (server: Server, told: ReadonlyArray<Told>, size: number) => {
+  const last = told.at(-1)
+  assert.strictEqual(last?.event, "Complete")
+  assert.strictEqual(last?.acknowledged, size)
+  return check(server, last?.url ?? "", size)
+}
