@@ -9,6 +9,7 @@ import * as FetchTransport from "./FetchTransport.js"
 import * as Online from "./Online.js"
 import * as XhrTransport from "./XhrTransport.js"
 
+/** What goes with each request, and whether cookies do. */
 export interface Options<E = never, R = never> extends ClientOptions<E, R>, XhrTransport.Options {}
 
 /** Pauses while the browser is offline, and remembers unfinished uploads in localStorage, where there is one. */

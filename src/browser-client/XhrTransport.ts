@@ -10,6 +10,7 @@ import { maxText, type Request, TransportError, TusTransport } from "../client/T
 import type { RawResponse } from "../protocol/Reply.js"
 import * as Online from "./Online.js"
 
+/** Also those of `FetchTransport`. */
 export interface Options {
   /** Sends cookies to servers of other origins, which have to allow it. Not by default. */
   readonly credentials?: boolean | undefined

@@ -6,6 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import type { TusError } from "./TusError.js"
 
+/** One moment of an upload. Sizes are in bytes; an upload in parts is told as one. */
 export interface Progress {
   /**
    * What has just happened. `"Sent"` may be left out where nobody looks in time; the others come all.
@@ -57,6 +58,7 @@ export interface Meter {
 const window = 5000
 const spacing = 100
 
+/** A meter that begins to measure at `position`, in bytes, at the time `millis`, in milliseconds. */
 export const meter = (millis: number, position: number): Meter => ({ samples: [[millis, position]] })
 
 /** Where sending goes back, measuring starts anew. */
@@ -80,6 +82,10 @@ export const rate = ({ samples }: Meter): number => {
     : ((last[1] - first[1]) * 1000) / (last[0] - first[0])
 }
 
+/**
+ * How long `left` bytes take at `rate` bytes a second: zero where none are left; unknown where nothing moves or nobody knows
+ * how many there are.
+ */
 export const eta = (rate: number, left: Option.Option<number>): Option.Option<Duration.Duration> =>
   Option.flatMap(left, (bytes) =>
     bytes === 0

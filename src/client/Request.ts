@@ -37,6 +37,10 @@ export interface Attempt {
   readonly refresh: boolean
 }
 
+/**
+ * What all requests of a client have in common. `E` is what the making of headers fails with, which becomes a `HeadersError`;
+ * `R` is what it needs.
+ */
 export interface ClientOptions<E = never, R = never> {
   /** Headers of the application, such as Authorization: evaluated for each request. Those of tus win. */
   readonly headers?: ((attempt: Attempt) => Effect.Effect<Readonly<Record<string, string>>, E, R>) | undefined

@@ -18,6 +18,7 @@ import * as Pull from "../store/Pull.js"
 import * as ReplayWindow from "./ReplayWindow.js"
 import * as UploadSource from "./UploadSource.js"
 
+/** What is known of a stream, and how much of it is kept. */
 export interface Options {
   /** What messages call it. */
   readonly name?: string | undefined

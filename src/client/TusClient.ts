@@ -22,6 +22,7 @@ import { TusTransport } from "./TusTransport.js"
 export type { Info } from "./Answer.js"
 export type { Attempt, Call, Chunk, ClientOptions } from "./Request.js"
 
+/** A new upload: where it is, where it stands, in bytes, and when the server forgets it, none where that is not said. */
 export interface Created {
   /** Absolute. */
   readonly url: string
@@ -30,11 +31,17 @@ export interface Created {
   readonly expires: Option.Option<DateTime.Utc>
 }
 
+/** Where an upload stands after a PATCH, in bytes, and when the server forgets it, none where that is not said. */
 export interface Appended {
   readonly offset: number
   readonly expires: Option.Option<DateTime.Utc>
 }
 
+/**
+ * The requests of tus, each made once. An answer that is not 2xx fails as `Refused`, one that breaks the protocol as
+ * `Misbehaved`, none as `Unanswered`, headers that cannot be made as `HeadersError`, bytes that cannot be read as
+ * `SourceError`. `TusUpload` makes uploads of them.
+ */
 export class TusClient extends Context.Tag("effect-tus/TusClient")<TusClient, {
   /** Whether a digest can follow the bytes it is of. */
   readonly trailers: boolean
@@ -80,6 +87,7 @@ export class TusClient extends Context.Tag("effect-tus/TusClient")<TusClient, {
   readonly terminate: (call: Request.Call) => Effect.Effect<void, RequestError>
 }>() {}
 
+/** Over the `TusTransport` that is provided. What the function `headers` needs is taken from where the client is made. */
 export const make = Effect.fnUntraced(function*<E = never, R = never>(options: Request.ClientOptions<E, R> = {}) {
   const { bodyLimit, trailers } = yield* TusTransport
   const send = yield* Request.make(options)
@@ -146,6 +154,7 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: R
   })
 })
 
+/** Over any transport; `NodeTusClient.layer` and `BrowserTusClient.layer` bring one of their own. */
 export const layer = <E = never, R = never>(
   options: Request.ClientOptions<E, R> = {}
 ): Layer.Layer<TusClient, never, TusTransport | R> => Layer.effect(TusClient, make(options))

@@ -173,8 +173,13 @@ export class InvalidOption extends Schema.TaggedError<InvalidOption>("effect-tus
 /** What one request can fail with. */
 export type RequestError = Unanswered | Refused | Misbehaved | HeadersError | SourceError
 
+/** What an upload fails with when no attempt is left, or none would fare better. `_tag` tells one from the other. */
 export type TusError = RequestError | Unsupported | TooLarge | ForeignLocation | InvalidOption
 
+/**
+ * What every error of a request says of it. `offset` is in bytes, none where the request was about the whole; `attempts`
+ * counts those since the last progress, this one included.
+ */
 export interface Asked {
   readonly method: string
   readonly url: string
@@ -182,6 +187,7 @@ export interface Asked {
   readonly attempts: number
 }
 
+/** The error of a transport as that of the request it was asked for; one of the source stays as it is. */
 export const fromTransport = (
   asked: Asked,
   error: TusTransport.TransportError | SourceError

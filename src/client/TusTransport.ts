@@ -1,6 +1,6 @@
 /**
  * How one request reaches a server and its answer comes back. Knows nothing of tus; a platform's own transport is better than
- * `layerHttpClient` where it can tell what has really left, and end a request for good.
+ * `HttpTransport` where it can tell what has really left, and end a request for good.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -9,6 +9,7 @@ import type { RawResponse } from "../protocol/Reply.js"
 import type { Reading } from "../store/Pull.js"
 import type { SourceError } from "./UploadSource.js"
 
+/** The bytes of one request. They are read while it is sent, or before that by a transport that has to hold them all. */
 export interface Body {
   /** How many bytes there are, exactly: the Content-Length, unless trailers follow. */
   readonly length: number
@@ -18,6 +19,7 @@ export interface Body {
   readonly trailers?: (() => Readonly<Record<string, string>>) | undefined
 }
 
+/** A request as it is to be sent: all that tus says in it is in its method and its headers. */
 export interface Request {
   readonly method: "OPTIONS" | "POST" | "HEAD" | "PATCH" | "DELETE"
   /** Absolute, http or https. */
@@ -48,10 +50,14 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-t
   }
 }
 
-/** @param timeout - in milliseconds */
+/** What a transport fails with when no byte has moved for `timeout` milliseconds. */
 export const stalled = (timeout: number): TransportError =>
   new TransportError({ reason: "Stalled", cause: new Error(`no byte for ${timeout / 1000} seconds`) })
 
+/**
+ * What `TusClient` sends its requests with: `NodeTransport` on Node, `XhrTransport` and `FetchTransport` in browsers,
+ * `HttpTransport` over any `HttpClient`, or one of your own.
+ */
 export class TusTransport extends Context.Tag("effect-tus/TusTransport")<TusTransport, {
   /** Whether fields can be sent behind a body. */
   readonly trailers: boolean

@@ -30,7 +30,7 @@ export interface Result {
   readonly complete: boolean
   /** Of this session. */
   readonly seconds: number
-  /** Requests that brought bytes, those that failed included. */
+  /** Requests that brought bytes, and all that failed. */
   readonly attempts: number
 }
 
@@ -89,6 +89,7 @@ export type Update<A> =
   | { readonly _tag: "Progress"; readonly file: A; readonly progress: Progress }
   | { readonly _tag: "Failed"; readonly file: A; readonly error: TusError }
 
+/** How many files are sent at a time. */
 export interface AllOptions {
   /** How many files are under way at once. 3 by default. */
   readonly concurrency?: number | undefined
@@ -149,7 +150,9 @@ export const findPrevious = (
     (key) => Effect.map(Remembered.make(options.endpoint, options.source, key), ({ candidates }) => candidates)
   )
 
+/** What a request about an upload that is known by its URL can be told. */
 export interface UrlOptions<R = never> {
+  /** Pays for each attempt after the first, with its error as input. `defaultRetry` by default. */
   readonly retry?: Schedule.Schedule<unknown, TusError, R> | undefined
 }
 

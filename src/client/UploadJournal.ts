@@ -53,6 +53,7 @@ export class Entry extends Schema.Class<Entry>("effect-tus/UploadJournal/Entry")
   updated: Schema.DateTimeUtc
 }) {}
 
+/** What uploads write down, and look up when they begin. It never fails: where it cannot remember, an upload begins anew. */
 export interface Journal {
   /** Entries for this source at this endpoint that have not expired, the newest first. */
   readonly find: (endpoint: string, fingerprint: string) => Effect.Effect<ReadonlyArray<Entry>>

@@ -12,12 +12,14 @@ import { pace } from "./Retry.js"
 import { InvalidOption, type TusError } from "./TusError.js"
 import type { UploadSource } from "./UploadSource.js"
 
+/** What to upload, where to, and how. Only `endpoint` and `source` have no default. */
 export interface UploadOptions<R = never> {
   /** The URL that uploads are created at. */
   readonly endpoint: string
   readonly source: UploadSource
   /** Goes on with this upload instead of creating one; when it is gone, the upload fails. */
   readonly url?: string | undefined
+  /** Told to the server at the creation: keys of visible ASCII characters without commas; texts go as UTF-8. None by default. */
   readonly metadata?: Readonly<Record<string, string | Uint8Array>> | undefined
   /**
    * Bytes of one request: the whole rest by default, but 8 MiB at most where each has a checksum, and of a source that can be
@@ -64,6 +66,7 @@ export interface Settled<R> extends UploadOptions<R> {
   readonly uploadMetadata: Option.Option<string>
 }
 
+/** Fills in what is left out. Fails with an `InvalidOption`, the first that makes no sense; nothing is sent or read for it. */
 export const settle = <R>(options: UploadOptions<R>): Either.Either<Settled<R>, InvalidOption> =>
   Either.gen(function*() {
     const { checksum, chunkSize, createWithUpload = 1024 * 1024, metadata = {}, retry = defaultRetry } = options

@@ -44,6 +44,10 @@ export interface Ready {
   readonly last: boolean
 }
 
+/**
+ * Bytes to be uploaded: `fromBytes`, `fromBlob` and `fromRange` make one, `FileSource` and `StreamSource` as well. Offsets and
+ * sizes are in bytes.
+ */
 export interface UploadSource {
   /** What it is called in messages. */
   readonly name: string
@@ -187,6 +191,7 @@ export const unreadable = (source: string) => (cause: unknown): SourceError =>
     ? cause
     : new SourceError({ reason: "Unreadable", source, detail: `it cannot be read: ${messageOf(cause)}`, cause })
 
+/** The failure of a source that said it has `size` bytes, and ended after `actual`. */
 export const tooShort = (source: string, size: number, actual: number): SourceError =>
   new SourceError({ reason: "TooShort", source, detail: `it ended after ${actual} of ${size} bytes` })
 

@@ -17,11 +17,16 @@ import * as NodeProxy from "./NodeProxy.js"
 import * as NodeTls from "./NodeTls.js"
 import * as WriteSize from "./WriteSize.js"
 
+/** Whom to trust, as whom to appear, by which proxy to go, and how many requests to have under way. */
 export interface Options extends NodeTls.Options, NodeProxy.Options {
   /** How many requests run at once to one server; others wait. As many as there are by default. */
   readonly connections?: number | undefined
 }
 
+/**
+ * Sends trailers, and bodies of any size. Connections are kept for the next request until the layer ends. Fails with a
+ * `NodeTransportError` where a certificate or key cannot be used, or `proxy` is not the URL of a proxy.
+ */
 export const layer = (options: Options = {}): Layer.Layer<TusTransport, NodeTls.NodeTransportError> =>
   Layer.scoped(
     TusTransport,

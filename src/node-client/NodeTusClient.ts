@@ -7,9 +7,10 @@ import * as TusClient from "../client/TusClient.js"
 import * as NodeDigests from "../node/NodeDigests.js"
 import * as NodeTransport from "./NodeTransport.js"
 
+/** What goes with each request, and how connections are made. */
 export interface Options<E = never, R = never> extends ClientOptions<E, R>, NodeTransport.Options {}
 
-/** Fails where a certificate or key cannot be used. */
+/** Fails where a certificate or key cannot be used, or `proxy` is not the URL of a proxy. */
 export const layer = <E = never, R = never>(options: Options<E, R> = {}) =>
   TusClient.layer(options).pipe(
     Layer.provide(NodeTransport.layer(options)),

@@ -14,7 +14,12 @@ import { Durability } from "../store/UploadStore.js"
 import * as EmbeddedStore from "./EmbeddedStore.js"
 import * as NodeDigests from "./NodeDigests.js"
 
+/**
+ * What a server that has no door can be told: where it keeps uploads and what of them, whom it serves, and what it does on its
+ * own.
+ */
 export interface Options extends EmbeddedStore.Options, TusPolicy.Options, TusSweeper.Options, TusSyncer.Options {
+  /** What an answer promises, as `Durability` says. `"completion"` by default, unless that is provided. */
   readonly durability?: (typeof Durability)["Service"] | undefined
 }
 

@@ -22,6 +22,7 @@ import { UploadStoreError } from "../store/UploadStoreError.js"
 import * as FileByteStore from "./FileByteStore.js"
 import * as NodeBoot from "./NodeBoot.js"
 
+/** Where uploads are kept, and how much of them. */
 export interface Options {
   /** Where everything is kept; made where it is missing. */
   readonly directory: string
@@ -53,6 +54,11 @@ const sqlite = (directory: string) =>
     )
   )
 
+/**
+ * All that a `TusServer` is built on, and `UploadLimits` where there are `limits`. Fails with an `UploadStoreError` where the
+ * directory or the database in it cannot be used, or another process has it, and with an `OptionError` where a limit means
+ * nothing.
+ */
 export const layer = ({ directory, limits, traced = false }: Options) => {
   const bytes = FileByteStore.layer({ directory })
   const registry = LiveStates.layer().pipe(

@@ -17,4 +17,5 @@ const read = Effect.option(
   )
 )
 
+/** Provides `Boot`, read once, when it is built. None where it cannot be read, and then no registry notices a reboot. */
 export const layer: Layer.Layer<never> = Layer.effect(Boot, read)

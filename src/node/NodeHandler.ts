@@ -14,6 +14,7 @@ import * as NodeBody from "./NodeBody.js"
 import * as NodeDownload from "./NodeDownload.js"
 import * as NodeRequest from "./NodeRequest.js"
 
+/** The path of the collection, what bodies may cost, and what becomes of GET. */
 export interface Options extends TusDoor.Options, UploadBody.Options {
   /**
    * Bytes that all bodies together keep waiting in memory, 16 MiB by default. Above it each upload reads on only when the
@@ -27,6 +28,7 @@ export interface Options extends TusDoor.Options, UploadBody.Options {
   readonly get?: ((request: IncomingMessage, response: ServerResponse) => void) | undefined
 }
 
+/** What is given to a server of Node, and how its end is made an orderly one. */
 export interface NodeHandler {
   readonly listener: (request: IncomingMessage, response: ServerResponse) => void
   /** The same for `server.on("checkContinue", ...)`: a client that asks first is refused before it sends a byte. */

@@ -22,6 +22,7 @@ import * as Unreadable from "./Unreadable.js"
 
 export { TlsError } from "./ServerTls.js"
 
+/** Where to listen, and how long clients, and the end of the server, may take. */
 export interface HttpOptions extends NodeHandler.Options {
   /** 1080 by default; 0 takes any free port. */
   readonly port?: number | undefined
@@ -35,6 +36,9 @@ export interface HttpOptions extends NodeHandler.Options {
   readonly tls?: ServerTls.Options | undefined
 }
 
+/**
+ * All options of a whole server in one record: of its listener, its door, its policy, its store, and what it does on its own.
+ */
 export interface Options extends HttpOptions, EmbeddedServer.Options {}
 
 /** The server could not listen, for instance because the port is taken. */

@@ -46,12 +46,16 @@ export interface Receipt {
   readonly verdict: Either.Either<void, Refusal.Refusal>
 }
 
+/**
+ * The state to commit once the body has ended, and the refusal that answers the request, none where all went well. One does
+ * not exclude the other: a body that was cut off is refused, and what came of it is kept.
+ */
 export interface Settlement {
   readonly upload: Upload
   readonly refusal: Option.Option<Refusal.Refusal>
 }
 
-/** The refusal of a body that tells before its first byte that it is too long. */
+/** What may be stored of the body, or the refusal of one that tells before its first byte that it is too long. */
 export const plan = (
   upload: Upload,
   length: Option.Option<Bytes>,
@@ -92,6 +96,12 @@ export const checkpoint = (
     ? Option.some(upload.grow(received, length, expiryAt(policy, now)))
     : Option.none()
 
+/**
+ * What has become of the upload. With a checksum the whole body counts or nothing does: where it did not end well, or its
+ * digest is another, the upload stays as it was. Without one, what was received counts, however the body ended.
+ *
+ * An `Overrun` is refused as `TooLarge`, or by the plan's `denial`; a body that ended early in another way is `Interrupted`.
+ */
 export const settle = (plan: Plan, receipt: Receipt, now: DateTime.Utc, policy: Policy): Settlement => {
   const { length, upload, verification } = plan
   if (verification._tag !== "None" && receipt.ending !== "Ended") {

@@ -10,6 +10,11 @@ import * as Header from "./Header.js"
 import type { Policy } from "./Policy.js"
 import * as Refusal from "./Refusal.js"
 
+/**
+ * The content type of every PATCH; another one is a 415.
+ *
+ * @see https://tus.io/protocols/resumable-upload#patch
+ */
 export const contentType = Header.literal("application/offset+octet-stream")
 
 /** Any other coding is one that nobody undoes: what is stored would be what it made of the bytes. */

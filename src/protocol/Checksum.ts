@@ -50,6 +50,10 @@ const parse = (header: string): Either.Either<Checksum, string> => {
     : Either.right(new Checksum({ algorithm, digest: digest.right }))
 }
 
+/**
+ * The header, read and written: the algorithm, one space, the digest in base64. Fails on an algorithm that has no name here,
+ * and on a digest of another length than its algorithm makes.
+ */
 export const FromHeader: Schema.Schema<Checksum, string> = Schema.transformOrFail(
   Schema.String,
   Schema.typeSchema(Checksum),

@@ -18,6 +18,10 @@ import * as Patch from "./Patch.js"
 import * as Refusal from "./Refusal.js"
 import { UploadId } from "./Upload.js"
 
+/**
+ * A request that was understood: one member for each verb of tus, with what its headers say. GET, which tus leaves open, is
+ * `Download`; DELETE is `Terminate`. Whether the upload exists is not known yet.
+ */
 export type Command = Data.TaggedEnum<{
   Options: {}
   /** `collection` is where clients see it: a path, or a URL. */
@@ -34,6 +38,7 @@ export const Command = Data.taggedEnum<Command>()
 export const takesBody = (command: Command): boolean =>
   command._tag === "Patch" || (command._tag === "Create" && command.request.withUpload)
 
+/** The head of a request, in the shape that every door can give it. */
 export interface RawRequest {
   readonly method: string
   /** The target of the request as the client sees it, with its path in full. */
@@ -47,6 +52,7 @@ export interface RawRequest {
 const tus = ["OPTIONS", "POST", "HEAD", "PATCH", "DELETE"] as const
 const all = [...tus, "GET"] as const
 
+/** What a server knows of its own URLs, and whether it gives away what was uploaded. */
 export interface Options {
   /**
    * The path of the collection. Where it is left out, the collection is whatever is posted to, and the id of an upload is the
@@ -59,6 +65,11 @@ export interface Options {
   readonly downloads?: boolean | undefined
 }
 
+/**
+ * What the request asks for, or why it cannot be asked here: `MethodNotAllowed` (405), `UploadNotFound` (404) where the URL
+ * names no upload of this collection, `InvalidHeader` (412 for the version, 415 for the type of a PATCH, else 400).
+ * `X-HTTP-Method-Override` goes before the method. OPTIONS is answered on every path and whatever its version.
+ */
 export const decode = (
   raw: RawRequest,
   { base = "", downloads = false, path }: Options = {}

@@ -14,8 +14,13 @@ import { Bytes, type Upload, UploadId } from "./Upload.js"
 
 const Url = Schema.String.pipe(Schema.pattern(/^[\x21-\x3a\x3c-\x7e]+$/))
 
+/** `Upload-Concat: partial`: the upload is to become a part of another. */
 export const Partial = Schema.TaggedStruct("Partial", {})
+
+/** `Upload-Concat: final;` and the URLs of its parts, in order and as the client wrote them: `partsOf` reads their ids. */
 export const Final = Schema.TaggedStruct("Final", { urls: Schema.NonEmptyArray(Url) })
+
+/** What the header says. An upload that is whole has no such header. */
 export const Concat = Schema.Union(Partial, Final)
 export type Concat = typeof Concat.Type
 
@@ -34,6 +39,7 @@ const parse = (header: string): Either.Either<Concat, string> => {
     : Either.left("expected the URL of at least one partial upload")
 }
 
+/** The header, read and written: `partial`, or `final;` and at least one URL, with spaces between them. Fails on all else. */
 export const FromHeader: Schema.Schema<Concat, string> = Schema.transformOrFail(
   Schema.String,
   Schema.typeSchema(Concat),
@@ -105,6 +111,11 @@ export type Assembly = Data.TaggedEnum<{
 
 export const Assembly = Data.taggedEnum<Assembly>()
 
+/**
+ * What can be done about an open final; `parts` are in its order, none for one that is gone. `Ready` when all of them are
+ * complete, with the sum of their lengths in bytes. `Hopeless` with `PartGone` where one is gone, and with `TooLarge` as soon
+ * as the lengths are known to exceed `maxSize`, or 2^53-1 bytes.
+ */
 export const assemblyOf = (
   final: Upload,
   parts: ReadonlyArray<Option.Option<Upload>>,

@@ -45,6 +45,7 @@ export interface Slice {
   readonly end: number
 }
 
+/** The answer to a GET that is not refused: 200, 206 for a range, 304 where the client has it already. */
 export interface Decision {
   readonly response: Response
   /** The bytes that go with it, none where the client has them. */

@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 
+/** The name of an extension, as `Tus-Extension` lists it. */
 export const Extension = Schema.Literal(
   "creation",
   "creation-with-upload",

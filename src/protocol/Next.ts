@@ -20,6 +20,10 @@ export type Result = Data.TaggedEnum<{
 }>
 export const Result = Data.taggedEnum<Result>()
 
+/**
+ * The step that follows a `Result`. Whether there is an attempt left to pay for it is for the caller to know, and so is what
+ * "once" means.
+ */
 export type Next = Data.TaggedEnum<{
   /** It is done. */
   Continue: {}
@@ -38,6 +42,10 @@ export type Next = Data.TaggedEnum<{
 }>
 export const Next = Data.taggedEnum<Next>()
 
+/**
+ * The step after the `result` of a request of this verb; there is one for each. A status that is not in the table is
+ * `RetryAfter` from 500 on and `Fail` below. `now` makes a delay of a Retry-After that names a date.
+ */
 export const classify = (verb: Verb, result: Result, now: DateTime.Utc): Next => {
   if (result._tag === "Unanswered") {
     return result.passing ? Next.RetryAfter({ delay: Option.none() }) : Next.Fail()

@@ -22,6 +22,10 @@ export class Response extends Schema.Class<Response>("effect-tus/Options/Respons
   readonly status = 204
 }
 
+/**
+ * The answer under this policy. `Tus-Extension` is left out where there is none, `Tus-Checksum-Algorithm` where `checksum` is
+ * not offered.
+ */
 export const respond = ({ algorithms, extensions, maxSize }: Policy): Response =>
   new Response({
     versions: [version],

@@ -7,6 +7,10 @@ import * as Option from "effect/Option"
 import type { Algorithm } from "./Checksum.js"
 import type { Extension } from "./Extension.js"
 
+/**
+ * Every limit and every offer, with nothing left out: a server makes it of its `TusPolicy`, which has defaults, and of the
+ * parts that it is composed of.
+ */
 export interface Policy {
   /** Bytes that one upload may hold. */
   readonly maxSize: Option.Option<number>
@@ -20,5 +24,6 @@ export interface Policy {
   readonly finishes: boolean
 }
 
+/** When an unfinished upload is to end if no byte is acknowledged after `now`; none where it lives for ever. */
 export const expiryAt = (policy: Policy, now: DateTime.Utc): Option.Option<DateTime.Utc> =>
   Option.map(policy.expiresAfter, (duration) => DateTime.addDuration(now, duration))

@@ -7,6 +7,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { Completion } from "./Upload.js"
 
+/** What every refusal carries as a key: `isRefusal` looks for it. */
 export const TypeId: TypeId = "~effect-tus/Refusal"
 export type TypeId = "~effect-tus/Refusal"
 
@@ -77,6 +78,10 @@ export class FinalUpload extends Schema.TaggedError<FinalUpload>()("FinalUpload"
   }
 }
 
+/**
+ * A PATCH does not begin where the upload stands; both offsets in bytes. "If the offsets do not match, the Server MUST respond
+ * with the 409 Conflict status without modifying the upload resource".
+ */
 export class OffsetMismatch extends Schema.TaggedError<OffsetMismatch>()("OffsetMismatch", {
   expected: Schema.Int,
   actual: Schema.Int
@@ -88,6 +93,7 @@ export class OffsetMismatch extends Schema.TaggedError<OffsetMismatch>()("Offset
   }
 }
 
+/** A PATCH declares a length that cannot be: another than the one declared before, or fewer bytes than are already here. */
 export class LengthConflict extends Schema.TaggedError<LengthConflict>()("LengthConflict", {
   reason: Schema.Literal("AlreadyDeclared", "BelowOffset"),
   expected: Schema.Int,
@@ -116,6 +122,11 @@ export class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", {
   }
 }
 
+/**
+ * The body has another digest than the client said; none of it was kept. 460 is a status of tus alone.
+ *
+ * @see https://tus.io/protocols/resumable-upload#checksum
+ */
 export class ChecksumMismatch extends Schema.TaggedError<ChecksumMismatch>()("ChecksumMismatch", {
   algorithm: Schema.String
 }) {
@@ -199,6 +210,11 @@ export class Incomplete extends Schema.TaggedError<Incomplete>()("Incomplete", {
   }
 }
 
+/**
+ * The range that a GET asks for has no byte of the upload, which has `size` of them.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-15.5.17
+ */
 export class RangeNotSatisfiable extends Schema.TaggedError<RangeNotSatisfiable>()("RangeNotSatisfiable", {
   size: Schema.Int
 }) {
@@ -209,6 +225,11 @@ export class RangeNotSatisfiable extends Schema.TaggedError<RangeNotSatisfiable>
   }
 }
 
+/**
+ * A method that this URL does not take, or that no URL here does; `allow` are those that it takes, for the header `Allow`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6
+ */
 export class MethodNotAllowed extends Schema.TaggedError<MethodNotAllowed>()("MethodNotAllowed", {
   method: Schema.String,
   allow: Schema.Array(Schema.String)
@@ -220,6 +241,7 @@ export class MethodNotAllowed extends Schema.TaggedError<MethodNotAllowed>()("Me
   }
 }
 
+/** Every refusal there is: what a rule fails with, and what `Reply.encode` makes a response of. */
 export const Refusal = Schema.Union(
   ChecksumMismatch,
   Contended,
@@ -241,6 +263,7 @@ export const Refusal = Schema.Union(
 )
 export type Refusal = typeof Refusal.Type
 
+/** Whether it is one, told by its `TypeId`: also one of another copy of this package. */
 export const isRefusal = (u: unknown): u is Refusal => Predicate.hasProperty(u, TypeId)
 
 /** Why an upload with all its bytes is not complete and never will be. */

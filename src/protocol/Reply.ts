@@ -11,6 +11,7 @@ import * as Patch from "./Patch.js"
 import { isRefusal, type Refusal, ResponseHeaders } from "./Refusal.js"
 import * as Terminate from "./Terminate.js"
 
+/** What each verb is answered where it is not refused. A client decodes the same classes. */
 export const Reply = Schema.Union(
   Create.Response,
   Download.Response,
@@ -27,6 +28,10 @@ export interface Answer {
   readonly addition?: Addition | undefined
 }
 
+/**
+ * A response in the shape that every door can send, and every transport can bring. Header names are in lower case. The bytes
+ * of a download are not in it.
+ */
 export interface RawResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -44,6 +49,10 @@ export const Addition = Schema.Struct({
 })
 export type Addition = typeof Addition.Type
 
+/**
+ * The response, with `Tus-Resumable` on all of them, and with what a status has to carry: `Allow` with 405, `Tus-Version` with
+ * 412, `Content-Range` with 416, and with 423 and 503 a `Retry-After` of one second, unless `Denied` says otherwise.
+ */
 export const encode = (reply: Reply | Refusal): RawResponse =>
   isRefusal(reply)
     ? {
@@ -53,6 +62,7 @@ export const encode = (reply: Reply | Refusal): RawResponse =>
     }
     : { status: reply.status, headers: { ...common, ...encodeHeaders(reply) } }
 
+/** The response to a command that was performed. What the application adds never replaces a header that is there without it. */
 export const encodeAnswer = ({ addition, reply }: Answer): RawResponse =>
   addition === undefined ? encode(reply) : add(encode(reply), addition)
 

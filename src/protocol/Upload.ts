@@ -16,6 +16,7 @@ export const UploadId = Schema.String.pipe(
 )
 export type UploadId = typeof UploadId.Type
 
+/** A number of bytes, or an offset among them: a whole number from 0 to 2^53-1. */
 export const Bytes = Schema.Int.pipe(Schema.nonNegative(), Schema.brand("effect-tus/Bytes"))
 export type Bytes = typeof Bytes.Type
 
@@ -90,6 +91,10 @@ export const Amendments = Schema.Struct({
 })
 export type Amendments = typeof Amendments.Type
 
+/**
+ * The state of an upload at one moment. It never changes: each move returns the state that follows. The constructor throws a
+ * `ParseError` where fields contradict each other, such as an offset beyond the length.
+ */
 export class Upload extends Schema.Class<Upload>("effect-tus/Upload")(Fields.pipe(Schema.filter(invariants))) {
   /** From fields that are each true by their type: what has to hold between them is checked, at a hundredth of the cost. */
   static of(fields: typeof Fields.Type): Upload {

@@ -32,13 +32,16 @@ export const duration: Schema.Schema<Duration.DurationInput> = Schema.declare(
   (u): u is Duration.DurationInput => Option.isSome(Duration.decodeUnknown(u)) && (!Predicate.isNumber(u) || u >= 0)
 ).annotations({ message: () => `a duration such as "30 seconds"` })
 
+/** `true` or `false`; no text or number stands for them. */
 export const flag: Schema.Schema<boolean> = Schema.Boolean.annotations({ message: () => "true or false" })
 
+/** A text of at least one character. */
 export const text: Schema.Schema<string> = Schema.NonEmptyString.annotations({
   message: () => "a text that is not empty",
   override: true
 })
 
+/** One of these texts; the message lists them. */
 export const oneOf = <A extends string>(...values: ReadonlyArray<A>): Schema.Schema<A> =>
   Schema.declare((u): u is A => values.some((value) => value === u)).annotations({
     message: () => `one of ${values.join(", ")}`

@@ -10,6 +10,7 @@ import type * as MetricPair from "effect/MetricPair"
 import * as MetricState from "effect/MetricState"
 import * as Option from "effect/Option"
 
+/** That of the text format, in the version that every Prometheus reads. */
 export const contentType = "text/plain; version=0.0.4; charset=utf-8"
 
 /** The text of what is measured now. */
@@ -21,6 +22,10 @@ export const app: Effect.Effect<HttpServerResponse.HttpServerResponse> = Effect.
   (text) => HttpServerResponse.text(text, { contentType })
 )
 
+/**
+ * These metrics as text, those of a name together. Characters that a name or a label must not have become `_`; a frequency is
+ * written as a counter with the label `value`.
+ */
 export const render = (pairs: ReadonlyArray<MetricPair.MetricPair.Untyped>): string => {
   const families = new Map<string, Array<string>>()
   for (const { metricKey, metricState } of pairs) {

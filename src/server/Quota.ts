@@ -7,6 +7,7 @@ import { Denied } from "../protocol/Refusal.js"
 import type { Upload } from "../protocol/Upload.js"
 import * as Account from "../store/Account.js"
 
+/** What uploads may take of the room there is. What is left out has no limit. */
 export interface Quota {
   /** Bytes that the uploads of one owner may take together; so may those that have none. */
   readonly bytesPerOwner?: number | undefined
@@ -16,6 +17,7 @@ export interface Quota {
   readonly keepFree?: number | undefined
 }
 
+/** What is so when it is decided on. `total` is asked for what is yet to come: bytes that were announced need their room. */
 export interface Given {
   /** The state of the upload, none of one that is to be created. */
   readonly current: Upload | undefined

@@ -16,15 +16,21 @@ import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as Application from "./Application.js"
 import * as Termination from "./Termination.js"
 
+/** The state as it is stored, and where its bytes are; none where the store has no place to show. */
 export interface Inspection extends Entry {
   /** Where a person finds the bytes. */
   readonly location: Option.Option<string>
 }
 
+/**
+ * What tools call. Every method fails with an `UploadStoreError` where the store does, and with `UploadNotFound` where no such
+ * upload is stored; `terminate` also with what a DELETE is refused with, such as `Denied`.
+ */
 export class TusAdmin extends Context.Tag("effect-tus/TusAdmin")<TusAdmin, {
   /** All uploads, in the order of their ids, read page by page: what is created or removed meanwhile may be among them, or not. */
   readonly list: Stream.Stream<Upload, UploadStoreError>
 
+  /** What is known of an upload; its offset counts what is committed, which a request under way is ahead of. */
   readonly inspect: (id: UploadId) => Effect.Effect<Inspection, UploadNotFound | UploadStoreError>
 
   /**
@@ -40,6 +46,10 @@ export class TusAdmin extends Context.Tag("effect-tus/TusAdmin")<TusAdmin, {
   readonly terminate: (id: UploadId) => Effect.Effect<void, Refusal | UploadStoreError>
 }>() {}
 
+/**
+ * Over the services that are provided, with the hooks and events that are there when it is made. Dies of an `OptionError`
+ * where the `timeLimit` of the hooks is no duration.
+ */
 export const make = Effect.gen(function*() {
   const registry = yield* UploadRegistry
   const store = yield* UploadStore
@@ -64,6 +74,10 @@ export const make = Effect.gen(function*() {
   })
 })
 
+/**
+ * For a process that serves uploads, or that has them to itself. Beside a server it needs what that one has: the same
+ * `UploadLock`, or neither waits for the other, and the same `UploadHooks` and `UploadEvents`, or nobody hears of a removal.
+ */
 export const layer: Layer.Layer<TusAdmin, never, UploadLock | UploadRegistry | UploadStore> = Layer.effect(
   TusAdmin,
   make

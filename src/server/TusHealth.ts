@@ -8,6 +8,7 @@ import { UploadId } from "../protocol/Upload.js"
 import { ByteStore } from "../store/ByteStore.js"
 import { UploadRegistry } from "../store/UploadRegistry.js"
 
+/** From when on a server is taken for one that cannot do its work. */
 export interface Options {
   /** Bytes that the disk has to have left. 1 GiB by default. */
   readonly minFree?: number | undefined

@@ -17,12 +17,20 @@ import * as TusDoor from "./TusDoor.js"
 import type { TusServer } from "./TusServer.js"
 import * as UploadBody from "./UploadBody.js"
 
+/** The path of the collection, and how long a body may be silent. What clients may do is in `TusPolicy`. */
 export interface Options extends TusDoor.Options, UploadBody.Options {}
 
+/** The same for a router, which has to be told the path. */
 export interface MountOptions extends Options {
+  /** Of the collection, such as `/files`; uploads lie below it. */
   readonly path: `/${string}`
 }
 
+/**
+ * Answers one request, with the server, the policy and the observers that there are at that time. It never fails: a refusal is
+ * a response, a store that fails is logged and a 500, or a 507 where it is full. Dies of an `OptionError` where `publicUrl`,
+ * `trustedProxies` or `cors` of the policy means nothing; `layer` and `layerApi` do so when they are built.
+ */
 export const make = (options: Options = {}): HttpApp.Default<never, TusServer | Scope.Scope> =>
   Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest

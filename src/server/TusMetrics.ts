@@ -25,11 +25,13 @@ export const refusals = Metric.counter("tus_refusals_total", {
   incremental: true
 })
 
+/** Counted as they are taken from a body: also those that are not kept in the end, and again those that are sent again. */
 export const receivedBytes = Metric.counter("tus_received_bytes_total", {
   description: "Bytes of uploads that have arrived",
   incremental: true
 })
 
+/** Of this process, each from its head to its answer; the bytes of a download come after that. */
 export const activeRequests = Metric.gauge("tus_active_requests", {
   description: "Requests that are being answered"
 })

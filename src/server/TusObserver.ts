@@ -8,6 +8,7 @@ import type { RawRequest } from "../protocol/Command.js"
 import type { RawResponse } from "../protocol/Reply.js"
 import type { UploadBody } from "./UploadBody.js"
 
+/** An answer, with what came of the request in one word. */
 export interface Observed extends RawResponse {
   /**
    * What came of the request: `Ok`, or why it was refused, as the refusal is called, such as `OffsetMismatch`; of a body that was
@@ -23,6 +24,7 @@ export type Observer = <R extends Observed>(
   answer: (body: UploadBody) => Effect.Effect<R>
 ) => Effect.Effect<R>
 
+/** Those that watch, the last one outermost; none by default. `layer` adds one. To be provided to the doors. */
 export class TusObserver extends Context.Reference<TusObserver>()("effect-tus/TusObserver", {
   defaultValue: (): ReadonlyArray<Observer> => []
 }) {}

@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as DoorPolicy from "./DoorPolicy.js"
 import * as OptionError from "./OptionError.js"
 
+/** What a server allows, with a default for each. `publicUrl`, `trustedProxies`, `cors` and `downloads` are for its doors. */
 export interface Options extends DoorPolicy.Options {
   /** Bytes that one upload may hold, however it comes. No limit by default. */
   readonly maxSize?: number | undefined
@@ -20,6 +21,10 @@ export interface Options extends DoorPolicy.Options {
   readonly downloads?: boolean | undefined
 }
 
+/**
+ * By default nothing but metadata has a limit, and uploads stay until somebody removes them. To be provided by `layer`, to the
+ * server and to its doors alike: the one keeps the limits, the others read URLs and answer for CORS.
+ */
 export class TusPolicy extends Context.Reference<TusPolicy>()("effect-tus/TusPolicy", {
   defaultValue: (): Options => ({})
 }) {}
@@ -31,6 +36,9 @@ const check = OptionError.check(Schema.Struct({
   downloads: Schema.optional(OptionError.flag)
 }))
 
-/** The policy as a layer, which fails where an option means nothing. A door that is given such a policy dies of it. */
+/**
+ * The policy as a layer, which fails where an option means nothing. Provided without it, the same is a defect of the doors where
+ * it is `publicUrl`, `trustedProxies` or `cors`.
+ */
 export const layer = (options: Options): Layer.Layer<TusPolicy, OptionError.OptionError> =>
   Layer.effect(TusPolicy, Effect.zipRight(DoorPolicy.make(options), check(options)))

@@ -42,11 +42,13 @@ export interface Door {
   readonly trailers: boolean
 }
 
+/** The answer to a command that was performed, and of a download the bytes that follow it. */
 export interface Answered extends Answer {
   /** The bytes of a download. A store that fails on the way ends them short of what was said. */
   readonly content?: Stream.Stream<Uint8Array, UploadStoreError> | undefined
 }
 
+/** What doors hand their commands to; it is the same for all of them. */
 export class TusServer extends Context.Tag("effect-tus/TusServer")<TusServer, {
   /**
    * Performs a command, which was read from `request`. A refusal is an answer; a store that failed is not, and has changed
@@ -63,6 +65,10 @@ export class TusServer extends Context.Tag("effect-tus/TusServer")<TusServer, {
   readonly settle: (id: UploadId) => Effect.Effect<void, Refusal | UploadStoreError>
 }>() {}
 
+/**
+ * Over the store and the lock that are provided, with the policy, hooks, limits, events, digests, ids, URLs and tracing that
+ * are there when it is made. Lives as long as its scope: at its end, 10 seconds are given to what writes.
+ */
 export const make = Effect.gen(function*() {
   const store = yield* UploadStore
   const lock = yield* UploadLock

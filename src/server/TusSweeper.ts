@@ -19,6 +19,7 @@ import * as Application from "./Application.js"
 import { TusServer } from "./TusServer.js"
 import { UploadEvents } from "./UploadEvents.js"
 
+/** When to look, and whether partial uploads go that were used up. */
 export interface Options {
   /** When to look for what has expired. Every minute by default, the first time at once. */
   readonly schedule?: Schedule.Schedule<unknown> | undefined
@@ -28,6 +29,10 @@ export interface Options {
   readonly removeUsedPartials?: boolean | undefined
 }
 
+/**
+ * Both sweeps, for whoever decides when they run; `layer` runs them as its schedules say. They never fail: what goes wrong
+ * with one upload is logged, and it is looked at again by the next sweep.
+ */
 export const make = Effect.gen(function*() {
   const registry = yield* UploadRegistry
   const bytes = yield* ByteStore

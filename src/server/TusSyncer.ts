@@ -12,6 +12,7 @@ import type { UploadId } from "../protocol/Upload.js"
 import { UploadLock } from "../store/UploadLock.js"
 import { Durability, UploadStore } from "../store/UploadStore.js"
 
+/** When to sync. With durability `"process"` neither counts. */
 export interface Options {
   /** When to look for what is to be synced. Every 30 seconds by default, the first time at once. */
   readonly syncSchedule?: Schedule.Schedule<unknown> | undefined
@@ -19,6 +20,10 @@ export interface Options {
   readonly syncDeadline?: Duration.DurationInput | undefined
 }
 
+/**
+ * One round, for whoever decides when it runs, whatever `Durability` says: `sync(atOnce)` syncs all uploads that a power cut
+ * would set back, so many at a time. It never fails: what goes wrong with one upload is logged.
+ */
 export const make = Effect.gen(function*() {
   const store = yield* UploadStore
   const lock = yield* UploadLock

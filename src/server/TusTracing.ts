@@ -10,6 +10,7 @@ import type { RawRequest } from "../protocol/Command.js"
 import type { UploadId } from "../protocol/Upload.js"
 import type { Intent } from "./UploadHooks.js"
 
+/** What runs around each request that concerns an upload: `traced` runs `self`, and ends as that ends. */
 export interface Tracing {
   readonly traced: <A, E, R>(
     intent: Intent,
@@ -19,6 +20,7 @@ export interface Tracing {
   ) => Effect.Effect<A, E, R>
 }
 
+/** Runs requests as they are by default; with `layer`, each in a span. To be provided to the server. */
 export class TusTracing extends Context.Reference<TusTracing>()("effect-tus/TusTracing", {
   defaultValue: (): Tracing => ({ traced: (_intent, _id, _request, self) => self })
 }) {}

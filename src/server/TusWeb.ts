@@ -11,6 +11,7 @@ import * as TusDoor from "./TusDoor.js"
 import type { TusServer } from "./TusServer.js"
 import * as UploadBody from "./UploadBody.js"
 
+/** The path of the collection, and how long a body may be silent. What clients may do is in `TusPolicy`. */
 export interface Options extends TusDoor.Options, UploadBody.Options {}
 
 /** A handler that runs in the runtime in which it is made. */

@@ -22,13 +22,16 @@ import type { Amendments, Upload } from "../protocol/Upload.js"
 import { type Event, UploadFeed } from "./UploadEvents.js"
 import type { Hooks } from "./UploadHooks.js"
 
+/** An upload with its metadata decoded, and all else that an `Upload` has, getters and methods among it. */
 export type TypedUpload<A> = Omit<Upload, "metadata"> & { readonly metadata: A }
 
+/** `Amendments` whose metadata is a value; it is encoded by the Schema, and what cannot be is a defect. */
 export type TypedAmendments<A> = Omit<Amendments, "metadata"> & { readonly metadata?: A | undefined }
 
 type Typed<E, A> = E extends { readonly upload: Upload } ? Omit<E, "upload"> & { readonly upload: TypedUpload<A> }
   : never
 
+/** An `Event` whose upload has its metadata decoded. */
 export type TypedEvent<A> = Typed<Event, A>
 
 /** `authorize` is asked for partial uploads, too, whose metadata may be of any shape, and so it sees what was sent. */
@@ -41,6 +44,7 @@ export interface TypedHooks<A> extends Pick<Hooks, "authorize" | "timeLimit"> {
   readonly onExpire?: ((upload: TypedUpload<A>) => Effect.Effect<void>) | undefined
 }
 
+/** What one Schema makes of the hooks and of the feed. */
 export interface TypedUploads<A> {
   /**
    * An upload whose metadata does not match is not created: 400. One that was stored before, without this Schema, is a defect
@@ -51,6 +55,10 @@ export interface TypedUploads<A> {
   readonly feed: Stream.Stream<TypedEvent<A>, never, UploadFeed>
 }
 
+/**
+ * For a Schema whose encoded side is the pairs of `Upload-Metadata`, UTF-8 texts by key; an upload that has none is one
+ * without pairs.
+ */
 export const make = <A, I extends { readonly [key: string]: string }>(
   schema: Schema.Schema<A, I>
 ): TypedUploads<A> => {

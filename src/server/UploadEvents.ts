@@ -14,6 +14,7 @@ import * as Stream from "effect/Stream"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import * as OptionError from "./OptionError.js"
 
+/** What has happened, with the state of the upload after it; of one that is gone, its last. */
 export type Event = Data.TaggedEnum<{
   Created: { readonly upload: Upload }
   /** More of its bytes are acknowledged, and it is still open. */
@@ -34,6 +35,7 @@ export class UploadEvents extends Context.Reference<UploadEvents>()("effect-tus/
 /** The same as a stream, of this process, from the moment at which one begins to listen. */
 export class UploadFeed extends Context.Tag("effect-tus/UploadFeed")<UploadFeed, Stream.Stream<Event>>() {}
 
+/** What the feed leaves out, where an upload is fast or a listener is slow. */
 export interface Options {
   /** At most one `Progress` of an upload in this time. One second by default. */
   readonly progressEvery?: Duration.DurationInput | undefined

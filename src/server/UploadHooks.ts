@@ -22,6 +22,10 @@ export interface Grant {
   readonly owner: string
 }
 
+/**
+ * Questions to an application. One that is left out says yes and changes nothing; a failure is the answer to the client, with
+ * the status that it carries.
+ */
 export interface Hooks {
   /**
    * Whether who sends this request may do this, for every request but OPTIONS. Asked before a byte of the body is read, and

@@ -22,6 +22,7 @@ import * as OptionError from "./OptionError.js"
 import * as Quota from "./Quota.js"
 import type { UploadBody } from "./UploadBody.js"
 
+/** How much at a time, and how fast. What is left out has no limit; `layer` fails where a number means nothing. */
 export interface Options extends Quota.Quota {
   /** Requests that may bring bytes at the same time. One more is a 503. */
   readonly writes?: number | undefined
@@ -29,6 +30,10 @@ export interface Options extends Quota.Quota {
   readonly bytesPerSecond?: number | undefined
 }
 
+/**
+ * What the server runs its work in. Where there is no room the work is not begun and `Denied` is the answer: 429 or 507 to an
+ * upload that would grow, 503 to one body too many.
+ */
 export interface Limits {
   /**
    * Runs what makes an upload grow to `wanted` bytes, or to as many as it is granted where that is infinite, and holds them
@@ -47,6 +52,7 @@ export interface Limits {
   ) => Effect.Effect<A, E | Denied, R>
 }
 
+/** Lets everything through by default. To be provided to the server, by `layer`. */
 export class UploadLimits extends Context.Reference<UploadLimits>()("effect-tus/UploadLimits", {
   defaultValue: (): Limits => ({
     growing: (_upload, _current, _wanted, grow) => grow(unlimited),
@@ -54,6 +60,7 @@ export class UploadLimits extends Context.Reference<UploadLimits>()("effect-tus/
   })
 }) {}
 
+/** With these options as they are: it is `layer` that checks them. Asks the disk only where `keepFree` is given. */
 export const make = (options: Options) =>
   Effect.gen(function*() {
     const ledger = yield* Ledger

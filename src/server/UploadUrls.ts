@@ -15,6 +15,7 @@ import { Denied } from "../protocol/Refusal.js"
 import type { UploadId } from "../protocol/Upload.js"
 import * as OptionError from "./OptionError.js"
 
+/** How the URL of an upload is made, and looked at again with each request. Who may not use it is told by `Denied`, a 403. */
 export interface Urls {
   /** Whether URLs are looked at. */
   readonly areSigned: boolean
@@ -24,10 +25,12 @@ export interface Urls {
   readonly verify: (id: UploadId, url: string) => Effect.Effect<void, Denied>
 }
 
+/** URLs that say nothing but the id, by default. To be provided to the server, by `layerSigned`. */
 export class UploadUrls extends Context.Reference<UploadUrls>()("effect-tus/UploadUrls", {
   defaultValue: (): Urls => ({ areSigned: false, sign: () => Effect.succeed(""), verify: () => Effect.void })
 }) {}
 
+/** What URLs are signed with, and for how long. */
 export interface Options {
   /** At least 32 characters that nobody can guess, the same for every process that serves the uploads. */
   readonly secret: Redacted.Redacted
@@ -83,6 +86,10 @@ export const makeSigned = ({ secret, validFor = "1 day" }: Options): Effect.Effe
     }
   })
 
+/**
+ * `makeSigned`, for a server. Fails with an `OptionError` where the secret is shorter than 32 characters or `validFor` is no
+ * duration.
+ */
 export const layerSigned = (options: Options): Layer.Layer<UploadUrls, OptionError.OptionError> =>
   Layer.effect(UploadUrls, makeSigned(options))
 

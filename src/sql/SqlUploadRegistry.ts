@@ -171,6 +171,10 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
     })
   })
 
+/**
+ * `make` as long as the layer lives, over the `SqlClient` that is provided. Fails with an `UploadStoreError` where the tables
+ * cannot be prepared. Each `get` asks the database: `LiveStates` spares it that where nobody else writes.
+ */
 export const layer: Layer.Layer<UploadRegistry, UploadStoreError, SqlClient.SqlClient> = Layer.scoped(
   UploadRegistry,
   make

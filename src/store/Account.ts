@@ -4,6 +4,7 @@
 import * as Option from "effect/Option"
 import type { Upload } from "../protocol/Upload.js"
 
+/** What some uploads take together. */
 export interface Account {
   /** Bytes: of each upload those that it has announced, or those that it has where it has not said. */
   readonly bytes: number
@@ -18,6 +19,7 @@ export interface OwnedAccount extends Account {
   readonly owner: Option.Option<string>
 }
 
+/** What no upload at all takes: where a sum begins. */
 export const nothing: Account = { bytes: 0, open: 0, outstanding: 0 }
 
 /** What one upload takes, which may not exist yet, or no more, and for which so many bytes may be held. */

@@ -11,6 +11,11 @@ import type { UploadId } from "../protocol/Upload.js"
 import { forEachBatch, type Pull } from "./Pull.js"
 import { UploadStoreError } from "./UploadStoreError.js"
 
+/**
+ * Where bytes are kept: in memory by `layerMemory`, in files by `FileByteStore`, or in a store of your own, which
+ * `ByteStoreSuite` examines. Offsets and sizes are in bytes. A backend that fails is an `UploadStoreError`; no method fails with
+ * a refusal.
+ */
 export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
   /**
    * Writes all that `pull` gives from offset `at` on and returns the offset behind the last byte. Whatever lay at `at` or

@@ -5,6 +5,7 @@
 import * as Context from "effect/Context"
 import type { Algorithm } from "../protocol/Checksum.js"
 
+/** A digest in the making. `update` changes it in place, so it is for one fiber alone. */
 export interface Hasher {
   readonly update: (bytes: Uint8Array) => void
   /** The same state once more: from here on each of the two knows nothing of the other. Not after `digest`. */
@@ -13,6 +14,10 @@ export interface Hasher {
   readonly digest: () => Uint8Array
 }
 
+/**
+ * What begins a new digest, by algorithm. `NodeDigests.layer` provides those of Node. Without `sha1` a server offers no
+ * checksums at all, since tus demands that one.
+ */
 export class Digests extends Context.Reference<Digests>()("effect-tus/Digests", {
   defaultValue: (): ReadonlyMap<Algorithm, () => Hasher> => new Map()
 }) {}

@@ -11,6 +11,7 @@ import * as Account from "./Account.js"
 import { UploadRegistry } from "./UploadRegistry.js"
 import type { UploadStoreError } from "./UploadStoreError.js"
 
+/** What `UploadLimits` asks how much room is taken. `layer` provides it together with the registry whose writes it counts. */
 export class Ledger extends Context.Tag("effect-tus/Ledger")<Ledger, {
   /** What the uploads of an owner take, or all that have none, with what is held. */
   readonly accountOf: (owner: Option.Option<string>) => Account.Account
@@ -23,6 +24,10 @@ export class Ledger extends Context.Tag("effect-tus/Ledger")<Ledger, {
   readonly hold: (upload: Pick<Upload, "id" | "owner">, current: Upload | undefined, size: number) => () => void
 }>() {}
 
+/**
+ * A context of two: the ledger, and in front of `registry` the one whose writes it counts; what is written past that one is
+ * not counted. Sums up `accounts` once, and fails with the `UploadStoreError` of that.
+ */
 export const make = (registry: UploadRegistry["Type"]) =>
   Effect.map(registry.accounts, (stored) => {
     const accounts = new Map<string | undefined, Account.Account>()

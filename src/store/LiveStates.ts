@@ -8,11 +8,16 @@ import * as Option from "effect/Option"
 import type { UploadId } from "../protocol/Upload.js"
 import { type Entry, UploadRegistry } from "./UploadRegistry.js"
 
+/** What is remembered. Fewer states cost more reads, and change no answer. */
 export interface Options {
   /** How many states are remembered, those of the uploads that were asked for last. 10,000 by default: about 10 MiB. */
   readonly capacity?: number | undefined
 }
 
+/**
+ * `registry`, with the memory in front of it. Nobody else may write to `registry` from then on, in this process or another. Of
+ * a write that failed nothing is remembered, and the state is read anew.
+ */
 export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Options = {}) => {
   /** In the order in which they were asked for. */
   const entries = new Map<UploadId, Entry>()

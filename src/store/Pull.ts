@@ -22,6 +22,7 @@ export interface Reading<E> {
 /** There is nothing more. */
 export const end: Pull = Effect.fail(Option.none())
 
+/** The source breaks off with this error, which is not its end. */
 export const fail = <E>(error: E): Pull<E> => Effect.fail(Option.some(error))
 
 /** What needs no closing. */
@@ -44,6 +45,10 @@ export const use = <E, E2, R2, A, E3, R3>(
 ): Effect.Effect<A, E2 | E3, R2 | R3> =>
   Effect.acquireUseRelease(open, ({ pull }) => act(pull), ({ close }, exit) => close(exit))
 
+/**
+ * A reading of the stream, from which nothing is read before the first pull. What the stream has acquired is released by
+ * `close`, which the caller has to run.
+ */
 export const fromStream = <E>(stream: Stream.Stream<Uint8Array, E>): Effect.Effect<Reading<E>> =>
   Effect.flatMap(
     Scope.make(),
@@ -54,6 +59,7 @@ export const fromStream = <E>(stream: Stream.Stream<Uint8Array, E>): Effect.Effe
       }))
   )
 
+/** A stream that opens the reading when it is run, and closes it however it ends. */
 export const toStream = <E, R>(open: Effect.Effect<Reading<E>, E, R>): Stream.Stream<Uint8Array, E, R> =>
   Stream.unwrapScoped(
     Effect.map(

@@ -19,6 +19,10 @@ export interface Lease {
   readonly onRequested: (listener: () => void) => void
 }
 
+/**
+ * Who may write an upload: one at a time, in this process by `layerMemory`, or by a lock of your own, which `UploadLockSuite`
+ * examines. Everything that writes to the same store has to share it.
+ */
 export class UploadLock extends Context.Tag("effect-tus/UploadLock")<UploadLock, {
   /**
    * Runs `use` as the only writer of the upload, in the order of arrival. The holder is asked to leave, never made to:

@@ -46,6 +46,10 @@ export interface Begun {
   readonly offset: Bytes
 }
 
+/**
+ * Where states are kept: in memory by `layerMemory`, in a database by `SqlUploadRegistry`, or in a registry of your own, which
+ * `UploadRegistrySuite` examines. A backend that fails is an `UploadStoreError`.
+ */
 export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<UploadRegistry, {
   /**
    * Stores a new upload as version 1, `created`. Fails with `Superseded` where the id is taken. Survives the end of
@@ -107,6 +111,7 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
   readonly lastFence: Effect.Effect<number, UploadStoreError>
 }>() {}
 
+/** Who writes, and what has to have happened before the write returns. */
 export interface WriteOptions {
   /** The number of the lock that the writer holds. */
   readonly fence: number
@@ -114,6 +119,7 @@ export interface WriteOptions {
   readonly durable: boolean
 }
 
+/** The conditions of a removal: those of every write, and one that only a removal has. */
 export interface RemoveOptions extends WriteOptions {
   /** Fails with `Superseded` where an unfinished final names the upload as its part. */
   readonly unlessNamed?: boolean | undefined

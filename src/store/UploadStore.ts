@@ -26,10 +26,16 @@ export class Durability extends Context.Reference<Durability>()("effect-tus/Dura
   defaultValue: (): "process" | "completion" | "always" => "completion"
 }) {}
 
+/**
+ * States and bytes of uploads for the interpreter. Not for a backend to implement: `make` builds it of an `UploadRegistry` and
+ * a `ByteStore`. Offsets are in bytes; a `fence` is the number of the lock that the caller holds. A backend that fails is an
+ * `UploadStoreError`; `Superseded` says that another writer was faster, and that no state was changed.
+ */
 export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadStore, {
   /** Absence is proven: a store that fails is a `UploadStoreError`. */
   readonly get: (id: UploadId) => Effect.Effect<Entry, UploadNotFound | UploadStoreError>
 
+  /** Stores a new upload, which is full already where it is to have no bytes. Fails with `Superseded` where the id is taken. */
   readonly create: (upload: Upload, fence: number) => Effect.Effect<Entry, Superseded | UploadStoreError>
 
   /**
@@ -99,6 +105,7 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   readonly locate: (id: UploadId) => Option.Option<string>
 }>() {}
 
+/** Joins the registry and the bytes that are provided, under the `Durability` that is there when it is made. */
 export const make = Effect.gen(function*() {
   const registry = yield* UploadRegistry
   const bytes = yield* ByteStore
@@ -167,4 +174,7 @@ export const make = Effect.gen(function*() {
   })
 })
 
+/**
+ * The store over any registry and any bytes. `Durability` is to be provided to it: it is read once, when the layer is built.
+ */
 export const layer: Layer.Layer<UploadStore, never, UploadRegistry | ByteStore> = Layer.effect(UploadStore, make)

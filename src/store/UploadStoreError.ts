@@ -3,6 +3,7 @@
  */
 import * as Schema from "effect/Schema"
 
+/** What `UploadStoreError` and `Superseded` carry as a key. */
 export const TypeId: TypeId = "~effect-tus/UploadStoreError"
 export type TypeId = "~effect-tus/UploadStoreError"
 

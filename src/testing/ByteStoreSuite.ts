@@ -51,6 +51,10 @@ const failsCorrupt = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<
   assert.propertyVal(error, "reason", "Corrupt")
 })
 
+/**
+ * Declares the tests in the file that calls it, with `name` before the titles of their groups. A layer that cannot be built
+ * fails every one of them.
+ */
 export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): void => {
   const test = <E>(title: string, body: Effect.Effect<void, E, ByteStore>) =>
     it.effect(title, () => Effect.provide(body, layer))

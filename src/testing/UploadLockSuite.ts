@@ -24,6 +24,7 @@ const { UploadLock } = Locks
 const { UploadRegistry } = Registries
 const { UploadId } = Uploads
 
+/** Declares the tests in the file that calls it, under `name`. The registry that the layer is given is one in memory. */
 export const suite = (
   name: string,
   layer: Layer.Layer<Locks.UploadLock, unknown, Registries.UploadRegistry>
