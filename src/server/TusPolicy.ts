@@ -29,16 +29,14 @@ export class TusPolicy extends Context.Reference<TusPolicy>()("effect-tus/TusPol
   defaultValue: (): Options => ({})
 }) {}
 
-const check = OptionError.check(Schema.Struct({
+/** The options, where all of them that are no matter of doors mean something. */
+export const check = OptionError.check(Schema.Struct({
   maxSize: Schema.optional(OptionError.whole(0)),
   maxMetadataSize: Schema.optional(OptionError.whole(0)),
   expiresAfter: Schema.optional(OptionError.duration),
   downloads: Schema.optional(OptionError.flag)
 }))
 
-/**
- * The policy as a layer, which fails where an option means nothing. Provided without it, the same is a defect of the doors where
- * it is `publicUrl`, `trustedProxies` or `cors`.
- */
+/** The policy as a layer, which fails where an option means nothing. Provided without it, the same is a defect of the server or its doors. */
 export const layer = (options: Options): Layer.Layer<TusPolicy, OptionError.OptionError> =>
   Layer.effect(TusPolicy, Effect.zipRight(DoorPolicy.make(options), check(options)))

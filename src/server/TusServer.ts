@@ -29,7 +29,7 @@ import * as Completion from "./Completion.js"
 import * as Creation from "./Creation.js"
 import * as Receive from "./Receive.js"
 import * as Termination from "./Termination.js"
-import { TusPolicy } from "./TusPolicy.js"
+import * as TusPolicy from "./TusPolicy.js"
 import { TusTracing } from "./TusTracing.js"
 import type { UploadBody } from "./UploadBody.js"
 import { UploadEvents } from "./UploadEvents.js"
@@ -201,7 +201,7 @@ export const layer: Layer.Layer<TusServer, never, UploadStore | UploadLock> = La
 const isCounted = ({ upload }: Append.Plan) => !upload.isOpen || Option.isSome(upload.length)
 
 const policyOf = Effect.fnUntraced(function*({ trailers }: Door, { completes }: Application.Application) {
-  const options = yield* TusPolicy
+  const options = yield* Effect.orDie(TusPolicy.check(yield* TusPolicy.TusPolicy))
   const digests = yield* Digests
   const expiresAfter = Option.map(Option.fromNullable(options.expiresAfter), Duration.decode)
   return {

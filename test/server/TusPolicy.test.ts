@@ -57,6 +57,13 @@ describe("a policy that means nothing", () => {
       }))
   }
 
+  it.scoped("is what a server dies of where it was provided unchecked", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(Layer.build(server({ maxSize: -1 })))
+      const defect = Option.getOrThrow(Cause.dieOption(Exit.isFailure(exit) ? exit.cause : Cause.empty))
+      assert.match(String(defect), /maxSize: expected a whole number from 0/)
+    }))
+
   const doors: Readonly<Record<string, Effect.Effect<unknown, never, Scope | TusServer.TusServer>>> = {
     NodeHandler: NodeHandler.make(),
     TusWeb: TusWeb.make(),
