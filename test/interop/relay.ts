@@ -22,6 +22,8 @@ export interface Fate {
 /** Those of a few connections, whichever come to it first. */
 export interface Common extends Fate {
   readonly times: number
+  /** Whether `up` is what has gone over all connections: a browser takes another one when it likes. */
+  readonly together?: boolean
 }
 
 /** Connections for which there is no fate pass everything. */
@@ -32,6 +34,7 @@ export const relay = (target: string, fates: ReadonlyArray<Fate> = [], common?: 
       const left = [...fates]
       const sockets = new Set<Net.Socket>()
       const signals = new EventEmitter().setMaxListeners(0)
+      const together = { room: Math.floor(common?.up ?? Number.POSITIVE_INFINITY) }
       let connections = 0
       let times = common?.times ?? 0
       let held = 0
@@ -45,24 +48,31 @@ export const relay = (target: string, fates: ReadonlyArray<Fate> = [], common?: 
         fate?: Fate
       ) => {
         const [from, to] = way === "up" ? [near, far] : [far, near]
-        let room = Math.floor(limit)
+        const meter = way === "up" && fate !== undefined && fate === common && common.together === true
+          ? together
+          : { room: Math.floor(limit) }
+        let stopped = false
         const go = (bytes: Buffer) => {
           up += way === "up" ? bytes.length : 0
           if (bytes.length > 0 && !to.write(bytes)) {
             from.pause()
-            to.once("drain", () => from.resume())
+            to.once("drain", () => {
+              if (!stopped) {
+                from.resume()
+              }
+            })
           }
         }
         from.on("data", (bytes: Buffer) => {
-          const first = bytes.subarray(0, room)
-          const rest = Buffer.from(bytes.subarray(room))
-          room -= first.length
+          const first = bytes.subarray(0, meter.room)
+          const rest = Buffer.from(bytes.subarray(meter.room))
+          meter.room -= first.length
           go(first)
-          if (room > 0 || fate === undefined) {
+          if (meter.room > 0 || fate === undefined) {
             return
           }
           if (fate === common && times-- <= 0) {
-            room = Number.POSITIVE_INFINITY
+            meter.room = Number.POSITIVE_INFINITY
             return go(rest)
           }
           switch (fate.happens) {
@@ -76,20 +86,23 @@ export const relay = (target: string, fates: ReadonlyArray<Fate> = [], common?: 
               return
             case "stall":
             case "lose":
+              stopped = true
               from.pause()
               return
             case "hold":
+              stopped = true
               from.pause()
               held++
               signals.once("open", () => {
-                room = Number.POSITIVE_INFINITY
+                stopped = false
+                meter.room = Number.POSITIVE_INFINITY
                 go(rest)
                 from.resume()
               })
               return
             case "flip":
               if (rest.length > 0) {
-                room = Number.POSITIVE_INFINITY
+                meter.room = Number.POSITIVE_INFINITY
                 rest[0] = (rest[0] ?? 0) ^ 0xff
                 go(rest)
               }
