@@ -156,7 +156,7 @@ export const exactly = (name: string, size: number) => (pull: Pull.Pull<unknown>
       onSome: (cause) => Pull.fail(unreadable(name)(cause))
     }),
     onSuccess: (chunk) => {
-      left -= sizeOf(chunk)
+      left -= Pull.sizeOf(chunk)
       return left > 0 ? Effect.succeed(chunk) : left < 0 ? Pull.fail(tooLong(name, size)) : Effect.as(rest, chunk)
     }
   })
@@ -166,12 +166,10 @@ export const exactly = (name: string, size: number) => (pull: Pull.Pull<unknown>
       onNone: () => Effect.sync(() => void (ended = true)),
       onSome: (cause) => Pull.fail(unreadable(name)(cause))
     }),
-    onSuccess: (chunk) => (sizeOf(chunk) === 0 ? rest : Pull.fail(tooLong(name, size)))
+    onSuccess: (chunk) => (Pull.sizeOf(chunk) === 0 ? rest : Pull.fail(tooLong(name, size)))
   })
   return Effect.suspend(() => (ended ? Pull.end : next))
 }
-
-const sizeOf = (chunk: Chunk.Chunk<Uint8Array>) => Chunk.reduce(chunk, 0, (sum, { length }) => sum + length)
 
 /** Reads the bytes from `offset`, `size` of them. They are lent. */
 export const forEach = (

@@ -23,7 +23,7 @@ export const make = (body: UploadBody, room: number, hasher: Option.Option<Hashe
   let ending: Append.Receipt["ending"] | undefined
 
   const take = (batch: Chunk.Chunk<Uint8Array>) => {
-    const size = Chunk.reduce(batch, 0, (sum, { length }) => sum + length)
+    const size = Pull.sizeOf(batch)
     const kept = size <= left ? batch : prefix(batch, left)
     if (size > left) {
       ending = "Overrun"

@@ -1,7 +1,6 @@
 /**
  * What a server does, in numbers: metrics of Effect, for whichever exporter reads them, `Prometheus` among them.
  */
-import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -9,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricLabel from "effect/MetricLabel"
+import * as Pull from "../store/Pull.js"
 import * as TusObserver from "./TusObserver.js"
 import type { UploadBody } from "./UploadBody.js"
 import { UploadEvents } from "./UploadEvents.js"
@@ -100,7 +100,7 @@ const counted = (body: UploadBody): UploadBody => ({
   ...body,
   pull: Effect.tap(
     body.pull,
-    (batch) => Metric.incrementBy(receivedBytes, Chunk.reduce(batch, 0, (sum, { length }) => sum + length))
+    (batch) => Metric.incrementBy(receivedBytes, Pull.sizeOf(batch))
   )
 })
 

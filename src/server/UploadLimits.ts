@@ -2,7 +2,6 @@
  * What uploads may take of a server: room, as `Quota` says, requests that write at the same time, and bytes a second. There is
  * no limit by default, and what there is none of costs nothing.
  */
-import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -17,6 +16,7 @@ import { Denied } from "../protocol/Refusal.js"
 import type { Upload } from "../protocol/Upload.js"
 import { ByteStore } from "../store/ByteStore.js"
 import { Ledger } from "../store/Ledger.js"
+import * as Pull from "../store/Pull.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as OptionError from "./OptionError.js"
 import * as Quota from "./Quota.js"
@@ -152,7 +152,7 @@ const pacer = (bytesPerSecond: number) => {
       })
     return {
       ...body,
-      pull: Effect.tap(body.pull, (batch) => wait(Chunk.reduce(batch, 0, (sum, { length }) => sum + length))),
+      pull: Effect.tap(body.pull, (batch) => wait(Pull.sizeOf(batch))),
       stop: (reason) => {
         body.stop(reason)
         Deferred.unsafeDone(stopped, Effect.void)

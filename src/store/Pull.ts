@@ -2,7 +2,7 @@
  * Bytes that are asked for, batch by batch. It is what `Stream.toPull` makes of a Stream, and `toStream` makes a Stream of it: to
  * set up a Stream costs more than to store or to send a few KiB.
  */
-import type * as Chunk from "effect/Chunk"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -18,6 +18,10 @@ export interface Reading<E> {
   /** Told what came of it. */
   readonly close: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 }
+
+/** How many bytes a batch has. */
+export const sizeOf = (batch: Chunk.Chunk<Uint8Array>): number =>
+  Chunk.reduce(batch, 0, (sum, { length }) => sum + length)
 
 /** There is nothing more. */
 export const end: Pull = Effect.fail(Option.none())
