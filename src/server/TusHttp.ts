@@ -101,7 +101,10 @@ const remoteAddressOf = ({ remoteAddress, source }: HttpServerRequest.HttpServer
   (source as { readonly socket?: { readonly remoteAddress?: string } }).socket?.remoteAddress
     ?? Option.getOrUndefined(remoteAddress)
 
-/** The body in the scope of the request, opened by the first pull, closed when the response has been handed over. */
+/**
+ * The body, opened by the first pull. The platform resets the connection where a body is closed before its end, so it is closed
+ * last of all: when the response has been handed over, and its rest read.
+ */
 const bodyOf = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest, options: Options) {
   if (request.source instanceof Request && request.source.body === null) {
     return UploadBody.empty
@@ -109,7 +112,7 @@ const bodyOf = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServer
   if (UploadBody.isConsumed(request.source)) {
     return UploadBody.consumed
   }
-  const scope = yield* Effect.scope
+  const scope = yield* Effect.acquireRelease(Scope.make(), Scope.close)
   const open = yield* Effect.cached(Scope.extend(Stream.toPull(request.stream), scope))
   const body = UploadBody.fromPull(Effect.flatten(open), options)
   yield* Effect.addFinalizer(() => body.rest)
