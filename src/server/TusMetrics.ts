@@ -31,7 +31,10 @@ export const receivedBytes = Metric.counter("tus_received_bytes_total", {
   incremental: true
 })
 
-/** Of this process, each from its head to its answer; the bytes of a download come after that. */
+/**
+ * By `method`, of this process, each from its head to its answer; the bytes of a download come after that. Uploads that are
+ * arriving are those of `PATCH` and `POST`.
+ */
 export const activeRequests = Metric.gauge("tus_active_requests", {
   description: "Requests that are being answered"
 })
@@ -48,6 +51,13 @@ export const uploads = Metric.counter("tus_uploads_total", {
   description: "What has happened to uploads",
   incremental: true
 })
+
+/** By `sweep`: `Expired` and what waits, or `Orphans`. Measured also where nothing else is. */
+export const sweepDuration = Metric.histogram(
+  "tus_sweep_duration_seconds",
+  MetricBoundaries.fromIterable([0.001, 0.01, 0.1, 1, 10, 60, 600, 3600]),
+  "Seconds that a sweep has taken"
+)
 
 /** Watches requests and events; whoever is told of events beneath it is told as before. */
 export const layer: Layer.Layer<TusObserver.TusObserver | UploadEvents> = Layer.suspend(() =>
@@ -66,19 +76,26 @@ export const layer: Layer.Layer<TusObserver.TusObserver | UploadEvents> = Layer.
 )
 
 const makeObserver = (): TusObserver.Observer => {
-  let active = 0
-  const change = (by: number) => Effect.suspend(() => Metric.set(activeRequests, active += by))
+  const active = new Map<string, number>()
+  const change = (method: string, by: number) =>
+    Effect.suspend(() => {
+      const count = (active.get(method) ?? 0) + by
+      active.set(method, count)
+      return Metric.set(Metric.tagged(activeRequests, "method", method), count)
+    })
 
-  return (request, body, answer) =>
-    Effect.acquireUseRelease(
-      Effect.zipRight(change(1), Clock.currentTimeMillis),
+  return (request, body, answer) => {
+    const method = methodOf(request.method)
+    return Effect.acquireUseRelease(
+      Effect.zipRight(change(method, 1), Clock.currentTimeMillis),
       () => answer(counted(body)),
       (begun, exit) =>
         Effect.zipRight(
-          change(-1),
-          Effect.flatMap(Clock.currentTimeMillis, (now) => record(methodOf(request.method), (now - begun) / 1000, exit))
+          change(method, -1),
+          Effect.flatMap(Clock.currentTimeMillis, (now) => record(method, (now - begun) / 1000, exit))
         )
     )
+  }
 }
 
 const record = (method: string, seconds: number, exit: Exit.Exit<TusObserver.Observed>) => {

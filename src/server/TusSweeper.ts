@@ -5,8 +5,10 @@
  */
 import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
@@ -16,6 +18,7 @@ import { UploadLock } from "../store/UploadLock.js"
 import { type Begun, type Due, type Page, pages, type RemoveOptions, UploadRegistry } from "../store/UploadRegistry.js"
 import { UploadStore } from "../store/UploadStore.js"
 import * as Application from "./Application.js"
+import * as TusMetrics from "./TusMetrics.js"
 import { TusServer } from "./TusServer.js"
 import { UploadEvents } from "./UploadEvents.js"
 
@@ -114,9 +117,9 @@ export const make = Effect.gen(function*() {
   return {
     /** Removes what has expired, and goes on with what waits. */
     sweep: ({ removeUsedPartials: used = false }: Pick<Options, "removeUsedPartials"> = {}) =>
-      Effect.all([expire, settle, Effect.when(removeUsedPartials, () => used)], { discard: true }),
+      timed("Expired", Effect.all([expire, settle, Effect.when(removeUsedPartials, () => used)], { discard: true })),
     /** Removes bytes without a state, and unfinished states without their bytes. */
-    sweepOrphans: Effect.zipRight(removeOrphanBytes, removeOrphanStates)
+    sweepOrphans: timed("Orphans", Effect.zipRight(removeOrphanBytes, removeOrphanStates))
   }
 })
 
@@ -129,6 +132,9 @@ export const layer = (
     yield* Effect.forkScoped(Effect.repeat(sweep(options), options.schedule ?? Schedule.spaced("1 minute")))
     yield* Effect.forkScoped(Effect.repeat(sweepOrphans, options.orphanSchedule ?? Schedule.spaced("1 day")))
   }))
+
+const timed = (sweep: string, self: Effect.Effect<void>) =>
+  Metric.trackDurationWith(self, Metric.tagged(TusMetrics.sweepDuration, "sweep", sweep), Duration.toSeconds)
 
 /** One upload that cannot be dealt with does not keep the others waiting; those of a few at a time are written together. */
 const each = <A, E>(uploads: Stream.Stream<A, E>, act: (upload: A) => Effect.Effect<unknown, unknown>) =>

@@ -8,9 +8,18 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Mailbox from "effect/Mailbox"
+import * as Metric from "effect/Metric"
+import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { UploadStoreError } from "../store/UploadStoreError.js"
+
+/** `tus_commit_batch_size`: one is a commit that nobody shared, and more than one what sharing has saved. */
+export const batchSize = Metric.histogram(
+  "tus_commit_batch_size",
+  MetricBoundaries.fromIterable([1, 2, 4, 8, 16, 32, 64, 128, 256]),
+  "Writes of states that were committed together"
+)
 
 export interface Options<W> {
   readonly idOf: (write: W) => string
@@ -35,7 +44,11 @@ export const make = <W>(
 
     const settle = (batch: Arr.NonEmptyReadonlyArray<Job<W>>): Effect.Effect<void> =>
       Effect.matchCauseEffect(Effect.suspend(() => options.write(Arr.map(batch, ({ write }) => write))), {
-        onSuccess: (done) => Effect.sync(() => batch.forEach((job) => answer(job, Exit.succeed(done.has(job.id))))),
+        onSuccess: (done) =>
+          Effect.sync(() => {
+            batchSize.unsafeUpdate(batch.length, [])
+            batch.forEach((job) => answer(job, Exit.succeed(done.has(job.id))))
+          }),
         onFailure: (cause) =>
           batch.length > 1 && !Option.exists(Cause.failureOption(cause), options.isOutage)
             ? Effect.forEach(batch, (job) => settle([job]), { discard: true })

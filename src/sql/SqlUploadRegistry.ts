@@ -24,6 +24,9 @@ import * as SqlFailure from "./SqlFailure.js"
 import * as UploadRow from "./UploadRow.js"
 import * as Writes from "./Writes.js"
 
+/** How many states each commit of this process has written, a histogram: `tus_commit_batch_size`. */
+export const commitBatchSize = Committer.batchSize
+
 /**
  * Brings the tables up to date, sets back what a power cut may have taken where `Boot` tells of one, and begins to write. Closing its scope waits for what is queued.
  *

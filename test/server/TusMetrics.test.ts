@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Prometheus, TusMetrics, UploadEvents } from "effect-tus/server"
+import { Prometheus, TusMetrics, TusSweeper, UploadEvents } from "effect-tus/server"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -63,7 +63,7 @@ describe("metrics", () => {
         [`tus_uploads_total{event="Terminated"}`]: 1,
         [`tus_request_duration_seconds_count{method="PATCH"}`]: 3
       })
-      assert.notProperty(grown, "tus_active_requests")
+      assert.notProperty(grown, `tus_active_requests{method="PATCH"}`)
       deepStrictEqual(told.splice(0), ["Created", "Progress", "Completed", "Terminated"])
     }).pipe(Effect.provide(watched)))
 
@@ -73,7 +73,7 @@ describe("metrics", () => {
       const grown = yield* growth(Effect.gen(function*() {
         const running = yield* Effect.fork(patch(path, 0, UploadBody.fromPull(Effect.never, {})))
         yield* Effect.yieldNow()
-        assert.strictEqual((yield* samples)["tus_active_requests"], 1)
+        assert.strictEqual((yield* samples)[`tus_active_requests{method="PATCH"}`], 1)
         yield* TestClock.adjust("2 seconds")
         const another = yield* Effect.fork(patch(path, 0, "abc"))
         yield* TestClock.adjust("1 second")
@@ -87,7 +87,16 @@ describe("metrics", () => {
         [`tus_refusals_total{reason="TakenOver"}`]: 1,
         [`tus_requests_total{method="PATCH",status="423"}`]: 1
       })
-      assert.notProperty(grown, "tus_active_requests")
+      assert.notProperty(grown, `tus_active_requests{method="PATCH"}`)
+    }).pipe(Effect.provide(watched)))
+
+  it.effect("tell that there were sweeps", () =>
+    Effect.gen(function*() {
+      const { sweep, sweepOrphans } = yield* TusSweeper.make
+      assert.deepInclude(yield* growth(Effect.all([sweep(), sweep(), sweepOrphans])), {
+        [`tus_sweep_duration_seconds_count{sweep="Expired"}`]: 2,
+        [`tus_sweep_duration_seconds_count{sweep="Orphans"}`]: 1
+      })
     }).pipe(Effect.provide(watched)))
 })
 

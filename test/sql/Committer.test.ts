@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Metric from "effect/Metric"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import * as Committer from "../../src/sql/Committer.js"
@@ -40,12 +41,15 @@ const succeed = () => Effect.void
 const storeError = (reason: "Read" | "Write") => new UploadStoreError.UploadStoreError({ reason, operation: "test" })
 
 describe("Committer", () => {
-  it.scoped("writes together what comes together, and tells everybody whether it took effect", () =>
+  it.scoped("writes together what comes together, counts it, and tells everybody whether it took effect", () =>
     Effect.gen(function*() {
       const { batches, submit } = yield* committer(succeed)
+      const before = yield* Metric.value(Committer.batchSize)
       const writes = [{ id: "a", value: 1 }, { id: "b", value: -1 }, { id: "c", value: 2 }]
       deepStrictEqual(yield* Effect.forEach(writes, submit, everyone), [true, false, true])
       deepStrictEqual(batches, [writes])
+      const after = yield* Metric.value(Committer.batchSize)
+      deepStrictEqual([after.count - before.count, after.sum - before.sum], [1, 3])
     }))
 
   it.scoped("writes together what requests ask for that are read in one turn of the event loop", () =>
