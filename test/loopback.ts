@@ -29,11 +29,11 @@ export interface Arrival {
 
 /** Answers one request by the server's own door. */
 export const serve = ({ headers, method, pull, trailers, url }: Arrival) =>
-  TusDoor.respond(
-    { method, url: new URL(url).pathname, headers },
-    { ...UploadBody.fromPull(pull, {}), trailers: Effect.sync(trailers) },
-    { path: "/files", trailers: true }
-  )
+  Effect.flatMap(TusDoor.make({ path: "/files", trailers: true }), (respond) =>
+    respond(
+      { method, url: new URL(url).pathname, headers },
+      { ...UploadBody.fromPull(pull, {}), trailers: Effect.sync(trailers) }
+    ))
 
 /** The headers that say how the body comes. */
 export const framing = (body: TusTransport.Body | undefined): Readonly<Record<string, string>> =>

@@ -34,23 +34,26 @@ export const make = ({ path, trailers }: Options & Door) =>
     const { baseOf, cors } = yield* Effect.orDie(DoorPolicy.make(policy))
 
     return watched(yield* TusObserver, (request, body): Effect.Effect<Response> => {
+      // Nothing, where the application cannot say whose pages may read: that is a defect like any other.
+      let allowed: Readonly<Record<string, string>> = {}
       const finish = ({ body, content, headers, outcome, status }: Response): Response => ({
         status,
         outcome,
-        headers: { ...headers, ...cors.headersOf(request) },
+        headers: { ...headers, ...allowed },
         body: request.method === "HEAD" ? undefined : body,
         content
       })
       return Effect.matchCauseEffect(
-        Effect.suspend(() =>
-          Either.match(Command.decode(request, { base: baseOf(request), downloads, path }), {
+        Effect.suspend(() => {
+          allowed = cors.headersOf(request)
+          return Either.match(Command.decode(request, { base: baseOf(request), downloads, path }), {
             onLeft: Effect.fail,
             onRight: (command) =>
               body.isConsumed === true && Command.takesBody(command)
                 ? Effect.die(new UploadBody.BodyConsumed())
                 : server.handle(command, request, body, { trailers })
           })
-        ),
+        }),
         {
           onSuccess: (answer) => Effect.succeed(finish(encode(answer))),
           onFailure: (cause) => Effect.map(explain(request, cause), finish)
@@ -58,10 +61,6 @@ export const make = ({ path, trailers }: Options & Door) =>
       )
     })
   })
-
-/** For a door that is given its server with each request. */
-export const respond = (request: Command.RawRequest, body: UploadBody.UploadBody, options: Options & Door) =>
-  Effect.flatMap(make(options), (respond) => respond(request, body))
 
 const encode = (answer: Answered): Response => {
   const { body, headers, status } = answer.reply instanceof Offer.Response

@@ -7,7 +7,6 @@ import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -26,23 +25,31 @@ export interface MountOptions extends Options {
   readonly path: `/${string}`
 }
 
+/** Answers with the server that there is now. */
+const open = (options: Options) =>
+  Effect.map(
+    TusDoor.make({ path: options.path, trailers: false }),
+    (respond): HttpApp.Default<never, Scope.Scope> =>
+      Effect.gen(function*() {
+        const request = yield* HttpServerRequest.HttpServerRequest
+        const raw = {
+          method: request.method,
+          url: request.originalUrl,
+          headers: request.headers,
+          remoteAddress: remoteAddressOf(request)
+        }
+        const body = yield* bodyOf(request, options)
+        return toResponse(yield* respond(raw, body))
+      })
+  )
+
 /**
  * Answers one request, with the server, the policy and the observers that there are at that time. It never fails: a refusal is
  * a response, a store that fails is logged and a 500, or a 507 where it is full. Dies of an `OptionError` where `publicUrl`,
  * `trustedProxies` or `cors` of the policy means nothing; `layer` and `layerApi` do so when they are built.
  */
 export const make = (options: Options = {}): HttpApp.Default<never, TusServer | Scope.Scope> =>
-  Effect.gen(function*() {
-    const request = yield* HttpServerRequest.HttpServerRequest
-    const raw = {
-      method: request.method,
-      url: request.originalUrl,
-      headers: request.headers,
-      remoteAddress: remoteAddressOf(request)
-    }
-    const body = yield* bodyOf(request, options)
-    return toResponse(yield* TusDoor.respond(raw, body, { path: options.path, trailers: false }))
-  })
+  Effect.flatten(open(options))
 
 /** Mounted anywhere: the collection is whatever is posted to. */
 export const app: HttpApp.Default<never, TusServer | Scope.Scope> = make()
@@ -53,7 +60,7 @@ export const layer = (
 ): Layer.Layer<never, never, HttpLayerRouter.HttpRouter | TusServer> =>
   HttpLayerRouter.use((router) =>
     Effect.flatMap(
-      withServer(options),
+      open(options),
       (app) => Effect.zipRight(router.add("*", options.path, app), router.add("*", `${options.path}/*`, app))
     )
   )
@@ -61,7 +68,7 @@ export const layer = (
 /** Mounted beside the endpoints of an `HttpApi`, under `path`. */
 export const layerApi = (options: MountOptions): Layer.Layer<never, never, TusServer> =>
   HttpApiBuilder.Router.use((router) =>
-    Effect.flatMap(withServer(options), (app) => router.mountApp(options.path, app as HttpApp.Default))
+    Effect.flatMap(open(options), (app) => router.mountApp(options.path, app as HttpApp.Default))
   )
 
 /**
@@ -76,22 +83,6 @@ export const except = (path: `/${string}`, middleware: Middleware): Middleware =
   )
 
 type Middleware = <E, R>(app: HttpApp.Default<E, R>) => HttpApp.Default<E, R>
-
-/**
- * With the server that there is now. What a request brings along, its scope first of all, comes before what was there when the
- * route was built.
- */
-const withServer = (options: Options) =>
-  Effect.zipWith(
-    Effect.context<TusServer>(),
-    // A policy that means nothing is to be found now.
-    TusDoor.make({ path: options.path, trailers: false }),
-    (built) =>
-      Effect.mapInputContext(
-        make(options),
-        (given: Context.Context<HttpServerRequest.HttpServerRequest | Scope.Scope>) => Context.merge(built, given)
-      )
-  )
 
 /**
  * Of the connection itself, where the platform tells it: `HttpMiddleware.xForwardedHeaders` would have put there what anybody

@@ -494,6 +494,46 @@ export const scenarios: ReadonlyArray<Scenario> = [
     ]
   },
   {
+    title: "CORS: an origin that lies is served as whoever is no page, and can read nothing",
+    policy: { cors: { origins: ["https://example.org"], credentials: true } },
+    exchanges: [
+      create(3),
+      ...[
+        "null",
+        "*",
+        "https://example.org.evil.net",
+        "https://evil.net#https://example.org",
+        "https://example.org, https://evil.net",
+        "https://example.org/",
+        "HTTPS://EXAMPLE.ORG"
+      ].map((origin) =>
+        head(
+          { "access-control-allow-origin": null, "access-control-allow-credentials": null, vary: "Origin" },
+          { headers: { ...tus, origin } }
+        )
+      )
+    ]
+  },
+  {
+    title: "CORS: where the application cannot say whose pages may read, nothing is done, and none may",
+    policy: {
+      cors: {
+        origins: (origin) => {
+          throw new Error(`no opinion about ${origin}`)
+        }
+      }
+    },
+    exchanges: [
+      create(3),
+      patch("abc", 0, {
+        status: 500,
+        headers: { origin: "https://a.b" },
+        expect: { "access-control-allow-origin": null }
+      }),
+      head({ "upload-offset": "0" })
+    ]
+  },
+  {
     title: "Location is a path, whatever headers say",
     exchanges: [create(1, "a", claims), create(1, "a", { forwarded: "host=evil.org;proto=https" })]
   },

@@ -26,7 +26,9 @@ export const request = (
   url: string,
   headers: Readonly<Record<string, string>> = {},
   body: UploadBody.UploadBody = UploadBody.empty
-) => TusDoor.respond({ method, url, headers: { ...tus, ...headers } }, body, { path: "/files", trailers: true })
+) => Effect.flatMap(door, (respond) => respond({ method, url, headers: { ...tus, ...headers } }, body))
+
+const door = TusDoor.make({ path: "/files", trailers: true })
 
 export const create = (headers: Readonly<Record<string, string>>) =>
   Effect.map(request("POST", "/files", headers), ({ headers }) => headers.location ?? "")
