@@ -33,7 +33,10 @@ export interface NodeHandler {
   readonly listener: (request: IncomingMessage, response: ServerResponse) => void
   /** The same for `server.on("checkContinue", ...)`: a client that asks first is refused before it sends a byte. */
   readonly checkContinue: (request: IncomingMessage, response: ServerResponse) => void
-  /** Cuts off every body under way, from now on, and returns when all of them are committed and answered. */
+  /**
+   * Cuts off every body under way, from now on, and returns when all of them are committed and answered. Where that is
+   * interrupted, so are they, but for what they are writing.
+   */
   readonly drain: Effect.Effect<void>
 }
 
@@ -79,7 +82,10 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
       drain: Effect.suspend(() => {
         draining = true
         running.forEach((body) => body.stop("Shutdown"))
-        return Fiber.awaitAll(running.keys())
+        return Effect.onInterrupt(
+          Fiber.awaitAll(running.keys()),
+          () => Effect.forEach(running.keys(), Fiber.interruptFork, { discard: true })
+        )
       })
     }
   })
