@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Card from "./Card.js"
 import * as Dom from "./Dom.js"
+import * as Dropped from "./Dropped.js"
 import * as Transfer from "./Transfer.js"
 import * as Upload from "./Upload.js"
 import * as Words from "./Words.js"
@@ -87,10 +88,15 @@ const attach = ({ transfer }: Item, file: File) =>
     (found) => found?.transfer === transfer ? transfer.start(file) : transfer.decline(file)
   )
 
-const takeAll = (files: Iterable<File>) => runtime.runFork(Effect.forEach(files, take))
+const takeAll = (files: Effect.Effect<ReadonlyArray<File>, Error>) =>
+  runtime.runFork(
+    Effect.flatMap(files, Effect.forEach(take)).pipe(
+      Effect.catchAll(({ message }) => Effect.logWarning(`What was dropped cannot be read: ${message}`))
+    )
+  )
 
 input.addEventListener("change", () => {
-  takeAll(Array.from(input.files ?? []))
+  takeAll(Effect.succeed(Array.from(input.files ?? [])))
   // The same file again is a change, too.
   input.value = ""
 })
@@ -105,7 +111,9 @@ document.addEventListener("dragleave", ({ relatedTarget }) => drag(relatedTarget
 document.addEventListener("drop", (event) => {
   event.preventDefault()
   drag(false)
-  takeAll(Array.from(event.dataTransfer?.files ?? []))
+  if (event.dataTransfer !== null) {
+    takeAll(Dropped.filesOf(event.dataTransfer))
+  }
 })
 
 const onNetwork = () => items.forEach(({ card, transfer }) => card.show(transfer.upload(), navigator.onLine))

@@ -5,20 +5,34 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { gzipSync } from "node:zlib"
 import type { BrowserContext, Page, Worker } from "playwright-core"
 import { bundle, Chromium, connection, pages, visit } from "./chromium.js"
 import type { Told } from "./page.js"
-import { held, holding, isRest, isWhole, killed, MiB, type Realm, server, size, start } from "./setting.js"
+import {
+  held,
+  holding,
+  isRest,
+  isWhole,
+  killed,
+  MiB,
+  mortal,
+  type Realm,
+  type Server,
+  server,
+  size,
+  start
+} from "./setting.js"
 
 declare const told: ReadonlyArray<Told>
 
 /** Built once. */
 const script = Effect.runSync(Effect.cached(bundle("./page.ts")))
 
-const setting = (env: Readonly<Record<string, string>> = {}) =>
+const setting = <S extends Server>(server: Effect.Effect<S, never, Scope.Scope>) =>
   Effect.gen(function*() {
-    const tus = yield* server(env)
+    const tus = yield* server
     return { tus, ...(yield* visit(yield* pages(yield* script))) }
   })
 
@@ -65,7 +79,7 @@ const responseHeaders = [
 layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the client in Chromium", (it) => {
   it.scoped("uploads across origins, and tells what has really left", () =>
     Effect.gen(function*() {
-      const { page, tus } = yield* setting()
+      const { page, tus } = yield* setting(server())
       yield* (yield* connection(page)).slow(8 * MiB)
       const told = yield* start(page, { endpoint: tus.url, size })
       yield* isWhole(tus, told, size)
@@ -76,7 +90,7 @@ layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the c
 
   it.scoped("can read every header of the protocol", () =>
     Effect.gen(function*() {
-      const { page, tus } = yield* setting({ MAX_SIZE: "1000" })
+      const { page, tus } = yield* setting(server({ maxSize: 1000 }))
       const read = yield* Effect.promise(() =>
         page.evaluate(async (url) => {
           const ask = async (method: string, at: string, headers: Readonly<Record<string, string>>) => {
@@ -103,7 +117,7 @@ layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the c
 
   it.scoped("goes on where it was after a reload", () =>
     Effect.gen(function*() {
-      const { page, tus } = yield* setting()
+      const { page, tus } = yield* setting(server())
       yield* start(page, { endpoint: tus.url, size, stopAt: 8 * MiB })
       yield* Effect.promise(() => page.reload())
       const told = yield* start(page, { endpoint: tus.url, size })
@@ -113,7 +127,7 @@ layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the c
 
   it.scoped("pauses while the browser is offline, and pays for no attempt", () =>
     Effect.gen(function*() {
-      const { page, tus } = yield* setting()
+      const { page, tus } = yield* setting(server())
       const network = yield* connection(page)
       const relayed = yield* holding(tus)
       const uploading = yield* Effect.fork(start(page, { endpoint: relayed.url, size }))
@@ -131,7 +145,7 @@ layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the c
   for (const [name, realmOf] of realms) {
     it.scoped(`goes on in ${name} when a server that was killed is back`, () =>
       Effect.gen(function*() {
-        const { context, page, tus } = yield* setting()
+        const { context, page, tus } = yield* setting(mortal)
         const realm = yield* Effect.promise(() => realmOf(context, page))
         const network = yield* holding(tus)
         const uploading = yield* Effect.fork(start(realm, { endpoint: network.url, size }))
@@ -149,7 +163,7 @@ layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the c
     "goes on in another worker by the URL of the upload, with what that worker has",
     () =>
       Effect.gen(function*() {
-        const { context, page, tus } = yield* setting()
+        const { context, page, tus } = yield* setting(server())
         const [first, other] = yield* Effect.promise(async () =>
           [await worker(context, page), await serviceWorker(context, page)] as const
         )

@@ -6,12 +6,12 @@ import { assert, layer } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
-import { writeFile } from "node:fs/promises"
+import { mkdir, utimes, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import type { Page } from "playwright-core"
 import { directory } from "../interop/server.js"
 import { built, Chromium, connection, site, visit } from "./chromium.js"
-import { check, file, held, holding, isRest, killed, server, size } from "./setting.js"
+import { check, file, held, holding, isRest, killed, mortal, server, size } from "./setting.js"
 import { contrasts, nameless } from "./usable.js"
 
 const project = fileURLToPath(new URL("../..", import.meta.url))
@@ -164,7 +164,7 @@ layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the e
 
   it.scoped("goes on when a server that was killed is back, and says so meanwhile", () =>
     Effect.gen(function*() {
-      const tus = yield* server()
+      const tus = yield* mortal
       const network = yield* holding(tus)
       const { page } = yield* setting(network.url)
       yield* choose(page, yield* file(size))
@@ -260,9 +260,33 @@ layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the e
       })
   )
 
+  it.scoped("takes all files of a folder that is dropped, also those of one name", () =>
+    Effect.gen(function*() {
+      const tus = yield* server()
+      const { page } = yield* setting(tus.url)
+      const path = yield* directory
+      yield* Effect.promise(async () => {
+        await mkdir(`${path}/folder/within`, { recursive: true })
+        await writeFile(`${path}/folder/one.txt`, "one")
+        await writeFile(`${path}/folder/within/one.txt`, "two")
+        await utimes(`${path}/folder/within/one.txt`, 1, 1)
+        await utimes(`${path}/folder/one.txt`, 1, 1)
+        const session = await page.context().newCDPSession(page)
+        const data = { items: [], files: [`${path}/folder`], dragOperationsMask: 1 }
+        for (const type of ["dragEnter", "dragOver", "drop"] as const) {
+          await session.send("Input.dispatchDragEvent", { type, x: 100, y: 100, data })
+        }
+        await page.locator(".state", { hasText: "Done" }).nth(1).waitFor()
+        deepStrictEqual((await page.locator("#uploads h3").allInnerTexts()).toSorted(), [
+          "folder/one.txt",
+          "folder/within/one.txt"
+        ])
+      })
+    }))
+
   it.scoped("says what failed, and tries again when it is asked to", () =>
     Effect.gen(function*() {
-      const tus = yield* server({ MAX_SIZE: "1000" })
+      const tus = yield* server({ maxSize: 1000 })
       const { page } = yield* setting(tus.url)
       const path = yield* file(2000)
       yield* choose(page, path)
@@ -279,7 +303,7 @@ layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the e
     "everything on it has a name and can be read, by day and by night, on a small screen",
     () =>
       Effect.gen(function*() {
-        const tus = yield* server({ MAX_SIZE: "1000" })
+        const tus = yield* server({ maxSize: 1000 })
         const { page } = yield* setting(tus.url)
         yield* choose(page, yield* file(2000, "too-large.bin"), yield* file(1000, "done.bin"))
         yield* state(page, "Failed")

@@ -3,10 +3,11 @@
  */
 import { layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type { Page } from "playwright-core"
 import { bundle, Chromium, connection, pages, visit } from "./chromium.js"
 import type { Asked } from "./others.js"
-import { check, file, held, holding, isRest, killed, server, size } from "./setting.js"
+import { check, file, held, holding, isRest, killed, mortal, type Server, server, size } from "./setting.js"
 
 declare const withTusJsClient: (asked: Asked) => Promise<string>
 declare const withUppy: (endpoint: string) => Promise<string>
@@ -14,10 +15,11 @@ declare const withUppy: (endpoint: string) => Promise<string>
 /** Built once. */
 const script = Effect.runSync(Effect.cached(bundle("./others.ts")))
 
-const setting = Effect.gen(function*() {
-  const tus = yield* server()
-  return { tus, ...(yield* visit(yield* pages(yield* script))) }
-})
+const setting = <S extends Server>(server: Effect.Effect<S, never, Scope.Scope>) =>
+  Effect.gen(function*() {
+    const tus = yield* server
+    return { tus, ...(yield* visit(yield* pages(yield* script))) }
+  })
 
 /** As somebody does it who looks at the Dashboard. */
 const dashboard = (page: Page, endpoint: string, path: string) =>
@@ -33,7 +35,7 @@ const dashboard = (page: Page, endpoint: string, path: string) =>
 layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("other clients in Chromium", (it) => {
   it.scoped("tus-js-client goes on when a server that was killed is back", () =>
     Effect.gen(function*() {
-      const { page, tus } = yield* setting
+      const { page, tus } = yield* setting(mortal)
       const network = yield* holding(tus)
       const uploading = yield* Effect.fork(
         Effect.promise(() => page.evaluate((asked) => withTusJsClient(asked), { endpoint: network.url, size }))
@@ -45,7 +47,7 @@ layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("other
 
   it.scoped("Uppy goes on when a server that was killed is back", () =>
     Effect.gen(function*() {
-      const { page, tus } = yield* setting
+      const { page, tus } = yield* setting(mortal)
       const network = yield* holding(tus)
       const uploading = yield* Effect.fork(dashboard(page, network.url, yield* file(size)))
       yield* killed(tus, network)
@@ -55,7 +57,7 @@ layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("other
 
   it.scoped("Uppy goes on when the browser is online again", () =>
     Effect.gen(function*() {
-      const { page, tus } = yield* setting
+      const { page, tus } = yield* setting(server())
       const network = yield* connection(page)
       const relayed = yield* holding(tus)
       const uploading = yield* Effect.fork(dashboard(page, relayed.url, yield* file(size)))

@@ -2,8 +2,13 @@
  * What the tests of browsers have in common: a server whose directory is at hand, a network in front of it, a page of another origin.
  */
 import { assert } from "@effect/vitest"
+import { NodeTusServer } from "effect-tus/node"
+import type { TusPolicy } from "effect-tus/server"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
 import { readdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { Page, Worker } from "playwright-core"
@@ -18,15 +23,28 @@ export const MiB = 1024 * 1024
 /** One that a request of the client does not bring whole. */
 export const size = 12 * MiB
 
-export interface Server extends Example {
+export interface Server {
+  readonly url: string
   readonly directory: string
 }
 
-export const server = (env: Readonly<Record<string, string>> = {}) =>
+/** In this process, where it is there at once. */
+export const server = (options: TusPolicy.Options = {}): Effect.Effect<Server, never, Scope.Scope> =>
   Effect.gen(function*() {
     const path = yield* directory
-    return { ...(yield* example("node-server", { UPLOAD_DIR: path, ...env })), directory: path }
-  })
+    const context = yield* Layer.build(
+      NodeTusServer.layer({ port: 0, directory: path, expiresAfter: "1 day", shutdownTimeout: 0, ...options })
+    )
+    return { url: Context.get(context, NodeTusServer.NodeTusServer).url, directory: path }
+  }).pipe(Effect.orDie)
+
+export interface Mortal extends Server, Pick<Example, "kill"> {}
+
+/** In a process of its own, which can be killed. */
+export const mortal = Effect.gen(function*() {
+  const path = yield* directory
+  return { ...(yield* example("node-server", { UPLOAD_DIR: path })), directory: path }
+})
 
 /** What is stored of an upload is the file that was made up. */
 export const check = (server: Server, url: string, size: number) =>
@@ -63,7 +81,7 @@ const committed = async ({ directory, url }: Server) => {
 
 /** Kills the server once the network holds, and starts it again; in between it does as it is told. */
 export const killed = <R = never>(
-  server: Server,
+  server: Mortal,
   network: Network,
   between: Effect.Effect<void, never, R> = Effect.void
 ) =>
