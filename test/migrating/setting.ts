@@ -51,8 +51,10 @@ export const asking = (port: number, collection = "/files") => {
     post: (headers: Headers, body?: string) => ask("POST", collection, headers, body),
     /** The path of a new upload. */
     create: (length: number, headers: Headers = {}) =>
-      Effect.map(ask("POST", collection, { "upload-length": `${length}`, ...headers }), ({ headers, text }) =>
-        headers["location"] ?? assert.fail(text)),
+      Effect.map(
+        ask("POST", collection, { "upload-length": `${length}`, ...headers }),
+        ({ headers, text }) => headers["location"] ?? assert.fail(text)
+      ),
     patch: (path: string, offset: number, body: string, headers: Headers = {}) =>
       ask("PATCH", path, { "upload-offset": `${offset}`, ...headers }, body),
     head: (path: string, headers: Headers = {}) => ask("HEAD", path, headers)
@@ -91,7 +93,6 @@ export const cors = Effect.fnUntraced(
     const { ask } = yield* serve({ cors })
     const preflight = yield* ask("OPTIONS", "/files", { origin, "access-control-request-method": "POST" })
     const { headers } = yield* ask("OPTIONS", "/files", { origin })
-    const listOf = (list = "") => list.split(", ")
     return {
       methods: listOf(preflight.headers["access-control-allow-methods"]),
       allowed: listOf(preflight.headers["access-control-allow-headers"]),
@@ -102,6 +103,8 @@ export const cors = Effect.fnUntraced(
     }
   }
 )
+
+const listOf = (list = "") => list.split(", ")
 
 /** A server on services that are not its own. */
 export const serveOver = Effect.fnUntraced(function*({

@@ -77,6 +77,11 @@ const observed = () => {
 
 const octets = (text: string) => ({ "upload-length": `${text.length}` })
 
+const declarations = (file: string) =>
+  readFileSync(new URL(`../../node_modules/@tus/server/dist/${file}`, import.meta.url), "utf8")
+
+const namesOf = (text: string, pattern: RegExp) => Array.from(text.matchAll(pattern), ([, name = ""]) => name)
+
 suite("From @tus/server", {
   "datastore": Effect.gen(function*() {
     const { textOf, url } = yield* serveOver({ bytes: Rope.layer })
@@ -95,7 +100,10 @@ suite("From @tus/server", {
   "maxSize": Effect.gen(function*() {
     const one = yield* serve({ maxSize: 5 })
     const later = yield* one.post({ "upload-defer-length": "1" })
-    const answers = [yield* one.post({ "upload-length": "6" }), yield* one.patch(`${later.headers["location"]}`, 0, "abcdef")]
+    const answers = [
+      yield* one.post({ "upload-length": "6" }),
+      yield* one.patch(`${later.headers["location"]}`, 0, "abcdef")
+    ]
     deepStrictEqual(answers.map(({ status }) => status), [413, 413])
 
     const other = yield* serve({}, Layer.merge(hooks(forAnybody), Layer.succeed(UploadLimits.UploadLimits, byOwner)))
@@ -215,10 +223,13 @@ suite("From @tus/server", {
   "lockDrainTimeout": takesOver,
 
   "disableTerminationForFinishedUploads": Effect.gen(function*() {
-    const { ask, create, patch } = yield* serve({}, hooks({
-      onTerminate: ({ isOpen }) =>
-        isOpen ? Effect.void : new Refusal.Denied({ status: 403, reason: "it is complete" })
-    }))
+    const { ask, create, patch } = yield* serve(
+      {},
+      hooks({
+        onTerminate: ({ isOpen }) =>
+          isOpen ? Effect.void : new Refusal.Denied({ status: 403, reason: "it is complete" })
+      })
+    )
     const [open, complete] = [yield* create(1), yield* create(1)]
     yield* patch(complete, 0, "a")
     const answers = [yield* ask("DELETE", open), yield* ask("DELETE", complete)]
@@ -226,12 +237,15 @@ suite("From @tus/server", {
   }),
 
   "onUploadCreate": Effect.gen(function*() {
-    const { context, create, head, post } = yield* serve({}, hooks({
-      onCreate: ({ metadata }) =>
-        Option.isNone(metadata)
-          ? new Refusal.Denied({ status: 422, reason: "expected a name" })
-          : Effect.succeed({ metadata: `filename ${btoa("b.txt")}`, owner: "ann" })
-    }))
+    const { context, create, head, post } = yield* serve(
+      {},
+      hooks({
+        onCreate: ({ metadata }) =>
+          Option.isNone(metadata)
+            ? new Refusal.Denied({ status: 422, reason: "expected a name" })
+            : Effect.succeed({ metadata: `filename ${btoa("b.txt")}`, owner: "ann" })
+      })
+    )
     const refused = yield* post({ "upload-length": "1" })
     deepStrictEqual([refused.status, refused.text], [422, "expected a name\n"])
     const path = yield* create(1, { "upload-metadata": `filename ${btoa("a.txt")}` })
@@ -241,12 +255,15 @@ suite("From @tus/server", {
   }),
 
   "onUploadFinish": Effect.gen(function*() {
-    const { create, head, patch } = yield* serve({}, hooks({
-      onComplete: ({ offset }) =>
-        offset === 1
-          ? new Refusal.UploadRejected({ status: 422, reason: "too short" })
-          : Effect.succeed({ headers: { "x-scan": "clean" }, body: "thank you" })
-    }))
+    const { create, head, patch } = yield* serve(
+      {},
+      hooks({
+        onComplete: ({ offset }) =>
+          offset === 1
+            ? new Refusal.UploadRejected({ status: 422, reason: "too short" })
+            : Effect.succeed({ headers: { "x-scan": "clean" }, body: "thank you" })
+      })
+    )
     const answer = yield* patch(yield* create(2), 0, "ab")
     deepStrictEqual([answer.status, answer.headers["x-scan"], answer.text], [200, "clean", "thank you"])
     const path = yield* create(1)
@@ -256,12 +273,15 @@ suite("From @tus/server", {
 
   "onIncomingRequest": Effect.gen(function*() {
     const asked: Array<string> = []
-    const { create, head } = yield* serve({}, hooks({
-      authorize: (intent, { id }, { headers }) =>
-        headers["authorization"] === undefined
-          ? new Refusal.Denied({ status: 401, reason: "who are you?" })
-          : Effect.sync(() => void asked.push(`${intent} ${id}`))
-    }))
+    const { create, head } = yield* serve(
+      {},
+      hooks({
+        authorize: (intent, { id }, { headers }) =>
+          headers["authorization"] === undefined
+            ? new Refusal.Denied({ status: 401, reason: "who are you?" })
+            : Effect.sync(() => void asked.push(`${intent} ${id}`))
+      })
+    )
     const me = { authorization: "me" }
     const path = yield* create(1, me)
     const answers = [yield* head(path), yield* head(path, me)]
@@ -271,8 +291,8 @@ suite("From @tus/server", {
 
   "onResponseError": Effect.gen(function*() {
     const { answers, layer } = observed()
-    const onCreate = () => new Refusal.Denied({ status: 402, reason: "first you pay" })
-    const { head, post } = yield* serve({}, Layer.merge(layer, hooks({ onCreate })))
+    const paid = hooks({ onCreate: () => new Refusal.Denied({ status: 402, reason: "first you pay" }) })
+    const { head, post } = yield* serve({}, Layer.merge(layer, paid))
     const refused = yield* post({ "upload-length": "1" })
     deepStrictEqual([refused.status, refused.text], [402, "first you pay\n"])
     yield* head(`/files/${"x".repeat(22)}`)
@@ -300,15 +320,20 @@ suite("From @tus/server", {
       registry: Layer.provide(SqlUploadRegistry.layer, SqliteClient.layer({ filename }))
     })
     const result = yield* upload({ endpoint: url, source: text("abc") })
-    deepStrictEqual(Option.map(yield* registry.get(idOf(result.url)), ({ upload }) => Number(upload.offset)), Option.some(3))
+    deepStrictEqual(
+      Option.map(yield* registry.get(idOf(result.url)), ({ upload }) => Number(upload.offset)),
+      Option.some(3)
+    )
     assert.isTrue(existsSync(filename))
   }),
 
   "new FileStore({ expirationPeriodInMilliseconds })": Effect.gen(function*() {
     const { context, create, patch } = yield* server
     const path = yield* create(2)
-    const end = Effect.map(Context.get(context, UploadRegistry.UploadRegistry).get(idOf(path)), (entry) =>
-      Option.getOrThrow(Option.flatMap(entry, ({ upload }) => upload.expiresAt)))
+    const end = Effect.map(
+      Context.get(context, UploadRegistry.UploadRegistry).get(idOf(path)),
+      (entry) => Option.getOrThrow(Option.flatMap(entry, ({ upload }) => upload.expiresAt))
+    )
     const before = yield* end
     yield* Effect.sleep("5 millis")
     yield* patch(path, 0, "a")
@@ -336,8 +361,12 @@ suite("From @tus/server", {
     yield* patch(yield* create(1), 0, "a")
     const last = told.at(-1)
     assert.strictEqual(last?._tag === "Completed" && readFileSync(Option.getOrThrow(last.location), "utf8"), "a")
-    const onComplete = () => new Refusal.UploadRejected({ status: 422, reason: "no" })
-    const rejecting = yield* serve({}, hooks({ onComplete }))
+    const rejecting = yield* serve(
+      {},
+      hooks({
+        onComplete: () => new Refusal.UploadRejected({ status: 422, reason: "no" })
+      })
+    )
     yield* rejecting.patch(yield* rejecting.create(1), 0, "a")
     assert.strictEqual(rejecting.told.at(-1)?._tag, "Rejected")
   }),
@@ -367,10 +396,9 @@ suite("From @tus/server", {
   }),
 
   "server.get(path, handler)": Effect.gen(function*() {
-    const get: NodeHandler.Options["get"] = (_, response) => response.end("a page")
     const statuses = yield* Effect.forEach([false, true], (downloads) =>
       Effect.gen(function*() {
-        const { ask, post } = yield* serve({ get, downloads })
+        const { ask, post } = yield* serve({ get: (_, response) => response.end("a page"), downloads })
         assert.strictEqual((yield* ask("GET", "/")).text, "a page")
         const { headers } = yield* post(octets("abc"), "abc")
         const { status, text } = yield* ask("GET", `${headers["location"]}`)
@@ -388,7 +416,9 @@ suite("From @tus/server", {
     const context = yield* Layer.build(EmbeddedServer.layer({ directory: yield* directory }))
     const handle = yield* Effect.provide(TusWeb.make({ path: "/files" }), context)
     const headers = { "tus-resumable": "1.0.0", "upload-length": "1" }
-    const answer = yield* Effect.promise(() => handle(new Request("http://localhost/files", { method: "POST", headers })))
+    const answer = yield* Effect.promise(() =>
+      handle(new Request("http://localhost/files", { method: "POST", headers }))
+    )
     assert.strictEqual(answer.status, 201)
     assert.match(answer.headers.get("location") ?? "", /^\/files\/\w+$/)
   }),
@@ -421,11 +451,6 @@ suite("From @tus/server", {
 
 describe("From @tus/server", () => {
   const rows = rowsOf("From @tus/server").flatMap((row) => row.split(/(?<=\)), /))
-
-  const declarations = (file: string) =>
-    readFileSync(new URL(`../../node_modules/@tus/server/dist/${file}`, import.meta.url), "utf8")
-
-  const namesOf = (text: string, pattern: RegExp) => Array.from(text.matchAll(pattern), ([, name = ""]) => name)
 
   it("has every option", () => {
     const [options = ""] = /type ServerOptions = \{[^]*?\n\};/.exec(declarations("types.d.ts")) ?? []
