@@ -2,7 +2,7 @@
  * What the proofs have in common: servers on their embedded store, requests by hand, and our client.
  */
 import { afterAll, assert } from "@effect/vitest"
-import { ByteStore, type Command, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
+import { ByteStore, type Command, Pull, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
 import { TusUpload, type UploadOptions, UploadSource } from "effect-tus/client"
 import { NodeTusServer } from "effect-tus/node"
 import { NodeTusClient } from "effect-tus/node-client"
@@ -69,10 +69,14 @@ export const serve = Effect.fnUntraced(function*(
   const at = options.directory ?? (yield* directory)
   const seen: Array<Command.RawRequest> = []
   const told: Array<UploadEvents.Event> = []
+  let arrived = 0
   const observer: TusObserver.Observer = (request, body, answer) =>
     Effect.suspend(() => {
       seen.push(request)
-      return answer(body)
+      return answer({
+        ...body,
+        pull: Effect.tap(body.pull, (batch) => Effect.sync(() => arrived += Pull.sizeOf(batch)))
+      })
     })
   const watching = Layer.merge(
     TusObserver.layer(Effect.succeed(observer)),
@@ -84,7 +88,7 @@ export const serve = Effect.fnUntraced(function*(
     )
   )
   const { port, url } = Context.get(context, NodeTusServer.NodeTusServer)
-  return { url, port, directory: at, context, seen, told, ...asking(port, options.path) }
+  return { url, port, directory: at, context, seen, told, arrived: () => arrived, ...asking(port, options.path) }
 })
 
 /** What a page from there is told, first by a preflight and then by an answer. */
@@ -158,14 +162,14 @@ export const until = (is: () => boolean) => Effect.repeat(Effect.sleep("5 millis
 
 /** A PATCH that sends three of its six bytes, and then nothing. */
 export const hanging = Effect.fnUntraced(
-  function*({ port, seen }: Effect.Effect.Success<ReturnType<typeof serve>>, path: string) {
-    const before = seen.length
+  function*({ arrived, port }: Effect.Effect.Success<ReturnType<typeof serve>>, path: string) {
+    const before = arrived()
     const socket = yield* Effect.acquireRelease(
       Effect.promise(() => Socket.open(port)),
       ({ destroy }) => Effect.sync(destroy)
     )
     yield* Effect.promise(() => socket.send(`${Socket.patch(path, 0, 6)}abc`))
-    yield* until(() => seen.length > before)
+    yield* until(() => arrived() > before)
     return socket
   }
 )
