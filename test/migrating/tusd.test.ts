@@ -51,7 +51,8 @@ import { suite } from "./tables.js"
 
 /** The command, told much at once. */
 const command = shared(Effect.gen(function*() {
-  const options = "--host 0.0.0.0 --port 0 --path /api/uploads --dir kept --max-size 1KiB --trust-proxy 127.0.0.1"
+  const options =
+    "--host 0.0.0.0 --port 0 --path /api/uploads --dir kept --max-size 1KiB --trust-proxy 127.0.0.1 --downloads"
   const running = yield* Process.start(
     yield* Process.place,
     ["serve", ...options.split(" "), "--json", "--debug"],
@@ -73,11 +74,25 @@ const trusted = { ca: Servers.certificate("ca.pem") }
 const own = { cert: Servers.certificate("server.pem"), key: Servers.certificate("server.key") }
 const known = { ...trusted, cert: Servers.certificate("client.pem"), key: Servers.certificate("client.key") }
 
+const page = "https://example.org"
+
 /** The command over TLS, and that in its newest version only, for clients that it knows. */
 const secure = shared(Effect.gen(function*() {
   const running = yield* Process.start(
     yield* Process.place,
-    ["serve", "--port", "0", "--tls-cert", files.cert, "--tls-key", files.key, "--tls-ca", files.ca],
+    [
+      "serve",
+      "--port",
+      "0",
+      "--tls-cert",
+      files.cert,
+      "--tls-key",
+      files.key,
+      "--tls-ca",
+      files.ca,
+      "--cors-origin",
+      page
+    ],
     { env: { NODE_OPTIONS: "--tls-min-v1.3" } }
   )
   const [url] = yield* Effect.promise(() => running.said(/https:\/\/\S+/))
@@ -96,18 +111,18 @@ const agreed = (port: number, maxVersion: Tls.SecureVersion) =>
     })
   })
 
-/** The answer to OPTIONS over HTTP/2, 0 where there is none. */
-const overHttp2 = (url: string) =>
-  Effect.async<number>((resume) => {
+/** The answer to OPTIONS over HTTP/2, of status 0 where there is none. */
+const overHttp2 = (url: string, headers: Http2.OutgoingHttpHeaders = {}) =>
+  Effect.async<{ readonly status: number; readonly headers: Http2.IncomingHttpHeaders }>((resume) => {
     const session = Http2.connect(url, known)
-    const end = (status: number) => {
-      resume(Effect.succeed(status))
+    const end = (headers: Http2.IncomingHttpHeaders) => {
+      resume(Effect.succeed({ status: Number(headers[":status"] ?? 0), headers }))
       session.destroy()
     }
-    session.on("error", () => end(0))
-    session.request({ ":method": "OPTIONS", ":path": "/files" })
-      .on("response", (headers) => end(Number(headers[":status"])))
-      .on("error", () => end(0))
+    session.on("error", () => end({}))
+    session.request({ ":method": "OPTIONS", ":path": "/files", ...headers })
+      .on("response", end)
+      .on("error", () => end({}))
       .end()
   })
 
@@ -198,9 +213,9 @@ suite("From tusd", {
   }),
 
   "-enable-h2c": Effect.gen(function*() {
-    assert.strictEqual(yield* overHttp2((yield* server).url), 0)
+    assert.strictEqual((yield* overHttp2((yield* server).url)).status, 0)
     const { url } = yield* secure
-    assert.strictEqual(yield* overHttp2(url), 204)
+    assert.strictEqual((yield* overHttp2(url)).status, 204)
     assert.isTrue((yield* overTls(url, known)).complete)
   }),
 
@@ -227,12 +242,11 @@ suite("From tusd", {
   }),
 
   "-disable-download": Effect.gen(function*() {
-    const answers = yield* Effect.forEach([false, true], (downloads) =>
-      Effect.gen(function*() {
-        const { ask, post } = yield* serve({ downloads })
-        const { headers } = yield* post({ "upload-length": "3" }, "abc")
-        return yield* ask("GET", `${headers["location"]}`)
-      }))
+    const answers = yield* Effect.forEach(
+      [yield* server, yield* command],
+      ({ ask, post }) =>
+        Effect.flatMap(post({ "upload-length": "3" }, "abc"), ({ headers }) => ask("GET", `${headers["location"]}`))
+    )
     deepStrictEqual(answers.map(({ status }) => status), [405, 200])
     assert.match(answers[1]?.headers["content-disposition"] ?? "", /^attachment/)
   }),
@@ -256,12 +270,15 @@ suite("From tusd", {
   }),
 
   "-cors-allow-origin": Effect.gen(function*() {
-    const pages = ["https://example.org", "https://a.example.org", "https://a.example.org.evil.net"]
-    const allowed = yield* Effect.forEach(
+    const pages = [page, "https://a.example.org", "https://a.example.org.evil.net"]
+    const { url } = yield* secure
+    const told = yield* Effect.forEach(
       pages,
-      (page) => cors({ origins: ["https://example.org", /.*\.example\.org/] }, page)
+      (origin) => Effect.map(overHttp2(url, { origin }), ({ headers }) => headers)
     )
-    deepStrictEqual(allowed.map(({ origin }) => origin), [pages[0], pages[1], undefined])
+    deepStrictEqual(told.map((headers) => headers["access-control-allow-origin"]), [page, undefined, undefined])
+    const allowed = yield* Effect.forEach(pages, (page) => cors({ origins: [/.*\.example\.org/] }, page))
+    deepStrictEqual(allowed.map(({ origin }) => origin), [undefined, pages[1], undefined])
     assert.strictEqual((yield* cors({ origins: (page) => page === pages[2] }, pages[2])).origin, pages[2])
   }),
 
@@ -454,7 +471,7 @@ suite("From tusd", {
   }),
 
   "-show-greeting": Effect.gen(function*() {
-    assert.strictEqual((yield* (yield* command).ask("GET", "/")).status, 405)
+    assert.strictEqual((yield* (yield* server).ask("GET", "/")).status, 405)
     const { ask } = yield* serve({ get: (_, response) => response.end("a page") })
     assert.strictEqual((yield* ask("GET", "/")).text, "a page")
   }),
