@@ -237,19 +237,22 @@ suite("From @tus/server", {
   }),
 
   "onUploadCreate": Effect.gen(function*() {
+    const expiresAt = Option.some(DateTime.unsafeMake("2100-01-01T00:00:00Z"))
     const { context, create, head, post } = yield* serve(
       {},
       hooks({
         onCreate: ({ metadata }) =>
           Option.isNone(metadata)
             ? new Refusal.Denied({ status: 422, reason: "expected a name" })
-            : Effect.succeed({ metadata: `filename ${btoa("b.txt")}`, owner: "ann" })
+            : Effect.succeed({ metadata: `filename ${btoa("b.txt")}`, owner: "ann", expiresAt })
       })
     )
     const refused = yield* post({ "upload-length": "1" })
     deepStrictEqual([refused.status, refused.text], [422, "expected a name\n"])
     const path = yield* create(1, { "upload-metadata": `filename ${btoa("a.txt")}` })
-    assert.strictEqual((yield* head(path)).headers["upload-metadata"], `filename ${btoa("b.txt")}`)
+    const { headers } = yield* head(path)
+    assert.strictEqual(headers["upload-metadata"], `filename ${btoa("b.txt")}`)
+    assert.strictEqual(headers["upload-expires"], "Fri, 01 Jan 2100 00:00:00 GMT")
     const entry = yield* Context.get(context, UploadRegistry.UploadRegistry).get(idOf(path))
     deepStrictEqual(Option.flatMap(entry, ({ upload }) => upload.owner), Option.some("ann"))
   }),
