@@ -63,6 +63,16 @@ export const command = Command.make("serve", {
       "A proxy, such as 10.0.0.0/8, that says in Forwarded or X-Forwarded- headers where clients see the server. Repeatable."
     )
   ),
+  corsOrigins: Options.text("cors-origin").pipe(
+    Options.withPseudoName("ORIGIN"),
+    Options.repeated,
+    Options.withDescription(
+      "Whose pages may upload, such as https://example.org: those of all origins by default. Repeatable."
+    )
+  ),
+  downloads: Options.boolean("downloads").pipe(
+    Options.withDescription("Answers GET with what was uploaded, as a file to be saved.")
+  ),
   cert: Options.text("tls-cert").pipe(
     Options.withPseudoName("FILE"),
     Options.optional,
@@ -133,6 +143,8 @@ export const command = Command.make("serve", {
         durability: options.durability,
         publicUrl: Option.getOrUndefined(options.publicUrl),
         trustedProxies: options.trustedProxies,
+        cors: options.corsOrigins.length === 0 ? undefined : { origins: options.corsOrigins },
+        downloads: options.downloads,
         tls: yield* tls(options)
       })),
       Layer.provide(tell),
@@ -149,6 +161,7 @@ const named = (message: string) =>
     .replace(/^tls\.(?=\w+: expected)/, "--tls-")
     .replace(/^publicUrl(?=: expected)/, "--public-url")
     .replace(/^trustedProxies(?=: expected)/, "--trust-proxy")
+    .replace(/^cors\.origins(: expected [^;]*); a pattern is a RegExp/, "--cors-origin$1")
 
 const tls = Effect.fnUntraced(function*(
   options: Readonly<Record<"ca" | "cert" | "key", Option.Option<string>>>

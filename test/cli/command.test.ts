@@ -507,12 +507,14 @@ describe("the command", { concurrent: true, timeout: 120_000 }, () => {
           })
         )
         assert.match(headers.get("location") ?? "", /^https:\/\/example\.org\/files\/\w+$/)
-        const [range, base] = yield* Effect.all([
+        const [range, base, origin] = yield* Effect.all([
           Process.run(at, ["serve", "--dir", "other", "--trust-proxy", "10.0.0.0/99"]),
-          Process.run(at, ["serve", "--dir", "another", "--public-url", "example.org"])
+          Process.run(at, ["serve", "--dir", "another", "--public-url", "example.org"]),
+          Process.run(at, ["serve", "--dir", "third", "--cors-origin", "example.org"])
         ], { concurrency: 2 })
         assertFailed(range, /^effect-tus: --trust-proxy: expected IP addresses [^\n]*, got "10\.0\.0\.0\/99"\n$/)
         assertFailed(base, /^effect-tus: --public-url: expected a URL such as [^\n]*, got "example\.org"\n$/)
+        assertFailed(origin, /^effect-tus: --cors-origin: expected origins such as [^\n;]*, got "example\.org"\n$/)
       }))
 
     it.scoped("serves over https, only for whom an authority knows if it is told to", () =>

@@ -1,0 +1,196 @@
+/**
+ * What the proofs have in common: servers on their embedded store, requests by hand, and our client.
+ */
+import { afterAll, assert } from "@effect/vitest"
+import { ByteStore, type Command, Pull, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
+import { TusUpload, type UploadOptions, UploadSource } from "effect-tus/client"
+import { NodeTusServer } from "effect-tus/node"
+import { NodeTusClient } from "effect-tus/node-client"
+import { TusObserver, type TusPolicy, TusServer, UploadEvents } from "effect-tus/server"
+import * as Chunk from "effect/Chunk"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { readFileSync } from "node:fs"
+import { fileOf } from "../interop/server.js"
+import * as Socket from "../node/socket.js"
+import { directory } from "../node/temporary.js"
+import { askPort } from "../server/doors.js"
+
+type Headers = Readonly<Record<string, string>>
+
+/** Made by the first proof that asks for it, for all of a file. */
+export const shared = <A, E>(make: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E> => {
+  const scope = Effect.runSync(Scope.make())
+  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+  return Effect.runSync(Effect.cached(Scope.extend(make, scope)))
+}
+
+/** Requests by hand to whoever listens there. */
+export const asking = (port: number, collection = "/files") => {
+  const ask = (method: string, path: string, headers: Headers = {}, body?: string) =>
+    Effect.promise(() =>
+      askPort(port)({
+        method,
+        path,
+        headers: {
+          "tus-resumable": "1.0.0",
+          ...(body === undefined ? {} : { "content-type": "application/offset+octet-stream" }),
+          ...headers
+        },
+        ...(body === undefined ? {} : { body })
+      })
+    )
+  return {
+    ask,
+    /** The answer to a POST. */
+    post: (headers: Headers, body?: string) => ask("POST", collection, headers, body),
+    /** The path of a new upload. */
+    create: (length: number, headers: Headers = {}) =>
+      Effect.map(
+        ask("POST", collection, { "upload-length": `${length}`, ...headers }),
+        ({ headers, text }) => headers["location"] ?? assert.fail(text)
+      ),
+    patch: (path: string, offset: number, body: string, headers: Headers = {}) =>
+      ask("PATCH", path, { "upload-offset": `${offset}`, ...headers }, body),
+    head: (path: string, headers: Headers = {}) => ask("HEAD", path, headers)
+  }
+}
+
+/** A server of files and SQLite. It finds what `beside` provides; of the requests and the events the tests are told, too. */
+export const serve = Effect.fnUntraced(function*(
+  options: Partial<NodeTusServer.Options> = {},
+  beside: Layer.Layer<never, unknown> = Layer.empty
+) {
+  const at = options.directory ?? (yield* directory)
+  const seen: Array<Command.RawRequest> = []
+  const told: Array<UploadEvents.Event> = []
+  let arrived = 0
+  const observer: TusObserver.Observer = (request, body, answer) =>
+    Effect.suspend(() => {
+      seen.push(request)
+      return answer({
+        ...body,
+        pull: Effect.tap(body.pull, (batch) => Effect.sync(() => arrived += Pull.sizeOf(batch)))
+      })
+    })
+  const watching = Layer.merge(
+    TusObserver.layer(Effect.succeed(observer)),
+    Layer.succeed(UploadEvents.UploadEvents, { publish: (event) => Effect.sync(() => void told.push(event)) })
+  )
+  const context = yield* Layer.build(
+    NodeTusServer.layer({ port: 0, ...options, directory: at }).pipe(
+      Layer.provideMerge(Layer.provideMerge(beside, watching))
+    )
+  )
+  const { port, url } = Context.get(context, NodeTusServer.NodeTusServer)
+  return { url, port, directory: at, context, seen, told, arrived: () => arrived, ...asking(port, options.path) }
+})
+
+/** What a page from there is told, first by a preflight and then by an answer. */
+export const cors = Effect.fnUntraced(
+  function*(cors: TusPolicy.Options["cors"], origin = "https://example.org") {
+    const { ask } = yield* serve({ cors })
+    const preflight = yield* ask("OPTIONS", "/files", { origin, "access-control-request-method": "POST" })
+    const { headers } = yield* ask("OPTIONS", "/files", { origin })
+    return {
+      methods: listOf(preflight.headers["access-control-allow-methods"]),
+      allowed: listOf(preflight.headers["access-control-allow-headers"]),
+      maxAge: preflight.headers["access-control-max-age"],
+      exposed: listOf(headers["access-control-expose-headers"]),
+      credentials: headers["access-control-allow-credentials"],
+      origin: headers["access-control-allow-origin"]
+    }
+  }
+)
+
+const listOf = (list = "") => list.split(", ")
+
+/** A server on services that are not its own. */
+export const serveOver = Effect.fnUntraced(function*({
+  bytes = ByteStore.layerMemory,
+  lock = UploadLock.layerMemory,
+  registry = UploadRegistry.layerMemory
+}: {
+  readonly bytes?: Layer.Layer<ByteStore.ByteStore, unknown>
+  readonly lock?: Layer.Layer<UploadLock.UploadLock, unknown, UploadRegistry.UploadRegistry>
+  readonly registry?: Layer.Layer<UploadRegistry.UploadRegistry, unknown>
+}) {
+  const context = yield* Layer.build(
+    NodeTusServer.layerHttp({ port: 0 }).pipe(
+      Layer.provide(TusServer.layer),
+      Layer.provide(Layer.mergeAll(UploadStore.layer, lock)),
+      Layer.provideMerge(Layer.mergeAll(registry, bytes))
+    )
+  )
+  const { port, url } = Context.get(context, NodeTusServer.NodeTusServer)
+  const { read } = Context.get(context, ByteStore.ByteStore)
+  return {
+    url,
+    registry: Context.get(context, UploadRegistry.UploadRegistry),
+    textOf: (url: string, end: number) => read(idOf(url), { start: 0, end }).pipe(Stream.decodeText(), Stream.mkString),
+    ...asking(port)
+  }
+})
+
+export const idOf = (url: string) => Upload.UploadId.make(url.split("/").at(-1) ?? "")
+
+/** What lies in the file of an upload. */
+export const stored = (directory: string, url: string) => readFileSync(fileOf(directory, url), "utf8")
+
+export const text = (text: string, name?: string) => UploadSource.fromBytes(new TextEncoder().encode(text), { name })
+
+export const client = NodeTusClient.layer({ proxy: false })
+
+/** By our client. */
+export const upload = <R = never>(options: UploadOptions.UploadOptions<R>) =>
+  Effect.provide(TusUpload.run(options), client)
+
+/** What the feed tells, from now on until something like that has happened. */
+export const heard = Effect.fnUntraced(function*(context: Context.Context<never>, last: UploadEvents.Event["_tag"]) {
+  const feed = Context.unsafeGet(context, UploadEvents.UploadFeed)
+  const listening = yield* Effect.fork(Stream.runCollect(Stream.takeUntil(feed, ({ _tag }) => _tag === last)))
+  yield* Effect.sleep("20 millis")
+  return Effect.map(Fiber.join(listening), Chunk.toReadonlyArray)
+})
+
+export const until = (is: () => boolean) => Effect.repeat(Effect.sleep("5 millis"), { until: is })
+
+/** A PATCH that sends three of its six bytes, and then nothing. */
+export const hanging = Effect.fnUntraced(
+  function*({ arrived, port }: Effect.Effect.Success<ReturnType<typeof serve>>, path: string) {
+    const before = arrived()
+    const socket = yield* Effect.acquireRelease(
+      Effect.promise(() => Socket.open(port)),
+      ({ destroy }) => Effect.sync(destroy)
+    )
+    yield* Effect.promise(() => socket.send(`${Socket.patch(path, 0, 6)}abc`))
+    yield* until(() => arrived() > before)
+    return socket
+  }
+)
+
+/** Nobody waits for a request that hangs, and it keeps what it has received. */
+export const takesOver = Effect.gen(function*() {
+  const server = yield* serve()
+  const path = yield* server.create(6)
+  const { closed } = yield* hanging(server, path)
+  // It does not know of those three bytes.
+  assert.strictEqual((yield* server.patch(path, 0, "xyz")).status, 409)
+  assert.match(yield* Effect.promise(() => closed), /^HTTP\/1.1 423 [^]*stands at 3/)
+  assert.strictEqual((yield* server.patch(path, 3, "def")).status, 204)
+  assert.strictEqual(stored(server.directory, path), "abcdef")
+})
+
+/** A server that ends lets what runs keep what it has received, and say so. */
+export const endsWell = Effect.gen(function*() {
+  const scope = yield* Scope.make()
+  const server = yield* Scope.extend(serve({ shutdownTimeout: "5 seconds" }), scope)
+  const { closed } = yield* hanging(server, yield* server.create(6))
+  yield* Scope.close(scope, Exit.void)
+  assert.match(yield* Effect.promise(() => closed), /^HTTP\/1.1 503 [^]*stands at 3/)
+})
