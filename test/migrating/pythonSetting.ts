@@ -1,0 +1,155 @@
+/**
+ * What the proofs are made with: servers in directories of their own, behind real sockets, and clients.
+ */
+import { Upload } from "effect-tus"
+import { type TusError, TusUpload, type UploadOptions } from "effect-tus/client"
+import { EmbeddedServer, NodeHandler, NodeTusServer } from "effect-tus/node"
+import { FileSource, NodeTusClient } from "effect-tus/node-client"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import { randomBytes } from "node:crypto"
+import { readFileSync, writeFileSync } from "node:fs"
+import type * as Http from "node:http"
+import { join } from "node:path"
+import { fileOf } from "../interop/server.js"
+import { http } from "../node-client/servers.js"
+import { open, patch as headOf } from "../node/socket.js"
+import { directory } from "../node/temporary.js"
+import { askPort } from "../server/doors.js"
+
+export { directory, fileOf, headOf }
+
+export const bytes: Uint8Array = randomBytes(300_000)
+
+/** Of a body that goes into an upload. */
+export const stream = { "content-type": "application/offset+octet-stream" }
+
+export const idOf = (url: string) => Upload.UploadId.make(url.split("/").at(-1) ?? "")
+
+const tus = { "tus-resumable": "1.0.0" }
+
+type Headers = Readonly<Record<string, string>>
+
+/** Requests to a port, byte for byte as they are told. */
+export const requests = (port: number) => {
+  const ask = (method: string, path: string, headers: Headers = {}, body?: string) =>
+    Effect.promise(() =>
+      askPort(port)({ method, path, headers: { ...tus, ...headers }, ...(body === undefined ? {} : { body }) })
+    )
+  return {
+    ask,
+    /** The status of an answer. */
+    told: (...asked: Parameters<typeof ask>) => Effect.map(ask(...asked), ({ status }) => status),
+    create: (length: number, headers: Headers = {}, body?: string) =>
+      Effect.map(
+        ask("POST", "/files", { "upload-length": String(length), ...headers }, body),
+        ({ headers }) => headers["location"] ?? ""
+      ),
+    patch: (path: string, offset: number, body: string, headers: Headers = {}) =>
+      ask("PATCH", path, { ...stream, "upload-offset": String(offset), ...headers }, body),
+    offsetOf: (path: string) => Effect.map(ask("HEAD", path), ({ headers }) => Number(headers["upload-offset"] ?? NaN)),
+    /** A connection on which anything can be said. */
+    connection: Effect.acquireRelease(
+      Effect.promise(() => open(port)),
+      (client) => Effect.sync(client.destroy)
+    )
+  }
+}
+
+/** A whole server; what it is made of is in `context`. */
+export const serve = Effect.fnUntraced(function*(
+  options: Partial<NodeTusServer.Options> = {},
+  beneath: Layer.Layer<never> = Layer.empty
+) {
+  const at = options.directory ?? (yield* directory)
+  const context = yield* Layer.build(
+    Layer.provide(
+      NodeTusServer.layer({ port: 0, durability: "process", ...options, directory: at }),
+      beneath
+    )
+  )
+  const { port, url } = Context.get(context, NodeTusServer.NodeTusServer)
+  return { ...requests(port), context, directory: at, port, stored: stored(at), url }
+})
+
+/** The bytes that are in the file of an upload. */
+const stored = (directory: string) => (url: string): Uint8Array => Uint8Array.from(readFileSync(fileOf(directory, url)))
+
+/** An answer in place of the server's. */
+export interface Scripted {
+  readonly status: number
+  readonly headers?: Headers
+  readonly text?: string
+}
+
+/** A server whose requests are written down, and some of them answered in its place: by the how manieth of its method. */
+export const watched = Effect.fnUntraced(function*(
+  answer: (request: Http.IncomingMessage, nth: number) => Scripted | undefined = () => undefined
+) {
+  const at = yield* directory
+  const context = yield* Layer.build(EmbeddedServer.layer({ directory: at, durability: "process" }))
+  const { listener } = yield* Effect.provide(NodeHandler.make({ path: "/files" }), context)
+  const seen: Array<Http.IncomingMessage> = []
+  const of = (method: string) => seen.filter((request) => request.method === method)
+  const { port, sockets, url } = yield* http((request, response) => {
+    seen.push(request)
+    const scripted = answer(request, of(request.method ?? "").length)
+    if (scripted === undefined) {
+      return listener(request, response)
+    }
+    request.resume()
+    response.writeHead(scripted.status, { ...scripted.headers }).end(scripted.text)
+  })
+  return {
+    ...requests(port),
+    stored: stored(at),
+    url,
+    sockets,
+    /** All requests so far, those of a method, and their methods in order. */
+    seen,
+    of,
+    methods: () => seen.map(({ method }) => method).join(" ")
+  }
+})
+
+/** A file in a directory of its own. */
+export const file = (contents: Uint8Array = bytes) =>
+  Effect.map(directory, (directory) => {
+    const path = join(directory, "file")
+    writeFileSync(path, contents)
+    return path
+  })
+
+export const source = Effect.flatMap(file(), FileSource.make)
+
+export const client = (options: NodeTusClient.Options = {}) =>
+  Layer.orDie(NodeTusClient.layer({ proxy: false, ...options }))
+
+export const run = (options: UploadOptions.UploadOptions, connected?: NodeTusClient.Options) =>
+  Effect.provide(TusUpload.run(options), client(connected))
+
+/** What the upload fails with. */
+export const failing = (
+  options: UploadOptions.UploadOptions,
+  connected?: NodeTusClient.Options
+): Effect.Effect<TusError.TusError> => Effect.orDieWith(Effect.flip(run(options, connected)), () => "it succeeded")
+
+/** Waits for what comes by itself. */
+export const until = (is: Effect.Effect<boolean>) => Effect.repeat(Effect.delay(is, "10 millis"), { until: (is) => is })
+
+/** What the effect logs, in place of the console: messages, with what they are annotated with. */
+export const logged = <A, E, R>(effect: (lines: ReadonlyArray<string>) => Effect.Effect<A, E, R>) => {
+  const lines: Array<string> = []
+  return Effect.provide(
+    effect(lines),
+    Logger.replace(
+      Logger.defaultLogger,
+      Logger.make(({ annotations, message }) => {
+        lines.push(`${message} ${JSON.stringify(Object.fromEntries(HashMap.toEntries(annotations)))}`)
+      })
+    )
+  )
+}
