@@ -1,6 +1,7 @@
 /**
  * What the proofs are made with: servers in directories of their own, behind real sockets, and clients.
  */
+import { assert } from "@effect/vitest"
 import { Upload } from "effect-tus"
 import { type TusError, TusUpload, type UploadOptions } from "effect-tus/client"
 import { EmbeddedServer, NodeHandler, NodeTusServer } from "effect-tus/node"
@@ -22,7 +23,7 @@ import { askPort } from "../server/doors.js"
 
 export { directory, fileOf, headOf }
 
-export const bytes: Uint8Array = randomBytes(300_000)
+export const bytes = Uint8Array.from(randomBytes(300_000))
 
 /** Of a body that goes into an upload. */
 export const stream = { "content-type": "application/offset+octet-stream" }
@@ -76,7 +77,11 @@ export const serve = Effect.fnUntraced(function*(
 })
 
 /** The bytes that are in the file of an upload. */
-const stored = (directory: string) => (url: string): Uint8Array => Uint8Array.from(readFileSync(fileOf(directory, url)))
+const stored = (directory: string) => (url: string): Uint8Array => readFileSync(fileOf(directory, url))
+
+/** Where they are not, nobody has to wait for a list of all differences. */
+export const same = (actual: Uint8Array, expected: Uint8Array = bytes) =>
+  assert.strictEqual(Buffer.compare(actual, expected), 0, "the bytes are others")
 
 /** An answer in place of the server's. */
 export interface Scripted {
