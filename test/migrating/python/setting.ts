@@ -1,25 +1,30 @@
 /**
  * What the proofs are made with: servers in directories of their own, behind real sockets, and clients.
  */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
 import { assert } from "@effect/vitest"
 import { Upload } from "effect-tus"
-import { type TusError, TusUpload, type UploadOptions } from "effect-tus/client"
+import { type Progress, type TusError, TusUpload, UploadJournal, type UploadOptions } from "effect-tus/client"
 import { EmbeddedServer, NodeHandler, NodeTusServer } from "effect-tus/node"
 import { FileSource, NodeTusClient } from "effect-tus/node-client"
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Stream from "effect/Stream"
 import { randomBytes } from "node:crypto"
-import { readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import type * as Http from "node:http"
 import { join } from "node:path"
-import { fileOf } from "../interop/server.js"
-import { http } from "../node-client/servers.js"
-import { open, patch as headOf } from "../node/socket.js"
-import { directory } from "../node/temporary.js"
-import { askPort } from "../server/doors.js"
+import { fileOf } from "../../interop/server.js"
+import { http } from "../../node-client/servers.js"
+import { read } from "../../node/certificates.js"
+import { open, patch as headOf } from "../../node/socket.js"
+import { directory } from "../../node/temporary.js"
+import { askPort } from "../../server/doors.js"
 
 export { directory, fileOf, headOf }
 
@@ -158,3 +163,44 @@ export const logged = <A, E, R>(effect: (lines: ReadonlyArray<string>) => Effect
     )
   )
 }
+
+/** Of a server that an authority vouches for, which vouches for a client, too. */
+export const certified = { cert: read("server.pem"), key: read("server.key") }
+
+/** So that it shows where bytes end: 300,000 of them in three requests. */
+export const chunked = { chunkSize: 100_000, createWithUpload: 0 }
+
+/** A journal in files, and what is left in it. */
+export const journal = Effect.map(directory, (parent) => {
+  const path = join(parent, "journal")
+  return {
+    path,
+    entries: () => (existsSync(path) ? readdirSync(path) : []),
+    layer: Layer.provide(UploadJournal.layerFileSystem(path), Layer.merge(NodeFileSystem.layer, NodePath.layer))
+  }
+})
+
+/** The upload from the beginning to the end, and all that was told of it. */
+export const told = (options: UploadOptions.UploadOptions) =>
+  Effect.map(
+    Effect.provide(Stream.runCollect(TusUpload.upload(options)), client()),
+    (all): ReadonlyArray<Progress.Progress> => Chunk.toReadonlyArray(all)
+  )
+
+/** A file in three requests, one by one. */
+export const uploading = Effect.gen(function*() {
+  const { url: endpoint } = yield* serve()
+  return yield* Effect.provide(
+    TusUpload.uploader({ endpoint, source: yield* source, ...chunked }),
+    yield* Layer.build(client())
+  )
+})
+
+/** What a test compares of a moment. */
+export const endOf = ({ acknowledged, chunks, event }: Progress.Progress) => [event, acknowledged, chunks]
+
+/** A server of which some answers are others: those to a method, all of them unless told. */
+export const answering = (method: string, scripted: Scripted, is: (nth: number) => boolean = () => true) =>
+  watched((request, nth) => (request.method === method && is(nth) ? scripted : undefined))
+
+export const authorized: NodeTusClient.Options = { headers: () => Effect.succeed({ authorization: "a" }) }
