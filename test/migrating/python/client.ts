@@ -199,10 +199,10 @@ export const clientRows = {
       length: 4,
       read: (start, end) =>
         Stream.range(start, end - 1).pipe(
-          Stream.mapEffect((i) => Effect.delay(Effect.succeed(bytes.slice(i, i + 1)), "150 millis"))
+          Stream.mapEffect((i) => Effect.delay(Effect.succeed(bytes.slice(i, i + 1)), "300 millis"))
         )
     })
-    const result = yield* run({ endpoint: url, source: slow, retry: Schedule.stop }, { stallTimeout: "400 millis" })
+    const result = yield* run({ endpoint: url, source: slow, retry: Schedule.stop }, { stallTimeout: "1 second" })
     same(stored(result.url), bytes.slice(0, 4))
   }),
   upload_file: Effect.gen(function*() {

@@ -229,6 +229,8 @@ export const serverRows = {
     assert.strictEqual(yield* post({ ...three, "upload-metadata": "a $" }), 400)
     assert.strictEqual(yield* post({ ...three, "upload-metadata": "a".repeat(8192) }), 201)
     assert.strictEqual(yield* post({ ...three, "upload-metadata": "a".repeat(8193) }), 400)
+    const more = yield* serve({ maxMetadataSize: 8193 })
+    assert.strictEqual(yield* more.told("POST", "/files", { ...three, "upload-metadata": "a".repeat(8193) }), 201)
   }),
   HEAD: Effect.gen(function*() {
     const { ask, create, told } = yield* serve({ expiresAfter: "1 day" })
