@@ -17,11 +17,11 @@ export const rowsOf = (heading: string): ReadonlyArray<string> =>
     .flatMap((line) => /^\| (.+?) \|/.exec(line)?.slice(1) ?? [])
     .map((cell) => cell.replaceAll("`", ""))
 
+/** What shows each row, by what stands first in it. */
+export type Proofs = Readonly<Record<string, Effect.Effect<unknown, unknown, Scope.Scope>>>
+
 /** One test for each row; the proof is found by what stands first in it. */
-export const suite = (
-  heading: string,
-  proofs: Readonly<Record<string, Effect.Effect<unknown, unknown, Scope.Scope>>>
-) =>
+export const suite = (heading: string, proofs: Proofs) =>
   describe(heading, () => {
     it("has a proof for each row, and a row for each proof", () => {
       deepStrictEqual(rowsOf(heading), Object.keys(proofs))

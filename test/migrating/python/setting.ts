@@ -1,0 +1,206 @@
+/**
+ * What the proofs are made with: servers in directories of their own, behind real sockets, and clients.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import { assert } from "@effect/vitest"
+import { Upload } from "effect-tus"
+import { type Progress, type TusError, TusUpload, UploadJournal, type UploadOptions } from "effect-tus/client"
+import { EmbeddedServer, NodeHandler, NodeTusServer } from "effect-tus/node"
+import { FileSource, NodeTusClient } from "effect-tus/node-client"
+import * as Chunk from "effect/Chunk"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Stream from "effect/Stream"
+import { randomBytes } from "node:crypto"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import type * as Http from "node:http"
+import { join } from "node:path"
+import { fileOf } from "../../interop/server.js"
+import { http } from "../../node-client/servers.js"
+import { read } from "../../node/certificates.js"
+import { open, patch as headOf } from "../../node/socket.js"
+import { directory } from "../../node/temporary.js"
+import { askPort } from "../../server/doors.js"
+
+export { directory, fileOf, headOf }
+
+export const bytes = Uint8Array.from(randomBytes(300_000))
+
+/** Of a body that goes into an upload. */
+export const stream = { "content-type": "application/offset+octet-stream" }
+
+export const idOf = (url: string) => Upload.UploadId.make(url.split("/").at(-1) ?? "")
+
+const tus = { "tus-resumable": "1.0.0" }
+
+type Headers = Readonly<Record<string, string>>
+
+/** Requests to a port, byte for byte as they are told. */
+export const requests = (port: number) => {
+  const ask = (method: string, path: string, headers: Headers = {}, body?: string) =>
+    Effect.promise(() =>
+      askPort(port)({ method, path, headers: { ...tus, ...headers }, ...(body === undefined ? {} : { body }) })
+    )
+  return {
+    ask,
+    /** The status of an answer. */
+    told: (...asked: Parameters<typeof ask>) => Effect.map(ask(...asked), ({ status }) => status),
+    create: (length: number, headers: Headers = {}, body?: string) =>
+      Effect.map(
+        ask("POST", "/files", { "upload-length": String(length), ...headers }, body),
+        ({ headers }) => headers["location"] ?? ""
+      ),
+    patch: (path: string, offset: number, body: string, headers: Headers = {}) =>
+      ask("PATCH", path, { ...stream, "upload-offset": String(offset), ...headers }, body),
+    offsetOf: (path: string) => Effect.map(ask("HEAD", path), ({ headers }) => Number(headers["upload-offset"] ?? NaN)),
+    /** A connection on which anything can be said. */
+    connection: Effect.acquireRelease(
+      Effect.promise(() => open(port)),
+      (client) => Effect.sync(client.destroy)
+    )
+  }
+}
+
+/** A whole server; what it is made of is in `context`. */
+export const serve = Effect.fnUntraced(function*(
+  options: Partial<NodeTusServer.Options> = {},
+  beneath: Layer.Layer<never> = Layer.empty
+) {
+  const at = options.directory ?? (yield* directory)
+  const context = yield* Layer.build(
+    Layer.provide(
+      NodeTusServer.layer({ port: 0, durability: "process", ...options, directory: at }),
+      beneath
+    )
+  )
+  const { port, url } = Context.get(context, NodeTusServer.NodeTusServer)
+  return { ...requests(port), context, directory: at, port, stored: stored(at), url }
+})
+
+/** The bytes that are in the file of an upload. */
+const stored = (directory: string) => (url: string): Uint8Array => readFileSync(fileOf(directory, url))
+
+/** Where they are not, nobody has to wait for a list of all differences. */
+export const same = (actual: Uint8Array, expected: Uint8Array = bytes) =>
+  assert.strictEqual(Buffer.compare(actual, expected), 0, "the bytes are others")
+
+/** An answer in place of the server's. */
+export interface Scripted {
+  readonly status: number
+  readonly headers?: Headers
+  readonly text?: string
+}
+
+/** A server whose requests are written down, and some of them answered in its place: by the how manieth of its method. */
+export const watched = Effect.fnUntraced(function*(
+  answer: (request: Http.IncomingMessage, nth: number) => Scripted | undefined = () => undefined
+) {
+  const at = yield* directory
+  const context = yield* Layer.build(EmbeddedServer.layer({ directory: at, durability: "process" }))
+  const { listener } = yield* Effect.provide(NodeHandler.make({ path: "/files" }), context)
+  const seen: Array<Http.IncomingMessage> = []
+  const of = (method: string) => seen.filter((request) => request.method === method)
+  const { port, sockets, url } = yield* http((request, response) => {
+    seen.push(request)
+    const scripted = answer(request, of(request.method ?? "").length)
+    if (scripted === undefined) {
+      return listener(request, response)
+    }
+    request.resume()
+    response.writeHead(scripted.status, { ...scripted.headers }).end(scripted.text)
+  })
+  return {
+    ...requests(port),
+    stored: stored(at),
+    url,
+    sockets,
+    /** All requests so far, those of a method, and their methods in order. */
+    seen,
+    of,
+    methods: () => seen.map(({ method }) => method).join(" ")
+  }
+})
+
+/** A file in a directory of its own. */
+export const file = (contents: Uint8Array = bytes) =>
+  Effect.map(directory, (directory) => {
+    const path = join(directory, "file")
+    writeFileSync(path, contents)
+    return path
+  })
+
+export const source = Effect.flatMap(file(), FileSource.make)
+
+export const client = (options: NodeTusClient.Options = {}) =>
+  Layer.orDie(NodeTusClient.layer({ proxy: false, ...options }))
+
+export const run = (options: UploadOptions.UploadOptions, connected?: NodeTusClient.Options) =>
+  Effect.provide(TusUpload.run(options), client(connected))
+
+/** What the upload fails with. */
+export const failing = (
+  options: UploadOptions.UploadOptions,
+  connected?: NodeTusClient.Options
+): Effect.Effect<TusError.TusError> => Effect.orDieWith(Effect.flip(run(options, connected)), () => "it succeeded")
+
+/** Waits for what comes by itself. */
+export const until = (is: Effect.Effect<boolean>) => Effect.repeat(Effect.delay(is, "10 millis"), { until: (is) => is })
+
+/** What the effect logs, in place of the console: messages, with what they are annotated with. */
+export const logged = <A, E, R>(effect: (lines: ReadonlyArray<string>) => Effect.Effect<A, E, R>) => {
+  const lines: Array<string> = []
+  return Effect.provide(
+    effect(lines),
+    Logger.replace(
+      Logger.defaultLogger,
+      Logger.make(({ annotations, message }) => {
+        lines.push(`${message} ${JSON.stringify(Object.fromEntries(HashMap.toEntries(annotations)))}`)
+      })
+    )
+  )
+}
+
+/** Of a server that an authority vouches for, which vouches for a client, too. */
+export const certified = { cert: read("server.pem"), key: read("server.key") }
+
+/** So that it shows where bytes end: 300,000 of them in three requests. */
+export const chunked = { chunkSize: 100_000, createWithUpload: 0 }
+
+/** A journal in files, and what is left in it. */
+export const journal = Effect.map(directory, (parent) => {
+  const path = join(parent, "journal")
+  return {
+    path,
+    entries: () => (existsSync(path) ? readdirSync(path) : []),
+    layer: Layer.provide(UploadJournal.layerFileSystem(path), Layer.merge(NodeFileSystem.layer, NodePath.layer))
+  }
+})
+
+/** The upload from the beginning to the end, and all that was told of it. */
+export const told = (options: UploadOptions.UploadOptions) =>
+  Effect.map(
+    Effect.provide(Stream.runCollect(TusUpload.upload(options)), client()),
+    (all): ReadonlyArray<Progress.Progress> => Chunk.toReadonlyArray(all)
+  )
+
+/** A file in three requests, one by one. */
+export const uploading = Effect.gen(function*() {
+  const { url: endpoint } = yield* serve()
+  return yield* Effect.provide(
+    TusUpload.uploader({ endpoint, source: yield* source, ...chunked }),
+    yield* Layer.build(client())
+  )
+})
+
+/** What a test compares of a moment. */
+export const endOf = ({ acknowledged, chunks, event }: Progress.Progress) => [event, acknowledged, chunks]
+
+/** A server of which some answers are others: those to a method, all of them unless told. */
+export const answering = (method: string, scripted: Scripted, is: (nth: number) => boolean = () => true) =>
+  watched((request, nth) => (request.method === method && is(nth) ? scripted : undefined))
+
+export const authorized: NodeTusClient.Options = { headers: () => Effect.succeed({ authorization: "a" }) }
