@@ -22,6 +22,9 @@ import type { Entry } from "./UploadJournal.js"
 import { defaultRetry, settle, type Settled, type UploadOptions } from "./UploadOptions.js"
 import type { SourceError, UploadSource } from "./UploadSource.js"
 
+/** Whether there is nothing left to do: the upload is complete, or has come to `stopAt`. */
+export const isDone = Uploader.isDone
+
 /** What came of an upload. */
 export interface Result {
   readonly url: string

@@ -33,7 +33,7 @@ export interface Budget {
 /** How long the sender may send nothing, in milliseconds. Node says never by zero. */
 export const idleMillisOf = ({ idleTimeout = defaultIdleTimeout }: Options): number => {
   const millis = Duration.toMillis(idleTimeout)
-  return Number.isFinite(millis) ? millis : 0
+  return Number.isFinite(millis) ? Math.max(millis, 1) : 0
 }
 
 /** A client that sends nothing for so long after the answer has stopped sending. */

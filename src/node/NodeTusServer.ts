@@ -111,8 +111,8 @@ const check = OptionError.check(Schema.Struct({
       override: true
     })
   ),
-  headersTimeout: Schema.optional(OptionError.duration),
-  idleTimeout: Schema.optional(OptionError.duration),
+  headersTimeout: Schema.optional(OptionError.timeout),
+  idleTimeout: Schema.optional(OptionError.timeout),
   shutdownTimeout: Schema.optional(OptionError.duration),
   bufferLimit: Schema.optional(OptionError.whole(0))
 }))

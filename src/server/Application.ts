@@ -76,7 +76,7 @@ export const make: Effect.Effect<Application> = Effect.gen(function*() {
   }
 })
 
-const check = OptionError.check(Schema.Struct({ timeLimit: OptionError.duration }))
+const check = OptionError.check(Schema.Struct({ timeLimit: OptionError.timeout }))
 
 /** What a hook must not say is a bug of the application. */
 const valid = <A>(schema: Schema.Schema<A>) => {

@@ -42,7 +42,14 @@ describe("a policy that means nothing", () => {
     [{ port: 65536 }, `port: expected a whole number from 0 to 65535, got "65536"`],
     [{ host: "" }, `host: expected a text that is not empty, got ""`],
     [{ path: "files/" }, `path: expected a path that begins with / and does not end with it, got "files/"`],
-    [{ idleTimeout: null }, `idleTimeout: expected a duration such as "30 seconds", got "null"`],
+    [
+      { idleTimeout: null },
+      `idleTimeout: expected a duration above zero, such as "30 seconds", or Infinity for no end, got "null"`
+    ],
+    [
+      { headersTimeout: 0 },
+      `headersTimeout: expected a duration above zero, such as "30 seconds", or Infinity for no end, got "0"`
+    ],
     [{ durability: "sometimes" }, `durability: expected one of process, completion, always, got "sometimes"`],
     [{ directory: "" }, `directory: expected a text that is not empty, got ""`],
     [{ limits: { bytesPerOwner: "1 GB" } }, `limits.bytesPerOwner: expected a whole number from 0, got "1 GB"`],

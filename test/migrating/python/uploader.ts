@@ -114,6 +114,7 @@ export const uploaderRows = {
   upload_chunk: Effect.gen(function*() {
     const { next } = yield* uploading
     const steps = yield* Effect.replicateEffect(next, 4)
+    deepStrictEqual(steps.map(TusUpload.isDone), [false, false, true, true])
     deepStrictEqual(steps.map(({ acknowledged, event }) => `${event} ${acknowledged}`), [
       "Acknowledged 100000",
       "Acknowledged 200000",
