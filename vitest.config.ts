@@ -21,14 +21,24 @@ const built = [
   { find: /^(?:\.\.\/)+src\/(.*)$/, replacement: local("./dist/$1") }
 ]
 
-export default defineConfig({
+/** Tests that leave nothing behind in their process. To load all that they need takes longer than most of them: they load it once. */
+const together = ["protocol", "server"].map((room) => `test/${room}/**/*.test.ts`)
+
+/** `npm test` runs those together, and the others apart. Without a mode, whatever is named has a process for each file. */
+export default defineConfig(({ mode }) => ({
   resolve: { alias: process.env.TEST_DIST === undefined ? source : built },
   test: {
-    include: ["test/**/*.test.ts"],
+    include: mode === "together" ? together : ["test/**/*.test.ts"],
+    exclude: mode === "apart" ? together : [],
     // Many tests start processes, which takes seconds each where both cores are busy.
     testTimeout: 120_000,
     pool: "forks",
-    // By itself it leaves one core alone, which of two is half.
-    poolOptions: { forks: { maxForks: Math.max(2, availableParallelism() - 1) } }
+    poolOptions: {
+      forks: {
+        isolate: mode !== "together",
+        // By itself it leaves one core alone, which of two is half.
+        maxForks: Math.max(2, availableParallelism() - 1)
+      }
+    }
   }
-})
+}))

@@ -69,7 +69,9 @@ const proxy = Effect.fnUntraced(function*(
   let said = ""
   const running = yield* Effect.acquireRelease(
     Effect.sync(() => {
-      const child = spawn(name, argumentsOf(config, at), { stdio: ["ignore", "pipe", "pipe"] })
+      // Whatever it writes down on its own goes with the directory.
+      const env = { PATH: process.env.PATH, HOME: at }
+      const child = spawn(name, argumentsOf(config, at), { env, stdio: ["ignore", "pipe", "pipe"] })
       child.stdout.on("data", (text: Buffer) => said += text)
       child.stderr.on("data", (text: Buffer) => said += text)
       return { child, ended: once(child, "close").catch((error: unknown) => said += String(error)) }
@@ -128,3 +130,16 @@ export const haproxy = (target: number) =>
       ["bind :80", `bind 127.0.0.1:${port}`],
       ["127.0.0.1:1080", `127.0.0.1:${target}`]
     ]))
+
+export const caddy = (target: number) =>
+  proxy("caddy", (config) => ["run", "--adapter", "caddyfile", "--config", config], (port) => `
+{
+  admin off
+}
+${
+    replaced(snippet("Caddyfile"), [
+      ["uploads.example.org", `http://127.0.0.1:${port}`],
+      ["127.0.0.1:1080", `127.0.0.1:${target}`]
+    ])
+  }
+`)

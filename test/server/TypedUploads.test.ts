@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Metadata } from "effect-tus"
+import { Metadata, Refusal } from "effect-tus"
 import { TypedUploads, UploadEvents, UploadHooks } from "effect-tus/server"
 import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
 import { server } from "./doors.js"
 import { create, head, patch, request } from "./requests.js"
 
@@ -59,6 +60,21 @@ describe("uploads with typed metadata", () => {
         assert.match(body ?? "", /^Upload-Metadata: .* for the key (taken|filename)\n$/s)
       }
     }).pipe(Effect.provide(typed({}))))
+
+  it.effect("are asked for by authorize as others are", () =>
+    Effect.gen(function*() {
+      const { status } = yield* request("POST", "/files", { "upload-length": "3", "upload-metadata": photo("a.jpg") })
+      assert.strictEqual(status, 402)
+    }).pipe(Effect.provide(typed({ authorize: () => new Refusal.Denied({ status: 402, reason: "it costs" }) }))))
+
+  it.effect("wait for hooks as long as these may take", () =>
+    Effect.gen(function*() {
+      const creating = yield* Effect.fork(
+        request("POST", "/files", { "upload-length": "3", "upload-metadata": photo("a.jpg") })
+      )
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual((yield* Fiber.join(creating)).status, 503)
+    }).pipe(Effect.provide(typed({ onCreate: () => Effect.never, timeLimit: "2 seconds" }))))
 
   it.effect("may have it changed by a value", () =>
     Effect.gen(function*() {
