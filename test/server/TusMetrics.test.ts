@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Prometheus, TusMetrics, TusSweeper, UploadEvents } from "effect-tus/server"
+import { Prometheus, TusMetrics, TusObserver, TusSweeper, UploadEvents } from "effect-tus/server"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -98,6 +98,13 @@ describe("metrics", () => {
         [`tus_sweep_duration_seconds_count{sweep="Orphans"}`]: 1
       })
     }).pipe(Effect.provide(watched)))
+})
+
+describe("observers", () => {
+  it("cost nothing where there are none: what answers is what has answered before", () => {
+    const answer = () => Effect.succeed({ status: 204, outcome: "Ok", headers: {}, body: undefined })
+    assert.strictEqual(TusObserver.watched([], answer), answer)
+  })
 })
 
 describe("Prometheus", () => {
