@@ -100,9 +100,10 @@ describe("metrics", () => {
     }).pipe(Effect.provide(watched)))
 })
 
+const answer = () => Effect.succeed({ status: 204, outcome: "Ok", headers: {}, body: undefined })
+
 describe("observers", () => {
   it("cost nothing where there are none: what answers is what has answered before", () => {
-    const answer = () => Effect.succeed({ status: 204, outcome: "Ok", headers: {}, body: undefined })
     assert.strictEqual(TusObserver.watched([], answer), answer)
   })
 })
