@@ -34,8 +34,7 @@ export const duration: Schema.Schema<Duration.DurationInput> = Schema.declare(
 
 /** After how long something is given up: at once would be never to begin with it. */
 export const timeout: Schema.Schema<Duration.DurationInput> = Schema.declare(
-  (u): u is Duration.DurationInput =>
-    Option.exists(Duration.decodeUnknown(u), Duration.greaterThan(Duration.zero)) && (!Predicate.isNumber(u) || u > 0)
+  (u): u is Duration.DurationInput => Option.exists(Duration.decodeUnknown(u), Duration.greaterThan(Duration.zero))
 ).annotations({ message: () => `a duration above zero, such as "30 seconds", or Infinity for no end` })
 
 /** `true` or `false`; no text or number stands for them. */
