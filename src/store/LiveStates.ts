@@ -10,7 +10,10 @@ import { type Entry, UploadRegistry } from "./UploadRegistry.js"
 
 /** What is remembered. Fewer states cost more reads, and change no answer. */
 export interface Options {
-  /** How many states are remembered, those of the uploads that were asked for last. 10,000 by default: about 10 MiB. */
+  /**
+   * How many states are remembered at most, and at least half as many: those of the uploads that were asked for last. 10,000 by
+   * default: about 10 MiB.
+   */
   readonly capacity?: number | undefined
 }
 
@@ -19,20 +22,22 @@ export interface Options {
  * a write that failed nothing is remembered, and the state is read anew.
  */
 export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Options = {}) => {
-  /** In the order in which they were asked for. */
-  const entries = new Map<UploadId, Entry>()
+  /** Two halves, so that nothing has to be kept in order: where one is full, the one before it is forgotten. */
+  let recent = new Map<UploadId, Entry>()
+  let earlier: typeof recent = new Map()
   let writes = 0
 
   const remember = (entry: Entry) => {
-    const { id } = entry.upload
-    entries.delete(id)
-    entries.set(id, entry)
-    if (entries.size > capacity) {
-      for (const oldest of entries.keys()) {
-        entries.delete(oldest)
-        break
-      }
+    recent.set(entry.upload.id, entry)
+    if (recent.size * 2 >= capacity) {
+      earlier = recent
+      recent = new Map()
     }
+  }
+
+  const forget = (id: UploadId) => {
+    recent.delete(id)
+    earlier.delete(id)
   }
 
   /** What was read while something was written may be what it was before. */
@@ -52,7 +57,7 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
     Effect.uninterruptible(Effect.matchCauseEffect(write, {
       onFailure: (cause) => {
         writes++
-        entries.delete(id)
+        forget(id)
         return Effect.failCause(cause)
       },
       onSuccess: (written) => {
@@ -66,7 +71,7 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
     ...registry,
     get: (id) =>
       Effect.suspend(() => {
-        const entry = entries.get(id)
+        const entry = recent.get(id) ?? earlier.get(id)
         if (entry === undefined) {
           return load(id)
         }
@@ -75,8 +80,7 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
       }),
     create: (upload, options) => writing(upload.id, registry.create(upload, options), remember),
     commit: (entry, next, options) => writing(next.id, registry.commit(entry, next, options), remember),
-    remove: (entry, options) =>
-      writing(entry.upload.id, registry.remove(entry, options), () => entries.delete(entry.upload.id))
+    remove: (entry, options) => writing(entry.upload.id, registry.remove(entry, options), () => forget(entry.upload.id))
   })
 }
 

@@ -176,7 +176,7 @@ describe("TusSweeper", () => {
       const states = LiveStates.make({
         ...registry,
         get: (id) => Effect.zipRight(Effect.sync(() => asked.push(id)), registry.get(id))
-      }, { capacity: 2 })
+      }, { capacity: 4 })
       const { sweepOrphans } = yield* Effect.provideService(TusSweeper.make, UploadRegistry.UploadRegistry, states)
       for (const letter of ["a", "b", "c", "d", "e", "f"]) {
         const upload = uploadOf({ id: id(letter) })

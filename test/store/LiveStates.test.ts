@@ -109,13 +109,23 @@ describe("LiveStates", () => {
       deepStrictEqual(Option.map(yield* states.get(upload.id), (entry) => entry.upload), Option.some(grown))
     }))
 
-  it.effect("remembers no more than its capacity, those asked for last", () =>
+  it.effect("remembers no more than its capacity, and of those asked for last at least half of it", () =>
     Effect.gen(function*() {
-      const { asked, states } = yield* open(undefined, 2)
-      yield* Effect.forEach(["a", "b"], (letter) => states.create(uploadOf({ id: id(letter) }), options))
+      const { asked, states } = yield* open(undefined, 4)
+      yield* Effect.forEach([..."abc"], (letter) => states.create(uploadOf({ id: id(letter) }), options))
       yield* states.get(id("a"))
-      yield* states.create(uploadOf({ id: id("c") }), options)
-      yield* Effect.forEach(["a", "c", "b"], (letter) => states.get(id(letter)))
+      yield* Effect.forEach([..."de"], (letter) => states.create(uploadOf({ id: id(letter) }), options))
+      yield* Effect.forEach([..."edb"], (letter) => states.get(id(letter)))
       deepStrictEqual(asked, [id("b")])
+    }))
+
+  it.effect("forgets what is removed or has failed wherever it is remembered", () =>
+    Effect.gen(function*() {
+      const { asked, states } = yield* open(undefined, 4)
+      const [first] = yield* Effect.forEach([..."ab"], (letter) => states.create(uploadOf({ id: id(letter) }), options))
+      yield* states.commit(first ?? assert.fail(), first?.upload ?? upload, options)
+      yield* states.remove(Option.getOrThrow(yield* states.get(id("a"))), options)
+      deepStrictEqual(yield* states.get(id("a")), Option.none())
+      deepStrictEqual(asked, [id("a")])
     }))
 })
