@@ -3,10 +3,8 @@
  */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import * as Mailbox from "effect/Mailbox"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
@@ -47,12 +45,12 @@ export const make = <W>(
         onSuccess: (done) =>
           Effect.sync(() => {
             batchSize.unsafeUpdate(batch.length, [])
-            batch.forEach((job) => answer(job, Exit.succeed(done.has(job.id))))
+            batch.forEach(({ answer, id }) => answer(Exit.succeed(done.has(id))))
           }),
         onFailure: (cause) =>
           batch.length > 1 && !Option.exists(Cause.failureOption(cause), options.isOutage)
             ? Effect.forEach(batch, (job) => settle([job]), { discard: true })
-            : Effect.sync(() => batch.forEach((job) => answer(job, Exit.failCause(cause))))
+            : Effect.sync(() => batch.forEach(({ answer }) => answer(Exit.failCause(cause))))
       })
 
     const drain: Effect.Effect<void> = Effect.gen(function*() {
@@ -71,21 +69,19 @@ export const make = <W>(
     yield* Effect.addFinalizer(() => Effect.zipRight(mailbox.end, fiber.await))
 
     return (write) =>
-      Effect.suspend(() => {
-        const job: Job<W> = { id: options.idOf(write), write, done: Deferred.unsafeMake(FiberId.none) }
-        return mailbox.unsafeOffer(job)
-          ? Deferred.await(job.done)
-          : new UploadStoreError({ reason: "Write", operation: `write the state of ${job.id} after closing` })
+      Effect.async((answer) => {
+        const id = options.idOf(write)
+        if (!mailbox.unsafeOffer({ id, write, answer })) {
+          answer(new UploadStoreError({ reason: "Write", operation: `write the state of ${id} after closing` }))
+        }
       })
   })
 
 interface Job<W> {
   readonly id: string
   readonly write: W
-  readonly done: Deferred.Deferred<boolean, UploadStoreError>
+  readonly answer: (exit: Exit.Exit<boolean, UploadStoreError>) => void
 }
-
-const answer = <W>({ done }: Job<W>, exit: Exit.Exit<boolean, UploadStoreError>) => Deferred.unsafeDone(done, exit)
 
 /** Requests that arrived together are read one after the other within one turn of the event loop: let them all join. */
 const restOfTurn = Effect.async<void>((resume) => {
