@@ -9,7 +9,7 @@ import type { RawRequest } from "../protocol/Command.js"
 import * as Create from "../protocol/Create.js"
 import type { Policy } from "../protocol/Policy.js"
 import { Denied, rejectionOf } from "../protocol/Refusal.js"
-import type { UploadId } from "../protocol/Upload.js"
+import type { Upload, UploadId } from "../protocol/Upload.js"
 import { type Lease, UploadLock } from "../store/UploadLock.js"
 import { draft } from "../store/UploadRegistry.js"
 import { UploadStore } from "../store/UploadStore.js"
@@ -48,11 +48,12 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
   /** The upload to create, in the words of the client and then of the application. */
   const propose = Effect.fnUntraced(
     function*(collection: string, request: Create.Request, policy: Policy, raw: RawRequest) {
-      const parts = yield* Effect.forEach(yield* Create.partsOf(request, collection), ({ id, url }) =>
-        Effect.tap(
-          Effect.map(store.get(id), ({ upload }) => upload),
-          (part) => application.admit("Concatenate", part, url, raw)
-        ))
+      const parts: Array<Upload> = []
+      for (const { id, url } of yield* Create.partsOf(request, collection)) {
+        const { upload } = yield* store.get(id)
+        yield* application.admit("Concatenate", upload, url, raw)
+        parts.push(upload)
+      }
       const given = { id: yield* ids.next, parts, now: yield* DateTime.now }
       const decided = yield* Create.decide(request, given, policy)
       const grant = yield* application.authorize(decided.upload, raw)
