@@ -16,6 +16,7 @@ import type { Entry } from "../store/UploadRegistry.js"
 import { UploadStore } from "../store/UploadStore.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import type { Application } from "./Application.js"
+import * as Removal from "./Removal.js"
 import { UploadEvents } from "./UploadEvents.js"
 
 /** Where an upload stands now, and what the application adds where it has just become complete. */
@@ -31,6 +32,7 @@ export const make = (policy: Policy, application: Application) =>
     const store = yield* UploadStore
     const lock = yield* UploadLock
     const events = yield* UploadEvents
+    const removal = yield* Removal.make(application)
     const runInBackground = yield* FiberSet.makeRuntime<never>()
 
     /** Takes an upload from having all its bytes to being complete, or rejected for good. No hook sees bytes that may be lost. */
@@ -93,12 +95,7 @@ export const make = (policy: Policy, application: Application) =>
     }, Effect.uninterruptible)
 
     /** A final that can never be assembled is of no use to anybody. */
-    const forsake = (entry: Entry, { fence }: Lease) =>
-      application.expire(entry.upload).pipe(
-        Effect.zipRight(Effect.uninterruptible(store.remove(entry, fence))),
-        Effect.zipRight(events.publish({ _tag: "Expired", upload: entry.upload })),
-        Effect.as<Concluded>({ entry })
-      )
+    const forsake = (entry: Entry, { fence }: Lease) => Effect.as(removal.expire(entry, fence), { entry })
 
     /** Does what the server itself has to do for an upload, if anything, unless somebody is at it. */
     const settle = (id: UploadId) =>

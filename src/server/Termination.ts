@@ -1,5 +1,5 @@
 /**
- * An upload goes because somebody asks for it: who writes it is stopped, the application is told, then it is gone for good.
+ * An upload goes because somebody asks for it: who writes it is stopped first.
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -8,20 +8,18 @@ import type { UploadId } from "../protocol/Upload.js"
 import { UploadLock } from "../store/UploadLock.js"
 import { UploadStore } from "../store/UploadStore.js"
 import type { Application } from "./Application.js"
-import { UploadEvents } from "./UploadEvents.js"
+import * as Removal from "./Removal.js"
 
 export const make = Effect.fnUntraced(function*(application: Application) {
   const store = yield* UploadStore
   const lock = yield* UploadLock
-  const events = yield* UploadEvents
+  const { terminate } = yield* Removal.make(application)
 
   return (id: UploadId) =>
     lock.withLock(id, ({ fence }) =>
       Effect.gen(function*() {
         const entry = yield* store.get(id)
-        const upload = yield* Terminate.decide(entry.upload, yield* DateTime.now)
-        yield* application.terminate(upload)
-        yield* Effect.uninterruptible(store.remove(entry, fence))
-        yield* events.publish({ _tag: "Terminated", upload })
+        yield* Terminate.decide(entry.upload, yield* DateTime.now)
+        yield* terminate(entry, fence)
       }))
 })

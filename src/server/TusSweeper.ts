@@ -15,12 +15,20 @@ import * as Stream from "effect/Stream"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { ByteStore } from "../store/ByteStore.js"
 import { UploadLock } from "../store/UploadLock.js"
-import { type Begun, type Due, type Page, pages, type RemoveOptions, UploadRegistry } from "../store/UploadRegistry.js"
+import {
+  type Begun,
+  type Due,
+  type Entry,
+  type Page,
+  pages,
+  type RemoveOptions,
+  UploadRegistry
+} from "../store/UploadRegistry.js"
 import { UploadStore } from "../store/UploadStore.js"
 import * as Application from "./Application.js"
+import * as Removal from "./Removal.js"
 import * as TusMetrics from "./TusMetrics.js"
 import { TusServer } from "./TusServer.js"
-import { UploadEvents } from "./UploadEvents.js"
 
 /** When to look, and whether partial uploads go that were used up. */
 export interface Options {
@@ -42,39 +50,32 @@ export const make = Effect.gen(function*() {
   const store = yield* UploadStore
   const lock = yield* UploadLock
   const server = yield* TusServer
-  const events = yield* UploadEvents
-  const application = yield* Application.make
+  const removal = yield* Removal.make(yield* Application.make)
+
+  const remove = (options?: Pick<RemoveOptions, "unlessNamed">) => (entry: Entry, fence: number) =>
+    Effect.uninterruptible(store.remove(entry, fence, options))
 
   /** Removes an upload that still deserves it under the lock; one that is being written is left alone. */
   const removeIf = (
     id: UploadId,
     deserves: (upload: Upload) => Effect.Effect<boolean, unknown>,
-    options?: Pick<RemoveOptions, "unlessNamed">
+    act: (entry: Entry, fence: number) => Effect.Effect<void, unknown>
   ) =>
     lock.withLockIfFree(id, ({ fence }) =>
       Effect.gen(function*() {
         const entry = yield* registry.get(id)
         if (Option.isSome(entry) && (yield* deserves(entry.value.upload))) {
-          yield* Effect.uninterruptible(store.remove(entry.value, fence, options))
-          return entry
+          yield* act(entry.value, fence)
         }
-        return Option.none()
-      })).pipe(Effect.map(Option.flatten))
+      }))
 
   const expire = Effect.flatMap(
     DateTime.now,
     (now) =>
-      each(pages((page: Page<Due>) => registry.expired(now, page)), ({ id }) =>
-        Effect.flatMap(
-          removeIf(
-            id,
-            (upload) => upload.hasExpired(now) ? Effect.as(application.expire(upload), true) : Effect.succeed(false)
-          ),
-          Option.match({
-            onNone: () => Effect.void,
-            onSome: ({ upload }) => events.publish({ _tag: "Expired", upload })
-          })
-        ))
+      each(
+        pages((page: Page<Due>) => registry.expired(now, page)),
+        ({ id }) => removeIf(id, (upload) => Effect.succeed(upload.hasExpired(now)), removal.expire)
+      )
   )
 
   const settle = each(pages(registry.unsettled), server.settle)
@@ -82,7 +83,7 @@ export const make = Effect.gen(function*() {
   /** A client that was not told of its final creates another one, at any time. */
   const removeUsedPartials = each(
     pages(registry.usedUp),
-    (id) => removeIf(id, (upload) => Effect.succeed(upload.isPartial && !upload.isOpen), { unlessNamed: true })
+    (id) => removeIf(id, (upload) => Effect.succeed(upload.isPartial && !upload.isOpen), remove({ unlessNamed: true }))
   )
 
   /**
@@ -109,7 +110,7 @@ export const make = Effect.gen(function*() {
     pages(registry.begun),
     (begun) =>
       Effect.whenEffect(
-        removeIf(begun.id, (upload) => upload.isOpen ? lacksBytes(upload) : Effect.succeed(false)),
+        removeIf(begun.id, (upload) => upload.isOpen ? lacksBytes(upload) : Effect.succeed(false), remove()),
         lacksBytes(begun)
       )
   )
