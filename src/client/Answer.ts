@@ -59,7 +59,7 @@ export const created = (answer: Answer, size: number) =>
     if (Option.isSome(offset)) {
       yield* between(answer, offset.value, 0, size)
     }
-    return { url: new URL(location, answer.asked.url).href, offset, expires }
+    return { url: new URL(location, answer.asked.url).href, offset, expires, answer }
   })
 
 const expectedCreated = "201 with the URL of the upload as Location"
@@ -69,7 +69,8 @@ const readCreated = reader(Codec.decoder(Create.Response), expectedCreated)
 export const appended = (answer: Answer, start: number, size: number) =>
   Either.flatMap(
     readAppended(answer),
-    (appended) => Either.map(between(answer, appended.offset, start, start + size), () => appended)
+    ({ expires, offset }) =>
+      Either.map(between(answer, offset, start, start + size), () => ({ offset, expires, answer }))
   )
 
 const readAppended = reader(Codec.decoder(Patch.Response), "204 with the new Upload-Offset")

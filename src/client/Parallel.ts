@@ -5,6 +5,7 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type { RawResponse } from "../protocol/Reply.js"
 import * as Endpoint from "./Endpoint.js"
 import * as Fingerprint from "./Fingerprint.js"
 import * as Location from "./Location.js"
@@ -115,7 +116,7 @@ export const run = Effect.fnUntraced(function*<R>(
         })
     ))
   yield* Effect.forEach(uploaders, ({ forget }) => forget)
-  return combined.complete(at.url)
+  return combined.complete(at.url, final.answer)
 }, Effect.scoped)
 
 /** Whether the server can join what is sent in parts. */
@@ -139,13 +140,16 @@ const combine = (
   const parts = new Map<number, Progress.Progress>()
   const begun = new Map<number, "Created" | "Resumed">()
   let problems = 0
-  const publish = (event: Progress.Progress["event"], url: Option.Option<string>, problem: Option.Option<TusError>) => {
+  const publish = (
+    event: Progress.Progress["event"],
+    told: Partial<Pick<Progress.Progress, "url" | "problem" | "answer">>
+  ) => {
     const all = [...parts.values()]
     const sum = (field: "sent" | "acknowledged" | "chunks" | "retries" | "rate") =>
       all.reduce((sum, progress) => sum + progress[field], 0)
     const progress: Progress.Progress = {
       event,
-      url,
+      url: Option.none(),
       total,
       sent: sum("sent"),
       acknowledged: sum("acknowledged"),
@@ -154,7 +158,9 @@ const combine = (
       elapsed: all.reduce((longest, { elapsed }) => Duration.max(longest, elapsed), Duration.zero),
       rate: sum("rate"),
       eta: Progress.eta(sum("rate"), Option.map(total, (total) => total - sum("sent"))),
-      problem
+      problem: Option.none(),
+      answer: Option.none(),
+      ...told
     }
     onProgress(progress)
     return progress
@@ -164,19 +170,20 @@ const combine = (
       const { event, problem } = progress
       parts.set(i, progress)
       if (event !== "Created" && event !== "Resumed") {
-        publish(event === "Complete" ? "Acknowledged" : event, Option.none(), problem)
+        publish(event === "Complete" ? "Acknowledged" : event, { problem })
         return
       }
       const before = begun.size
       begun.set(i, event)
       if (before < count && begun.size === count) {
-        publish([...begun.values()].includes("Resumed") ? "Resumed" : "Created", Option.none(), problem)
+        publish([...begun.values()].includes("Resumed") ? "Resumed" : "Created", { problem })
       }
     },
     failed: (error: TusError) => {
       problems++
-      publish("Retrying", Option.none(), Option.some(error))
+      publish("Retrying", { problem: Option.some(error) })
     },
-    complete: (url: string) => publish("Complete", Option.some(url), Option.none())
+    complete: (url: string, answer: RawResponse) =>
+      publish("Complete", { url: Option.some(url), answer: Option.some(answer) })
   }
 }

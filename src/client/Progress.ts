@@ -4,6 +4,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
+import type { RawResponse } from "../protocol/Reply.js"
 import type { TusError } from "./TusError.js"
 
 /** One moment of an upload. Sizes are in bytes; an upload in parts is told as one. */
@@ -48,6 +49,11 @@ export interface Progress {
   readonly eta: Option.Option<Duration.Duration>
   /** Why the last attempt failed; none once bytes were acknowledged again. */
   readonly problem: Option.Option<TusError>
+  /**
+   * The answer by which bytes were acknowledged last, or the upload was created; none where that was found out by asking. Of
+   * one in parts, the answer to their being joined, at its end.
+   */
+  readonly answer: Option.Option<RawResponse>
 }
 
 /** What of the sources was sent when, in this session. */

@@ -5,6 +5,7 @@ import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type { RawResponse } from "../protocol/Reply.js"
 import * as Progress from "./Progress.js"
 import type { TusError } from "./TusError.js"
 
@@ -18,7 +19,13 @@ export interface Tally {
   /** Bytes have left, up to `position`. */
   readonly sent: (position: number) => void
   /** The server has the bytes up to `offset`; what was sent behind it does not count. */
-  readonly acknowledged: (event: Event, url: string, total: Option.Option<number>, offset: number) => void
+  readonly acknowledged: (
+    event: Event,
+    url: string,
+    total: Option.Option<number>,
+    offset: number,
+    answer?: RawResponse
+  ) => void
   /** An attempt came to nothing, and what it sent counts for nothing until the server says otherwise. */
   readonly failed: (problem: TusError) => void
   /** The server has lost everything. */
@@ -45,7 +52,8 @@ export const make = (
         elapsed: Duration.zero,
         rate: 0,
         eta: Option.none(),
-        problem: Option.none()
+        problem: Option.none(),
+        answer: Option.none()
       }
 
       const change = (event: Event, fields: Partial<Progress.Progress> = {}) => {
@@ -68,7 +76,7 @@ export const make = (
         progress: () => progress,
         publish: (event) => change(event),
         sent: (position) => change("Sent", { sent: position }),
-        acknowledged: (event, url, total, at) => {
+        acknowledged: (event, url, total, at, answer) => {
           const chunks = progress.chunks + (event !== "Resumed" && at > offset ? 1 : 0)
           offset = at
           change(event, {
@@ -77,7 +85,8 @@ export const make = (
             sent: at,
             acknowledged: Math.max(progress.acknowledged, at),
             chunks,
-            problem: Option.none()
+            problem: Option.none(),
+            answer: Option.fromNullable(answer)
           })
         },
         failed: (problem) =>

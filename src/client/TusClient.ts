@@ -12,6 +12,7 @@ import * as Concat from "../protocol/Concat.js"
 import * as Create from "../protocol/Create.js"
 import type * as Options from "../protocol/Options.js"
 import * as Patch from "../protocol/Patch.js"
+import type { RawResponse } from "../protocol/Reply.js"
 import { Bytes } from "../protocol/Upload.js"
 import * as Answer from "./Answer.js"
 import * as Endpoint from "./Endpoint.js"
@@ -29,12 +30,16 @@ export interface Created {
   /** Told where bytes came along. */
   readonly offset: Option.Option<number>
   readonly expires: Option.Option<DateTime.Utc>
+  /** The whole of it, with what an application adds. */
+  readonly answer: RawResponse
 }
 
 /** Where an upload stands after a PATCH, in bytes, and when the server forgets it, none where that is not said. */
 export interface Appended {
   readonly offset: number
   readonly expires: Option.Option<DateTime.Utc>
+  /** The whole of it, with what an application adds. */
+  readonly answer: RawResponse
 }
 
 /**

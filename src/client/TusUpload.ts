@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { RawResponse } from "../protocol/Reply.js"
 import * as Parallel from "./Parallel.js"
 import type { Progress } from "./Progress.js"
 import * as Remembered from "./Remembered.js"
@@ -35,6 +36,11 @@ export interface Result {
   readonly seconds: number
   /** Requests that brought bytes, and all that failed. */
   readonly attempts: number
+  /**
+   * The answer that said so, with what the application of the server adds to it (`onComplete`); none where it did not arrive, or
+   * an earlier session had it: then the server was asked how far the upload is.
+   */
+  readonly answer: Option.Option<RawResponse>
 }
 
 /** Uploads, and tells how far it is; ends when the server has all bytes. */
@@ -57,12 +63,13 @@ export const upload = <R = never>(options: UploadOptions<R>): Stream.Stream<Prog
 export const run = <R = never>(options: UploadOptions<R>): Effect.Effect<Result, TusError, TusClient | R> =>
   Effect.flatMap(settle(options), (settled) => Effect.map(drive(settled, () => {}), resultOf))
 
-const resultOf = ({ acknowledged, chunks, elapsed, event, retries, url }: Progress): Result => ({
+const resultOf = ({ acknowledged, answer, chunks, elapsed, event, retries, url }: Progress): Result => ({
   url: Option.getOrElse(url, () => ""),
   bytes: acknowledged,
   complete: event === "Complete",
   seconds: Duration.toSeconds(elapsed),
-  attempts: chunks + retries
+  attempts: chunks + retries,
+  answer
 })
 
 /** Returns the last that there is to tell. */

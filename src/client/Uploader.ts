@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Next from "../protocol/Next.js"
+import type { RawResponse } from "../protocol/Reply.js"
 import * as Answer from "./Answer.js"
 import * as Chunks from "./Chunks.js"
 import * as ChunkSize from "./ChunkSize.js"
@@ -104,10 +105,15 @@ export const make = Effect.fnUntraced(function*<R>(
   const forget = remembered.note(Option.none())
 
   /** The server has the bytes before `offset`. */
-  const confirm = Effect.fnUntraced(function*(event: Progress["event"], at: Location.Location, offset: number) {
+  const confirm = Effect.fnUntraced(function*(
+    event: Progress["event"],
+    at: Location.Location,
+    offset: number,
+    answer?: RawResponse
+  ) {
     const moved = offset > standing.furthest
     stand(Standing.confirmed(standing, at, offset))
-    tally.acknowledged(event, at.url, standing.total, offset)
+    tally.acknowledged(event, at.url, standing.total, offset, answer)
     if (moved) {
       learn({ resynced: false })
       yield* retry.renew
@@ -159,7 +165,7 @@ export const make = Effect.fnUntraced(function*<R>(
     if (Option.isSome(along) && Option.isNone(created.offset)) {
       return stand(Standing.unsure(standing, at))
     }
-    yield* confirm("Created", at, Option.getOrElse(created.offset, () => 0))
+    yield* confirm("Created", at, Option.getOrElse(created.offset, () => 0), created.answer)
   })
 
   const find = Effect.fnUntraced(function*({ at, entry }: Extract<Standing.Place, { readonly _tag: "Somewhere" }>) {
@@ -213,7 +219,7 @@ export const make = Effect.fnUntraced(function*<R>(
       })
     }
     stand({ ...standing, declared: standing.declared || Option.isSome(length), expires: appended.expires })
-    yield* confirm("Acknowledged", at, appended.offset)
+    yield* confirm("Acknowledged", at, appended.offset, appended.answer)
   })
 
   /** What to do about a failure, once it is paid for; the place is where the next attempt begins. */

@@ -40,6 +40,7 @@ export const progress = (
     rate: 0,
     eta: Option.none(),
     problem: Option.none(),
+    answer: Option.none(),
     ...more
   }
 })

@@ -28,6 +28,8 @@ const stores = (
 const happened = (events: ReadonlyArray<Progress.Progress>) =>
   events.map(({ event }) => event).filter((event) => event !== "Sent").join(" ")
 
+const onComplete = () => Effect.succeed({ headers: { "x-receipt": "7" }, body: "thank you" })
+
 describe("an upload", () => {
   it.effect("is one request where the server takes bytes with the creation, once it has said so", () => {
     const { layer, methods } = world()
@@ -133,6 +135,56 @@ describe("an upload", () => {
         const error = yield* Effect.flip(TusUpload.run({ endpoint, url, source: other }))
         assert.strictEqual(error._tag === "SourceError" && error.reason, reason)
       }
+    }).pipe(Effect.provide(layer))
+  })
+})
+
+describe("the answer that completes an upload", () => {
+  for (
+    const [name, options, status] of [
+      ["in one request", {}, 201],
+      ["in chunks", { createWithUpload: 0, chunkSize: 40_000 }, 200],
+      ["in parts", { createWithUpload: 0, parallel: 3 }, 201]
+    ] as const
+  ) {
+    it.effect(`comes with the result, and what the application adds, ${name}`, () => {
+      const { layer } = world(undefined, { hooks: { onComplete } })
+      return Effect.gen(function*() {
+        const { answer } = yield* TusUpload.run({ endpoint, source, ...options })
+        deepStrictEqual(
+          Option.map(answer, ({ body, headers, status }) => [status, headers["x-receipt"], body]),
+          Option.some([status, "7", "thank you"])
+        )
+      }).pipe(Effect.provide(layer))
+    })
+  }
+
+  it.effect("is told of each request that is acknowledged, as its own", () => {
+    const { layer } = world()
+    return Effect.gen(function*() {
+      const events = yield* stores({ createWithUpload: 0, chunkSize: 50_000 })
+      deepStrictEqual(
+        events.filter(({ event }) => event !== "Sent").map(({ answer, event }) => [
+          event,
+          Option.getOrUndefined(Option.map(answer, ({ headers, status }) => `${status} ${headers["upload-offset"]}`))
+        ]),
+        [
+          ["Created", "201 undefined"],
+          ["Acknowledged", "204 50000"],
+          ["Acknowledged", "204 100000"],
+          ["Acknowledged", "204 100001"],
+          ["Complete", "204 100001"]
+        ]
+      )
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is none where another session has had it", () => {
+    const { layer } = world(undefined, { hooks: { onComplete } })
+    return Effect.gen(function*() {
+      const { url } = yield* TusUpload.run({ endpoint, source })
+      const { answer, complete } = yield* TusUpload.run({ endpoint, source, url })
+      deepStrictEqual([complete, answer], [true, Option.none()])
     }).pipe(Effect.provide(layer))
   })
 })

@@ -144,6 +144,16 @@ describe("recovery", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("has all bytes, and no answer, where the answer to the last request was lost", () => {
+    const { layer, methods } = world((request, exchange, nth) =>
+      request.method === "PATCH" && nth === 1 ? Effect.zipRight(exchange(request), closed) : undefined
+    )
+    return Effect.gen(function*() {
+      const { answer, complete } = yield* passing(TusUpload.run(base))
+      deepStrictEqual([methods(), complete, answer], ["OPTIONS POST PATCH HEAD", true, Option.none()])
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("creates a lost upload anew, once", () => {
     const lost = world(first("PATCH", answer(404)))
     const lostTwice = world(first("PATCH", answer(410), answer(404)))

@@ -3,7 +3,7 @@
  */
 import { Command, UploadStore } from "effect-tus"
 import { TusClient, type TusTransport } from "effect-tus/client"
-import type { TusPolicy } from "effect-tus/server"
+import { type TusPolicy, UploadHooks } from "effect-tus/server"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -30,18 +30,23 @@ export interface Sent {
 export interface Options {
   readonly client?: TusClient.ClientOptions
   readonly policy?: TusPolicy.Options
+  readonly hooks?: UploadHooks.Hooks
   readonly trailers?: boolean
 }
 
 /** The requests that were made, and the layer to make them with. */
-export const world = (script: Script = () => undefined, { client, policy, trailers }: Options = {}) => {
+export const world = (script: Script = () => undefined, { client, hooks = {}, policy, trailers }: Options = {}) => {
   const requests: Array<Sent> = []
   const network = transport((request, exchange) => {
     const { body, headers, method, url } = request
     requests.push({ method, url, headers, length: body?.length })
     return script(request, exchange, requests.filter((sent) => sent.method === method).length) ?? exchange(request)
   }, trailers)
-  const layer = TusClient.layer(client).pipe(Layer.provide(network), Layer.provideMerge(server(policy)))
+  const layer = TusClient.layer(client).pipe(
+    Layer.provide(network),
+    Layer.provideMerge(server(policy)),
+    Layer.provide(Layer.succeed(UploadHooks.UploadHooks, hooks))
+  )
   return { requests, layer, methods: () => requests.map(({ method }) => method).join(" ") }
 }
 

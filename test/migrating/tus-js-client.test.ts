@@ -167,8 +167,9 @@ suite("From tus-js-client", {
 
   "onSuccess": Effect.gen(function*() {
     const { endpoint } = yield* server
-    const { bytes, complete, url } = yield* upload({ endpoint, source })
+    const { answer, bytes, complete, url } = yield* upload({ endpoint, source })
     deepStrictEqual([bytes, complete, url.startsWith(endpoint)], [10, true, true])
+    assert.strictEqual(Option.getOrThrow(answer).headers["upload-offset"], "10")
     const progress = yield* progressOf({ endpoint, source })
     assert.strictEqual(progress.at(-1)?.event, "Complete")
   }),
