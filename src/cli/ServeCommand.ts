@@ -1,5 +1,5 @@
 /**
- * `effect-tus serve`: the embedded server. It is loaded only when it is asked for, since it needs packages that no upload does.
+ * `effect-tus serve`: what it is told, and what it tells.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -73,6 +73,15 @@ export const command = Command.make("serve", {
   downloads: Options.boolean("downloads").pipe(
     Options.withDescription("Answers GET with what was uploaded, as a file to be saved.")
   ),
+  idleTimeout: Flags.duration("idle-timeout").pipe(
+    Options.optional,
+    Options.withDescription(
+      "How long a body may bring nothing before its request ends; what has arrived is kept. 30s by default."
+    )
+  ),
+  metrics: Options.boolean("metrics").pipe(
+    Options.withDescription("Answers GET /metrics with what the server does, for Prometheus and whoever else asks.")
+  ),
   cert: Options.text("tls-cert").pipe(
     Options.withPseudoName("FILE"),
     Options.optional,
@@ -99,10 +108,10 @@ export const command = Command.make("serve", {
   debug: Flags.debug
 }, ({ json, ...options }) =>
   Effect.gen(function*() {
-    const { NodeTusServer, UploadEvents } = yield* server
+    const Server = yield* server
     const output = yield* Output
     const directory = resolve(options.directory)
-    const announce = Effect.flatMap(NodeTusServer.NodeTusServer, ({ url }) =>
+    const announce = Effect.flatMap(Server.NodeTusServer, ({ url }) =>
       Effect.gen(function*() {
         if (json) {
           return yield* output.result(Json.print({ event: "listening", url, directory }))
@@ -115,7 +124,7 @@ export const command = Command.make("serve", {
           `The bytes go to ${directory}. Ctrl-C stops it. Upload something: effect-tus upload FILE --to ${url}`
         )
       }))
-    const tell = Layer.succeed(UploadEvents.UploadEvents, {
+    const tell = Layer.succeed(Server.UploadEvents, {
       publish: (event) =>
         event._tag !== "Completed" ? Effect.void : json
           ? output.result(
@@ -133,7 +142,7 @@ export const command = Command.make("serve", {
           )
     })
     yield* Layer.effectDiscard(announce).pipe(
-      Layer.provide(NodeTusServer.layer({
+      Layer.provide(Server.layer({
         port: options.port,
         host: options.host,
         path: options.path,
@@ -145,6 +154,8 @@ export const command = Command.make("serve", {
         trustedProxies: options.trustedProxies,
         cors: options.corsOrigins.length === 0 ? undefined : { origins: options.corsOrigins },
         downloads: options.downloads,
+        idleTimeout: Option.getOrUndefined(options.idleTimeout),
+        metrics: options.metrics,
         tls: yield* tls(options)
       })),
       Layer.provide(tell),
@@ -177,10 +188,7 @@ const tls = Effect.fnUntraced(function*(
 })
 
 const server = Effect.tryPromise({
-  try: () =>
-    Promise.all([import("../node/NodeTusServer.js"), import("../server/UploadEvents.js")]).then(
-      ([NodeTusServer, UploadEvents]) => ({ NodeTusServer, UploadEvents })
-    ),
+  try: () => import("./Server.js"),
   catch: (cause) =>
     new CommandError({ message: Missing.sentence(cause) ?? `the server cannot be loaded: ${sentence(cause)}`, cause })
 })

@@ -31,6 +31,12 @@ const assertFailed = ({ code, out, stderr }: Process.Ended, expected: RegExp, ex
   deepStrictEqual(out, [])
 }
 
+const get = (url: string | undefined, path: string) =>
+  Effect.promise(async () => {
+    const response = await fetch(new URL(path, url))
+    return `${response.status} ${await response.text()}`
+  })
+
 describe("the command", { concurrent: true, timeout: 120_000 }, () => {
   layer(Process.Server.layer, { excludeTestServices: true, timeout: "1 minute" })((it) => {
     it.scoped("uploads a file, prints its URL, and tells what goes on beside", () =>
@@ -482,6 +488,27 @@ describe("the command", { concurrent: true, timeout: 120_000 }, () => {
         assertFailed(noFile, /^effect-tus: --ca missing\.pem: there is no such file\n$/)
       }))
 
+    it.scoped("tells operators how it is, and what it does where that is asked for", () =>
+      Effect.gen(function*() {
+        const at = yield* Process.place
+        const [telling, silent] = yield* Effect.all(
+          [["--metrics"], []].map((options, i) =>
+            Effect.flatMap(
+              Process.start(at, ["serve", "--port", "0", "--dir", `${i}`, ...options]),
+              ({ said }) => Effect.promise(async () => (await said(/http:\/\/\S+/))[0])
+            )
+          ),
+          { concurrency: 2 }
+        )
+        yield* Effect.promise(() =>
+          fetch(telling ?? "", { method: "POST", headers: { ...tusHeaders, "upload-length": "1" } })
+        )
+        assert.match(yield* get(telling, "/metrics"), /^200 [^]*tus_requests_total\{method="POST",status="201"\} 1\n/)
+        assert.strictEqual(yield* get(silent, "/metrics"), "404 ")
+        assert.strictEqual(yield* get(silent, "/health/live"), `200 {"status":"live"}`)
+        assert.match(yield* get(silent, "/health/ready"), /^(200 \{"status":"ready"|503 .*the disk has \d+ bytes left)/)
+      }))
+
     it.scoped("serves behind proxies, and says in one line which of them it cannot believe", () =>
       Effect.gen(function*() {
         const at = yield* Process.place
@@ -507,11 +534,13 @@ describe("the command", { concurrent: true, timeout: 120_000 }, () => {
           })
         )
         assert.match(headers.get("location") ?? "", /^https:\/\/example\.org\/files\/\w+$/)
-        const [range, base, origin] = yield* Effect.all([
+        const [range, base, origin, idle] = yield* Effect.all([
           Process.run(at, ["serve", "--dir", "other", "--trust-proxy", "10.0.0.0/99"]),
           Process.run(at, ["serve", "--dir", "another", "--public-url", "example.org"]),
-          Process.run(at, ["serve", "--dir", "third", "--cors-origin", "example.org"])
+          Process.run(at, ["serve", "--dir", "third", "--cors-origin", "example.org"]),
+          Process.run(at, ["serve", "--dir", "fourth", "--idle-timeout", "0s"])
         ], { concurrency: 2 })
+        assertFailed(idle, /^effect-tus: --idle-timeout: expected [^\n]*\n$/, 2)
         assertFailed(range, /^effect-tus: --trust-proxy: expected IP addresses [^\n]*, got "10\.0\.0\.0\/99"\n$/)
         assertFailed(base, /^effect-tus: --public-url: expected a URL such as [^\n]*, got "example\.org"\n$/)
         assertFailed(origin, /^effect-tus: --cors-origin: expected origins such as [^\n;]*, got "example\.org"\n$/)

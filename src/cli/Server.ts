@@ -1,0 +1,38 @@
+/**
+ * The server of `effect-tus serve`: the embedded one, and beside its uploads what an operator asks it. Loaded only when it is asked
+ * for, since it needs packages that no upload does.
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as HttpRouter from "@effect/platform/HttpRouter"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as EmbeddedServer from "../node/EmbeddedServer.js"
+import * as NodeTusServer from "../node/NodeTusServer.js"
+import * as Prometheus from "../server/Prometheus.js"
+import * as TusHealth from "../server/TusHealth.js"
+import * as TusMetrics from "../server/TusMetrics.js"
+
+export { NodeTusServer } from "../node/NodeTusServer.js"
+export { UploadEvents } from "../server/UploadEvents.js"
+
+export interface Options extends Omit<NodeTusServer.Options, "get"> {
+  /** Whether `/metrics` tells what the server does; whoever reaches the server reads it. */
+  readonly metrics: boolean
+}
+
+export const layer = ({ metrics, ...options }: Options) =>
+  Layer.unwrapEffect(
+    Effect.map(
+      NodeHttpServer.makeHandler(metrics ? HttpRouter.get(pages, "/metrics", Prometheus.app) : pages),
+      (get) => NodeTusServer.layerHttp({ ...options, get })
+    )
+  ).pipe(
+    Layer.provide(EmbeddedServer.layer(options)),
+    Layer.provide(metrics ? TusMetrics.layer : Layer.empty)
+  )
+
+/** Whatever else somebody looks for here is not there. */
+const pages = HttpRouter.empty.pipe(
+  HttpRouter.get("/health/live", TusHealth.live),
+  HttpRouter.get("/health/ready", TusHealth.ready())
+)
