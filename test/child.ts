@@ -19,7 +19,7 @@ const start = (file: string, told: unknown, flags: ReadonlyArray<string>) => {
       cwd: root,
       env: {
         ...process.env,
-        ...(process.env.TEST_DIST === undefined ? {} : { TSX_TSCONFIG_PATH: "test/tsconfig.dist.json" })
+        TSX_TSCONFIG_PATH: "test/tsconfig.dist.json"
       },
       stdio: ["ignore", "pipe", "pipe"]
     }

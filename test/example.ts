@@ -35,7 +35,7 @@ export const spawnExample = (
     env: {
       ...process.env,
       ...env,
-      ...(process.env.TEST_DIST === undefined ? {} : { TSX_TSCONFIG_PATH: "test/tsconfig.dist.json" })
+      TSX_TSCONFIG_PATH: "test/tsconfig.dist.json"
     },
     stdio: ["ignore", "pipe", "pipe"]
   })

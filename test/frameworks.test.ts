@@ -33,12 +33,9 @@ const examples = {
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
-/** What has to be there before an example can run; Next bundles the package that it finds. */
-const before: Readonly<Record<string, ReadonlyArray<ReadonlyArray<string>>>> = {
-  "next/server": [
-    ...(process.env.TEST_DIST === undefined ? [["node_modules/typescript/bin/tsc", "-p", "src"]] : []),
-    ["node_modules/next/dist/bin/next", "build", "examples/next"]
-  ]
+/** How an example is built that does not run as it is; Next bundles the package that it finds. */
+const builds: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "next/server": ["node_modules/next/dist/bin/next", "build", "examples/next"]
 }
 
 const production = { NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1", CI: "1" }
@@ -86,9 +83,10 @@ describe("in a framework", () => {
       `${name}: uploads are resumed, other routes answer, and its end keeps what has arrived`,
       () =>
         Effect.gen(function*() {
-          for (const args of before[name] ?? []) {
+          const build = builds[name]
+          if (build !== undefined) {
             yield* Effect.promise(() =>
-              promisify(execFile)(process.execPath, args, { cwd: root, env: { ...process.env, ...production } })
+              promisify(execFile)(process.execPath, build, { cwd: root, env: { ...process.env, ...production } })
             )
           }
           const path = yield* directory
@@ -120,7 +118,7 @@ describe("in a framework", () => {
           )
           deepStrictEqual(Option.map(entry, ({ upload }) => Number(upload.offset)), Option.some(321))
         }),
-      before[name] === undefined ? 60_000 : 300_000
+      builds[name] === undefined ? 60_000 : 300_000
     )
   }
 })

@@ -17,10 +17,10 @@ import { size } from "./size.js"
 
 vi.mock("node:fs", async () => (await import("./simulation/FileSystem.js")).fileSystem)
 
-const { SEED, SEEDS, TEST_DIST } = process.env
+const { SEED, SEEDS } = process.env
 const first = Number(SEED ?? 1)
 const count = SEED === undefined || SEEDS !== undefined
-  ? size("SEEDS", TEST_DIST === undefined ? 1000 : 100, 100_000)
+  ? size("SEEDS", 1000, 100_000)
   : 1
 const isAlone = count === 1
 

@@ -16,10 +16,8 @@ import { fileOf, sha256OfFile } from "../interop/server.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
-/** What runs the command: the built one where that is tested. */
-export const command: ReadonlyArray<string> = process.env.TEST_DIST === undefined
-  ? [process.execPath, "--import", join(root, "node_modules/tsx/dist/loader.mjs"), join(root, "src/cli/main.ts")]
-  : [process.execPath, join(root, "dist/cli/main.js")]
+/** What runs the command. */
+export const command: ReadonlyArray<string> = [process.execPath, join(root, "dist/cli/main.js")]
 
 /** A directory to run in; removed with the scope. */
 export const place = Effect.acquireRelease(

@@ -59,8 +59,6 @@ const same = (actual: ReadonlyArray<UploadJournal.Entry>, expected: ReadonlyArra
 const byUrl = (entries: Iterable<UploadJournal.Entry>) =>
   Array.from(entries).toSorted((one, other) => (one.url < other.url ? -1 : 1))
 
-const moduleAt = (path: string) => new URL(`../../${path}`, import.meta.url).href
-
 const layerNode = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer)
 
 const build = (layer: Layer.Layer<never, never, FileSystem.FileSystem | Path.Path>) =>
@@ -551,9 +549,7 @@ describe("a journal in a directory", () => {
   it.scopedLive("several processes at once lose nothing", () =>
     Effect.gen(function*() {
       const path = join(yield* directory, "journal")
-      const [module, args] = process.env.TEST_DIST === undefined
-        ? [moduleAt("src/client/UploadJournal.ts"), ["--import", "tsx"]]
-        : [moduleAt("dist/client/UploadJournal.js"), []]
+      const module = new URL("../../dist/client/UploadJournal.js", import.meta.url).href
       const program = (name: string) => `
         import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
         import * as NodePath from "@effect/platform-node/NodePath"
@@ -584,7 +580,7 @@ describe("a journal in a directory", () => {
         names,
         (name) =>
           Effect.promise(() =>
-            promisify(execFile)(process.execPath, [...args, "--input-type=module", "--eval", program(name)], {
+            promisify(execFile)(process.execPath, ["--input-type=module", "--eval", program(name)], {
               cwd: fileURLToPath(new URL("../..", import.meta.url))
             })
           ),

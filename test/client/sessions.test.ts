@@ -19,7 +19,7 @@ import { passing, storedAt } from "./world.js"
 
 const seeds = process.env.SEED === undefined
   ? Array.from(
-    { length: Number(process.env.SEEDS ?? (process.env.TEST_DIST === undefined ? 100 : 25)) },
+    { length: Number(process.env.SEEDS ?? 100) },
     (_, i) => i + 1
   )
   : [Number(process.env.SEED)]
