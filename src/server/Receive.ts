@@ -87,9 +87,8 @@ export const make = ({ digests, store, tell }: Means) => {
       end = written
       return end - saved.end >= checkpointBytes
         ? checkpoint
-        : Effect.flatMap(
-          Clock.currentTimeMillis,
-          (now) => (now - saved.at >= checkpointMillis ? checkpoint : Effect.void)
+        : Clock.clockWith((clock) =>
+          clock.unsafeCurrentTimeMillis() - saved.at >= checkpointMillis ? checkpoint : Effect.void
         )
     }
 

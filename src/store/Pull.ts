@@ -4,7 +4,7 @@
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -24,7 +24,7 @@ export const sizeOf = (batch: Chunk.Chunk<Uint8Array>): number =>
   Chunk.reduce(batch, 0, (sum, { length }) => sum + length)
 
 /** There is nothing more. */
-export const end: Pull = Effect.fail(Option.none())
+export const end: Pull = Exit.fail(Option.none())
 
 /** The source breaks off with this error, which is not its end. */
 export const fail = <E>(error: E): Pull<E> => Effect.fail(Option.some(error))
