@@ -1,0 +1,103 @@
+/**
+ * What requests cost in operations of Effect's interpreter, which is most of what a small one costs: counted, and so the same on
+ * every machine. Whoever adds to a path takes something else from it, or says here that it is worth it.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { UploadStore } from "effect-tus"
+import { EmbeddedStore, NodeTusServer } from "effect-tus/node"
+import { TusServer } from "effect-tus/server"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as RuntimeFlags from "effect/RuntimeFlags"
+import * as RuntimeFlagsPatch from "effect/RuntimeFlagsPatch"
+import * as Supervisor from "effect/Supervisor"
+import { type Asked, askPort } from "../server/doors.js"
+import { directory } from "./temporary.js"
+
+type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+
+/** Tells the operations of the next fiber that begins, when it has ended. */
+class Counting extends Supervisor.AbstractSupervisor<void> {
+  readonly value = Effect.void
+  private fiber: AnyFiber | undefined
+  private operations = 0
+  private told: ((operations: number) => void) | undefined
+
+  next() {
+    this.fiber = undefined
+    this.operations = 0
+    return new Promise<number>((resolve) => {
+      this.told = resolve
+    })
+  }
+  override onStart(_: unknown, __: unknown, ___: unknown, fiber: AnyFiber) {
+    this.fiber ??= fiber
+  }
+  override onEffect(fiber: AnyFiber) {
+    this.operations += fiber === this.fiber ? 1 : 0
+  }
+  override onEnd(_: unknown, fiber: AnyFiber) {
+    if (fiber === this.fiber) {
+      this.told?.(this.operations)
+    }
+  }
+}
+
+/** Lower it where you can. */
+const worth = {
+  OPTIONS: 8,
+  POST: 68,
+  HEAD: 20,
+  "first PATCH": 166,
+  PATCH: 142,
+  "last PATCH": 154,
+  "POST of it all": 182
+}
+
+const headers = { "tus-resumable": "1.0.0" }
+const stream = { ...headers, "content-type": "application/offset+octet-stream" }
+
+describe("a request", () => {
+  it.scopedLive("takes no more operations of Effect than it is worth", () =>
+    Effect.gen(function*() {
+      const counting = new Counting()
+      // Without a sweeper, which would run fibers of its own.
+      const server = NodeTusServer.layerHttp({ port: 0 }).pipe(
+        Layer.provide(TusServer.layer),
+        Layer.provide(EmbeddedStore.layer({ directory: yield* directory })),
+        Layer.provide(Layer.succeed(UploadStore.Durability, "process"))
+      )
+      const context = yield* Layer.build(server).pipe(
+        Effect.supervised(counting),
+        Effect.withRuntimeFlagsPatch(RuntimeFlagsPatch.enable(RuntimeFlags.OpSupervision))
+      )
+      const ask = askPort(Context.get(context, NodeTusServer.NodeTusServer).port)
+      const costOf = async (asked: Asked, status: number) => {
+        const ended = counting.next()
+        const answer = await ask(asked)
+        assert.strictEqual(answer.status, status, answer.text)
+        return { cost: await ended, path: answer.headers["location"] ?? "" }
+      }
+      const patch = (path: string, offset: number) =>
+        costOf({ method: "PATCH", path, headers: { ...stream, "upload-offset": `${offset}` }, body: "ab" }, 204)
+
+      yield* Effect.promise(async () => {
+        const post = { method: "POST", path: "/files" }
+        const created = await costOf({ ...post, headers: { ...headers, "upload-length": "6" } }, 201)
+        const whole = { ...post, headers: { ...stream, "upload-length": "2" }, body: "ab" }
+        const costs: typeof worth = {
+          OPTIONS: (await costOf({ method: "OPTIONS", path: "/files", headers }, 204)).cost,
+          POST: created.cost,
+          HEAD: (await costOf({ method: "HEAD", path: created.path, headers }, 200)).cost,
+          "first PATCH": (await patch(created.path, 0)).cost,
+          PATCH: (await patch(created.path, 2)).cost,
+          "last PATCH": (await patch(created.path, 4)).cost,
+          "POST of it all": (await costOf(whole, 201)).cost
+        }
+        deepStrictEqual(Object.entries(costs).filter(([name, cost]) => cost > worth[name as keyof typeof worth]), [])
+      })
+    }))
+})
