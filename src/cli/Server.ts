@@ -4,6 +4,7 @@
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpRouter from "@effect/platform/HttpRouter"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as EmbeddedServer from "../node/EmbeddedServer.js"
@@ -31,8 +32,17 @@ export const layer = ({ metrics, ...options }: Options) =>
     Layer.provide(metrics ? TusMetrics.layer : Layer.empty)
   )
 
-/** Whatever else somebody looks for here is not there. */
+/** Anybody may ask whether, only the log says why. */
+const ready = Effect.flatMap(TusHealth.problems(), (problems) =>
+  problems.length === 0
+    ? Effect.succeed(HttpServerResponse.unsafeJson({ status: "ready" }))
+    : Effect.as(
+      Effect.forEach(problems, (problem) => Effect.logWarning(problem), { discard: true }),
+      HttpServerResponse.unsafeJson({ status: "unavailable" }, { status: 503 })
+    ))
+
 const pages = HttpRouter.empty.pipe(
   HttpRouter.get("/health/live", TusHealth.live),
-  HttpRouter.get("/health/ready", TusHealth.ready())
+  HttpRouter.get("/health/ready", ready),
+  HttpRouter.get("*", HttpServerResponse.text("this server takes uploads, and has no such page\n", { status: 404 }))
 )
