@@ -28,6 +28,9 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
   let writes = 0
 
   const remember = (entry: Entry) => {
+    if (capacity < 1) {
+      return
+    }
     recent.set(entry.upload.id, entry)
     if (recent.size * 2 >= capacity) {
       earlier = recent

@@ -119,13 +119,28 @@ describe("LiveStates", () => {
       deepStrictEqual(asked, [id("b")])
     }))
 
-  it.effect("forgets what is removed or has failed wherever it is remembered", () =>
+  it.effect("remembers nothing where it may not", () =>
     Effect.gen(function*() {
-      const { asked, states } = yield* open(undefined, 4)
-      const [first] = yield* Effect.forEach([..."ab"], (letter) => states.create(uploadOf({ id: id(letter) }), options))
-      yield* states.commit(first ?? assert.fail(), first?.upload ?? upload, options)
-      yield* states.remove(Option.getOrThrow(yield* states.get(id("a"))), options)
-      deepStrictEqual(yield* states.get(id("a")), Option.none())
-      deepStrictEqual(asked, [id("a")])
+      const { asked, states } = yield* open(undefined, 0)
+      yield* states.create(upload, options)
+      yield* states.get(upload.id)
+      deepStrictEqual(asked, [upload.id])
+    }))
+
+  it.effect("forgets what is removed or has failed in whichever half it is", () =>
+    Effect.gen(function*() {
+      const error = new UploadStoreError.UploadStoreError({ reason: "Write", operation: "commit" })
+      const { asked, states } = yield* open((registry) => ({
+        commit: (entry, next, options) => Effect.zipRight(registry.commit(entry, next, options), error)
+      }), 4)
+      const created = yield* states.create(upload, options)
+      yield* states.create(uploadOf({ id: id("b") }), options)
+      deepStrictEqual(yield* Effect.flip(states.commit(created, grown, options)), error)
+      const committed = Option.getOrThrow(yield* states.get(upload.id))
+      deepStrictEqual(committed.upload, grown)
+      yield* states.create(uploadOf({ id: id("c") }), options)
+      yield* states.remove(committed, options)
+      deepStrictEqual(yield* states.get(upload.id), Option.none())
+      deepStrictEqual(asked, [upload.id, upload.id])
     }))
 })

@@ -29,8 +29,8 @@ export const layer = (world: World, process: Process): Layer.Layer<Services, unk
   const { plant, story } = world
   const bytes = Plant.alter(ByteStore.ByteStore, FileByteStore.layer({ directory }), plant.bytes, world)
   const database = world.database.layer(process)
-  // Only a process that is alone may believe what it remembers.
-  const registry = story.twins === "none" ? Layer.provide(LiveStates.layer(), database) : database
+  // Only a process that is alone may believe what it remembers, and it remembers so little that it forgets, too.
+  const registry = story.twins === "none" ? Layer.provide(LiveStates.layer({ capacity: 4 }), database) : database
   return (world.isCalm ? Layer.empty : Layer.merge(sweeper(world), syncer)).pipe(
     Layer.provideMerge(TusServer.layer),
     Layer.provideMerge(Plant.alter(UploadStore.UploadStore, UploadStore.layer, plant.store, world)),
