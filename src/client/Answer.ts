@@ -59,7 +59,7 @@ export const created = (answer: Answer, size: number) =>
     if (Option.isSome(offset)) {
       yield* between(answer, offset.value, 0, size)
     }
-    return { url: new URL(location, answer.asked.url).href, offset, expires, answer }
+    return { url: new URL(location, answer.asked.url).href, offset, expires, answer: raw(answer) }
   })
 
 const expectedCreated = "201 with the URL of the upload as Location"
@@ -70,10 +70,12 @@ export const appended = (answer: Answer, start: number, size: number) =>
   Either.flatMap(
     readAppended(answer),
     ({ expires, offset }) =>
-      Either.map(between(answer, offset, start, start + size), () => ({ offset, expires, answer }))
+      Either.map(between(answer, offset, start, start + size), () => ({ offset, expires, answer: raw(answer) }))
   )
 
 const readAppended = reader(Codec.decoder(Patch.Response), "204 with the new Upload-Offset")
+
+const raw = (answer: Answer): RawResponse => Struct.omit(answer, "asked")
 
 /** A server cannot have what it was not sent. */
 export const between = (

@@ -93,7 +93,7 @@ export const make = (
           change("Retrying", { sent: offset, retries: progress.retries + 1, problem: Option.some(problem) }),
         lost: () => {
           offset = 0
-          change("Recreated", { sent: 0, url: Option.none() })
+          change("Recreated", { sent: 0, url: Option.none(), answer: Option.none() })
         }
       }
     })

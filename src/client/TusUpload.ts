@@ -37,8 +37,9 @@ export interface Result {
   /** Requests that brought bytes, and all that failed. */
   readonly attempts: number
   /**
-   * The answer that said so, with what the application of the server adds to it (`onComplete`); none where it did not arrive, or
-   * an earlier session had it: then the server was asked how far the upload is.
+   * The answer to the request that brought the last bytes, or joined the parts, with what the application of the server adds
+   * (`onComplete`). None where the server had to be asked how far the upload is: that answer was lost, did not say, or came in
+   * another session.
    */
   readonly answer: Option.Option<RawResponse>
 }

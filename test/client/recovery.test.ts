@@ -158,10 +158,9 @@ describe("recovery", () => {
     const lost = world(first("PATCH", answer(404)))
     const lostTwice = world(first("PATCH", answer(410), answer(404)))
     return Effect.gen(function*() {
-      assert.strictEqual(
-        happened(yield* Effect.provide(stores(), lost.layer)),
-        "Created Recreated Created Acknowledged Complete"
-      )
+      const events = yield* Effect.provide(stores(), lost.layer)
+      assert.strictEqual(happened(events), "Created Recreated Created Acknowledged Complete")
+      deepStrictEqual(events.find(({ event }) => event === "Recreated")?.answer, Option.none())
       const error = yield* Effect.provide(fails(), lostTwice.layer)
       assert.strictEqual(error._tag === "Refused" && error.status, 404)
     })
