@@ -1,5 +1,5 @@
 /**
- * The package as it would be published, built before the tests: whatever they start as a process is that, and they load the sources.
+ * Builds the package before the tests, what has changed of it: whatever they start as a process is that, and they load the sources.
  */
 import { execFileSync } from "node:child_process"
 import { fileURLToPath } from "node:url"

@@ -13,6 +13,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as RuntimeFlagsPatch from "effect/RuntimeFlagsPatch"
+import * as Struct from "effect/Struct"
 import * as Supervisor from "effect/Supervisor"
 import { type Asked, askPort } from "../server/doors.js"
 import { directory } from "./temporary.js"
@@ -84,11 +85,11 @@ describe("a request", () => {
       const patch = (path: string, offset: number) =>
         costOf({ method: "PATCH", path, headers: { ...stream, "upload-offset": `${offset}` }, body: "ab" }, 204)
 
-      yield* Effect.promise(async () => {
+      const measure = async (): Promise<typeof worth> => {
         const post = { method: "POST", path: "/files" }
         const created = await costOf({ ...post, headers: { ...headers, "upload-length": "6" } }, 201)
         const whole = { ...post, headers: { ...stream, "upload-length": "2" }, body: "ab" }
-        const costs: typeof worth = {
+        return {
           OPTIONS: (await costOf({ method: "OPTIONS", path: "/files", headers }, 204)).cost,
           POST: created.cost,
           HEAD: (await costOf({ method: "HEAD", path: created.path, headers }, 200)).cost,
@@ -97,7 +98,14 @@ describe("a request", () => {
           "last PATCH": (await patch(created.path, 4)).cost,
           "POST of it all": (await costOf(whole, 201)).cost
         }
-        deepStrictEqual(Object.entries(costs).filter(([name, cost]) => cost > worth[name as keyof typeof worth]), [])
+      }
+      yield* Effect.promise(async () => {
+        // A body that is a second on its way is committed once more: a slow machine has three attempts.
+        const measured = [await measure(), await measure(), await measure()]
+        const costs = Struct.keys(worth).map((name) =>
+          [name, Math.min(...measured.map((costs) => costs[name]))] as const
+        )
+        deepStrictEqual(costs.filter(([name, cost]) => cost > worth[name]), [])
       })
     }))
 })
