@@ -14,6 +14,8 @@ import * as Json from "./Json.js"
 import * as Missing from "./Missing.js"
 import { Output } from "./Output.js"
 
+const isPath = (text: string): text is `/${string}` => /^(\/[\w.~-]+)+$/.test(text)
+
 export const command = Command.make("serve", {
   port: Flags.whole("port", 0, 65535).pipe(
     Options.withDefault(1080),
@@ -29,7 +31,7 @@ export const command = Command.make("serve", {
     "path",
     "PATH",
     "a path that begins with / and does not end with it",
-    (text) => /^(\/[\w.~-]+)+$/.test(text) ? Option.some(text) : Option.none()
+    Option.liftPredicate(isPath)
   ).pipe(
     Options.withDefault("/files"),
     Options.withDescription("Where uploads are created: /files by default.")

@@ -17,6 +17,7 @@ export { NodeTusServer } from "../node/NodeTusServer.js"
 export { UploadEvents } from "../server/UploadEvents.js"
 
 export interface Options extends Omit<NodeTusServer.Options, "get"> {
+  readonly path: `/${string}`
   /** Whether `/metrics` tells what the server does; whoever reaches the server reads it. */
   readonly metrics: boolean
 }
@@ -24,7 +25,9 @@ export interface Options extends Omit<NodeTusServer.Options, "get"> {
 export const layer = ({ metrics, ...options }: Options) =>
   Layer.unwrapEffect(
     Effect.map(
-      NodeHttpServer.makeHandler(metrics ? HttpRouter.get(pages, "/metrics", Prometheus.app) : pages),
+      NodeHttpServer.makeHandler(
+        HttpRouter.get(metrics ? HttpRouter.get(pages, "/metrics", Prometheus.app) : pages, options.path, collection)
+      ),
       (get) => NodeTusServer.layerHttp({ ...options, get })
     )
   ).pipe(
@@ -40,6 +43,12 @@ const ready = Effect.flatMap(TusHealth.problems(), (problems) =>
       Effect.forEach(problems, (problem) => Effect.logWarning(problem), { discard: true }),
       HttpServerResponse.unsafeJson({ status: "unavailable" }, { status: 503 })
     ))
+
+/** For a person who has opened the address at which uploads are made. */
+const collection = HttpServerResponse.text("uploads are made here, by clients of tus, such as effect-tus upload\n", {
+  status: 405,
+  headers: { allow: "OPTIONS, POST" }
+})
 
 const pages = HttpRouter.empty.pipe(
   HttpRouter.get("/health/live", TusHealth.live),

@@ -22,8 +22,8 @@ export interface Options extends TusDoor.Options, UploadBody.Options {
    */
   readonly bufferLimit?: number | undefined
   /**
-   * Answers GET, which tus does not know, and HEAD where it says nothing of tus, with a page or whatever else there is, but not at
-   * `path` and below, where uploads are. 405 by default.
+   * Answers GET, which tus does not know, and HEAD where it says nothing of tus, with a page or whatever else there is, but not
+   * below `path`, where uploads are. 405 by default.
    */
   readonly get?: ((request: IncomingMessage, response: ServerResponse) => void) | undefined
 }
@@ -50,7 +50,7 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
     let draining = false
 
     const handle = (request: IncomingMessage, response: ServerResponse, begin: () => void) => {
-      if (options.get !== undefined && isForPage(request) && !isForUploads(request, options.path)) {
+      if (options.get !== undefined && isForPage(request) && !isUpload(request, options.path)) {
         return options.get(request, response)
       }
       const body = NodeBody.make(request, idleMillis, budget, begin)
@@ -96,10 +96,8 @@ const isForPage = ({ headers, method }: IncomingMessage) =>
   headers["x-http-method-override"] === undefined
 
 /** Where the path of the collection is not known, nothing is. */
-const isForUploads = (request: IncomingMessage, path: string | undefined) => {
-  const [target = ""] = urlOf(request).split("?")
-  return path !== undefined && (target === path || target.startsWith(`${path}/`))
-}
+const isUpload = (request: IncomingMessage, path: string | undefined) =>
+  path !== undefined && urlOf(request).startsWith(`${path}/`)
 
 type Headers = Readonly<Record<string, string | undefined>>
 

@@ -128,7 +128,7 @@ describe("NodeHandler", () => {
         assert.strictEqual((await ask({ method: "GET", path: "/a?b" })).text, "a page at /a?b")
         assert.strictEqual((await ask({ method: "HEAD", path: "/a" })).status, 200)
         assert.strictEqual((await ask({ method: "HEAD", path: "/a", headers: tus })).status, 404)
-        assert.strictEqual((await ask({ method: "GET", path: "/files?b" })).status, 405)
+        assert.strictEqual((await ask({ method: "GET", path: "/files" })).text, "a page at /files")
         const path = await create(3)
         assert.strictEqual((await ask({ method: "GET", path })).status, 405)
         const overridden = await ask({ method: "GET", path, headers: { ...tus, "x-http-method-override": "HEAD" } })
