@@ -155,6 +155,7 @@ describe("the answer that completes an upload", () => {
           Option.map(answer, ({ body, headers, status }) => [status, headers["x-receipt"], body]),
           Option.some([status, "7", "thank you"])
         )
+        assert.notProperty(Option.getOrThrow(answer), "asked")
       }).pipe(Effect.provide(layer))
     })
   }
