@@ -35,15 +35,6 @@ export const layer = ({ metrics, ...options }: Options) =>
     Layer.provide(metrics ? TusMetrics.layer : Layer.empty)
   )
 
-/** Anybody may ask whether, only the log says why. */
-const ready = Effect.flatMap(TusHealth.problems(), (problems) =>
-  problems.length === 0
-    ? Effect.succeed(HttpServerResponse.unsafeJson({ status: "ready" }))
-    : Effect.as(
-      Effect.forEach(problems, (problem) => Effect.logWarning(problem), { discard: true }),
-      HttpServerResponse.unsafeJson({ status: "unavailable" }, { status: 503 })
-    ))
-
 /** For a person who has opened the address at which uploads are made. */
 const collection = HttpServerResponse.text("uploads are made here, by clients of tus, such as effect-tus upload\n", {
   status: 405,
@@ -52,6 +43,6 @@ const collection = HttpServerResponse.text("uploads are made here, by clients of
 
 const pages = HttpRouter.empty.pipe(
   HttpRouter.get("/health/live", TusHealth.live),
-  HttpRouter.get("/health/ready", ready),
+  HttpRouter.get("/health/ready", TusHealth.ready({ explained: false })),
   HttpRouter.get("*", HttpServerResponse.text("this server takes uploads, and has no such page\n", { status: 404 }))
 )

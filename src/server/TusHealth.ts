@@ -12,6 +12,8 @@ import { UploadRegistry } from "../store/UploadRegistry.js"
 export interface Options {
   /** Bytes that the disk has to have left. 1 GiB by default. */
   readonly minFree?: number | undefined
+  /** Whether the answer says what is wrong. It does by default; otherwise the log does, where anybody may ask. */
+  readonly explained?: boolean | undefined
 }
 
 /** What keeps the server from its work, each as a sentence; nothing where it can do it. Asks the store, and so waits for it. */
@@ -39,14 +41,19 @@ export const live: Effect.Effect<HttpServerResponse.HttpServerResponse> = Effect
   HttpServerResponse.unsafeJson({ status: "live" })
 )
 
-/** 200 where it can do its work, 503 with the reasons where it cannot. */
+/** 200 where it can do its work, 503 where it cannot, with the reasons unless these are for the log only. */
 export const ready = (
   options: Options = {}
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, ByteStore | UploadRegistry> =>
-  Effect.map(problems(options), (problems) =>
+  Effect.flatMap(problems(options), (problems) =>
     problems.length === 0
-      ? HttpServerResponse.unsafeJson({ status: "ready" })
-      : HttpServerResponse.unsafeJson({ status: "unavailable", problems }, { status: 503 }))
+      ? Effect.succeed(HttpServerResponse.unsafeJson({ status: "ready" }))
+      : options.explained === false
+      ? Effect.as(Effect.logWarning(problems.join("; ")), unavailable())
+      : Effect.succeed(unavailable(problems)))
+
+const unavailable = (problems?: ReadonlyArray<string>) =>
+  HttpServerResponse.unsafeJson({ status: "unavailable", problems }, { status: 503 })
 
 /** An id that no upload has. */
 const nobody = UploadId.make("health-check-".padEnd(22, "0"))

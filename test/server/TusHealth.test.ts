@@ -1,9 +1,11 @@
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { ByteStore, UploadRegistry, UploadStoreError } from "effect-tus"
 import { TusHealth } from "effect-tus/server"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 
 const store = (free: Option.Option<number>, fails = false) => {
@@ -27,6 +29,12 @@ const store = (free: Option.Option<number>, fails = false) => {
 const told = (layer: ReturnType<typeof store>, options?: TusHealth.Options) =>
   Effect.provide(Effect.zip(TusHealth.problems(options), TusHealth.ready(options)), layer)
 
+const text = (options: TusHealth.Options) =>
+  Effect.flatMap(
+    TusHealth.ready({ minFree: 100, ...options }),
+    (response) => Effect.promise(() => HttpServerResponse.toWeb(response).text())
+  )
+
 describe("health", () => {
   it.effect("is well where the store answers and has room, or cannot tell", () =>
     Effect.gen(function*() {
@@ -45,4 +53,16 @@ describe("health", () => {
       assert.match(problems[0] ?? "", /^the store fails: read a state/)
       assert.strictEqual(problems[1], "the disk has 99 bytes left, expected at least 100")
     }))
+
+  it.effect("says it to the log alone, where the answer is not to explain it", () => {
+    const lines: Array<unknown> = []
+    const logged = Logger.replace(Logger.defaultLogger, Logger.make(({ message }) => void lines.push(message)))
+    return Effect.gen(function*() {
+      const why = "the disk has 99 bytes left, expected at least 100"
+      deepStrictEqual(JSON.parse(yield* text({})), { status: "unavailable", problems: [why] })
+      deepStrictEqual(lines, [])
+      deepStrictEqual(JSON.parse(yield* text({ explained: false })), { status: "unavailable" })
+      deepStrictEqual(lines, [[why]])
+    }).pipe(Effect.provide([store(Option.some(99)), logged]))
+  })
 })
