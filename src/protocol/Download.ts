@@ -4,6 +4,7 @@
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14
  */
+import * as ContentDisposition from "content-disposition"
 import * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -152,16 +153,6 @@ const nameOf = ({ metadata }: Upload) => {
 
 const mediaType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/
 
-/**
- * "filename" for whoever knows no other, "filename*" for all.
- *
- * @see https://www.rfc-editor.org/rfc/rfc6266#section-4.3
- */
-const disposition = (name: string) => {
-  const plain = name.replace(/[^\x20-\x7e]|["\\/%]/gu, "_")
-  const encoded = Array.from(new TextEncoder().encode(name), (byte) => {
-    const char = String.fromCharCode(byte)
-    return /[A-Za-z0-9!#$&+.^_`|~-]/.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`
-  }).join("")
-  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`
-}
+/** A name that stands for more than itself somewhere, such as a path, is told to old clients without that. */
+const disposition = (name: string) =>
+  ContentDisposition.create(name, { fallback: name.replace(/[^\x20-\x7e]|["\\/%]/gu, "_") })
