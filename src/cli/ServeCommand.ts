@@ -11,6 +11,7 @@ import * as Connection from "./Connection.js"
 import { CommandError, sentence, UsageError } from "./Failure.js"
 import * as Flags from "./Flags.js"
 import * as Json from "./Json.js"
+import * as Limits from "./Limits.js"
 import * as Missing from "./Missing.js"
 import { Output } from "./Output.js"
 
@@ -36,10 +37,7 @@ export const command = Command.make("serve", {
     Options.withDefault("/files"),
     Options.withDescription("Where uploads are created: /files by default.")
   ),
-  maxSize: Flags.size("max-size").pipe(
-    Options.optional,
-    Options.withDescription("The most that one upload may have. No limit by default.")
-  ),
+  limits: Limits.options,
   expiresAfter: Flags.life("expires-after").pipe(
     Options.withDescription(
       `How long an unfinished upload lives after its last byte: "1 day" by default, "never" for ever.`
@@ -74,12 +72,6 @@ export const command = Command.make("serve", {
   ),
   downloads: Options.boolean("downloads").pipe(
     Options.withDescription("Answers GET with what was uploaded, as a file to be saved.")
-  ),
-  idleTimeout: Flags.duration("idle-timeout").pipe(
-    Options.optional,
-    Options.withDescription(
-      "How long a body may bring nothing before its request ends; what has arrived is kept. 30s by default."
-    )
   ),
   metrics: Options.boolean("metrics").pipe(
     Options.withDescription("Answers GET /metrics with what the server does, for Prometheus and whoever else asks.")
@@ -149,14 +141,13 @@ export const command = Command.make("serve", {
         host: options.host,
         path: options.path,
         directory,
-        maxSize: Option.getOrUndefined(options.maxSize),
+        ...options.limits,
         expiresAfter: Option.getOrUndefined(options.expiresAfter),
         durability: options.durability,
         publicUrl: Option.getOrUndefined(options.publicUrl),
         trustedProxies: options.trustedProxies,
         cors: options.corsOrigins.length === 0 ? undefined : { origins: options.corsOrigins },
         downloads: options.downloads,
-        idleTimeout: Option.getOrUndefined(options.idleTimeout),
         metrics: options.metrics,
         tls: yield* tls(options)
       })),

@@ -1,0 +1,117 @@
+/**
+ * Each limit of a server can be given to `effect-tus serve`, and holds.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Effect from "effect/Effect"
+import * as Net from "node:net"
+import * as Process from "./process.js"
+
+const serving = (...options: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const at = yield* Process.place
+    const { said } = yield* Process.start(at, ["serve", "--port", "0", ...options])
+    const [url] = yield* Effect.promise(() => said(/http:\/\/\S+/))
+    return url
+  })
+
+interface Answer {
+  readonly status: number
+  readonly text: string
+  readonly location: string
+}
+
+const send = (url: string, method: string, headers: Readonly<Record<string, string>>, body?: string) =>
+  Effect.promise(async (): Promise<Answer> => {
+    const answer = await fetch(url, {
+      method,
+      headers: {
+        "tus-resumable": "1.0.0",
+        ...(body === undefined ? {} : { "content-type": "application/offset+octet-stream" }),
+        ...headers
+      },
+      ...(body === undefined ? {} : { body })
+    })
+    const location = answer.headers.get("location")
+    return {
+      status: answer.status,
+      text: await answer.text(),
+      location: location === null ? "" : new URL(location, url).href
+    }
+  })
+
+const create = (url: string, length: number, body?: string) => send(url, "POST", { "upload-length": `${length}` }, body)
+
+/** What comes back on a connection that sends this and no more. */
+const raw = (url: string, head: string) =>
+  Effect.promise(() =>
+    new Promise<string>((resolve, reject) => {
+      const socket = Net.connect(Number(new URL(url).port), "127.0.0.1", () => socket.write(head))
+      let text = ""
+      socket.setEncoding("utf8").on("data", (data) => text += data).on("error", reject).on("close", () => resolve(text))
+    })
+  )
+
+describe("serve", { concurrent: true }, () => {
+  it.scopedLive("--max-size and --max-metadata-size bound one upload", () =>
+    Effect.gen(function*() {
+      const url = yield* serving("--max-size", "10B", "--max-metadata-size", "8")
+      assert.strictEqual((yield* create(url, 11)).status, 413)
+      assert.strictEqual((yield* create(url, 10)).status, 201)
+      const named = { "upload-length": "1", "upload-metadata": "filename YQ==" }
+      assert.strictEqual((yield* send(url, "POST", named)).status, 400)
+    }))
+
+  it.scopedLive("--max-total bounds all uploads together", () =>
+    Effect.gen(function*() {
+      const url = yield* serving("--max-total", "10B")
+      assert.strictEqual((yield* create(url, 6)).status, 201)
+      const refused = yield* create(url, 5)
+      deepStrictEqual([refused.status, /at most 10 bytes together/.test(refused.text)], [507, true])
+      assert.strictEqual((yield* create(url, 4)).status, 201)
+    }))
+
+  it.scopedLive("--max-open bounds those that are unfinished", () =>
+    Effect.gen(function*() {
+      const url = yield* serving("--max-open", "1")
+      const first = yield* create(url, 3)
+      assert.strictEqual((yield* create(url, 3)).status, 429)
+      assert.strictEqual((yield* send(first.location, "PATCH", { "upload-offset": "0" }, "abc")).status, 204)
+      assert.strictEqual((yield* create(url, 3)).status, 201)
+    }))
+
+  it.scopedLive("--keep-free leaves room on the disk", () =>
+    Effect.gen(function*() {
+      const url = yield* serving("--keep-free", "8000T")
+      const refused = yield* create(url, 1)
+      deepStrictEqual([refused.status, /no space/.test(refused.text)], [507, true])
+    }))
+
+  it.scopedLive("--max-writes bounds the bodies under way, --idle-timeout how long they rest", () =>
+    Effect.gen(function*() {
+      const url = yield* serving("--max-writes", "1", "--idle-timeout", "3s")
+      const { location } = yield* create(url, 3)
+      const patch = `PATCH ${new URL(location).pathname} HTTP/1.1\r\nHost: a\r\nTus-Resumable: 1.0.0\r\n` +
+        "Content-Type: application/offset+octet-stream\r\nUpload-Offset: 0\r\nContent-Length: 3\r\n\r\na"
+      const [resting, tooMany] = yield* Effect.all([
+        raw(url, patch),
+        Effect.repeat(create(url, 1, "b"), { until: ({ status }) => status === 503 })
+      ], { concurrency: 2 })
+      assert.match(resting, /^HTTP\/1\.1 503 [^]*no byte arrived/)
+      assert.match(tooMany.text, /too many uploads are under way/)
+    }))
+
+  it.scopedLive("--headers-timeout bounds how long a head takes", () =>
+    Effect.gen(function*() {
+      const url = yield* serving("--headers-timeout", "1s")
+      assert.match(yield* raw(url, "POST / HTTP/1.1\r\n"), /^HTTP\/1\.1 408 /)
+    }))
+
+  it.scopedLive("--max-rate bounds all bytes of a second", () =>
+    Effect.gen(function*() {
+      const url = yield* serving("--max-rate", "20B")
+      const began = performance.now()
+      assert.strictEqual((yield* create(url, 20, "x".repeat(20))).status, 201)
+      assert.isAbove(performance.now() - began, 500)
+    }))
+})
