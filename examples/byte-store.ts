@@ -3,7 +3,7 @@
  * `effect-tus/testing` says whether it keeps it.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Chunk, Config, Console, Effect, Layer, Option, Stream } from "effect"
+import { Chunk, Config, Effect, Layer, Option, Stream } from "effect"
 import { ByteStore, Pull, type Upload, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
 import { NodeTusServer } from "effect-tus/node"
 import { TusServer } from "effect-tus/server"
@@ -84,14 +84,10 @@ const server = (port: number) =>
     Layer.provide(Layer.mergeAll(UploadRegistry.layerMemory, layer))
   )
 
-const announce = Layer.effectDiscard(
-  Effect.flatMap(NodeTusServer.NodeTusServer, ({ url }) => Console.log(`effect-tus listens at ${url}`))
-)
-
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   Config.integer("PORT").pipe(
     Config.withDefault(1080),
-    Effect.map((port) => Layer.provide(announce, server(port))),
+    Effect.map(server),
     Layer.unwrapEffect,
     Layer.launch,
     NodeRuntime.runMain

@@ -48,14 +48,16 @@ const page = fileURLToPath(new URL("browser/dist", import.meta.url))
 const hasPage = existsSync(page)
 
 const announce = (directory: string) =>
-  Effect.flatMap(NodeTusServer.NodeTusServer, ({ url }) =>
-    Console.log(`effect-tus listens at ${url}
-${hasPage ? `A page to try it with is at ${new URL("/", url)}\n` : ""}The bytes go to ${directory}
+  Effect.flatMap(
+    NodeTusServer.NodeTusServer,
+    ({ url }) =>
+      Console.log(`${hasPage ? `A page to try it with is at ${new URL("/", url)}\n` : ""}The bytes go to ${directory}
 Upload something:
 
   curl -i ${url} -H 'Tus-Resumable: 1.0.0' -H "Upload-Length: $(wc -c < README.md)" \\
     -H 'Content-Type: application/offset+octet-stream' --data-binary @README.md
-`))
+`)
+  )
 
 const main = Effect.gen(function*() {
   const { maxSize, ...options } = yield* config

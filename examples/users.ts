@@ -51,12 +51,8 @@ const log = Layer.scopedDiscard(Effect.forkScoped(
   )
 ))
 
-const announce = Layer.effectDiscard(
-  Effect.flatMap(NodeTusServer.NodeTusServer, ({ url }) => Console.log(`listens at ${url}`))
-)
-
 const main = Effect.map(config, ({ directory, port, quota }) =>
-  Layer.mergeAll(log, announce).pipe(
+  log.pipe(
     Layer.provide(NodeTusServer.layer({
       port,
       directory,

@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 
 export type Line = Readonly<Record<string, unknown>>
 
-/** Runs `test/<file>.ts`, which is told one value and prints one object a line. */
+/** Runs `test/<file>.ts`, which is told one value and prints one object a line; what it logs besides is left out. */
 const start = (file: string, told: unknown, flags: ReadonlyArray<string>) => {
   const child = spawn(
     process.execPath,
@@ -31,7 +31,8 @@ const start = (file: string, told: unknown, flags: ReadonlyArray<string>) => {
     child.emit("said")
   })
   child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text)
-  const lines = (): ReadonlyArray<Line> => stdout.split("\n").slice(0, -1).map((line) => JSON.parse(line) as Line)
+  const lines = (): ReadonlyArray<Line> =>
+    stdout.split("\n").slice(0, -1).filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as Line)
   const ended = once(child, "close").then(([code]) => {
     child.emit("said")
     return { code: code as number | null, lines: lines(), stderr }

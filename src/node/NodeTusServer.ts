@@ -61,7 +61,7 @@ export class NodeTusServer extends Context.Tag("effect-tus/NodeTusServer")<NodeT
   readonly port: number
 }>() {}
 
-/** Listens, and on its end stops accepting, lets running requests commit, and closes. */
+/** Listens, which it logs, and on its end stops accepting, lets running requests commit, and closes. */
 export const layerHttp = (
   options: HttpOptions = {}
 ): Layer.Layer<NodeTusServer, ListenError | OptionError.OptionError | ServerTls.TlsError, TusServer> =>
@@ -98,7 +98,9 @@ export const layerHttp = (
             runFork(Unreadable.refuse(socket, code, { headersMillis, cors }))))
       const actual = (server.address() as AddressInfo).port
       const scheme = secure === undefined ? "http" : "https"
-      return { url: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${actual}${path}`, port: actual }
+      const url = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${actual}${path}`
+      yield* Effect.logInfo(`effect-tus listens at ${url}`)
+      return { url, port: actual }
     })
   )
 

@@ -4,6 +4,7 @@ import { NodeTusServer } from "effect-tus/node"
 import type { TusPolicy } from "effect-tus/server"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import { createHash } from "node:crypto"
 import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import type { Server } from "node:http"
@@ -47,6 +48,14 @@ const clog = (message: unknown) => {
 }
 
 describe("NodeTusServer", () => {
+  it.scopedLive("logs where it listens, once", () =>
+    Effect.gen(function*() {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => void logged.push(`${logLevel.label} ${String(message)}`))
+      const { port } = yield* Effect.provide(start(), Logger.replace(Logger.defaultLogger, logger))
+      deepStrictEqual(logged, [`INFO effect-tus listens at http://127.0.0.1:${port}/files`])
+    }))
+
   it.scopedLive("a head that does not arrive in time is refused, and so is a connection on which nothing comes", () =>
     Effect.gen(function*() {
       const { told } = yield* start({ headersTimeout: "100 millis" })
