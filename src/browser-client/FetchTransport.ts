@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Gathered from "../client/Gathered.js"
+import * as Sendable from "../client/Sendable.js"
 import { maxText, type Request, TransportError, TusTransport } from "../client/TusTransport.js"
 import type { RawResponse } from "../protocol/Reply.js"
 import type { Options } from "./XhrTransport.js"
@@ -17,22 +18,29 @@ const send = (
   { credentials = false }: Options,
   bytes: Uint8Array<ArrayBuffer> | undefined
 ) =>
-  Effect.tryPromise({
-    try: async (signal): Promise<RawResponse> => {
-      const response = await globalThis.fetch(url, {
-        method,
-        headers,
-        signal,
-        credentials: credentials ? "include" : "same-origin",
-        ...(bytes === undefined ? {} : { body: bytes })
+  Effect.flatMap(
+    Effect.try({
+      try: () =>
+        new globalThis.Request(url, {
+          method,
+          headers,
+          credentials: credentials ? "include" : "same-origin",
+          ...(bytes === undefined ? {} : { body: bytes })
+        }),
+      catch: Sendable.invalid
+    }),
+    (request) =>
+      Effect.tryPromise({
+        try: async (signal): Promise<RawResponse> => {
+          const response = await globalThis.fetch(request, { signal })
+          const text = await response.text()
+          onSent?.(bytes?.length ?? 0)
+          return {
+            status: response.status,
+            headers: Object.fromEntries(response.headers),
+            ...(text === "" ? {} : { body: text.slice(0, maxText) })
+          }
+        },
+        catch: (cause) => new TransportError({ reason: "Unreachable", cause })
       })
-      const text = await response.text()
-      onSent?.(bytes?.length ?? 0)
-      return {
-        status: response.status,
-        headers: Object.fromEntries(response.headers),
-        ...(text === "" ? {} : { body: text.slice(0, maxText) })
-      }
-    },
-    catch: (cause) => new TransportError({ reason: "Unreachable", cause })
-  })
+  )

@@ -60,7 +60,7 @@ const exchange = (
       )
       xhr.send(body)
     } catch (cause) {
-      fail("Unreachable", cause)
+      fail("Invalid", cause)
     }
     return Effect.sync(end)
   })

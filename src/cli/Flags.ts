@@ -8,6 +8,7 @@ import * as ValidationError from "@effect/cli/ValidationError"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Sendable from "../client/Sendable.js"
 import { Algorithm } from "../protocol/Checksum.js"
 import type * as Connection from "./Connection.js"
 import type * as Display from "./Display.js"
@@ -73,10 +74,15 @@ export const oneOf = <A extends string>(name: string, values: ReadonlyArray<A>):
 
 export const isUrl = (text: string): boolean => /^https?:\/\//i.test(text) && URL.canParse(text)
 
-/** Name and value; a header of HTTP can be no other. */
-const header = (text: string): Option.Option<readonly [string, string]> => {
-  const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\p{Cc}]*)$/u.exec(text) ?? []
-  return name === undefined || value === undefined ? Option.none() : Option.some([name, value.trim()])
+/** Name and value. What is wrong is told without the text, which is a password more often than not. */
+const header = (text: string): Effect.Effect<readonly [string, string], ValidationError.ValidationError> => {
+  const [, name, value = ""] = /^([^:]*):[ \t]*(.*?)[ \t]*$/s.exec(text) ?? []
+  const fault = name === undefined
+    ? Option.some(`expected "Name: value", got no colon in ${text.length} characters`)
+    : Sendable.fault({ [name]: value })
+  return name === undefined || Option.isSome(fault)
+    ? Effect.fail(ValidationError.invalidValue(HelpDoc.p(`--header: ${Option.getOrElse(fault, () => "")}`)))
+    : Effect.succeed([name, value])
 }
 
 /** A key alone has an empty value. */
@@ -116,7 +122,7 @@ export const connection: { readonly [K in keyof Connection.Options]: Options.Opt
     Options.withAlias("H"),
     Options.withDescription("Sent with every request. Repeatable."),
     Options.repeated,
-    Options.mapEffect(Effect.forEach(read("header", `"Name: value"`, header))),
+    Options.mapEffect(Effect.forEach(header)),
     Options.map(Object.fromEntries<string>)
   ),
   timeout: duration("timeout").pipe(

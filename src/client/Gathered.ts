@@ -5,6 +5,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import type { RawResponse } from "../protocol/Reply.js"
 import * as Pull from "../store/Pull.js"
+import * as Sendable from "./Sendable.js"
 import type { Body, Request, TransportError, TusTransport } from "./TusTransport.js"
 import type { SourceError } from "./UploadSource.js"
 import * as Watch from "./Watch.js"
@@ -22,12 +23,15 @@ export const transport = (
   trailers: false,
   bodyLimit: limit,
   send: (request) =>
-    Watch.watched(
-      request,
-      (request) =>
-        request.body === undefined
-          ? exchange(request, undefined)
-          : Effect.flatMap(gather(request.body), (bytes) => exchange(request, bytes))
+    Effect.zipRight(
+      Sendable.check(request),
+      Watch.watched(
+        request,
+        (request) =>
+          request.body === undefined
+            ? exchange(request, undefined)
+            : Effect.flatMap(gather(request.body), (bytes) => exchange(request, bytes))
+      )
     )
 })
 

@@ -17,6 +17,7 @@ import * as Stream from "effect/Stream"
 import type { RawResponse } from "../protocol/Reply.js"
 import * as Gathered from "./Gathered.js"
 import * as NetworkError from "./NetworkError.js"
+import * as Sendable from "./Sendable.js"
 import { maxText, type Request, TransportError, TusTransport } from "./TusTransport.js"
 
 /**
@@ -87,7 +88,7 @@ const toTransportError = (error: HttpClientError.HttpClientError | TransportErro
     return error
   }
   const cause = error.cause ?? error
-  return error.reason === "InvalidUrl"
-    ? new TransportError({ reason: "Unreachable", cause })
+  return error.reason === "InvalidUrl" || error.reason === "Encode"
+    ? Sendable.invalid(cause)
     : NetworkError.toTransportError(cause)
 }

@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import type { Checksum } from "../protocol/Checksum.js"
 import * as Options from "../protocol/Options.js"
 import type { RawResponse } from "../protocol/Reply.js"
+import * as Sendable from "./Sendable.js"
 import * as TusError from "./TusError.js"
 import * as TusTransport from "./TusTransport.js"
 
@@ -42,7 +43,10 @@ export interface Attempt {
  * `R` is what it needs.
  */
 export interface ClientOptions<E = never, R = never> {
-  /** Headers of the application, such as Authorization: evaluated for each request. Those of tus win. */
+  /**
+   * Headers of the application, such as Authorization: evaluated for each request. Those of tus win. What HTTP does not allow in
+   * a header is a `HeadersError`, at once.
+   */
   readonly headers?: ((attempt: Attempt) => Effect.Effect<Readonly<Record<string, string>>, E, R>) | undefined
   /** How long a request may go without a byte moving in either direction. 30 seconds by default. */
   readonly stallTimeout?: Duration.DurationInput | undefined
@@ -71,10 +75,14 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: C
   const context = yield* Effect.context<R>()
   const stallTimeout = Duration.toMillis(options.stallTimeout ?? "30 seconds")
 
+  const { headers: evaluate } = options
   const headersOf = (attempt: Attempt) =>
-    options.headers === undefined
+    evaluate === undefined
       ? Effect.succeed({})
-      : options.headers(attempt).pipe(
+      : Effect.flatten(Effect.try({ try: () => evaluate(attempt), catch: (cause) => cause })).pipe(
+        Effect.tap((headers) =>
+          Option.match(Sendable.fault(headers), { onNone: () => Effect.void, onSome: Effect.fail })
+        ),
         Effect.mapBoth({
           onFailure: (cause) => new TusError.HeadersError({ url: attempt.url, cause }),
           onSuccess: lowerCase

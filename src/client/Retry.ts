@@ -145,4 +145,4 @@ const classify = (verb: Next.Verb, error: TusError, now: DateTime.Utc): Next.Nex
   }
 }
 
-const passing = { Unreachable: true, Closed: true, Stalled: true, Tls: false, NotHttp: false }
+const passing = { Unreachable: true, Closed: true, Stalled: true, Tls: false, NotHttp: false, Invalid: false }

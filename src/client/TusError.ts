@@ -21,7 +21,7 @@ const asked = {
 export class Unanswered extends Schema.TaggedError<Unanswered>("effect-tus/Unanswered")("Unanswered", {
   ...asked,
   /** Those of a transport. */
-  reason: Schema.Literal("Unreachable", "Closed", "Tls", "NotHttp", "Stalled"),
+  reason: Schema.Literal("Unreachable", "Closed", "Tls", "NotHttp", "Stalled", "Invalid"),
   cause: Schema.Defect
 }) {
   override get message(): string {
@@ -46,7 +46,8 @@ const says = {
   Tls: (url: string, cause: unknown) => `no secure connection to ${hostOf(url)}; ${advice[tlsTrouble(cause)]}`,
   NotHttp: (url: string) =>
     `${hostOf(url)} does not answer in HTTP${url.startsWith("http:") ? "; if it expects https, say https" : ""}`,
-  Stalled: (url: string) => `${hostOf(url)} stopped moving bytes`
+  Stalled: (url: string) => `${hostOf(url)} stopped moving bytes`,
+  Invalid: (url: string) => `a request to ${hostOf(url)} that cannot be sent`
 }
 
 const advice = {

@@ -41,8 +41,9 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-t
    * - `"Tls"`: no secure connection: a certificate that is not trusted, or a server that does not speak TLS.
    * - `"NotHttp"`: an answer that is not HTTP.
    * - `"Stalled"`: no byte moved in either direction for `stallTimeout`.
+   * - `"Invalid"`: a URL, a header or an option that makes no request; nothing was sent.
    */
-  reason: Schema.Literal("Unreachable", "Closed", "Tls", "NotHttp", "Stalled"),
+  reason: Schema.Literal("Unreachable", "Closed", "Tls", "NotHttp", "Stalled", "Invalid"),
   cause: Schema.Defect
 }) {
   override get message(): string {

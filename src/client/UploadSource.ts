@@ -114,7 +114,7 @@ export const fromRange = (options: {
     ...options,
     read: (start, end) =>
       Effect.map(
-        Pull.fromStream(Stream.suspend(() => options.read(start, end))),
+        Pull.fromStream(Stream.unwrap(Effect.try({ try: () => options.read(start, end), catch: (cause) => cause }))),
         ({ close, pull }) => ({ pull: exactly(options.name, end - start)(pull), close })
       )
   })

@@ -92,12 +92,14 @@ const agent = <A extends Http.Agent>(agent: A) =>
 
 const requestOf = ({ protocol }: URL) => (protocol === "https:" ? Https.request : Http.request)
 
+/** Throws where it cannot be one, also for a user or password that is not encoded as URLs are. */
 const proxyUrl = (href: string): URL => {
   const url = URL.canParse(href) ? new URL(href) : undefined
   if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:") || url.hostname === "") {
     // Without the rest of it, which may hold a password.
     throw new Error(`${url?.protocol ?? "something else"} is no URL of an HTTP proxy`)
   }
+  authorization(url)
   return url
 }
 

@@ -8,7 +8,8 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import { performance } from "node:perf_hooks"
-import { type Body, type Request, TransportError, TusTransport } from "../client/TusTransport.js"
+import * as Sendable from "../client/Sendable.js"
+import { type Body, type Request, type TransportError, TusTransport } from "../client/TusTransport.js"
 import type { SourceError } from "../client/UploadSource.js"
 import type { RawResponse } from "../protocol/Reply.js"
 import * as Pull from "../store/Pull.js"
@@ -47,9 +48,10 @@ export const layer = (options: Options = {}): Layer.Layer<TusTransport, NodeTls.
         trailers: true,
         bodyLimit: Number.POSITIVE_INFINITY,
         send: (request) =>
-          inTurn === undefined || !URL.canParse(request.url)
-            ? send(begin, request)
-            : inTurn(new URL(request.url).origin)(send(begin, request))
+          Effect.zipRight(
+            Sendable.check(request),
+            inTurn === undefined ? send(begin, request) : inTurn(request.url, send(begin, request))
+          )
       }
     })
   )
@@ -57,11 +59,13 @@ export const layer = (options: Options = {}): Layer.Layer<TusTransport, NodeTls.
 /** A limit of Node's agents would hold back requests that are already begun, where an interruption cannot end them. */
 const turns = (connections: number) => {
   const semaphores = new Map<string, Effect.Semaphore>()
-  return (origin: string) => {
-    const semaphore = semaphores.get(origin) ?? Effect.unsafeMakeSemaphore(connections)
-    semaphores.set(origin, semaphore)
-    return semaphore.withPermits(1)
-  }
+  return <A, E>(url: string, sending: Effect.Effect<A, E>) =>
+    Effect.suspend(() => {
+      const { origin } = new URL(url)
+      const semaphore = semaphores.get(origin) ?? Effect.unsafeMakeSemaphore(connections)
+      semaphores.set(origin, semaphore)
+      return semaphore.withPermits(1)(sending)
+    })
 }
 
 const framing = (method: Request["method"], body: Body | undefined): Readonly<Record<string, string>> => {
@@ -82,8 +86,14 @@ const send = (begin: (request: Request) => NodeExchange.Exchange, request: Reque
     Effect.async<RawResponse, TransportError | SourceError>((resume) => {
       const { body, onSent } = request
       let end: Effect.Effect<void> = Effect.void
+      /** What Node throws here it throws before a connection. */
       const attempt = () => {
-        const exchange = begin(request)
+        let exchange: NodeExchange.Exchange
+        try {
+          exchange = begin(request)
+        } catch (cause) {
+          return resume(Sendable.invalid(cause))
+        }
         const giving = body && Runtime.runFork(runtime)(Effect.interruptible(give(exchange, body, onSent)))
         end = Effect.zipRight(giving === undefined ? Effect.void : Fiber.interrupt(giving), exchange.end)
         exchange.onOutcome((outcome, isOver) => {
@@ -94,11 +104,7 @@ const send = (begin: (request: Request) => NodeExchange.Exchange, request: Reque
           }
         })
       }
-      try {
-        attempt()
-      } catch (cause) {
-        resume(new TransportError({ reason: "Unreachable", cause }))
-      }
+      attempt()
       return Effect.suspend(() => end)
     }))
 
