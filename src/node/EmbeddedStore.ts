@@ -1,6 +1,6 @@
 /**
  * The embedded default: states in SQLite, bytes in files beside it, locks in this process. One process owns a directory;
- * a second one is refused, since its locks would know nothing of the first.
+ * a second one is refused, since its locks would know nothing of the first. Whoever only reads the database may do so beside it.
  */
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import * as SqlClient from "@effect/sql/SqlClient"
@@ -19,6 +19,7 @@ import * as UploadLock from "../store/UploadLock.js"
 import type { UploadRegistry } from "../store/UploadRegistry.js"
 import * as UploadStore from "../store/UploadStore.js"
 import { UploadStoreError } from "../store/UploadStoreError.js"
+import * as DirectoryLock from "./DirectoryLock.js"
 import * as FileByteStore from "./FileByteStore.js"
 import * as NodeBoot from "./NodeBoot.js"
 
@@ -32,25 +33,19 @@ export interface Options {
   readonly traced?: boolean | undefined
 }
 
-/** A connection that is alone with its database: the lock is freed by the kernel when the process ends, however it ends. */
+/** The database of a directory, which is locked first: nobody else writes to it. */
 const sqlite = (directory: string) =>
-  Layer.effectDiscard(
-    Effect.flatMap(
-      SqlClient.SqlClient,
-      (sql) =>
-        sql`PRAGMA locking_mode = EXCLUSIVE`.pipe(Effect.zipRight(sql`BEGIN EXCLUSIVE`), Effect.zipRight(sql`COMMIT`))
-    )
-  ).pipe(
-    Layer.provideMerge(SqliteClient.layer({ filename: join(directory, "uploads.sqlite") })),
-    // A database that cannot be opened is a defect to the client, and an answer to whoever starts a server.
-    Layer.catchAllCause((cause) =>
-      Layer.fail(
-        new UploadStoreError({
-          reason: "Write",
-          operation: `open the database in ${directory}, which another server may be using`,
-          cause: Cause.squash(cause)
-        })
-      )
+  Layer.effectDiscard(Effect.flatMap(SqlClient.SqlClient, (sql) => DirectoryLock.hold(sql, directory))).pipe(
+    Layer.provideMerge(
+      // A database that cannot be opened is a defect to the client, and an answer to whoever starts a server.
+      Layer.catchAllCause(SqliteClient.layer({ filename: join(directory, "uploads.sqlite") }), (cause) =>
+        Layer.fail(
+          new UploadStoreError({
+            reason: "Write",
+            operation: `open the database in ${directory}`,
+            cause: Cause.squash(cause)
+          })
+        ))
     )
   )
 

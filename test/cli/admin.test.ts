@@ -86,7 +86,7 @@ describe("the command admin", { concurrent: true, timeout: 120_000 }, () => {
       const { at, stop } = yield* left
       const refused = yield* Process.run(at, ["admin", "list"])
       assert.strictEqual(refused.code, 1)
-      assert.match(refused.stderr, /which another server may be using/)
+      assert.match(refused.stderr, /which another server is using/)
       yield* stop
     }))
 })

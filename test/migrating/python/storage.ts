@@ -172,7 +172,7 @@ export const storageRows = {
     deepStrictEqual(yield* Context.get(context, UploadRegistry.UploadRegistry).usage, { uploads: 0, bytes: 0 })
     deepStrictEqual(readdirSync(at).filter((name) => name === "uploads.sqlite"), ["uploads.sqlite"])
     const error = yield* Effect.flip(Layer.build(EmbeddedStore.layer({ directory: at })))
-    assert.match(error.message, /another server may be using/)
+    assert.match(error.message, /another server is using/)
   }),
   "db_path, upload_dir": Effect.gen(function*() {
     const [states, files] = [yield* directory, join(yield* directory, "made", "here")]
