@@ -35,7 +35,7 @@ const notTus = (answer: Answer, expected: string) =>
 
 const Info = Schema.Struct(Struct.omit(Head.Response.fields, "cacheControl"))
 /** Where an upload stands. A final upload that is not yet assembled has no offset. */
-export type Info = typeof Info.Type
+export interface Info extends Schema.Schema.Type<typeof Info> {}
 
 const expectedInfo = "the Upload-Offset of an upload"
 

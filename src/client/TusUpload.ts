@@ -15,7 +15,7 @@ import * as Parallel from "./Parallel.js"
 import type { Progress } from "./Progress.js"
 import * as Remembered from "./Remembered.js"
 import * as Retry from "./Retry.js"
-import { TusClient } from "./TusClient.js"
+import { type Info, TusClient } from "./TusClient.js"
 import { type TusError, Unsupported } from "./TusError.js"
 import * as Updates from "./Updates.js"
 import * as Uploader from "./Uploader.js"
@@ -175,7 +175,10 @@ const retrying = <R>(url: string, { retry }: UrlOptions<R>) =>
     ))
 
 /** Where an upload stands. */
-export const info = <R = never>(url: string, options: UrlOptions<R> = {}) =>
+export const info = <R = never>(
+  url: string,
+  options: UrlOptions<R> = {}
+): Effect.Effect<Info, TusError, R | TusClient> =>
   Effect.flatMap(
     retrying(url, options),
     ({ client, retry }) => retry.persist("Head", (told) => client.head({ ...told, url }))

@@ -11,6 +11,7 @@ import * as TusSweeper from "../server/TusSweeper.js"
 import * as TusSyncer from "../server/TusSyncer.js"
 import * as TusTracing from "../server/TusTracing.js"
 import { Durability } from "../store/UploadStore.js"
+import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as EmbeddedStore from "./EmbeddedStore.js"
 import * as NodeDigests from "./NodeDigests.js"
 
@@ -31,8 +32,14 @@ const check = OptionError.check(Schema.Struct({
   syncDeadline: Schema.optional(OptionError.duration)
 }))
 
+/** What a server without a door consists of. */
+export type Services = EmbeddedStore.Services | TusPolicy.TusPolicy | TusServer.TusServer
+
+/** Why it cannot be run: an option means nothing, or the directory or its database cannot be used. */
+export type Failure = OptionError.OptionError | UploadStoreError
+
 /** Hooks and events are provided to it like any Reference. At its end bodies under way are cut off and committed. */
-export const layer = (options: Options) =>
+export const layer = (options: Options): Layer.Layer<Services, Failure> =>
   TusSweeper.layer(options).pipe(
     Layer.provideMerge(options.traced === true ? Layer.provide(TusServer.layer, TusTracing.layer) : TusServer.layer),
     // Below the server: the last round finds what the last requests have committed.

@@ -49,12 +49,17 @@ const sqlite = (directory: string) =>
     )
   )
 
+/** What a `TusServer` is built on. */
+export type Services = ByteStore | UploadLock.UploadLock | UploadRegistry | UploadStore.UploadStore
+
 /**
  * All that a `TusServer` is built on, and `UploadLimits` where there are `limits`. Fails with an `UploadStoreError` where the
  * directory or the database in it cannot be used, or another process has it, and with an `OptionError` where a limit means
  * nothing.
  */
-export const layer = ({ directory, limits, traced = false }: Options) => {
+export const layer = (
+  { directory, limits, traced = false }: Options
+): Layer.Layer<Services, OptionError | UploadStoreError> => {
   const bytes = FileByteStore.layer({ directory })
   const registry = LiveStates.layer().pipe(
     Layer.provide(SqlUploadRegistry.layer),

@@ -137,5 +137,12 @@ const close = (
     Effect.zipRight(Effect.sync(closeAll))
   )
 
+/** What a whole server consists of. */
+export type Services = EmbeddedServer.Services | NodeTusServer
+
+/** Why a whole server cannot be run. */
+export type Failure = EmbeddedServer.Failure | ListenError | ServerTls.TlsError
+
 /** A server on its embedded store. Hooks and events are provided to it like any Reference. */
-export const layer = (options: Options) => Layer.provideMerge(layerHttp(options), EmbeddedServer.layer(options))
+export const layer = (options: Options): Layer.Layer<Services, Failure> =>
+  Layer.provideMerge(layerHttp(options), EmbeddedServer.layer(options))
