@@ -115,6 +115,15 @@ describe("docs", () => {
     assert.strictEqual(guilty.join("\n"), "")
   })
 
+  it("finds no type of this library that an editor would show as an import", () => {
+    const guilty = modules.flatMap((file) =>
+      read(file.replace(/^src(.*)\.ts$/, "dist$1.d.ts")).match(
+        /^export declare (?:const|function) \w+.*import\("\.\.?\/.*$/gm
+      ) ?? []
+    )
+    assert.strictEqual(guilty.join("\n"), "")
+  })
+
   it("takes neither silence nor a mere tag for a docstring", () => {
     const examples: ReadonlyArray<readonly [source: string, guilty: string]> = [
       ["export const a = 1", "a"],

@@ -4,14 +4,18 @@
 import * as Layer from "effect/Layer"
 import type { ClientOptions } from "../client/Request.js"
 import * as TusClient from "../client/TusClient.js"
+import type { TusTransport } from "../client/TusTransport.js"
 import * as NodeDigests from "../node/NodeDigests.js"
+import type { NodeTransportError } from "./NodeTls.js"
 import * as NodeTransport from "./NodeTransport.js"
 
 /** What goes with each request, and how connections are made. */
 export interface Options<E = never, R = never> extends ClientOptions<E, R>, NodeTransport.Options {}
 
 /** Fails where a certificate or key cannot be used, or `proxy` is not the URL of a proxy. */
-export const layer = <E = never, R = never>(options: Options<E, R> = {}) =>
+export const layer = <E = never, R = never>(
+  options: Options<E, R> = {}
+): Layer.Layer<TusClient.TusClient, NodeTransportError, Exclude<R, TusTransport>> =>
   TusClient.layer(options).pipe(
     Layer.provide(NodeTransport.layer(options)),
     Layer.merge(NodeDigests.layer)
