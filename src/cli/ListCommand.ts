@@ -5,6 +5,7 @@ import * as Command from "@effect/cli/Command"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Inherited from "../client/Inherited.js"
 import type { Entry } from "../client/UploadJournal.js"
 import * as Flags from "./Flags.js"
 import { remaining } from "./InfoCommand.js"
@@ -40,22 +41,18 @@ const facts = (entry: Entry) => ({
   endpoint: entry.endpoint,
   start: entry.start,
   length: entry.length,
-  sent: sentOf(entry),
+  sent: Inherited.sentOf(entry),
   acknowledged: entry.acknowledged,
   updated: DateTime.formatIso(entry.updated),
   expires: Option.getOrNull(Option.map(entry.expires, DateTime.formatIso))
 })
 
-/** What was handed to the network: of a request that was cut off, only the server knows how much it kept. */
-const sentOf = ({ acknowledged, prefix }: Entry): number =>
-  Math.max(acknowledged, Option.match(prefix, { onNone: () => 0, onSome: ({ length }) => length }))
-
 export const lines = (entry: Entry, now: DateTime.Utc): ReadonlyArray<string> => [
   [
     `${Text.clean(entry.source)}${entry.start > 0 ? ` from ${Size.print(entry.start)}` : ""}`,
-    `${sentOf(entry) > entry.acknowledged ? "at least " : ""}${Size.percent(entry.acknowledged, entry.length)}% of ${
-      Size.print(entry.length)
-    }`,
+    `${Inherited.sentOf(entry) > entry.acknowledged ? "at least " : ""}${
+      Size.percent(entry.acknowledged, entry.length)
+    }% of ${Size.print(entry.length)}`,
     `${Time.words(DateTime.distanceDuration(entry.updated, now))} ago`,
     ...Option.toArray(Option.map(entry.expires, (at) => `expires ${remaining(at, now)}`))
   ].join("  "),

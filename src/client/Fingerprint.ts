@@ -38,6 +38,12 @@ export const of = Effect.fnUntraced(function*(source: UploadSource.UploadSource)
 export const ofRange = (fingerprint: string, start: number, length: number): string =>
   `${fingerprint}:${start}+${length}`
 
+/** Whether something is of this source, or of a part of it. */
+export const isOf = (
+  fingerprint: string,
+  of: { readonly fingerprint: string; readonly start: number; readonly length: number }
+) => of.fingerprint === fingerprint || of.fingerprint === ofRange(fingerprint, of.start, of.length)
+
 /** JSON shows where it ends, so that no name can pass for bytes. */
 const describe = ({ modified, name, size }: UploadSource.Identity) =>
   new TextEncoder().encode(JSON.stringify([name, size, Option.getOrNull(modified)]))

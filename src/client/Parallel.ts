@@ -1,7 +1,6 @@
 /**
  * One source in several parts at once, joined by the server at the end. Each part is an upload of its own and resumes by itself.
  */
-import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -54,14 +53,15 @@ export const run = Effect.fnUntraced(function*<R>(
   const client = yield* TusClient
   const endpoint = client.endpoint(options.endpoint)
   const key = yield* Remembered.keyOf(options.source)
+  const uploadMetadata = yield* Remembered.metadataOf(options, endpoint.url, key)
   const combined = combine(ranges.length, options.source.length, onProgress)
   const retry = yield* Retry.make(options.retry, endpoint, combined.failed)
 
   const uploaders = yield* Effect.forEach(
     ranges,
     (range, i) =>
-      Uploader.makeScoped({ ...options, source: sliceOf(options.source, range) }, combined.part(i), {
-        partial: true,
+      Uploader.makeScoped({ ...options, uploadMetadata, source: sliceOf(options.source, range) }, combined.part(i), {
+        count: ranges.length,
         key: {
           start: range.start,
           fingerprint: Option.map(key.fingerprint, (print) => Fingerprint.ofRange(print, range.start, range.length))
@@ -69,7 +69,7 @@ export const run = Effect.fnUntraced(function*<R>(
       })
   )
 
-  /** Leaves nothing behind on the server, as far as it can be reached. */
+  /** Leaves nothing on the server, as far as it can be reached. */
   const abandon = Effect.forEach(uploaders, (uploader) => Effect.ignore(uploader.terminate), {
     concurrency: "unbounded",
     discard: true
@@ -80,12 +80,9 @@ export const run = Effect.fnUntraced(function*<R>(
     (uploader) => Effect.map(uploader.all, ({ url }) => Option.getOrElse(url, () => "")),
     { concurrency: "unbounded" }
   ).pipe(
-    Effect.tapError((error) =>
-      Effect.flatMap(
-        DateTime.now,
-        (now) => Option.isSome(key.fingerprint) && Retry.isPassing("Append", error, now) ? Effect.void : abandon
-      )
-    ),
+    // What no journal remembers no session can find again: nobody knows the URLs of parts. All else is gone on with, whatever went
+    // wrong here: another token, another day, a file that is back again may do.
+    Effect.tapError(() => (Option.isSome(key.fingerprint) ? Effect.void : abandon)),
     options.terminateOnInterrupt === true ? Effect.onInterrupt(() => abandon) : (self) => self
   )
 
@@ -94,7 +91,7 @@ export const run = Effect.fnUntraced(function*<R>(
       ...told,
       url: endpoint.url,
       parts: parts as [string, ...Array<string>],
-      metadata: options.uploadMetadata
+      metadata: uploadMetadata
     }))
   const at = yield* Location.check(endpoint.url, final.url, options.allowedHosts ?? [])
   const total = Option.getOrElse(options.source.length, () => 0)

@@ -16,7 +16,8 @@ export interface Progress {
    *   of them have one, and has its own at its end.
    * - `"Sent"`, `"Acknowledged"`: bytes left this machine; the server has them.
    * - `"Retrying"`: an attempt failed with `problem`, another follows when the schedule says so.
-   * - `"Recreated"`: the server had lost the upload, it starts anew.
+   * - `"Recreated"`: it starts anew. The server has lost the upload or refuses that of another session, as `problem` says; where
+   *   there is no problem the source is another than the one that had been sent.
    * - `"Shrunk"`: the chunks were too large and are smaller from now on.
    * - `"Stopped"`: it has come to `stopAt`. `"Complete"`: the server has all bytes.
    */
@@ -47,7 +48,7 @@ export interface Progress {
   readonly rate: number
   /** Until the end, at this rate. */
   readonly eta: Option.Option<Duration.Duration>
-  /** Why the last attempt failed; none once bytes were acknowledged again. */
+  /** Why the last attempt failed, or why it starts anew; none once bytes were acknowledged again. */
   readonly problem: Option.Option<TusError>
   /**
    * The answer by which bytes were acknowledged last, or the upload was created; none where that was found out by asking. Of

@@ -2,13 +2,15 @@
  * One upload and its entry in the journal: found again by the source's fingerprint, trusted once its digest has matched, kept up
  * to date while bytes go out, removed at the end.
  */
+import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Fingerprint from "./Fingerprint.js"
 import * as PrefixDigest from "./PrefixDigest.js"
-import { Entry, none, UploadJournal } from "./UploadJournal.js"
+import { type Creation, Entry, none, UploadJournal } from "./UploadJournal.js"
+import type { Settled } from "./UploadOptions.js"
 import type { SourceError, UploadSource } from "./UploadSource.js"
 
 export interface State {
@@ -21,15 +23,23 @@ export interface Remembered {
   /** What earlier sessions left of this source at this endpoint, the newest first. */
   readonly candidates: ReadonlyArray<Entry>
   /**
-   * Whether the source still begins with the bytes that were sent then; the server has those before `offset`. An entry for which
-   * it does not is removed. One without a digest is trusted for its fingerprint.
+   * Whether the source still begins with the bytes that were sent then; the server has those before `offset`. An entry without a
+   * digest is trusted for its fingerprint.
    */
   readonly verify: (entry: Entry, offset: number) => Effect.Effect<boolean, SourceError>
-  readonly drop: (entry: Entry) => Effect.Effect<void>
+  /**
+   * Another upload takes the place of this one, or of the one that was noted. It stays until then: one that was refused until the
+   * other is complete, one that is gone until the other is there.
+   */
+  readonly replace: (why: "Gone" | "Refused", entry?: Entry) => Effect.Effect<void>
   /** These bytes are about to go out. */
   readonly observe: (offset: number, bytes: Uint8Array) => void
-  /** Where the upload stands; none when there is nothing to come back for. Written at the latest by `close`. */
-  readonly note: (state: Option.Option<State>) => Effect.Effect<void>
+  /** Where the upload stands. Written at the latest by `close`. */
+  readonly note: (state: State) => Effect.Effect<void>
+  /** There is nothing to come back for. */
+  readonly forget: Effect.Effect<void>
+  /** All of the source has been stored: what it replaced is not needed either. */
+  readonly complete: Effect.Effect<void>
   /** Nothing more is noted. */
   readonly close: Effect.Effect<void>
 }
@@ -51,7 +61,40 @@ export const keyOf = (source: UploadSource): Effect.Effect<Key, SourceError> =>
       }))
   )
 
-export const make = Effect.fnUntraced(function*(endpoint: string, source: UploadSource, { fingerprint, start }: Key) {
+/** What earlier sessions left of this source at this endpoint, the newest first. */
+export const candidates = (endpoint: string, { length }: UploadSource, { fingerprint, start }: Key) =>
+  Effect.flatMap(UploadJournal, (journal) =>
+    Option.isNone(fingerprint) ? Effect.succeed([]) : Effect.map(
+      journal.find(endpoint, fingerprint.value),
+      Arr.filter((entry) => Option.contains(length, entry.length) && entry.start === start)
+    ))
+
+/**
+ * What the server is told of the whole: what another session told it of the same source, where this one leaves that open. So a
+ * source has the same metadata whether it is gone on with or created anew.
+ */
+export const metadataOf = Effect.fnUntraced(function*(
+  { metadata, uploadMetadata }: Pick<Settled<unknown>, "metadata" | "uploadMetadata">,
+  endpoint: string,
+  { fingerprint }: Key
+) {
+  const journal = yield* UploadJournal
+  if (metadata !== undefined || journal === none || Option.isNone(fingerprint)) {
+    return uploadMetadata
+  }
+  const entries = yield* journal.list
+  return Option.flatMap(
+    Arr.findFirst(entries, (entry) => entry.endpoint === endpoint && Fingerprint.isOf(fingerprint.value, entry)),
+    ({ creation }) => Option.flatMap(creation, ({ metadata }) => metadata)
+  )
+})
+
+export const make = Effect.fnUntraced(function*(
+  endpoint: string,
+  source: UploadSource,
+  { fingerprint, start }: Key,
+  creation: Creation
+) {
   const journal = yield* UploadJournal
   if (journal === none || Option.isNone(fingerprint) || Option.isNone(source.length)) {
     return nothing
@@ -61,10 +104,12 @@ export const make = Effect.fnUntraced(function*(endpoint: string, source: Upload
   let noted = Option.none<State>()
   let written = Option.none<Entry>()
   let writing = Option.none<Fiber.RuntimeFiber<never>>()
+  let replaced: { readonly Gone: ReadonlyArray<Entry>; readonly Refused: ReadonlyArray<Entry> } = noEntries
 
   /** One at a time and whole: what is written last is what is there, and what is removed stays so. */
   const turns = Effect.unsafeMakeSemaphore(1)
   const inTurn = (effect: Effect.Effect<void>) => Effect.uninterruptible(turns.withPermits(1)(effect))
+  const removeAll = Effect.forEach((entry: Entry) => journal.remove(entry), { discard: true })
 
   const write = inTurn(Effect.flatMap(DateTime.now, (updated) => {
     const prefix = digest.prefix()
@@ -79,13 +124,16 @@ export const make = Effect.fnUntraced(function*(endpoint: string, source: Upload
         acknowledged,
         prefix,
         expires,
-        updated
+        updated,
+        creation: Option.some(creation)
       }))
     if (Option.isNone(entry) || Option.exists(written, (last) => saysSame(last, entry.value))) {
       return Effect.void
     }
     written = entry
-    return journal.put(entry.value)
+    const { Gone: gone } = replaced
+    replaced = { ...replaced, Gone: [] }
+    return Effect.zipRight(journal.put(entry.value), removeAll(gone.filter(({ url }) => url !== entry.value.url)))
   }))
 
   const begin = Effect.uninterruptible(Effect.suspend(() =>
@@ -96,44 +144,54 @@ export const make = Effect.fnUntraced(function*(endpoint: string, source: Upload
       })
   ))
 
+  /** What was written last is no longer that of this upload. */
+  const leave = Effect.sync(() => {
+    const last = written
+    noted = Option.none()
+    written = Option.none()
+    return Option.toArray(last)
+  })
+  const forget = inTurn(Effect.flatMap(leave, removeAll))
+
   const remembered: Remembered = {
-    candidates: (yield* journal.find(endpoint, fingerprint.value)).filter((entry) =>
-      entry.length === length && entry.start === start
-    ),
+    candidates: yield* candidates(endpoint, source, { fingerprint, start }),
     verify: (entry, offset) =>
       Option.isNone(entry.prefix)
         ? Effect.succeed(true)
-        : Effect.flatMap(
+        : Effect.map(
           PrefixDigest.verify(source, entry.prefix.value, offset),
           Option.match({
-            onNone: () => Effect.as(journal.remove(entry), false),
-            onSome: (verified) =>
-              Effect.sync(() => {
-                digest = verified
-                return true
-              })
+            onNone: () => false,
+            onSome: (verified) => {
+              digest = verified
+              return true
+            }
           })
         ),
-    drop: journal.remove,
+    replace: (why, entry) =>
+      inTurn(Effect.map(leave, (last) => {
+        replaced = { ...replaced, [why]: [...replaced[why], ...last, ...(entry === undefined ? [] : [entry])] }
+      })),
     observe: (offset, bytes) => digest.observe(offset, bytes),
     note: (state) =>
       Effect.suspend(() => {
         const first = Option.isNone(noted)
-        noted = state
-        return Option.isSome(state)
-          ? Effect.when(Effect.zipRight(begin, write), () => first)
-          : inTurn(Effect.suspend(() => {
-            const last = written
-            written = Option.none()
-            return Option.match(last, { onNone: () => Effect.void, onSome: journal.remove })
-          }))
+        noted = Option.some(state)
+        return Effect.when(Effect.zipRight(begin, write), () => first)
       }),
+    forget,
+    complete: Effect.zipRight(
+      forget,
+      inTurn(Effect.suspend(() => removeAll([...replaced.Gone, ...replaced.Refused])))
+    ),
     close: Effect.suspend(() =>
       Effect.zipRight(Option.match(writing, { onNone: () => Effect.void, onSome: Fiber.interrupt }), write)
     )
   }
   return remembered
 })
+
+const noEntries = { Gone: [], Refused: [] }
 
 const saysSame = (one: Entry, other: Entry) =>
   one.url === other.url
@@ -148,8 +206,10 @@ const interval = "1 second"
 const nothing: Remembered = {
   candidates: [],
   verify: () => Effect.succeed(true),
-  drop: () => Effect.void,
+  replace: () => Effect.void,
   observe: () => {},
   note: () => Effect.void,
+  forget: Effect.void,
+  complete: Effect.void,
   close: Effect.void
 }

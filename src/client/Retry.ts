@@ -128,10 +128,6 @@ export const make = Effect.fnUntraced(function*<R>(
   return retry
 })
 
-/** Another attempt, later, may fare better. */
-export const isPassing = (verb: Next.Verb, error: TusError, now: DateTime.Utc) =>
-  classify(verb, error, now)._tag === "RetryAfter"
-
 const classify = (verb: Next.Verb, error: TusError, now: DateTime.Utc): Next.Next => {
   switch (error._tag) {
     case "Refused":

@@ -28,8 +28,8 @@ export interface Tally {
   ) => void
   /** An attempt came to nothing, and what it sent counts for nothing until the server says otherwise. */
   readonly failed: (problem: TusError) => void
-  /** The server has lost everything. */
-  readonly lost: () => void
+  /** What the server has is of no use or not to be had, and why, where that was an answer: all is sent anew. */
+  readonly lost: (problem?: TusError) => void
 }
 
 export const make = (
@@ -91,9 +91,14 @@ export const make = (
         },
         failed: (problem) =>
           change("Retrying", { sent: offset, retries: progress.retries + 1, problem: Option.some(problem) }),
-        lost: () => {
+        lost: (problem) => {
           offset = 0
-          change("Recreated", { sent: 0, url: Option.none(), answer: Option.none() })
+          change("Recreated", {
+            sent: 0,
+            url: Option.none(),
+            problem: Option.fromNullable(problem),
+            answer: Option.none()
+          })
         }
       }
     })

@@ -83,7 +83,12 @@ const drive = Effect.fnUntraced(function*<R>(options: Settled<R>, onProgress: (p
   const all = options.terminateOnInterrupt === true
     ? Effect.onInterrupt(
       uploader.all,
-      () => uploader.terminate.pipe(Effect.interruptible, Effect.timeout(Uploader.farewell), Effect.ignore)
+      // One that is complete has not been interrupted, whoever has stopped listening.
+      () =>
+        Effect.flatMap(uploader.progress, ({ acknowledged, total }) =>
+          Option.contains(total, acknowledged)
+            ? Effect.void
+            : uploader.terminate.pipe(Effect.interruptible, Effect.timeout(Uploader.farewell), Effect.ignore))
     )
     : uploader.all
   return yield* Effect.ensuring(all, uploader.close)
@@ -158,7 +163,7 @@ export const findPrevious = (
 ): Effect.Effect<ReadonlyArray<Entry>, SourceError> =>
   Effect.flatMap(
     Remembered.keyOf(options.source),
-    (key) => Effect.map(Remembered.make(options.endpoint, options.source, key), ({ candidates }) => candidates)
+    (key) => Remembered.candidates(options.endpoint, options.source, key)
   )
 
 /** What a request about an upload that is known by its URL can be told. */

@@ -19,6 +19,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import * as Schema from "effect/Schema"
+import { Algorithm } from "../protocol/Checksum.js"
 import * as JournalFiles from "./JournalFiles.js"
 import * as JournalStore from "./JournalStore.js"
 import * as Sha256 from "./Sha256.js"
@@ -30,6 +31,19 @@ export const Prefix = Schema.Struct({
   digest: Schema.Uint8ArrayFromBase64
 })
 export type Prefix = typeof Prefix.Type
+
+/**
+ * What an upload was created with: one that has to be created anew is the same. The headers of requests are never in it, and so
+ * no token.
+ */
+export const Creation = Schema.Struct({
+  /** As an Upload-Metadata header; of the whole where this is a part. */
+  metadata: Schema.OptionFromNullOr(Schema.String),
+  checksum: Schema.OptionFromNullOr(Algorithm),
+  /** In how many parts the source is sent, 1 for one that is not divided. */
+  parts: Schema.Int.pipe(Schema.positive())
+})
+export type Creation = typeof Creation.Type
 
 /** One unfinished upload, or one part of an upload that is sent in parallel. */
 export class Entry extends Schema.Class<Entry>("effect-tus/UploadJournal/Entry")({
@@ -50,7 +64,9 @@ export class Entry extends Schema.Class<Entry>("effect-tus/UploadJournal/Entry")
   prefix: Schema.OptionFromNullOr(Prefix),
   /** When the server forgets the upload. */
   expires: Schema.OptionFromNullOr(Schema.DateTimeUtc),
-  updated: Schema.DateTimeUtc
+  updated: Schema.DateTimeUtc,
+  /** None in what earlier releases wrote. */
+  creation: Schema.optionalWith(Creation, { as: "Option" }).pipe(Schema.withConstructorDefault(() => Option.none()))
 }) {}
 
 /** What uploads write down, and look up when they begin. It never fails: where it cannot remember, an upload begins anew. */

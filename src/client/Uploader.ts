@@ -2,6 +2,7 @@
  * One upload, step by step: where it stands, and what comes next. Everything that happens to an upload happens here; streams and
  * parallel uploads are made of it.
  */
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -11,6 +12,7 @@ import * as Answer from "./Answer.js"
 import * as Chunks from "./Chunks.js"
 import * as ChunkSize from "./ChunkSize.js"
 import * as Endpoint from "./Endpoint.js"
+import * as Inherited from "./Inherited.js"
 import * as Location from "./Location.js"
 import type { Progress } from "./Progress.js"
 import * as Remembered from "./Remembered.js"
@@ -19,6 +21,7 @@ import * as Standing from "./Standing.js"
 import * as Tally from "./Tally.js"
 import { TusClient } from "./TusClient.js"
 import { Misbehaved, type TusError } from "./TusError.js"
+import type { Entry } from "./UploadJournal.js"
 import type { Settled } from "./UploadOptions.js"
 import { type Ready, SourceError, type UploadSource } from "./UploadSource.js"
 
@@ -34,7 +37,7 @@ export interface Uploader<R = never> {
   readonly progress: Effect.Effect<Progress>
   /** Removes the upload from the server and from the journal. */
   readonly terminate: Effect.Effect<void, TusError, R>
-  /** Removes it from the journal. A complete upload is not in it, but for a part: that is needed until all are joined. */
+  /** Removes a part from the journal: it is needed until all are joined. Any other upload is not in it once it is complete. */
   readonly forget: Effect.Effect<void>
   /** Writes down where the upload stands; nothing is called any more. */
   readonly close: Effect.Effect<void>
@@ -59,22 +62,31 @@ interface Lessons {
 
 /** What a parallel upload says of its parts. */
 export interface Part {
-  readonly key?: Remembered.Key | undefined
-  readonly partial?: boolean | undefined
+  readonly key: Remembered.Key
+  /** How many there are. */
+  readonly count: number
 }
 
 export const make = Effect.fnUntraced(function*<R>(
   options: Settled<R>,
   onProgress: (progress: Progress) => void = () => {},
-  { key, partial = false }: Part = {}
+  part?: Part
 ): Effect.fn.Return<Uploader<R>, SourceError, TusClient> {
   const { allowedHosts = [], checksum, chunkSize, source, stopAt = Standing.unlimited } = options
   const client = yield* TusClient
   const endpoint = client.endpoint(options.endpoint)
   const tally = yield* Tally.make(source.length, onProgress)
-  const remembered = yield* Remembered.make(endpoint.url, source, key ?? (yield* Remembered.keyOf(source)))
+  const partial = part !== undefined
+  const key = part?.key ?? (yield* Remembered.keyOf(source))
+  const metadata = partial ? options.uploadMetadata : yield* Remembered.metadataOf(options, endpoint.url, key)
+  const remembered = yield* Remembered.make(endpoint.url, source, key, {
+    metadata,
+    checksum: Option.fromNullable(checksum),
+    parts: part?.count ?? 1
+  })
   const retry = yield* Retry.make(options.retry, endpoint, tally.failed)
-  const candidates = options.url === undefined ? [...remembered.candidates] : []
+  const candidates = options.url === undefined ? Arr.sort(remembered.candidates, Inherited.mostFirst) : []
+  let inherited = Option.none<Entry>()
 
   let standing = Standing.nowhere(source.length)
   let lessons: Lessons = {
@@ -92,17 +104,21 @@ export const make = Effect.fnUntraced(function*<R>(
 
   /** The uploads of other sessions are tried in turn; then one is created. */
   const begin = Effect.sync(() => {
-    const entry = Option.fromNullable(candidates.shift())
-    const url = options.url ?? Option.getOrUndefined(Option.map(entry, ({ url }) => url))
+    inherited = Option.fromNullable(candidates.shift())
+    const url = options.url ?? Option.getOrUndefined(Option.map(inherited, ({ url }) => url))
     stand(
-      url === undefined ? Standing.nowhere(standing.total) : Standing.found(standing.total, locate(url), entry)
+      url === undefined ? Standing.nowhere(standing.total) : Standing.found(standing.total, locate(url), inherited)
     )
   })
+  /** What another session left is of no use, or not to be had: the next is, or a new one. */
+  const leave = (why: "Gone" | "Refused", entry: Entry, problem?: TusError) =>
+    Effect.zipRight(
+      remembered.replace(why, entry),
+      Effect.map(begin, () => standing.place._tag === "Nowhere" ? tally.lost(problem) : undefined)
+    )
   const locate = (url: string): Location.Location => ({ url, foreign: !Location.isSame(endpoint.url, url) })
   const call = ({ foreign, url }: Location.Location) => ({ url, anonymous: foreign, ...retry.call() })
   const capabilities = Effect.suspend(() => endpoint.capabilities(client.discover(call(locate(endpoint.url)))))
-
-  const forget = remembered.note(Option.none())
 
   /** The server has the bytes before `offset`. */
   const confirm = Effect.fnUntraced(function*(
@@ -115,11 +131,12 @@ export const make = Effect.fnUntraced(function*<R>(
     stand(Standing.confirmed(standing, at, offset))
     tally.acknowledged(event, at.url, standing.total, offset, answer)
     if (moved) {
+      inherited = event === "Resumed" ? inherited : Option.none()
       learn({ resynced: false })
       yield* retry.renew
     }
     yield* source.release(offset)
-    yield* remembered.note(Option.some({ url: at.url, acknowledged: offset, expires: standing.expires }))
+    yield* remembered.note({ url: at.url, acknowledged: offset, expires: standing.expires })
   })
 
   const chunk = (offset: number, size: number) =>
@@ -156,7 +173,7 @@ export const make = Effect.fnUntraced(function*<R>(
     const created = yield* client.create({
       ...call(locate(endpoint.url)),
       length: standing.total,
-      metadata: partial ? Option.none() : options.uploadMetadata,
+      metadata: partial ? Option.none() : metadata,
       partial,
       chunk: Option.isSome(along) ? yield* chunk(0, along.value.size) : undefined
     })
@@ -172,8 +189,7 @@ export const make = Effect.fnUntraced(function*<R>(
     const found = yield* client.head(call(at))
     const fits = checkLength(source, at.url, found.length)
     if (Option.isSome(entry) && Either.isLeft(fits)) {
-      yield* remembered.drop(entry.value)
-      return yield* begin
+      return yield* leave("Gone", entry.value)
     }
     yield* fits
     const asked = { method: "HEAD", url: at.url, offset: found.offset, attempts: retry.call().attempts }
@@ -189,7 +205,7 @@ export const make = Effect.fnUntraced(function*<R>(
     }
     yield* Answer.between({ asked, status: 200 }, found.offset.value, ...Standing.bounds(standing, source.seekable))
     if (Option.isSome(entry) && !(yield* remembered.verify(entry.value, found.offset.value))) {
-      return yield* begin
+      return yield* leave("Gone", entry.value)
     }
     const event = Standing.isFound(standing) ? "Resumed" : "Acknowledged"
     stand({ ...standing, declared: Option.isSome(found.length), expires: found.expires })
@@ -222,8 +238,8 @@ export const make = Effect.fnUntraced(function*<R>(
     yield* confirm("Acknowledged", at, appended.offset, appended.answer)
   })
 
-  /** What to do about a failure, once it is paid for; the place is where the next attempt begins. */
-  const recover = Effect.fnUntraced(function*(verb: Next.Verb, place: Standing.Place, error: TusError) {
+  /** What to do about a failure, once it is paid for. */
+  const settle = Effect.fnUntraced(function*(verb: Next.Verb, error: TusError) {
     switch (yield* retry.after(verb, error)) {
       case "Refresh":
         return
@@ -241,19 +257,28 @@ export const make = Effect.fnUntraced(function*<R>(
       case "Shrink":
         return verb === "Append" ? yield* shrink(error) : learn({ alone: true })
       case "Recreate":
-        if (place._tag === "Somewhere" && Option.isSome(place.entry)) {
-          yield* remembered.drop(place.entry.value)
-          return yield* begin
+        if (Option.isSome(inherited)) {
+          return yield* leave("Gone", inherited.value, error)
         }
         if (options.url !== undefined || lessons.recreated || !(source.seekable || standing.confirmed === 0)) {
           return yield* Effect.fail(error)
         }
         learn({ recreated: true })
         stand(Standing.nowhere(standing.total))
-        tally.lost()
-        return yield* forget
+        tally.lost(error)
+        return yield* remembered.replace("Gone")
     }
   })
+
+  /** A new upload is not held up by what became of another session's. */
+  const recover = (verb: Next.Verb, place: Standing.Place, error: TusError) =>
+    Effect.catchAll(
+      settle(verb, error),
+      (error) =>
+        Option.isSome(inherited) && place._tag !== "Nowhere" && Inherited.isBarred(error, place.at.foreign)
+          ? Effect.zipRight(retry.renew, leave("Refused", inherited.value, error))
+          : Effect.fail(error)
+    )
 
   const shrink = (error: TusError) =>
     Option.match(ChunkSize.halve(chunkSize, lessons.tried), {
@@ -284,7 +309,7 @@ export const make = Effect.fnUntraced(function*<R>(
       const event = Standing.ended(standing, stopAt)
       if (Option.isSome(event)) {
         tally.publish(event.value)
-        return Effect.as(event.value === "Complete" && !partial ? forget : Effect.void, tally.progress())
+        return Effect.as(event.value === "Complete" && !partial ? remembered.complete : Effect.void, tally.progress())
       }
       return tally.progress().chunks > chunks ? Effect.succeed(tally.progress()) : Effect.zipRight(attempt, more)
     })
@@ -306,8 +331,8 @@ export const make = Effect.fnUntraced(function*<R>(
       return place._tag === "Nowhere"
         ? Effect.void
         : retry.persist("Terminate", () => client.terminate(call(place.at)))
-    }).pipe(Effect.zipLeft(forget)),
-    forget,
+    }).pipe(Effect.zipLeft(remembered.forget)),
+    forget: remembered.complete,
     close: remembered.close
   }
 })

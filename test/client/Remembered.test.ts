@@ -14,7 +14,7 @@ const key: Remembered.Key = { fingerprint: Option.some("one"), start: 0 }
 /** What a session notes; each has sent as many bytes as the server has acknowledged. */
 const notes = (remembered: Remembered.Remembered) => (offset: number) => {
   remembered.observe(0, bytes.subarray(0, offset))
-  return remembered.note(Option.some({ url: "http://a/1", acknowledged: offset, expires: Option.none() }))
+  return remembered.note({ url: "http://a/1", acknowledged: offset, expires: Option.none() })
 }
 
 /** What is in a journal, which takes a tenth of a second to write, after a session that ended while it did. */
@@ -24,7 +24,11 @@ const after = Effect.fnUntraced(function*(
 ) {
   const journal = yield* UploadJournal.UploadJournal
   yield* Effect.gen(function*() {
-    const remembered = yield* Remembered.make("http://a", UploadSource.fromBytes(bytes), key)
+    const remembered = yield* Remembered.make("http://a", UploadSource.fromBytes(bytes), key, {
+      metadata: Option.none(),
+      checksum: Option.none(),
+      parts: 1
+    })
     yield* notes(remembered)(0)
     yield* notes(remembered)(10)
     // The first write took a tenth, and the one after a second is half done.
@@ -45,8 +49,7 @@ const after = Effect.fnUntraced(function*(
   ])
 }, Effect.provide([UploadJournal.layerMemory, NodeDigests.layer]))
 
-const beginAnew = (remembered: Remembered.Remembered) =>
-  Effect.zipRight(remembered.note(Option.none()), notes(remembered)(10))
+const beginAnew = (remembered: Remembered.Remembered) => Effect.zipRight(remembered.forget, notes(remembered)(10))
 
 describe("what is remembered", () => {
   for (
@@ -60,7 +63,7 @@ describe("what is remembered", () => {
 
     it.effect(`is gone once it is complete, though that is during a write, which ${name} be interrupted`, () =>
       Effect.gen(function*() {
-        deepStrictEqual(yield* after(wrap, (remembered) => remembered.note(Option.none())), [])
+        deepStrictEqual(yield* after(wrap, (remembered) => remembered.forget), [])
       }))
 
     it.effect(`is there again where it is begun anew, though that is during a write, which ${name} be interrupted`, () =>
