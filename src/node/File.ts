@@ -92,14 +92,24 @@ export const write = (
     () => new UploadStoreError({ reason: "Write", operation: `write ${path}`, cause: new Error("nothing was written") })
   )
 
-/** The contents survive a power cut; that the file is found is for the directory to say. */
+/**
+ * The contents survive a power cut; that the file is found is for the directory to say. Where nothing can be synced at all
+ * nothing is lost either: it fails, and not with `Unsynced`.
+ */
 export const sync = ({ fd, path }: File): Effect.Effect<void, UploadStoreError> =>
-  act("Unsynced", `sync ${path}`, (done) => Fs.fdatasync(fd, done))
+  Effect.mapError(act("Unsynced", `sync ${path}`, (done) => Fs.fdatasync(fd, done)), (error) =>
+    isUnsupported(error)
+      ? new UploadStoreError({
+        reason: "Write",
+        operation: `sync ${path}, which its file system cannot: durability "process" alone asks for no syncs`,
+        cause: error.cause
+      })
+      : error)
 
 /** Windows syncs no directories and needs it not. */
 export const canSyncDirectories: boolean = Os.platform() !== "win32"
 
-/** The names in a directory survive a power cut. */
+/** The names in a directory survive a power cut. Fails as `isUnsupported` says where the file system syncs no directories. */
 export const syncDirectory = ({ fd, path }: File): Effect.Effect<void, UploadStoreError> =>
   act("Unsynced", `sync ${path}`, (done) => Fs.fsync(fd, done))
 
@@ -143,7 +153,8 @@ export const prepareDirectory = Effect.fnUntraced(function*(path: string) {
   )
   yield* Effect.forEach(
     canSyncDirectories ? directoriesAbove(path) : [],
-    (directory) => Effect.catchIf(use(directory, "r", syncDirectory), isForeign, () => Effect.void),
+    // One above may be another user's, or on a file system in which nothing can be made from here.
+    (directory) => Effect.catchIf(use(directory, "r", syncDirectory), isUnsupported, () => Effect.void),
     { discard: true }
   )
 })
@@ -176,10 +187,25 @@ export const isBeyondLimit = ({ cause }: UploadStoreError): boolean => beyondLim
 
 const beyondLimit: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE"])
 
-/** Whether this is a directory, or a file system, in which nothing can be made from here. */
-const isForeign = ({ cause }: UploadStoreError): boolean => foreign.has(codeOf(cause))
+/**
+ * Whether a sync, or opening what is to be synced, says that it is not to be had here, as many network file systems and shared
+ * folders say of their directories. It says nothing of what was written: that is what EIO, ENOSPC and EDQUOT are for, and
+ * whatever else nobody can explain.
+ */
+export const isUnsupported = ({ cause }: UploadStoreError): boolean => unsupported.has(codeOf(cause))
 
-const foreign: ReadonlySet<unknown> = new Set(["EACCES", "EPERM", "EROFS", "EINVAL", "ENOTSUP"])
+const unsupported: ReadonlySet<unknown> = new Set([
+  "EACCES",
+  "EBADF",
+  "EINVAL",
+  "EISDIR",
+  "ENOSYS",
+  "ENOTSUP",
+  "ENOTTY",
+  "EOPNOTSUPP",
+  "EPERM",
+  "EROFS"
+])
 
 const codeOf = (cause: unknown): unknown => (cause instanceof Error && "code" in cause ? cause.code : undefined)
 

@@ -40,6 +40,7 @@ const keptOpen = 512
 const make = (directory: string, files: OpenFiles.OpenFiles) => {
   /** Shards whose names last. Those that an earlier process made may not be among them. */
   const lasting = new Set<string>()
+  let syncsDirectories = File.canSyncDirectories
 
   /** Ids are checked wherever they enter; a path is worth a second look. */
   const locate = (id: UploadId): Option.Option<string> =>
@@ -80,8 +81,17 @@ const make = (directory: string, files: OpenFiles.OpenFiles) => {
       Effect.catchIf(File.isTaken, () => Effect.void)
     )
 
+  /** A directory that cannot be synced loses nothing: that is how its file system is, and asked once it is not asked again. */
   const syncDirectory = (path: string) =>
-    File.canSyncDirectories ? use(path, openDirectory(path), File.syncDirectory) : Effect.void
+    Effect.suspend(() =>
+      syncsDirectories
+        ? Effect.catchIf(use(path, openDirectory(path), File.syncDirectory), File.isUnsupported, (error) => {
+          const isNews = syncsDirectories
+          syncsDirectories = false
+          return isNews ? Effect.logWarning(syncsNone(directory), error) : Effect.void
+        })
+        : Effect.void
+    )
 
   const syncShard = (path: string) =>
     Effect.suspend(() => {
@@ -150,6 +160,9 @@ const make = (directory: string, files: OpenFiles.OpenFiles) => {
     locate
   })
 }
+
+const syncsNone = (directory: string) =>
+  `The file system of ${directory} syncs no directories: a power cut may take files from it whose names are new`
 
 const isUploadId = Schema.is(UploadId)
 

@@ -9,6 +9,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { spawnSync } from "node:child_process"
@@ -349,6 +350,62 @@ describe("what survives a power cut", () => {
         deepStrictEqual(calls.synced.slice(-3), [top, join(top, "x"), join(top, "x", "y")])
       })
   )
+})
+
+/** Codes by which systems say that they sync no directories, and those by which they say that something is lost. */
+const none = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EBADF", "EISDIR", "EACCES", "EPERM", "ENOTTY"]
+const lost = ["EIO", "ENOSPC", "EDQUOT", "ESTALE"]
+
+describe("a file system that syncs no directories", () => {
+  it.scoped.each(none)(
+    "is none that loses bytes, is asked no more, and is told of once: %s",
+    (code) =>
+      Effect.gen(function*() {
+        const warnings: Array<unknown> = []
+        const logger = Logger.replace(Logger.defaultLogger, Logger.make(({ message }) => void warnings.push(message)))
+        const asked: Array<string> = []
+        yield* watching({
+          onSync: (call, file) => {
+            if (call === "fdatasync") {
+              return undefined
+            }
+            asked.push(file)
+            return code
+          }
+        })
+        const store = yield* open()
+        yield* Effect.forEach([a, b, c], (id) => store.put(id, 0, numbered(10)))
+        asked.length = 0
+        yield* Effect.provide(Effect.forEach([a, b, a, c], store.sync), logger)
+        deepStrictEqual(calls.synced, [a, b, a, c].map(store.pathOf))
+        assert.lengthOf(asked, 1)
+        assert.lengthOf(warnings, 1)
+        assert.include(String(warnings[0]), `The file system of ${store.directory} syncs no directories`)
+      })
+  )
+
+  it.scoped.each(lost)("is none that has lost something: %s", (code) =>
+    Effect.gen(function*() {
+      yield* watching({})
+      const store = yield* open()
+      yield* store.put(a, 0, numbered(10))
+      yield* watching({ onSync: (call) => call === "fsync" ? code : undefined })
+      yield* fails(store.sync(a), "Unsynced", code)
+      yield* watching({ onSync: (call) => call === "fdatasync" ? code : undefined })
+      yield* fails(store.sync(a), "Unsynced", code)
+      yield* watching({ onSync: () => undefined })
+      yield* store.sync(a)
+      assert.include(calls.synced, join(store.directory, "-a"))
+    }))
+
+  it.scoped("may sync no files either: then it says what to do, and nothing is taken for lost", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(a, 0, numbered(10))
+      yield* watching({ onSync: (call) => call === "fdatasync" ? "EINVAL" : undefined })
+      const { message } = yield* fails(store.sync(a), "Write", "EINVAL")
+      assert.include(message, `durability "process"`)
+    }))
 })
 
 describe("what goes wrong", () => {

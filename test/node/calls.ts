@@ -13,6 +13,8 @@ export const calls = {
   mostWriting: 0,
   /** Files that were synced, where the system tells. */
   synced: new Array<string>(),
+  /** What becomes of a sync: nothing where it goes well. Directories and files are told apart by the call. */
+  onSync: (_call: "fsync" | "fdatasync", _file: string): string | undefined => undefined,
   /** How many bytes one write takes, where not all of them. */
   limit: undefined as number | undefined,
   onWrite: (run: () => void): void => run(),
@@ -36,10 +38,16 @@ export const watching = (changes: Partial<typeof calls>) =>
   )
 
 export const watch = (fs: typeof Fs) => {
-  const synced = (fd: number) => {
-    if (fs.existsSync("/proc/self/fd")) {
-      calls.synced.push(fs.readlinkSync(`/proc/self/fd/${fd}`))
+  const sync = (call: "fsync" | "fdatasync", fd: number, done: Done) => {
+    const file = fs.existsSync("/proc/self/fd") ? fs.readlinkSync(`/proc/self/fd/${fd}`) : ""
+    const code = calls.onSync(call, file)
+    if (code !== undefined) {
+      return done(Object.assign(new Error(code), { code }))
     }
+    if (file !== "") {
+      calls.synced.push(file)
+    }
+    fs[call](fd, done)
   }
   return {
     ...fs,
@@ -63,14 +71,8 @@ export const watch = (fs: typeof Fs) => {
     },
     access: (path: string, mode: number, done: Done) =>
       calls.accessError === undefined ? fs.access(path, mode, done) : done(calls.accessError),
-    fsync: (fd: number, done: Done) => {
-      synced(fd)
-      fs.fsync(fd, done)
-    },
-    fdatasync: (fd: number, done: Done) => {
-      synced(fd)
-      fs.fdatasync(fd, done)
-    },
+    fsync: (fd: number, done: Done) => sync("fsync", fd, done),
+    fdatasync: (fd: number, done: Done) => sync("fdatasync", fd, done),
     rename: (from: string, to: string, done: Done) =>
       calls.renameError === undefined ? fs.rename(from, to, done) : done(calls.renameError)
   }

@@ -112,6 +112,7 @@ export const bytes: Mutants = {
   },
 
   "leaves out the sync of the directory": {
+    where: ({ syncsDirectories }) => syncsDirectories,
     skips: (syscall) => syscall === "fsync"
   },
 

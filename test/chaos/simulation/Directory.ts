@@ -22,10 +22,20 @@ export class Directory {
   private durable: ReadonlyMap<string, Node> = new Map()
   private pending: Array<{ readonly nth: number; readonly change: Change }> = []
   private count = 0
+  private readonly isEager: boolean
+
+  /** @param isEager - whether names last as soon as they are changed. */
+  constructor(isEager: boolean) {
+    this.isEager = isEager
+  }
 
   change(change: Change): void {
-    this.pending.push({ nth: ++this.count, change })
     this.names = apply(this.names, change)
+    if (this.isEager) {
+      this.durable = this.names
+    } else {
+      this.pending.push({ nth: ++this.count, change })
+    }
   }
 
   /** What a sync that begins now will bring to the platter once it is done. */

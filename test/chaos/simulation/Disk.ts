@@ -15,14 +15,20 @@ interface Handle {
 }
 
 export class Disk {
-  readonly root = new Directory()
+  readonly root: Directory
   private readonly handles = new Map<number, Handle>()
   private last = 2
   private readonly onChange: (path: string) => void
+  private readonly syncsDirectories: boolean
 
-  /** @param onChange - told of each file whose bytes are no longer the same. */
-  constructor(onChange: (path: string) => void) {
+  /**
+   * @param onChange - told of each file whose bytes are no longer the same.
+   * @param syncsDirectories - where it does not, names last without.
+   */
+  constructor(onChange: (path: string) => void, syncsDirectories: boolean) {
     this.onChange = onChange
+    this.syncsDirectories = syncsDirectories
+    this.root = new Directory(!syncsDirectories)
   }
 
   find(path: string): Node | undefined {
@@ -122,7 +128,11 @@ export class Disk {
 
   /** Begins to sync what is there now. */
   sync(fd: number): Sync {
-    return this.handle(fd, "fsync").node.mark()
+    const { node, path } = this.handle(fd, "fsync")
+    const refuse = () => {
+      throw failure("EINVAL", "fsync", path)
+    }
+    return node instanceof Directory && !this.syncsDirectories ? { end: refuse, fail: () => {} } : node.mark()
   }
 
   stat(path: string) {
@@ -153,7 +163,7 @@ export class Disk {
     if (this.find(path) !== undefined) {
       throw failure("EEXIST", "mkdir", path)
     }
-    this.parentOf(path, "mkdir").change([[nameOf(path), new Directory()]])
+    this.parentOf(path, "mkdir").change([[nameOf(path), new Directory(!this.syncsDirectories)]])
   }
 
   /** Makes all directories of a path that are missing; returns the first of them. */

@@ -49,5 +49,6 @@ const simplifications: ReadonlyArray<Partial<Story>> = [
   { twins: "none" },
   { hooks: false },
   { removeUsedPartials: false },
+  { syncsDirectories: true },
   { expiresAfter: undefined }
 ]

@@ -41,6 +41,8 @@ export interface Story {
   readonly likely: ReadonlySet<Fault>
   /** The steps at which something goes wrong, in order. */
   readonly troubles: ReadonlyArray<number>
+  /** Whether the file system syncs directories; one that does not keeps their names all the same, as network drives do. */
+  readonly syncsDirectories: boolean
 }
 
 const minute = 60_000
@@ -62,7 +64,8 @@ export const fromSeed = (seed: number): Story => {
     shuffled: dice.chance(0.3),
     tasks: Array.from({ length: tasks }, (_, nth) => taskFrom(nth, Dice.make(seed, nth))),
     likely: new Set(faults.filter(() => dice.chance(0.5))),
-    troubles: Array.from({ length: horizon }, (_, step) => step).filter(() => dice.chance(rate))
+    troubles: Array.from({ length: horizon }, (_, step) => step).filter(() => dice.chance(rate)),
+    syncsDirectories: dice.chance(0.9)
   }
 }
 

@@ -97,7 +97,7 @@ export class World {
       if (id !== undefined && !path.endsWith(".concat")) {
         this.touch(id)
       }
-    })
+    }, story.syncsDirectories)
     this.diskCalls = new DiskCalls(this.disk, this)
     this.database = new Database.Database(
       this,

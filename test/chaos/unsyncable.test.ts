@@ -1,0 +1,50 @@
+/**
+ * A running server on a file system that syncs no directories, as shared folders and network drives are.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Effect from "effect/Effect"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { startExample } from "../example.js"
+import { directory } from "../interop/server.js"
+import { exchange } from "./exchange.js"
+import * as Message from "./message.js"
+
+/** A server whose syncs of its directory and of all shards end with `code`. */
+const serving = (path: string, code: string) => {
+  const trace = `${path}.trace`
+  const shards = Array.from({ length: 256 }, (_, i) => join(path, i.toString(16).padStart(2, "0")))
+  const places = [path, ...shards].flatMap((place) => ["-P", place])
+  const strace = ["strace", "-f", "-o", trace, ...places, "-e", "trace=fsync", "-e", `inject=fsync:error=${code}`]
+  return Effect.acquireRelease(
+    Effect.promise(() => startExample("node-server", { UPLOAD_DIR: path, UV_USE_IO_URING: "0" }, strace)),
+    ({ ended }) =>
+      Effect.promise(() => {
+        process.kill(Number.parseInt(readFileSync(trace, "utf8")), "SIGKILL")
+        return ended
+      })
+  )
+}
+
+describe("a file system that syncs no directories", () => {
+  it.scopedLive.each(["EINVAL", "EBADF"])(
+    "completes uploads and loses none of their bytes: %s",
+    (code) =>
+      Effect.gen(function*() {
+        const path = join(yield* directory, "uploads")
+        const { output, url } = yield* serving(path, code)
+        const port = Number(new URL(url).port)
+        const bytes = Buffer.from("abcdef")
+        for (const _ of [1, 2]) {
+          const { headers: { location = "" } } = yield* exchange(port, Message.create("/files", { "Upload-Length": 6 }))
+          const first = yield* exchange(port, Message.append(location, 0, bytes.subarray(0, 3)))
+          const last = yield* exchange(port, Message.append(location, 3, bytes.subarray(3)))
+          deepStrictEqual([first.status, last.status], [204, 204])
+          deepStrictEqual((yield* exchange(port, Message.ask(location))).headers["upload-offset"], "6")
+        }
+        assert.lengthOf(output().match(/syncs no directories/g) ?? [], 1)
+      }),
+    60_000
+  )
+})
