@@ -210,8 +210,15 @@ const write = <E, R, E2, R2>(
     return first !== undefined && others.length === 0 ? put(first) : Effect.forEach(groups, put, { discard: true })
   }
 
-  return Effect.map(forEachBatch(pull, (batch) => putAll(Batch.split(batch))), () => file.end)
+  return Effect.flatMap(forEachBatch(pull, (batch) => putAll(Batch.split(batch))), () => found(file))
 }
+
+/** Where it ends. What was written to a file that somebody has removed meanwhile is nowhere. */
+const found = (file: OpenFiles.OpenFile) =>
+  Effect.flatMap(
+    File.sizeNow(file),
+    (size) => Option.isNone(size) ? File.lacking(file.path, file.end) : Effect.succeed(file.end)
+  )
 
 /** How much of a file one reader holds in memory. */
 const readBytes = 256 * 1024

@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import { completionOf } from "../protocol/Append.js"
 import * as Concat from "../protocol/Concat.js"
 import type { Policy } from "../protocol/Policy.js"
+import { PartGone } from "../protocol/Refusal.js"
 import type { Addition } from "../protocol/Reply.js"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { type Lease, UploadLock } from "../store/UploadLock.js"
@@ -76,6 +77,17 @@ export const make = (policy: Policy, application: Application) =>
           ))
         : Effect.succeed([])
 
+    /** Parts whose bytes have gone go back to those that are there, and then are no parts of anything that is joined now. */
+    const recover = (parts: ReadonlyArray<Upload>) =>
+      Effect.flatMap(
+        Effect.filter(parts, ({ id }) =>
+          Effect.map(
+            lock.withLockIfFree(id, ({ fence }) => store.recover(id, fence)),
+            (recovered) => Option.isSome(Option.flatten(recovered))
+          )),
+        ([lacking]) => lacking === undefined ? Effect.void : new PartGone({ part: lacking.id })
+      )
+
     /** Joins the parts of an open final where all of them are complete; fails where that can never be. */
     const assemble = Effect.fnUntraced(function*(entry: Entry, lease: Lease) {
       const { upload } = entry
@@ -86,7 +98,11 @@ export const make = (policy: Policy, application: Application) =>
         case "Hopeless":
           return yield* assembly.refusal
         case "Ready": {
-          yield* store.concat(entry, assembly.parts)
+          yield* Effect.catchIf(
+            store.concat(entry, assembly.parts),
+            ({ reason }) => reason === "Corrupt",
+            (error) => Effect.zipRight(recover(assembly.parts), error)
+          )
           const completion = completionOf(upload, yield* DateTime.now, policy)
           const filled = yield* store.commit(entry, upload.fill(assembly.length, completion), lease.fence)
           return yield* follow(filled, lease)

@@ -108,9 +108,12 @@ const plain = (status: number, outcome: string, text: string): Response => ({
 const failed = ({ reason }: UploadStoreError) =>
   reason === "NoSpace"
     ? plain(507, "UploadStoreError", "the server has no space left; what was acknowledged is safe, continue later")
+    : reason === "Corrupt"
+    ? plain(500, "UploadStoreError", "the server no longer has all that it has acknowledged of this upload")
     : plain(500, "UploadStoreError", sorry)
 
 const misplaced = ({ message }: UploadBody.BodyConsumed) => plain(500, "Defect", message)
 
-const sorry = "the server failed; what was acknowledged is safe, try again"
+/** A sync may have failed, and then less counts than before. */
+const sorry = "the server failed; ask by HEAD where the upload stands, and try again"
 const broken = plain(500, "Defect", sorry)

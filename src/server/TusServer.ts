@@ -44,7 +44,7 @@ export interface Door {
 
 /** The answer to a command that was performed, and of a download the bytes that follow it. */
 export interface Answered extends Answer {
-  /** The bytes of a download. A store that fails on the way ends them short of what was said. */
+  /** The bytes of a download, of which the first have been read. A store that fails on the way ends them short of what was said. */
   readonly content?: Stream.Stream<Uint8Array, UploadStoreError> | undefined
 }
 
@@ -112,8 +112,23 @@ export const make = Effect.gen(function*() {
     const { upload } = yield* store.get(id)
     yield* application.admit("Download", upload, raw.url, raw)
     const { response, slice } = yield* Download.decide(upload, request, yield* DateTime.now)
-    return { reply: response, content: Option.getOrUndefined(Option.map(slice, (slice) => store.read(id, slice))) }
+    return Option.isNone(slice) ? { reply: response } : { reply: response, content: yield* begun(id, slice.value) }
   })
+
+  /** What cannot be read is known before the answer begins: the first bytes are here by then, and no descriptor waits for the client. */
+  const begun = (id: UploadId, { end, start }: Download.Slice) =>
+    Effect.map(
+      Stream.runHead(store.read(id, { start, end })),
+      Option.match({
+        onNone: () => Stream.empty,
+        onSome: (first) => {
+          const next = start + first.length
+          return next < end
+            ? Stream.concat(Stream.make(first), store.read(id, { start: next, end }))
+            : Stream.make(first)
+        }
+      })
+    )
 
   const patch = (id: UploadId, request: Patch.Request, body: UploadBody, policy: Policy) =>
     lock.withLock(id, (lease) =>

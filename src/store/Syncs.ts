@@ -77,6 +77,17 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
         )
     })
 
+  /**
+   * Has an upload go back to its first `size` bytes, since the others have gone. Lasts where those below what was synced are
+   * written anew: a power cut that took it back would take new bytes for synced ones.
+   */
+  const cut = (entry: Entry, size: number, fence: number) =>
+    Effect.suspend(() => {
+      const now = known(entry)
+      setBacks++
+      return registry.commit(now, entry.upload.cut(size), { fence, durable: size <= now.synced })
+    })
+
   /** Sets the upload back, and fails. */
   const refuse = (entry: Entry, fence: number): Effect.Effect<never, UploadStoreError> =>
     Effect.zipRight(
@@ -85,6 +96,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
     )
 
   return {
+    cut,
     forget,
     refuse,
     hasFailed: (id: UploadId): boolean => failed.has(id),

@@ -7,13 +7,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
-import { UploadNotFound } from "../protocol/Refusal.js"
+import { OffsetMismatch, UploadNotFound } from "../protocol/Refusal.js"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { ByteStore } from "./ByteStore.js"
 import * as Pull from "./Pull.js"
 import * as Syncs from "./Syncs.js"
 import { type Entry, pages, type RemoveOptions, UploadRegistry } from "./UploadRegistry.js"
-import type { Superseded, UploadStoreError } from "./UploadStoreError.js"
+import { type Superseded, UploadStoreError } from "./UploadStoreError.js"
 
 /**
  * What an answer promises.
@@ -40,13 +40,14 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
 
   /**
    * Writes all that `pull` gives behind the upload's offset and returns the offset they reach; commits nothing. `onWritten` is run with
-   * each offset reached on the way.
+   * each offset reached on the way. Where bytes that count have gone the upload goes back to those that are there, and
+   * `OffsetMismatch` tells how many.
    */
   readonly write: <E, R>(
     entry: Entry,
     pull: Pull.Pull,
     onWritten: (end: number) => Effect.Effect<void, E, R>
-  ) => Effect.Effect<number, E | UploadStoreError, R>
+  ) => Effect.Effect<number, E | OffsetMismatch | Superseded | UploadStoreError, R>
 
   /** What was written, from `start` to `end` (exclusive), committed or not. */
   readonly read: (
@@ -81,6 +82,15 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
 
   /** Makes what came of `sync` part of the state: of an upload whose bytes are lost, fewer count. */
   readonly settleSync: (id: UploadId, fence: number) => Effect.Effect<void, Superseded | UploadStoreError>
+
+  /**
+   * Has an upload that is unfinished, or a part, go back to the bytes that are there where some that count have gone, and tells how
+   * many there are; none where all are there, or where nothing can be done about it.
+   */
+  readonly recover: (
+    id: UploadId,
+    fence: number
+  ) => Effect.Effect<Option.Option<number>, Superseded | UploadStoreError>
 
   /** Frees what was written behind the offset and never committed. */
   readonly discard: (entry: Entry) => Effect.Effect<void, UploadStoreError>
@@ -117,6 +127,21 @@ export const make = Effect.gen(function*() {
     durability === "always" || (durability === "completion" && before?.completion._tag !== after.completion._tag
       && !after.isOpen)
 
+  const recover = Effect.fnUntraced(function*(id: UploadId, fence: number) {
+    const found = yield* registry.get(id)
+    if (Option.isNone(found)) {
+      return Option.none<number>()
+    }
+    const { isOpen, isPartial, offset } = found.value.upload
+    const size = Option.getOrElse(yield* bytes.size(id), () => 0)
+    if (size >= offset || !(isOpen || isPartial)) {
+      return Option.none<number>()
+    }
+    yield* syncs.cut(found.value, size, fence)
+    yield* Effect.logError(`${id} goes back from ${offset} bytes to ${size}: the others have gone from where they were`)
+    return Option.some(size)
+  }, Effect.uninterruptible)
+
   return UploadStore.of({
     get: (id) =>
       Effect.flatMap(
@@ -138,7 +163,18 @@ export const make = Effect.gen(function*() {
     write: (entry, pull, onWritten) =>
       syncs.hasFailed(entry.upload.id)
         ? syncs.refuse(entry, entry.fence)
-        : bytes.append(entry.upload.id, entry.upload.offset, pull, onWritten),
+        : Effect.catchIf(
+          bytes.append(entry.upload.id, entry.upload.offset, pull, onWritten),
+          isCorrupt,
+          (error) =>
+            Effect.flatMap(recover(entry.upload.id, entry.fence), (recovered) =>
+              Effect.fail(
+                Option.isNone(recovered)
+                  ? error
+                  : new OffsetMismatch({ expected: recovered.value, actual: entry.upload.offset })
+              ))
+        ),
+    recover,
     read: bytes.read,
     commit: (entry, next, fence) => {
       const committed = syncs.commit(entry, next, { fence, durable: isDurable(entry.upload, next) })
@@ -173,6 +209,9 @@ export const make = Effect.gen(function*() {
     locate: bytes.locate
   })
 })
+
+const isCorrupt = (error: unknown): error is UploadStoreError =>
+  error instanceof UploadStoreError && error.reason === "Corrupt"
 
 /**
  * The store over any registry and any bytes. `Durability` is to be provided to it: it is read once, when the layer is built.

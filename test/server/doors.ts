@@ -27,14 +27,19 @@ export interface Asked extends Omit<Exchange, "status" | "expect" | "text" | "sa
 
 export type Ask = (asked: Asked) => Promise<Answer>
 
-export const memory = Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory).pipe(
-  Layer.provideMerge(UploadRegistry.layerMemory),
-  Layer.provideMerge(ByteStore.layerMemory)
-)
+type Bytes = Layer.Layer<ByteStore.ByteStore>
 
-export const server = (policy: TusPolicy.Options = {}) =>
+const over = (bytes: Bytes) =>
+  Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory).pipe(
+    Layer.provideMerge(UploadRegistry.layerMemory),
+    Layer.provideMerge(bytes)
+  )
+
+export const memory = over(ByteStore.layerMemory)
+
+export const server = (policy: TusPolicy.Options = {}, bytes: Bytes = ByteStore.layerMemory) =>
   TusServer.layer.pipe(
-    Layer.provideMerge(memory),
+    Layer.provideMerge(over(bytes)),
     Layer.provideMerge(NodeDigests.layer),
     Layer.provideMerge(Layer.succeed(TusPolicy.TusPolicy, policy))
   )
@@ -107,32 +112,32 @@ const webHandler = Effect.map(TusWeb.make({ path: "/files" }), (handler): Opened
 
 /** Each door on a fresh server, open as long as the scope. */
 export const doors = {
-  "the Node listener": (policy?: TusPolicy.Options) =>
-    build(nodeServer, NodeTusServer.layerHttp({ port: 0 }).pipe(Layer.provide(server(policy)))),
-  "an HttpLayerRouter": (policy?: TusPolicy.Options) =>
+  "the Node listener": (policy?: TusPolicy.Options, bytes?: Bytes) =>
+    build(nodeServer, NodeTusServer.layerHttp({ port: 0 }).pipe(Layer.provide(server(policy, bytes)))),
+  "an HttpLayerRouter": (policy?: TusPolicy.Options, bytes?: Bytes) =>
     build(
       effectServer,
       HttpLayerRouter.serve(TusHttp.layer({ path: "/files" }), { disableLogger: true, disableListenLog: true }).pipe(
-        Layer.provide(server(policy)),
+        Layer.provide(server(policy, bytes)),
         Layer.provideMerge(NodeHttpServer.layer(Http.createServer, { port: 0, host: "127.0.0.1" }))
       )
     ),
-  "an HttpRouter": (policy?: TusPolicy.Options) =>
+  "an HttpRouter": (policy?: TusPolicy.Options, bytes?: Bytes) =>
     build(
       effectServer,
       HttpServer.serve(HttpRouter.empty.pipe(HttpRouter.mountApp("/files", TusHttp.app))).pipe(
-        Layer.provide(server(policy)),
+        Layer.provide(server(policy, bytes)),
         Layer.provideMerge(NodeHttpServer.layer(Http.createServer, { port: 0, host: "127.0.0.1" }))
       )
     ),
-  "an HttpApi": (policy?: TusPolicy.Options) =>
+  "an HttpApi": (policy?: TusPolicy.Options, bytes?: Bytes) =>
     build(
       effectServer,
       HttpApiBuilder.serve().pipe(
         Layer.provide(Layer.merge(TusHttp.layerApi({ path: "/files" }), HttpApiBuilder.api(HttpApi.make("api")))),
-        Layer.provide(server(policy)),
+        Layer.provide(server(policy, bytes)),
         Layer.provideMerge(NodeHttpServer.layer(Http.createServer, { port: 0, host: "127.0.0.1" }))
       )
     ),
-  "the web handler": (policy?: TusPolicy.Options) => build(webHandler, server(policy))
+  "the web handler": (policy?: TusPolicy.Options, bytes?: Bytes) => build(webHandler, server(policy, bytes))
 }

@@ -3,7 +3,12 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
+import { ByteStore, UploadStoreError } from "effect-tus"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Stream from "effect/Stream"
 import { doors } from "./doors.js"
 
 const tus = { "tus-resumable": "1.0.0" }
@@ -19,6 +24,13 @@ const upload = {
   },
   body: "0123456789"
 }
+
+/** A store that takes bytes, and gives none. */
+const unreadable = Layer.map(ByteStore.layerMemory, (context) =>
+  Context.make(ByteStore.ByteStore, {
+    ...Context.get(context, ByteStore.ByteStore),
+    read: () => Stream.fail(new UploadStoreError.UploadStoreError({ reason: "Read", operation: "read" }))
+  }))
 
 describe("a download", () => {
   for (const [name, open] of Object.entries(doors)) {
@@ -50,6 +62,20 @@ describe("a download", () => {
           assert.strictEqual((await ask({ method: "GET", path: `/files/${"x".repeat(22)}`, headers: {} })).status, 404)
         })
       }))
+
+    it.scopedLive(`that fails before its first byte is an error through ${name}, and no head of a success`, () =>
+      Effect.gen(function*() {
+        const { ask } = yield* open({ downloads: true }, unreadable)
+        yield* Effect.promise(async () => {
+          const { headers: { location: path = "" } } = await ask(upload)
+          for (const range of [{}, { range: "bytes=3-5" }]) {
+            const { headers, status, text } = await ask({ method: "GET", path, headers: range })
+            assert.strictEqual(status, 500)
+            assert.include(text, "the server failed")
+            assert.notProperty(headers, "content-disposition")
+          }
+        })
+      }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger))))
 
     it.scopedLive(`is not to be had through ${name} where nobody has said so`, () =>
       Effect.gen(function*() {

@@ -1,0 +1,110 @@
+/**
+ * Bytes that go behind the server's back: cleaners, an operator's rm, a restored backup.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { Upload } from "effect-tus"
+import { NodeTusServer } from "effect-tus/node"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { existsSync, readFileSync, rmSync, truncateSync } from "node:fs"
+import { join } from "node:path"
+import { askPort } from "../server/doors.js"
+import { directory } from "./temporary.js"
+
+const tus = { "tus-resumable": "1.0.0" }
+const octets = { ...tus, "content-type": "application/offset+octet-stream" }
+
+const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? "")
+
+const serving = Effect.gen(function*() {
+  const place = yield* directory
+  const server = yield* Layer.build(NodeTusServer.layer({ directory: place, port: 0, downloads: true }))
+  const ask = askPort(Context.get(server, NodeTusServer.NodeTusServer).port)
+  const post = (headers: Readonly<Record<string, string>>, body?: string) =>
+    Effect.promise(() =>
+      ask({
+        method: "POST",
+        path: "/files",
+        headers: { ...(body === undefined ? tus : octets), ...headers },
+        ...(body === undefined ? {} : { body })
+      })
+    )
+  return {
+    fileOf: (path: string) => join(place, path.slice(-2), idOf(path)),
+    post,
+    create: (headers: Readonly<Record<string, string>>, body?: string) =>
+      Effect.map(post(headers, body), ({ headers }) => headers["location"] ?? ""),
+    patch: (path: string, offset: number, body: string) =>
+      Effect.promise(() =>
+        ask({ method: "PATCH", path, headers: { ...octets, "upload-offset": String(offset) }, body })
+      ),
+    offsetOf: (path: string) =>
+      Effect.map(
+        Effect.promise(() => ask({ method: "HEAD", path, headers: tus })),
+        ({ headers }) => headers["upload-offset"]
+      ),
+    get: (path: string, headers: Readonly<Record<string, string>> = {}) =>
+      Effect.promise(() => ask({ method: "GET", path, headers }))
+  }
+})
+
+describe("an upload whose bytes have gone", () => {
+  it.scopedLive.each([["removed", 0], ["cut", 2]] as const)(
+    "goes back to what is there as soon as somebody goes on with it, which then goes well: %s",
+    ([how, left]) =>
+      Effect.gen(function*() {
+        const { create, fileOf, offsetOf, patch } = yield* serving
+        const path = yield* create({ "upload-length": "6" }, "abcd")
+        const file = fileOf(path)
+        if (how === "removed") {
+          rmSync(file)
+        } else {
+          truncateSync(file, left)
+        }
+        const refused = yield* patch(path, 4, "ef")
+        assert.strictEqual(refused.status, 409)
+        assert.include(refused.text, `expected ${left}, where the upload stands, got 4`)
+        assert.strictEqual(yield* offsetOf(path), String(left))
+        assert.strictEqual((yield* patch(path, left, "abcdef".slice(left))).status, 204)
+        assert.strictEqual(readFileSync(file, "utf8"), "abcdef")
+      })
+  )
+
+  it.scopedLive("is no part of a final: the part is to be sent again, and then is", () =>
+    Effect.gen(function*() {
+      const { create, fileOf, offsetOf, patch, post } = yield* serving
+      const parts = yield* Effect.forEach(["abc", "def"], (body) =>
+        create({ "upload-length": "3", "upload-concat": "partial" }, body))
+      rmSync(fileOf(parts[1] ?? ""))
+      const final = { "upload-concat": `final;${parts.join(" ")}` }
+      const refused = yield* post(final)
+      assert.strictEqual(refused.status, 410)
+      assert.include(refused.text, idOf(parts[1] ?? ""))
+      deepStrictEqual(yield* Effect.forEach(parts, offsetOf), ["3", "0"])
+      assert.strictEqual((yield* patch(parts[1] ?? "", 0, "def")).status, 204)
+      assert.strictEqual(readFileSync(fileOf(yield* create(final)), "utf8"), "abcdef")
+    }))
+})
+
+describe("a download whose bytes have gone", () => {
+  it.scopedLive("is an error with a sentence, before any head of a success", () =>
+    Effect.gen(function*() {
+      const { create, fileOf, get, offsetOf } = yield* serving
+      const path = yield* create({ "upload-length": "6" }, "abcdef")
+      assert.strictEqual((yield* get(path)).text, "abcdef")
+      truncateSync(fileOf(path), 5)
+      const cut = yield* get(path)
+      assert.strictEqual(cut.status, 500)
+      assert.include(cut.text, "the server no longer has all that it has acknowledged of this upload")
+      // What is asked for is not there, though other bytes are.
+      assert.strictEqual((yield* get(path, { range: "bytes=5-5" })).status, 500)
+      deepStrictEqual((yield* get(path, { range: "bytes=0-3" })).text, "abcd")
+      rmSync(fileOf(path))
+      assert.strictEqual((yield* get(path)).status, 500)
+      // It was completed: the operator may put it back.
+      assert.strictEqual(yield* offsetOf(path), "6")
+      assert.isFalse(existsSync(fileOf(path)))
+    }))
+})
