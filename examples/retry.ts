@@ -6,7 +6,7 @@
  */
 import { NodeFileSystem, NodePath, NodeRuntime } from "@effect/platform-node"
 import { Console, Duration, Effect, Layer, Schedule } from "effect"
-import { type TusError, TusUpload, UploadJournal } from "effect-tus/client"
+import { type TusError, TusUpload, UploadJournal, UploadOptions } from "effect-tus/client"
 import { FileSource, NodeTusClient } from "effect-tus/node-client"
 import * as net from "node:net"
 import { fileURLToPath } from "node:url"
@@ -18,7 +18,7 @@ export const forAsLong = (duration: Duration.DurationInput): Retry =>
   Schedule.exponential("200 millis").pipe(
     Schedule.modifyDelay((_, delay) => Duration.min(delay, "10 seconds")),
     Schedule.jitteredWith({ min: 0.7, max: 1 }),
-    Schedule.intersect(Schedule.recurUpTo(duration))
+    Schedule.intersect(UploadOptions.recurUpTo(duration))
   )
 
 /** By status: a lock is free in a moment, a deployment takes its time, a full disk is not worth another attempt. */

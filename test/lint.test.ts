@@ -47,7 +47,21 @@ const planted: ReadonlyArray<readonly [file: string, source: string]> = [
   ["src/browser-client/A.ts", `import * as http from "node:http"\nexport const a = http\n`],
   ["src/browser-client/A.ts", `import * as Node from "../node-client/NodeTransport.js"\nexport const a = Node\n`],
   ["src/node-client/A.ts", `import * as Cli from "../cli/Cli.js"\nexport const a = Cli\n`],
-  ["src/node/A.ts", `import { Effect } from "effect"\nexport const a = Effect.void\n`]
+  ["src/node/A.ts", `import { Effect } from "effect"\nexport const a = Effect.void\n`],
+  ["src/server/A.ts", `import * as DateTime from "effect/DateTime"\nexport const a = DateTime.now\n`],
+  ["src/client/A.ts", `import * as DateTime from "effect/DateTime"\nexport const a = DateTime.unsafeNow()\n`],
+  ["src/client/Retry.ts", `import * as DateTime from "effect/DateTime"\nexport const a = DateTime.unsafeNow()\n`],
+  ["src/client/Retry.ts", `import * as Clock from "effect/Clock"\nexport const a = Clock.currentTimeMillis\n`],
+  [
+    "src/server/A.ts",
+    `import type { Clock } from "effect/Clock"\nexport const a = (c: Clock) => c.unsafeCurrentTimeMillis()\n`
+  ],
+  [
+    "src/server/A.ts",
+    `import type { Clock } from "effect/Clock"\nexport const a = (c: Clock) => c.currentTimeMillis\n`
+  ],
+  ["src/cli/A.ts", `import * as Schedule from "effect/Schedule"\nexport const a = Schedule.recurUpTo("1 second")\n`],
+  ["src/store/A.ts", `export const a = new Date()\n`]
 ]
 
 describe("lint", () => {
@@ -62,8 +76,8 @@ describe("lint", () => {
   })
 
   for (const [file, source] of planted) {
-    it(`refuses ${source.split("\n")[0]} in ${file}`, () => {
-      assert.match(lint(file, source), /no-restricted-(imports|globals)/)
+    it(`refuses ${source.trimEnd().replaceAll("\n", "; ")} in ${file}`, () => {
+      assert.match(lint(file, source), /no-restricted-(imports|globals|properties)/)
     })
   }
 

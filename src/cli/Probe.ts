@@ -81,7 +81,7 @@ export const make = Effect.fnUntraced(function*({ headers: always, timeout }: Op
     offsetOf(url).pipe(
       Effect.repeat({
         until: (now) => now > offset,
-        schedule: Schedule.spaced("250 millis").pipe(Schedule.upTo("3 seconds"))
+        schedule: Schedule.intersect(Schedule.spaced("250 millis"), Schedule.recurs(12))
       }),
       Effect.zipRight(offsetOf(url)),
       Effect.map((now) => now - offset)

@@ -12,7 +12,7 @@ import type { Progress } from "../client/Progress.js"
 import { pace } from "../client/Retry.js"
 import type { TusError } from "../client/TusError.js"
 import * as TusUpload from "../client/TusUpload.js"
-import type { UploadOptions } from "../client/UploadOptions.js"
+import { recurUpTo, type UploadOptions } from "../client/UploadOptions.js"
 import type { Algorithm } from "../protocol/Checksum.js"
 import * as Display from "./Display.js"
 import * as Failure from "./Failure.js"
@@ -118,7 +118,7 @@ export const schedule = (
     Schedule.intersect(
       Option.match(retryFor, {
         onNone: (): Schedule.Schedule<unknown> => Schedule.forever,
-        onSome: (duration) => Schedule.recurUpTo(duration)
+        onSome: recurUpTo
       })
     ),
     Schedule.modifyDelayEffect(([[error]], delay) =>

@@ -24,7 +24,7 @@ export interface Endpoint {
   ) => Effect.Effect<Capabilities, RequestError>
   /** Bytes that one request may bring, as far as is known. */
   limit: number
-  /** No request before this time, in milliseconds since 1970: the server has said so. */
+  /** No request before this time, in milliseconds of `Monotonic`: the server has said so. */
   notBefore: number
 }
 
@@ -61,7 +61,7 @@ export const make = (url: string, limit = Number.POSITIVE_INFINITY): Endpoint =>
         return known === undefined ? asking.withPermits(1)(ask) : Effect.succeed(known)
       }),
     limit,
-    notBefore: 0
+    notBefore: -Infinity
   }
 }
 

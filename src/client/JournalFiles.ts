@@ -5,7 +5,7 @@ import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Path from "@effect/platform/Path"
-import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
@@ -47,9 +47,11 @@ export const make = Effect.fnUntraced(function*(directory: string): Effect.fn.Re
   }, Effect.uninterruptible)
 
   const removeIfAbandoned = Effect.fnUntraced(function*(name: string) {
-    const now = yield* Clock.currentTimeMillis
+    const now = yield* DateTime.now
     const { mtime } = yield* fs.stat(inDirectory(name))
-    if (Option.exists(mtime, (time) => time.getTime() < now - Duration.toMillis(abandonedAfter))) {
+    if (
+      Option.exists(mtime, (time) => time.getTime() < DateTime.toEpochMillis(now) - Duration.toMillis(abandonedAfter))
+    ) {
       yield* fs.remove(inDirectory(name))
     }
   }, Effect.ignore)

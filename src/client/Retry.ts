@@ -1,13 +1,13 @@
 /**
  * What attempts cost: the table of `Next` says what is worth another, the schedule pays for it, and progress renews the budget.
  */
-import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Next from "../protocol/Next.js"
+import * as Monotonic from "../store/Monotonic.js"
 import { Connectivity } from "./Connectivity.js"
 import type { Endpoint } from "./Endpoint.js"
 import type { TusError } from "./TusError.js"
@@ -58,13 +58,13 @@ export const make = Effect.fnUntraced(function*<R>(
   const driver = yield* Schedule.driver(schedule)
   let failed = 0
   let refreshed = false
-  let notBefore = 0
+  let notBefore = -Infinity
 
   const call = () => ({ attempts: failed + 1, refresh: refreshed })
 
-  const allowed = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+  const allowed = Effect.flatMap(Monotonic.millis, (now) => {
     const wait = Math.max(notBefore, endpoint.notBefore) - now
-    return wait > 0 ? Clock.sleep(Duration.millis(wait)) : Effect.void
+    return wait > 0 ? Effect.sleep(Duration.millis(wait)) : Effect.void
   })
   const ready = Effect.zipRight(online, allowed)
 
@@ -76,8 +76,7 @@ export const make = Effect.fnUntraced(function*<R>(
     })
 
   const after: Retry<R>["after"] = Effect.fnUntraced(function*(verb, error) {
-    const now = yield* DateTime.now
-    const next = classify(verb, error, now)
+    const next = classify(verb, error, yield* DateTime.now)
     switch (next._tag) {
       case "Continue":
       case "Fail":
@@ -90,7 +89,7 @@ export const make = Effect.fnUntraced(function*<R>(
         return next._tag
       case "RetryAfter": {
         if (Option.isSome(next.delay)) {
-          const until = DateTime.toEpochMillis(now) + Duration.toMillis(next.delay.value)
+          const until = (yield* Monotonic.millis) + Duration.toMillis(next.delay.value)
           notBefore = until
           if (error._tag === "Refused" && (error.status === 429 || error.status === 503)) {
             endpoint.notBefore = Math.max(endpoint.notBefore, until)

@@ -1,11 +1,11 @@
 /**
  * The counters of one upload in this session, and the progress they add up to.
  */
-import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { RawResponse } from "../protocol/Reply.js"
+import * as Monotonic from "../store/Monotonic.js"
 import * as Progress from "./Progress.js"
 import type { TusError } from "./TusError.js"
 
@@ -38,7 +38,7 @@ export const make = (
 ): Effect.Effect<Tally> =>
   Effect.clockWith((clock) =>
     Effect.sync(() => {
-      const start = millisOf(clock)
+      const start = Monotonic.unsafeMillis(clock)
       let meter = Progress.meter(start, 0)
       let offset = 0
       let progress: Progress.Progress = {
@@ -57,7 +57,7 @@ export const make = (
       }
 
       const change = (event: Event, fields: Partial<Progress.Progress> = {}) => {
-        const now = millisOf(clock)
+        const now = Monotonic.unsafeMillis(clock)
         const next = { ...progress, ...fields }
         // What was found to be there already was not sent in this session.
         meter = event === "Resumed" ? Progress.meter(now, next.sent) : Progress.measure(meter, now, next.sent)
@@ -103,6 +103,3 @@ export const make = (
       }
     })
   )
-
-/** Of a time that never goes back. */
-const millisOf = (clock: Clock.Clock) => Number(clock.unsafeCurrentTimeNanos()) / 1e6

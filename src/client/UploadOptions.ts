@@ -1,12 +1,17 @@
 /**
  * What an upload can be told, and what is wrong with it before anything is sent.
  */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
+import * as ScheduleDecision from "effect/ScheduleDecision"
+import * as ScheduleInterval from "effect/ScheduleInterval"
 import * as Schema from "effect/Schema"
 import type { Algorithm } from "../protocol/Checksum.js"
 import * as Metadata from "../protocol/Metadata.js"
+import * as Monotonic from "../store/Monotonic.js"
 import * as ChunkSize from "./ChunkSize.js"
 import { pace } from "./Retry.js"
 import { InvalidOption, type TusError } from "./TusError.js"
@@ -56,6 +61,27 @@ export interface UploadOptions<R = never> {
  * Retry-After, which is waited for anyway.
  */
 export const defaultRetry: Schedule.Schedule<unknown> = Schedule.intersect(pace, Schedule.recurs(10))
+
+/**
+ * Goes on for so long since the first failure, and tells how long that was: `Schedule.recurUpTo`, but of time that has passed. That
+ * one asks the clock of the machine, which may be set ahead, and then it ends, or back, and then it goes on.
+ */
+export const recurUpTo = (duration: Duration.DurationInput): Schedule.Schedule<Duration.Duration> => {
+  const limit = Duration.toMillis(duration)
+  return Schedule.makeWithState<number | undefined, unknown, Duration.Duration>(
+    undefined,
+    (now, _, begun) =>
+      Effect.map(Monotonic.millis, (time) => {
+        const start = begun ?? time
+        const elapsed = time - start
+        return [
+          start,
+          Duration.millis(elapsed),
+          elapsed < limit ? ScheduleDecision.continueWith(ScheduleInterval.after(now)) : ScheduleDecision.done
+        ]
+      })
+  )
+}
 
 /** With everything that is left out filled in. */
 export interface Settled<R> extends UploadOptions<R> {

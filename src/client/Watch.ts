@@ -1,8 +1,8 @@
 /**
  * The watch over bytes that no longer move, for transports that have no such means of their own.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Monotonic from "../store/Monotonic.js"
 import * as Race from "./Race.js"
 import { type Request, stalled, type TransportError } from "./TusTransport.js"
 
@@ -13,13 +13,13 @@ export const watched = <A, E>(
 ): Effect.Effect<A, E | TransportError> =>
   Effect.clockWith((clock) => {
     const timeout = request.stallTimeout ?? Number.POSITIVE_INFINITY
-    let last = clock.unsafeCurrentTimeMillis()
+    let last = Monotonic.unsafeMillis(clock)
     const watching: Effect.Effect<never, TransportError> = Effect.suspend(() => {
-      const left = last + timeout - clock.unsafeCurrentTimeMillis()
-      return left > 0 ? Effect.zipRight(Clock.sleep(left), watching) : Effect.fail(stalled(timeout))
+      const left = last + timeout - Monotonic.unsafeMillis(clock)
+      return left > 0 ? Effect.zipRight(Effect.sleep(left), watching) : Effect.fail(stalled(timeout))
     })
     const onSent = (bytes: number) => {
-      last = clock.unsafeCurrentTimeMillis()
+      last = Monotonic.unsafeMillis(clock)
       request.onSent?.(bytes)
     }
     return timeout === Number.POSITIVE_INFINITY

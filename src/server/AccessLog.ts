@@ -1,23 +1,23 @@
 /**
  * A line for each request that was answered, with what came of it as annotations, for whichever logger there is.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import * as Monotonic from "../store/Monotonic.js"
 import * as TusObserver from "./TusObserver.js"
 
 const observer: TusObserver.Observer = (request, body, answer) =>
   Effect.flatMap(
-    Clock.currentTimeMillis,
+    Monotonic.millis,
     (begun) =>
       Effect.tap(answer(body), ({ headers, outcome, status }) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.flatMap(Monotonic.millis, (now) =>
           Effect.log(`${request.method} ${pathOf(request.url)} ${status}`).pipe(
             Effect.annotateLogs({
               method: request.method,
               status,
               outcome,
-              millis: now - begun,
+              millis: Math.round(now - begun),
               upload: idOf(headers["location"] ?? request.url),
               ...(headers["upload-offset"] === undefined ? {} : { offset: Number(headers["upload-offset"]) }),
               ...(request.remoteAddress === undefined ? {} : { peer: request.remoteAddress })

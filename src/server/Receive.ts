@@ -4,7 +4,6 @@
  * Nothing here is interrupted but the wait for the network: a body that is cut off, for whatever reason, is settled and
  * committed like one that ended.
  */
-import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -17,6 +16,7 @@ import type { Policy } from "../protocol/Policy.js"
 import { ChecksumMismatch, isRefusal, type Refusal } from "../protocol/Refusal.js"
 import type { Upload } from "../protocol/Upload.js"
 import type { Digests, Hasher } from "../store/Digests.js"
+import * as Monotonic from "../store/Monotonic.js"
 import { forEachBatch } from "../store/Pull.js"
 import type { Lease } from "../store/UploadLock.js"
 import type { Entry } from "../store/UploadRegistry.js"
@@ -63,19 +63,18 @@ export const make = ({ digests, store, tell }: Means) => {
 
     let latest = entry
     let end: number = offset
-    let saved = { end, at: yield* Clock.currentTimeMillis }
+    let saved = { end, at: yield* Monotonic.millis }
     let isSound = true
 
     /** Of what is stored only now, nobody has been told yet that it is there. */
     const progress = ({ upload }: Entry) => upload.isOpen && entry.version > 0 ? tell(upload) : Effect.void
 
     const checkpoint = Effect.gen(function*() {
-      const now = yield* DateTime.now
-      const next = Append.checkpoint(plan, end - offset, now, policy)
+      const next = Append.checkpoint(plan, end - offset, yield* DateTime.now, policy)
       if (Option.isSome(next)) {
         latest = yield* store.commit(latest, next.value, lease.fence)
         yield* progress(latest)
-        saved = { end, at: DateTime.toEpochMillis(now) }
+        saved = { end, at: yield* Monotonic.millis }
       }
     }).pipe(Effect.tapErrorCause(() =>
       Effect.sync(() => {
@@ -87,8 +86,8 @@ export const make = ({ digests, store, tell }: Means) => {
       end = written
       return end - saved.end >= checkpointBytes
         ? checkpoint
-        : Clock.clockWith((clock) =>
-          clock.unsafeCurrentTimeMillis() - saved.at >= checkpointMillis ? checkpoint : Effect.void
+        : Effect.clockWith((clock) =>
+          Monotonic.unsafeMillis(clock) - saved.at >= checkpointMillis ? checkpoint : Effect.void
         )
     }
 

@@ -1,13 +1,13 @@
 /**
  * What a server does, in numbers: metrics of Effect, for whichever exporter reads them, `Prometheus` among them.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricLabel from "effect/MetricLabel"
+import * as Monotonic from "../store/Monotonic.js"
 import * as Pull from "../store/Pull.js"
 import * as TusObserver from "./TusObserver.js"
 import type { UploadBody } from "./UploadBody.js"
@@ -87,12 +87,12 @@ const makeObserver = (): TusObserver.Observer => {
   return (request, body, answer) => {
     const method = methodOf(request.method)
     return Effect.acquireUseRelease(
-      Effect.zipRight(change(method, 1), Clock.currentTimeMillis),
+      Effect.zipRight(change(method, 1), Monotonic.millis),
       () => answer(counted(body)),
       (begun, exit) =>
         Effect.zipRight(
           change(method, -1),
-          Effect.flatMap(Clock.currentTimeMillis, (now) => record(method, (now - begun) / 1000, exit))
+          Effect.flatMap(Monotonic.millis, (now) => record(method, (now - begun) / 1000, exit))
         )
     )
   }

@@ -1,7 +1,6 @@
 /**
  * What has happened to uploads, told after it was committed. Nobody listens by default.
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
@@ -12,6 +11,7 @@ import * as PubSub from "effect/PubSub"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Upload, UploadId } from "../protocol/Upload.js"
+import * as Monotonic from "../store/Monotonic.js"
 import * as OptionError from "./OptionError.js"
 
 /** What has happened, with the state of the upload after it; of one that is gone, its last. */
@@ -64,7 +64,7 @@ export const layerFeed = (
     const publish = (event: Event): Effect.Effect<void> => {
       if (event._tag === "Progress") {
         return Effect.flatMap(
-          Clock.currentTimeMillis,
+          Monotonic.millis,
           (now) => Effect.when(PubSub.publish(events, event), () => isDue(event.upload, now))
         )
       }

@@ -2,7 +2,6 @@
  * What uploads may take of a server: room, as `Quota` says, requests that write at the same time, and bytes a second. There is
  * no limit by default, and what there is none of costs nothing.
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -16,6 +15,7 @@ import { Denied } from "../protocol/Refusal.js"
 import type { Upload } from "../protocol/Upload.js"
 import { ByteStore } from "../store/ByteStore.js"
 import { Ledger } from "../store/Ledger.js"
+import * as Monotonic from "../store/Monotonic.js"
 import * as Pull from "../store/Pull.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as OptionError from "./OptionError.js"
@@ -146,7 +146,7 @@ const pacer = (bytesPerSecond: number) => {
   return (body: UploadBody): UploadBody => {
     const stopped = Deferred.unsafeMake<void>(FiberId.none)
     const wait = (size: number) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      Effect.flatMap(Monotonic.millis, (now) => {
         free = Math.max(free, now) + size / bytesPerSecond * 1000
         return Effect.raceFirst(Effect.sleep(free - now), Deferred.await(stopped))
       })

@@ -2,8 +2,8 @@
  * What the URL of an upload says besides its id. Nothing by default; with `layerSigned` it is a proof that this server has made
  * it: whoever has the URL may use the upload until its time has run out, and an id alone is worth nothing.
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -58,7 +58,7 @@ export const makeSigned = ({ secret, validFor = "1 day" }: Options): Effect.Effe
     return {
       areSigned: true,
       sign: Effect.fnUntraced(function*(id) {
-        const now = yield* Clock.currentTimeMillis
+        const now = DateTime.toEpochMillis(yield* DateTime.now)
         const expires = Math.ceil((now + Duration.toMillis(validFor)) / 1000)
         const signature = yield* Effect.promise(() => crypto.subtle.sign(algorithm, key, signed(id, expires)))
         return `?expires=${expires}&signature=${Encoding.encodeBase64Url(new Uint8Array(signature))}`
@@ -79,7 +79,7 @@ export const makeSigned = ({ secret, validFor = "1 day" }: Options): Effect.Effe
             reason: "expected the whole URL of the upload, as it was told at its creation"
           })
         }
-        if ((yield* Clock.currentTimeMillis) >= expires * 1000) {
+        if (DateTime.toEpochMillis(yield* DateTime.now) >= expires * 1000) {
           return yield* new Denied({ status: 403, reason: "the time of this URL has run out; create a new upload" })
         }
       })

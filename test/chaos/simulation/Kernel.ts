@@ -115,7 +115,7 @@ export class Process implements Scheduler.Scheduler {
   later: Array<Scheduler.Task> = []
   /** Calls of the system that it waits for. */
   waiting = 0
-  /** How wrong its clock is, in milliseconds, and was at most. */
+  /** How wrong its clock is, in milliseconds, and was at most. That for durations knows nothing of it. */
   private skew = 0
   private mostSkew = 0
   readonly clock: Clock.Clock
@@ -126,7 +126,7 @@ export class Process implements Scheduler.Scheduler {
     this.name = name
     this.kernel = kernel
     const millis = () => Math.floor(epoch + kernel.now + this.skew)
-    const nanos = () => BigInt(millis()) * 1_000_000n
+    const nanos = () => BigInt(Math.floor((epoch + kernel.now) * 1e6))
     this.clock = {
       [Clock.ClockTypeId]: Clock.ClockTypeId,
       unsafeCurrentTimeMillis: millis,

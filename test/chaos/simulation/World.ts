@@ -142,7 +142,7 @@ export class World {
       case "clock ahead":
       case "clock back": {
         this.troubles++
-        const by = dice.pick(500, 5000, 300_000, 7_200_000)
+        const by = dice.pick(500, 5000, 300_000, 7_200_000, 50_000_000)
         return this.servers.shiftClocks(fault === "clock ahead" ? by : -by)
       }
     }
