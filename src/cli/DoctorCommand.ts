@@ -9,14 +9,19 @@ import * as Option from "effect/Option"
 import * as Struct from "effect/Struct"
 import * as Connection from "./Connection.js"
 import * as Examination from "./Examination.js"
-import { Reported } from "./Failure.js"
+import * as Exposure from "./Exposure.js"
+import { CommandError, Reported } from "./Failure.js"
 import * as Finding from "./Finding.js"
 import * as Flags from "./Flags.js"
 import * as Json from "./Json.js"
 import { Output } from "./Output.js"
 
 export const command = Command.make("doctor", {
-  url: Flags.url.pipe(Args.withDescription("The URL to which uploads are posted, as clients see it.")),
+  target: Args.text({ name: "URL" }).pipe(
+    Args.withDescription(
+      "The URL to which uploads are posted, as clients see it; or the directory of a server, to see who can read it."
+    )
+  ),
   origin: Flags.parsed(
     "origin",
     "ORIGIN",
@@ -29,19 +34,27 @@ export const command = Command.make("doctor", {
   connection: Options.all(Struct.omit(Flags.connection, "methodOverride", "requestId")),
   json: Flags.json,
   debug: Flags.debug
-}, ({ connection, json, origin, url }) =>
+}, ({ connection, json, origin, target }) =>
   Effect.gen(function*() {
     const output = yield* Output
     let problems = 0
-    yield* Examination.run(
-      { url, origin, headers: connection.headers, timeout: connection.timeout },
-      (finding) => {
-        problems += finding.level === "problem" ? 1 : 0
-        return json
-          ? output.result(Json.print(Finding.facts(finding)))
-          : Effect.forEach(Finding.lines(finding), output.result, { discard: true })
-      }
-    )
+    const tell = (finding: Finding.Finding) => {
+      problems += finding.level === "problem" ? 1 : 0
+      return json
+        ? output.result(Json.print(Finding.facts(finding)))
+        : Effect.forEach(Finding.lines(finding), output.result, { discard: true })
+    }
+    yield* Flags.isUrl(target)
+      ? Examination.run({ url: target, origin, headers: connection.headers, timeout: connection.timeout }, tell)
+      : Exposure.examine(target).pipe(
+        Effect.mapError((cause) =>
+          new CommandError({
+            message: `${target}: expected a URL that begins with http:// or https://, or a directory that can be read`,
+            cause
+          })
+        ),
+        Effect.flatMap(tell)
+      )
     if (problems > 0) {
       return yield* new Reported()
     }

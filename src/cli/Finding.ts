@@ -15,6 +15,7 @@ export interface Finding {
     | "override"
     | "delete"
     | "cors"
+    | "modes"
   /** A note is worth knowing, and breaks nothing. */
   readonly level: "ok" | "note" | "problem"
   /** A sentence without a full stop. */

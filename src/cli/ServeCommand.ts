@@ -49,6 +49,12 @@ export const command = Command.make("serve", {
       "What a power cut leaves: completion (the default) all that is complete, always every acknowledged byte, process neither."
     )
   ),
+  permissions: Flags.oneOf("permissions", ["owner", "group"]).pipe(
+    Options.withDefault("owner" as const),
+    Options.withDescription(
+      "Who else of this machine may read what is kept: nobody (owner, the default), or the group of the directory."
+    )
+  ),
   publicUrl: Options.text("public-url").pipe(
     Options.withPseudoName("URL"),
     Options.optional,
@@ -144,6 +150,7 @@ export const command = Command.make("serve", {
         ...options.limits,
         expiresAfter: Option.getOrUndefined(options.expiresAfter),
         durability: options.durability,
+        permissions: options.permissions,
         publicUrl: Option.getOrUndefined(options.publicUrl),
         trustedProxies: options.trustedProxies,
         cors: options.corsOrigins.length === 0 ? undefined : { origins: options.corsOrigins },

@@ -27,6 +27,7 @@ export interface Options extends EmbeddedStore.Options, TusPolicy.Options, TusSw
 const check = OptionError.check(Schema.Struct({
   directory: OptionError.text,
   durability: Schema.optional(OptionError.oneOf("process", "completion", "always")),
+  permissions: Schema.optional(OptionError.oneOf("owner", "group")),
   removeUsedPartials: Schema.optional(OptionError.flag),
   traced: Schema.optional(OptionError.flag),
   syncDeadline: Schema.optional(OptionError.duration)

@@ -20,21 +20,36 @@ import type { UploadRegistry } from "../store/UploadRegistry.js"
 import * as UploadStore from "../store/UploadStore.js"
 import { UploadStoreError } from "../store/UploadStoreError.js"
 import * as DirectoryLock from "./DirectoryLock.js"
+import * as File from "./File.js"
 import * as FileByteStore from "./FileByteStore.js"
 import * as NodeBoot from "./NodeBoot.js"
+import * as Reserve from "./Reserve.js"
 
 /** Where uploads are kept, and how much of them. */
 export interface Options {
   /** Where everything is kept; made where it is missing. */
   readonly directory: string
+  /**
+   * Who else may read what is made in the directory, database and all: nobody by default (`"owner"`), or its group (`"group"`), as
+   * `FileByteStore` says. What is there keeps its modes; `effect-tus doctor DIR` tells them.
+   */
+  readonly permissions?: FileByteStore.Options["permissions"]
   /** What uploads may take. Summing up what they take already reads all states once, at the start. */
   readonly limits?: UploadLimits.Options | undefined
   /** Whether each call of the store has a span. They have none by default. */
   readonly traced?: boolean | undefined
 }
 
+/** SQLite gives its log, and whatever else it makes, the mode of the database. */
+const prepare = (directory: string, permissions: File.Permissions) =>
+  Effect.forEach(
+    [join(directory, "uploads.sqlite"), DirectoryLock.fileIn(directory)],
+    (path) => File.make(path, permissions),
+    { discard: true }
+  )
+
 /** The database of a directory, which is locked first: nobody else writes to it. */
-const sqlite = (directory: string) =>
+const sqlite = (directory: string, permissions: File.Permissions) =>
   Layer.effectDiscard(Effect.flatMap(SqlClient.SqlClient, (sql) => DirectoryLock.hold(sql, directory))).pipe(
     Layer.provideMerge(
       // A database that cannot be opened is a defect to the client, and an answer to whoever starts a server.
@@ -46,7 +61,8 @@ const sqlite = (directory: string) =>
             cause: Cause.squash(cause)
           })
         ))
-    )
+    ),
+    Layer.provide(Layer.effectDiscard(prepare(directory, permissions)))
   )
 
 /** What a `TusServer` is built on. */
@@ -58,17 +74,23 @@ export type Services = ByteStore | UploadLock.UploadLock | UploadRegistry | Uplo
  * nothing.
  */
 export const layer = (
-  { directory, limits, traced = false }: Options
+  { directory, limits, permissions = "owner", traced = false }: Options
 ): Layer.Layer<Services, OptionError | UploadStoreError> => {
-  const bytes = FileByteStore.layer({ directory })
+  const modes = File.permissions[permissions]
+  const bytes = Layer.provide(
+    Reserve.layer({ directory, permissions: modes }),
+    FileByteStore.layer({ directory, permissions })
+  )
   const registry = LiveStates.layer().pipe(
+    Layer.provide(Reserve.layerRegistry),
     Layer.provide(SqlUploadRegistry.layer),
-    Layer.provide(sqlite(directory)),
+    Layer.provide(sqlite(directory, modes)),
     Layer.provide(NodeBoot.layer)
   )
-  const limited: Layer.Layer<UploadRegistry, OptionError | UploadStoreError, ByteStore> = limits === undefined
-    ? registry
-    : Layer.provideMerge(UploadLimits.layer(limits), Layer.provide(Ledger.layer, registry))
+  const limited: Layer.Layer<UploadRegistry, OptionError | UploadStoreError, ByteStore | Reserve.Reserve> =
+    limits === undefined
+      ? registry
+      : Layer.provideMerge(UploadLimits.layer(limits), Layer.provide(Ledger.layer, registry))
   const store = traced ? Layer.provide(TracedStore.layer, UploadStore.layer) : UploadStore.layer
   return Layer.mergeAll(store, UploadLock.layerMemory).pipe(
     Layer.provideMerge(limited),

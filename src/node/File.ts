@@ -16,11 +16,26 @@ export interface File {
   readonly path: string
 }
 
-/** `r` reads, `r+` also writes; `w` makes the file where there is none, and empties it where there is one. */
-export type Mode = "r" | "r+" | "w"
+/** `r` reads, `r+` also writes; `w` makes the file where there is none, and empties it where there is one, `a` only the former. */
+export type Mode = "r" | "r+" | "w" | "a"
 
-export const open = (path: string, mode: Mode): Effect.Effect<File, UploadStoreError> =>
-  call<number>(mode === "r" ? "Read" : "Write", `open ${path}`, (done) => Fs.open(path, mode, done)).pipe(
+/** Who may use what is made. A umask takes away what it always does; what is there already keeps what it has. */
+export interface Permissions {
+  readonly file: number
+  readonly directory: number
+}
+
+export const permissions = {
+  owner: { file: 0o600, directory: 0o700 },
+  group: { file: 0o640, directory: 0o750 }
+} as const satisfies Record<string, Permissions>
+
+export const open = (
+  path: string,
+  mode: Mode,
+  { file }: Permissions = permissions.owner
+): Effect.Effect<File, UploadStoreError> =>
+  call<number>(mode === "r" ? "Read" : "Write", `open ${path}`, (done) => Fs.open(path, mode, file, done)).pipe(
     Effect.map((fd) => ({ fd, path }))
   )
 
@@ -42,8 +57,15 @@ export const close = ({ fd, path }: File, size = Infinity): Effect.Effect<void> 
  */
 const soon = 64 * 1024
 
-export const use = <A, E, R>(path: string, mode: Mode, use: (file: File) => Effect.Effect<A, E, R>) =>
-  Effect.acquireUseRelease(open(path, mode), use, (file) => close(file))
+export const use = <A, E, R>(
+  path: string,
+  mode: Mode,
+  use: (file: File) => Effect.Effect<A, E, R>,
+  permissions?: Permissions
+) => Effect.acquireUseRelease(open(path, mode, permissions), use, (file) => close(file))
+
+/** An empty file where there is none. */
+export const make = (path: string, permissions: Permissions) => use(path, "a", () => Effect.void, permissions)
 
 export const openScoped = (path: string, mode: Mode): Effect.Effect<File, UploadStoreError, Scope.Scope> =>
   Effect.acquireRelease(open(path, mode), (file) => close(file))
@@ -133,18 +155,18 @@ export const removeIfPresent = (path: string): Effect.Effect<void, UploadStoreEr
 export const list = (path: string): Effect.Effect<ReadonlyArray<string>, UploadStoreError> =>
   call<Array<string>>("Read", `list ${path}`, (done) => Fs.readdir(path, done))
 
-export const makeDirectory = (path: string): Effect.Effect<void, UploadStoreError> =>
-  act("Write", `make directory ${path}`, (done) => Fs.mkdir(path, done))
+export const makeDirectory = (path: string, { directory }: Permissions): Effect.Effect<void, UploadStoreError> =>
+  act("Write", `make directory ${path}`, (done) => Fs.mkdir(path, { mode: directory }, done))
 
 /**
  * Makes a directory with all above it, to last, and fails where it cannot be read and written. What is there already may have
  * been made by a process that died before it synced anything.
  */
-export const prepareDirectory = Effect.fnUntraced(function*(path: string) {
+export const prepareDirectory = Effect.fnUntraced(function*(path: string, { directory }: Permissions) {
   yield* call<string | undefined>(
     "Write",
     `make directory ${path}`,
-    (done) => Fs.mkdir(path, { recursive: true }, done)
+    (done) => Fs.mkdir(path, { recursive: true, mode: directory }, done)
   )
   yield* act(
     "Write",
@@ -167,10 +189,14 @@ const directoriesAbove = (path: string): ReadonlyArray<string> => {
 
 /** Bytes that a user without privileges can still store. */
 export const free = (path: string): Effect.Effect<number, UploadStoreError> =>
-  Effect.map(
-    call<Fs.StatsFs>("Read", `stat file system of ${path}`, (done) => Fs.statfs(path, done)),
-    ({ bavail, bsize }) => bavail * bsize
-  )
+  Effect.map(fileSystemOf(path), ({ bavail, bsize }) => bavail * bsize)
+
+/** Bytes that its file system can store in all. */
+export const capacity = (path: string): Effect.Effect<number, UploadStoreError> =>
+  Effect.map(fileSystemOf(path), ({ blocks, bsize }) => blocks * bsize)
+
+const fileSystemOf = (path: string) =>
+  call<Fs.StatsFs>("Read", `stat file system of ${path}`, (done) => Fs.statfs(path, done))
 
 /** A file is shorter than what has been acknowledged. */
 export const lacking = (path: string, size: number): UploadStoreError =>

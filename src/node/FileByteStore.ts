@@ -18,18 +18,30 @@ import * as File from "./File.js"
 import * as FileConcat from "./FileConcat.js"
 import * as OpenFiles from "./OpenFiles.js"
 
+/** Where bytes are kept, and who may read them. */
+export interface Options {
+  /** Made where it is missing. */
+  readonly directory: string
+  /**
+   * Who else may read the files that are made from now on: nobody by default (`"owner"`: modes 0600 and 0700), or whoever is in the
+   * group of the directory (`"group"`: 0640 and 0750). What is there keeps its modes.
+   */
+  readonly permissions?: "owner" | "group" | undefined
+}
+
 /**
  * Makes the directory where there is none, and fails where it cannot be written to. An interruption comes between two
  * writes, never between a write and its `onWritten`: what reached the file has been reported.
  */
-export const layer = (options: { readonly directory: string }): Layer.Layer<ByteStore, UploadStoreError> =>
+export const layer = (options: Options): Layer.Layer<ByteStore, UploadStoreError> =>
   Layer.scoped(
     ByteStore,
     Effect.suspend(() => {
       const directory = Path.resolve(options.directory)
+      const permissions = File.permissions[options.permissions ?? "owner"]
       return Effect.zipRight(
-        File.prepareDirectory(directory),
-        Effect.map(OpenFiles.make(keptOpen), (files) => make(directory, files))
+        File.prepareDirectory(directory, permissions),
+        Effect.map(OpenFiles.make(keptOpen), (files) => make(directory, files, permissions))
       )
     })
   )
@@ -37,7 +49,7 @@ export const layer = (options: { readonly directory: string }): Layer.Layer<Byte
 /** Descriptors that are kept for files in progress and the directories above them, besides those in use. */
 const keptOpen = 512
 
-const make = (directory: string, files: OpenFiles.OpenFiles) => {
+const make = (directory: string, files: OpenFiles.OpenFiles, permissions: File.Permissions) => {
   /** Shards whose names last. Those that an earlier process made may not be among them. */
   const lasting = new Set<string>()
   let syncsDirectories = File.canSyncDirectories
@@ -56,9 +68,9 @@ const make = (directory: string, files: OpenFiles.OpenFiles) => {
   const create = (path: string) =>
     Effect.map(
       Effect.catchIf(
-        File.open(path, "w"),
+        File.open(path, "w", permissions),
         File.isAbsent,
-        () => Effect.zipRight(makeShard(Path.dirname(path)), File.open(path, "w"))
+        () => Effect.zipRight(makeShard(Path.dirname(path)), File.open(path, "w", permissions))
       ),
       (file) => ({ ...file, end: 0 })
     )
@@ -76,7 +88,7 @@ const make = (directory: string, files: OpenFiles.OpenFiles) => {
     )
 
   const makeShard = (path: string) =>
-    File.makeDirectory(path).pipe(
+    File.makeDirectory(path, permissions).pipe(
       Effect.tap(() => Effect.sync(() => lasting.delete(Path.basename(path)))),
       Effect.catchIf(File.isTaken, () => Effect.void)
     )
@@ -128,7 +140,7 @@ const make = (directory: string, files: OpenFiles.OpenFiles) => {
       )
       yield* files.close(path)
       yield* makeShard(Path.dirname(path))
-      return yield* FileConcat.concat(path, sources)
+      return yield* FileConcat.concat(path, sources, permissions)
     }),
     read: (id, range) => Stream.unwrap(Effect.map(pathOf(id), (path) => read(path, range))),
     remove: (id) =>

@@ -21,11 +21,15 @@ export const nameOf = (file: string): string => file.endsWith(extension) ? file.
 const extension = ".concat"
 
 /** Makes `path` hold the sources one after the other, in place of what it held. */
-export const concat = (path: string, sources: ReadonlyArray<Source>): Effect.Effect<void, UploadStoreError> => {
+export const concat = (
+  path: string,
+  sources: ReadonlyArray<Source>,
+  permissions: File.Permissions
+): Effect.Effect<void, UploadStoreError> => {
   const temporary = temporaryOf(path)
   const [first, ...others] = sources.filter(({ length }) => length > 0)
   const assembled = first === undefined
-    ? File.use(temporary, "w", () => Effect.void)
+    ? File.use(temporary, "w", () => Effect.void, permissions)
     : verify([first, ...others]).pipe(
       Effect.zipRight(File.removeIfPresent(temporary)),
       Effect.zipRight(File.copy(first.path, temporary)),

@@ -106,11 +106,17 @@ export const make = ({ digests, store, tell }: Means) => {
     })
 
     // What was written before the store failed is worth keeping, unless it is a checkpoint that failed: what it was to keep
-    // may be lost. That the store failed is what counts.
+    // may be lost. What does not count then is cut off: nobody else could use its room. That the store failed is what counts.
+    const salvage = Effect.suspend(() => isSound ? checkpoint : Effect.void).pipe(
+      Effect.catchTag("UploadStoreError", () => Effect.void),
+      Effect.zipRight(store.get(plan.upload.id)),
+      Effect.flatMap(store.discard),
+      Effect.ignoreLogged
+    )
     yield* plan.upload.isOpen
-      ? Effect.tapErrorCause(
+      ? Effect.tapError(
         store.write(entry, intake.pull, onWritten),
-        () => isSound ? Effect.ignoreLogged(checkpoint) : Effect.void
+        (error) => error._tag === "UploadStoreError" ? salvage : Effect.void
       )
       : forEachBatch(intake.pull, () => Effect.void)
     const ending = intake.ending()

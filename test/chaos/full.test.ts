@@ -5,10 +5,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { spawnSync } from "node:child_process"
-import { closeSync, mkdtempSync, openSync, rmdirSync, unlinkSync, writeSync } from "node:fs"
+import { closeSync, existsSync, mkdtempSync, openSync, rmdirSync, statSync, unlinkSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { example } from "../example.js"
+import { fileOf } from "../interop/server.js"
 import { isStored } from "./check.js"
 import { exchange } from "./exchange.js"
 import * as Ledger from "./ledger.js"
@@ -88,7 +89,7 @@ describe("a full disk", () => {
         yield* Effect.replicateEffect(create(port, 6 * mebibyte, ledger), 6)
         assert.lengthOf(ledger.entries, 6)
         assert.include(yield* all(ledger.entries, (entry) => send(port, entry)), 507)
-        assert.match(server.output(), /ERROR[^]*ENOSPC/)
+        assert.match(server.output(), /ERROR[^]*(ENOSPC|bytes in reserve)/)
 
         // From here on the log of the database cannot grow either: soon it has no room for a state.
         fill(join(path, "filler"))
@@ -96,7 +97,7 @@ describe("a full disk", () => {
         const sending = all(ledger.entries.filter(isOpen), (entry) => send(port, entry))
         const [created] = yield* Effect.all([creating, sending], { concurrency: "unbounded" })
         assert.isTrue(created.some(([entry]) => entry === undefined))
-        assert.match(server.output(), /database or disk is full/)
+        assert.match(server.output(), /database or disk is full|bytes in reserve/)
         assert.include(yield* all(ledger.entries.filter(isOpen), (entry) => send(port, entry)), 507)
 
         unlinkSync(join(path, "filler"))
@@ -106,6 +107,56 @@ describe("a full disk", () => {
         deepStrictEqual(ledger.entries.filter(isOpen), [])
         assert.isNull(server.process.exitCode)
       }),
-    60_000
+    200_000
+  )
+
+  it.scopedLive.runIf(mayMount)(
+    "frees room whenever it is asked to, also where there is none for a state",
+    () =>
+      Effect.gen(function*() {
+        const { path } = yield* disk
+        const server = yield* example("node-server", { UPLOAD_DIR: path })
+        const port = Number(new URL(server.url).port)
+        const ledger = Ledger.make(Math.random)
+        const statusOf = (message: Message.Message) => Effect.map(exchange(port, message), ({ status }) => status)
+
+        const terminate = (entries: ReadonlyArray<Ledger.Entry>) =>
+          Effect.map(
+            Effect.forEach(entries, ({ path }) => statusOf(Message.terminate(path)), { concurrency: 4 }),
+            (statuses) => Array.from(new Set(statuses))
+          )
+        const isFull = Effect.map(
+          statusOf(Message.create("/files", { "Upload-Length": 1 })),
+          (status) => status === 507
+        )
+
+        const [small] = yield* create(port, 100_000, ledger)
+        const empty = (yield* Effect.replicateEffect(create(port, 100, ledger), 40)).flat()
+        assert(small !== undefined)
+        assert.strictEqual(yield* send(port, small), 204)
+
+        // Somebody else takes all there is.
+        fill(join(path, "filler"))
+        yield* Effect.repeat(isFull, { until: (full) => full })
+        assert.strictEqual(yield* statusOf(Message.ask(small.path)), 200)
+        deepStrictEqual(yield* terminate(empty), [204])
+        assert.isTrue(yield* isFull)
+        unlinkSync(join(path, "filler"))
+
+        // An upload takes all there is, and then somebody else what is left.
+        const [large] = yield* create(port, 40 * mebibyte, ledger)
+        assert(large !== undefined)
+        assert.strictEqual(yield* send(port, large), 507)
+        assert.isAbove(large.told, mebibyte)
+        assert.strictEqual(statSync(fileOf(path, large.path)).size, large.told)
+        fill(join(path, "filler"))
+        assert.isTrue(yield* isFull)
+        deepStrictEqual(yield* terminate([large]), [204])
+        assert.isFalse(existsSync(fileOf(path, large.path)))
+        assert.isFalse(yield* isFull)
+        yield* isStored(path, small.path, small.content)
+        assert.isNull(server.process.exitCode)
+      }),
+    200_000
   )
 })

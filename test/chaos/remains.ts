@@ -38,7 +38,7 @@ export const remains = (directory: string, after: Duration.DurationInput): Effec
     Effect.map((uploads) => ({
       uploads,
       files: readdirSync(directory, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile() && !entry.name.startsWith("uploads.sqlite"))
+        .filter((entry) => entry.isFile() && !/^(uploads\.sqlite.*|server\.lock|reserve)$/.test(entry.name))
         .map(({ name }) => name)
     })),
     Effect.provide(TestContext.TestContext),

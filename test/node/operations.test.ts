@@ -47,15 +47,17 @@ class Counting extends Supervisor.AbstractSupervisor<void> {
   }
 }
 
-/** Lower it where you can. */
+/**
+ * Lower it where you can. That a file is still there when it has been written to, and that there is room for a state, is worth six.
+ */
 const worth = {
   OPTIONS: 8,
   POST: 68,
   HEAD: 20,
-  "first PATCH": 166,
-  PATCH: 142,
-  "last PATCH": 154,
-  "POST of it all": 182
+  "first PATCH": 172,
+  PATCH: 148,
+  "last PATCH": 160,
+  "POST of it all": 186
 }
 
 const headers = { "tus-resumable": "1.0.0" }

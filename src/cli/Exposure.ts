@@ -1,0 +1,48 @@
+/**
+ * What `effect-tus doctor` finds of a directory of uploads: who of this machine can read what is in it.
+ */
+import type { PlatformError } from "@effect/platform/Error"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
+import * as Effect from "effect/Effect"
+import { note, ok, problem } from "./Finding.js"
+
+/** Those bits of a mode that concern everybody else. */
+const others = 0o007
+const readable = 0o004
+
+/**
+ * Looks at the directory, at what lies in it and at what lies in its folders, as far as the first that everybody can read. Changes
+ * nothing.
+ */
+export const examine = Effect.fnUntraced(function*(directory: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const modeOf = (name: string) => Effect.map(fs.stat(name), ({ mode, type }) => ({ mode, type }))
+
+  if (((yield* modeOf(directory)).mode & others) === 0) {
+    return ok("modes", `nobody but its owner and its group gets into ${directory}`)
+  }
+  const exposed = (name: string): Effect.Effect<ReadonlyArray<string>, PlatformError> =>
+    Effect.gen(function*() {
+      for (const entry of yield* fs.readDirectory(name)) {
+        const child = path.join(name, entry)
+        const { mode, type } = yield* modeOf(child)
+        const found = type === "Directory"
+          ? (mode & others) === 0 ? [] : yield* exposed(child)
+          : (mode & readable) === 0
+          ? []
+          : [child]
+        if (found.length > 0) {
+          return found
+        }
+      }
+      return []
+    })
+  const [first] = yield* exposed(directory)
+  return first === undefined
+    ? note("modes", `everybody on this machine gets into ${directory}, and reads no file in it`, advice(directory))
+    : problem("modes", `everybody on this machine can read ${first}`, advice(directory))
+})
+
+const advice = (directory: string) => `chmod -R o= '${directory}' keeps it to its owner and its group`

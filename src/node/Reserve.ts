@@ -1,0 +1,140 @@
+/**
+ * Room for the states of uploads on a disk that is full, beside a database on the same disk: a file that is given up where a state
+ * cannot be written. What frees room always works then, and what takes room waits until the file is there again.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { randomFillSync } from "node:crypto"
+import { join } from "node:path"
+import { ByteStore } from "../store/ByteStore.js"
+import { UploadRegistry } from "../store/UploadRegistry.js"
+import { UploadStoreError } from "../store/UploadStoreError.js"
+import * as File from "./File.js"
+
+/** The room that is kept in a directory. */
+export class Reserve extends Context.Tag("effect-tus/Reserve")<Reserve, {
+  /** Whether it is there. */
+  readonly isKept: () => boolean
+  /** Sees to it that it is there, and fails with `NoSpace` where there is no room for it. */
+  readonly keep: Effect.Effect<void, UploadStoreError>
+  /** Writes a state, and gives the room up where there is none left for it. */
+  readonly spend: <A, E>(write: Effect.Effect<A, E | UploadStoreError>) => Effect.Effect<A, E | UploadStoreError>
+}>() {}
+
+export interface Options {
+  readonly directory: string
+  readonly permissions: File.Permissions
+}
+
+/** What a database may need before it uses its log from the beginning again: SQLite does so after a thousand pages. */
+const bytes = 4 * 1024 * 1024
+
+/** What no file system can compress. */
+const filling = randomFillSync(Buffer.allocUnsafeSlow(256 * 1024))
+
+/** On a small disk less is kept. */
+const sizeIn = (directory: string) =>
+  Effect.map(File.capacity(directory), (capacity) => Math.min(bytes, Math.floor(capacity / 8)))
+
+const make = Effect.fnUntraced(function*({ directory, permissions }: Options) {
+  const path = join(directory, "reserve")
+  const size = yield* sizeIn(directory)
+  const one = Effect.unsafeMakeSemaphore(1)
+  const present = yield* Effect.catchIf(File.sizeOf(path), File.isAbsent, () => Effect.succeed(0))
+  let isKept = present >= size
+  let spent = 0
+
+  /** Twice as much has to be free, or it would be given up again at once. */
+  const fill = Effect.gen(function*() {
+    if ((yield* File.free(directory)) < 2 * size) {
+      return yield* new UploadStoreError({ reason: "NoSpace", operation: `keep ${size} bytes in reserve in ${path}` })
+    }
+    yield* File.use(path, "w", (file) => pour(file, size), permissions).pipe(
+      Effect.onError(() => Effect.ignore(File.removeIfPresent(path)))
+    )
+    isKept = true
+  })
+
+  const keep = one.withPermits(1)(Effect.suspend(() => isKept ? Effect.void : fill))
+
+  /** Tells whether there is room that was not there at `before`. */
+  const giveUp = (before: number) =>
+    one.withPermits(1)(Effect.suspend(() => {
+      if (spent > before || !isKept) {
+        return Effect.succeed(spent > before)
+      }
+      isKept = false
+      spent++
+      return Effect.as(File.removeIfPresent(path), true)
+    }))
+
+  yield* Effect.catchIf(keep, isNoSpace, () => Effect.void)
+  return Reserve.of({
+    isKept: () => isKept,
+    keep,
+    spend: (write) =>
+      Effect.suspend(() => {
+        const before = spent
+        return Effect.catchIf(write, isNoSpace, (error) =>
+          Effect.flatMap(giveUp(before), (hasRoom) =>
+            hasRoom ? write : Effect.fail(error)))
+      })
+  })
+})
+
+const isNoSpace = (error: unknown): error is UploadStoreError =>
+  error instanceof UploadStoreError && error.reason === "NoSpace"
+
+const pour = Effect.fnUntraced(function*(file: File.File, size: number) {
+  for (let at = 0; at < size;) {
+    at += yield* File.write(file, [filling.subarray(0, size - at)], at)
+  }
+})
+
+/** Keeps room in the directory of the bytes that are provided, to which nothing is added while it is not there. */
+export const layer = (options: Options): Layer.Layer<ByteStore | Reserve, UploadStoreError, ByteStore> =>
+  Layer.effectContext(Effect.gen(function*() {
+    const bytes = yield* ByteStore
+    const reserve = yield* make(options)
+    const guarded = ByteStore.of({
+      ...bytes,
+      append: (id, at, pull, onWritten) => {
+        // Whoever writes on would take what was given up for a state.
+        const written = (end: number) =>
+          reserve.isKept() ? onWritten(end) : Effect.zipRight(onWritten(end), reserve.keep)
+        const append = bytes.append(id, at, pull, written)
+        return reserve.isKept() ? append : Effect.zipRight(reserve.keep, append)
+      },
+      concat: (id, parts) => Effect.zipRight(reserve.keep, bytes.concat(id, parts))
+    })
+    return Context.make(ByteStore, guarded).pipe(Context.add(Reserve, reserve))
+  }))
+
+/**
+ * The registry that is provided, whose database is on the same disk: it takes on nothing new while the reserve is not there. Where
+ * even that was not enough to remove a state, its bytes go first, which nobody but this process can want.
+ */
+export const layerRegistry: Layer.Layer<UploadRegistry, never, ByteStore | Reserve | UploadRegistry> = Layer.effect(
+  UploadRegistry,
+  Effect.gen(function*() {
+    const registry = yield* UploadRegistry
+    const bytes = yield* ByteStore
+    const reserve = yield* Reserve
+    return UploadRegistry.of({
+      ...registry,
+      create: (upload, options) => {
+        const create = registry.create(upload, options)
+        return reserve.isKept() ? create : Effect.zipRight(reserve.keep, create)
+      },
+      commit: (entry, next, options) => reserve.spend(registry.commit(entry, next, options)),
+      remove: (entry, options) => {
+        const remove = registry.remove(entry, options)
+        return Effect.catchIf(reserve.spend(remove), isNoSpace, (error) =>
+          options.unlessNamed === true
+            ? Effect.fail(error)
+            : Effect.zipRight(bytes.remove(entry.upload.id), remove))
+      }
+    })
+  })
+)

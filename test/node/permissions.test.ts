@@ -1,0 +1,72 @@
+/**
+ * Who of the machine can read what a server makes.
+ */
+import { describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { NodeTusServer } from "effect-tus/node"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { chmodSync, lstatSync, mkdirSync, readdirSync } from "node:fs"
+import { join } from "node:path"
+import { askPort } from "../server/doors.js"
+import { directory } from "./temporary.js"
+
+const tus = { "tus-resumable": "1.0.0" }
+const octets = { ...tus, "content-type": "application/offset+octet-stream" }
+
+/** A server that has taken an upload, one in two requests, and one that is joined of parts. */
+const used = (place: string, permissions?: "owner" | "group") =>
+  Effect.gen(function*() {
+    const server = yield* Layer.build(NodeTusServer.layer({ directory: place, port: 0, permissions }))
+    const ask = askPort(Context.get(server, NodeTusServer.NodeTusServer).port)
+    yield* Effect.promise(async () => {
+      const post = async (headers: Readonly<Record<string, string>>) => {
+        const answer = await ask({ method: "POST", path: "/files", headers: { ...octets, ...headers }, body: "abc" })
+        return answer.headers["location"] ?? ""
+      }
+      const open = await post({ "upload-length": "6" })
+      await ask({ method: "PATCH", path: open, headers: { ...octets, "upload-offset": "3" }, body: "def" })
+      const part = { "upload-length": "3", "upload-concat": "partial" }
+      const parts = [await post(part), await post(part)]
+      await ask({ method: "POST", path: "/files", headers: { ...tus, "upload-concat": `final;${parts.join(" ")}` } })
+      await ask({ method: "POST", path: "/files", headers: { ...tus, "upload-length": "0" } })
+    })
+  })
+
+/** By kind, which modes there are: those of the directory and of all in it. */
+const modesIn = (place: string) => {
+  const all = ["", ...readdirSync(place, { recursive: true, encoding: "utf8" })].map((name) =>
+    lstatSync(join(place, name))
+  )
+  const modes = (of: typeof all) => Array.from(new Set(of.map(({ mode }) => (mode & 0o777).toString(8))))
+  return {
+    files: modes(all.filter((entry) => entry.isFile())),
+    directories: modes(all.filter((entry) => entry.isDirectory()))
+  }
+}
+
+describe.runIf(process.platform !== "win32")("what a server makes", () => {
+  it.scopedLive("is its owner's alone: uploads, database, log, locks, and what is above them", () =>
+    Effect.gen(function*() {
+      const place = join(yield* directory, "above", "uploads")
+      yield* used(place)
+      deepStrictEqual(modesIn(join(place, "..")), { files: ["600"], directories: ["700"] })
+    }))
+
+  it.scopedLive("can be read by its group where that is asked for", () =>
+    Effect.gen(function*() {
+      const place = join(yield* directory, "uploads")
+      yield* used(place, "group")
+      deepStrictEqual(modesIn(place), { files: ["640"], directories: ["750"] })
+    }))
+
+  it.scopedLive("changes nothing of what is there", () =>
+    Effect.gen(function*() {
+      const place = join(yield* directory, "uploads")
+      mkdirSync(place)
+      chmodSync(place, 0o751)
+      yield* used(place)
+      deepStrictEqual((lstatSync(place).mode & 0o777).toString(8), "751")
+    }))
+})
