@@ -7,6 +7,28 @@ const local = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 /** Tests that leave nothing behind in their process. To load all that they need takes longer than most of them: they load it once. */
 const together = ["protocol", "server"].map((room) => `test/${room}/**/*.test.ts`)
 
+/** What is run once more where better-sqlite3 cannot be loaded, by a Node that has a SQLite of its own; the first are tests of just that. */
+const sqlite = [
+  "sqlite/**/*",
+  "store/UploadRegistry",
+  "sql/SqlUploadRegistry",
+  "node/EmbeddedStore",
+  "node/DirectoryLock",
+  "chaos/crashes"
+].map((name) => `test/${name}.test.ts`)
+
+/** What starts other runtimes; `npm run test:runtimes` installs them. */
+const runtimes = ["test/runtimes/**/*.test.ts"]
+
+const included: Readonly<Record<string, ReadonlyArray<string>>> = { together, sqlite, runtimes }
+
+const excluded: Readonly<Record<string, ReadonlyArray<string>>> = {
+  together: [],
+  sqlite: [],
+  runtimes: [],
+  apart: [...together, ...sqlite.slice(0, 1), ...runtimes]
+}
+
 /** `npm test` runs those together, and the others apart. Without a mode, whatever is named has a process for each file. */
 export default defineConfig(({ mode }) => ({
   resolve: {
@@ -16,9 +38,9 @@ export default defineConfig(({ mode }) => ({
     ]
   },
   test: {
-    include: mode === "together" ? together : ["test/**/*.test.ts"],
+    include: [...(included[mode] ?? ["test/**/*.test.ts"])],
     globalSetup: mode === "together" ? [] : ["test/build.ts"],
-    exclude: mode === "apart" ? together : [],
+    exclude: [...(excluded[mode] ?? [...sqlite.slice(0, 1), ...runtimes, "**/node_modules/**"])],
     // Many tests start processes, which takes seconds each where both cores are busy.
     testTimeout: 120_000,
     pool: "forks",

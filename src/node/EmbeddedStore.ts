@@ -2,8 +2,8 @@
  * The embedded default: states in SQLite, bytes in files beside it, locks in this process. One process owns a directory;
  * a second one is refused, since its locks would know nothing of the first. Whoever only reads the database may do so beside it.
  */
-import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import * as SqlClient from "@effect/sql/SqlClient"
+import { SqlError } from "@effect/sql/SqlError"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -24,6 +24,7 @@ import * as File from "./File.js"
 import * as FileByteStore from "./FileByteStore.js"
 import * as NodeBoot from "./NodeBoot.js"
 import * as Reserve from "./Reserve.js"
+import * as Sqlite from "./Sqlite.js"
 
 /** Where uploads are kept, and how much of them. */
 export interface Options {
@@ -34,6 +35,11 @@ export interface Options {
    * `FileByteStore` says. What is there keeps its modes; `effect-tus doctor DIR` tells them.
    */
   readonly permissions?: FileByteStore.Options["permissions"]
+  /**
+   * The client of the database, given the name of its file: `(filename) => SqliteClient.layer({ filename })`. By default that of
+   * `@effect/sql-sqlite-node`, and one over `node:sqlite` where its native module cannot be loaded, which is logged.
+   */
+  readonly sqlite?: Sqlite.Client | undefined
   /** What uploads may take. Summing up what they take already reads all states once, at the start. */
   readonly limits?: UploadLimits.Options | undefined
   /** Whether each call of the store has a span. They have none by default. */
@@ -49,21 +55,24 @@ const prepare = (directory: string, permissions: File.Permissions) =>
   )
 
 /** The database of a directory, which is locked first: nobody else writes to it. */
-const sqlite = (directory: string, permissions: File.Permissions) =>
+const database = ({ directory, permissions = "owner", sqlite = Sqlite.layer }: Options) =>
   Layer.effectDiscard(Effect.flatMap(SqlClient.SqlClient, (sql) => DirectoryLock.hold(sql, directory))).pipe(
     Layer.provideMerge(
-      // A database that cannot be opened is a defect to the client, and an answer to whoever starts a server.
-      Layer.catchAllCause(SqliteClient.layer({ filename: join(directory, "uploads.sqlite") }), (cause) =>
-        Layer.fail(
-          new UploadStoreError({
-            reason: "Write",
-            operation: `open the database in ${directory}`,
-            cause: Cause.squash(cause)
-          })
-        ))
+      // A database that cannot be opened is a defect to some clients, and an answer to whoever starts a server.
+      Layer.catchAllCause(
+        Layer.suspend(() => sqlite(join(directory, "uploads.sqlite"))),
+        (cause) => Layer.fail(unopened(directory, Cause.squash(cause)))
+      )
     ),
-    Layer.provide(Layer.effectDiscard(prepare(directory, permissions)))
+    Layer.provide(Layer.effectDiscard(prepare(directory, File.permissions[permissions])))
   )
+
+const unopened = (directory: string, error: unknown) =>
+  new UploadStoreError({
+    reason: "Write",
+    operation: `open the database in ${directory}`,
+    cause: error instanceof SqlError ? error.cause : error
+  })
 
 /** What a `TusServer` is built on. */
 export type Services = ByteStore | UploadLock.UploadLock | UploadRegistry | UploadStore.UploadStore
@@ -73,18 +82,16 @@ export type Services = ByteStore | UploadLock.UploadLock | UploadRegistry | Uplo
  * directory or the database in it cannot be used, or another process has it, and with an `OptionError` where a limit means
  * nothing.
  */
-export const layer = (
-  { directory, limits, permissions = "owner", traced = false }: Options
-): Layer.Layer<Services, OptionError | UploadStoreError> => {
-  const modes = File.permissions[permissions]
+export const layer = (options: Options): Layer.Layer<Services, OptionError | UploadStoreError> => {
+  const { directory, limits, permissions = "owner", traced = false } = options
   const bytes = Layer.provide(
-    Reserve.layer({ directory, permissions: modes }),
+    Reserve.layer({ directory, permissions: File.permissions[permissions] }),
     FileByteStore.layer({ directory, permissions })
   )
   const registry = LiveStates.layer().pipe(
     Layer.provide(Reserve.layerRegistry),
     Layer.provide(SqlUploadRegistry.layer),
-    Layer.provide(sqlite(directory, modes)),
+    Layer.provide(database(options)),
     Layer.provide(NodeBoot.layer)
   )
   const limited: Layer.Layer<UploadRegistry, OptionError | UploadStoreError, ByteStore | Reserve.Reserve> =

@@ -3,6 +3,7 @@
  */
 import type { MigrationError } from "@effect/sql/Migrator"
 import type { SqlError } from "@effect/sql/SqlError"
+import * as Predicate from "effect/Predicate"
 import { UploadStoreError } from "../store/UploadStoreError.js"
 
 export const toStoreError = (reason: "Read" | "Write", operation: string) =>
@@ -20,5 +21,13 @@ export const isLocked = (error: UploadStoreError): boolean => /^SQLITE_(BUSY|LOC
 
 const full: ReadonlySet<string> = new Set(["SQLITE_FULL", "53100"])
 
+/** `node:sqlite` has a number where the other drivers of SQLite have a name; its low byte is what they have in common. */
 const codeOf = ({ cause }: { readonly cause?: unknown }): string =>
-  typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : ""
+  Predicate.hasProperty(cause, "errcode")
+    ? names.get(Number(cause.errcode) & 0xff) ?? ""
+    : Predicate.hasProperty(cause, "code")
+    ? String(cause.code)
+    : ""
+
+/** @see https://www.sqlite.org/rescode.html */
+const names: ReadonlyMap<number, string> = new Map([[5, "SQLITE_BUSY"], [6, "SQLITE_LOCKED"], [13, "SQLITE_FULL"]])

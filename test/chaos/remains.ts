@@ -2,7 +2,6 @@
  * What lies in a directory of uploads once everything that may go has gone: the store, opened without a server, is swept
  * at a time at which all that is unfinished has expired.
  */
-import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { type Upload, UploadRegistry } from "effect-tus"
 import { EmbeddedStore, NodeDigests } from "effect-tus/node"
@@ -16,6 +15,7 @@ import * as TestClock from "effect/TestClock"
 import * as TestContext from "effect/TestContext"
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
+import * as Sqlite from "../../src/node/Sqlite.js"
 
 export interface Remains {
   readonly uploads: ReadonlyArray<Upload.Upload>
@@ -56,6 +56,6 @@ const uploadsIn = (directory: string) =>
   }).pipe(
     Effect.provide(Layer.provideMerge(
       SqlUploadRegistry.layer,
-      SqliteClient.layer({ filename: join(directory, "uploads.sqlite") })
+      Sqlite.layer(join(directory, "uploads.sqlite"))
     ))
   )

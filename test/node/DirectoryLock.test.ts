@@ -1,4 +1,3 @@
-import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -9,13 +8,14 @@ import * as Layer from "effect/Layer"
 import { mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as DirectoryLock from "../../src/node/DirectoryLock.js"
+import * as Sqlite from "../../src/node/Sqlite.js"
 import * as SqlFailure from "../../src/sql/SqlFailure.js"
 import { directory } from "./temporary.js"
 
 const serve = (directory: string) => Layer.build(EmbeddedStore.layer({ directory }))
 
 const reading = (directory: string) =>
-  Layer.build(SqliteClient.layer({ filename: join(directory, "uploads.sqlite"), readonly: true })).pipe(
+  Layer.build(Sqlite.layer(join(directory, "uploads.sqlite"))).pipe(
     Effect.map((context) => Context.get(context, SqlClient.SqlClient))
   )
 
@@ -46,7 +46,7 @@ describe("DirectoryLock", () => {
       const at = yield* directory
       yield* serve(at)
       const sql = yield* reading(at)
-      deepStrictEqual(yield* sql`SELECT COUNT(*) AS uploads FROM effect_tus_uploads`, [{ uploads: 0 }])
+      deepStrictEqual(yield* sql`SELECT COUNT(*) FROM effect_tus_uploads`.values, [[0]])
       yield* sql`VACUUM INTO ${join(at, "copy.sqlite")}`
       assert.isAbove(statSync(join(at, "copy.sqlite")).size, 4096)
     }))

@@ -1,4 +1,3 @@
-import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -11,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { truncateSync } from "node:fs"
 import { join } from "node:path"
+import * as Sqlite from "../../src/node/Sqlite.js"
 import { askPort } from "../server/doors.js"
 import { create, head, patch } from "../server/requests.js"
 import { directory } from "./temporary.js"
@@ -35,7 +35,7 @@ const machine = Effect.map(directory, (directory) => {
     /** As the next process finds it when the power was cut, and some bytes with it that had not been synced. */
     powerCut: (path: string, left: number) =>
       Effect.flatMap(SqlClient.SqlClient, (sql) => sql`UPDATE effect_tus_boot SET boot = 'another'`).pipe(
-        Effect.provide(SqliteClient.layer({ filename: join(directory, "uploads.sqlite") })),
+        Effect.provide(Sqlite.layer(join(directory, "uploads.sqlite"))),
         Effect.zipRight(Effect.sync(() => truncateSync(join(directory, path.slice(-2), idOf(path)), left)))
       )
   }

@@ -1,10 +1,12 @@
-import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
+import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqlClient from "@effect/sql/SqlClient"
+import * as Statement from "@effect/sql/Statement"
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { Boot, Upload as Uploads, UploadRegistry as Registries, UploadStoreError as StoreErrors } from "effect-tus"
 import { SqlUploadRegistry } from "effect-tus/sql"
 import * as Arr from "effect/Array"
+import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -14,6 +16,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Str from "effect/String"
+import * as Sqlite from "../../src/node/Sqlite.js"
 import { filename, layerListener, layerTemporary } from "./database.js"
 
 const { UploadRegistry } = Registries
@@ -33,7 +36,7 @@ const withRegistry = <A, E, R>(
 describe("SqlUploadRegistry", () => {
   it.scoped("knows everything again after the database was closed", () =>
     Effect.gen(function*() {
-      const client = SqliteClient.layer({ filename: yield* filename })
+      const client = Sqlite.layer(yield* filename)
       const entries = yield* withRegistry(client, (registry) => created(registry, 20))
       yield* withRegistry(client, (registry) =>
         Effect.gen(function*() {
@@ -45,7 +48,7 @@ describe("SqlUploadRegistry", () => {
 
   it.scoped("sets unfinished uploads back to what is synced where the machine was started anew, and only there", () =>
     Effect.gen(function*() {
-      const client = SqliteClient.layer({ filename: yield* filename })
+      const client = Sqlite.layer(yield* filename)
       const offsets = (boot: Option.Option<string>) =>
         withRegistry(
           client,
@@ -79,7 +82,7 @@ describe("SqlUploadRegistry", () => {
 
   it.scoped("sets back what was written before it could be known whether it was synced", () =>
     Effect.gen(function*() {
-      const client = SqliteClient.layer({ filename: yield* filename })
+      const client = Sqlite.layer(yield* filename)
       const offset = withRegistry(client, (registry) =>
         Effect.map(registry.get(id(1)), (entry) => Number(Option.getOrThrow(entry).upload.offset)))
       yield* withRegistry(client, (registry, sql) =>
@@ -98,7 +101,7 @@ describe("SqlUploadRegistry", () => {
 
   it.scoped("has written what was asked for before it closed", () =>
     Effect.gen(function*() {
-      const client = SqliteClient.layer({ filename: yield* filename })
+      const client = Sqlite.layer(yield* filename)
       const scope = yield* Scope.make()
       const registry = yield* Layer.provide(SqlUploadRegistry.layer, client).pipe(
         Layer.buildWithScope(scope),
@@ -139,7 +142,7 @@ describe("SqlUploadRegistry", () => {
     const levels: Array<unknown> = []
     const layer = layerListener((text, _, sql) =>
       text.includes("UPDATE")
-        ? Effect.map(sql`PRAGMA synchronous`.unprepared, ([row]) => levels.push(row))
+        ? Effect.map(level(sql), (level) => levels.push(level))
         : Effect.void
     )
     return withRegistry(Layer.provideMerge(layerTemporary, layer), (registry) =>
@@ -148,18 +151,21 @@ describe("SqlUploadRegistry", () => {
         for (const durable of [false, true, false, true, true, false]) {
           entry = yield* moved(registry, entry, { fence: 1, durable })
         }
-        const [normal, full] = [{ synchronous: 1 }, { synchronous: 2 }]
+        const [normal, full] = [1, 2]
         deepStrictEqual(levels, [normal, full, normal, full, full, normal])
       }))
   })
 
   it.effect("always makes SQLite wait for the disk where there is no write-ahead log", () =>
     Effect.scoped(Effect.gen(function*() {
-      const client = SqliteClient.layer({ filename: yield* filename, disableWAL: true })
+      const client = Layer.tap(
+        Sqlite.layer(yield* filename),
+        (context) => Context.get(context, SqlClient.SqlClient)`PRAGMA journal_mode = DELETE`
+      )
       yield* withRegistry(client, (registry, sql) =>
         Effect.gen(function*() {
           yield* registry.create(open(1), { fence: 1, durable: true })
-          deepStrictEqual(yield* sql`PRAGMA synchronous`.unprepared, [{ synchronous: 2 }])
+          assert.strictEqual(yield* level(sql), 2)
         }))
     })))
 
@@ -319,7 +325,7 @@ describe("SqlUploadRegistry", () => {
 
   it.scoped("keeps nobody waiting twice for a database that somebody else has locked", () =>
     Effect.gen(function*() {
-      const client = SqliteClient.layer({ filename: yield* filename })
+      const client = Sqlite.layer(yield* filename)
       const { layer, writes } = heard()
       yield* withRegistry(Layer.provideMerge(client, layer), (registry, sql) =>
         Effect.gen(function*() {
@@ -360,7 +366,7 @@ describe("SqlUploadRegistry", () => {
 
   it.scoped("fails where the tables cannot be made", () =>
     Effect.gen(function*() {
-      const client = SqliteClient.layer({ filename: yield* filename })
+      const client = Sqlite.layer(yield* filename)
       yield* Effect.provide(
         Effect.flatMap(SqlClient.SqlClient, (sql) => sql`CREATE TABLE effect_tus_parts (id TEXT)`),
         client
@@ -372,11 +378,16 @@ describe("SqlUploadRegistry", () => {
 
   it.scoped("does not mind a client that renames what it reads", () =>
     Effect.gen(function*() {
-      const client = SqliteClient.layer({
-        filename: yield* filename,
-        transformQueryNames: Str.camelToSnake,
-        transformResultNames: Str.snakeToCamel
-      })
+      const client = Layer.effect(
+        SqlClient.SqlClient,
+        Effect.flatMap(SqlClient.SqlClient, (sql) =>
+          SqlClient.make({
+            acquirer: sql.reserve,
+            compiler: Statement.makeCompilerSqlite(Str.camelToSnake),
+            transformRows: Statement.defaultTransforms(Str.snakeToCamel).array,
+            spanAttributes: []
+          }))
+      ).pipe(Layer.provide(Sqlite.layer(yield* filename)), Layer.provide(Reactivity.layer))
       yield* withRegistry(client, (registry) =>
         Effect.gen(function*() {
           const [entry] = yield* created(registry, 1)
@@ -386,6 +397,8 @@ describe("SqlUploadRegistry", () => {
     }))
 })
 
+const level = (sql: Statement.Constructor) =>
+  Effect.map(sql<{ readonly synchronous: number }>`PRAGMA synchronous`.unprepared, ([row]) => row?.synchronous)
 const everyone = { concurrency: "unbounded" } as const
 const options = { fence: 1, durable: false }
 const numbers = (count: number) => Arr.range(1, count)

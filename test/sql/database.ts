@@ -1,17 +1,17 @@
 /**
  * SQLite databases that go with the test, and what they were asked.
  */
-import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import * as Statement from "@effect/sql/Statement"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { join } from "node:path"
+import * as Sqlite from "../../src/node/Sqlite.js"
 import { directory } from "../node/temporary.js"
 
 export const filename = Effect.map(directory, (directory) => join(directory, "uploads.sqlite"))
 
 /** An empty database, and a client of it. */
-export const layerTemporary = Layer.unwrapScoped(Effect.map(filename, (filename) => SqliteClient.layer({ filename })))
+export const layerTemporary = Layer.unwrapScoped(Effect.map(filename, (filename) => Sqlite.layer(filename)))
 
 /** Has each statement heard before it is run; the listener may ask the database itself. */
 export const layerListener = (

@@ -1,0 +1,56 @@
+/**
+ * Where better-sqlite3 cannot be loaded: what holds with it holds with `node:sqlite`, and without both one sentence helps.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { join } from "node:path"
+import { directory } from "../node/temporary.js"
+import { node22, root } from "./runtimes.js"
+
+const withoutNative = ["--import", join(root, "test/sqlite/withoutNative.mjs")]
+
+const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
+  Effect.acquireUseRelease(
+    Effect.sync(() =>
+      spawn(node22, args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] })
+    ),
+    (child) =>
+      Effect.promise(async () => {
+        let output = ""
+        const onData = (text: string) => output += text
+        child.stdout.setEncoding("utf8").on("data", onData)
+        child.stderr.setEncoding("utf8").on("data", onData)
+        const [code] = await once(child, "close")
+        return { code: Number(code), output }
+      }),
+    (child) => Effect.sync(() => child.kill("SIGKILL"))
+  )
+
+describe("without better-sqlite3", () => {
+  it.live("the registry, kill -9 and the refusal of a second server pass their tests on node:sqlite", () =>
+    Effect.gen(function*() {
+      const { code, output } = yield* run(["node_modules/vitest/vitest.mjs", "run", "--mode", "sqlite"], {
+        NODE_OPTIONS: withoutNative.join(" "),
+        CYCLES: "3"
+      })
+      assert.strictEqual(code, 0, output)
+      assert.match(output, /Test Files +\d+ passed/)
+    }))
+
+  it.scopedLive("one sentence says what to install where the runtime has no SQLite of its own", () =>
+    Effect.gen(function*() {
+      const { code, output } = yield* run([
+        "--no-experimental-sqlite",
+        ...withoutNative,
+        "test/runtimes/serve.mjs",
+        yield* directory
+      ])
+      assert.strictEqual(code, 1, output)
+      assert.match(
+        output,
+        /open the database in \S+: better-sqlite3 cannot be loaded \(The module .*\), and this runtime has no node:sqlite; run "npm install @effect\/sql-sqlite-node@\^0\.53 better-sqlite3@\^12", or use Node 22\.13 or later\n/
+      )
+    }))
+})
