@@ -1,6 +1,9 @@
 /**
  * A file as the source of an upload. It is looked at anew with every block: bytes of a file that has changed since it was
  * first seen are never handed out, so that no upload is made of two versions.
+ *
+ * A version is known by its size and its date. The numbers of the device and the file are no identity: sshfs, mergerfs and some
+ * SMB mounts give other ones at each look. Where they differ the bytes that were handed out last tell whether it is still the same.
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -28,13 +31,45 @@ export const make = Effect.fnUntraced(function*(
   if (original.size === 0 && !(yield* isEmpty(path))) {
     return yield* notAFile(path, `its size is not known before it is read: ${asStream}`)
   }
+  const witness: Witness = { at: 0, bytes: new Uint8Array(0) }
   return UploadSource.seekable({
     name: path,
     length: original.size,
     modified: original.modified,
     read: (start, end) =>
-      Effect.map(open(path), (fd) => ({ pull: read(fd, path, original, start, end), close: () => close(path, fd) }))
+      Effect.flatMap(open(path), (fd) =>
+        Effect.onError(
+          Effect.as(confirm(fd, path, original, witness), {
+            pull: read(fd, path, original, witness, start, end),
+            close: () => close(path, fd)
+          }),
+          () => close(path, fd)
+        ))
   })
+})
+
+/** The last bytes that were handed out, a few of them, and where they begin. */
+interface Witness {
+  at: number
+  bytes: Uint8Array
+}
+
+const witnessBytes = 4096
+
+/** Fails where the name leads to another file, by its numbers and by its bytes. */
+const confirm = Effect.fnUntraced(function*(fd: number, path: string, original: Version, { at, bytes }: Witness) {
+  if (bytes.length === 0) {
+    return
+  }
+  const { device, inode } = versionOf(yield* call<Fs.Stats>(path, (done) => Fs.fstat(fd, done)))
+  if (device === original.device && inode === original.inode) {
+    return
+  }
+  const found = new Uint8Array(bytes.length)
+  const count = yield* call<number>(path, (done) => Fs.read(fd, found, 0, found.length, at, done))
+  if (!found.subarray(0, count).every((byte, i) => byte === bytes[i])) {
+    return yield* changed(path, "another file took its place")
+  }
 })
 
 /** What tells one version of a file from another. */
@@ -73,6 +108,7 @@ const read = (
   fd: number,
   path: string,
   original: Version,
+  witness: Witness,
   start: number,
   end: number
 ): Pull.Pull<UploadSource.SourceError> => {
@@ -91,7 +127,10 @@ const read = (
     Effect.mapBoth({
       onFailure: Option.some,
       onSuccess: (count) => {
+        const kept = Math.min(count, witnessBytes)
         at += count
+        witness.at = at - kept
+        witness.bytes = buffer.slice(count - kept, count)
         return Chunk.of(buffer.subarray(0, count))
       }
     })
@@ -132,8 +171,8 @@ const call = <A>(path: string, start: (done: Done<A>) => void): Effect.Effect<A,
   )
 
 const difference = (path: string, before: Version, now: Version): UploadSource.SourceError | undefined =>
-  before.isFile !== now.isFile || before.device !== now.device || before.inode !== now.inode
-    ? changed(path, "another file took its place")
+  before.isFile !== now.isFile
+    ? changed(path, "something else took its place")
     : now.size < before.size
     ? UploadSource.tooShort(path, before.size, now.size)
     : now.size > before.size

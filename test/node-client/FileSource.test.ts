@@ -193,14 +193,13 @@ describe("FileSource", () => {
       "Changed",
       "Changed"
     ],
-    // What was opened is still what was promised.
     [
-      "was replaced by one of the same size and date",
+      "was replaced by one of another date",
       (path) => {
-        Fs.writeFileSync(`${path}.new`, counting(8 * mib).toReversed())
-        Fs.utimesSync(`${path}.new`, 1000, 1000)
+        Fs.writeFileSync(`${path}.new`, counting(8 * mib))
         Fs.renameSync(`${path}.new`, path)
       },
+      // What was opened is still what was promised.
       undefined,
       "Changed"
     ],
@@ -251,6 +250,41 @@ describe("FileSource", () => {
         assert.strictEqual(descriptors(path), 0)
       }))
   }
+
+  // oxlint-disable-next-line unicorn/consistent-function-scoping
+  const replace = (path: string, bytes: Uint8Array) => {
+    Fs.writeFileSync(`${path}.new`, bytes)
+    Fs.utimesSync(`${path}.new`, 1000, 1000)
+    Fs.renameSync(`${path}.new`, path)
+  }
+
+  it.scoped("is the same file whatever numbers the system gives it at each look", () =>
+    Effect.gen(function*() {
+      let number = 0
+      yield* watching({
+        onStat: (stats) => Object.assign(stats, { ino: stats.ino + ++number, dev: stats.dev + ++number })
+      })
+      const source = yield* FileSource.make(yield* file(3 * mib))
+      for (const [offset, size] of [[0, 3 * mib], [10, mib], [2 * mib, mib]] as const) {
+        const bytes = yield* collect(source, offset, size)
+        assert.isTrue(Buffer.from(bytes).equals(counting(3 * mib).subarray(offset, offset + size)))
+      }
+      assert.isAbove(number, 10)
+    }))
+
+  it.scoped("goes on with a copy that took its place, and with no other file of its size and date", () =>
+    Effect.gen(function*() {
+      const path = yield* file(3 * mib)
+      const source = yield* FileSource.make(path)
+      yield* collect(source, 0, mib)
+      replace(path, counting(3 * mib))
+      assert.isTrue(Buffer.from(yield* collect(source, mib, mib)).equals(counting(3 * mib).subarray(mib, 2 * mib)))
+      replace(path, counting(3 * mib).toReversed())
+      const error = yield* Effect.flip(collect(source, 2 * mib, mib))
+      assert.strictEqual(error.reason, "Changed")
+      assert.match(error.message, /another file took its place$/)
+      assert.strictEqual(descriptors(path), 0)
+    }))
 
   it.scoped("closes the file where the reading ends, fails or is not wanted any more", () =>
     Effect.gen(function*() {

@@ -22,6 +22,8 @@ export const calls = {
   /** How many bytes one read gives, where not all of them. */
   readLimit: Infinity,
   readError: undefined as NodeJS.ErrnoException | undefined,
+  /** What the system tells of a file, where it is to tell something else. */
+  onStat: (stats: Fs.Stats): Fs.Stats => stats,
   accessError: undefined as NodeJS.ErrnoException | undefined,
   renameError: undefined as NodeJS.ErrnoException | undefined
 }
@@ -36,6 +38,9 @@ export const watching = (changes: Partial<typeof calls>) =>
     }),
     (before) => Effect.sync(() => Object.assign(calls, before))
   )
+
+const told = (done: Done) => (error: NodeJS.ErrnoException | null, stats?: Fs.Stats) =>
+  done(error, stats === undefined ? stats : calls.onStat(stats))
 
 export const watch = (fs: typeof Fs) => {
   const sync = (call: "fsync" | "fdatasync", fd: number, done: Done) => {
@@ -69,6 +74,8 @@ export const watch = (fs: typeof Fs) => {
         calls.readError === undefined ? fs.read(fd, buffer, at, taken, position, done) : done(calls.readError)
       )
     },
+    stat: (path: string, done: Done) => fs.stat(path, told(done)),
+    fstat: (fd: number, done: Done) => fs.fstat(fd, told(done)),
     access: (path: string, mode: number, done: Done) =>
       calls.accessError === undefined ? fs.access(path, mode, done) : done(calls.accessError),
     fsync: (fd: number, done: Done) => sync("fsync", fd, done),
