@@ -118,7 +118,12 @@ export const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, stop
     Effect.withConsole(consoleOf(output, yield* Effect.console, usage))
   )
   const running = yield* Effect.withUnhandledErrorLogLevel(Effect.fork(command), Option.none())
-  yield* Effect.fork(Effect.zipRight(stop, Fiber.interrupt(running)))
+  let stopped = false
+  const halt = Effect.suspend(() => {
+    stopped = true
+    return Fiber.interrupt(running)
+  })
+  yield* Effect.fork(Effect.zipRight(stop, halt))
   const exit = yield* Fiber.await(running)
   if (Exit.isSuccess(exit)) {
     return exitCodes.done
@@ -127,19 +132,23 @@ export const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, stop
     yield* output.say(details(exit.cause))
   }
   // A server runs until it is told to stop.
-  return args[0] === "serve" && Cause.isInterruptedOnly(exit.cause)
+  return args[0] === "serve" && stopped && Cause.isInterruptedOnly(exit.cause)
     ? exitCodes.done
-    : yield* explain(exit.cause, output, usage)
+    : yield* explain(exit.cause, stopped, output, usage)
 }, Effect.provide(services))
 
-/** Says what has not been said, and returns the exit code. */
-const explain = Effect.fnUntraced(function*(
+/**
+ * Says what has not been said, and returns the exit code. That something was interrupted explains nothing where it was not the
+ * user who did it, or where something failed besides.
+ */
+export const explain = Effect.fnUntraced(function*(
   cause: Cause.Cause<unknown>,
+  stopped: boolean,
   output: Output["Type"],
   usage: (message: string) => Effect.Effect<void>
 ) {
   const error = Option.getOrUndefined(Cause.failureOption(cause))
-  if (Cause.isInterrupted(cause)) {
+  if (stopped && Cause.isInterruptedOnly(cause)) {
     return exitCodes.interrupted
   }
   if (isReported(error)) {

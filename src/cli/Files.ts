@@ -2,10 +2,11 @@
  * From what was named on the command line to the files that are uploaded.
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
-import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { basename, extname, join, resolve, sep } from "node:path"
+import mime from "mime"
+import type { Stats } from "node:fs"
+import { basename, extname, join, sep } from "node:path"
 import * as StreamSource from "../client/StreamSource.js"
 import * as SystemReason from "../client/SystemReason.js"
 import { SourceError } from "../client/UploadSource.js"
@@ -14,6 +15,7 @@ import * as Directory from "./Directory.js"
 import { UsageError } from "./Failure.js"
 import type { Job } from "./Job.js"
 import { Output } from "./Output.js"
+import * as Place from "./Place.js"
 import * as Text from "./Text.js"
 
 export interface Options {
@@ -41,11 +43,10 @@ const expand = Effect.fnUntraced(function*(operand: string, options: Options) {
   if (operand === "-") {
     return [["-", standardInput(options)] as const]
   }
-  const fs = yield* FileSystem.FileSystem
-  const path = resolve(operand)
-  const info = yield* Effect.option(fs.stat(path))
-  if (!Option.exists(info, ({ type }) => type === "Directory")) {
-    return [[path, file(operand, path, sizeOf(info), options, {})] as const]
+  const path = yield* Place.absolute(operand)
+  const stats = yield* Effect.option(Directory.stat(path))
+  if (!Option.exists(stats, (stats) => stats.isDirectory())) {
+    return [[path, file(operand, path, sizeOf(stats), options, {})] as const]
   }
   return options.recursive
     ? yield* directory(operand, path, options)
@@ -55,29 +56,44 @@ const expand = Effect.fnUntraced(function*(operand: string, options: Options) {
 const directory = Effect.fnUntraced(function*(operand: string, path: string, options: Options) {
   const output = yield* Output
   const jobs: Array<readonly [string, Job]> = []
+  const left: Array<Directory.Other> = []
   for (const found of yield* Directory.walk(path)) {
     const shown = join(operand, found.path)
     const at = join(path, found.path)
     switch (found._tag) {
       case "File": {
         const relativePath = join(basename(path), found.path).split(sep).join("/")
-        jobs.push([at, file(shown, at, found.size, options, { relativePath })])
+        jobs.push([at, file(shown, at, Option.some(found.size), options, { relativePath })])
         break
       }
       case "Other":
-        yield* output.say(`effect-tus: ${Text.clean(shown)} is left out: it is no file but a ${found.type}`)
+        left.push(found)
         break
       case "Unreadable": {
-        const detail = `the directory cannot be read: ${SystemReason.of(found.cause)}`
+        const detail = `it cannot be read: ${SystemReason.of(found.cause)}`
         jobs.push([at, failing(shown, options, { reason: "Unreadable", source: at, detail, cause: found.cause })])
       }
     }
+  }
+  if (left.length > 0) {
+    yield* output.say(`effect-tus: ${Text.clean(operand)}: ${leftOut(left)}`)
   }
   const detail = "there is no file in the directory"
   return jobs.length > 0
     ? jobs
     : [[path, failing(operand, options, { reason: "Missing", source: path, detail })] as const]
 })
+
+/** What is no file of the tree itself; named are the first few. */
+export const leftOut = (left: ReadonlyArray<Directory.Other>): string => {
+  const names = left.slice(0, named).map(({ kind, path }) => `${Text.clean(path)} (a ${kind})`)
+  const more = left.length - names.length
+  return `left out ${names.join(", ")}${more === 0 ? "" : ` and ${more} more`}${
+    left.some(({ kind }) => kind === "link") ? "; links are followed only where they are named themselves" : ""
+  }`
+}
+
+const named = 3
 
 /** It fails when its turn comes, as a file does that is not there: nothing else has to wait for it to be mended. */
 const failing = (
@@ -86,8 +102,8 @@ const failing = (
   error: ConstructorParameters<typeof SourceError>[0]
 ): Job => ({ ...file(shown, error.source, Option.some(0), options, {}), open: Effect.fail(new SourceError(error)) })
 
-const sizeOf = (info: Option.Option<FileSystem.File.Info>) =>
-  Option.map(Option.filter(info, ({ type }) => type === "File"), ({ size }) => Number(size))
+export const sizeOf = (stats: Option.Option<Stats>) =>
+  Option.map(Option.filter(stats, (stats) => stats.isFile()), ({ size }) => size)
 
 /** @param path - absolute, so that it is found again from anywhere */
 export const file = (
@@ -102,6 +118,7 @@ export const file = (
   endpoint,
   metadata: { ...describe(basename(path)), ...more, ...metadata },
   open: FileSource.make(path),
+  checksum: Option.none(),
   parts: Option.none(),
   resumable: true
 })
@@ -112,34 +129,13 @@ const standardInput = ({ endpoint, metadata, name }: Options): Job => ({
   endpoint,
   metadata: { ...Option.match(name, { onNone: () => ({}), onSome: describe }), ...metadata },
   open: StreamSource.make(NodeStream.stdin, { name: "standard input" }),
+  checksum: Option.none(),
   parts: Option.none(),
   resumable: false
 })
 
 const describe = (filename: string): Readonly<Record<string, string>> => {
-  const type = types[extname(filename).toLowerCase()]
-  return type === undefined ? { filename } : { filename, filetype: type }
-}
-
-/** What servers most often want to know; the others tell types by the bytes. */
-const types: Readonly<Record<string, string | undefined>> = {
-  ".csv": "text/csv",
-  ".gif": "image/gif",
-  ".gz": "application/gzip",
-  ".html": "text/html",
-  ".jpeg": "image/jpeg",
-  ".jpg": "image/jpeg",
-  ".json": "application/json",
-  ".mkv": "video/x-matroska",
-  ".mov": "video/quicktime",
-  ".mp3": "audio/mpeg",
-  ".mp4": "video/mp4",
-  ".pdf": "application/pdf",
-  ".png": "image/png",
-  ".tar": "application/x-tar",
-  ".txt": "text/plain",
-  ".wav": "audio/wav",
-  ".webm": "video/webm",
-  ".webp": "image/webp",
-  ".zip": "application/zip"
+  const extension = extname(filename)
+  const type = extension === "" ? null : mime.getType(extension)
+  return type === null ? { filename } : { filename, filetype: type }
 }

@@ -1,7 +1,6 @@
 /**
  * One file to be uploaded, and what is told about it on the way.
  */
-import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
@@ -9,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import type { TusError } from "../client/TusError.js"
 import type * as TusUpload from "../client/TusUpload.js"
 import type { SourceError, UploadSource } from "../client/UploadSource.js"
+import type { Algorithm } from "../protocol/Checksum.js"
 
 export interface Job {
   /** As the user knows it, fit to be printed. */
@@ -16,8 +16,10 @@ export interface Job {
   /** In bytes, where it is known by now. */
   readonly size: Option.Option<number>
   readonly endpoint: string
-  readonly metadata: Readonly<Record<string, string>>
-  readonly open: Effect.Effect<UploadSource, SourceError, FileSystem.FileSystem | Scope.Scope>
+  readonly metadata: Readonly<Record<string, string | Uint8Array>>
+  readonly open: Effect.Effect<UploadSource, SourceError, Scope.Scope>
+  /** By which an earlier session had each chunk checked. */
+  readonly checksum: Option.Option<Algorithm>
   /** In how many parts an earlier session sent it; none where this one may decide. */
   readonly parts: Option.Option<number>
   /** Another session can go on with it. */

@@ -1,19 +1,20 @@
 /**
  * Where the command remembers what is unfinished, and what of it can be gone on with.
  */
-import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { homedir } from "node:os"
-import { isAbsolute, join, resolve } from "node:path"
+import { join } from "node:path"
 import * as JournalFiles from "../client/JournalFiles.js"
 import * as Parallel from "../client/Parallel.js"
 import * as SystemReason from "../client/SystemReason.js"
 import * as UploadJournal from "../client/UploadJournal.js"
 import * as UploadSource from "../client/UploadSource.js"
+import * as Metadata from "../protocol/Metadata.js"
 import { CommandError } from "./Failure.js"
+import * as Place from "./Place.js"
 import * as Text from "./Text.js"
 
 export type Choice =
@@ -21,21 +22,23 @@ export type Choice =
   | { readonly _tag: "Directory"; readonly path: string }
   | { readonly _tag: "None" }
 
-/** "All paths set in these environment variables must be absolute", XDG Base Directory Specification. */
-const standard = Config.string("XDG_STATE_HOME").pipe(
-  Config.option,
-  Config.map(Option.filter(isAbsolute)),
-  Config.map(Option.getOrElse(() => join(homedir(), ".local", "state"))),
-  Config.map((path) => join(path, "effect-tus")),
-  Effect.orElseSucceed(() => join(homedir(), ".local", "state", "effect-tus"))
-)
+const directoryOf = (choice: Choice) =>
+  choice._tag === "Directory"
+    ? Place.absolute(choice.path)
+    : Effect.map(Place.state, (path) => join(path, "effect-tus"))
 
-const directoryOf = (choice: Choice) => choice._tag === "Directory" ? Effect.succeed(resolve(choice.path)) : standard
-
+/** Fails where nobody knows where it is. */
 export const layer = (choice: Choice) =>
   choice._tag === "None"
     ? Layer.empty
     : Layer.unwrapEffect(Effect.map(directoryOf(choice), UploadJournal.layerFileSystem))
+
+/** An upload does not wait for a place to be remembered in, where none was asked for by name. */
+export const layerIfAny = (choice: Choice) =>
+  choice._tag === "Default"
+    ? Layer.catchAll(layer(choice), ({ message }) =>
+      Layer.effectDiscard(Effect.logWarning(`what is interrupted cannot be resumed: ${message}`)))
+    : layer(choice)
 
 /** What is unfinished. Where nobody can tell, that is said: a journal is no help here, but what was asked for. */
 export const entries = Effect.fnUntraced(function*(choice: Choice) {
@@ -67,6 +70,16 @@ export const group = (entries: ReadonlyArray<UploadJournal.Entry>): ReadonlyArra
   }
   return [...remnants.values()]
 }
+
+/** What an earlier session told the server of it; none where an earlier release wrote it down. */
+export const creationOf = (entries: ReadonlyArray<UploadJournal.Entry>): Option.Option<UploadJournal.Creation> =>
+  Option.firstSomeOf(entries.map(({ creation }) => creation))
+
+/** By key, as bytes: what was no text is none. */
+export const metadataOf = ({ metadata }: UploadJournal.Creation): Readonly<Record<string, Uint8Array>> =>
+  Option.match(Option.flatMap(metadata, decodeMetadata), { onNone: () => ({}), onSome: Object.fromEntries })
+
+const decodeMetadata = Schema.decodeOption(Metadata.FromHeader)
 
 /** More parts are not looked for. */
 const maxParts = 256

@@ -3,18 +3,18 @@
  */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
-import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { resolve } from "node:path"
 import * as Connection from "./Connection.js"
+import * as Directory from "./Directory.js"
 import { CommandError } from "./Failure.js"
 import * as Files from "./Files.js"
 import * as Flags from "./Flags.js"
 import type { Job } from "./Job.js"
 import * as Journal from "./Journal.js"
 import { Output } from "./Output.js"
+import * as Place from "./Place.js"
 import * as Text from "./Text.js"
 import * as Uploads from "./Uploads.js"
 
@@ -58,29 +58,36 @@ const choose = Effect.fnUntraced(function*(
   remnants: ReadonlyArray<Journal.Remnant>,
   operands: ReadonlyArray<string>
 ) {
+  const chosen = new Set<Journal.Remnant>()
   for (const operand of operands) {
-    if (!remnants.some((remnant) => isNamed(remnant, operand))) {
+    const path = yield* Effect.orElseSucceed(Place.absolute(operand), () => operand)
+    const named = remnants.filter((remnant) => isNamed(remnant, operand, path))
+    if (named.length === 0) {
       return yield* new CommandError({
         message: `${Text.clean(operand)} is not among the unfinished uploads; effect-tus list shows them`
       })
     }
+    named.forEach((remnant) => chosen.add(remnant))
   }
-  return operands.length === 0
-    ? remnants
-    : remnants.filter((remnant) => operands.some((operand) => isNamed(remnant, operand)))
+  return operands.length === 0 ? remnants : remnants.filter((remnant) => chosen.has(remnant))
 })
 
-const isNamed = ({ entries, source }: Journal.Remnant, operand: string) =>
-  source === operand || source === resolve(operand) || entries.some(({ url }) => url === operand)
+const isNamed = ({ entries, source }: Journal.Remnant, operand: string, path: string) =>
+  source === operand || source === path || entries.some(({ url }) => url === operand)
 
 const toJob = Effect.fnUntraced(function*({ endpoint, entries, source }: Journal.Remnant) {
-  const fs = yield* FileSystem.FileSystem
-  const info = yield* Effect.option(fs.stat(source))
-  return Option.map(
-    Option.filter(info, ({ type }) => type === "File"),
-    (info): Job => ({
-      ...Files.file(source, source, Option.some(Number(info.size)), { endpoint, metadata: {} }, {}),
-      parts: Journal.partsOf(entries, Number(info.size))
-    })
-  )
+  const size = Files.sizeOf(yield* Effect.option(Directory.stat(source)))
+  return Option.map(size, (bytes): Job => {
+    const job = Files.file(source, source, size, { endpoint, metadata: {} }, {})
+    const created = Journal.creationOf(entries)
+    return {
+      ...job,
+      metadata: Option.match(created, { onNone: () => job.metadata, onSome: Journal.metadataOf }),
+      checksum: Option.flatMap(created, ({ checksum }) => checksum),
+      parts: Option.match(created, {
+        onNone: () => Journal.partsOf(entries, bytes),
+        onSome: ({ parts }) => Option.some(parts)
+      })
+    }
+  })
 })

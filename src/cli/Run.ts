@@ -4,13 +4,14 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import Process from "node:process"
+import * as Argv from "./Argv.js"
 import * as Cli from "./Cli.js"
 import { exitCodes } from "./Report.js"
 
 export const run = (): void => {
   // Nothing else may keep the process alive while an attempt is waited for.
   Effect.runFork(Effect.forever(Effect.sleep("1 day")))
-  Effect.runFork(Cli.run(Process.argv.slice(2), stop)).addObserver((exit) =>
+  Effect.runFork(Cli.run(Argv.exact(Process.argv.slice(2)), stop)).addObserver((exit) =>
     Process.exit(Exit.getOrElse(exit, () => exitCodes.failed))
   )
 }

@@ -45,5 +45,5 @@ export const command = Command.make("terminate", {
       return yield* new Reported()
     }
   }).pipe(
-    Effect.provide(Layer.merge(Connection.layer(connection), Journal.layer(journal)))
+    Effect.provide(Layer.merge(Connection.layer(connection), Journal.layerIfAny(journal)))
   )).pipe(Command.withDescription("Removes uploads from the server. What is not there need not be removed."))

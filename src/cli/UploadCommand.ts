@@ -46,7 +46,7 @@ export const command = Command.make("upload", {
     const jobs = yield* Files.collect(operands, { endpoint, metadata, name, recursive })
     yield* Uploads.run(jobs, { ...transfer, journal, mode })
   }).pipe(
-    Effect.provide(Layer.merge(Connection.layer(connection), Journal.layer(journal)))
+    Effect.provide(Layer.merge(Connection.layer(connection), Journal.layerIfAny(journal)))
   )).pipe(Command.withDescription("Uploads files. What is interrupted goes on where it was when it is run again."))
 
 const endpointOf = Effect.fnUntraced(function*(to: Option.Option<string>) {

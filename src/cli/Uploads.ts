@@ -98,7 +98,7 @@ const toOptions = (job: Job, options: Options, show: Display.Show) =>
     metadata: job.metadata,
     chunkSize: Option.getOrUndefined(options.chunkSize),
     parallel: Option.getOrUndefined(Option.orElse(job.parts, () => options.parallel)),
-    checksum: Option.getOrUndefined(options.checksum),
+    checksum: Option.getOrUndefined(Option.orElse(options.checksum, () => job.checksum)),
     retry: schedule(options, (error, delay) =>
       Effect.zipRight(
         show({ _tag: "Retrying", file: job, error, delay }),

@@ -17,6 +17,9 @@ import { pace } from "./Retry.js"
 import { InvalidOption, type TusError } from "./TusError.js"
 import type { UploadSource } from "./UploadSource.js"
 
+/** What the server may be told of an upload under one key. */
+export type MetadataValue = string | Uint8Array | number | bigint | boolean | null | undefined
+
 /** What to upload, where to, and how. Only `endpoint` and `source` have no default. */
 export interface UploadOptions<R = never> {
   /** The URL that uploads are created at. */
@@ -24,8 +27,12 @@ export interface UploadOptions<R = never> {
   readonly source: UploadSource
   /** Goes on with this upload instead of creating one; when it is gone, the upload fails. */
   readonly url?: string | undefined
-  /** Told to the server at the creation: keys of visible ASCII characters without commas; texts go as UTF-8. None by default. */
-  readonly metadata?: Readonly<Record<string, string | Uint8Array>> | undefined
+  /**
+   * Told to the server at the creation: keys of visible ASCII characters without commas; texts go as UTF-8, numbers and booleans as
+   * the text that they print as, and what is null or undefined is left out. By default none, or what an earlier session told it
+   * of the same source, which the journal remembers.
+   */
+  readonly metadata?: Readonly<Record<string, MetadataValue>> | undefined
   /**
    * Bytes of one request: the whole rest by default, but 8 MiB at most where each has a checksum, and of a source that can be
    * read only once.
@@ -95,7 +102,7 @@ export interface Settled<R> extends UploadOptions<R> {
 /** Fills in what is left out. Fails with an `InvalidOption`, the first that makes no sense; nothing is sent or read for it. */
 export const settle = <R>(options: UploadOptions<R>): Either.Either<Settled<R>, InvalidOption> =>
   Either.gen(function*() {
-    const { checksum, chunkSize, createWithUpload = 1024 * 1024, metadata = {}, retry = defaultRetry } = options
+    const { checksum, chunkSize, createWithUpload = 1024 * 1024, retry = defaultRetry } = options
     yield* url("endpoint", options.endpoint)
     if (options.url !== undefined) {
       yield* url("url", options.url)
@@ -108,25 +115,68 @@ export const settle = <R>(options: UploadOptions<R>): Either.Either<Settled<R>, 
     yield* whole("createWithUpload", createWithUpload, 0)
     yield* whole("stopAt", options.stopAt ?? 0, 0)
     yield* whole("parallel", typeof options.parallel === "number" ? options.parallel : 1, 1)
-    const pairs = Object.entries(metadata).map(([key, value]) =>
-      [key, typeof value === "string" ? new TextEncoder().encode(value) : value] as const
-    )
-    const header = yield* Either.mapLeft(encodeMetadata(new Map(pairs)), () =>
-      new InvalidOption({
-        option: "metadata",
-        expected: "keys of visible ASCII characters without commas",
-        actual: JSON.stringify(Object.keys(metadata))
-      }))
     return {
       ...options,
       chunkSize: size,
       createWithUpload,
       retry,
-      uploadMetadata: pairs.length === 0 ? Option.none() : Option.some(header)
+      uploadMetadata: yield* header(options.metadata ?? {})
     }
   })
 
+/** None where there is nothing to be told. What is wrong is named: the key, or what stands under it. */
+const header = (
+  metadata: Readonly<Record<string, MetadataValue>>
+): Either.Either<Option.Option<string>, InvalidOption> =>
+  Either.gen(function*() {
+    if (!isPlain(metadata)) {
+      return yield* invalid("metadata", "an object with a value for each key", shown(metadata))
+    }
+    const pairs = new Map<string, Uint8Array>()
+    for (const [key, value] of Object.entries(metadata)) {
+      if (value === null || value === undefined) {
+        continue
+      }
+      const bytes = bytesOf(value)
+      if (bytes === undefined) {
+        const expected = `a text, bytes, a finite number or a boolean as the value of ${JSON.stringify(key)}`
+        return yield* invalid("metadata", expected, shown(value))
+      }
+      pairs.set(key, bytes)
+    }
+    const encoded = yield* Either.mapLeft(encodeMetadata(pairs), () => {
+      const wrong = [...pairs.keys()].find((key) => Either.isLeft(encodeMetadata(new Map([[key, new Uint8Array(0)]]))))
+      return new InvalidOption({
+        option: "metadata",
+        expected: "keys of visible ASCII characters without commas",
+        actual: JSON.stringify(wrong)
+      })
+    })
+    return pairs.size === 0 ? Option.none() : Option.some(encoded)
+  })
+
 const encodeMetadata = Schema.encodeEither(Metadata.FromHeader)
+
+const bytesOf = (value: unknown): Uint8Array | undefined =>
+  isBytes(value)
+    ? Uint8Array.from(value)
+    : typeof value === "string" || typeof value === "boolean" || typeof value === "bigint" || Number.isFinite(value)
+    ? new TextEncoder().encode(String(value))
+    : undefined
+
+/** Those of another realm, such as a test's, are no instances of the class here. */
+const isBytes = (value: unknown): value is Uint8Array => tagOf(value) === "[object Uint8Array]"
+
+const isPlain = (value: unknown) => tagOf(value) === "[object Object]"
+
+const tagOf = (value: unknown): string => Object.prototype.toString.call(value)
+
+const shown = (value: unknown): string =>
+  typeof value === "object" || typeof value === "function"
+    ? tagOf(value)
+    : typeof value === "string"
+    ? JSON.stringify(value)
+    : String(value)
 
 const invalid = (option: string, expected: string, actual: string) =>
   Either.left(new InvalidOption({ option, expected, actual }))

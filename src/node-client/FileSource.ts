@@ -12,20 +12,25 @@ import * as Fs from "node:fs"
 import * as SystemReason from "../client/SystemReason.js"
 import * as UploadSource from "../client/UploadSource.js"
 import * as Pull from "../store/Pull.js"
+import * as FilePath from "./FilePath.js"
 
-/** `path` is also its name: given as a relative one, it is found again from the same directory only. */
+/**
+ * `path` is also its name: given as a relative one, it is found again from the same directory only. One that is no UTF-8 is given
+ * as its bytes, and named by a text that leads back to them: a lone surrogate, U+DC80 to U+DCFF, for each byte that is none.
+ */
 export const make = Effect.fnUntraced(function*(
-  path: string
+  file: string | Uint8Array
 ): Effect.fn.Return<UploadSource.UploadSource, UploadSource.SourceError> {
+  const path = typeof file === "string" ? file : FilePath.fromBytes(file)
   // Before it is opened: a FIFO would wait for somebody to write to it.
-  const stats = yield* call<Fs.Stats>(path, (done) => Fs.stat(path, done))
+  const stats = yield* call<Fs.Stats>(path, (done) => Fs.stat(FilePath.toSystem(path), done))
   if (!stats.isFile()) {
     return yield* notAFile(
       path,
       stats.isDirectory() ? "it is a directory" : `it is no file but a ${kindOf(stats)}: ${asStream}`
     )
   }
-  yield* call<void>(path, (done) => Fs.access(path, Fs.constants.R_OK, done))
+  yield* call<void>(path, (done) => Fs.access(FilePath.toSystem(path), Fs.constants.R_OK, done))
   const original = versionOf(stats)
   // What the kernel makes up while it is read, as under /proc, says that it is empty.
   if (original.size === 0 && !(yield* isEmpty(path))) {
@@ -89,7 +94,7 @@ const versionOf = (stats: Fs.Stats): Version => ({
   inode: stats.ino
 })
 
-const open = (path: string) => call<number>(path, (done) => Fs.open(path, "r", done))
+const open = (path: string) => call<number>(path, (done) => Fs.open(FilePath.toSystem(path), "r", done))
 
 const close = (path: string, fd: number) => Effect.orDie(call<void>(path, (done) => Fs.close(fd, done)))
 

@@ -1,52 +1,39 @@
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { SystemError } from "@effect/platform/Error"
-import * as FileSystem from "@effect/platform/FileSystem"
-import { it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { mkdirSync, symlinkSync } from "node:fs"
+import * as Fs from "node:fs"
+import { createServer } from "node:net"
+import { vi } from "vitest"
 import * as Files from "../../src/cli/Files.js"
-import { Output } from "../../src/cli/Output.js"
+import * as FilePath from "../../src/node-client/FilePath.js"
+import { output } from "./output.js"
 import * as Process from "./process.js"
 
-const nothing = () => Effect.void
+/** A file system in which nobody may look into some of the directories, not even who may do anything. */
+const closed = vi.hoisted(() => new Set<unknown>())
 
-/** What is said meanwhile. */
-const output = () => {
-  const said: Array<string> = []
-  const layer = Layer.succeed(Output, {
-    result: nothing,
-    say: (line) => Effect.sync(() => said.push(line)),
-    live: nothing,
-    screen: Effect.succeedNone,
-    seen: false,
-    paint: (_, text) => text,
-    columns: 100
-  })
-  return { said, layer }
-}
+vi.mock("node:fs", async (original) => {
+  const fs = await original<typeof Fs>()
+  return {
+    ...fs,
+    readdir: (
+      path: string,
+      options: { encoding: "buffer" },
+      done: (cause: Error | null, names: Array<Buffer>) => void
+    ) =>
+      closed.has(path)
+        ? done(new Error(`EACCES: permission denied, scandir '${path}'`), [])
+        : fs.readdir(path, options, done)
+  }
+})
 
-/** A file system in which nobody may look into one of the directories, not even who may do anything. */
-const closing = (path: string) =>
-  Layer.effect(
-    FileSystem.FileSystem,
-    Effect.map(FileSystem.FileSystem, (fs) => ({
-      ...fs,
-      readDirectory: (directory: string, options?: FileSystem.ReadDirectoryOptions) =>
-        directory === path
-          ? Effect.fail(
-            new SystemError({
-              reason: "PermissionDenied",
-              module: "FileSystem",
-              method: "readDirectory",
-              description: `EACCES: permission denied, scandir '${directory}'`
-            })
-          )
-          : fs.readDirectory(directory, options)
-    }))
-  ).pipe(Layer.provide(NodeFileSystem.layer))
+const closing = <A, E, R>(path: string, effect: Effect.Effect<A, E, R>) =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => closed.add(path)),
+    () => effect,
+    () => Effect.sync(() => closed.delete(path))
+  )
 
 const collect = (operands: ReadonlyArray<string>) =>
   Files.collect(operands, { endpoint: "http://a/files", metadata: {}, name: Option.none(), recursive: true })
@@ -63,11 +50,11 @@ const outcomes = (operands: ReadonlyArray<string>) =>
     )
   )
 
-it.layer(NodeFileSystem.layer)("what is uploaded with -r", (it) => {
+describe("what is uploaded with -r", () => {
   it.scoped("is each file of a directory, told where it was, and no file twice", () =>
     Effect.gen(function*() {
       const at = yield* Process.place
-      mkdirSync(`${at}/d/sub`, { recursive: true })
+      Fs.mkdirSync(`${at}/d/sub`, { recursive: true })
       Process.file(at, "d/b", "1")
       Process.file(at, "d/sub/c", "22")
       const jobs = yield* collect([`${at}/d`, `${at}/d/b`])
@@ -77,44 +64,97 @@ it.layer(NodeFileSystem.layer)("what is uploaded with -r", (it) => {
       ])
     }).pipe(Effect.provide(output().layer)))
 
-  it.scoped("is no link to a directory, which may lead back, and nothing else that is no file", () => {
+  it.scoped("is no link, be it to a file or to a directory, unless it is named, and nothing else that is no file", () => {
     const { layer, said } = output()
     return Effect.gen(function*() {
       const at = yield* Process.place
-      mkdirSync(`${at}/d`)
+      Process.file(at, "secret", "of somebody else")
+      Fs.mkdirSync(`${at}/d/sub`, { recursive: true })
       Process.file(at, "d/a", "1")
-      symlinkSync(".", `${at}/d/loop`)
-      symlinkSync("/dev/null", `${at}/d/null`)
+      Fs.symlinkSync("..", `${at}/d/sub/loop`)
+      Fs.symlinkSync(`${at}/secret`, `${at}/d/link`)
+      Fs.symlinkSync(`${at}/nothing`, `${at}/d/dangling`)
+      const socket = createServer().listen(`${at}/d/socket`)
+      yield* Effect.addFinalizer(() => Effect.async<void>((resume) => void socket.close(() => resume(Effect.void))))
+      yield* Effect.promise(() => new Promise<void>((resolve) => socket.on("listening", () => resolve())))
       deepStrictEqual(yield* outcomes([`${at}/d`]), [[`${at}/d/a`, 1]])
       deepStrictEqual(said, [
-        `effect-tus: ${at}/d/loop is left out: it is no file but a link to a directory`,
-        `effect-tus: ${at}/d/null is left out: it is no file but a CharacterDevice`
+        `effect-tus: ${at}/d: left out dangling (a link), link (a link), socket (a socket) and 1 more; ` +
+        "links are followed only where they are named themselves"
       ])
+
+      Fs.symlinkSync(`${at}/d`, `${at}/whole`)
+      deepStrictEqual(yield* outcomes([`${at}/whole`, `${at}/d/link`]), [[`${at}/whole/a`, 1], [`${at}/d/link`, 16]])
     }).pipe(Effect.provide(layer))
   })
+
+  it.scoped("has names of any bytes, and each file is told and found again by its own", () =>
+    Effect.gen(function*() {
+      const at = yield* Process.place
+      const names = [
+        Buffer.from("d\xe9/caf\xe8", "latin1"),
+        Buffer.from("d\xe9/caf\xe9", "latin1"),
+        Buffer.from("d\xe9/ok", "latin1")
+      ]
+      Fs.mkdirSync(FilePath.toSystem(`${at}/d\udce9`))
+      names.forEach((name, i) => Fs.writeFileSync(Buffer.concat([Buffer.from(`${at}/`), name]), "x".repeat(i + 1)))
+      const shown = [`${at}/d\ufffd/caf\ufffd`, `${at}/d\ufffd/caf\ufffd`, `${at}/d\ufffd/ok`]
+      const expected = shown.map((name, i) => [name, i + 1])
+      deepStrictEqual(yield* outcomes([`${at}/d\udce9`]), expected)
+      deepStrictEqual(yield* outcomes(names.map((name) => `${at}/${FilePath.fromBytes(name)}`)), expected)
+      const jobs = yield* collect([`${at}/d\udce9`])
+      deepStrictEqual(
+        jobs.map(({ metadata }) => [metadata["filename"], metadata["relativePath"]].map(String)).map(written),
+        [
+          ["caf\ufffd", "d\ufffd/caf\ufffd"],
+          ["caf\ufffd", "d\ufffd/caf\ufffd"],
+          ["ok", "d\ufffd/ok"]
+        ]
+      )
+      const sources = yield* Effect.forEach(jobs, ({ open }) => Effect.map(Effect.scoped(open), ({ name }) => name))
+      assert.strictEqual(new Set(sources).size, 3)
+    }).pipe(Effect.provide(output().layer)))
 
   it.scoped("does not wait for a directory that cannot be read, nor for one in which there is nothing", () =>
     Effect.gen(function*() {
       const at = yield* Process.place
-      mkdirSync(`${at}/d/closed`, { recursive: true })
-      mkdirSync(`${at}/empty`)
+      Fs.mkdirSync(`${at}/d/closed`, { recursive: true })
+      Fs.mkdirSync(`${at}/empty`)
       Process.file(at, "d/a", "1")
       Process.file(at, "d/z", "22")
       Process.file(at, "last", "333")
-      const closed = "the directory cannot be read: permission denied"
+      const denied = "it cannot be read: permission denied"
       const operands = [`${at}/d`, `${at}/empty`, `${at}/d/closed`, `${at}/last`]
-      deepStrictEqual(yield* Effect.provide(outcomes(operands), closing(`${at}/d/closed`)), [
+      deepStrictEqual(yield* closing(`${at}/d/closed`, outcomes(operands)), [
         [`${at}/d/a`, 1],
-        [`${at}/d/closed`, closed],
+        [`${at}/d/closed`, denied],
         [`${at}/d/z`, 2],
         [`${at}/empty`, "there is no file in the directory"],
         [`${at}/last`, 3]
       ])
-      deepStrictEqual(yield* Effect.provide(outcomes(operands), closing(`${at}/d`)), [
-        [`${at}/d`, closed],
+      deepStrictEqual(yield* closing(`${at}/d`, outcomes(operands)), [
+        [`${at}/d`, denied],
         [`${at}/empty`, "there is no file in the directory"],
         [`${at}/d/closed`, "there is no file in the directory"],
         [`${at}/last`, 3]
       ])
     }).pipe(Effect.provide(output().layer)))
 })
+
+/** As UTF-8 says it. */
+const written = (texts: ReadonlyArray<string>) => texts.map((text) => Buffer.from(text).toString())
+
+describe("the type of a file", () => {
+  it.scoped("is told by the end of its name, where that says one", () =>
+    Effect.gen(function*() {
+      const types = { "a.MP4": "video/mp4", "b.heic": "image/heic", "c.tar.gz": "application/gzip", "d.docx": docx }
+      for (const [name, type] of Object.entries(types)) {
+        deepStrictEqual((yield* collect([name]))[0]?.metadata, { filename: name, filetype: type })
+      }
+      for (const name of ["mp4", ".mp3", "a.nothing", "a."]) {
+        deepStrictEqual((yield* collect([name]))[0]?.metadata, { filename: name })
+      }
+    }).pipe(Effect.provide(output().layer)))
+})
+
+const docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"

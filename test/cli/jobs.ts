@@ -16,6 +16,7 @@ export const job = (name: string, size?: number): Job => ({
   endpoint: "http://example.com/files",
   metadata: {},
   open: Effect.fail(new SourceError({ reason: "Missing", source: name, detail: "there is no such file" })),
+  checksum: Option.none(),
   parts: Option.none(),
   resumable: true
 })

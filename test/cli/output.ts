@@ -1,0 +1,23 @@
+/**
+ * An output that a test looks at.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Output } from "../../src/cli/Output.js"
+
+const nothing = () => Effect.void
+
+/** What is said meanwhile. */
+export const output = () => {
+  const said: Array<string> = []
+  const service: Output["Type"] = {
+    result: nothing,
+    say: (line) => Effect.sync(() => said.push(line)),
+    live: nothing,
+    screen: Effect.succeedNone,
+    seen: false,
+    paint: (_, text) => text,
+    columns: 100
+  }
+  return { said, service, layer: Layer.succeed(Output, service) }
+}

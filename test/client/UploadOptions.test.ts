@@ -1,0 +1,79 @@
+import { assert, describe, it } from "@effect/vitest"
+import { assertLeft, assertRight } from "@effect/vitest/utils"
+import { UploadOptions, UploadSource } from "effect-tus/client"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import { runInNewContext } from "node:vm"
+
+const settle = (metadata: unknown) =>
+  UploadOptions.settle({
+    endpoint: "http://a/files",
+    source: UploadSource.fromBytes(new Uint8Array(1)),
+    metadata: metadata as UploadOptions.UploadOptions["metadata"]
+  }).pipe(Either.map(({ uploadMetadata }) => uploadMetadata))
+
+const base64 = (text: string) => Buffer.from(text).toString("base64")
+
+describe("metadata", () => {
+  it("takes texts, bytes, numbers and booleans, and leaves out what is nothing", () => {
+    assertRight(
+      settle({
+        text: "é",
+        empty: "",
+        bytes: Uint8Array.of(0, 255),
+        buffer: Buffer.from("b"),
+        elsewhere: runInNewContext("Uint8Array.of(97)"),
+        cacheControl: 3600,
+        zero: 0,
+        big: 12345678901234567890n,
+        no: false,
+        relativePath: null,
+        left: undefined
+      }),
+      Option.some([
+        `text ${base64("é")}`,
+        "empty",
+        "bytes AP8=",
+        `buffer ${base64("b")}`,
+        `elsewhere ${base64("a")}`,
+        `cacheControl ${base64("3600")}`,
+        `zero ${base64("0")}`,
+        `big ${base64("12345678901234567890")}`,
+        `no ${base64("false")}`
+      ].join(","))
+    )
+    for (const nothing of [undefined, {}, { a: null, b: undefined }, Object.create(null)]) {
+      assertRight(settle(nothing), Option.none())
+    }
+  })
+
+  const wrong: ReadonlyArray<readonly [metadata: unknown, message: string]> = [
+    [{ "a b": "x" }, `expected keys of visible ASCII characters without commas, got "a b"`],
+    [{ good: "x", "": 1 }, `expected keys of visible ASCII characters without commas, got ""`],
+    [{ k: {} }, `expected a text, bytes, a finite number or a boolean as the value of "k", got [object Object]`],
+    [{ k: ["a"] }, `expected a text, bytes, a finite number or a boolean as the value of "k", got [object Array]`],
+    [{ ok: "x", k: Number.NaN }, `expected a text, bytes, a finite number or a boolean as the value of "k", got NaN`],
+    [
+      { k: new Uint16Array(1) },
+      `expected a text, bytes, a finite number or a boolean as the value of "k", got [object Uint16Array]`
+    ],
+    [{ k: Symbol("s") }, `expected a text, bytes, a finite number or a boolean as the value of "k", got Symbol(s)`],
+    [{ k: () => 1 }, `expected a text, bytes, a finite number or a boolean as the value of "k", got [object Function]`],
+    [new Map([["k", "v"]]), "expected an object with a value for each key, got [object Map]"],
+    [[["k", "v"]], "expected an object with a value for each key, got [object Array]"],
+    ["k=v", `expected an object with a value for each key, got "k=v"`]
+  ]
+  for (const [metadata, message] of wrong) {
+    it(`is refused, and what is wrong with it is named: ${message}`, () => {
+      assertLeft(Either.mapLeft(settle(metadata), (error) => error.message), `metadata: ${message}`)
+    })
+  }
+
+  it("may have the name of what every object has", () => {
+    assertRight(
+      settle(JSON.parse(`{"__proto__": "x", "constructor": "y"}`)),
+      Option.some("__proto__ eA==,constructor eQ==")
+    )
+    assert.isTrue(Either.isRight(settle({ toString: "x" })))
+  })
+})
