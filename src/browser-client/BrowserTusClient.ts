@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import type { ClientOptions } from "../client/Request.js"
 import * as TusClient from "../client/TusClient.js"
 import * as UploadJournal from "../client/UploadJournal.js"
+import * as BrowserDigests from "./BrowserDigests.js"
 import * as FetchTransport from "./FetchTransport.js"
 import * as Online from "./Online.js"
 import * as XhrTransport from "./XhrTransport.js"
@@ -12,13 +13,16 @@ import * as XhrTransport from "./XhrTransport.js"
 /** What goes with each request, and whether cookies do. */
 export interface Options<E = never, R = never> extends ClientOptions<E, R>, XhrTransport.Options {}
 
-/** Pauses while the browser is offline, and remembers unfinished uploads in localStorage, where there is one. */
+/**
+ * Pauses while the browser is offline, remembers unfinished uploads in localStorage, where there is one, and knows them again by the
+ * digest of what was sent.
+ */
 export const layer = <E = never, R = never>(
   options: Options<E, R> = {}
 ): Layer.Layer<TusClient.TusClient, never, R> =>
   TusClient.layer(options).pipe(
     Layer.provide(transport(options)),
-    Layer.merge(Layer.merge(Online.layer, UploadJournal.layerLocalStorage))
+    Layer.merge(Layer.mergeAll(Online.layer, BrowserDigests.layer, UploadJournal.layerLocalStorage))
   )
 
 /** A service worker has only fetch. */

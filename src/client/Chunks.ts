@@ -2,6 +2,7 @@
  * The next bytes of a source as something to send, with their digest before or behind them.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { type Algorithm, Checksum } from "../protocol/Checksum.js"
 import { Digests, type Hasher } from "../store/Digests.js"
@@ -47,6 +48,8 @@ export const checking = (
 export interface Watching {
   /** Bytes that are about to be sent. */
   readonly observe: (offset: number, bytes: Uint8Array) => void
+  /** All of them have been read. A transport that holds them has sent none of them so far. */
+  readonly observed: Effect.Effect<void>
   readonly onSent: (bytes: number) => void
 }
 
@@ -55,7 +58,7 @@ export const make = (
   offset: number,
   length: number,
   checking: Checking,
-  { observe, onSent }: Watching
+  { observe, observed, onSent }: Watching
 ): Effect.Effect<Chunk, UploadSource.SourceError> => {
   const open = (each: (bytes: Uint8Array) => void) =>
     Effect.map(source.read(offset, length), ({ close, pull }) => {
@@ -68,7 +71,11 @@ export const make = (
         }
         return batch
       })
-      return { pull: seen, close }
+      return {
+        pull: seen,
+        close: (exit: Exit.Exit<unknown, unknown>) =>
+          Exit.isSuccess(exit) ? Effect.zipRight(close(exit), observed) : close(exit)
+      }
     })
   if (checking._tag === "Not") {
     return Effect.succeed({ length, open: open(() => {}), checksum: Option.none(), onSent })

@@ -24,7 +24,7 @@ export interface Remembered {
   readonly candidates: ReadonlyArray<Entry>
   /**
    * Whether the source still begins with the bytes that were sent then; the server has those before `offset`. An entry without a
-   * digest is trusted for its fingerprint.
+   * digest is trusted for its fingerprint where no digest can be made here, or the server has no bytes.
    */
   readonly verify: (entry: Entry, offset: number) => Effect.Effect<boolean, SourceError>
   /**
@@ -34,6 +34,11 @@ export interface Remembered {
   readonly replace: (why: "Gone" | "Refused", entry?: Entry) => Effect.Effect<void>
   /** These bytes are about to go out. */
   readonly observe: (offset: number, bytes: Uint8Array) => void
+  /**
+   * Writes down where the upload stands, and the digest of what was observed. Before bytes go out, so that no session that ends
+   * without warning leaves bytes on the server that the journal knows no digest of.
+   */
+  readonly write: Effect.Effect<void>
   /** Where the upload stands. Written at the latest by `close`. */
   readonly note: (state: State) => Effect.Effect<void>
   /** There is nothing to come back for. */
@@ -101,6 +106,7 @@ export const make = Effect.fnUntraced(function*(
   }
   const length = source.length.value
   let digest = yield* PrefixDigest.make
+  const blind = Option.isNone(digest.prefix())
   let noted = Option.none<State>()
   let written = Option.none<Entry>()
   let writing = Option.none<Fiber.RuntimeFiber<never>>()
@@ -157,7 +163,7 @@ export const make = Effect.fnUntraced(function*(
     candidates: yield* candidates(endpoint, source, { fingerprint, start }),
     verify: (entry, offset) =>
       Option.isNone(entry.prefix)
-        ? Effect.succeed(true)
+        ? Effect.succeed(blind || offset === 0)
         : Effect.map(
           PrefixDigest.verify(source, entry.prefix.value, offset),
           Option.match({
@@ -173,6 +179,7 @@ export const make = Effect.fnUntraced(function*(
         replaced = { ...replaced, [why]: [...replaced[why], ...last, ...(entry === undefined ? [] : [entry])] }
       })),
     observe: (offset, bytes) => digest.observe(offset, bytes),
+    write,
     note: (state) =>
       Effect.suspend(() => {
         const first = Option.isNone(noted)
@@ -200,7 +207,10 @@ const saysSame = (one: Entry, other: Entry) =>
 
 const lengthOf = ({ prefix }: Entry) => (Option.isSome(prefix) ? prefix.value.length : 0)
 
-/** How much of the work of a session that is killed without warning is not covered by the digest. */
+/**
+ * How much of the work of a session that is killed without warning is not covered by the digest, where bytes go out while the rest of
+ * them is read.
+ */
 const interval = "1 second"
 
 const nothing: Remembered = {
@@ -208,6 +218,7 @@ const nothing: Remembered = {
   verify: () => Effect.succeed(true),
   replace: () => Effect.void,
   observe: () => {},
+  write: Effect.void,
   note: () => Effect.void,
   forget: Effect.void,
   complete: Effect.void,

@@ -1,12 +1,19 @@
 /**
- * SHA-256 by the platform's own Web Crypto, for a few bytes at once: it cannot go on with a digest it has begun.
+ * SHA-256 of a few bytes at once: by the `Digests` at hand, or else by the platform's own Web Crypto.
  */
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
+import { Digests } from "../store/Digests.js"
 
-/** None where there is no Web Crypto: a browser has it only in pages that came by https or from this machine. */
+/** None where there is neither: a browser has Web Crypto only in pages that came by https or from this machine. */
 export const digest = (bytes: Uint8Array<ArrayBuffer>): Effect.Effect<Option.Option<Uint8Array>> =>
-  Effect.tryPromise(() => globalThis.crypto.subtle.digest("SHA-256", bytes)).pipe(
-    Effect.map((digest) => new Uint8Array(digest)),
-    Effect.option
-  )
+  Effect.flatMap(Digests, (digests) => {
+    const hasher = digests.get("sha256")?.()
+    if (hasher === undefined) {
+      return Effect.option(
+        Effect.tryPromise(async () => new Uint8Array(await globalThis.crypto.subtle.digest("SHA-256", bytes)))
+      )
+    }
+    hasher.update(bytes)
+    return Effect.succeed(Option.some(hasher.digest()))
+  })

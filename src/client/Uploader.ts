@@ -146,6 +146,7 @@ export const make = Effect.fnUntraced(function*<R>(
       stand(Standing.sending(standing, offset + size))
       return Chunks.make(source, offset, size, checking, {
         observe: remembered.observe,
+        observed: remembered.write,
         onSent: (bytes) => {
           sent += bytes
           tally.sent(sent)

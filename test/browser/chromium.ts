@@ -30,6 +30,8 @@ export class Chromium extends Context.Tag("test/Chromium")<Chromium, Browser>() 
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            // What came from there by http is no secure context.
+            "--host-resolver-rules=MAP plain.test 127.0.0.1",
             "--no-first-run"
           ]
         })

@@ -125,6 +125,34 @@ layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the c
       yield* isWhole(tus, told, size)
     }))
 
+  it.scoped("never goes on with a file of the same name, size and date that begins with other bytes", () =>
+    Effect.gen(function*() {
+      const { page, tus } = yield* setting(server())
+      const network = yield* holding(tus)
+      yield* Effect.fork(Effect.exit(start(page, { endpoint: network.url, size })))
+      yield* held(tus, network)
+      yield* Effect.promise(() => page.reload())
+      // What was acknowledged last, and lies between two samples of the fingerprint.
+      const changedAt = 8 * MiB - 1
+      const told = yield* start(page, { endpoint: network.url, size, changedAt })
+      yield* isWhole(tus, told, size, changedAt)
+    }))
+
+  it.scoped("goes on after a reload, by what is in a file, also where a page came by plain http", () =>
+    Effect.gen(function*() {
+      const tus = yield* server()
+      const { page } = yield* visit((yield* pages(yield* script)).replace("127.0.0.1", "plain.test"))
+      assert.isFalse(yield* Effect.promise(() => page.evaluate(() => isSecureContext)))
+      yield* start(page, { endpoint: tus.url, size, stopAt: 8 * MiB })
+      yield* Effect.promise(() => page.reload())
+      const told = yield* start(page, { endpoint: tus.url, size, changedAt: size - 1 })
+      deepStrictEqual([told[0]?.event, told[0]?.acknowledged], ["Created", 0])
+      yield* isWhole(tus, told, size, size - 1)
+      const again = yield* start(page, { endpoint: tus.url, size })
+      deepStrictEqual([again[0]?.event, again[0]?.acknowledged], ["Resumed", 8 * MiB])
+      yield* isWhole(tus, again, size)
+    }))
+
   it.scoped("pauses while the browser is offline, and pays for no attempt", () =>
     Effect.gen(function*() {
       const { page, tus } = yield* setting(server())
@@ -156,6 +184,29 @@ layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the c
         assert.notInclude(events, "Recreated")
         yield* isWhole(tus, told, size)
         isRest(network)
+      }))
+  }
+
+  for (const [name, realmOf] of realms) {
+    it.scoped(`has its chunks checked in ${name}`, () =>
+      Effect.gen(function*() {
+        const checksums: Array<string> = []
+        const counted = server({}, {
+          authorize: (_, __, { headers }) =>
+            Effect.sync(() => {
+              const checksum = headers["upload-checksum"]
+              if (checksum !== undefined) {
+                checksums.push(String(checksum).replace(/ .*/, ""))
+              }
+            })
+        })
+        const { context, page, tus } = yield* setting(counted)
+        const realm = yield* Effect.promise(() => realmOf(context, page))
+        for (const checksum of ["sha1", "md5", "sha256", "sha512"] as const) {
+          const told = yield* start(realm, { endpoint: tus.url, size, checksum })
+          yield* isWhole(tus, told, size)
+        }
+        deepStrictEqual(checksums, ["sha1", "sha1", "md5", "md5", "sha256", "sha256", "sha512", "sha512"])
       }))
   }
 

@@ -17,7 +17,7 @@ export interface Asked {
 /** Resolves to the URL of the upload. */
 const withTusJsClient = ({ endpoint, size }: Asked) =>
   new Promise<string>((resolve, reject) => {
-    const upload: tus.Upload = new tus.Upload(madeUp(size), {
+    const upload: tus.Upload = new tus.Upload(madeUp({ size }), {
       endpoint,
       retryDelays,
       metadata: { filename: "made-up.bin" },

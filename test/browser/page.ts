@@ -2,15 +2,15 @@
  * What a page or a worker does: uploads a file that it makes up, and tells how far it is.
  */
 import { BrowserTusClient } from "effect-tus/browser-client"
-import { type Progress, TusUpload, UploadSource } from "effect-tus/client"
+import { type Progress, TusUpload, type UploadOptions, UploadSource } from "effect-tus/client"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { madeUp } from "./made.js"
+import { type Made, madeUp } from "./made.js"
 
-export interface Asked {
+export interface Asked extends Made {
   readonly endpoint: string
-  readonly size: number
+  readonly checksum?: UploadOptions.UploadOptions["checksum"]
   readonly stopAt?: number
   readonly url?: string
 }
@@ -20,9 +20,9 @@ export interface Told extends Pick<Progress.Progress, "event" | "sent" | "acknow
 }
 
 /** Looks at `told` for how far it is. */
-const upload = async ({ size, ...asked }: Asked): Promise<ReadonlyArray<Told>> => {
+const upload = async ({ changedAt, size, ...asked }: Asked): Promise<ReadonlyArray<Told>> => {
   told.length = 0
-  await TusUpload.upload({ ...asked, source: UploadSource.fromBlob(madeUp(size)) }).pipe(
+  await TusUpload.upload({ ...asked, source: UploadSource.fromBlob(madeUp({ changedAt, size })) }).pipe(
     Stream.runForEach(({ acknowledged, event, sent, url }) =>
       Effect.sync(() => told.push({ event, sent, acknowledged, url: Option.getOrUndefined(url) }))
     ),

@@ -3,7 +3,7 @@
  */
 import { assert } from "@effect/vitest"
 import { NodeTusServer } from "effect-tus/node"
-import type { TusPolicy } from "effect-tus/server"
+import { type TusPolicy, UploadHooks } from "effect-tus/server"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -29,11 +29,16 @@ export interface Server {
 }
 
 /** In this process, where it is there at once. */
-export const server = (options: TusPolicy.Options = {}): Effect.Effect<Server, never, Scope.Scope> =>
+export const server = (
+  options: TusPolicy.Options = {},
+  hooks: UploadHooks.Hooks = {}
+): Effect.Effect<Server, never, Scope.Scope> =>
   Effect.gen(function*() {
     const path = yield* directory
     const context = yield* Layer.build(
-      NodeTusServer.layer({ port: 0, directory: path, expiresAfter: "1 day", shutdownTimeout: 0, ...options })
+      NodeTusServer.layer({ port: 0, directory: path, expiresAfter: "1 day", shutdownTimeout: 0, ...options }).pipe(
+        Layer.provide(Layer.succeed(UploadHooks.UploadHooks, hooks))
+      )
     )
     return { url: Context.get(context, NodeTusServer.NodeTusServer).url, directory: path }
   }).pipe(Effect.orDie)
@@ -47,9 +52,9 @@ export const mortal = Effect.gen(function*() {
 })
 
 /** What is stored of an upload is the file that was made up. */
-export const check = (server: Server, url: string, size: number) =>
+export const check = (server: Server, url: string, size: number, changedAt?: number) =>
   Effect.promise(async () =>
-    assert.strictEqual(await sha256OfFile(fileOf(server.directory, url)), await sha256([bytesOf(size)]))
+    assert.strictEqual(await sha256OfFile(fileOf(server.directory, url)), await sha256([bytesOf(size, changedAt)]))
   )
 
 /** The made-up file, on disk. */
@@ -107,9 +112,9 @@ export const start = (realm: Realm, asked: Asked) =>
   Effect.promise(() => (realm as Page).evaluate((asked) => upload(asked), asked))
 
 /** What was told ends with a whole upload, and that is stored. */
-export const isWhole = (server: Server, told: ReadonlyArray<Told>, size: number) => {
+export const isWhole = (server: Server, told: ReadonlyArray<Told>, size: number, changedAt?: number) => {
   const last = told.at(-1)
   assert.strictEqual(last?.event, "Complete")
   assert.strictEqual(last?.acknowledged, size)
-  return check(server, last?.url ?? "", size)
+  return check(server, last?.url ?? "", size, changedAt)
 }

@@ -1,15 +1,18 @@
-import { describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { UploadJournal, UploadSource } from "effect-tus/client"
 import { NodeDigests } from "effect-tus/node"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Remembered from "../../src/client/Remembered.js"
 import { passing } from "./world.js"
 
 const bytes = Uint8Array.from({ length: 100 }, (_, i) => i)
 const key: Remembered.Key = { fingerprint: Option.some("one"), start: 0 }
+
+const creation: UploadJournal.Creation = { metadata: Option.none(), checksum: Option.none(), parts: 1 }
 
 /** What a session notes; each has sent as many bytes as the server has acknowledged. */
 const notes = (remembered: Remembered.Remembered) => (offset: number) => {
@@ -24,11 +27,7 @@ const after = Effect.fnUntraced(function*(
 ) {
   const journal = yield* UploadJournal.UploadJournal
   yield* Effect.gen(function*() {
-    const remembered = yield* Remembered.make("http://a", UploadSource.fromBytes(bytes), key, {
-      metadata: Option.none(),
-      checksum: Option.none(),
-      parts: 1
-    })
+    const remembered = yield* Remembered.make("http://a", UploadSource.fromBytes(bytes), key, creation)
     yield* notes(remembered)(0)
     yield* notes(remembered)(10)
     // The first write took a tenth, and the one after a second is half done.
@@ -52,6 +51,22 @@ const after = Effect.fnUntraced(function*(
 const beginAnew = (remembered: Remembered.Remembered) => Effect.zipRight(remembered.forget, notes(remembered)(10))
 
 describe("what is remembered", () => {
+  for (const [where, digests, trusted] of [["can", NodeDigests.layer, false], ["cannot", Layer.empty, true]] as const) {
+    it.effect(`is ${trusted ? "" : "not "}trusted without a digest of what the server has, where one ${where} be made`, () =>
+      Effect.gen(function*() {
+        const remembered = yield* Remembered.make("http://a", UploadSource.fromBytes(bytes), key, creation)
+        // Where it goes on by a URL nobody has seen the bytes before.
+        remembered.observe(50, bytes.subarray(50))
+        yield* remembered.note({ url: "http://a/1", acknowledged: 50, expires: Option.none() })
+        yield* remembered.close
+        const next = yield* Remembered.make("http://a", UploadSource.fromBytes(bytes), key, creation)
+        const [entry] = next.candidates
+        assert.isDefined(entry)
+        deepStrictEqual(entry && (yield* next.verify(entry, 0)), true)
+        deepStrictEqual(entry && (yield* next.verify(entry, 50)), trusted)
+      }).pipe(Effect.provide([UploadJournal.layerMemory, digests])))
+  }
+
   for (
     const [name, wrap] of [["can", identity], ["cannot", Effect.uninterruptible]] as const
   ) {

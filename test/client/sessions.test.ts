@@ -4,14 +4,25 @@
  * `SEED=<number>`; `SEEDS=<count>` runs more of them.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { type ChunkSize, type Progress, TusClient, TusUpload, UploadJournal, UploadSource } from "effect-tus/client"
+import {
+  type ChunkSize,
+  type Progress,
+  TusClient,
+  TusTransport,
+  TusUpload,
+  UploadJournal,
+  UploadSource
+} from "effect-tus/client"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import * as TestContext from "effect/TestContext"
+import * as Gathered from "../../src/client/Gathered.js"
 import { endpoint, server, transport } from "../loopback.js"
 import { generator } from "../random.js"
 import { spoil } from "./faults.js"
@@ -37,6 +48,21 @@ const until = (journal: UploadJournal.Journal, killed: () => boolean): UploadJou
   remove: (entry) => Effect.suspend(() => killed() ? Effect.void : journal.remove(entry))
 })
 
+/** Hands over no byte before it has them all. */
+const gathered = Layer.effect(
+  TusTransport.TusTransport,
+  Effect.map(TusTransport.TusTransport, ({ send }) =>
+    Gathered.transport((request, bytes) =>
+      send({
+        ...request,
+        body: bytes && {
+          length: bytes.length,
+          open: UploadSource.fromBytes(bytes).read(0, bytes.length)
+        }
+      })
+    ))
+)
+
 const simulate = (seed: number) => {
   const random = generator(seed)
   const pick = <A>(...choices: ReadonlyArray<A>) => choices[Math.floor(random() * choices.length)] as A
@@ -51,11 +77,17 @@ const simulate = (seed: number) => {
   let sent = 0
   let created = 0
 
+  // One that holds a body before it sends any of it, as those of browsers do.
+  const holds = random() < 0.4
+  let alive = true
   const network = transport((request, exchange) => {
+    if (!alive && holds) {
+      return Effect.never
+    }
     sent += request.body?.length ?? 0
     created += request.method === "POST" ? 1 : 0
     return !calm && random() < rate ? spoil(pick(...faults), request, exchange, random) : exchange(request)
-  })
+  }).pipe((network) => holds ? Layer.provide(gathered, network) : network)
 
   const session = (onProgress: (progress: Progress.Progress) => void) =>
     TusUpload.upload({
@@ -79,10 +111,12 @@ const simulate = (seed: number) => {
       const kills = random() < 0.5
       let events = Math.floor(random() * 60)
       let killed = false
+      alive = true
       const stop = Math.floor(random() * 30)
       yield* session(({ event }) => {
         killed ||= kills && --events < 0
-        unsure = killed || (unsure && (options.parallel > 1 || event !== "Resumed"))
+        alive = !killed
+        unsure = (killed && !holds) || (unsure && (options.parallel > 1 || event !== "Resumed"))
       }).pipe(
         Stream.take(stop + 1),
         Stream.runDrain,
@@ -98,6 +132,7 @@ const simulate = (seed: number) => {
       }
     }
     calm = true
+    alive = true
     const before = { sent, created }
     const remembered = (yield* journal.list).reduce((sum, { acknowledged }) => sum + acknowledged, 0)
     let url = ""
@@ -149,4 +184,43 @@ describe("sessions", () => {
       assert.isAbove(changed, seeds.length / 50)
     }
   }, 300_000)
+
+  it.effect("begin anew where a byte was changed that was sent last, however the session before was ended, if a body is held", () => {
+    const bytes = new Uint8Array(most)
+    const source = () =>
+      UploadSource.fromRange({
+        name: "changed",
+        length: most,
+        modified: 0,
+        read: (start, end) => Stream.make(bytes.slice(start, end))
+      })
+    let requests = 0
+    let killed = false
+    return Effect.gen(function*() {
+      const arrived = yield* Deferred.make<void>()
+      const network = transport((request, exchange) =>
+        request.method === "PATCH" && ++requests === 3
+          ? Effect.zipRight(Effect.zipRight(exchange(request), Deferred.succeed(arrived, undefined)), Effect.never)
+          : exchange(request)
+      )
+      const session = TusUpload.run({ endpoint, chunkSize: 30_000, source: source() })
+      const stored = yield* Effect.gen(function*() {
+        const journal = yield* UploadJournal.UploadJournal
+        const running = yield* Effect.fork(
+          Effect.provideService(session, UploadJournal.UploadJournal, until(journal, () => killed))
+        )
+        yield* Deferred.await(arrived)
+        killed = true
+        yield* Fiber.interrupt(running)
+        // No sample of the fingerprint.
+        bytes[70_000] = 1
+        const { url } = yield* session
+        return yield* storedAt(url)
+      }).pipe(Effect.provide(Layer.mergeAll(
+        TusClient.layer().pipe(Layer.provide(Layer.provide(gathered, network)), Layer.provideMerge(server())),
+        UploadJournal.layerMemory
+      )))
+      assert.isTrue(Buffer.from(bytes).equals(stored))
+    })
+  })
 })

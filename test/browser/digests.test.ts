@@ -1,0 +1,35 @@
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { Digests } from "effect-tus"
+import { BrowserDigests } from "effect-tus/browser-client"
+import { NodeDigests } from "effect-tus/node"
+import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
+import type * as Layer from "effect/Layer"
+
+const digestsOf = (layer: Layer.Layer<never>) => Effect.runSync(Effect.provide(Digests.Digests, layer))
+
+const browser = digestsOf(BrowserDigests.layer)
+const node = digestsOf(NodeDigests.layer)
+
+const pieces = FastCheck.array(FastCheck.uint8Array({ maxLength: 300 }), { minLength: 1, maxLength: 5 })
+
+describe("the digests of browsers", () => {
+  it("are four of those of tus", () =>
+    deepStrictEqual([...browser.keys()].toSorted(), ["md5", "sha1", "sha256", "sha512"]))
+
+  for (const [algorithm, make] of browser) {
+    it.prop(
+      `${algorithm} is that of Node, in any pieces, and a copy goes on by itself`,
+      [pieces, pieces],
+      ([some, others]) => {
+        const [one, same] = [make(), node.get(algorithm)?.()]
+        some.forEach((bytes) => [one, same].forEach((hasher) => hasher?.update(bytes)))
+        const [copy, sameCopy] = [one.copy(), same?.copy()]
+        others.forEach((bytes) => [copy, sameCopy].forEach((hasher) => hasher?.update(bytes)))
+        assert.isTrue(same !== undefined && Buffer.from(one.digest()).equals(same.digest()))
+        assert.isTrue(sameCopy !== undefined && Buffer.from(copy.digest()).equals(sameCopy.digest()))
+      }
+    )
+  }
+})
