@@ -1,12 +1,14 @@
 /**
- * Requests over fetch, for service workers, which have nothing else. A body counts as sent when its answer is there.
+ * Requests over fetch, for service workers, which have nothing else. A body counts as sent when it has
+ * been taken.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Gathered from "../client/Gathered.js"
 import * as Sendable from "../client/Sendable.js"
-import { maxText, type Request, TransportError, TusTransport } from "../client/TusTransport.js"
+import { isTaken, maxText, type Request, TransportError, TusTransport } from "../client/TusTransport.js"
 import type { RawResponse } from "../protocol/Reply.js"
+import * as Online from "./Online.js"
 import type { Options } from "./XhrTransport.js"
 
 /** Trailers cannot be sent. */
@@ -33,14 +35,20 @@ const send = (
       Effect.tryPromise({
         try: async (signal): Promise<RawResponse> => {
           const response = await globalThis.fetch(request, { signal })
+          Online.heard(true)
           const text = await response.text()
-          onSent?.(bytes?.length ?? 0)
+          if (isTaken(response.status)) {
+            onSent?.(bytes?.length ?? 0)
+          }
           return {
             status: response.status,
             headers: Object.fromEntries(response.headers),
             ...(text === "" ? {} : { body: text.slice(0, maxText) })
           }
         },
-        catch: (cause) => new TransportError({ reason: "Unreachable", cause })
+        catch: (cause) => {
+          Online.heard(false)
+          return new TransportError({ reason: "Unreachable", cause })
+        }
       })
   )

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Gathered from "../client/Gathered.js"
-import { maxText, type Request, TransportError, TusTransport } from "../client/TusTransport.js"
+import { isTaken, maxText, type Request, TransportError, TusTransport } from "../client/TusTransport.js"
 import type { RawResponse } from "../protocol/Reply.js"
 import * as Online from "./Online.js"
 
@@ -34,7 +34,9 @@ const exchange = (
         sent = loaded
       }
     }
+    let over = false
     const end = () => {
+      over = true
       ignore()
       xhr.abort()
     }
@@ -42,28 +44,43 @@ const exchange = (
       end()
       resume(new TransportError({ reason, cause }))
     }
-    const ignore = Online.on("offline", () => fail("Unreachable", new Error("the browser went offline")))
+    const fall = (says: string) => {
+      Online.heard(false)
+      fail(sent > 0 ? "Closed" : "Unreachable", new Error(says))
+    }
+    const ignore = Online.on("offline", () => fall("the browser went offline"))
     xhr.upload.addEventListener("progress", ({ loaded }) => report(loaded))
     xhr.addEventListener("load", () => {
       ignore()
-      report(body?.length ?? 0)
+      Online.heard(true)
+      // Who takes a body has read all of it; whoever refuses it may have answered long before its end.
+      if (isTaken(xhr.status)) {
+        report(body?.length ?? 0)
+      }
       resume(Effect.succeed(answerOf(xhr)))
     })
-    // A browser keeps to itself whether nobody was there, the connection broke, or the server lets no such page look.
-    xhr.addEventListener("error", () =>
-      fail(sent > 0 ? "Closed" : "Unreachable", new Error("no answer, or none that this page may see")))
+    // Whoever has ended it here needs not be told.
+    Object.entries(endings).forEach(([event, says]) => xhr.addEventListener(event, () => over || fall(says)))
     try {
       xhr.open(method, url)
       xhr.withCredentials = credentials
-      Object.entries(headers).forEach(([name, value]) =>
-        xhr.setRequestHeader(name, value)
-      )
+      Object.entries(headers).forEach(([name, value]) => xhr.setRequestHeader(name, value))
       xhr.send(body)
     } catch (cause) {
       fail("Invalid", cause)
     }
     return Effect.sync(end)
   })
+
+/**
+ * How a request ends without an answer. A browser keeps to itself whether nobody was there, the connection broke, or the server lets
+ * no such page look; the others are of somebody else in the page, who has wrapped or patched XMLHttpRequest.
+ */
+const endings = {
+  error: "no answer, or none that this page may see",
+  abort: "something in this page has ended the request",
+  timeout: "something in this page has given the request too little time"
+}
 
 const answerOf = (xhr: XMLHttpRequest): RawResponse => ({
   status: xhr.status,

@@ -18,11 +18,11 @@ import type { RawResponse } from "../protocol/Reply.js"
 import * as Gathered from "./Gathered.js"
 import * as NetworkError from "./NetworkError.js"
 import * as Sendable from "./Sendable.js"
-import { maxText, type Request, TransportError, TusTransport } from "./TusTransport.js"
+import { isTaken, maxText, type Request, TransportError, TusTransport } from "./TusTransport.js"
 
 /**
  * Trailers cannot be sent. A body is handed over in one piece, since fetch sends a stream without a Content-Length, and in a
- * browser over HTTP/2 at best; it counts as sent when its answer is there.
+ * browser over HTTP/2 at best; it counts as sent when it has been taken.
  */
 export const layer: Layer.Layer<TusTransport, never, HttpClient.HttpClient> = Layer.effect(
   TusTransport,
@@ -50,7 +50,9 @@ const send = (
       Effect.mapError(toTransportError),
       withoutRedirects
     )
-    onSent?.(bytes?.length ?? 0)
+    if (isTaken(answer.status)) {
+      onSent?.(bytes?.length ?? 0)
+    }
     return answer
   }).pipe(Effect.scoped)
 

@@ -54,7 +54,7 @@ export const make = Effect.fnUntraced(function*<R>(
   endpoint: Endpoint,
   onRetry: (error: TusError) => void
 ) {
-  const { online } = yield* Connectivity
+  const { isOffline = () => false, online } = yield* Connectivity
   const driver = yield* Schedule.driver(schedule)
   let failed = 0
   let refreshed = false
@@ -68,10 +68,14 @@ export const make = Effect.fnUntraced(function*<R>(
   })
   const ready = Effect.zipRight(online, allowed)
 
+  const count = (error: TusError) => {
+    failed++
+    onRetry(error)
+  }
+
   const pay = (error: TusError) =>
     Effect.suspend(() => {
-      failed++
-      onRetry(error)
+      count(error)
       return driver.next(error).pipe(Effect.mapError(() => error), Effect.asVoid)
     })
 
@@ -95,7 +99,7 @@ export const make = Effect.fnUntraced(function*<R>(
             endpoint.notBefore = Math.max(endpoint.notBefore, until)
           }
         }
-        yield* pay(error)
+        yield* error._tag === "Unanswered" && isOffline() ? Effect.sync(() => count(error)) : pay(error)
         return next._tag
       }
       default:

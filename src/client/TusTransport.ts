@@ -73,5 +73,8 @@ export class TusTransport extends Context.Tag("effect-tus/TusTransport")<TusTran
   readonly send: (request: Request) => Effect.Effect<RawResponse, TransportError | SourceError>
 }>() {}
 
+/** Whether an answer of this status says that all of the request's body has come. */
+export const isTaken = (status: number): boolean => status >= 200 && status < 300
+
 /** How much of an answer's body is kept, in characters. */
 export const maxText = 4096

@@ -170,6 +170,54 @@ layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the c
       yield* isWhole(tus, yield* uploading, size)
     }))
 
+  it.scoped("uploads though the browser is wrong about being offline", () =>
+    Effect.gen(function*() {
+      const { page, tus } = yield* setting(server())
+      yield* Effect.promise(() =>
+        page.evaluate(() => Object.defineProperty(Navigator.prototype, "onLine", { get: () => false }))
+      )
+      const began = performance.now()
+      yield* isWhole(tus, yield* start(page, { endpoint: tus.url, size }), size)
+      // The test of its word, and no other for each of the requests.
+      assert.isAtLeast(performance.now() - began, 9000)
+      const told = yield* start(page, { endpoint: tus.url, size })
+      deepStrictEqual(told.filter(({ event }) => event === "Retrying"), [])
+    }))
+
+  it.scoped("counts no byte as sent that has not left, whatever the answer, and ends with whoever ends its request", () =>
+    Effect.gen(function*() {
+      const { page, tus } = yield* setting(server())
+      let answers = 0
+      yield* Effect.promise(() =>
+        page.route(`${tus.url}/*`, (route) =>
+          route.request().method() === "PATCH" && answers++ === 0
+            ? route.fulfill({ status: 503, headers: { "access-control-allow-origin": "*", "tus-resumable": "1.0.0" } })
+            : route.continue())
+      )
+      const told = yield* start(page, { endpoint: tus.url, size: 2 * MiB })
+      const failed = told.findIndex(({ event }) => event === "Retrying")
+      assert.isAbove(failed, 0)
+      deepStrictEqual(told.slice(0, failed + 1).filter(({ sent }) => sent > 0), [])
+      yield* isWhole(tus, told, 2 * MiB)
+      yield* Effect.promise(() =>
+        page.evaluate(() => {
+          const { send } = XMLHttpRequest.prototype
+          let requests = 0
+          XMLHttpRequest.prototype.send = function(body) {
+            send.call(this, body)
+            requests++
+            if (requests === 2) {
+              this.abort()
+            }
+            if (requests === 3) {
+              this.timeout = 1
+            }
+          }
+        })
+      )
+      yield* isWhole(tus, yield* start(page, { endpoint: tus.url, size: 2 * MiB }), 2 * MiB)
+    }))
+
   for (const [name, realmOf] of realms) {
     it.scoped(`goes on in ${name} when a server that was killed is back`, () =>
       Effect.gen(function*() {
@@ -203,10 +251,10 @@ layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the c
         const { context, page, tus } = yield* setting(counted)
         const realm = yield* Effect.promise(() => realmOf(context, page))
         for (const checksum of ["sha1", "md5", "sha256", "sha512"] as const) {
-          const told = yield* start(realm, { endpoint: tus.url, size, checksum })
-          yield* isWhole(tus, told, size)
+          const told = yield* start(realm, { endpoint: tus.url, size: 2 * MiB, checksum })
+          yield* isWhole(tus, told, 2 * MiB)
         }
-        deepStrictEqual(checksums, ["sha1", "sha1", "md5", "md5", "sha256", "sha256", "sha512", "sha512"])
+        deepStrictEqual(checksums, ["sha1", "md5", "sha256", "sha512"])
       }))
   }
 

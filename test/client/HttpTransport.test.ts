@@ -4,6 +4,7 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { FetchTransport } from "effect-tus/browser-client"
 import { HttpTransport, TusClient, TusTransport, TusUpload, UploadSource } from "effect-tus/client"
 import { NodeTusServer } from "effect-tus/node"
@@ -60,6 +61,20 @@ for (const [name, transport] of Object.entries(transports)) {
         const refused = yield* send({ method: "POST", url: endpoint, headers: { "tus-resumable": "1.0.0" } })
         assert.strictEqual(refused.status, 400)
         assert.match(refused.body ?? "", /Upload-Length/)
+        const sent: Array<number> = []
+        const unknown = yield* send({
+          method: "PATCH",
+          url: `${endpoint}/${"0".repeat(32)}`,
+          headers: {
+            "tus-resumable": "1.0.0",
+            "content-type": "application/offset+octet-stream",
+            "upload-offset": "0"
+          },
+          body: { length: 1000, open: UploadSource.fromBytes(bytes).read(0, 1000) },
+          onSent: (count) => sent.push(count)
+        })
+        // How much of it has left before the answer came nobody knows.
+        deepStrictEqual([unknown.status, sent], [404, []])
         const nobody = yield* Effect.flip(send({ method: "HEAD", url: yield* closedPort, headers: {} }))
         assert.strictEqual(nobody._tag === "TransportError" && nobody.reason, "Unreachable")
       }).pipe(Effect.provide(layer)))

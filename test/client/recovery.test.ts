@@ -222,6 +222,24 @@ describe("recovery", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("pays for no attempt while the platform says that there is no network, and for each that comes to nothing else", () => {
+    let left = 20
+    let offline = true
+    const { layer, methods } = world(() => left-- > 0 ? closed : undefined)
+    return Effect.gen(function*() {
+      const connectivity = { online: Effect.sleep("10 seconds"), isOffline: () => offline }
+      const uploading = stores({ retry: Schedule.recurs(0) }).pipe(
+        Effect.provideService(Connectivity.Connectivity, connectivity),
+        passing
+      )
+      yield* uploading
+      assert.isAbove(methods().split(" ").length, 20)
+      left = 1
+      offline = false
+      assert.strictEqual((yield* Effect.flip(uploading))._tag, "Unanswered")
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("ends a request in which nothing moves, and asks", () => {
     const { layer, methods } = world(first("PATCH", Effect.never))
     return Effect.gen(function*() {
