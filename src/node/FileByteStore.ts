@@ -1,21 +1,23 @@
 /**
  * Bytes in files, one an upload, at `<directory>/<last two characters of the id>/<id>`: a million uploads do not sit in
- * one folder. Whoever uses a directory is alone in it.
+ * one folder. Whoever uses a directory is alone in it. Where the file system does not tell capitals from small letters, a name
+ * that has capitals is another one, as `FileNames` says.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Path from "node:path"
-import { UploadId } from "../protocol/Upload.js"
+import type { UploadId } from "../protocol/Upload.js"
 import { ByteStore } from "../store/ByteStore.js"
 import { forEachBatch, type Pull } from "../store/Pull.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as Batch from "./Batch.js"
+import * as CaseFolding from "./CaseFolding.js"
 import * as File from "./File.js"
 import * as FileConcat from "./FileConcat.js"
+import * as FileNames from "./FileNames.js"
 import * as OpenFiles from "./OpenFiles.js"
 
 /** Where bytes are kept, and who may read them. */
@@ -41,7 +43,11 @@ export const layer = (options: Options): Layer.Layer<ByteStore, UploadStoreError
       const permissions = File.permissions[options.permissions ?? "owner"]
       return Effect.zipRight(
         File.prepareDirectory(directory, permissions),
-        Effect.map(OpenFiles.make(keptOpen), (files) => make(directory, files, permissions))
+        Effect.zipWith(
+          OpenFiles.make(keptOpen),
+          CaseFolding.namesIn(directory, permissions),
+          (files, names) => make(directory, files, permissions, names)
+        )
       )
     })
   )
@@ -49,14 +55,19 @@ export const layer = (options: Options): Layer.Layer<ByteStore, UploadStoreError
 /** Descriptors that are kept for files in progress and the directories above them, besides those in use. */
 const keptOpen = 512
 
-const make = (directory: string, files: OpenFiles.OpenFiles, permissions: File.Permissions) => {
+const make = (
+  directory: string,
+  files: OpenFiles.OpenFiles,
+  permissions: File.Permissions,
+  names: FileNames.FileNames
+) => {
   /** Shards whose names last. Those that an earlier process made may not be among them. */
   const lasting = new Set<string>()
   let syncsDirectories = File.canSyncDirectories
 
   /** Ids are checked wherever they enter; a path is worth a second look. */
   const locate = (id: UploadId): Option.Option<string> =>
-    isUploadId(id) ? Option.some(`${directory}${Path.sep}${shardOf(id)}${Path.sep}${id}`) : Option.none()
+    FileNames.isUploadId(id) ? Option.some([directory, ...names.of(id)].join(Path.sep)) : Option.none()
 
   const pathOf = (id: UploadId): Effect.Effect<string> =>
     Option.match(locate(id), {
@@ -158,12 +169,12 @@ const make = (directory: string, files: OpenFiles.OpenFiles, permissions: File.P
         (path) => Effect.catchIf(Effect.asSome(File.sizeOf(path)), File.isAbsent, () => Effect.succeedNone)
       ),
     list: Stream.fromIterableEffect(File.list(directory)).pipe(
-      Stream.filter(isShard),
+      Stream.filter(FileNames.isShard),
       Stream.mapEffect((shard) =>
         File.list(Path.join(directory, shard)).pipe(
           Effect.catchIf(File.isAbsent, () => Effect.succeed<ReadonlyArray<string>>([])),
           Effect.map((files) => Array.from(new Set(files.map(FileConcat.nameOf)))),
-          Effect.map((names) => names.filter(isUploadId).filter((id) => shardOf(id) === shard))
+          Effect.map((found) => found.flatMap((name) => Option.toArray(names.idOf(shard, name))))
         )
       ),
       Stream.mapConcat((ids) => ids)
@@ -175,12 +186,6 @@ const make = (directory: string, files: OpenFiles.OpenFiles, permissions: File.P
 
 const syncsNone = (directory: string) =>
   `The file system of ${directory} syncs no directories: a power cut may take files from it whose names are new`
-
-const isUploadId = Schema.is(UploadId)
-
-const shardOf = (id: UploadId): string => id.slice(-2)
-
-const isShard = (name: string): boolean => /^[A-Za-z0-9_-]{2}$/.test(name)
 
 const reopen = (path: string): Effect.Effect<OpenFiles.OpenFile, UploadStoreError> =>
   Effect.flatMap(

@@ -6,7 +6,7 @@ import { Contents } from "./Contents.js"
 import type { Dice } from "./Dice.js"
 import { Directory, type Node, type Sync } from "./Directory.js"
 
-export type Flags = "r" | "r+" | "w"
+export type Flags = "r" | "r+" | "w" | "a"
 
 interface Handle {
   readonly path: string
@@ -69,11 +69,11 @@ export class Disk {
   }
 
   openFile(path: string, flags: unknown): number {
-    if (flags !== "r" && flags !== "r+" && flags !== "w") {
+    if (flags !== "r" && flags !== "r+" && flags !== "w" && flags !== "a") {
       throw new Error(`the simulated disk knows no flags ${String(flags)}`)
     }
     const node = this.find(path)
-    if (node === undefined && flags !== "w") {
+    if (node === undefined && flags !== "w" && flags !== "a") {
       throw failure("ENOENT", "open", path)
     }
     if (node instanceof Directory && flags !== "r") {

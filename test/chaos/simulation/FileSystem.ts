@@ -21,7 +21,7 @@ const mounted = (): DiskCalls => {
 type Bytes = Uint8Array
 
 const opening = (path: string, flags: unknown): Call<number> => ({
-  kind: flags === "w" ? "disk name" : "disk read",
+  kind: flags === "w" || flags === "a" ? "disk name" : "disk read",
   syscall: `open ${String(flags)}`,
   path,
   perform: () => mounted().remember(mounted().disk.openFile(path, flags))
