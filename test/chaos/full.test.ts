@@ -156,6 +156,14 @@ describe("a full disk", () => {
         assert.isFalse(yield* isFull)
         yield* isStored(path, small.path, small.content)
         assert.isNull(server.process.exitCode)
+
+        // Nor does one that is started then lack room for it.
+        yield* Effect.promise(() => server.kill("SIGKILL"))
+        fill(join(path, "more"))
+        const again = yield* example("node-server", { UPLOAD_DIR: path })
+        const ask = (message: Message.Message) => exchange(Number(new URL(again.url).port), message)
+        assert.strictEqual((yield* ask(Message.ask(small.path))).status, 200)
+        assert.strictEqual((yield* ask(Message.terminate(small.path))).status, 204)
       }),
     200_000
   )

@@ -476,6 +476,15 @@ describe("what goes wrong", () => {
       deepStrictEqual(store.fileOf(a), numbered(10))
     }))
 
+  it.scoped("a file that somebody removes while it is written to holds nothing of what was written", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      const removed = Effect.sync(() => Fs.rmSync(store.pathOf(a)))
+      yield* fails(store.append(a, 0, Stream.make(numbered(10)), () => removed), "Corrupt")
+      yield* store.put(a, 0, numbered(10))
+      deepStrictEqual(store.fileOf(a), numbered(10))
+    }))
+
   it.scoped("a shard that has gone is made again", () =>
     Effect.gen(function*() {
       const store = yield* open()

@@ -313,4 +313,28 @@ describe("Syncs", () => {
       assert.isTrue(yield* Fiber.join(syncing))
       deepStrictEqual(released, [upload.id])
     }))
+
+  for (const [left, durable] of [[2, true], [3, true], [4, false]] as const) {
+    it.effect(`what has gone counts no more, and lasts where it was synced: ${left} of 5 are left, 3 were synced`, () =>
+      Effect.gen(function*() {
+        const lasting: Array<boolean> = []
+        const { bytes: within, registry, store } = yield* open({
+          registry: ({ commit }) => ({
+            commit: (entry, next, options) => {
+              lasting.push(options.durable)
+              return commit(entry, next, options)
+            }
+          })
+        })
+        const entry = yield* grown(store, 3)
+        yield* store.sync(upload.id)
+        yield* write(store, entry, 5)
+        yield* store.commit(entry, at(5), 1)
+        yield* within.truncate(upload.id, left)
+        deepStrictEqual(yield* store.recover(upload.id, 1), Option.some(left))
+        deepStrictEqual((yield* stateOf(registry)).slice(0, 2), [left, Math.min(left, 3)])
+        assert.strictEqual(lasting.at(-1), durable)
+        deepStrictEqual(yield* store.recover(upload.id, 1), Option.none())
+      }))
+  }
 })
