@@ -2,7 +2,8 @@
  * A server on its embedded default, set up by the environment, and a page that uploads to it: what `npm start` runs.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Config, ConfigError, Console, DateTime, Effect, Layer, Option } from "effect"
+import { Config, ConfigError, Console, DateTime, Effect, Either, Layer, Option, Schema } from "effect"
+import { Metadata, type Upload } from "effect-tus"
 import { NodeTusServer } from "effect-tus/node"
 import { UploadEvents } from "effect-tus/server"
 import { existsSync } from "node:fs"
@@ -11,12 +12,12 @@ import { fileURLToPath } from "node:url"
 import * as Static from "./static.js"
 
 const number = (name: string, min: number, max: number) =>
-  Config.integer(name).pipe(
-    Config.validate({
-      message: `expected a whole number from ${min} to ${max}`,
-      validation: (value) => value >= min && value <= max
-    })
-  )
+  Config.string(name).pipe(Config.mapOrFail((text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
+    return value >= min && value <= max
+      ? Either.right(value)
+      : Either.left(ConfigError.InvalidData([], `expected a whole number from ${min} to ${max}, got "${text}"`))
+  }))
 
 const config = Config.all({
   port: number("PORT", 0, 65535).pipe(Config.withDefault(1080)),
@@ -31,14 +32,23 @@ const config = Config.all({
   durability: Config.literal("process", "completion", "always")("DURABILITY").pipe(Config.withDefault("completion"))
 })
 
+/** What the client calls its file; without that the upload is known by its id. No line of it can be taken for one of the log. */
+const nameOf = ({ id, metadata }: Upload.Upload) =>
+  metadata.pipe(
+    Option.flatMap(Schema.decodeOption(Metadata.TextFromHeader)),
+    Option.flatMapNullable(({ filename }) => filename),
+    Option.map((name) => name.replace(/\p{C}/gu, "?").slice(0, 100)),
+    Option.getOrElse(() => id as string)
+  )
+
 /** One line for each completed upload. */
 const logCompleted = Layer.succeed(UploadEvents.UploadEvents, {
   publish: (event) =>
     event._tag === "Completed" && event.upload.completion._tag === "Complete"
-      ? Effect.log(
-        `completed ${event.upload.id}: ${event.upload.offset} bytes in ${
+      ? Console.log(
+        `${nameOf(event.upload)} is complete: ${event.upload.offset} bytes in ${
           DateTime.distance(event.upload.createdAt, event.upload.completion.at) / 1000
-        } s, ${Option.getOrElse(event.location, () => "in no file")}`
+        } s`
       )
       : Effect.void
 })
@@ -47,16 +57,26 @@ const logCompleted = Layer.succeed(UploadEvents.UploadEvents, {
 const page = fileURLToPath(new URL("browser/dist", import.meta.url))
 const hasPage = existsSync(page)
 
+/** Which variable, and what is wrong with it. */
+const says = (error: ConfigError.ConfigError): string =>
+  error._op === "And" || error._op === "Or"
+    ? `${says(error.left)}; ${says(error.right)}`
+    : `${error.path.join(".")}: ${error.message.charAt(0).toLowerCase()}${error.message.slice(1)}`
+
 const announce = (directory: string) =>
   Effect.flatMap(
     NodeTusServer.NodeTusServer,
     ({ url }) =>
-      Console.log(`${hasPage ? `A page to try it with is at ${new URL("/", url)}\n` : ""}The bytes go to ${directory}
+      Console.log(
+        `${
+          hasPage ? `A page to try it with is at ${new URL("/", url)}\n` : ""
+        }The bytes go to ${directory}; Ctrl-C ends it
 Upload something:
 
   curl -i ${url} -H 'Tus-Resumable: 1.0.0' -H "Upload-Length: $(wc -c < README.md)" \\
     -H 'Content-Type: application/offset+octet-stream' --data-binary @README.md
-`)
+`
+      )
   )
 
 const main = Effect.gen(function*() {
@@ -65,6 +85,8 @@ const main = Effect.gen(function*() {
     Layer.provide(NodeTusServer.layer({
       ...options,
       maxSize: Option.getOrUndefined(maxSize),
+      // What is on this machine may be had by who is on it; elsewhere think of who may know a URL.
+      downloads: true,
       get: hasPage ? Static.make(page) : undefined
     })),
     Layer.provide(logCompleted)
@@ -73,7 +95,8 @@ const main = Effect.gen(function*() {
 
 main.pipe(
   Effect.tapError((error) =>
-    Console.error(`effect-tus: ${ConfigError.isConfigError(error) ? String(error) : error.message}`)
+    Console.error(`effect-tus: ${ConfigError.isConfigError(error) ? says(error) : error.message}`)
   ),
+  Effect.onInterrupt(() => Console.log("effect-tus has stopped")),
   NodeRuntime.runMain({ disableErrorReporting: true })
 )

@@ -191,7 +191,7 @@ describe("examples", () => {
       const path = yield* directory
       for (
         const [env, line] of [
-          [{ PORT: "http" }, /PORT/],
+          [{ PORT: "http" }, /^effect-tus: PORT: expected a whole number from 0 to 65535, got "http"\n$/],
           [{ PORT: "70000" }, /PORT.*0 to 65535/],
           [{ MAX_SIZE: "-1" }, /MAX_SIZE.*1 to/],
           [{ EXPIRES_AFTER: "soon" }, /EXPIRES_AFTER/],
@@ -222,10 +222,23 @@ describe("examples", () => {
     60_000
   )
 
-  it.scopedLive("node-server: ends at once when it is asked to, with code 0", () =>
+  it.scopedLive("node-server: says what is complete, ends at once when it is asked to, with code 0, and says so", () =>
     Effect.gen(function*() {
       const server = yield* example("node-server", { UPLOAD_DIR: yield* directory })
+      yield* Effect.promise(() =>
+        fetch(server.url, {
+          method: "POST",
+          headers: {
+            "tus-resumable": "1.0.0",
+            "upload-length": "5",
+            "upload-metadata": `filename ${Buffer.from("film\n.mp4").toString("base64")}`,
+            "content-type": "application/offset+octet-stream"
+          },
+          body: "hello"
+        })
+      )
       assert.strictEqual(yield* Effect.promise(() => server.kill("SIGTERM")), 0)
+      assert.match(server.output(), /\nfilm\?\.mp4 is complete: 5 bytes in [\d.]+ s\n[^]*effect-tus has stopped\n$/)
     }))
 })
 

@@ -2,11 +2,28 @@
  * How the page is built: `npm start` does it, `npx vite examples/browser` serves it while it is changed.
  */
 import { fileURLToPath } from "node:url"
-import { defineConfig } from "vite"
+import { gzipSync } from "node:zlib"
+import { defineConfig, type Plugin } from "vite"
 
 const source = fileURLToPath(new URL("../../src", import.meta.url))
 
+/** Beside each file the same, compressed. */
+const compressed: Plugin = {
+  name: "compressed",
+  apply: "build",
+  generateBundle: {
+    order: "post",
+    handler(_, files) {
+      for (const file of Object.values(files)) {
+        const content = file.type === "chunk" ? file.code : file.source
+        this.emitFile({ type: "asset", fileName: `${file.fileName}.gz`, source: gzipSync(content) })
+      }
+    }
+  }
+}
+
 export default defineConfig({
+  plugins: [compressed],
   // Here the library is what lies beside the examples; where it is installed, this is not needed.
   resolve: { alias: [{ find: /^effect-tus\/(.*)$/, replacement: `${source}/$1/index.ts` }] },
   // Built at each start, and to be read with the tools of the browser.

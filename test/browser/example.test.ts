@@ -2,13 +2,18 @@
  * The page of `examples/browser`, as somebody uses it: with the keyboard, by drop, without a server, without a network, after a
  * reload; on a server of another origin.
  */
-import { assert, layer } from "@effect/vitest"
+import { assert, describe, it, layer } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
-import { mkdir, utimes, writeFile } from "node:fs/promises"
+import { once } from "node:events"
+import { mkdir, rm, utimes, writeFile } from "node:fs/promises"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { fileURLToPath } from "node:url"
+import { gzipSync } from "node:zlib"
 import type { Page } from "playwright-core"
+import * as Static from "../../examples/static.js"
 import { directory } from "../interop/server.js"
 import { built, Chromium, connection, site, visit } from "./chromium.js"
 import { check, file, held, holding, isRest, killed, mortal, server, size } from "./setting.js"
@@ -90,6 +95,35 @@ const npmStart = Effect.gen(function*() {
   )
 })
 
+describe("what serves the page", () => {
+  it.scopedLive("compresses it, and outlives a directory that comes and goes, and ranges that are none", () =>
+    Effect.gen(function*() {
+      const path = yield* directory
+      const server = yield* Effect.acquireRelease(
+        Effect.sync(() => createServer(Static.make(path)).listen(0, "127.0.0.1")),
+        (server) => Effect.sync(() => server.closeAllConnections() ?? server.close())
+      )
+      yield* Effect.promise(async () => {
+        await once(server, "listening")
+        const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+        const status = (at = "", headers = {}) =>
+          fetch(url + at, { headers }).then(
+            ({ headers, status }) => [status, headers.get("content-encoding")],
+            () => []
+          )
+        deepStrictEqual(await status(), [404, null])
+        await writeFile(`${path}/index.html`, "x".repeat(1000))
+        await writeFile(`${path}/index.html.gz`, gzipSync("x".repeat(1000)))
+        deepStrictEqual(await status("", { "accept-encoding": "gzip" }), [200, "gzip"])
+        deepStrictEqual(await status("", { range: "bytes=5-2", "accept-encoding": "identity" }), [])
+        const asking = Array.from({ length: 50 }, () => status())
+        await rm(path, { recursive: true })
+        await Promise.all(asking)
+        deepStrictEqual(await status(), [404, null])
+      })
+    }))
+})
+
 layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the example page", (it) => {
   it.scoped(
     "is what npm start serves, at the address that it prints, with nothing else of this machine",
@@ -104,12 +138,12 @@ layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the e
           return [status, answered.get("content-type"), answered.get("cache-control"), answered.get("location")]
         }
         yield* Effect.promise(async () => {
-          deepStrictEqual(await get("/?a=b"), [200, "text/html; charset=utf-8", "no-cache", null])
+          deepStrictEqual(await get("/?a=b"), [200, "text/html;charset=utf-8", "no-cache", null])
           const assets = await page.evaluate(() => performance.getEntriesByType("resource").map(({ name }) => name))
           const [script = "", style = ""] = [".js", ".css"].map((ext) => assets.find((name) => name.endsWith(ext)))
           const forever = "public, max-age=31536000, immutable"
-          deepStrictEqual(await get(script), [200, "text/javascript; charset=utf-8", forever, null])
-          deepStrictEqual(await get(style), [200, "text/css; charset=utf-8", forever, null])
+          deepStrictEqual(await get(script), [200, "text/javascript", forever, null])
+          deepStrictEqual(await get(style), [200, "text/css", forever, null])
           for (
             const path of ["/nothing", "/..%2fmain.ts", "/%2e%2e/main.ts", "/assets", "/__proto__", "//etc/passwd"]
           ) {
