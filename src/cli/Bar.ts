@@ -49,7 +49,7 @@ export const progress = (bar: Bar, columns: number): string => {
 /** What goes on instead of progress. */
 export const message = (name: string, text: string, columns: number): string => {
   const width = Math.max(0, columns - 1)
-  return Text.cut(`${Text.shorten(name, Math.max(8, Math.floor(width / 3)))}  ${text}`, width)
+  return Text.cut(`${Text.shortenPath(name, Math.max(8, Math.floor(width / 3)))}  ${text}`, width)
 }
 
 export const note = (text: string, columns: number): string => Text.cut(text, Math.max(0, columns - 1))

@@ -15,7 +15,6 @@ import * as Line from "./Line.js"
 import { Output } from "./Output.js"
 import * as Size from "./Size.js"
 import * as Text from "./Text.js"
-import * as Time from "./Time.js"
 
 export type Mode = "normal" | "quiet" | "json"
 
@@ -95,6 +94,10 @@ const bars = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>) {
         yield* output.result(urlOf(update.progress))
       }
     }
+    const news = newsOf(update)
+    if (news !== undefined) {
+      yield* output.say(`${output.paint("yellow", "↻")} ${update.file.name}  ${news}`)
+    }
     if (update._tag === "Failed" && jobs.length > 1) {
       yield* draw
       yield* output.say(`${output.paint("red", "✗")} ${update.file.name}: ${Failure.reason(update.error)}`)
@@ -106,17 +109,27 @@ const bars = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>) {
 /** The URL is never shortened: where it does not fit it stands on a line of its own, for as far as it takes. */
 export const finished = (
   { name }: Job,
-  { acknowledged, elapsed, url }: Pick<Progress, "acknowledged" | "elapsed" | "url">,
+  { url, ...progress }: Pick<Progress, "acknowledged" | "elapsed" | "resumed" | "url">,
   columns: number,
   withUrl: boolean
 ): ReadonlyArray<string> => {
-  const facts = `  ${Size.print(acknowledged)} in ${Time.words(elapsed)}`
+  const facts = `  ${Line.sessionOf(progress)}`
   const address = withUrl && Option.isSome(url) ? `  ${url.value}` : ""
   const room = columns - 1 - 2 - Text.width(facts)
   return room - Text.width(address) >= Math.min(Text.width(name), 12)
-    ? [`✓ ${Text.shorten(name, room - Text.width(address))}${facts}${address}`]
-    : [`✓ ${Text.shorten(name, room)}${facts}`, ...(address === "" ? [] : [address])]
+    ? [`✓ ${Text.shortenPath(name, room - Text.width(address))}${facts}${address}`]
+    : [`✓ ${Text.shortenPath(name, room)}${facts}`, ...(address === "" ? [] : [address])]
 }
+
+/** What a bar does not show: that it does not begin at the beginning, or does so again. */
+const newsOf = (update: Update): string | undefined =>
+  update._tag !== "Progress"
+    ? undefined
+    : update.progress.event === "Recreated"
+    ? Line.anew(update.progress)
+    : update.progress.event === "Resumed" && update.progress.resumed > 0
+    ? `goes on from ${Size.print(update.progress.resumed)}`
+    : undefined
 
 const isComplete = (update: Update): update is Extract<Update, { readonly _tag: "Progress" }> =>
   update._tag === "Progress" && update.progress.event === "Complete"

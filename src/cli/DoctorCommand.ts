@@ -37,12 +37,13 @@ export const command = Command.make("doctor", {
 }, ({ connection, json, origin, target }) =>
   Effect.gen(function*() {
     const output = yield* Output
-    let problems = 0
+    const findings: Array<Finding.Finding> = []
+    const columns = output.seen ? output.columns - 1 : undefined
     const tell = (finding: Finding.Finding) => {
-      problems += finding.level === "problem" ? 1 : 0
+      findings.push(finding)
       return json
         ? output.result(Json.print(Finding.facts(finding)))
-        : Effect.forEach(Finding.lines(finding), output.result, { discard: true })
+        : Effect.forEach(Finding.lines(finding, columns, output.paintResult), output.result, { discard: true })
     }
     yield* Flags.isUrl(target)
       ? Examination.run({ url: target, origin, headers: connection.headers, timeout: connection.timeout }, tell)
@@ -55,7 +56,10 @@ export const command = Command.make("doctor", {
         ),
         Effect.flatMap(tell)
       )
-    if (problems > 0) {
+    if (!json) {
+      yield* output.say(`effect-tus: ${Finding.summary(findings)}`)
+    }
+    if (findings.some(({ level }) => level === "problem")) {
       return yield* new Reported()
     }
   }).pipe(Effect.provide(Connection.transport(connection)))).pipe(

@@ -31,7 +31,8 @@ export const sentence = (error: unknown): string => {
     ? String(error.message)
     : String(error)
   const hint = Predicate.hasProperty(error, "_tag") ? hintOf(error as TusError) : Option.none()
-  return Text.clean(Option.match(hint, { onNone: () => said, onSome: (hint) => `${said}; ${hint}` }))
+  const line = said.trim().replace(/\s*[\r\n]+\s*/g, " ")
+  return Text.clean(Option.match(hint, { onNone: () => line, onSome: (hint) => `${line}; ${hint}` }))
 }
 
 const placeOf = (error: PlatformError) =>

@@ -137,5 +137,6 @@ const standardInput = ({ endpoint, metadata, name }: Options): Job => ({
 const describe = (filename: string): Readonly<Record<string, string>> => {
   const extension = extname(filename)
   const type = extension === "" ? null : mime.getType(extension)
-  return type === null ? { filename } : { filename, filetype: type }
+  // What any file is says nothing.
+  return type === null || type === "application/octet-stream" ? { filename } : { filename, filetype: type }
 }

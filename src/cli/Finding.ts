@@ -1,6 +1,7 @@
 /**
  * What `effect-tus doctor` finds, and how it says so. Pure.
  */
+import type { Color } from "./Color.js"
 import * as Text from "./Text.js"
 
 export interface Finding {
@@ -40,10 +41,32 @@ export const problem = (check: Finding["check"], message: string, advice?: strin
   advice
 })
 
-export const lines = ({ advice, check, level, message }: Finding): ReadonlyArray<string> => [
-  `${level.padEnd(9)}${check}: ${Text.clean(message)}`,
-  ...(advice === undefined ? [] : [`${" ".repeat(9)}${Text.clean(advice)}`])
-]
+/** Of at most so many columns, but for what is one word. */
+export const lines = (
+  { advice, check, level, message }: Finding,
+  columns = Number.POSITIVE_INFINITY,
+  paint: (color: Color, text: string) => string = (_, text) => text
+): ReadonlyArray<string> => {
+  const [first = "", ...rest] = [`${check}: ${message}`, ...(advice === undefined ? [] : [advice])].flatMap((text) =>
+    Text.wrap(`${margin}${Text.clean(text)}`, columns)
+  )
+  return [paint(colors[level], level) + first.slice(level.length), ...rest]
+}
+
+const margin = " ".repeat(9)
+
+const colors = { ok: "green", note: "yellow", problem: "red" } as const
+
+/** The last line. */
+export const summary = (findings: ReadonlyArray<Finding>): string => {
+  const count = (level: Finding["level"]) => findings.filter((finding) => finding.level === level).length
+  const [notes, problems] = [count("note"), count("problem")]
+  return [
+    `${count("ok")} of ${findings.length} fine`,
+    ...(notes === 0 ? [] : [`${notes} to know of`]),
+    ...(problems === 0 ? [] : [problems === 1 ? "1 problem" : `${problems} problems`])
+  ].join(", ")
+}
 
 export const facts = ({ advice, check, level, message }: Finding) => ({
   event: "finding",

@@ -9,7 +9,7 @@ export const ofCommand = (name: string, help: HelpDoc.HelpDoc, columns: number):
   const all = definitions(help)
   const [about = ""] = paragraphs(help)
   const operands = all.filter(({ term }) => term.startsWith("<")).map(({ term, text }) => ({
-    term: term.replace(/^<(.*)>( \d\+|\.\.\.)?$/, (_, name, many) => (many === undefined ? name : `${name}...`)),
+    term: term.replace(/^<(.*)>( \d\+|\.\.\.)?$/, (_, name, many) => operand(name, many)),
     text
   }))
   const options = all.filter(({ term }) => !term.startsWith("<")).map(({ term, text }) => ({
@@ -19,7 +19,7 @@ export const ofCommand = (name: string, help: HelpDoc.HelpDoc, columns: number):
   return [
     `effect-tus ${[name, ...operands.map(({ term }) => term)].join(" ")} [options]`,
     "",
-    ...wrap(about, columns),
+    ...Text.wrap(about, columns - 1),
     "",
     ...rows([...operands, ...(operands.length === 0 ? [] : [blank]), ...options], columns)
   ].join("\n")
@@ -44,9 +44,9 @@ export const ofAll = (
     "  effect-tus upload video.mp4 --to http://127.0.0.1:1080/files",
     "  tar c photos | effect-tus upload - --name photos.tar --to http://127.0.0.1:1080/files",
     "",
-    ...wrap(
+    ...Text.wrap(
       "effect-tus COMMAND --help tells more, --version which one this is; --completions bash, zsh or fish prints a script for that shell.",
-      columns
+      columns - 1
     ),
     "Exit codes: 0 done, 1 failed, 2 called in a wrong way, 130 interrupted."
   ].join("\n")
@@ -61,23 +61,14 @@ const blank: Row = { term: "", text: "" }
 const rows = (all: ReadonlyArray<Row>, columns: number): ReadonlyArray<string> => {
   const widest = Math.max(...all.map(({ term }) => term.length))
   return all.flatMap(({ term, text }) => {
-    const [first = "", ...rest] = wrap(text, Math.max(24, columns - widest - 4))
+    const [first = "", ...rest] = Text.wrap(text, Math.max(24, columns - widest - 4) - 1)
     return [`  ${term.padEnd(widest)}  ${first}`.trimEnd(), ...rest.map((line) => " ".repeat(widest + 4) + line)]
   })
 }
 
-const wrap = (text: string, columns: number): ReadonlyArray<string> => {
-  const lines: Array<string> = []
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1)
-    if (last !== undefined && last.length + 1 + word.length < columns) {
-      lines[lines.length - 1] = `${last} ${word}`
-    } else {
-      lines.push(word)
-    }
-  }
-  return lines
-}
+/** `[FILE...]` may be left out. */
+const operand = (name: string, many: string | undefined): string =>
+  many === undefined ? name : many === "..." ? `[${name}...]` : name.includes("|") ? `(${name})...` : `${name}...`
 
 const definitions = (help: HelpDoc.HelpDoc): ReadonlyArray<Row> => {
   switch (help._tag) {

@@ -46,11 +46,18 @@ const event = (update: Update): Option.Option<Fields> => {
         case "Sent":
         case "Acknowledged":
           return Option.some({ event: "progress", ...standing(progress) })
+        case "Recreated":
+          return Option.some({
+            event: "recreated",
+            ...standing(progress),
+            ...Option.match(progress.problem, { onNone: () => ({}), onSome: problem })
+          })
         case "Complete":
           return Option.some({
             event: "complete",
             url: Option.getOrNull(progress.url),
             bytes: progress.acknowledged,
+            resumed: progress.resumed,
             seconds: Duration.toSeconds(progress.elapsed),
             retries: progress.retries
           })

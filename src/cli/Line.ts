@@ -48,17 +48,35 @@ const text = (update: Update, last: Last, now: number): Option.Option<string> =>
 const progressText = (progress: Progress, last: Last, now: number): Option.Option<string> => {
   switch (progress.event) {
     case "Complete":
-      return Option.some(`done, ${Size.print(progress.acknowledged)} in ${Time.words(progress.elapsed)}`)
+      return Option.some(`done, ${sessionOf(progress)}`)
     case "Resumed":
       return Option.some(`going on, ${position(progress)} are there`)
     case "Recreated":
-      return Option.some("the server has lost it, starting anew")
+      return Option.some(anew(progress))
     case "Retrying":
       return Option.none()
     default:
       return isDue(progress, last, now) ? Option.some(moving(progress)) : Option.none()
   }
 }
+
+/** What this session did: `5.7 MiB in 2.5 s`. */
+export const sessionOf = (
+  { acknowledged, elapsed, resumed }: Pick<Progress, "acknowledged" | "elapsed" | "resumed">
+): string =>
+  resumed === 0
+    ? `${Size.print(acknowledged)} in ${Time.words(elapsed)}`
+    : `${Size.print(acknowledged)}, the last ${Size.print(acknowledged - resumed)} in ${Time.words(elapsed)}`
+
+/** Why nothing of what was sent counts. */
+export const anew = ({ problem }: Pick<Progress, "problem">): string =>
+  Option.match(problem, {
+    onNone: () => "starting anew: what had been sent is not what the file is now",
+    onSome: (error) => `starting anew: ${Failure.reason(error)}`
+  })
+
+/** Where an upload stands. */
+export const stands = (progress: Progress): string => `stands at ${position(progress)}`
 
 /** Each tenth, but not more often than each second; and each ten seconds. */
 const isDue = (progress: Progress, { at, percent }: Last, now: number): boolean =>

@@ -5,8 +5,9 @@ import * as Command from "@effect/cli/Command"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Str from "effect/String"
 import * as Inherited from "../client/Inherited.js"
-import type { Entry } from "../client/UploadJournal.js"
+import type { Creation, Entry } from "../client/UploadJournal.js"
 import * as Flags from "./Flags.js"
 import { remaining } from "./InfoCommand.js"
 import * as Journal from "./Journal.js"
@@ -43,18 +44,36 @@ const facts = (entry: Entry) => ({
   length: entry.length,
   sent: Inherited.sentOf(entry),
   acknowledged: entry.acknowledged,
+  metadata: Option.getOrNull(Option.flatMap(entry.creation, ({ metadata }) => metadata)),
+  parts: Option.getOrNull(Option.map(entry.creation, ({ parts }) => parts)),
   updated: DateTime.formatIso(entry.updated),
   expires: Option.getOrNull(Option.map(entry.expires, DateTime.formatIso))
 })
 
-export const lines = (entry: Entry, now: DateTime.Utc): ReadonlyArray<string> => [
-  [
-    `${Text.clean(entry.source)}${entry.start > 0 ? ` from ${Size.print(entry.start)}` : ""}`,
-    `${Inherited.sentOf(entry) > entry.acknowledged ? "at least " : ""}${
-      Size.percent(entry.acknowledged, entry.length)
-    }% of ${Size.print(entry.length)}`,
-    `${Time.words(DateTime.distanceDuration(entry.updated, now))} ago`,
-    ...Option.toArray(Option.map(entry.expires, (at) => `expires ${remaining(at, now)}`))
-  ].join("  "),
-  `  ${Text.clean(entry.url)}`
-]
+/** Of a request that was cut off only the server knows how much it kept: what has left is said, as about so much. */
+export const lines = (entry: Entry, now: DateTime.Utc): ReadonlyArray<string> => {
+  const sent = Inherited.sentOf(entry)
+  return [
+    [
+      `${Text.clean(entry.source)}${entry.start > 0 ? ` from ${Size.print(entry.start)}` : ""}`,
+      `${sent > entry.acknowledged ? "about " : ""}${Size.percent(sent, entry.length)}% of ${Size.print(entry.length)}`,
+      `${Time.words(DateTime.distanceDuration(entry.updated, now))} ago`,
+      ...Option.toArray(Option.map(entry.expires, (at) => `expires ${remaining(at, now)}`))
+    ].join("  "),
+    `  ${Text.clean(entry.url)}`,
+    ...Option.toArray(Option.map(Option.flatMap(entry.creation, created), (words) => `  ${Text.clean(words)}`))
+  ]
+}
+
+/** As it is created again, where it has to be. */
+const created = (creation: Creation): Option.Option<string> =>
+  Option.liftPredicate(
+    [
+      ...Object.entries(Journal.metadataOf(creation)).map(([key, value]) =>
+        `${key}=${new TextDecoder().decode(value)}`
+      ),
+      ...Option.toArray(creation.checksum),
+      ...(creation.parts === 1 ? [] : [`${creation.parts} parts`])
+    ].join(", "),
+    Str.isNonEmpty
+  )

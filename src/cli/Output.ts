@@ -8,14 +8,13 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import Process from "node:process"
 import type { WriteStream } from "node:tty"
+import * as Color from "./Color.js"
 import * as Text from "./Text.js"
 
 export interface Screen {
   readonly columns: number
   readonly rows: number
 }
-
-export type Color = "red" | "green" | "yellow"
 
 export class Output extends Context.Tag("effect-tus/cli/Output")<Output, {
   /** A line of what was asked for. */
@@ -28,8 +27,10 @@ export class Output extends Context.Tag("effect-tus/cli/Output")<Output, {
   readonly screen: Effect.Effect<Option.Option<Screen>>
   /** Results are seen on a terminal, too. */
   readonly seen: boolean
-  /** In a colour, where people see one and want to. */
-  readonly paint: (color: Color, text: string) => string
+  /** In a colour, where people see one and want to: of what is said. */
+  readonly paint: (color: Color.Color, text: string) => string
+  /** The same of results. */
+  readonly paintResult: (color: Color.Color, text: string) => string
   /** How wide results may be. */
   readonly columns: number
 }>() {}
@@ -37,7 +38,6 @@ export class Output extends Context.Tag("effect-tus/cli/Output")<Output, {
 export const layer: Layer.Layer<Output> = Layer.sync(Output, () => {
   const { env, stderr, stdout } = Process
   const smart = env["TERM"] !== "dumb"
-  const colors = smart && (env["NO_COLOR"] ?? "") === ""
   const isScreen = stderr.isTTY === true && smart
   let drawn: ReadonlyArray<string> = []
 
@@ -58,7 +58,18 @@ export const layer: Layer.Layer<Output> = Layer.sync(Output, () => {
   const erase = () => (drawn.length === 0 ? "" : `${up()}\u001b[J`)
   const draw = () => drawn.map((line) => `${line}\n`).join("")
 
-  const say = (line: string) => write(stderr, () => `${erase()}${line}\n${draw()}`)
+  const say = (line: string) => write(stderr, () => `${erase()}${wrapped(line)}\n${draw()}`)
+
+  /** A terminal would break it within a word. */
+  const wrapped = (line: string) =>
+    isScreen && Text.width(Text.uncolored(line)) >= size().columns
+      ? Text.wrap(line, size().columns - 1).join("\n")
+      : line
+
+  const painting = (stream: WriteStream) => {
+    const isWanted = Color.isWanted(env, stream.isTTY === true)
+    return (color: Color.Color, text: string) => (isWanted ? Color.paint(color, text) : text)
+  }
 
   return {
     result: (line) =>
@@ -80,12 +91,11 @@ export const layer: Layer.Layer<Output> = Layer.sync(Output, () => {
         : Effect.void,
     screen: Effect.sync(() => (isScreen ? Option.some(size()) : Option.none())),
     seen: stdout.isTTY === true,
-    paint: (color, text) => (isScreen && colors ? `\u001b[${codes[color]}m${text}\u001b[39m` : text),
+    paint: painting(stderr),
+    paintResult: painting(stdout),
     columns: Math.min((stdout.isTTY === true && stdout.columns) || 100, 120)
   }
 })
-
-const codes: Readonly<Record<Color, number>> = { red: 31, green: 32, yellow: 33 }
 
 /** Returns when the system has it. */
 const write = (stream: WriteStream, text: () => string): Effect.Effect<void> =>

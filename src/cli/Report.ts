@@ -12,11 +12,13 @@ export interface Report {
   readonly jobs: number
   readonly succeeded: ReadonlyArray<Job>
   readonly failed: ReadonlyArray<readonly [job: Job, error: TusError]>
-  /** Of those that succeeded. */
+  /** Of those that succeeded, in this session. */
   readonly bytes: number
+  /** Of the same, in others. */
+  readonly before: number
 }
 
-export const make = (jobs: number): Report => ({ jobs, succeeded: [], failed: [], bytes: 0 })
+export const make = (jobs: number): Report => ({ jobs, succeeded: [], failed: [], bytes: 0, before: 0 })
 
 export const add = (report: Report, update: Update): Report =>
   update._tag === "Failed"
@@ -25,7 +27,8 @@ export const add = (report: Report, update: Update): Report =>
     ? {
       ...report,
       succeeded: [...report.succeeded, update.file],
-      bytes: report.bytes + update.progress.acknowledged
+      bytes: report.bytes + update.progress.acknowledged - update.progress.resumed,
+      before: report.before + update.progress.resumed
     }
     : report
 
@@ -37,6 +40,8 @@ export const exitCode = ({ failed }: Report): number => (failed.length === 0 ? e
 /** The last line; none is needed for one file. */
 export const summary = (report: Report, elapsed: Duration.Duration): string =>
   `${report.succeeded.length} of ${report.jobs} files, ${Size.print(report.bytes)} in ${Time.words(elapsed)}${
+    report.before === 0 ? "" : ` (${Size.print(report.before)} had been sent before)`
+  }${
     report.failed.length === 0
       ? ""
       : `; failed: ${brief(report.failed.map(([job]) => job.name))}`

@@ -1,6 +1,8 @@
 /**
  * Text for a terminal: how many columns it takes, and how it is made to take fewer. Pure.
  */
+import { stripVTControlCharacters } from "node:util"
+import stringWidth from "string-width"
 
 /**
  * On one line, and without anything that a terminal obeys or that changes the direction of writing: names and answers of
@@ -10,23 +12,23 @@ export const clean = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "\ufffd")
 
 /** Without the escape sequences of colours. */
-export const uncolored = (text: string): string => text.replace(/\p{Cc}\[[\d;]*m/gu, "")
-
-const wide =
-  /[\p{Emoji_Presentation}\u1100-\u115f\u2329\u232a\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{1f000}-\u{1faff}\u{20000}-\u{3fffd}]/u
-const invisible = /[\p{Mn}\p{Me}\u1160-\u11ff\u200b-\u200d]/u
+export const uncolored = stripVTControlCharacters
 
 /**
- * Columns, counted like most terminals do, code point by code point. Where terminals disagree (emoji made of several, or of
- * a character and a selector) the larger number: a line that ends early breaks nothing.
+ * Columns. Where terminals disagree (emoji made of several, or of a character and a selector, marks of format) the larger number:
+ * a line that ends early breaks nothing.
  */
-export const width = (text: string): number => {
-  let columns = 0
-  for (const character of text) {
-    columns += character === "\ufe0f" ? 1 : invisible.test(character) ? 0 : wide.test(character) ? 2 : 1
-  }
-  return columns
-}
+export const width = (text: string): number =>
+  /^[\x20-\x7e]*$/.test(text)
+    ? text.length
+    : graphemes(text).reduce((columns, piece) => columns + Math.max(stringWidth(piece), apart(piece)), 0)
+
+/** Of a terminal that shows each code point by itself. */
+const apart = (piece: string): number =>
+  Array.from(piece).reduce((columns, one) => columns + (emoji.test(one) ? 2 : marks.test(one) ? 1 : 0), 0)
+
+const emoji = /\p{Emoji_Presentation}/u
+const marks = /[\u00ad\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2]/u
 
 const graphemes = (text: string): ReadonlyArray<string> =>
   Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment)
@@ -52,12 +54,38 @@ export const shorten = (text: string, columns: number): string => {
   return `${head}…${tail}`
 }
 
+/** At most so many columns, the name of a file at the end of the path for as long as it can be. */
+export const shortenPath = (path: string, columns: number): string => {
+  const base = path.slice(path.lastIndexOf("/") + 1)
+  const room = columns - width(base) - 2
+  return width(path) <= columns || base === path || base === ""
+    ? shorten(path, columns)
+    : room < 0
+    ? shorten(base, columns)
+    : `${fitting(graphemes(path.slice(0, -base.length - 1)), room).join("")}…/${base}`
+}
+
+/** Lines of at most so many columns, broken between words; what has no room in any is left whole. Others are indented like the first. */
+export const wrap = (text: string, columns: number): ReadonlyArray<string> => {
+  const [indent = ""] = /^ */.exec(text) ?? []
+  const lines: Array<string> = []
+  for (const word of text.slice(indent.length).split(" ")) {
+    const last = lines.at(-1)
+    if (last !== undefined && width(uncolored(`${last} ${word}`)) <= columns) {
+      lines[lines.length - 1] = `${last} ${word}`
+    } else {
+      lines.push(indent + word)
+    }
+  }
+  return lines
+}
+
 /** At most so many columns, without what does not fit at the end. */
 export const cut = (text: string, columns: number): string =>
   width(text) <= columns ? text : columns < 1 ? "" : `${fitting(graphemes(text), columns - 1).join("")}…`
 
 /** Exactly so many columns. */
 export const fit = (text: string, columns: number): string => {
-  const short = shorten(text, columns)
+  const short = shortenPath(text, columns)
   return short + " ".repeat(Math.max(0, columns - width(short)))
 }

@@ -19,6 +19,7 @@ import * as Failure from "./Failure.js"
 import type { Job } from "./Job.js"
 import type * as Journal from "./Journal.js"
 import * as Json from "./Json.js"
+import * as Line from "./Line.js"
 import { Output } from "./Output.js"
 import * as Report from "./Report.js"
 
@@ -40,7 +41,7 @@ export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options
   const start = yield* Clock.currentTimeNanos
   let report = Report.make(jobs.length)
   // Those that a server knows of, and so a journal.
-  const begun = new Set<Job>()
+  const begun = new Map<Job, Progress>()
 
   const summarize = Effect.fnUntraced(function*(interrupted: boolean) {
     const elapsed = yield* Display.elapsedSince(start)
@@ -60,8 +61,8 @@ export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options
     )
     yield* Stream.runForEach(files, (update) => {
       report = Report.add(report, update)
-      if (update._tag === "Progress" && begins.has(update.progress.event)) {
-        begun.add(update.file)
+      if (update._tag === "Progress" && (begun.has(update.file) || begins.has(update.progress.event))) {
+        begun.set(update.file, update.progress)
       }
       return Effect.zipRight(
         show(update),
@@ -76,7 +77,16 @@ export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options
     Effect.onInterrupt(() =>
       Effect.zipRight(
         summarize(true),
-        Effect.suspend(() => output.say(`effect-tus: ${farewell(jobs, report, begun, options)}`))
+        Effect.suspend(() =>
+          Effect.forEach(
+            [
+              ...(options.mode === "normal" && !options.terminateOnAbort ? standings(report, begun) : []),
+              `effect-tus: ${farewell(jobs, report, new Set(begun.keys()), options)}`
+            ],
+            output.say,
+            { discard: true }
+          )
+        )
       )
     )
   )
@@ -132,6 +142,14 @@ const wanted = (error: TusError): Duration.Duration =>
     ? Duration.seconds(Number(error.retryAfter))
     : Duration.zero
 
+/** A line for each file that was under way; the server may have a little less than has left. */
+export const standings = (report: Report.Report, begun: ReadonlyMap<Job, Progress>): ReadonlyArray<string> => {
+  const settled = settledIn(report)
+  return [...begun].flatMap(([job, progress]) => settled.has(job) ? [] : [`${job.name}: ${Line.stands(progress)}`])
+}
+
+const settledIn = (report: Report.Report) => new Set([...report.succeeded, ...report.failed.map(([job]) => job)])
+
 /** What an interrupted upload leaves, and how to go on with it. */
 export const farewell = (
   jobs: ReadonlyArray<Job>,
@@ -139,7 +157,7 @@ export const farewell = (
   begun: ReadonlySet<Job>,
   { journal, terminateOnAbort }: Pick<Options, "journal" | "terminateOnAbort">
 ): string => {
-  const settled = new Set([...report.succeeded, ...report.failed.map(([job]) => job)])
+  const settled = settledIn(report)
   const left = jobs.filter((job) => !settled.has(job))
   const again = left.filter(({ resumable }) => resumable)
   const waiting = again.filter((job) => !begun.has(job))

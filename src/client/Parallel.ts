@@ -142,7 +142,7 @@ const combine = (
     told: Partial<Pick<Progress.Progress, "url" | "problem" | "answer">>
   ) => {
     const all = [...parts.values()]
-    const sum = (field: "sent" | "acknowledged" | "chunks" | "retries" | "rate") =>
+    const sum = (field: "sent" | "acknowledged" | "resumed" | "chunks" | "retries" | "rate") =>
       all.reduce((sum, progress) => sum + progress[field], 0)
     const progress: Progress.Progress = {
       event,
@@ -150,6 +150,7 @@ const combine = (
       total,
       sent: sum("sent"),
       acknowledged: sum("acknowledged"),
+      resumed: sum("resumed"),
       chunks: sum("chunks"),
       retries: sum("retries") + problems,
       elapsed: all.reduce((longest, { elapsed }) => Duration.max(longest, elapsed), Duration.zero),

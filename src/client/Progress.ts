@@ -38,6 +38,8 @@ export interface Progress {
   readonly sent: number
   /** Bytes that the server has had. Never decreases: when it loses the upload, only `sent` does. */
   readonly acknowledged: number
+  /** Bytes that the server had before this session; 0 where it started anew. */
+  readonly resumed: number
   /** Requests whose bytes were acknowledged. */
   readonly chunks: number
   /** Attempts that failed. */

@@ -47,6 +47,7 @@ export const make = (
         total,
         sent: 0,
         acknowledged: 0,
+        resumed: 0,
         chunks: 0,
         retries: 0,
         elapsed: Duration.zero,
@@ -84,6 +85,7 @@ export const make = (
             total,
             sent: at,
             acknowledged: Math.max(progress.acknowledged, at),
+            resumed: event === "Resumed" ? at : progress.resumed,
             chunks,
             problem: Option.none(),
             answer: Option.fromNullable(answer)
@@ -95,6 +97,7 @@ export const make = (
           offset = 0
           change("Recreated", {
             sent: 0,
+            resumed: 0,
             url: Option.none(),
             problem: Option.fromNullable(problem),
             answer: Option.none()

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Option from "effect/Option"
 import * as Diagnosis from "../../src/cli/Diagnosis.js"
 import * as Finding from "../../src/cli/Finding.js"
@@ -161,5 +162,21 @@ describe("a diagnosis", () => {
       "problem  head: HEAD\ufffd is missing\n         Let it through"
     )
     assert.lengthOf(Finding.lines(Finding.ok("head", "fine")), 1)
+  })
+
+  it("is broken between words on a terminal, and its level has a colour", () => {
+    deepStrictEqual(
+      Finding.lines(Finding.note("cors", "pages of others cannot upload"), 30, (color, text) => `<${color}>${text}</>`),
+      ["<yellow>note</>     cors: pages of others", "         cannot upload"]
+    )
+  })
+
+  it("ends with how much of it is fine", () => {
+    const fine = Finding.ok("head", "fine")
+    assert.strictEqual(Finding.summary([fine, fine]), "2 of 2 fine")
+    assert.strictEqual(
+      Finding.summary([fine, Finding.note("cors", "a"), Finding.problem("size", "b")]),
+      "1 of 3 fine, 1 to know of, 1 problem"
+    )
   })
 })

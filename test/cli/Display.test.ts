@@ -12,7 +12,7 @@ const url = "http://example.com/files/d8b5b4105da0d94acbd0e03d33ee8a71"
 const finished = (name: string, columns: number, withUrl = true) =>
   Display.finished(
     Jobs.job(name),
-    { acknowledged: 1_500_000, elapsed: Duration.seconds(12), url: Option.some(url) },
+    { acknowledged: 1_500_000, resumed: 0, elapsed: Duration.seconds(12), url: Option.some(url) },
     columns,
     withUrl
   )

@@ -151,7 +151,7 @@ describe("the type of a file", () => {
       for (const [name, type] of Object.entries(types)) {
         deepStrictEqual((yield* collect([name]))[0]?.metadata, { filename: name, filetype: type })
       }
-      for (const name of ["mp4", ".mp3", "a.nothing", "a."]) {
+      for (const name of ["mp4", ".mp3", "a.nothing", "a.", "a.bin"]) {
         deepStrictEqual((yield* collect([name]))[0]?.metadata, { filename: name })
       }
     }).pipe(Effect.provide(output().layer)))

@@ -35,6 +35,7 @@ describe("JSON", () => {
       file: "a.bin",
       url: "http://example.com/files/1",
       bytes: 1000,
+      resumed: 0,
       seconds: 2,
       retries: 3
     }])

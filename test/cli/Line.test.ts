@@ -36,7 +36,14 @@ describe("a line", () => {
     deepStrictEqual(once(Jobs.retrying(file, "1500 millis", Jobs.refused(503))), [
       "a.bin: retrying in 1.5 s: PATCH http://example.com/files/1 was answered 503"
     ])
-    deepStrictEqual(once(Jobs.progress(file, "Recreated", 0)), ["a.bin: the server has lost it, starting anew"])
+    deepStrictEqual(once(Jobs.progress(file, "Recreated", 0)), [
+      "a.bin: starting anew: what had been sent is not what the file is now"
+    ])
+    const problem = Option.some(Jobs.refused(403))
+    assert.match(
+      once(Jobs.progress(file, "Recreated", 0, { problem })).join(),
+      /^a\.bin: starting anew: PATCH http:\/\/example\.com\/files\/1 was answered 403; say who you are/
+    )
   })
 
   it("says how far a resumed upload was", () => {

@@ -37,11 +37,20 @@ describe("an upload that is unfinished", () => {
     ])
   })
 
-  it("is as far as the server has said, not as far as it was sent", () => {
-    deepStrictEqual(lines({ prefix: Option.some({ algorithm: "sha256", length: 2000, digest: Uint8Array.of(1) }) }), [
-      "/one.bin  at least 25% of 2.0 KiB  2 min 5 s ago",
+  it("is about as far as it was sent, where the server has not said how much of that it has", () => {
+    deepStrictEqual(lines({ prefix: Option.some({ algorithm: "sha256", length: 1200, digest: Uint8Array.of(1) }) }), [
+      "/one.bin  about 60% of 2.0 KiB  2 min 5 s ago",
       "  http://a/files/1"
     ])
+  })
+
+  it("tells what it was created with, and is again where it has to be", () => {
+    const creation = Option.some({
+      metadata: Option.some("filename YS5iaW4=,project YXBvbGxv"),
+      checksum: Option.some("sha1" as const),
+      parts: 4
+    })
+    deepStrictEqual(lines({ creation })[2], "  filename=a.bin, project=apollo, sha1, 4 parts")
   })
 
   it("has names that do nothing to a terminal", () => {

@@ -27,6 +27,14 @@ describe("the report", () => {
     assert.strictEqual(Report.exitCode(report), 0)
   })
 
+  it("counts what was sent before by itself", () => {
+    const report = after(2, [
+      Jobs.progress(one, "Complete", 100, { resumed: 60 }),
+      Jobs.progress(two, "Complete", 300)
+    ])
+    assert.strictEqual(summary(report), "2 of 2 files, 340 B in 1 min 5 s (60 B had been sent before)")
+  })
+
   it("names the files that failed, and not what they had sent", () => {
     const report = after(2, [
       Jobs.progress(one, "Sent", 50),

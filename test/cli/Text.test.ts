@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import * as FastCheck from "effect/FastCheck"
 import * as Text from "../../src/cli/Text.js"
 import { names } from "./jobs.js"
@@ -69,8 +70,31 @@ describe("text for a terminal", () => {
     assert.strictEqual(Text.cut("e\u0301e\u0301e\u0301", 2), "e\u0301…")
   })
 
+  it("keeps the name of the file at the end of a path", () => {
+    const path = "/home/someone/films/film-of-the-summer.mp4"
+    assert.strictEqual(Text.shortenPath(path, 50), path)
+    assert.strictEqual(
+      Text.shortenPath(path, 30),
+      "/home/so…/film-of-the-summer.mp4".slice(0, 6) + "…/film-of-the-summer.mp4"
+    )
+    assert.strictEqual(Text.shortenPath(path, 24), "…/film-of-the-summer.mp4")
+    assert.strictEqual(Text.shortenPath(path, 22), "film-of-the-summer.mp4")
+    assert.strictEqual(Text.shortenPath(path, 9), "film….mp4")
+  })
+
+  it("is broken between words, and no word is", () => {
+    deepStrictEqual(Text.wrap("a proxy lets nothing through", 12), ["a proxy lets", "nothing", "through"])
+    deepStrictEqual(Text.wrap("  see http://example.com/files/1 there", 12), [
+      "  see",
+      "  http://example.com/files/1",
+      "  there"
+    ])
+    deepStrictEqual(Text.wrap("\u001b[31mred\u001b[39m and  blue", 14), ["\u001b[31mred\u001b[39m and  blue"])
+  })
+
   it.prop("is at most as wide as it may be", [names, columns], ([text, columns]) => {
     assert.isAtMost(Text.width(Text.shorten(text, columns)), Math.max(0, columns))
+    assert.isAtMost(Text.width(Text.shortenPath(`a/${text}/b`, columns)), Math.max(0, columns))
     assert.isAtMost(Text.width(Text.cut(text, columns)), Math.max(0, columns))
   })
 

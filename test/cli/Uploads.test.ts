@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import type { Job } from "../../src/cli/Job.js"
 import type * as Journal from "../../src/cli/Journal.js"
 import * as Report from "../../src/cli/Report.js"
+import * as Size from "../../src/cli/Size.js"
 import * as Uploads from "../../src/cli/Uploads.js"
 import type { TusError } from "../../src/client/TusError.js"
 import { passing } from "../client/world.js"
@@ -145,5 +146,17 @@ describe("what is said where it was interrupted", () => {
       Uploads.farewell(jobs, Report.make(3), new Set(jobs), { journal: { _tag: "Default" }, terminateOnAbort: true }),
       "interrupted; what had been sent of unfinished uploads was removed from the server"
     )
+  })
+})
+
+describe("where the files stand that were interrupted", () => {
+  it("is a line for each that was under way", () => {
+    const half = Jobs.progress(two, "Sent", 150).progress
+    const report = Report.add(Report.make(3), Jobs.progress(one, "Complete", 100))
+    deepStrictEqual(Uploads.standings(report, new Map([[one, half], [two, half]])), [
+      `${two.name}: stands at ${Size.percent(150, Option.getOrThrow(half.total))} % (150 B of ${
+        Size.print(Option.getOrThrow(half.total))
+      })`
+    ])
   })
 })

@@ -51,8 +51,10 @@ describe("an upload that is cut off", { concurrent: true, timeout: 120_000 }, ()
 
         const list = yield* Process.run(at, ["list"])
         assert.strictEqual(list.code, 0)
-        assert.lengthOf(list.out, 2)
-        assert.match(list.out[0] ?? "", new RegExp(`^${path}  at least 0% of 3\\.8 MiB  .* ago  expires in .*$`))
+        assert.lengthOf(list.out, 3)
+        assert.strictEqual(list.out[2], "  filename=a.bin")
+        assert.match(err.at(-2) ?? "", /^a\.bin: stands at \d+ % \(.* of 3\.8 MiB\)$/)
+        assert.match(list.out[0] ?? "", new RegExp(`^${path}  about [1-9]\\d?% of 3\\.8 MiB  .* ago  expires in .*$`))
         assert.isTrue(list.out[1]?.startsWith(`  ${relay.url}/`))
 
         relay.open()

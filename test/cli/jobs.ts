@@ -35,6 +35,7 @@ export const progress = (
     total: file.size,
     sent,
     acknowledged: sent,
+    resumed: 0,
     chunks: 1,
     retries: 0,
     elapsed: Duration.seconds(2),

@@ -17,6 +17,7 @@ export const output = () => {
     screen: Effect.succeedNone,
     seen: false,
     paint: (_, text) => text,
+    paintResult: (_, text) => text,
     columns: 100
   }
   return { said, service, layer: Layer.succeed(Output, service) }

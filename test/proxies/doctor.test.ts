@@ -25,7 +25,7 @@ const doctor = Effect.fnUntraced(function*(url: string, origin?: string) {
   )
   const found = (level: Finding.Finding["level"]) =>
     findings.filter((finding) => finding.level === level).map(({ check }) => check)
-  const said = findings.flatMap(Finding.lines).join("\n")
+  const said = findings.flatMap((finding) => Finding.lines(finding)).join("\n")
   return { said, problems: found("problem"), notes: found("note"), fine: found("ok") }
 }, Effect.provide(NodeTransport.layer({ proxy: false })))
 
