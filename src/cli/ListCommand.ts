@@ -53,10 +53,14 @@ const facts = (entry: Entry) => ({
 /** Of a request that was cut off only the server knows how much it kept: what has left is said, as about so much. */
 export const lines = (entry: Entry, now: DateTime.Utc): ReadonlyArray<string> => {
   const sent = Inherited.sentOf(entry)
+  // Something is left to be done, if only a part of what waits on the way.
+  const most = sent > entry.acknowledged ? 99 : 100
   return [
     [
       `${Text.clean(entry.source)}${entry.start > 0 ? ` from ${Size.print(entry.start)}` : ""}`,
-      `${sent > entry.acknowledged ? "about " : ""}${Size.percent(sent, entry.length)}% of ${Size.print(entry.length)}`,
+      `${sent > entry.acknowledged ? "about " : ""}${Math.min(Size.percent(sent, entry.length), most)}% of ${
+        Size.print(entry.length)
+      }`,
       `${Time.words(DateTime.distanceDuration(entry.updated, now))} ago`,
       ...Option.toArray(Option.map(entry.expires, (at) => `expires ${remaining(at, now)}`))
     ].join("  "),

@@ -12,6 +12,7 @@ import type { Progress } from "../client/Progress.js"
 import { pace } from "../client/Retry.js"
 import type { TusError } from "../client/TusError.js"
 import * as TusUpload from "../client/TusUpload.js"
+import * as UploadJournal from "../client/UploadJournal.js"
 import { recurUpTo, type UploadOptions } from "../client/UploadOptions.js"
 import type { Algorithm } from "../protocol/Checksum.js"
 import * as Display from "./Display.js"
@@ -39,6 +40,8 @@ export interface Options {
 export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options: Options) {
   const output = yield* Output
   const start = yield* Clock.currentTimeNanos
+  // There may be no place for one.
+  const journal = (yield* UploadJournal.UploadJournal) === UploadJournal.none ? nowhere : options.journal
   let report = Report.make(jobs.length)
   // Those that a server knows of, and so a journal.
   const begun = new Map<Job, Progress>()
@@ -81,7 +84,7 @@ export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options
           Effect.forEach(
             [
               ...(options.mode === "normal" && !options.terminateOnAbort ? standings(report, begun) : []),
-              `effect-tus: ${farewell(jobs, report, new Set(begun.keys()), options)}`
+              `effect-tus: ${farewell(jobs, report, new Set(begun.keys()), { ...options, journal })}`
             ],
             output.say,
             { discard: true }
@@ -98,6 +101,8 @@ export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options
     return yield* jobs.length === 1 ? failure[1] : new Failure.Reported()
   }
 })
+
+const nowhere: Journal.Choice = { _tag: "None" }
 
 const begins = new Set<Progress["event"]>(["Created", "Resumed", "Acknowledged"])
 

@@ -47,6 +47,8 @@ const helps = {
   admin: docOf(AdminCommand.command)
 }
 
+const first = (name: "resume" | "upload") => Help.ofCommand(name, helps[name], 100).split("\n")[0]
+
 describe("help", () => {
   it("names operands and options in columns, short names first, with what they mean", () => {
     deepStrictEqual(Help.ofCommand("small", docOf(small), 80).split("\n"), [
@@ -61,6 +63,11 @@ describe("help", () => {
       "  -H, --header NAME: VALUE  Sent with every request.",
       "      --after text          When to stop."
     ])
+  })
+
+  it("shows what may be left out, and what is chosen from", () => {
+    assert.strictEqual(first("resume"), "effect-tus resume [URL|FILE...] [options]")
+    assert.strictEqual(first("upload"), "effect-tus upload (FILE|DIR|-)... [options]")
   })
 
   it("goes on below where a line ends", () => {

@@ -42,6 +42,8 @@ describe("an upload that is unfinished", () => {
       "/one.bin  about 60% of 2.0 KiB  2 min 5 s ago",
       "  http://a/files/1"
     ])
+    const all = Option.some({ algorithm: "sha256", length: 2000, digest: Uint8Array.of(1) })
+    deepStrictEqual(lines({ prefix: all })[0], "/one.bin  about 99% of 2.0 KiB  2 min 5 s ago")
   })
 
   it("tells what it was created with, and is again where it has to be", () => {
