@@ -14,7 +14,7 @@ import { type Lease, UploadLock } from "../store/UploadLock.js"
 import { draft } from "../store/UploadRegistry.js"
 import { UploadStore } from "../store/UploadStore.js"
 import type { Application } from "./Application.js"
-import type { Completion } from "./Completion.js"
+import type { Completion, Concluded } from "./Completion.js"
 import type { Receive } from "./Receive.js"
 import { TusTracing } from "./TusTracing.js"
 import type { UploadBody } from "./UploadBody.js"
@@ -89,6 +89,16 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
       })
       const narrow = (grant: Append.Grant) => Option.map(plan, (plan) => Append.narrow(plan, grant))
 
+      const answer = ({ addition, entry }: Concluded) =>
+        Option.match(rejectionOf(entry.upload), {
+          onNone: () =>
+            Effect.map(urls.sign(upload.id), (query) => ({
+              reply: Create.respond(entry.upload, collection, request, query),
+              addition
+            })),
+          onSome: Effect.fail
+        })
+
       const fill = Effect.fnUntraced(function*(lease: Lease, plan: Option.Option<Append.Plan>) {
         const entry = isBrief
           ? draft(upload, lease.fence)
@@ -106,25 +116,25 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
         if (isBrief) {
           yield* tell
         }
-        const { addition, entry: concluded } = yield* upload.isFinal
-          ? completion.assemble(stored, lease)
-          : completion.follow(stored, lease)
-        return yield* Option.match(rejectionOf(concluded.upload), {
-          onNone: () =>
-            Effect.map(urls.sign(upload.id), (query) => ({
-              reply: Create.respond(concluded.upload, collection, request, query),
-              addition
-            })),
-          onSome: Effect.fail
-        })
+        return yield* answer(yield* completion.follow(stored, lease))
       })
+
+      /** It is held to the limits once more when it is assembled: only then is it known how long it is. */
+      const join = (lease: Lease) =>
+        limits.growing(upload, undefined, wanted, () => store.create(upload, lease.fence)).pipe(
+          Effect.zipLeft(tell),
+          Effect.flatMap((entry) => completion.assemble(entry, lease)),
+          Effect.flatMap(answer)
+        )
 
       const created = withNewLock(
         upload.id,
         upload.id !== asked.id,
         (lease) =>
           Effect.tapError(
-            limits.growing(upload, undefined, wanted, (grant) => fill(lease, narrow(grant))),
+            upload.isFinal
+              ? join(lease)
+              : limits.growing(upload, undefined, wanted, (grant) => fill(lease, narrow(grant))),
             () =>
               store.get(upload.id).pipe(
                 Effect.catchTag("UploadNotFound", () => Effect.succeed(draft(upload, lease.fence))),

@@ -84,6 +84,8 @@ export const make = Effect.gen(function*() {
     withTrailers: { reply: Options.respond(policies.withTrailers) },
     without: { reply: Options.respond(policies.without) }
   }
+  const writing = yield* Writing.make
+  // It ends before that: what it assembles stops, and the requests that wait for that are answered.
   const completion = yield* Completion.make(policies.without, application)
   const receive = Receive.make({
     store,
@@ -105,7 +107,9 @@ export const make = Effect.gen(function*() {
       yield* application.admit("Head", upload, raw.url, raw)
     }
     const parts = upload.isOpen ? yield* completion.partsOf(upload) : []
-    return { reply: yield* Head.decide(upload, parts, yield* DateTime.now) }
+    const reply = yield* Head.decide(upload, parts, yield* DateTime.now)
+    const denial = completion.denialOf(upload)
+    return Option.isSome(denial) ? yield* denial.value : { reply }
   })
 
   const download = Effect.fnUntraced(function*(id: UploadId, request: Download.Request, raw: RawRequest) {
@@ -189,8 +193,6 @@ export const make = Effect.gen(function*() {
         )
     }
   }
-
-  const writing = yield* Writing.make
 
   return TusServer.of({
     handle: (command, request, body, door) => {

@@ -10,7 +10,7 @@ export interface Account {
   readonly bytes: number
   /** How many uploads are unfinished. */
   readonly open: number
-  /** Bytes that unfinished ones have announced and that have not come. Finals are made of what is here. */
+  /** Bytes that unfinished ones have announced and that have not come; of a final those that are held for it to be assembled. */
   readonly outstanding: number
 }
 
@@ -29,7 +29,7 @@ export const ofUpload = (upload: Upload | undefined, held?: number | undefined):
   }
   const { isFinal, isOpen, length, offset } = upload
   const bytes = Math.max(Option.getOrElse(length, () => offset), held ?? 0)
-  return { bytes, open: isOpen ? 1 : 0, outstanding: isOpen && !isFinal ? bytes - offset : 0 }
+  return { bytes, open: isOpen ? 1 : 0, outstanding: isOpen && (!isFinal || held !== undefined) ? bytes - offset : 0 }
 }
 
 /** The account with one thing in the place of another. */

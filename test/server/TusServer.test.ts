@@ -10,8 +10,10 @@ import {
   UploadStore,
   UploadStoreError
 } from "effect-tus"
+import { NodeDigests } from "effect-tus/node"
 import { TusServer, TusSweeper, UploadEvents, UploadHooks } from "effect-tus/server"
 import * as Chunk from "effect/Chunk"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -180,6 +182,76 @@ describe("concatenation-unfinished", () => {
       const after = yield* process(Effect.zipRight(settled, head(final)))
       assert.strictEqual(after.headers["upload-offset"], "1")
     }).pipe(Effect.scoped))
+
+  it.effect("a part that completes costs the finals that wait for another one a look at that, not at all of theirs", () => {
+    let reads = 0
+    const counted = Layer.map(UploadRegistry.layerMemory, (context) => {
+      const registry = Context.get(context, UploadRegistry.UploadRegistry)
+      const get: typeof registry.get = (id) => Effect.suspend(() => (reads++, registry.get(id)))
+      return Context.add(context, UploadRegistry.UploadRegistry, { ...registry, get })
+    })
+    return Effect.gen(function*() {
+      const parts = yield* Effect.forEach(
+        Array.from({ length: 20 }),
+        () => create({ "upload-length": "1", "upload-concat": "partial" })
+      )
+      const finals = yield* Effect.forEach(
+        Array.from({ length: 10 }),
+        () => create({ "upload-concat": `final;${parts.join(" ")}` })
+      )
+      for (const part of parts.slice(1).toReversed()) {
+        const before = reads
+        yield* patch(part, 0, "x")
+        yield* Effect.repeatN(Effect.yieldNow(), 200)
+        assert.isAtMost(reads - before, finals.length + 5)
+      }
+      yield* patch(parts[0] ?? "", 0, "x")
+      yield* Effect.repeatN(Effect.yieldNow(), 200)
+      for (const final of finals) {
+        assert.strictEqual((yield* head(final)).headers["upload-offset"], "20")
+      }
+    }).pipe(Effect.provide(
+      TusServer.layer.pipe(
+        Layer.provideMerge(Layer.merge(UploadStore.layer, UploadLock.layerMemory)),
+        Layer.provideMerge(Layer.merge(counted, ByteStore.layerMemory)),
+        Layer.provideMerge(NodeDigests.layer)
+      )
+    ))
+  })
+
+  it.effect("what is assembled stops for one who removes it, and its parts stay", () => {
+    const stopped: Array<string> = []
+    const slow = Layer.map(ByteStore.layerMemory, (context) => {
+      const bytes = Context.get(context, ByteStore.ByteStore)
+      return Context.add(context, ByteStore.ByteStore, {
+        ...bytes,
+        concat: (id) => Effect.onInterrupt(Effect.never, () => Effect.sync(() => stopped.push(id)))
+      })
+    })
+    return Effect.gen(function*() {
+      const part = yield* create({ "upload-length": "1", "upload-concat": "partial" })
+      const final = yield* create({ "upload-concat": `final;${part}` })
+      yield* patch(part, 0, "x")
+      yield* settled
+      assert.strictEqual((yield* request("DELETE", final)).status, 204)
+      deepStrictEqual(stopped, [idOf(final)])
+      assert.strictEqual((yield* head(part)).headers["upload-offset"], "1")
+      const again = yield* Effect.fork(create({ "upload-concat": `final;${part}` }))
+      yield* settled
+      assert.isTrue(Option.isNone(yield* Fiber.poll(again)))
+      return again
+    }).pipe(
+      // Its end does not wait for what is assembled either: that is open, and is begun anew.
+      (use) => serving(use),
+      Effect.flatMap((again) => Effect.map(Fiber.join(again), (final) => assert.match(final, /^\/files\//))),
+      Effect.provide(
+        Layer.merge(UploadStore.layer, UploadLock.layerMemory).pipe(
+          Layer.provideMerge(Layer.merge(UploadRegistry.layerMemory, slow)),
+          Layer.provideMerge(NodeDigests.layer)
+        )
+      )
+    )
+  })
 })
 
 const failing = (reason: UploadStoreError.UploadStoreError["reason"], failAt: number) => {

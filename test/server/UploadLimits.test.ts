@@ -148,6 +148,66 @@ describe("the disk", () => {
     }).pipe(Effect.provide(limited({ keepFree: 10 }, 100))))
 })
 
+describe("a final that is assembled when its parts are there", () => {
+  const deferred = { "upload-defer-length": "1", "upload-concat": "partial", ...as("ann") }
+  const waiting = Effect.repeatN(Effect.yieldNow(), 200)
+  const finalOf = (...parts: ReadonlyArray<string>) =>
+    create({ "upload-concat": `final;${parts.join(" ")}`, ...as("ann") })
+  const offsets = (finals: ReadonlyArray<string>) =>
+    Effect.forEach(
+      finals,
+      (final) =>
+        Effect.map(request("HEAD", final, as("ann")), ({ headers, status }) =>
+          status === 200 ? headers["upload-offset"] : status)
+    )
+
+  for (
+    const [what, limits, size] of [
+      ["an owner may have", { bytesPerOwner: 100 }, Infinity],
+      ["the disk has", { keepFree: 10 }, 110]
+    ] as const
+  ) {
+    it.effect(`takes no more than ${what}, counts a part as often as it is named, and waits for room`, () =>
+      Effect.gen(function*() {
+        const part = yield* create(deferred)
+        const finals = yield* Effect.all([finalOf(part, part), finalOf(part, part), finalOf(part, part, part, part)])
+        deepStrictEqual(yield* offsets(finals), [undefined, undefined, undefined])
+        const declared = { ...as("ann"), "upload-length": "30" }
+        assert.strictEqual((yield* patch(part, 0, "x".repeat(30), declared)).status, 204)
+        yield* waiting
+        deepStrictEqual(yield* offsets(finals), ["60", 507, 507])
+        const refused = yield* request("GET", finals[1], as("ann"))
+        assert.notStrictEqual(refused.status, 200)
+        const { bytes } = yield* Effect.flatMap(UploadRegistry.UploadRegistry, ({ usage }) => usage)
+        assert.strictEqual(bytes, 90)
+        const denial = yield* request("HEAD", finals[1], as("ann"))
+        deepStrictEqual(denial.headers["retry-after"], "60")
+        assert.strictEqual((yield* request("DELETE", finals[0], as("ann"))).status, 204)
+        yield* Effect.flatMap(TusSweeper.make, ({ sweep }) => sweep())
+        deepStrictEqual(yield* offsets([part, ...finals.slice(1)]), ["30", "60", 507])
+      }).pipe(Effect.provide(limited(limits, size))))
+  }
+
+  it.effect("holds its room while it is assembled", () =>
+    Effect.gen(function*() {
+      const parts = yield* Effect.all([create(deferred), create(deferred)])
+      const finals = yield* Effect.forEach(parts, (part) => finalOf(part, part))
+      const declared = { ...as("ann"), "upload-length": "20" }
+      yield* Effect.all(parts.map((part) => patch(part, 0, "x".repeat(20), declared)), { concurrency: "unbounded" })
+      yield* waiting
+      deepStrictEqual((yield* offsets(finals)).toSorted(), ["40", 507])
+    }).pipe(Effect.provide(limited({ bytesPerOwner: 100 }))))
+
+  it.effect("is not created where its parts are there and it has no room", () =>
+    Effect.gen(function*() {
+      const part = (yield* post("ann", { "upload-length": "30", "upload-concat": "partial" }, "x".repeat(30))).headers
+      const named = `final;${[1, 2, 3].map(() => part["location"]).join(" ")}`
+      assert.strictEqual((yield* post("ann", { "upload-concat": named })).status, 507)
+      const { uploads } = yield* Effect.flatMap(UploadRegistry.UploadRegistry, ({ usage }) => usage)
+      assert.strictEqual(uploads, 1)
+    }).pipe(Effect.provide(limited({ bytesPerOwner: 100 }))))
+})
+
 describe("writes", () => {
   it.effect("are as many at a time as may be", () =>
     Effect.gen(function*() {
