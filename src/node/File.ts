@@ -135,12 +135,18 @@ export const canSyncDirectories: boolean = Os.platform() !== "win32"
 export const syncDirectory = ({ fd, path }: File): Effect.Effect<void, UploadStoreError> =>
   act("Unsynced", `sync ${path}`, (done) => Fs.fsync(fd, done))
 
-/** Copies a file in the kernel, without its bytes where the file system can share them. */
-export const copy = (from: string, to: string): Effect.Effect<void, UploadStoreError> =>
+/**
+ * Makes a copy that shares the blocks of the other one, where the file system can do that, and tells whether it has. All else that
+ * keeps it from it is found out by whoever copies the bytes.
+ */
+export const clone = (from: string, to: string): Effect.Effect<boolean> =>
   act(
     "Write",
-    `copy ${from} to ${to}`,
-    (done) => Fs.copyFile(from, to, Fs.constants.COPYFILE_FICLONE, done)
+    `clone ${from} to ${to}`,
+    (done) => Fs.copyFile(from, to, Fs.constants.COPYFILE_FICLONE_FORCE, done)
+  ).pipe(
+    Effect.as(true),
+    Effect.orElseSucceed(() => false)
   )
 
 export const rename = (from: string, to: string): Effect.Effect<void, UploadStoreError> =>

@@ -64,6 +64,9 @@ const make = (
   /** Shards whose names last. Those that an earlier process made may not be among them. */
   const lasting = new Set<string>()
   let syncsDirectories = File.canSyncDirectories
+  const joining = FileConcat.make(permissions)
+  /** Files that were assembled and not synced since. */
+  const assembled = new Set<string>()
 
   /** Ids are checked wherever they enter; a path is worth a second look. */
   const locate = (id: UploadId): Option.Option<string> =>
@@ -140,9 +143,17 @@ const make = (
     sync: (id) =>
       Effect.flatMap(
         pathOf(id),
-        (path) => unlessAbsent(Effect.zipRight(use(path, reopen(path), File.sync), syncShard(Path.dirname(path))))
+        (path) => {
+          const sync = Effect.zipRight(use(path, reopen(path), File.sync), syncShard(Path.dirname(path)))
+          // One that was assembled has all its bytes to write.
+          return unlessAbsent(assembled.delete(path) ? joining.alone(sync) : sync)
+        }
       ),
-    release: (id) => Effect.flatMap(pathOf(id), files.close),
+    release: (id) =>
+      Effect.flatMap(pathOf(id), (path) => {
+        assembled.delete(path)
+        return files.close(path)
+      }),
     concat: Effect.fnUntraced(function*(id, parts) {
       const path = yield* pathOf(id)
       const sources = yield* Effect.forEach(
@@ -151,17 +162,20 @@ const make = (
       )
       yield* files.close(path)
       yield* makeShard(Path.dirname(path))
-      return yield* FileConcat.concat(path, sources, permissions)
+      yield* joining.concat(path, sources)
+      assembled.add(path)
     }),
     read: (id, range) => Stream.unwrap(Effect.map(pathOf(id), (path) => read(path, range))),
     remove: (id) =>
       Effect.flatMap(
         pathOf(id),
-        (path) =>
-          Effect.zipRight(
+        (path) => {
+          assembled.delete(path)
+          return Effect.zipRight(
             files.close(path),
             Effect.forEach([FileConcat.temporaryOf(path), path], File.removeIfPresent, { discard: true })
           )
+        }
       ),
     size: (id) =>
       Effect.flatMap(

@@ -1,9 +1,13 @@
 /**
  * One file out of several. It is assembled under another name and then renamed: a crash leaves all of it or nothing, and
  * the next try begins anew. Whether it survives a power cut is for a later sync to say.
+ *
+ * The bytes go in pieces, and of all files that are assembled at a time one piece is under way: Node has four threads for the
+ * files of a process, and small uploads find three of them free, however long this takes.
  */
 import * as Effect from "effect/Effect"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
+import * as FairTurn from "./FairTurn.js"
 import * as File from "./File.js"
 
 export interface Source {
@@ -20,26 +24,86 @@ export const nameOf = (file: string): string => file.endsWith(extension) ? file.
 
 const extension = ".concat"
 
-/** Makes `path` hold the sources one after the other, in place of what it held. */
-export const concat = (
-  path: string,
-  sources: ReadonlyArray<Source>,
-  permissions: File.Permissions
-): Effect.Effect<void, UploadStoreError> => {
-  const temporary = temporaryOf(path)
-  const [first, ...others] = sources.filter(({ length }) => length > 0)
-  const assembled = first === undefined
-    ? File.use(temporary, "w", () => Effect.void, permissions)
-    : verify([first, ...others]).pipe(
-      Effect.zipRight(File.removeIfPresent(temporary)),
-      Effect.zipRight(File.copy(first.path, temporary)),
-      Effect.zipRight(File.use(temporary, "r+", (file) => extend(file, first, others)))
+export interface FileConcat {
+  /** Makes `path` hold the sources one after the other, in place of what it held. Can be interrupted between two pieces. */
+  readonly concat: (path: string, sources: ReadonlyArray<Source>) => Effect.Effect<void, UploadStoreError>
+  /** Runs what takes its time with a file that was assembled, while nothing else of the kind is under way. */
+  readonly alone: FairTurn.FairTurn
+}
+
+/** How much goes at a time: what the processor's cache still holds when it is written again. */
+const pieceBytes = 512 * 1024
+
+/** How many files are assembled at a time, each with two descriptors. */
+const mostAssembled = 16
+
+export const make = (permissions: File.Permissions): FileConcat => {
+  const assembling = Effect.unsafeMakeSemaphore(mostAssembled)
+  const alone = FairTurn.make()
+  let buffer: Uint8Array | undefined
+
+  /** Copies up to one piece of what is left at `at` in `from` to `to`, and returns how much that was. */
+  const move = Effect.fnUntraced(function*(from: File.File, at: number, left: number, to: File.File, end: number) {
+    buffer ??= Buffer.allocUnsafeSlow(pieceBytes)
+    const count = yield* File.read(from, buffer.subarray(0, left), at)
+    for (let written = 0; written < count;) {
+      written += yield* File.write(to, [buffer.subarray(written, count)], end + written)
+    }
+    return count
+  })
+
+  /** Copies the first `length` bytes of `from` to `end` in `to`. */
+  const pour = Effect.fnUntraced(function*(from: File.File, length: number, to: File.File, end: number) {
+    for (let done = 0; done < length;) {
+      done += yield* alone(move(from, done, length - done, to, end + done))
+    }
+  })
+
+  /** Puts the sources behind what the file holds already, and lets it end behind them. */
+  const extend = Effect.fnUntraced(function*(file: File.File, sources: ReadonlyArray<Source>, held: number) {
+    let end = held
+    for (const { length, path } of sources) {
+      yield* File.use(path, "r", (source) => pour(source, length, file, end))
+      end += length
+    }
+    return yield* File.truncate(file, end)
+  })
+
+  /** A file system that shares blocks has the whole first source at once, and all of its bytes stay where they are. */
+  const assemble = (temporary: string, [first, ...others]: ReadonlyArray<Source>) =>
+    Effect.flatMap(
+      first === undefined ? Effect.succeed(false) : alone(File.clone(first.path, temporary)),
+      (isCloned) =>
+        isCloned && first !== undefined
+          ? File.use(temporary, "r+", (file) =>
+            Effect.flatMap(
+              File.size(file),
+              (size) =>
+                size < first.length ? File.lacking(first.path, first.length) : extend(file, others, first.length)
+            ))
+          : File.use(
+            temporary,
+            "w",
+            (file) => extend(file, first === undefined ? [] : [first, ...others], 0),
+            permissions
+          )
     )
-  return assembled.pipe(
-    Effect.zipRight(File.rename(temporary, path)),
-    // Where even this fails, the leftover is no upload and the next try removes it.
-    Effect.onError(() => Effect.ignore(File.remove(temporary)))
-  )
+
+  return {
+    alone,
+    concat: (path, sources) => {
+      const temporary = temporaryOf(path)
+      const filled = sources.filter(({ length }) => length > 0)
+      return verify(filled).pipe(
+        Effect.zipRight(File.removeIfPresent(temporary)),
+        Effect.zipRight(assemble(temporary, filled)),
+        Effect.zipRight(File.rename(temporary, path)),
+        // Where even this fails, the leftover is no upload and the next try removes it.
+        Effect.onError(() => Effect.ignore(File.remove(temporary))),
+        assembling.withPermits(1)
+      )
+    }
+  }
 }
 
 const verify = (sources: ReadonlyArray<Source>) =>
@@ -52,40 +116,3 @@ const verify = (sources: ReadonlyArray<Source>) =>
       ),
     { discard: true }
   )
-
-/** How much of the sources is in memory: what the processor's cache still holds when it is written again. */
-const bufferBytes = 512 * 1024
-
-/**
- * Behind a copy of the first source come the others. Only a whole file can be copied without its bytes passing through
- * here; the others go through one buffer off the heap.
- */
-const extend = Effect.fnUntraced(function*(file: File.File, first: Source, others: ReadonlyArray<Source>) {
-  if ((yield* File.size(file)) < first.length) {
-    return yield* File.lacking(first.path, first.length)
-  }
-  const buffer = Buffer.allocUnsafeSlow(bufferBytes)
-  let end = first.length
-  for (const { length, path } of others) {
-    yield* File.use(path, "r", (source) => pour(source, length, file, end, buffer))
-    end += length
-  }
-  return yield* File.truncate(file, end)
-})
-
-/** Copies the first `length` bytes of `from` to `at` in `to`. */
-const pour = Effect.fnUntraced(function*(
-  from: File.File,
-  length: number,
-  to: File.File,
-  at: number,
-  buffer: Uint8Array
-) {
-  for (let done = 0; done < length;) {
-    const count = yield* File.read(from, buffer.subarray(0, length - done), done)
-    for (let written = 0; written < count;) {
-      written += yield* File.write(to, [buffer.subarray(written, count)], at + done + written)
-    }
-    done += count
-  }
-})

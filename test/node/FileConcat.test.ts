@@ -1,13 +1,19 @@
+/**
+ * Files that are assembled beside all else that a process does with files: Node has four threads for that.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
+import type { Upload } from "effect-tus"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
 import { join } from "node:path"
 import { vi } from "vitest"
+import * as FileConcat from "../../src/node/FileConcat.js"
 import { idOf, numbered } from "../../src/testing/Fixtures.js"
 import { calls, watching } from "./calls.js"
 import { buffers, fails, open } from "./temporary.js"
@@ -135,5 +141,83 @@ describe("a file made of others", () => {
       assert.strictEqual(Fs.statSync(store.pathOf(c)).size, 2 * half)
       assert.isAbove(most, 0)
       assert.isBelow(most - before, 32 * 1024 * 1024)
+    }))
+})
+
+const mebibyte = 1024 * 1024
+const part = idOf("part")
+const finals = Array.from({ length: 20 }, (_, i) => idOf(`final-${i}`))
+
+/** Neither is a file system asked that shares blocks. */
+const copying = watching({ cloneError: "ENOTSUP" })
+
+const parts = (
+  ...lengths: ReadonlyArray<number>
+): ReadonlyArray<{ readonly id: Upload.UploadId; readonly length: number }> =>
+  lengths.map((length) => ({ id: part, length }))
+
+describe("files that are assembled", () => {
+  it.scoped("have one thread, however many they are, and go in pieces, their syncs too", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(part, 0, numbered(3 * mebibyte))
+      yield* copying
+      const assemble = (final: Upload.UploadId) =>
+        Effect.zipRight(store.concat(final, parts(3 * mebibyte, mebibyte)), store.sync(final))
+      yield* Effect.forEach(finals, assemble, { concurrency: "unbounded" })
+      assert.strictEqual(calls.mostLong, 1)
+      assert.isAtMost(Math.max(...calls.writes.map(({ bytes }) => bytes)), 4 * mebibyte)
+      const expected = Buffer.concat([numbered(3 * mebibyte), numbered(mebibyte)])
+      for (const final of finals) {
+        assert.isTrue(expected.equals(store.fileOf(final)))
+      }
+      assert.isTrue(finals.every((final) => calls.synced.includes(store.pathOf(final))))
+    }))
+
+  it.scoped("take turns: a small one does not wait for the end of a large one", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(part, 0, numbered(8 * mebibyte))
+      yield* copying
+      const ended: Array<string> = []
+      const assemble = (name: string, length: number) =>
+        Effect.tap(store.concat(idOf(name), parts(length)), () => Effect.sync(() => ended.push(name)))
+      yield* Effect.all([assemble("large", 8 * mebibyte), assemble("larger", 8 * mebibyte), assemble("small", 1000)], {
+        concurrency: "unbounded"
+      })
+      assert.strictEqual(ended[0], "small")
+    }))
+
+  it.scoped("share the blocks of their first part where the file system can do that, and ask for nothing else", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(part, 0, numbered(1000))
+      yield* watching({})
+      yield* store.concat(idOf("cloned"), parts(1000, 10))
+      deepStrictEqual(calls.copies, [Fs.constants.COPYFILE_FICLONE_FORCE])
+      deepStrictEqual(store.fileOf(idOf("cloned")), Uint8Array.from([...numbered(1000), ...numbered(10)]))
+      deepStrictEqual(calls.writes.map(({ bytes }) => bytes), [10])
+    }))
+
+  it.scoped("can be interrupted between two pieces, leave nothing, and are begun anew", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(part, 0, numbered(4 * mebibyte))
+      yield* copying
+      const held = yield* Deferred.make<() => void>()
+      yield* watching({ onWrite: (run) => Deferred.unsafeDone(held, Exit.succeed(run)) })
+      const assembling = yield* Effect.fork(store.concat(idOf("final"), parts(4 * mebibyte)))
+      const run = yield* Deferred.await(held)
+      const interrupting = yield* Effect.fork(Fiber.interrupt(assembling))
+      yield* Effect.yieldNow()
+      assert.isTrue(Option.isNone(yield* Fiber.poll(interrupting)))
+      run()
+      yield* Fiber.join(interrupting)
+      assert.strictEqual(calls.writes.length, 1)
+      assert.isFalse(Fs.existsSync(FileConcat.temporaryOf(store.pathOf(idOf("final")))))
+      assert.isTrue(Option.isNone(yield* store.size(idOf("final"))))
+      calls.onWrite = (write) => write()
+      yield* store.concat(idOf("final"), parts(4 * mebibyte))
+      assert.isTrue(Buffer.from(numbered(4 * mebibyte)).equals(store.fileOf(idOf("final"))))
     }))
 })

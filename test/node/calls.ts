@@ -15,6 +15,12 @@ export const calls = {
   synced: new Array<string>(),
   /** What becomes of a sync: nothing where it goes well. Directories and files are told apart by the call. */
   onSync: (_call: "fsync" | "fdatasync", _file: string): string | undefined => undefined,
+  /** Calls that move bytes or sync them, each of which has a thread of the pool for as long as it takes, and most at a time. */
+  long: 0,
+  mostLong: 0,
+  /** How files were copied by the system, and whether that goes well. */
+  copies: new Array<number>(),
+  cloneError: undefined as string | undefined,
   /** How many bytes one write takes, where not all of them. */
   limit: undefined as number | undefined,
   onWrite: (run: () => void): void => run(),
@@ -32,7 +38,7 @@ export const calls = {
 export const watching = (changes: Partial<typeof calls>) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const before = { ...calls, writes: [], synced: [], mostWriting: 0 }
+      const before = { ...calls, writes: [], synced: [], copies: [], mostWriting: 0, mostLong: 0 }
       Object.assign(calls, before, changes)
       return before
     }),
@@ -41,6 +47,16 @@ export const watching = (changes: Partial<typeof calls>) =>
 
 const told = (done: Done) => (error: NodeJS.ErrnoException | null, stats?: Fs.Stats) =>
   done(error, stats === undefined ? stats : calls.onStat(stats))
+
+/** Counts a call for as long as it takes. */
+const long = (done: Done): Done => {
+  calls.long += 1
+  calls.mostLong = Math.max(calls.mostLong, calls.long)
+  return (error, value) => {
+    calls.long -= 1
+    done(error, value)
+  }
+}
 
 export const watch = (fs: typeof Fs) => {
   const sync = (call: "fsync" | "fdatasync", fd: number, done: Done) => {
@@ -52,26 +68,36 @@ export const watch = (fs: typeof Fs) => {
     if (file !== "") {
       calls.synced.push(file)
     }
-    fs[call](fd, done)
+    fs[call](fd, long(done))
   }
   return {
     ...fs,
+    copyFile: (from: string, to: string, mode: number, done: Done) => {
+      calls.copies.push(mode)
+      const code = calls.cloneError
+      fs.copyFile(from, to, code === undefined ? 0 : mode, long((error) => done(error)))
+    },
     writev: (fd: number, buffers: ReadonlyArray<Uint8Array>, position: number, done: Done) => {
       calls.writes.push({ buffers: buffers.length, bytes: buffers.reduce((sum, { length }) => sum + length, 0) })
       calls.writing += 1
       calls.mostWriting = Math.max(calls.mostWriting, calls.writing)
       const taken = calls.limit === undefined ? buffers : [Buffer.concat(buffers).subarray(0, calls.limit)]
       calls.onWrite(() =>
-        fs.writev(fd, taken, position, (error, written) => {
-          calls.writing -= 1
-          done(error, written)
-        })
+        fs.writev(
+          fd,
+          taken,
+          position,
+          long((error, written) => {
+            calls.writing -= 1
+            done(error, written)
+          })
+        )
       )
     },
     read: (fd: number, buffer: Uint8Array, at: number, length: number, position: number, done: Done) => {
       const taken = Math.min(length, calls.readLimit)
       calls.onRead(() =>
-        calls.readError === undefined ? fs.read(fd, buffer, at, taken, position, done) : done(calls.readError)
+        calls.readError === undefined ? fs.read(fd, buffer, at, taken, position, long(done)) : done(calls.readError)
       )
     },
     stat: (path: string, done: Done) => fs.stat(path, told(done)),

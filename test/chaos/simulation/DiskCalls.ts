@@ -129,6 +129,11 @@ export class DiskCalls {
     return this.world.plant.written?.(count, length) ?? count
   }
 
+  /** Whether a file can be copied without its bytes: in every other world. */
+  get sharesBlocks(): boolean {
+    return this.world.story.seed % 2 === 0
+  }
+
   get full(): boolean {
     return this.world.kernel.now < this.fullUntil
   }

@@ -2,6 +2,7 @@
  * `node:fs` on the simulated disk, for `vi.mock`. A function that is not here is missing, loudly: whoever makes the store call
  * it adds it here.
  */
+import { failure } from "./Disk.js"
 import type { Call, DiskCalls, Done } from "./DiskCalls.js"
 
 let calls: DiskCalls | undefined
@@ -70,7 +71,15 @@ const naming = <A>(syscall: string, path: string, perform: () => A): Call<A> => 
 /** A copy of what is to be written: whoever lends it may use its memory again once the call has ended, not before. */
 const join = (buffers: ReadonlyArray<Bytes>) => Buffer.concat(buffers)
 
-export const constants = { R_OK: 4, W_OK: 2, X_OK: 1, F_OK: 0, COPYFILE_EXCL: 1, COPYFILE_FICLONE: 2 }
+export const constants = {
+  R_OK: 4,
+  W_OK: 2,
+  X_OK: 1,
+  F_OK: 0,
+  COPYFILE_EXCL: 1,
+  COPYFILE_FICLONE: 2,
+  COPYFILE_FICLONE_FORCE: 4
+}
 
 /** Every argument but the last, which is told what comes of it. */
 type WithDone<Arguments extends ReadonlyArray<unknown>, A> = (...all: [...Arguments, Done<A>]) => void
@@ -107,7 +116,12 @@ const mkdir = (path: string, options?: { readonly recursive?: boolean }) =>
 const rename = (from: string, to: string) => naming("rename", `${from} to ${to}`, () => mounted().disk.rename(from, to))
 const unlink = (path: string) => naming("unlink", path, () => mounted().disk.unlink(path))
 const copyFile = (from: string, to: string, _mode: number) =>
-  naming("copy", `${from} to ${to}`, () => mounted().disk.copy(from, to))
+  naming("copy", `${from} to ${to}`, () => {
+    if (!mounted().sharesBlocks) {
+      throw failure("ENOTSUP", "copyfile", from)
+    }
+    return mounted().disk.copy(from, to)
+  })
 const statfs = (path: string) =>
   looking("statfs", path, () => ({ bsize: 4096, bavail: mounted().full ? 0 : 1_000_000 }))
 const fsync = (fd: number) => syncing(fd, "fsync")
