@@ -97,5 +97,12 @@ export const between = (
       })
     )
 
-/** None where the server says nothing of tus, as when something in front of it answers. */
-export const capabilities = Schema.decodeUnknownOption(Options.Response)
+/** None where the server says nothing of tus, as when something in front of it answers. What cannot be read is left out. */
+export const capabilities = (headers: RawResponse["headers"]): Option.Option<Options.Response> =>
+  Option.firstSomeOf(
+    [[], ["tus-max-size"], ["tus-max-size", "tus-extension", "tus-checksum-algorithm"]].map((unread) =>
+      decodeCapabilities(Struct.omit(headers, ...unread))
+    )
+  )
+
+const decodeCapabilities = Schema.decodeUnknownOption(Options.Response)

@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { type Algorithm, Checksum } from "../protocol/Checksum.js"
 import { Digests, type Hasher } from "../store/Digests.js"
-import { type Capabilities, has } from "./Endpoint.js"
+import { type Capabilities, has, lacks } from "./Endpoint.js"
 import type { Chunk } from "./Request.js"
 import { Unsupported } from "./TusError.js"
 import * as UploadSource from "./UploadSource.js"
@@ -30,7 +30,7 @@ export const checking = (
     if (hasher === undefined) {
       return new Unsupported({ url, extension: "checksum", detail: `no ${algorithm} on this side; provide Digests` })
     }
-    return !has(capabilities, "checksum") || !capabilities.algorithms.includes(algorithm)
+    return lacks(capabilities, "checksum") || (capabilities.told && !capabilities.algorithms.includes(algorithm))
       ? new Unsupported({
         url,
         extension: "checksum",

@@ -121,10 +121,19 @@ export const isPossible = Effect.fnUntraced(function*<R>(options: Settled<R>) {
   const client = yield* TusClient
   const endpoint = client.endpoint(options.endpoint)
   const retry = yield* Retry.make(options.retry, endpoint, () => {})
-  const known = yield* retry.persist(
-    "Discover",
-    (told) => endpoint.capabilities(client.discover({ ...told, url: endpoint.url }))
-  )
+  const known = yield* retry.persist("Discover", (told) => {
+    const call = { ...told, url: endpoint.url }
+    return Effect.catchTag(
+      endpoint.capabilities(client.discover(call)),
+      "Unanswered",
+      // A page may not always ask; who answers nothing else either is not there.
+      (error) =>
+        Effect.matchEffect(client.head(call), {
+          onSuccess: () => Effect.sync(endpoint.known),
+          onFailure: (other) => other._tag === "Unanswered" ? Effect.fail(error) : Effect.sync(endpoint.known)
+        })
+    )
+  }).pipe(Effect.catchTag("Refused", () => Effect.sync(endpoint.known)))
   return Endpoint.has(known, "concatenation")
 })
 

@@ -43,7 +43,7 @@ export interface UploadOptions<R = never> {
    * again when the answer is lost; 0 for never.
    */
   readonly createWithUpload?: number | undefined
-  /** Lets the server check each chunk; refused where it cannot. None by default. */
+  /** Lets the server check each chunk; refused where it says that it cannot. None by default. */
   readonly checksum?: Algorithm | undefined
   /**
    * Pays for each attempt after the first, with its error as input; it starts anew whenever the server has acknowledged

@@ -13,6 +13,7 @@ import * as Chunks from "./Chunks.js"
 import * as ChunkSize from "./ChunkSize.js"
 import * as Endpoint from "./Endpoint.js"
 import * as Inherited from "./Inherited.js"
+import * as Lesson from "./Lesson.js"
 import * as Location from "./Location.js"
 import type { Progress } from "./Progress.js"
 import * as Remembered from "./Remembered.js"
@@ -118,7 +119,10 @@ export const make = Effect.fnUntraced(function*<R>(
     )
   const locate = (url: string): Location.Location => ({ url, foreign: !Location.isSame(endpoint.url, url) })
   const call = ({ foreign, url }: Location.Location) => ({ url, anonymous: foreign, ...retry.call() })
-  const capabilities = Effect.suspend(() => endpoint.capabilities(client.discover(call(locate(endpoint.url)))))
+  /** Whatever keeps a server from saying what it can do keeps nobody from uploading: the next answer tells as well. */
+  const capabilities = Effect.suspend(() => endpoint.capabilities(client.discover(call(locate(endpoint.url))))).pipe(
+    Effect.orElseSucceed(endpoint.known)
+  )
 
   /** The server has the bytes before `offset`. */
   const confirm = Effect.fnUntraced(function*(
@@ -160,10 +164,14 @@ export const make = Effect.fnUntraced(function*<R>(
       : Effect.flatMap(capabilities, (known) => Chunks.checking(endpoint.url, algorithm, known, client.trailers))
 
   const create = Effect.gen(function*() {
-    const known = yield* capabilities
+    // Nothing is asked where nothing depends on it.
+    const asks = !lessons.alone || checksum !== undefined || Option.isNone(standing.total)
+    const known = asks ? yield* capabilities : endpoint.known()
     yield* Endpoint.accepts(endpoint.url, known, standing.total)
     yield* capabilitiesFor(checksum)
-    const most = Math.min(options.createWithUpload, ChunkSize.next(chunkSize, endpoint.limit, Standing.unlimited))
+    learn({ tried: 0 })
+    const limit = Math.min(options.createWithUpload, endpoint.along)
+    const most = Math.min(limit, ChunkSize.next(chunkSize, endpoint.limit, Standing.unlimited))
     const along = lessons.alone || !Endpoint.has(known, "creation-with-upload")
       ? Option.none<Ready>()
       : Option.liftPredicate(
@@ -178,6 +186,9 @@ export const make = Effect.fnUntraced(function*<R>(
       partial,
       chunk: Option.isSome(along) ? yield* chunk(0, along.value.size) : undefined
     })
+    if (asks) {
+      endpoint.presume()
+    }
     const at = yield* Location.check(endpoint.url, created.url, allowedHosts)
     stand({ ...standing, declared: Option.isSome(standing.total), expires: created.expires })
     if (Option.isSome(along) && Option.isNone(created.offset)) {
@@ -250,11 +261,15 @@ export const make = Effect.fnUntraced(function*<R>(
         }
         return learn({ resynced: true })
       case "RetryAfter":
-        // A connection that breaks or stalls again and again on the same bytes: something on the way takes fewer.
-        return verb === "Append" && error._tag === "Unanswered" && error.attempts > 1 &&
-            (error.reason === "Closed" || error.reason === "Stalled")
-          ? yield* Effect.ignore(shrink(error))
-          : undefined
+        switch (Lesson.of(verb, error)) {
+          case "Alone":
+            endpoint.along = Math.min(endpoint.along, Math.floor(lessons.tried / 2))
+            return learn({ alone: true })
+          case "Fewer":
+            return yield* Effect.ignore(shrink(error))
+          case "Nothing":
+            return
+        }
       case "Shrink":
         return verb === "Append" ? yield* shrink(error) : learn({ alone: true })
       case "Recreate":

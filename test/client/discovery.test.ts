@@ -1,0 +1,142 @@
+/**
+ * What a server can do is asked where something depends on it, and where it cannot be asked, uploads go on all the same.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { StreamSource, TusTransport, TusUpload, type UploadOptions, UploadSource } from "effect-tus/client"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import { endpoint } from "../loopback.js"
+import { answer, passing, type Script, storedAt, world } from "./world.js"
+
+const bytes = Uint8Array.from({ length: 100_001 }, (_, i) => (i * 31) % 251)
+const source = UploadSource.fromBytes(bytes)
+
+const stores = (options: Partial<UploadOptions.UploadOptions> = {}) =>
+  passing(Effect.gen(function*() {
+    const { url } = yield* TusUpload.run({ endpoint, source, ...options })
+    assert.isTrue(Buffer.from(bytes).equals(yield* storedAt(url)))
+    return url
+  }))
+
+const closed = Effect.fail(new TusTransport.TransportError({ reason: "Closed", cause: "test" }))
+const unreachable = Effect.fail(new TusTransport.TransportError({ reason: "Unreachable", cause: "test" }))
+
+const toOptions = (what: ReturnType<typeof answer>): Script => ({ method }) => method === "OPTIONS" ? what : undefined
+
+const silences: ReadonlyArray<readonly [title: string, what: ReturnType<typeof answer>]> = [
+  ...[302, 400, 401, 403, 404, 405, 429, 500, 501, 502, 503].map((status) =>
+    [`is answered ${status}`, answer(status)] as const
+  ),
+  ["is answered by something in between", answer(200, { "content-type": "text/html" })],
+  ["is not let through to the page", unreachable],
+  ["is not answered in time", Effect.never],
+  ["breaks off", closed]
+]
+
+describe("where OPTIONS", () => {
+  for (const [title, what] of silences) {
+    it.effect(`${title}, an upload of any kind goes on at once, and learns from the answers`, () =>
+      Effect.gen(function*() {
+        const none = { retry: Schedule.recurs(0) }
+        const { layer, methods } = world(toOptions(what))
+        yield* Effect.gen(function*() {
+          yield* stores(none)
+          assert.strictEqual(methods(), "OPTIONS POST PATCH")
+          yield* stores(none)
+          assert.strictEqual(methods(), "OPTIONS POST PATCH POST PATCH", "asked again, though the server answers")
+          yield* stores({ ...none, checksum: "sha1" })
+          const stream = yield* StreamSource.make(Stream.make(bytes))
+          yield* stores({ ...none, source: stream })
+          assert.strictEqual(methods().split(" ").filter((method) => method === "OPTIONS").length, 1)
+        }).pipe(Effect.provide(layer), Effect.scoped)
+      }))
+  }
+
+  for (const [title, what] of silences.filter(([title]) => !/429|401|50[0-3]/.test(title))) {
+    it.effect(`${title}, an upload in parts is one in a single piece`, () => {
+      const { layer, methods } = world(toOptions(what))
+      return Effect.gen(function*() {
+        yield* stores({ parallel: 3, createWithUpload: 0, retry: Schedule.recurs(0) })
+        assert.match(methods(), /^OPTIONS (HEAD )?POST PATCH$/)
+      }).pipe(Effect.provide(layer))
+    })
+  }
+
+  it.effect("fails with a server that is down for a moment, parts are waited for", () => {
+    const { layer, requests } = world((request, exchange, nth) =>
+      nth === 1 && request.method !== "POST" ? closed : exchange(request)
+    )
+    return Effect.gen(function*() {
+      yield* stores({ parallel: 3 })
+      assert.isTrue(requests.some(({ headers }) => headers["upload-concat"]?.startsWith("final") === true))
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("has something in it that cannot be read, the rest of it counts", () => {
+    const { layer, methods } = world((request, exchange) =>
+      request.method === "OPTIONS"
+        ? Effect.map(exchange(request), (response) => ({
+          ...response,
+          headers: { ...response.headers, "tus-max-size": "unlimited" }
+        }))
+        : undefined
+    )
+    return Effect.gen(function*() {
+      yield* stores()
+      assert.strictEqual(methods(), "OPTIONS POST")
+    }).pipe(Effect.provide(layer))
+  })
+})
+
+describe("nothing is asked", () => {
+  it.effect("where no bytes come along with the creation, and where there is a URL", () => {
+    const { layer, methods } = world()
+    return Effect.gen(function*() {
+      const url = yield* stores({ createWithUpload: 0 })
+      yield* stores({ url })
+      assert.strictEqual(methods(), "POST PATCH HEAD")
+    }).pipe(Effect.provide(layer))
+  })
+})
+
+describe("a creation whose bytes break off", () => {
+  for (
+    const [title, what] of [
+      ["stalls", Effect.never],
+      ["is closed", closed],
+      ["is answered 408", answer(408)],
+      ["is given up by a proxy", answer(504)]
+    ] as const
+  ) {
+    it.effect(`and ${title} is made without them, which go to its URL`, () => {
+      const { layer, methods, requests } = world((request) =>
+        request.method === "POST" && request.body !== undefined ? what : undefined
+      )
+      return Effect.gen(function*() {
+        yield* stores({ retry: Schedule.recurs(1) })
+        assert.strictEqual(methods(), "OPTIONS POST POST PATCH")
+        yield* stores({ retry: Schedule.recurs(1) })
+        deepStrictEqual(requests.slice(4).map(({ length, method }) => [method, length]), [
+          ["POST", undefined],
+          ["PATCH", bytes.length]
+        ])
+        const few = bytes.subarray(0, 100)
+        const { url } = yield* passing(TusUpload.run({ endpoint, source: UploadSource.fromBytes(few) }))
+        deepStrictEqual(requests.slice(6, 7).map(({ length, method }) => [method, length]), [["POST", 100]])
+        assert.isTrue(Buffer.from(few).equals(yield* storedAt(url)))
+      }).pipe(Effect.provide(layer))
+    })
+  }
+
+  it.effect("is told apart from one that had none", () => {
+    const { layer, requests } = world((request, _, nth) => request.method === "POST" && nth === 1 ? closed : undefined)
+    return Effect.gen(function*() {
+      yield* stores({ createWithUpload: 1000 })
+      yield* passing(TusUpload.run({ endpoint, source: UploadSource.fromBytes(bytes.subarray(0, 1000)) }))
+      deepStrictEqual(Option.fromNullable(requests.at(-1)?.length), Option.some(1000))
+    }).pipe(Effect.provide(layer))
+  })
+})
