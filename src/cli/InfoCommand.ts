@@ -30,7 +30,7 @@ export const command = Command.make("info", {
 }, ({ connection, json, retry, url }) =>
   Effect.gen(function*() {
     const output = yield* Output
-    const info = yield* TusUpload.info(url, { retry: Uploads.schedule(retry, () => Effect.void) })
+    const info = yield* TusUpload.info(url, { retry: Uploads.schedule(retry) })
     const now = yield* DateTime.now
     yield* json
       ? output.result(Json.print(facts(url, info)))

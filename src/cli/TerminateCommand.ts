@@ -30,7 +30,7 @@ export const command = Command.make("terminate", {
     let failed = false
     for (const url of urls) {
       const answer = yield* Effect.either(
-        TusUpload.terminate(url, { retry: Uploads.schedule(retry, () => Effect.void) })
+        TusUpload.terminate(url, { retry: Uploads.schedule(retry) })
       )
       if (Either.isLeft(answer)) {
         failed = true

@@ -3,7 +3,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
@@ -59,7 +59,7 @@ export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options
     const show = yield* Display.make(jobs, options.mode)
     const files = TusUpload.all(
       jobs,
-      (job) => Effect.zipLeft(toOptions(job, options, show), show({ _tag: "Started", file: job })),
+      (job) => Effect.zipLeft(toOptions(job, options), show({ _tag: "Started", file: job })),
       { concurrency: options.concurrency }
     )
     yield* Stream.runForEach(files, (update) => {
@@ -67,10 +67,13 @@ export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options
       if (update._tag === "Progress" && (begun.has(update.file) || begins.has(update.progress.event))) {
         begun.set(update.file, update.progress)
       }
+      const retry = retryOf(update)
       return Effect.zipRight(
-        show(update),
-        // The only one is the error of the command.
-        update._tag === "Failed" && jobs.length > 1
+        Option.isSome(retry) ? Effect.zipRight(show(retry.value), show(update)) : show(update),
+        Option.isSome(retry)
+          ? Effect.logDebug(update.file.name, Cause.fail(retry.value.error))
+          // The only one is the error of the command.
+          : update._tag === "Failed" && jobs.length > 1
           ? Effect.logDebug(update.file.name, Cause.fail(update.error))
           : Effect.void
       )
@@ -106,7 +109,7 @@ const nowhere: Journal.Choice = { _tag: "None" }
 
 const begins = new Set<Progress["event"]>(["Created", "Resumed", "Acknowledged"])
 
-const toOptions = (job: Job, options: Options, show: Display.Show) =>
+const toOptions = (job: Job, options: Options) =>
   Effect.map(job.open, (source): UploadOptions => ({
     endpoint: job.endpoint,
     source,
@@ -114,38 +117,31 @@ const toOptions = (job: Job, options: Options, show: Display.Show) =>
     chunkSize: Option.getOrUndefined(options.chunkSize),
     parallel: Option.getOrUndefined(Option.orElse(job.parts, () => options.parallel)),
     checksum: Option.getOrUndefined(Option.orElse(options.checksum, () => job.checksum)),
-    retry: schedule(options, (error, delay) =>
-      Effect.zipRight(
-        show({ _tag: "Retrying", file: job, error, delay }),
-        Effect.logDebug(job.name, Cause.fail(error))
-      )),
+    retry: schedule(options),
     terminateOnInterrupt: options.terminateOnAbort,
     allowedHosts: options.allowedHosts
   }))
 
-/** As `UploadOptions.defaultRetry`, with a budget of the user's and told about each attempt that it pays for. */
+/** As `UploadOptions.defaultRetry`, with a budget of the user's. */
 export const schedule = (
-  { retries, retryFor }: Pick<Options, "retries" | "retryFor">,
-  onRetry: (error: TusError, delay: Duration.Duration) => Effect.Effect<void>
+  { retries, retryFor }: Pick<Options, "retries" | "retryFor">
 ): Schedule.Schedule<unknown, TusError> =>
-  Schedule.identity<TusError>().pipe(
-    Schedule.intersect(Schedule.intersect(pace, Schedule.recurs(retries))),
-    Schedule.intersect(
-      Option.match(retryFor, {
-        onNone: (): Schedule.Schedule<unknown> => Schedule.forever,
-        onSome: recurUpTo
-      })
-    ),
-    Schedule.modifyDelayEffect(([[error]], delay) =>
-      Effect.as(onRetry(error, Duration.max(delay, wanted(error))), delay)
-    )
+  Schedule.intersect(
+    Schedule.intersect(pace, Schedule.recurs(retries)),
+    Option.match(retryFor, {
+      onNone: (): Schedule.Schedule<unknown> => Schedule.forever,
+      onSome: recurUpTo
+    })
   )
 
-/** What the server asks for besides, where it says so in seconds. */
-const wanted = (error: TusError): Duration.Duration =>
-  error._tag === "Refused" && /^\d{1,6}$/.test(error.retryAfter ?? "")
-    ? Duration.seconds(Number(error.retryAfter))
-    : Duration.zero
+/** An attempt that failed, where another follows. */
+const retryOf = (update: TusUpload.Update<Job>) =>
+  update._tag === "Progress"
+    ? Option.map(
+      Option.all([update.progress.problem, update.progress.retryIn]),
+      ([error, delay]) => ({ _tag: "Retrying" as const, file: update.file, error, delay })
+    )
+    : Option.none()
 
 /** A line for each file that was under way; the server may have a little less than has left. */
 export const standings = (report: Report.Report, begun: ReadonlyMap<Job, Progress>): ReadonlyArray<string> => {

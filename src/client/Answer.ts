@@ -1,6 +1,7 @@
 /**
  * Reading the answers of any server: strict about what an upload depends on, patient with the rest.
  */
+import type * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -12,16 +13,26 @@ import * as Options from "../protocol/Options.js"
 import * as Patch from "../protocol/Patch.js"
 import type { RawResponse } from "../protocol/Reply.js"
 import type { Answer } from "./Request.js"
+import * as ServerClock from "./ServerClock.js"
 import { Misbehaved } from "./TusError.js"
 
-/** Fails with what was expected, but not for a date that cannot be read: that is left out. */
-const reader =
-  <A>(decode: (headers: RawResponse["headers"]) => Either.Either<A, unknown>, expected: string) =>
-  (answer: Answer): Either.Either<A, Misbehaved> =>
-    decode(answer.headers).pipe(
-      Either.orElse(() => decode(Struct.omit(answer.headers, "upload-expires"))),
-      Either.mapLeft(() => notTus(answer, expected))
-    )
+/** Fails with what was expected, but not for a date that cannot be read: that is left out. Others become those of our clock. */
+const reader = <A extends Expiring>(
+  decode: (headers: RawResponse["headers"]) => Either.Either<A, unknown>,
+  expected: string
+) =>
+(answer: Answer): Either.Either<A, Misbehaved> =>
+  decode(answer.headers).pipe(
+    Either.orElse(() => decode(Struct.omit(answer.headers, "upload-expires"))),
+    Either.mapBoth({
+      onLeft: () => notTus(answer, expected),
+      onRight: (read) => ({ ...read, expires: Option.map(read.expires, (at) => ServerClock.toOurs(at, answer.ahead)) })
+    })
+  )
+
+interface Expiring {
+  readonly expires: Option.Option<DateTime.Utc>
+}
 
 const notTus = (answer: Answer, expected: string) =>
   new Misbehaved({
@@ -30,7 +41,7 @@ const notTus = (answer: Answer, expected: string) =>
     status: answer.status,
     text: answer.body ?? "",
     expected,
-    actual: `${answer.status} with ${answer.headers["content-type"] ?? "no such header"}`
+    actual: `${answer.status} with ${answer.headers["content-type"]?.slice(0, 100) ?? "no such header"}`
   })
 
 const Info = Schema.Struct(Struct.omit(Head.Response.fields, "cacheControl"))
@@ -53,7 +64,7 @@ const readInfo = reader(Schema.decodeUnknownEither(Info), expectedInfo)
 export const created = (answer: Answer, size: number) =>
   Either.gen(function*() {
     const { expires, location, offset } = yield* readCreated(answer)
-    if (!URL.canParse(location, answer.asked.url)) {
+    if (location.length > longestLocation || !URL.canParse(location, answer.asked.url)) {
       return yield* Either.left(notTus(answer, expectedCreated))
     }
     if (Option.isSome(offset)) {
@@ -61,6 +72,9 @@ export const created = (answer: Answer, size: number) =>
     }
     return { url: new URL(location, answer.asked.url).href, offset, expires, answer: raw(answer) }
   })
+
+/** In characters: what is longer does not come through most servers again. */
+const longestLocation = 4096
 
 const expectedCreated = "201 with the URL of the upload as Location"
 const readCreated = reader(Codec.decoder(Create.Response), expectedCreated)
@@ -75,7 +89,7 @@ export const appended = (answer: Answer, start: number, size: number) =>
 
 const readAppended = reader(Codec.decoder(Patch.Response), "204 with the new Upload-Offset")
 
-const raw = (answer: Answer): RawResponse => Struct.omit(answer, "asked")
+const raw = (answer: Answer): RawResponse => Struct.omit(answer, "asked", "ahead")
 
 /** A server cannot have what it was not sent. */
 export const between = (

@@ -148,7 +148,7 @@ const combine = (
   let problems = 0
   const publish = (
     event: Progress.Progress["event"],
-    told: Partial<Pick<Progress.Progress, "url" | "problem" | "answer">>
+    told: Partial<Pick<Progress.Progress, "url" | "problem" | "retryIn" | "answer">>
   ) => {
     const all = [...parts.values()]
     const sum = (field: "sent" | "acknowledged" | "resumed" | "chunks" | "retries" | "rate") =>
@@ -166,6 +166,7 @@ const combine = (
       rate: sum("rate"),
       eta: Progress.eta(sum("rate"), Option.map(total, (total) => total - sum("sent"))),
       problem: Option.none(),
+      retryIn: Option.none(),
       answer: Option.none(),
       ...told
     }
@@ -174,10 +175,10 @@ const combine = (
   }
   return {
     part: (i: number) => (progress: Progress.Progress) => {
-      const { event, problem } = progress
+      const { event, problem, retryIn } = progress
       parts.set(i, progress)
       if (event !== "Created" && event !== "Resumed") {
-        publish(event === "Complete" ? "Acknowledged" : event, { problem })
+        publish(event === "Complete" ? "Acknowledged" : event, { problem, retryIn })
         return
       }
       const before = begun.size
@@ -186,9 +187,9 @@ const combine = (
         publish([...begun.values()].includes("Resumed") ? "Resumed" : "Created", { problem })
       }
     },
-    failed: (error: TusError) => {
+    failed: (error: TusError, retryIn: Duration.Duration) => {
       problems++
-      publish("Retrying", { problem: Option.some(error) })
+      publish("Retrying", { problem: Option.some(error), retryIn: Option.some(retryIn) })
     },
     complete: (url: string, answer: RawResponse) =>
       publish("Complete", { url: Option.some(url), answer: Option.some(answer) })

@@ -15,7 +15,7 @@ export interface Progress {
    * - `"Created"`, `"Resumed"`: the upload has a URL; a resumed one starts at what the server has. One in parts says so once all
    *   of them have one, and has its own at its end.
    * - `"Sent"`, `"Acknowledged"`: bytes left this machine; the server has them.
-   * - `"Retrying"`: an attempt failed with `problem`, another follows when the schedule says so.
+   * - `"Retrying"`: an attempt failed with `problem`, another follows in `retryIn`.
    * - `"Recreated"`: it starts anew. The server has lost the upload or refuses that of another session, as `problem` says; where
    *   there is no problem the source is another than the one that had been sent.
    * - `"Shrunk"`: the chunks were too large and are smaller from now on.
@@ -52,6 +52,8 @@ export interface Progress {
   readonly eta: Option.Option<Duration.Duration>
   /** Why the last attempt failed, or why it starts anew; none once bytes were acknowledged again. */
   readonly problem: Option.Option<TusError>
+  /** How long it is until the next attempt; some where the event is `"Retrying"`, and only there. */
+  readonly retryIn: Option.Option<Duration.Duration>
   /**
    * The answer by which bytes were acknowledged last, or the upload was created; none where that was found out by asking. Of
    * one in parts, the answer to their being joined, at its end.

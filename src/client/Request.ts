@@ -1,6 +1,7 @@
 /**
  * What every request has in common: the headers of the application, evaluated for each, and what becomes of no for an answer.
  */
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
@@ -9,6 +10,7 @@ import type { Checksum } from "../protocol/Checksum.js"
 import * as Options from "../protocol/Options.js"
 import type { RawResponse } from "../protocol/Reply.js"
 import * as Sendable from "./Sendable.js"
+import * as ServerClock from "./ServerClock.js"
 import * as TusError from "./TusError.js"
 import * as TusTransport from "./TusTransport.js"
 
@@ -66,6 +68,8 @@ export interface Sending {
 /** A successful answer, and what it answers. */
 export interface Answer extends RawResponse {
   readonly asked: TusError.Asked
+  /** By how many milliseconds the server's clock is ahead of ours. */
+  readonly ahead: number
 }
 
 export type Send = (call: Call, sending: Sending) => Effect.Effect<Answer, TusError.RequestError>
@@ -113,12 +117,13 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: C
       (error) => TusError.fromTransport(asked, error)
     )
     return response.status >= 200 && response.status < 300
-      ? { ...response, asked }
+      ? { ...response, asked, ahead: ServerClock.ahead(response.headers.date, yield* DateTime.now) }
       : yield* new TusError.Refused({
         ...asked,
         status: response.status,
         text: response.body ?? "",
         retryAfter: response.headers["retry-after"],
+        date: response.headers.date,
         location: response.headers.location
       })
   })

@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Next from "../protocol/Next.js"
 import * as Monotonic from "../store/Monotonic.js"
+import * as Budget from "./Budget.js"
 import { Connectivity } from "./Connectivity.js"
 import type { Endpoint } from "./Endpoint.js"
 import type { TusError } from "./TusError.js"
@@ -33,7 +34,7 @@ export interface Retry<R> {
     verb: Next.Verb,
     error: TusError
   ) => Effect.Effect<Exclude<Next.Next["_tag"], "Continue" | "Fail">, TusError, R>
-  /** Pays for one more attempt, or fails with the error. */
+  /** Pays for one more attempt and waits until it is due, or fails with the error. */
   readonly pay: (error: TusError) => Effect.Effect<void, TusError, R>
   /** A request that knows no other answer to failure than another attempt. */
   readonly persist: <A>(
@@ -52,32 +53,39 @@ export const pace: Schedule.Schedule<unknown> = Schedule.exponential("500 millis
 export const make = Effect.fnUntraced(function*<R>(
   schedule: Schedule.Schedule<unknown, TusError, R>,
   endpoint: Endpoint,
-  onRetry: (error: TusError) => void
+  onRetry: (error: TusError, delay: Duration.Duration) => void
 ) {
   const { isOffline = () => false, online } = yield* Connectivity
-  const driver = yield* Schedule.driver(schedule)
+  const budget = Budget.make(schedule)
   let failed = 0
   let refreshed = false
-  let notBefore = -Infinity
 
   const call = () => ({ attempts: failed + 1, refresh: refreshed })
 
   const allowed = Effect.flatMap(Monotonic.millis, (now) => {
-    const wait = Math.max(notBefore, endpoint.notBefore) - now
+    const wait = endpoint.notBefore - now
     return wait > 0 ? Effect.sleep(Duration.millis(wait)) : Effect.void
   })
   const ready = Effect.zipRight(online, allowed)
 
-  const count = (error: TusError) => {
+  const count = (error: TusError, delay: Duration.Duration) => {
     failed++
-    onRetry(error)
+    onRetry(error, delay)
   }
 
-  const pay = (error: TusError) =>
-    Effect.suspend(() => {
-      count(error)
-      return driver.next(error).pipe(Effect.mapError(() => error), Effect.asVoid)
-    })
+  /** What is told is what is waited for. */
+  const pay = Effect.fnUntraced(function*(error: TusError, wanted: Duration.Duration = Duration.zero) {
+    const delay = yield* budget.next(error, wanted)
+    if (Option.isNone(delay)) {
+      return yield* Effect.fail(error)
+    }
+    count(error, delay.value)
+    if (error._tag === "Refused" && (error.status === 429 || error.status === 503)) {
+      const until = (yield* Monotonic.millis) + Duration.toMillis(wanted)
+      endpoint.notBefore = Math.max(endpoint.notBefore, until)
+    }
+    yield* Effect.sleep(delay.value)
+  })
 
   const after: Retry<R>["after"] = Effect.fnUntraced(function*(verb, error) {
     const next = classify(verb, error, yield* DateTime.now)
@@ -92,14 +100,9 @@ export const make = Effect.fnUntraced(function*<R>(
         refreshed = true
         return next._tag
       case "RetryAfter": {
-        if (Option.isSome(next.delay)) {
-          const until = (yield* Monotonic.millis) + Duration.toMillis(next.delay.value)
-          notBefore = until
-          if (error._tag === "Refused" && (error.status === 429 || error.status === 503)) {
-            endpoint.notBefore = Math.max(endpoint.notBefore, until)
-          }
-        }
-        yield* error._tag === "Unanswered" && isOffline() ? Effect.sync(() => count(error)) : pay(error)
+        yield* error._tag === "Unanswered" && isOffline()
+          ? Effect.sync(() => count(error, Duration.zero))
+          : pay(error, Option.getOrUndefined(next.delay))
         return next._tag
       }
       default:
@@ -115,7 +118,7 @@ export const make = Effect.fnUntraced(function*<R>(
     renew: Effect.suspend(() => {
       failed = 0
       refreshed = false
-      return driver.reset
+      return budget.renew
     }),
     persist: (verb, request) =>
       ready.pipe(

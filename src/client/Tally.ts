@@ -27,7 +27,7 @@ export interface Tally {
     answer?: RawResponse
   ) => void
   /** An attempt came to nothing, and what it sent counts for nothing until the server says otherwise. */
-  readonly failed: (problem: TusError) => void
+  readonly failed: (problem: TusError, retryIn: Duration.Duration) => void
   /** What the server has is of no use or not to be had, and why, where that was an answer: all is sent anew. */
   readonly lost: (problem?: TusError) => void
 }
@@ -54,12 +54,13 @@ export const make = (
         rate: 0,
         eta: Option.none(),
         problem: Option.none(),
+        retryIn: Option.none(),
         answer: Option.none()
       }
 
       const change = (event: Event, fields: Partial<Progress.Progress> = {}) => {
         const now = Monotonic.unsafeMillis(clock)
-        const next = { ...progress, ...fields }
+        const next = { ...progress, retryIn: Option.none(), ...fields }
         // What was found to be there already was not sent in this session.
         meter = event === "Resumed" ? Progress.meter(now, next.sent) : Progress.measure(meter, now, next.sent)
         const rate = Progress.rate(meter)
@@ -91,8 +92,13 @@ export const make = (
             answer: Option.fromNullable(answer)
           })
         },
-        failed: (problem) =>
-          change("Retrying", { sent: offset, retries: progress.retries + 1, problem: Option.some(problem) }),
+        failed: (problem, retryIn) =>
+          change("Retrying", {
+            sent: offset,
+            retries: progress.retries + 1,
+            problem: Option.some(problem),
+            retryIn: Option.some(retryIn)
+          }),
         lost: (problem) => {
           offset = 0
           change("Recreated", {

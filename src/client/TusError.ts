@@ -79,6 +79,8 @@ export class Refused extends Schema.TaggedError<Refused>("effect-tus/Refused")("
   /** What the server had to say, at most 4096 characters. */
   text: Schema.String,
   retryAfter: Schema.UndefinedOr(Schema.String),
+  /** What time it is where the answer comes from, its `Date`. */
+  date: Schema.optional(Schema.String),
   /** Where a redirect leads. */
   location: Schema.UndefinedOr(Schema.String)
 }) {
@@ -86,8 +88,9 @@ export class Refused extends Schema.TaggedError<Refused>("effect-tus/Refused")("
     const text = brief(this.text)
     const moved = this.location === undefined || this.status < 300 || this.status >= 400
       ? ""
-      : `; it has moved to ${this.location}, upload there`
-    return `${this.method} ${this.url} was answered ${this.status}${text === "" ? "" : `: ${text}`}${moved}${
+      : `; it has moved to ${brief(this.location)}, upload there`
+    const later = this.retryAfter === undefined ? "" : `; it asks to wait (Retry-After: ${brief(this.retryAfter)})`
+    return `${this.method} ${this.url} was answered ${this.status}${text === "" ? "" : `: ${text}`}${moved}${later}${
       times(this.attempts)
     }`
   }

@@ -47,7 +47,8 @@ export interface UploadOptions<R = never> {
   readonly checksum?: Algorithm | undefined
   /**
    * Pays for each attempt after the first, with its error as input; it starts anew whenever the server has acknowledged
-   * bytes. A Retry-After of the server is waited for besides. `defaultRetry` by default.
+   * bytes. A Retry-After of the server is waited for besides, an hour at most, and never for longer than the schedule would go
+   * on: then the upload fails at once. `defaultRetry` by default.
    */
   readonly retry?: Schedule.Schedule<unknown, TusError, R> | undefined
   /**

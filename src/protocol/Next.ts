@@ -14,7 +14,8 @@ export type Verb = "Discover" | "Create" | "CreateWithUpload" | "Concat" | "Head
 
 /** What came of it. */
 export type Result = Data.TaggedEnum<{
-  Answered: { readonly status: number; readonly retryAfter?: string | undefined }
+  /** With the fields `Retry-After` and `Date`, as they were sent. */
+  Answered: { readonly status: number; readonly retryAfter?: string | undefined; readonly date?: string | undefined }
   /** No answer. `passing` where the next attempt may fare better. */
   Unanswered: { readonly passing: boolean }
 }>
@@ -44,13 +45,15 @@ export const Next = Data.taggedEnum<Next>()
 
 /**
  * The step after the `result` of a request of this verb; there is one for each. A status that is not in the table is
- * `RetryAfter` from 500 on and `Fail` below. `now` makes a delay of a Retry-After that names a date.
+ * `RetryAfter` from 500 on and `Fail` below. `now` makes a delay of a Retry-After that names a date, where the answer does
+ * not say what time it is there.
  */
 export const classify = (verb: Verb, result: Result, now: DateTime.Utc): Next => {
   if (result._tag === "Unanswered") {
     return result.passing ? Next.RetryAfter({ delay: Option.none() }) : Next.Fail()
   }
-  const { retryAfter, status } = result
+  const { date, retryAfter, status } = result
+  const delay = () => delayOf(retryAfter, Option.getOrElse(decodeDate(date), () => now))
   if (status >= 200 && status < 300) {
     return Next.Continue()
   }
@@ -76,28 +79,28 @@ export const classify = (verb: Verb, result: Result, now: DateTime.Utc): Next =>
     case 423:
     case 425:
     case 429:
-      return Next.RetryAfter({ delay: delayOf(retryAfter, now) })
+      return Next.RetryAfter({ delay: delay() })
   }
-  return status >= 500 ? Next.RetryAfter({ delay: delayOf(retryAfter, now) }) : Next.Fail()
+  return status >= 500 ? Next.RetryAfter({ delay: delay() }) : Next.Fail()
 }
 
+/** However long a server asks to wait, it is asked again after this. */
+export const longestDelay: Duration.Duration = Duration.hours(1)
+
 /**
- * How long a server asks to wait: whole seconds, or until a date. What is neither is overlooked.
+ * How long a server asks to wait: whole seconds, or until a date; an hour at most. What is neither is overlooked.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
  */
 export const delayOf = (header: string | undefined, now: DateTime.Utc): Option.Option<Duration.Duration> => {
-  if (header === undefined) {
-    return Option.none()
-  }
-  const text = header.trim()
-  if (/^\d{1,9}$/.test(text)) {
-    return Option.some(Duration.seconds(Number(text)))
-  }
-  return Option.map(
-    decodeDate(text),
-    (date) => Duration.millis(Math.max(0, DateTime.toEpochMillis(date) - DateTime.toEpochMillis(now)))
-  )
+  const text = header?.trim() ?? ""
+  const delay = /^\d+$/.test(text)
+    ? Option.some(Duration.seconds(Number(text)))
+    : Option.map(
+      decodeDate(text),
+      (date) => Duration.millis(Math.max(0, DateTime.toEpochMillis(date) - DateTime.toEpochMillis(now)))
+    )
+  return Option.map(delay, Duration.min(longestDelay))
 }
 
-const decodeDate = Schema.decodeOption(Header.HttpDate)
+const decodeDate = Schema.decodeUnknownOption(Header.HttpDate)

@@ -42,6 +42,7 @@ export const progress = (
     rate: 0,
     eta: Option.none(),
     problem: Option.none(),
+    retryIn: Option.none(),
     answer: Option.none(),
     ...more
   }

@@ -95,8 +95,22 @@ describe("Next", () => {
     deepStrictEqual(delays(after("Append", 503, "Wed, 31 Dec 2025 23:59:00 GMT")), Option.some(0))
   })
 
+  it("takes the date of the answer for the time it is there, and ours where it has none", () => {
+    const there = { status: 503, retryAfter: "Sat, 03 Jan 2026 00:01:00 GMT" }
+    const classify = (date: string | undefined) =>
+      delays(Next.classify("Append", Next.Result.Answered({ ...there, date }), now))
+    deepStrictEqual(classify("Sat, 03 Jan 2026 00:00:00 GMT"), Option.some(60))
+    deepStrictEqual(classify("Fri, 03 Jan 2020 00:00:00 GMT"), Option.some(3600))
+    deepStrictEqual(["yesterday", undefined].map(classify), [Option.some(3600), Option.some(3600)])
+  })
+
+  it("waits for an hour at most, however long it is asked to", () => {
+    const long = ["3600", "3601", "99999999", "9".repeat(400), "Fri, 31 Dec 9999 23:59:59 GMT"]
+    deepStrictEqual(long.map((header) => delays(after("Append", 503, header))), long.map(() => Option.some(3600)))
+  })
+
   it("overlooks what is neither", () => {
-    for (const header of ["", "soon", "-1", "1.5", "1e3", "99999999999", undefined]) {
+    for (const header of ["", "soon", "-1", "1.5", "1e3", undefined]) {
       deepStrictEqual(delays(after("Append", 503, header)), Option.none())
     }
   })
