@@ -13,6 +13,12 @@ export interface Location {
 /** Whether the application's headers for the one are meant for the other. */
 export const isSame = (endpoint: string, url: string) => new URL(endpoint).origin === new URL(url).origin
 
+/** The URL as the server of the endpoint is told it: a path where it is its own, which is shorter. */
+export const toldTo = (endpoint: string, url: string): string => {
+  const { pathname, search } = new URL(url)
+  return isSame(endpoint, url) ? `${pathname}${search}` : url
+}
+
 /**
  * A server behind a proxy that ends TLS often does not know that it is reached by https: its own host is not taken for a
  * foreign one, and never reached by less.

@@ -23,9 +23,12 @@ interface Range {
 }
 
 /** How the source is divided: in one, where no more is asked for or possible. The same each time, so that parts are found again. */
-export const rangesOf = ({ parallel = 1, source, stopAt, url }: Omit<UploadOptions, "retry">): ReadonlyArray<Range> => {
+export const rangesOf = (
+  { endpoint, parallel = 1, source, stopAt, url }: Omit<UploadOptions, "retry">
+): ReadonlyArray<Range> => {
   const length = Option.getOrElse(source.length, () => 0)
-  const wanted = parallel === "auto" ? Math.min(Math.floor(length / autoPart), autoParts) : parallel
+  const most = Math.floor(longestConcat / (new URL(endpoint).pathname.length + idLength))
+  const wanted = Math.min(most, parallel === "auto" ? Math.min(Math.floor(length / autoPart), autoParts) : parallel)
   const parts = source.seekable && url === undefined && stopAt === undefined ? Math.max(Math.min(wanted, length), 1) : 1
   const starts = Array.from({ length: parts + 1 }, (_, i) => Math.floor((length * i) / parts))
   return starts.slice(1).map((end, i) => ({ start: starts[i] ?? 0, length: end - (starts[i] ?? 0) }))
@@ -33,6 +36,12 @@ export const rangesOf = ({ parallel = 1, source, stopAt, url }: Omit<UploadOptio
 
 const autoPart = 64 * 1024 * 1024
 const autoParts = 4
+
+/** The final names all parts in one header: of more than this, in characters, much of what stands before servers takes none. */
+const longestConcat = 8000
+
+/** In characters, with what is between a path and the next. */
+const idLength = 38
 
 const sliceOf = (source: UploadSource, { length, start }: Range): UploadSource => ({
   ...source,
@@ -90,7 +99,7 @@ export const run = Effect.fnUntraced(function*<R>(
     client.concatenate({
       ...told,
       url: endpoint.url,
-      parts: parts as [string, ...Array<string>],
+      parts: parts.map((url) => Location.toldTo(endpoint.url, url)) as [string, ...Array<string>],
       metadata: uploadMetadata
     }))
   const at = yield* Location.check(endpoint.url, final.url, options.allowedHosts ?? [])

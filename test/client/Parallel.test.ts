@@ -12,6 +12,8 @@ const sourceOf = (length: number) => UploadSource.fromRange({ name: "any", lengt
 const partsOf = (length: number, options: Partial<UploadOptions.UploadOptions>) =>
   Parallel.rangesOf({ endpoint: "http://a/files", source: sourceOf(length), ...options })
 
+const most = (endpoint: string) => partsOf(10_000, { endpoint, parallel: 300 }).length
+
 describe("the parts of an upload", () => {
   it("are as many as its size is worth, where nobody says how many", () => {
     const sizes = [0, 127, 128, 191, 192, 256, 100_000]
@@ -28,6 +30,13 @@ describe("the parts of an upload", () => {
     ) {
       deepStrictEqual(partsOf(1000, options), [{ start: 0, length: 1000 }])
     }
+  })
+
+  it("are no more than the header has room for that names them all", () => {
+    deepStrictEqual(most("http://a/files"), 181)
+    deepStrictEqual(most(`http://${"a".repeat(60)}:8080/files`), 181)
+    deepStrictEqual(most(`http://a/${"long/".repeat(20)}files`), 55)
+    deepStrictEqual(most(`http://a/${"long/".repeat(2000)}files`), 1)
   })
 
   it.prop("are all of it, in order, none empty, and none much longer than another", [
