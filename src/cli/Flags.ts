@@ -127,7 +127,9 @@ export const connection: { readonly [K in keyof Connection.Options]: Options.Opt
   ),
   timeout: duration("timeout").pipe(
     Options.withDefault(Option.getOrThrow(Time.parse("30s"))),
-    Options.withDescription("How long nothing may move before a request is given up and tried again: 30s by default.")
+    Options.withDescription(
+      "How long nothing may move before a request is given up and tried again: 30s by default. An answer may take ten times as long in all."
+    )
   ),
   ca: text("ca", "FILE").pipe(
     Options.optional,

@@ -35,7 +35,8 @@ export const make = Effect.fnUntraced(function*({ headers: always, timeout }: Op
       url,
       headers: { ...always, ...(method === "OPTIONS" ? {} : tus), ...headers },
       body,
-      stallTimeout: Duration.toMillis(timeout)
+      stallTimeout: Duration.toMillis(timeout),
+      answerTimeout: 10 * Duration.toMillis(timeout)
     }).pipe(
       Effect.mapError((error) => fromTransport({ method, url, offset: Option.none(), attempts: 1 }, error))
     )

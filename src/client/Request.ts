@@ -52,6 +52,11 @@ export interface ClientOptions<E = never, R = never> {
   readonly headers?: ((attempt: Attempt) => Effect.Effect<Readonly<Record<string, string>>, E, R>) | undefined
   /** How long a request may go without a byte moving in either direction. 30 seconds by default. */
   readonly stallTimeout?: Duration.DurationInput | undefined
+  /**
+   * How long an answer may take in all once nothing more of the request's body moves, however its own bytes come. Ten times
+   * `stallTimeout` by default.
+   */
+  readonly answerTimeout?: Duration.DurationInput | undefined
   /** Sends an `X-Request-ID` of its own with each request. */
   readonly requestId?: boolean | undefined
   /** Sends PATCH and DELETE as POST with `X-HTTP-Method-Override`, for networks that let nothing else through. */
@@ -78,6 +83,7 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: C
   const transport = yield* TusTransport.TusTransport
   const context = yield* Effect.context<R>()
   const stallTimeout = Duration.toMillis(options.stallTimeout ?? "30 seconds")
+  const answerTimeout = Duration.toMillis(options.answerTimeout ?? 10 * stallTimeout)
 
   const { headers: evaluate } = options
   const headersOf = (attempt: Attempt) =>
@@ -110,7 +116,8 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: C
       },
       body: chunk && bodyOf(chunk),
       onSent: chunk?.onSent,
-      stallTimeout
+      stallTimeout,
+      answerTimeout
     }
     const response = yield* Effect.mapError(
       transport.send(request),

@@ -5,6 +5,7 @@
 import type * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as ErrorWords from "./ErrorWords.js"
 import type * as TusTransport from "./TusTransport.js"
 import type { SourceError } from "./UploadSource.js"
 
@@ -31,11 +32,7 @@ export class Unanswered extends Schema.TaggedError<Unanswered>("effect-tus/Unans
 
 /** The messages of OpenSSL are full of addresses and line numbers; its reasons are words. */
 const detailOf = (cause: unknown) =>
-  !(cause instanceof Error)
-    ? String(cause)
-    : "library" in cause && "reason" in cause
-    ? String(cause.reason)
-    : cause.message
+  cause instanceof Error && "library" in cause && "reason" in cause ? String(cause.reason) : ErrorWords.of(cause)
 
 const says = {
   Unreachable: (url: string) => `cannot connect to ${hostOf(url)}`,
@@ -157,9 +154,7 @@ export class HeadersError extends Schema.TaggedError<HeadersError>("effect-tus/H
   cause: Schema.Defect
 }) {
   override get message(): string {
-    return `the headers for ${this.url} could not be made: ${
-      this.cause instanceof Error ? this.cause.message : String(this.cause)
-    }`
+    return `the headers for ${this.url} could not be made: ${ErrorWords.of(this.cause)}`
   }
 }
 

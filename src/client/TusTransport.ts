@@ -7,6 +7,7 @@ import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { RawResponse } from "../protocol/Reply.js"
 import type { Reading } from "../store/Pull.js"
+import * as ErrorWords from "./ErrorWords.js"
 import type { SourceError } from "./UploadSource.js"
 
 /** The bytes of one request. They are read while it is sent, or before that by a transport that has to hold them all. */
@@ -29,8 +30,16 @@ export interface Request {
   readonly body?: Body | undefined
   /** Told each time when bytes of the body have left this process, with their number. */
   readonly onSent?: ((bytes: number) => void) | undefined
-  /** How long no byte may move in either direction, in milliseconds. For ever by default. */
+  /**
+   * How long no byte may move in either direction, in milliseconds; behind the last byte of a body longer, as long as a line that
+   * was so slow needs for what may still be under way. For ever by default.
+   */
   readonly stallTimeout?: number | undefined
+  /**
+   * How long the answer may take in all once no byte of the body moves any more, in milliseconds, however its own bytes come. For
+   * ever by default.
+   */
+  readonly answerTimeout?: number | undefined
 }
 
 /** No answer came, or none that is HTTP. */
@@ -40,20 +49,24 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-t
    * - `"Closed"`: a connection that ended before the answer was complete.
    * - `"Tls"`: no secure connection: a certificate that is not trusted, or a server that does not speak TLS.
    * - `"NotHttp"`: an answer that is not HTTP.
-   * - `"Stalled"`: no byte moved in either direction for `stallTimeout`.
+   * - `"Stalled"`: no byte moved in either direction for `stallTimeout`, or the answer was not whole after `answerTimeout`.
    * - `"Invalid"`: a URL, a header or an option that makes no request; nothing was sent.
    */
   reason: Schema.Literal("Unreachable", "Closed", "Tls", "NotHttp", "Stalled", "Invalid"),
   cause: Schema.Defect
 }) {
   override get message(): string {
-    return this.cause instanceof Error ? this.cause.message : String(this.cause)
+    return ErrorWords.of(this.cause)
   }
 }
 
 /** What a transport fails with when no byte has moved for `timeout` milliseconds. */
 export const stalled = (timeout: number): TransportError =>
   new TransportError({ reason: "Stalled", cause: new Error(`no byte for ${timeout / 1000} seconds`) })
+
+/** What it fails with when the answer is not whole `timeout` milliseconds after the last byte of the body has moved. */
+export const overdue = (timeout: number): TransportError =>
+  new TransportError({ reason: "Stalled", cause: new Error(`no whole answer within ${timeout / 1000} seconds`) })
 
 /**
  * What `TusClient` sends its requests with: `NodeTransport` on Node, `XhrTransport` and `FetchTransport` in browsers,

@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Monotonic from "../store/Monotonic.js"
+import * as Patience from "./Patience.js"
 import * as Race from "./Race.js"
 import { type Request, stalled, type TransportError } from "./TusTransport.js"
 
@@ -15,11 +16,16 @@ export const watched = <A, E>(
     const timeout = request.stallTimeout ?? Number.POSITIVE_INFINITY
     let last = Monotonic.unsafeMillis(clock)
     const watching: Effect.Effect<never, TransportError> = Effect.suspend(() => {
-      const left = last + timeout - Monotonic.unsafeMillis(clock)
+      const isWhole = request.body !== undefined && sent >= request.body.length
+      const allowance = isWhole ? Patience.allowance({ bytes: sent, millis: last - start }) : 0
+      const left = last + timeout + allowance - Monotonic.unsafeMillis(clock)
       return left > 0 ? Effect.zipRight(Effect.sleep(left), watching) : Effect.fail(stalled(timeout))
     })
+    const start = last
+    let sent = 0
     const onSent = (bytes: number) => {
       last = Monotonic.unsafeMillis(clock)
+      sent += bytes
       request.onSent?.(bytes)
     }
     return timeout === Number.POSITIVE_INFINITY

@@ -4,10 +4,13 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Http from "node:http"
+import { performance } from "node:perf_hooks"
 // Timers that are nearly always taken back.
 import { clearTimeout, setTimeout } from "node:timers"
 import { TLSSocket } from "node:tls"
 import * as NetworkError from "../client/NetworkError.js"
+import * as Patience from "../client/Patience.js"
+import * as TusTransport from "../client/TusTransport.js"
 import { maxText, stalled, TransportError } from "../client/TusTransport.js"
 import type { SourceError } from "../client/UploadSource.js"
 import type { RawResponse } from "../protocol/Reply.js"
@@ -41,7 +44,12 @@ export interface Options {
   readonly connectTimeout: Duration.Duration
   /** In milliseconds. */
   readonly stallTimeout: number | undefined
+  /** In milliseconds. */
+  readonly answerTimeout: number | undefined
 }
+
+/** Of answers that announce another, so many may come while no byte of the body moves. */
+const maxInterim = 1000
 
 /** How long the text of an answer may take that came before the body was sent. */
 const patienceMillis = 1000
@@ -55,7 +63,7 @@ const maxDiscarded = 64 * 1024
  */
 export const make = (
   request: Http.ClientRequest,
-  { connectTimeout, hasBody, stallTimeout }: Options
+  { answerTimeout, connectTimeout, hasBody, stallTimeout }: Options
 ): Exchange => {
   let isConnected = false
   let onConnection: (() => void) | undefined
@@ -73,14 +81,18 @@ export const make = (
   let settled = false
   let tell: Parameters<Exchange["onOutcome"]>[0] | undefined
   let patience: NodeJS.Timeout | undefined
+  let overdue: NodeJS.Timeout | undefined
+  let interim = 0
+  let bytes = 0
+  let begun = 0
 
+  const clearTimers = () => [connecting, patience, overdue].forEach((timer) => clearTimeout(timer))
   const settle = (outcome: Outcome | typeof stale) => {
     if (settled) {
       return
     }
     settled = true
-    clearTimeout(connecting)
-    clearTimeout(patience)
+    clearTimers()
     if (!closed && finished && request.writableFinished && response?.complete === true) {
       onClose(() => tell?.(outcome, true))
     } else {
@@ -100,6 +112,21 @@ export const make = (
     const isStale = request.reusedSocket && failure.reason === "Closed" && response === undefined && isSafe(request)
     settle(isStale ? stale : Effect.fail(failure))
   }
+  /** A no counts without the rest of its text. */
+  const giveUp = (failure: TransportError) =>
+    response !== undefined && !isYes(response) ? succeed() : settle(Effect.fail(failure))
+  /** While the body is sent it has all the time it needs as long as it moves; behind its last byte a slow line has more of it. */
+  const onMoved = (allowance: number) => {
+    interim = 0
+    if (answerTimeout !== undefined && whole && !settled) {
+      clearTimeout(overdue)
+      const millis = Timer.millis(answerTimeout + allowance)
+      overdue = setTimeout(() => giveUp(TusTransport.overdue(answerTimeout)), millis)
+    }
+    if (stallTimeout !== undefined && allowance > 0) {
+      request.setTimeout(Timer.millis(stallTimeout + allowance))
+    }
+  }
   const onAnswered = () => {
     answered = true
     if (!handed || finished) {
@@ -110,6 +137,7 @@ export const make = (
   const onConnected = () => {
     clearTimeout(connecting)
     isConnected = true
+    onMoved(0)
     onConnection?.()
     // What is written before hides from TLS why there is no connection.
     if (!hasBody) {
@@ -126,7 +154,20 @@ export const make = (
       if (request.reusedSocket) {
         onConnected()
       } else {
-        socket.once(socket instanceof TLSSocket ? "secureConnect" : "connect", onConnected)
+        const isOpen = !(socket instanceof TLSSocket) && !socket.connecting
+        if (isOpen) {
+          onConnected()
+        } else {
+          socket.once(socket instanceof TLSSocket ? "secureConnect" : "connect", onConnected)
+        }
+      }
+    })
+    .on("information", () => {
+      interim += 1
+      if (interim > maxInterim) {
+        giveUp(
+          new TransportError({ reason: "Stalled", cause: new Error(`${maxInterim} answers that announce another`) })
+        )
       }
     })
     .on("response", (incoming) => {
@@ -159,12 +200,11 @@ export const make = (
       }
     })
   if (stallTimeout !== undefined) {
-    request.setTimeout(Timer.millis(stallTimeout), () => settle(Effect.fail(stalled(stallTimeout))))
+    request.setTimeout(Timer.millis(stallTimeout), () => giveUp(stalled(stallTimeout)))
   }
   const end = Effect.async<void>((resume) => {
     settled = true
-    clearTimeout(connecting)
-    clearTimeout(patience)
+    clearTimers()
     if (closed) {
       return resume(Effect.void)
     }
@@ -192,12 +232,14 @@ export const make = (
           left -= 1
           if ((error ?? undefined) === undefined && left === 0) {
             whole = isLast
+            onMoved(isLast ? Patience.allowance({ bytes, millis: performance.now() - begun }) : 0)
             resume(Effect.void)
           }
         }
         const send = () => {
           if (response === undefined && !request.destroyed) {
             handed = isLast
+            bytes += batch.reduce((size, { length }) => size + length, 0)
             batch.forEach((bytes) => request.write(bytes, onDone))
           }
         }
@@ -206,6 +248,7 @@ export const make = (
           setImmediate(send)
         } else {
           written = true
+          begun = performance.now()
           send()
         }
         // The memory is not the source's again while the system may still read it.
@@ -236,6 +279,8 @@ export const make = (
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-6.3
  */
 const isKept = ({ headers }: Http.IncomingMessage) => headers.connection?.toLowerCase() === "keep-alive"
+
+const isYes = ({ statusCode = 0 }: Http.IncomingMessage) => statusCode < 300
 
 const isSafe = ({ method }: Http.ClientRequest) => method === "HEAD" || method === "OPTIONS"
 

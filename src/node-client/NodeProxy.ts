@@ -8,9 +8,11 @@ import * as Http from "node:http"
 import * as Https from "node:https"
 import * as Net from "node:net"
 import type { Duplex } from "node:stream"
+import { clearTimeout, setTimeout } from "node:timers"
 import * as Tls from "node:tls"
 import { urlToHttpOptions } from "node:url"
 import { getProxyForUrl } from "proxy-from-env"
+import * as NodeConnect from "./NodeConnect.js"
 import { NodeTransportError } from "./NodeTls.js"
 import * as Timer from "./Timer.js"
 
@@ -39,8 +41,9 @@ export const make = Effect.fnUntraced(function*(options: Options, tls: Tls.Conne
         new NodeTransportError({ option: "proxy", expected: "the URL of an HTTP proxy, http or https", cause })
     })
   }
-  const plain = yield* agent(new Http.Agent({ keepAlive: true }))
-  const secure = yield* agent(new Https.Agent({ keepAlive: true, ...tls }))
+  const timeout = Timer.millis(connectTimeout)
+  const plain = yield* agent(new NodeConnect.PlainAgent(timeout, { keepAlive: true }))
+  const secure = yield* agent(new NodeConnect.SecureAgent(timeout, { keepAlive: true, ...tls }))
   const tunnels = yield* Effect.acquireRelease(
     Effect.sync(() => new Map<string, Tunnel>()),
     (tunnels) => Effect.sync(() => tunnels.forEach((tunnel) => tunnel.destroy()))
@@ -50,7 +53,8 @@ export const make = Effect.fnUntraced(function*(options: Options, tls: Tls.Conne
     if (known !== undefined) {
       return known
     }
-    const made = new Tunnel(proxyUrl(href), tls, Timer.millis(connectTimeout))
+    const via = proxyUrl(href)
+    const made = new Tunnel(via, tls, timeout, via.protocol === "https:" ? secure : plain)
     tunnels.set(href, made)
     return made
   }
@@ -128,13 +132,16 @@ class Tunnel extends Https.Agent {
   private readonly proxy: URL
   private readonly tls: Tls.ConnectionOptions
   private readonly timeout: number
+  private readonly agent: Http.Agent
   private readonly opening = new Set<Http.ClientRequest>()
 
-  constructor(proxy: URL, tls: Tls.ConnectionOptions, timeout: number) {
+  /** @param agent - of connections to the proxy */
+  constructor(proxy: URL, tls: Tls.ConnectionOptions, timeout: number, agent: Http.Agent) {
     super({ keepAlive: true, ...tls })
     this.proxy = proxy
     this.tls = tls
     this.timeout = timeout
+    this.agent = agent
   }
 
   override createConnection(
@@ -150,13 +157,16 @@ class Tunnel extends Https.Agent {
       method: "CONNECT",
       path: authority,
       headers: { host: authority, connection: "keep-alive", ...authorization(this.proxy) },
-      agent: false,
-      timeout: this.timeout
+      agent: this.agent
     })
+    // However its answer dribbles.
+    const late = setTimeout(
+      () => connect.destroy(unreachable(`the proxy ${this.proxy.host} does not answer`)),
+      this.timeout
+    )
     this.opening.add(connect)
     connect
       .once("connect", ({ statusCode, statusMessage }, socket) => {
-        socket.setTimeout(0)
         if (statusCode === 200) {
           callback(null, Tls.connect({ ...(options as Tls.ConnectionOptions), socket }))
         } else {
@@ -166,9 +176,11 @@ class Tunnel extends Https.Agent {
           )
         }
       })
-      .once("timeout", () => connect.destroy(unreachable(`the proxy ${this.proxy.host} does not answer`)))
       .once("error", fail)
-      .once("close", () => this.opening.delete(connect))
+      .once("close", () => {
+        clearTimeout(late)
+        this.opening.delete(connect)
+      })
       .end()
   }
 

@@ -37,11 +37,12 @@ export const layer = (options: Options = {}): Layer.Layer<TusTransport, NodeTls.
       const open = yield* NodeProxy.make(options, yield* NodeTls.make(options))
       const inTurn = connections === undefined ? undefined : turns(connections)
       const begin = (request: Request) => {
-        const { body, headers, method, stallTimeout, url } = request
+        const { answerTimeout, body, headers, method, stallTimeout, url } = request
         return NodeExchange.make(open(new URL(url), method, { ...headers, ...framing(method, body) }), {
           hasBody: body !== undefined,
           connectTimeout,
-          stallTimeout
+          stallTimeout,
+          answerTimeout
         })
       }
       return {

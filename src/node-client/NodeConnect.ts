@@ -1,0 +1,161 @@
+/**
+ * Connections to a name that has several addresses: to whichever answers first. Node gives each a quarter of a second and takes it
+ * back before the next, which slow lines never meet; here each has all the time there is, and none waits for one that is silent.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8305
+ */
+import * as Dns from "node:dns"
+import * as Http from "node:http"
+import * as Https from "node:https"
+import * as Net from "node:net"
+import type { Duplex } from "node:stream"
+import { clearTimeout, setTimeout } from "node:timers"
+
+/** How long the next address waits for those before it, in milliseconds. */
+const delay = 250
+
+type Callback = (error: Error | null, socket: Duplex) => void
+
+/** A connection that is being made; ends it where it is not needed any more. */
+type Ending = () => void
+
+/** One after the other family, as the system has ordered them. */
+const inTurn = (addresses: ReadonlyArray<Dns.LookupAddress>): ReadonlyArray<string> => {
+  const first = addresses.filter(({ family }) => family === addresses[0]?.family)
+  const second = addresses.filter(({ family }) => family !== addresses[0]?.family)
+  return first.flatMap((each, i) => [each, ...second.slice(i, i + 1)]).concat(second.slice(first.length)).map(
+    ({ address }) => address
+  )
+}
+
+/** Of several errors each is told: with which address, and what. */
+const failure = (errors: ReadonlyArray<Error>): Error =>
+  errors.length === 1 && errors[0] !== undefined
+    ? errors[0]
+    : new AggregateError(errors, errors.map(({ message }) => message).join("; "))
+
+/** Calls back once, with the first connection there is or with what kept all from being made; never once it has been ended. */
+export const connect = (options: Net.TcpNetConnectOpts, timeout: number, callback: Callback): Ending => {
+  const { host = "localhost", ...others } = options
+  const sockets = new Set<Net.Socket>()
+  const errors: Array<Error> = []
+  let waiting: ReadonlyArray<string> = []
+  let next: NodeJS.Timeout | undefined
+  let ended = false
+
+  const end = () => {
+    ended = true
+    clearTimeout(next)
+    clearTimeout(late)
+    sockets.forEach((socket) => socket.destroy())
+  }
+  const fail = (error: Error) => {
+    end()
+    callback(error, undefined as never)
+  }
+  const begin = () => {
+    clearTimeout(next)
+    const [address, ...rest] = waiting
+    waiting = rest
+    if (address === undefined) {
+      return sockets.size === 0 ? fail(failure(errors)) : undefined
+    }
+    const socket = Net.connect({ ...others, host: address, autoSelectFamily: false })
+    const onError = (error: Error) => {
+      errors.push(error)
+      sockets.delete(socket)
+      begin()
+    }
+    sockets.add(socket)
+    socket.once("error", onError).once("connect", () => {
+      socket.off("error", onError)
+      sockets.delete(socket)
+      end()
+      callback(null, socket)
+    })
+    next = rest.length === 0 ? undefined : setTimeout(begin, delay)
+  }
+  const late = setTimeout(() => {
+    const silent = new Error(`no answer from ${sockets.size} of the addresses of ${host}`)
+    fail(failure([...errors, Object.assign(silent, { code: "EHOSTUNREACH" })]))
+  }, timeout)
+  Dns.lookup(host, { all: true }, (error, addresses) => {
+    if (ended) {
+      return
+    }
+    if (error !== null) {
+      return fail(error)
+    }
+    waiting = inTurn(addresses)
+    begin()
+  })
+  return end
+}
+
+/** Those that an agent is making. */
+class Connecting {
+  private readonly endings = new Set<Ending>()
+  private readonly timeout: number
+
+  constructor(timeout: number) {
+    this.timeout = timeout
+  }
+
+  begin(options: object, callback: Callback): undefined {
+    const ending = connect(options as Net.TcpNetConnectOpts, this.timeout, (error, socket) => {
+      this.endings.delete(ending)
+      callback(error, socket)
+    })
+    this.endings.add(ending)
+  }
+
+  end() {
+    this.endings.forEach((ending) => ending())
+    this.endings.clear()
+  }
+}
+
+const isName = ({ host }: Http.ClientRequestArgs) => typeof host === "string" && Net.isIP(host) === 0
+
+/** @param timeout - of a connection, in milliseconds. */
+export class PlainAgent extends Http.Agent {
+  private readonly connecting: Connecting
+
+  constructor(timeout: number, options: Http.AgentOptions) {
+    super(options)
+    this.connecting = new Connecting(timeout)
+  }
+
+  override createConnection(options: Http.ClientRequestArgs, callback: Callback = () => {}) {
+    return isName(options) ? this.connecting.begin(options, callback) : super.createConnection(options, callback)
+  }
+
+  override destroy() {
+    this.connecting.end()
+    super.destroy()
+  }
+}
+
+/** @param timeout - of a connection, without its TLS handshake, in milliseconds. */
+export class SecureAgent extends Https.Agent {
+  private readonly connecting: Connecting
+
+  constructor(timeout: number, options: Https.AgentOptions) {
+    super(options)
+    this.connecting = new Connecting(timeout)
+  }
+
+  override createConnection(options: Https.RequestOptions, callback: Callback = () => {}) {
+    return isName(options)
+      ? this.connecting.begin(options, (error, socket) =>
+        error === null
+          ? callback(null, super.createConnection({ ...options, socket } as Https.RequestOptions) as Duplex)
+          : callback(error, socket))
+      : super.createConnection(options, callback)
+  }
+
+  override destroy() {
+    this.connecting.end()
+    super.destroy()
+  }
+}

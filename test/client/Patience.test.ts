@@ -1,0 +1,21 @@
+import { describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Patience from "../../src/client/Patience.js"
+
+const mebibyte = 1024 * 1024
+
+const table: ReadonlyArray<readonly [title: string, bytes: number, millis: number, allowance: number]> = [
+  ["nothing was sent", 0, 0, 0],
+  ["all was taken at once, which says nothing of the line", mebibyte, 0, 0],
+  ["a short body has as long again as it took", 300 * 1024, 75_000, 75_000],
+  ["of a long one, what may be held back has its time", 1024 * mebibyte, 1_024_000, 4000],
+  ["a fast line needs none", 10_240 * mebibyte, 100_000, 40]
+]
+
+describe("behind the last byte of a body", () => {
+  for (const [title, bytes, millis, allowance] of table) {
+    it(title, () => {
+      deepStrictEqual(Patience.allowance({ bytes, millis }), allowance)
+    })
+  }
+})

@@ -1,0 +1,85 @@
+/**
+ * Servers that always say something and never answer: the time is bounded in all, and not that of a body that moves.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type { Socket } from "node:net"
+import { ask, http, lent, patch, raw, transport } from "./servers.js"
+
+/** Long enough for a machine that is busy. */
+const limits = { stallTimeout: 4000, answerTimeout: 5000 }
+
+/** Writes the pieces of an answer, one every 50 milliseconds, once a head has come, and for ever where they are a function. */
+const dribbling = (piece: (n: number) => string) =>
+  raw((socket: Socket) => {
+    let n = 0
+    let timer: NodeJS.Timeout | undefined
+    socket.on("close", () => clearInterval(timer)).on("data", () => {
+      timer ??= setInterval(() => socket.write(piece(n++)), 50)
+    }).resume()
+  })
+
+const head = "HTTP/1.1 204 No Content\r\nx: "
+
+const answers: ReadonlyArray<readonly [title: string, piece: (n: number) => string]> = [
+  ["interim answers without an end", () => "HTTP/1.1 103 Early Hints\r\n\r\n"],
+  ["a flood of interim answers", () => "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(100)],
+  ["a head that comes byte by byte", (n) => head[n] ?? "y"],
+  [
+    "a yes whose text comes byte by byte",
+    (n) => n === 0 ? "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" : "1\r\nx\r\n"
+  ]
+]
+
+describe("an answer that never ends", () => {
+  for (const [title, piece] of answers) {
+    it.scopedLive(`is given up: ${title}`, () =>
+      Effect.gen(function*() {
+        const { send } = yield* transport()
+        const { url } = yield* dribbling(piece)
+        const requests = [ask(url, "OPTIONS"), patch(url, lent(1000))]
+        const errors = yield* Effect.forEach(
+          requests,
+          (request) => Effect.flip(send({ ...request, ...limits })),
+          { concurrency: 2 }
+        )
+        for (const error of errors) {
+          assert.strictEqual(error._tag === "TransportError" && error.reason, "Stalled")
+          assert.match(error.message, /^no whole answer within 5 seconds$|^1000 answers that announce another$/)
+        }
+      }))
+  }
+
+  it.scopedLive("is a no as soon as its head says so, whatever becomes of its text", () =>
+    Effect.gen(function*() {
+      const { send } = yield* transport()
+      const { url } = yield* dribbling((n) =>
+        n === 0 ? "HTTP/1.1 500 No\r\nRetry-After: 7\r\nTransfer-Encoding: chunked\r\n\r\n" : "1\r\nx\r\n"
+      )
+      const requests = [ask(url, "OPTIONS"), patch(url, lent(1000))]
+      const answers = yield* Effect.forEach(requests, (request) => send({ ...request, ...limits }), { concurrency: 2 })
+      for (const { body, headers, status } of answers) {
+        assert.strictEqual(status, 500)
+        assert.strictEqual(headers["retry-after"], "7")
+        assert.match(body ?? "", /^x*$/)
+      }
+    }))
+})
+
+describe("a body that moves", () => {
+  it.scopedLive("has all the time it needs, and its answer the time behind it", () =>
+    Effect.gen(function*() {
+      const { send } = yield* transport()
+      const { url } = yield* http((request, response) => {
+        request.on("data", () => {
+          request.pause()
+          setTimeout(() => request.resume(), 25)
+        }).on("end", () => response.end("whole"))
+      })
+      const body = lent(24 * 1024 * 1024, 1024 * 1024)
+      const start = performance.now()
+      const answerTimeout = 1000
+      assert.strictEqual((yield* send({ ...patch(url, body), ...limits, answerTimeout })).body, "whole")
+      assert.isAbove(performance.now() - start, answerTimeout)
+    }))
+})
