@@ -3,7 +3,7 @@
  * `effect-tus/testing` says whether it keeps it.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Chunk, Config, Effect, Layer, Option, Stream } from "effect"
+import { Chunk, Config, DateTime, Effect, Layer, Option, Stream } from "effect"
 import { ByteStore, Pull, type Upload, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
 import { NodeTusServer } from "effect-tus/node"
 import { TusServer } from "effect-tus/server"
@@ -29,6 +29,21 @@ const slice = (rope: Rope, start: number, end: number): Rope => {
 
 export const layer = Layer.sync(ByteStore.ByteStore, () => {
   const ropes = new Map<Upload.UploadId, Rope>()
+  const times = new Map<Upload.UploadId, DateTime.Utc>()
+
+  const put = (id: Upload.UploadId, rope: Rope) => {
+    ropes.set(id, rope)
+    times.set(id, DateTime.unsafeNow())
+  }
+
+  /** How many bytes there are, and when they were last written. */
+  const look = (id: Upload.UploadId) =>
+    Effect.sync(() =>
+      Option.map(
+        Option.all([Option.fromNullable(ropes.get(id)), Option.fromNullable(times.get(id))]),
+        ([rope, writtenAt]) => ({ size: sizeOf(rope), writtenAt })
+      )
+    )
 
   /** The bytes from `start` to `end`, all of them or none. */
   const take = (id: Upload.UploadId, start: number, end: number) =>
@@ -43,10 +58,10 @@ export const layer = Layer.sync(ByteStore.ByteStore, () => {
     append: (id, at, pull, onWritten) =>
       Effect.flatMap(take(id, 0, at), (kept) => {
         let end = at
-        ropes.set(id, kept)
+        put(id, kept)
         const written = Pull.forEachBatch(pull, (batch) => {
           // The pieces are lent: what is kept is a copy.
-          ropes.set(id, [...(ropes.get(id) ?? []), ...Chunk.map(batch, (piece) => piece.slice())])
+          put(id, [...(ropes.get(id) ?? []), ...Chunk.map(batch, (piece) => piece.slice())])
           end += Chunk.reduce(batch, 0, (size, piece) => size + piece.length)
           return onWritten(end)
         })
@@ -56,14 +71,14 @@ export const layer = Layer.sync(ByteStore.ByteStore, () => {
       Effect.sync(() => {
         const rope = ropes.get(id)
         if (rope !== undefined) {
-          ropes.set(id, slice(rope, 0, at))
+          put(id, slice(rope, 0, at))
         }
       }),
     sync: () => Effect.void,
     release: () => Effect.void,
     concat: (id, parts) =>
       Effect.map(Effect.forEach(parts, (part) => take(part.id, 0, part.length)), (slices) => {
-        ropes.set(id, slices.flat())
+        put(id, slices.flat())
       }),
     read: (id, { end, start }) => Stream.unwrap(Effect.map(take(id, start, end), Stream.fromIterable)),
     remove: (id) =>
@@ -71,7 +86,8 @@ export const layer = Layer.sync(ByteStore.ByteStore, () => {
         ropes.delete(id)
       }),
     size: (id) => Effect.sync(() => Option.map(Option.fromNullable(ropes.get(id)), sizeOf)),
-    list: Stream.suspend(() => Stream.fromIterable(Array.from(ropes.keys()))),
+    // Neither `orphans` nor `identity`: bytes that no state names stay where they are, and end with the process.
+    list: Stream.suspend(() => Stream.fromIterable(Array.from(ropes.keys(), (id) => ({ id, look: look(id) })))),
     free: Effect.succeedNone,
     locate: () => Option.none()
   })

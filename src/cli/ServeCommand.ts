@@ -79,6 +79,17 @@ export const command = Command.make("serve", {
   downloads: Options.boolean("downloads").pipe(
     Options.withDescription("Answers GET with what was uploaded, as a file to be saved.")
   ),
+  adopt: Options.boolean("adopt").pipe(
+    Options.withDescription(
+      "Goes on where the database is not the one of DIR: what that one does not name is set aside, not removed."
+    )
+  ),
+  keepOrphans: Flags.duration("keep-orphans").pipe(
+    Options.optional,
+    Options.withDescription(
+      `How long bytes are kept that the database does not name, and that were set aside in DIR/orphans: "30 days" by default.`
+    )
+  ),
   metrics: Options.boolean("metrics").pipe(
     Options.withDescription("Answers GET /metrics with what the server does, for Prometheus and whoever else asks.")
   ),
@@ -155,6 +166,8 @@ export const command = Command.make("serve", {
         trustedProxies: options.trustedProxies,
         cors: options.corsOrigins.length === 0 ? undefined : { origins: options.corsOrigins },
         downloads: options.downloads,
+        adopt: options.adopt,
+        keepOrphans: Option.getOrUndefined(options.keepOrphans),
         metrics: options.metrics,
         tls: yield* tls(options)
       })),
@@ -169,6 +182,7 @@ export const command = Command.make("serve", {
 /** By what the options are called here. */
 const named = (message: string) =>
   message
+    .replace("adopt: true", "--adopt")
     .replace(/^tls\.(?=\w+: expected)/, "--tls-")
     .replace(/^publicUrl(?=: expected)/, "--public-url")
     .replace(/^trustedProxies(?=: expected)/, "--trust-proxy")

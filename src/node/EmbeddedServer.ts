@@ -10,6 +10,7 @@ import * as TusServer from "../server/TusServer.js"
 import * as TusSweeper from "../server/TusSweeper.js"
 import * as TusSyncer from "../server/TusSyncer.js"
 import * as TusTracing from "../server/TusTracing.js"
+import type { StoreMismatch } from "../store/Pairing.js"
 import { Durability } from "../store/UploadStore.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as EmbeddedStore from "./EmbeddedStore.js"
@@ -29,6 +30,8 @@ const check = OptionError.check(Schema.Struct({
   durability: Schema.optional(OptionError.oneOf("process", "completion", "always")),
   permissions: Schema.optional(OptionError.oneOf("owner", "group")),
   removeUsedPartials: Schema.optional(OptionError.flag),
+  adopt: Schema.optional(OptionError.flag),
+  keepOrphans: Schema.optional(OptionError.duration),
   traced: Schema.optional(OptionError.flag),
   syncDeadline: Schema.optional(OptionError.duration)
 }))
@@ -37,7 +40,7 @@ const check = OptionError.check(Schema.Struct({
 export type Services = EmbeddedStore.Services | TusPolicy.TusPolicy | TusServer.TusServer
 
 /** Why it cannot be run: an option means nothing, or the directory or its database cannot be used. */
-export type Failure = OptionError.OptionError | UploadStoreError
+export type Failure = OptionError.OptionError | StoreMismatch | UploadStoreError
 
 /** Hooks and events are provided to it like any Reference. At its end bodies under way are cut off and committed. */
 export const layer = (options: Options): Layer.Layer<Services, Failure> =>

@@ -11,12 +11,14 @@ import { join } from "node:path"
 import type { OptionError } from "../server/OptionError.js"
 import * as UploadLimits from "../server/UploadLimits.js"
 import * as SqlUploadRegistry from "../sql/SqlUploadRegistry.js"
-import type { ByteStore } from "../store/ByteStore.js"
+import { ByteStore } from "../store/ByteStore.js"
 import * as Ledger from "../store/Ledger.js"
 import * as LiveStates from "../store/LiveStates.js"
+import * as Orphans from "../store/Orphans.js"
+import * as Pairing from "../store/Pairing.js"
 import * as TracedStore from "../store/TracedStore.js"
 import * as UploadLock from "../store/UploadLock.js"
-import type { UploadRegistry } from "../store/UploadRegistry.js"
+import { UploadRegistry } from "../store/UploadRegistry.js"
 import * as UploadStore from "../store/UploadStore.js"
 import { UploadStoreError } from "../store/UploadStoreError.js"
 import * as DirectoryLock from "./DirectoryLock.js"
@@ -27,7 +29,7 @@ import * as Reserve from "./Reserve.js"
 import * as Sqlite from "./Sqlite.js"
 
 /** Where uploads are kept, and how much of them. */
-export interface Options {
+export interface Options extends Pairing.Options {
   /** Where everything is kept; made where it is missing. */
   readonly directory: string
   /**
@@ -77,27 +79,39 @@ const unopened = (directory: string, error: unknown) =>
 /** What a `TusServer` is built on. */
 export type Services = ByteStore | UploadLock.UploadLock | UploadRegistry | UploadStore.UploadStore
 
+/** What a database names that was put back in its place: before anybody asks, and is told that there are no bytes. */
+const putBack = Effect.flatMap(ByteStore, ({ orphans }) =>
+  orphans === undefined
+    ? Effect.void
+    : Effect.flatMap(UploadRegistry, (registry) => Orphans.putBackNamed(orphans, registry)))
+
 /**
  * All that a `TusServer` is built on, and `UploadLimits` where there are `limits`. Fails with an `UploadStoreError` where the
- * directory or the database in it cannot be used, or another process has it, and with an `OptionError` where a limit means
- * nothing.
+ * directory or the database in it cannot be used, or another process has it, with a `StoreMismatch` where the database is not the one
+ * of the directory, and with an `OptionError` where a limit means nothing.
  */
-export const layer = (options: Options): Layer.Layer<Services, OptionError | UploadStoreError> => {
-  const { directory, limits, permissions = "owner", traced = false } = options
+export const layer = (
+  options: Options
+): Layer.Layer<Services, OptionError | Pairing.StoreMismatch | UploadStoreError> => {
+  const { adopt, directory, limits, permissions = "owner", traced = false } = options
   const bytes = Layer.provide(
     Reserve.layer({ directory, permissions: File.permissions[permissions] }),
     FileByteStore.layer({ directory, permissions })
   )
-  const registry = LiveStates.layer().pipe(
+  const registry = Layer.effectDiscard(Effect.zipRight(Pairing.pair({ adopt }), putBack)).pipe(
+    Layer.provideMerge(LiveStates.layer()),
     Layer.provide(Reserve.layerRegistry),
     Layer.provide(SqlUploadRegistry.layer),
     Layer.provide(database(options)),
     Layer.provide(NodeBoot.layer)
   )
-  const limited: Layer.Layer<UploadRegistry, OptionError | UploadStoreError, ByteStore | Reserve.Reserve> =
-    limits === undefined
-      ? registry
-      : Layer.provideMerge(UploadLimits.layer(limits), Layer.provide(Ledger.layer, registry))
+  const limited: Layer.Layer<
+    UploadRegistry,
+    OptionError | Pairing.StoreMismatch | UploadStoreError,
+    ByteStore | Reserve.Reserve
+  > = limits === undefined
+    ? registry
+    : Layer.provideMerge(UploadLimits.layer(limits), Layer.provide(Ledger.layer, registry))
   const store = traced ? Layer.provide(TracedStore.layer, UploadStore.layer) : UploadStore.layer
   return Layer.mergeAll(store, UploadLock.layerMemory).pipe(
     Layer.provideMerge(limited),

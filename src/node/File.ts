@@ -2,12 +2,14 @@
  * The calls of node:fs that storage needs, as Effects. A call that has begun is waited for, by an interrupted fiber too:
  * where the Effect has ended, nothing is read or written any more. Knows nothing about uploads.
  */
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import type { Look } from "../store/ByteStore.js"
 import { UploadStoreError } from "../store/UploadStoreError.js"
 
 /** An open file, and how errors call it. */
@@ -75,6 +77,22 @@ export const size = ({ fd, path }: File): Effect.Effect<number, UploadStoreError
 
 export const sizeOf = (path: string): Effect.Effect<number, UploadStoreError> =>
   Effect.map(call<Fs.Stats>("Read", `stat ${path}`, (done) => Fs.stat(path, done)), (stats) => stats.size)
+
+/** The size of a file and when it was last written; none where there is none, or something that is no file. */
+export const look = (path: string): Effect.Effect<Option.Option<Look>, UploadStoreError> =>
+  call<Fs.Stats>("Read", `stat ${path}`, (done) => Fs.lstat(path, done)).pipe(
+    Effect.map((stats) =>
+      stats.isFile() ? Option.some({ size: stats.size, writtenAt: DateTime.unsafeMake(stats.mtimeMs) }) : Option.none()
+    ),
+    Effect.catchIf(isNowhere, () => Effect.succeedNone)
+  )
+
+/** Whether anything has this name. */
+export const exists = (path: string): Effect.Effect<boolean, UploadStoreError> =>
+  call<Fs.Stats>("Read", `stat ${path}`, (done) => Fs.lstat(path, done)).pipe(
+    Effect.as(true),
+    Effect.catchIf(isAbsent, () => Effect.succeed(false))
+  )
 
 /** The size of an open file; none where nobody finds it any more. The system knows it by heart, so it is asked at once. */
 export const sizeNow = ({ fd, path }: File): Effect.Effect<Option.Option<number>, UploadStoreError> =>
@@ -149,8 +167,26 @@ export const clone = (from: string, to: string): Effect.Effect<boolean> =>
     Effect.orElseSucceed(() => false)
   )
 
+/** Copies a file in the kernel to one that is not there yet, without its bytes where the file system can share them. */
+export const copy = (from: string, to: string): Effect.Effect<void, UploadStoreError> =>
+  act(
+    "Write",
+    `copy ${from} to ${to}`,
+    (done) => Fs.copyFile(from, to, Fs.constants.COPYFILE_FICLONE | Fs.constants.COPYFILE_EXCL, done)
+  )
+
 export const rename = (from: string, to: string): Effect.Effect<void, UploadStoreError> =>
   act("Write", `rename ${from} to ${to}`, (done) => Fs.rename(from, to, done))
+
+/** Gives a file another name, unless something has it; where the file system knows no such thing, it is renamed. */
+export const link = (from: string, to: string): Effect.Effect<void, UploadStoreError> =>
+  Effect.catchIf(
+    act("Write", `link ${from} to ${to}`, (done) => Fs.link(from, to, done)),
+    ({ cause }) => unlinkable.has(codeOf(cause)),
+    () => rename(from, to)
+  )
+
+const unlinkable: ReadonlySet<unknown> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"])
 
 export const remove = (path: string): Effect.Effect<void, UploadStoreError> =>
   act("Write", `remove ${path}`, (done) => Fs.unlink(path, done))
@@ -210,6 +246,11 @@ export const lacking = (path: string, size: number): UploadStoreError =>
 
 /** Whether there was no such file. Anything else that goes wrong proves no absence. */
 export const isAbsent = ({ cause }: UploadStoreError): boolean => codeOf(cause) === "ENOENT"
+
+/** Whether there is no such directory, be it that something else has its name. */
+export const isNowhere = ({ cause }: UploadStoreError): boolean => nowhere.has(codeOf(cause))
+
+const nowhere: ReadonlySet<unknown> = new Set(["ENOENT", "ENOTDIR"])
 
 /** Whether there was such a file already. */
 export const isTaken = ({ cause }: UploadStoreError): boolean => codeOf(cause) === "EEXIST"

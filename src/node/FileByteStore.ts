@@ -17,7 +17,9 @@ import * as Batch from "./Batch.js"
 import * as CaseFolding from "./CaseFolding.js"
 import * as File from "./File.js"
 import * as FileConcat from "./FileConcat.js"
+import * as FileIdentity from "./FileIdentity.js"
 import * as FileNames from "./FileNames.js"
+import * as FileOrphans from "./FileOrphans.js"
 import * as OpenFiles from "./OpenFiles.js"
 
 /** Where bytes are kept, and who may read them. */
@@ -186,20 +188,36 @@ const make = (
       Stream.filter(FileNames.isShard),
       Stream.mapEffect((shard) =>
         File.list(Path.join(directory, shard)).pipe(
-          Effect.catchIf(File.isAbsent, () => Effect.succeed<ReadonlyArray<string>>([])),
+          // One that cannot be read keeps nobody from the others; a file may have such a name, too.
+          Effect.catchAll((error) => Effect.as(File.isNowhere(error) ? Effect.void : Effect.logWarning(error), [])),
           Effect.map((files) => Array.from(new Set(files.map(FileConcat.nameOf)))),
           Effect.map((found) => found.flatMap((name) => Option.toArray(names.idOf(shard, name))))
         )
       ),
-      Stream.mapConcat((ids) => ids)
+      Stream.mapConcat((ids) => ids),
+      Stream.map((id) => ({ id, look: Effect.flatMap(pathOf(id), look) }))
     ),
     free: Effect.asSome(File.free(directory)),
-    locate
+    locate,
+    orphans: FileOrphans.make({
+      directory,
+      permissions,
+      pathOf: (id) => Effect.tap(pathOf(id), files.close),
+      syncDirectory
+    }),
+    identity: FileIdentity.make({ directory, permissions, sync: syncDirectory(directory) })
   })
 }
 
 const syncsNone = (directory: string) =>
   `The file system of ${directory} syncs no directories: a power cut may take files from it whose names are new`
+
+/** Of a final that was being assembled nothing counts: its parts are there. */
+const look = (path: string) =>
+  Effect.flatMap(File.look(path), (found) =>
+    Option.isSome(found)
+      ? Effect.succeed(found)
+      : Effect.map(File.look(FileConcat.temporaryOf(path)), Option.map((found) => ({ ...found, size: 0 }))))
 
 const reopen = (path: string): Effect.Effect<OpenFiles.OpenFile, UploadStoreError> =>
   Effect.flatMap(

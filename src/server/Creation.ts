@@ -70,7 +70,11 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
         lock.withLockIfFree(id, (lease) =>
           store.get(id).pipe(
             Effect.as(Option.none<A>()),
-            Effect.catchTag("UploadNotFound", () => Effect.asSome(use(lease)))
+            Effect.catchTag(
+              "UploadNotFound",
+              () =>
+                Effect.flatMap(store.vacate(id), (isFree) => isFree ? Effect.asSome(use(lease)) : Effect.succeedNone)
+            )
           )),
         (used) =>
           Effect.mapError(Option.flatten(used), () => new Denied({ status: 409, reason: `the id ${id} is taken` }))

@@ -4,13 +4,14 @@
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import { Contended, type Refusal, type UploadNotFound } from "../protocol/Refusal.js"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { UploadLock } from "../store/UploadLock.js"
-import { type Entry, pages, UploadRegistry } from "../store/UploadRegistry.js"
+import { type Entry, type Page, pages, type Unreadable, UploadRegistry } from "../store/UploadRegistry.js"
 import { UploadStore } from "../store/UploadStore.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as Application from "./Application.js"
@@ -27,8 +28,11 @@ export interface Inspection extends Entry {
  * upload is stored; `terminate` also with what a DELETE is refused with, such as `Denied`.
  */
 export class TusAdmin extends Context.Tag("effect-tus/TusAdmin")<TusAdmin, {
-  /** All uploads, in the order of their ids, read page by page: what is created or removed meanwhile may be among them, or not. */
-  readonly list: Stream.Stream<Upload, UploadStoreError>
+  /**
+   * All uploads, in the order of their ids, read page by page: what is created or removed meanwhile may be among them, or not.
+   * Of one whose state cannot be read, why not.
+   */
+  readonly list: Stream.Stream<Either.Either<Upload, Unreadable>, UploadStoreError>
 
   /** What is known of an upload; its offset counts what is committed, which a request under way is ahead of. */
   readonly inspect: (id: UploadId) => Effect.Effect<Inspection, UploadNotFound | UploadStoreError>
@@ -57,8 +61,8 @@ export const make = Effect.gen(function*() {
   const terminate = yield* Termination.make(yield* Application.make)
 
   return TusAdmin.of({
-    list: pages((page: { readonly limit: number; readonly after?: Upload | undefined }) =>
-      registry.list({ limit: page.limit, after: page.after?.id })
+    list: pages(({ after, limit }: Page<Either.Either<Upload, Unreadable>>) =>
+      registry.list({ limit, after: after && Either.merge(after).id })
     ),
     inspect: (id) => Effect.map(store.get(id), (entry) => ({ ...entry, location: store.locate(id) })),
     extend: (id, expiresAt) =>

@@ -1,9 +1,10 @@
 /**
- * What a server does on its own: it removes unfinished uploads whose time has run out, partials that were used up, and
- * what a crash has left behind; and it goes on with what waits for it. It never removes a completed upload that is not a
- * used-up partial, and never disturbs a writer.
+ * What a server does on its own: it removes unfinished uploads whose time has run out, partials that were used up, unfinished
+ * states whose bytes are gone, and what is left of a creation if it is empty or says that it is not all there; and it goes on with
+ * what waits for it. Of bytes that no state names it removes nothing else: it sets them aside, tells of each, puts them back where a
+ * state names them again, and removes them after `keepOrphans`. It never removes a completed upload that is not a used-up partial,
+ * and never disturbs a writer.
  */
-import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -11,7 +12,6 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import * as Stream from "effect/Stream"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { ByteStore } from "../store/ByteStore.js"
 import { UploadLock } from "../store/UploadLock.js"
@@ -26,6 +26,8 @@ import {
 } from "../store/UploadRegistry.js"
 import { UploadStore } from "../store/UploadStore.js"
 import * as Application from "./Application.js"
+import { each } from "./Each.js"
+import * as OrphanSweep from "./OrphanSweep.js"
 import * as Removal from "./Removal.js"
 import * as TusMetrics from "./TusMetrics.js"
 import { TusServer } from "./TusServer.js"
@@ -38,6 +40,8 @@ export interface Options {
   readonly orphanSchedule?: Schedule.Schedule<unknown> | undefined
   /** Whether partial uploads go when every final that names them is complete. They stay by default. */
   readonly removeUsedPartials?: boolean | undefined
+  /** How long bytes are kept that no state names, and that were set aside. 30 days by default. */
+  readonly keepOrphans?: Duration.DurationInput | undefined
 }
 
 /**
@@ -86,21 +90,7 @@ export const make = Effect.gen(function*() {
     (id) => removeIf(id, (upload) => Effect.succeed(upload.isPartial && !upload.isOpen), remove({ unlessNamed: true }))
   )
 
-  /**
-   * What has no state may be about to get one: its writer, who has the lock, writes bytes before it creates what is complete.
-   * Requests that wait go before each page.
-   */
-  const removeOrphanBytes = each(
-    Stream.mapConcatEffect(
-      Stream.grouped(bytes.list, 256),
-      (ids) => Effect.zipRight(Effect.sleep(0), registry.missing(Chunk.toReadonlyArray(ids)))
-    ),
-    (id) =>
-      lock.withLockIfFree(
-        id,
-        () => Effect.flatMap(registry.get(id), (entry) => (Option.isNone(entry) ? bytes.remove(id) : Effect.void))
-      )
-  )
+  const orphans = yield* OrphanSweep.make
 
   const lacksBytes = ({ id, offset }: Begun) =>
     Effect.map(bytes.size(id), (size) => offset > Option.getOrElse(size, () => 0))
@@ -119,8 +109,18 @@ export const make = Effect.gen(function*() {
     /** Removes what has expired, and goes on with what waits. */
     sweep: ({ removeUsedPartials: used = false }: Pick<Options, "removeUsedPartials"> = {}) =>
       timed("Expired", Effect.all([expire, settle, Effect.when(removeUsedPartials, () => used)], { discard: true })),
-    /** Removes bytes without a state, and unfinished states without their bytes. */
-    sweepOrphans: timed("Orphans", Effect.zipRight(removeOrphanBytes, removeOrphanStates))
+    /** Sets bytes aside that no state names, and removes unfinished states without their bytes. */
+    sweepOrphans: ({ keepOrphans }: Pick<Options, "keepOrphans"> = {}) =>
+      timed(
+        "Orphans",
+        // States first get back what is theirs.
+        Effect.ignoreLogged(Effect.whenEffect(
+          Effect.all([orphans.putBack, orphans.setAside, removeOrphanStates, orphans.removeOld(keepOrphans)], {
+            discard: true
+          }),
+          orphans.isSound
+        ))
+      )
   }
 })
 
@@ -131,17 +131,8 @@ export const layer = (
   Layer.scopedDiscard(Effect.gen(function*() {
     const { sweep, sweepOrphans } = yield* make
     yield* Effect.forkScoped(Effect.repeat(sweep(options), options.schedule ?? Schedule.spaced("1 minute")))
-    yield* Effect.forkScoped(Effect.repeat(sweepOrphans, options.orphanSchedule ?? Schedule.spaced("1 day")))
+    yield* Effect.forkScoped(Effect.repeat(sweepOrphans(options), options.orphanSchedule ?? Schedule.spaced("1 day")))
   }))
 
 const timed = (sweep: string, self: Effect.Effect<void>) =>
   Metric.trackDurationWith(self, Metric.tagged(TusMetrics.sweepDuration, "sweep", sweep), Duration.toSeconds)
-
-/** One upload that cannot be dealt with does not keep the others waiting; those of a few at a time are written together. */
-const each = <A, E>(uploads: Stream.Stream<A, E>, act: (upload: A) => Effect.Effect<unknown, unknown>) =>
-  Effect.ignoreLogged(
-    Stream.runForEachChunk(
-      uploads,
-      (some) => Effect.forEach(some, (upload) => Effect.ignoreLogged(act(upload)), { concurrency: 16, discard: true })
-    )
-  )

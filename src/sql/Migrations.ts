@@ -6,6 +6,17 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Pairing from "../store/Pairing.js"
+
+/**
+ * One row: what the bytes call this database, whether they were told, and the migration that a version has to know to write here. A
+ * database that is new has no name.
+ */
+const registry = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) =>
+    sql`CREATE TABLE IF NOT EXISTS effect_tus_registry (name TEXT, is_told BIGINT NOT NULL, oldest BIGINT NOT NULL)`
+)
 
 /**
  * Finals are few and carry the list of their parts twice: in their row, in order, for themselves, and in a table of its
@@ -42,6 +53,8 @@ const uploads = Effect.gen(function*() {
     PRIMARY KEY (final_id, part_id)
   )`
   yield* sql`CREATE INDEX effect_tus_parts_part ON effect_tus_parts (part_id, final_id)`
+  yield* registry
+  yield* sql`INSERT INTO effect_tus_registry (name, is_told, oldest) VALUES (NULL, 0, 5)`
 })
 
 /** Of what was stored before, nothing is known to survive a power cut. */
@@ -72,9 +85,26 @@ const owned = Effect.gen(function*() {
   yield* sql`ALTER TABLE effect_tus_uploads ADD COLUMN owner TEXT`
 })
 
+/** A database that was there before has bytes to which it belongs, and which are yet to be told. */
+const named = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* registry
+  yield* sql`INSERT INTO effect_tus_registry (name, is_told, oldest)
+    SELECT ${Pairing.newName()}, 0, 5 WHERE NOT EXISTS (SELECT 1 FROM effect_tus_registry)`
+})
+
+/** The last migration that this version knows. */
+export const latest = 5
+
 /** Brings the database up to date; what has been done before is not done again. */
 export const run = Migrator.make({})({
-  loader: Migrator.fromRecord({ "1_uploads": uploads, "2_synced": synced, "3_begun": begun, "4_owned": owned }),
+  loader: Migrator.fromRecord({
+    "1_uploads": uploads,
+    "2_synced": synced,
+    "3_begun": begun,
+    "4_owned": owned,
+    "5_named": named
+  }),
   table: "effect_tus_migrations"
 }).pipe(
   // To the migrator a migration that fails is a defect; it may well be the disk.

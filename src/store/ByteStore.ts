@@ -3,11 +3,14 @@
  */
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { UploadId } from "../protocol/Upload.js"
+import * as MemoryOrphans from "./MemoryOrphans.js"
+import type { Orphans } from "./Orphans.js"
 import { forEachBatch, type Pull } from "./Pull.js"
 import { UploadStoreError } from "./UploadStoreError.js"
 
@@ -72,15 +75,46 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
   /** How many bytes are stored; none where nothing is. */
   readonly size: (id: UploadId) => Effect.Effect<Option.Option<number>, UploadStoreError>
 
-  /** Every upload of which something is stored, in any order. */
-  readonly list: Stream.Stream<UploadId, UploadStoreError>
+  /** Every upload of which something is stored, in any order, with what can be said of it. */
+  readonly list: Stream.Stream<Stored, UploadStoreError>
 
   /** Bytes that can still be stored; none where the backend cannot tell. */
   readonly free: Effect.Effect<Option.Option<number>, UploadStoreError>
 
   /** Where a person finds the bytes, such as a path; none where there is no such place. */
   readonly locate: (id: UploadId) => Option.Option<string>
+
+  /** Where bytes are kept that no state names. A store without such a place leaves them where they are. */
+  readonly orphans?: Orphans | undefined
+
+  /** What the registry is called that they belong to. A store without it is taken for that of any registry. */
+  readonly identity?: Identity | undefined
 }>() {}
+
+/** An upload of which something is stored. */
+export interface Stored {
+  readonly id: UploadId
+  /** Looks at it now, which may cost a call; none where nothing is stored any more, or what is there cannot be an upload. */
+  readonly look: Effect.Effect<Option.Option<Look>, UploadStoreError>
+}
+
+/** What is stored of an upload. */
+export interface Look {
+  /** How many bytes may count; none of those that were put where it can be seen that they are not all, and are there once more. */
+  readonly size: number
+  /** When they were last written. */
+  readonly writtenAt: DateTime.Utc
+}
+
+/** What the bytes remember of their registry. */
+export interface Identity {
+  /** None where they were never told. */
+  readonly get: Effect.Effect<Option.Option<string>, UploadStoreError>
+  /** Survives a power cut before it returns. */
+  readonly set: (name: string) => Effect.Effect<void, UploadStoreError>
+  /** What a person calls the place where the bytes are. */
+  readonly place: string
+}
 
 /** `append`, from a Stream. */
 export const appendStream = (store: ByteStore["Type"]) =>
@@ -102,6 +136,14 @@ export const layerMemory: Layer.Layer<ByteStore> = Layer.sync(ByteStore, () => {
       return bytes.size < end ? corrupt(`read ${id} to ${end}`) : Effect.succeed(bytes.slice(start, end))
     })
 
+  const look = (id: UploadId) =>
+    Effect.sync(() => Option.map(Option.fromNullable(stored.get(id)), ({ size, writtenAt }) => ({ size, writtenAt })))
+
+  const touch = (bytes: Growing) =>
+    Effect.map(DateTime.now, (now) => {
+      bytes.writtenAt = now
+    })
+
   return ByteStore.of({
     append: <E, R, E2, R2>(
       id: UploadId,
@@ -118,8 +160,8 @@ export const layerMemory: Layer.Layer<ByteStore> = Layer.sync(ByteStore, () => {
         stored.set(id, bytes)
         return forEachBatch(pull, (batch) => {
           Chunk.forEach(batch, (chunk) => bytes.append(chunk))
-          return onWritten(bytes.size)
-        }).pipe(Effect.map(() => bytes.size))
+          return Effect.zipRight(touch(bytes), onWritten(bytes.size))
+        }).pipe(Effect.zipRight(touch(bytes)), Effect.map(() => bytes.size))
       }),
     truncate: (id, at) => Effect.sync(() => stored.get(id)?.truncate(at)),
     sync: () => Effect.void,
@@ -130,14 +172,17 @@ export const layerMemory: Layer.Layer<ByteStore> = Layer.sync(ByteStore, () => {
           const bytes = new Growing()
           slices.forEach((slice) => bytes.append(slice))
           stored.set(id, bytes)
-        })
+          return bytes
+        }),
+        Effect.flatMap(touch)
       ),
     read: (id, { end, start }) => Stream.fromEffect(slice(id, start, end)),
     remove: (id) => Effect.sync(() => stored.delete(id)),
     size: (id) => Effect.sync(() => Option.map(Option.fromNullable(stored.get(id)), ({ size }) => size)),
-    list: Stream.suspend(() => Stream.fromIterable(Array.from(stored.keys()))),
+    list: Stream.suspend(() => Stream.fromIterable(Array.from(stored.keys(), (id) => ({ id, look: look(id) })))),
     free: Effect.succeedNone,
-    locate: () => Option.none()
+    locate: () => Option.none(),
+    orphans: MemoryOrphans.make(stored, look)
   })
 })
 
@@ -147,6 +192,7 @@ const corrupt = (operation: string) => new UploadStoreError({ reason: "Corrupt",
 class Growing {
   private bytes = new Uint8Array()
   size = 0
+  writtenAt = DateTime.unsafeMake(0)
   append(chunk: Uint8Array): void {
     const end = this.size + chunk.length
     if (end > this.bytes.length) {

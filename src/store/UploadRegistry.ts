@@ -6,6 +6,7 @@ import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
@@ -98,8 +99,10 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
   /** Unfinished uploads of which bytes count, in the order of their ids, found by index. */
   readonly begun: (page: Page<Begun>) => Effect.Effect<ReadonlyArray<Begun>, UploadStoreError>
 
-  /** All uploads, in the order of their ids. */
-  readonly list: (page: Page) => Effect.Effect<ReadonlyArray<Upload>, UploadStoreError>
+  /** All uploads, in the order of their ids; of one whose state cannot be read, why not. */
+  readonly list: (
+    page: Page<string>
+  ) => Effect.Effect<ReadonlyArray<Either.Either<Upload, Unreadable>>, UploadStoreError>
 
   /** How many uploads there are, and the sum of their offsets in bytes. */
   readonly usage: Effect.Effect<{ readonly uploads: number; readonly bytes: number }, UploadStoreError>
@@ -109,7 +112,31 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
 
   /** The highest fence among the stored ones, 0 where there is none. */
   readonly lastFence: Effect.Effect<number, UploadStoreError>
+
+  /** What the registry is called by the bytes it knows. One without a name, such as one in memory, is taken for theirs. */
+  readonly identity?: Identity | undefined
 }>() {}
+
+/** What a registry remembers of itself. */
+export interface Identity {
+  /** None in a registry that is new. */
+  readonly get: Effect.Effect<Option.Option<Name>, UploadStoreError>
+  /** Survives a power cut before it returns. */
+  readonly set: (name: Name) => Effect.Effect<void, UploadStoreError>
+}
+
+/** What a registry is called. */
+export interface Name {
+  readonly name: string
+  /** Whether the bytes were told: then they know it, or are others. */
+  readonly isTold: boolean
+}
+
+/** A state that is stored and cannot be read: nothing is known of the upload, and nothing is done to it. */
+export interface Unreadable {
+  readonly id: string
+  readonly error: UploadStoreError
+}
 
 /** Who writes, and what has to have happened before the write returns. */
 export interface WriteOptions {
@@ -244,7 +271,8 @@ export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistr
         found({ after: after?.id, limit }, ({ isOpen, offset }) => isOpen && offset > 0),
         Arr.map(({ id, offset }) => ({ id, offset }))
       ),
-    list: (options) => found(options, () => true),
+    list: ({ after, limit }) =>
+      Effect.map(found({ after: after as UploadId | undefined, limit }, () => true), Arr.map(Either.right)),
     usage: Effect.sync(() => ({
       uploads: entries.size,
       bytes: Array.from(entries.values()).reduce((sum, { upload }) => sum + upload.offset, 0)

@@ -3,6 +3,7 @@
  * written down. Bytes are written, then synced as `Durability` says, then the state is committed; only then is anybody told.
  */
 import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -10,6 +11,7 @@ import type * as Stream from "effect/Stream"
 import { OffsetMismatch, UploadNotFound } from "../protocol/Refusal.js"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { ByteStore } from "./ByteStore.js"
+import * as Orphans from "./Orphans.js"
 import * as Pull from "./Pull.js"
 import * as Syncs from "./Syncs.js"
 import { type Entry, pages, type RemoveOptions, UploadRegistry } from "./UploadRegistry.js"
@@ -34,6 +36,12 @@ export class Durability extends Context.Reference<Durability>()("effect-tus/Dura
 export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadStore, {
   /** Absence is proven: a store that fails is a `UploadStoreError`. */
   readonly get: (id: UploadId) => Effect.Effect<Entry, UploadNotFound | UploadStoreError>
+
+  /**
+   * Makes room for a new upload under an id that may have been given before: what is stored under it and belongs to no state is
+   * set aside. Tells whether there is room now. Done by whoever holds its lock, and has seen that it has no state.
+   */
+  readonly vacate: (id: UploadId) => Effect.Effect<boolean, UploadStoreError>
 
   /** Stores a new upload, which is full already where it is to have no bytes. Fails with `Superseded` where the id is taken. */
   readonly create: (upload: Upload, fence: number) => Effect.Effect<Entry, Superseded | UploadStoreError>
@@ -151,6 +159,21 @@ export const make = Effect.gen(function*() {
           onSome: Effect.succeed
         })
       ),
+    vacate: Effect.fnUntraced(function*(id) {
+      const size = yield* bytes.size(id)
+      if (Option.isNone(size) || size.value === 0) {
+        return true
+      }
+      const orphan = bytes.orphans === undefined
+        ? Option.none()
+        : yield* bytes.orphans.setAside(id, yield* DateTime.now)
+      if (Option.isSome(orphan)) {
+        yield* Effect.logWarning(
+          `${Orphans.describe(orphan.value)} are named by no state, and set aside for a new upload`
+        )
+      }
+      return Option.isSome(orphan)
+    }),
     create: (upload, fence) => {
       const durable = isDurable(undefined, upload)
       const create = registry.create(upload, { fence, durable })

@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
+import * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,9 +15,11 @@ import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
 import type * as Upload from "../protocol/Upload.js"
 import * as ByteStores from "../store/ByteStore.js"
 import { idOf, numbered } from "./Fixtures.js"
+import * as OrphanSuite from "./OrphanSuite.js"
 
 type ByteStore = ByteStores.ByteStore
 const { appendStream, ByteStore } = ByteStores
@@ -30,6 +33,7 @@ const ignored = () => Effect.void
 /** A store with the few words that the tests are written in. */
 const harness = Effect.map(ByteStore, (store) => ({
   ...store,
+  ids: Stream.map(store.list, ({ id }) => id),
   /** Appends in one batch. */
   put: (id: Upload.UploadId, at: number, bytes: Uint8Array) => appendStream(store)(id, at, Stream.make(bytes), ignored),
   /** All bytes of an upload; fails the test where its size says something else. */
@@ -126,7 +130,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         const store = yield* harness
         assert.strictEqual(yield* appendStream(store)(a, 0, Stream.empty, ignored), 0)
         deepStrictEqual(yield* store.size(a), Option.some(0))
-        deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.of(a))
+        deepStrictEqual(yield* Stream.runCollect(store.ids), Chunk.of(a))
       })
     )
 
@@ -157,7 +161,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         deepStrictEqual(yield* store.contents(a), numbered(10))
         yield* failsCorrupt(appendStream(store)(b, 1, bytes, ignored))
         deepStrictEqual(yield* store.size(b), Option.none())
-        deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.of(a))
+        deepStrictEqual(yield* Stream.runCollect(store.ids), Chunk.of(a))
         assert.isFalse(yield* Ref.get(pulled))
       })
     )
@@ -576,7 +580,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         yield* store.put(a, 0, numbered(1))
         yield* store.remove(a)
         yield* store.remove(a)
-        deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.empty())
+        deepStrictEqual(yield* Stream.runCollect(store.ids), Chunk.empty())
       })
     )
   })
@@ -597,12 +601,30 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
       "the list holds every upload once",
       Effect.gen(function*() {
         const store = yield* harness
-        deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.empty())
+        deepStrictEqual(yield* Stream.runCollect(store.ids), Chunk.empty())
         const ids = Array.from({ length: 50 }, (_, i) => idOf(`upload-${i}`))
         yield* Effect.forEach(ids, (id) => store.put(id, 0, numbered(1)), { concurrency: 8 })
         yield* store.concat(c, ids.map((id) => ({ id, length: 1 })))
-        const listed = Array.from(yield* Stream.runCollect(store.list))
+        const listed = Array.from(yield* Stream.runCollect(store.ids))
         deepStrictEqual(listed.toSorted(), [...ids, c].toSorted())
+      })
+    )
+
+    test(
+      "the list looks at what is stored: how many bytes, and when they were last written",
+      Effect.gen(function*() {
+        const store = yield* harness
+        yield* store.put(a, 0, numbered(10))
+        const [stored] = yield* Stream.runCollect(store.list)
+        const first = Option.getOrThrow(yield* Option.getOrThrow(Option.fromNullable(stored)).look)
+        assert.strictEqual(first.size, 10)
+        yield* TestClock.adjust("1 hour")
+        yield* store.put(a, 10, numbered(1, 10))
+        const second = Option.getOrThrow(yield* Option.getOrThrow(Option.fromNullable(stored)).look)
+        assert.strictEqual(second.size, 11)
+        assert.isTrue(DateTime.greaterThanOrEqualTo(second.writtenAt, first.writtenAt))
+        yield* store.remove(a)
+        deepStrictEqual(yield* Option.getOrThrow(Option.fromNullable(stored)).look, Option.none())
       })
     )
 
@@ -663,4 +685,5 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
       })
     )
   })
+  OrphanSuite.declare(name, test)
 }

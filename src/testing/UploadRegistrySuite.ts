@@ -583,16 +583,29 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
             yield* atOnce(uploads, (upload) => registry.create(upload, fence(1)))
             const found: Array<Upload> = []
             for (let after: UploadId | undefined;;) {
-              const page: ReadonlyArray<Upload> = yield* registry.list({ limit: 7, after })
-              found.push(...page)
+              const page = yield* registry.list({ limit: 7, after })
+              found.push(...Arr.getRights(page))
               if (page.length < 7) {
                 break
               }
-              after = page.at(-1)?.id
+              after = found.at(-1)?.id
             }
             same(found, uploads.toSorted((a, b) => (a.id < b.id ? -1 : 1)))
           })
       )
+    })
+
+    describe("identity", () => {
+      test("a new registry has no name, and remembers the one it is given", ({ identity }) =>
+        Effect.gen(function*() {
+          if (identity !== undefined) {
+            deepStrictEqual(yield* identity.get, Option.none())
+            yield* identity.set({ name: "one", isTold: false })
+            deepStrictEqual(yield* identity.get, Option.some({ name: "one", isTold: false }))
+            yield* identity.set({ name: "one", isTold: true })
+            deepStrictEqual(yield* identity.get, Option.some({ name: "one", isTold: true }))
+          }
+        }))
     })
 
     describe("accounts", () => {

@@ -1,3 +1,5 @@
+import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
+import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { NodeTusServer } from "effect-tus/node"
@@ -6,7 +8,16 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { existsSync } from "node:fs"
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { join } from "node:path"
 import * as Process from "./process.js"
 
@@ -31,6 +42,11 @@ const left = Effect.gen(function*() {
   }))
   return { at, ids, stop: Scope.close(scope, Exit.void) }
 })
+
+const alter = (at: string, statement: string) =>
+  Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe(statement)).pipe(
+    Effect.provide(SqliteClient.layer({ filename: join(at, "uploads", "uploads.sqlite") }))
+  )
 
 describe("the command admin", { concurrent: true, timeout: 120_000 }, () => {
   it.scopedLive("shows, keeps and removes uploads", () =>
@@ -81,12 +97,99 @@ describe("the command admin", { concurrent: true, timeout: 120_000 }, () => {
       ])
     }))
 
-  it.scopedLive("leaves alone what a server is using", () =>
+  it.scopedLive("looks beside a server, and changes nothing there", () =>
+    Effect.gen(function*() {
+      const { at, ids, stop } = yield* left
+      const seen = yield* Process.run(at, ["admin", "list"])
+      deepStrictEqual([seen.code, seen.out.length], [0, 2])
+      assert.strictEqual((yield* Process.run(at, ["admin", "inspect", ids.complete])).code, 0)
+      const refused = yield* Process.run(at, ["admin", "terminate", ids.complete])
+      deepStrictEqual([refused.code, refused.err], [
+        1,
+        [`effect-tus: a server is using ${join(at, "uploads")}; stop it to change what it keeps there`]
+      ])
+      yield* stop
+    }))
+
+  it.scopedLive("shows the uploads that can be read, and says which cannot", () =>
+    Effect.gen(function*() {
+      const { at, ids, stop } = yield* left
+      yield* stop
+      yield* alter(at, `UPDATE effect_tus_uploads SET kind = 'Weird' WHERE id = '${ids.complete}'`)
+      const all = yield* Process.run(at, ["admin", "list"])
+      deepStrictEqual([all.code, all.out.length, all.err.length], [1, 1, 1])
+      assert.include(all.stdout, ids.open)
+      assert.include(all.stderr, `read the state of ${ids.complete}`)
+      assert.isBelow(all.stderr.length, 300)
+    }))
+
+  it.scopedLive("copies the database beside a server, and never over another file", () =>
     Effect.gen(function*() {
       const { at, stop } = yield* left
-      const refused = yield* Process.run(at, ["admin", "list"])
-      assert.strictEqual(refused.code, 1)
-      assert.match(refused.stderr, /which another server is using/)
+      const to = join(at, "kept.sqlite")
+      assert.strictEqual((yield* Process.run(at, ["admin", "backup", "--to", to])).code, 0)
+      const again = yield* Process.run(at, ["admin", "backup", "--to", to])
+      deepStrictEqual([again.code, again.err.length], [1, 1])
+      assert.include(again.stderr, "there is one already")
       yield* stop
+      const uploads = join(at, "uploads")
+      readdirSync(uploads).filter((name) => name.startsWith("uploads.sqlite")).forEach((name) =>
+        rmSync(join(uploads, name))
+      )
+      copyFileSync(to, join(uploads, "uploads.sqlite"))
+      deepStrictEqual((yield* Process.run(at, ["admin", "list"])).out.length, 2)
+      deepStrictEqual(readdirSync(at).filter((name) => name.includes("kept")), ["kept.sqlite"])
+    }))
+
+  it.scopedLive("shows what was set aside, and gives it back where a state misses it, or to a file", () =>
+    Effect.gen(function*() {
+      const { at, ids, stop } = yield* left
+      const uploads = join(at, "uploads")
+      const file = join(uploads, ids.complete.slice(-2), ids.complete)
+      const stamp = "20261128T203105Z"
+      const aside = join(uploads, "orphans", ids.complete.slice(-2), `${ids.complete}.${stamp}`)
+      mkdirSync(join(aside, ".."), { recursive: true })
+      renameSync(file, aside)
+      const stray = join(uploads, "orphans", "xx", `${"x".repeat(22)}.${stamp}`)
+      mkdirSync(join(stray, ".."))
+      writeFileSync(stray, "stray")
+
+      const listed = yield* Process.run(at, ["admin", "orphans", "list", "--json"])
+      deepStrictEqual(
+        listed.out.map((line) => JSON.parse(line)).map(({ id, size }) => [id, size]).toSorted(),
+        [[ids.complete, 3], ["x".repeat(22), 5]].toSorted()
+      )
+      const unnamed = yield* Process.run(at, ["admin", "orphans", "restore", "x".repeat(22)])
+      deepStrictEqual([unnamed.code, unnamed.err.length], [1, 1])
+      assert.match(unnamed.stderr, /the database has no such upload; --to PATH writes a copy/)
+
+      const to = join(at, "back")
+      const restore = ["admin", "orphans", "restore", "x".repeat(22), "--to", to]
+      assert.strictEqual((yield* Process.run(at, restore)).code, 0)
+      assert.strictEqual(readFileSync(to, "utf8"), "stray")
+      writeFileSync(to, "mine")
+      assert.strictEqual((yield* Process.run(at, restore)).code, 1)
+      assert.strictEqual(readFileSync(to, "utf8"), "mine")
+
+      assert.strictEqual((yield* Process.run(at, ["admin", "orphans", "restore", ids.complete])).code, 0)
+      assert.strictEqual(readFileSync(file, "utf8"), "abc")
+      assert.isFalse(existsSync(aside))
+      yield* stop
+
+      assert.strictEqual((yield* Process.run(at, ["admin", "orphans", "remove", "x".repeat(22)])).code, 0)
+      deepStrictEqual((yield* Process.run(at, ["admin", "orphans", "list"])).out, [])
+    }))
+
+  it.scopedLive("a server says how to go on where the database is not that of the directory", () =>
+    Effect.gen(function*() {
+      const { at, stop } = yield* left
+      yield* stop
+      const uploads = join(at, "uploads")
+      readdirSync(uploads).filter((name) => name.startsWith("uploads.sqlite")).forEach((name) =>
+        rmSync(join(uploads, name))
+      )
+      const refused = yield* Process.run(at, ["serve", "--port", "0"])
+      deepStrictEqual([refused.code, refused.err.length], [1, 1])
+      assert.match(refused.stderr, /go on all the same with --adopt, which sets aside, and does not remove/)
     }))
 })

@@ -308,7 +308,7 @@ suite("From @tus/server", {
     const before = [join(at, id), join(at, `${id}.json`)]
     before.forEach((file) => writeFileSync(file, "{}"))
     const { context, head, url } = yield* serve({ directory: at })
-    yield* Effect.provide(Effect.flatMap(TusSweeper.make, ({ sweepOrphans }) => sweepOrphans), context)
+    yield* Effect.provide(Effect.flatMap(TusSweeper.make, ({ sweepOrphans }) => sweepOrphans()), context)
     assert.strictEqual((yield* head(`/files/${id}`)).status, 404)
     before.forEach((file) => assert.strictEqual(readFileSync(file, "utf8"), "{}"))
     const result = yield* upload({ endpoint: url, source: text("abc") })

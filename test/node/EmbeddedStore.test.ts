@@ -1,19 +1,29 @@
 import * as SqlClient from "@effect/sql/SqlClient"
-import { describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { ByteStore, Upload } from "effect-tus"
 import { EmbeddedStore, NodeTusServer } from "effect-tus/node"
-import { TusServer, TusSyncer } from "effect-tus/server"
+import { TusServer, TusSweeper, TusSyncer } from "effect-tus/server"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import { truncateSync } from "node:fs"
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync
+} from "node:fs"
 import { join } from "node:path"
 import * as Sqlite from "../../src/node/Sqlite.js"
 import { askPort } from "../server/doors.js"
 import { create, head, patch } from "../server/requests.js"
-import { directory } from "./temporary.js"
+import { directory as temporary } from "./temporary.js"
 
 const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? "")
 
@@ -26,7 +36,7 @@ const content = (path: string) =>
   )
 
 /** One process after another on the same directory, and what happens to it in between. */
-const machine = Effect.map(directory, (directory) => {
+const machine = Effect.map(temporary, (directory) => {
   const server = TusServer.layer.pipe(Layer.provideMerge(EmbeddedStore.layer({ directory })))
   return {
     directory,
@@ -81,6 +91,141 @@ describe("EmbeddedStore", () => {
       yield* powerCut(path, 4)
       yield* process(Effect.map(offsetOf(path), (offset) =>
         deepStrictEqual(offset, "4")))
+    }))
+})
+
+const open = (directory: string, adopt = false) => Layer.build(EmbeddedStore.layer({ directory, adopt }))
+
+/** A complete upload, and the file in which it is. */
+const uploaded = (here: Effect.Effect.Success<typeof machine>) =>
+  here.process(Effect.gen(function*() {
+    const path = yield* create({ "upload-length": "6" })
+    yield* patch(path, 0, "abcdef")
+    return { path, file: join(here.directory, path.slice(-2), idOf(path)) }
+  }))
+const remove = (directory: string) =>
+  readdirSync(directory).filter((name) => name.startsWith("uploads.sqlite")).forEach((name) =>
+    rmSync(join(directory, name))
+  )
+
+const orphans = (directory: string) => {
+  const folder = join(directory, "orphans")
+  return existsSync(folder)
+    ? readdirSync(folder).flatMap((shard) => readdirSync(join(folder, shard)).map((name) => join(folder, shard, name)))
+    : []
+}
+
+/** As version 0.1.0 has left it, which knew of no names. */
+const age = (directory: string) =>
+  Effect.gen(function*() {
+    const sql = yield* SqlClient.SqlClient
+    yield* sql`DROP TABLE effect_tus_registry`
+    yield* sql`DELETE FROM effect_tus_migrations WHERE migration_id > 4`
+    yield* Effect.sync(() => rmSync(join(directory, "identity")))
+  }).pipe(Effect.provide(Sqlite.layer(join(directory, "uploads.sqlite"))))
+
+describe("a directory and its database", () => {
+  const sweep = Effect.flatMap(TusSweeper.make, ({ sweepOrphans }) => sweepOrphans())
+
+  const lose: Readonly<Record<string, (directory: string) => void>> = {
+    "was removed": remove,
+    "is empty": (directory) => {
+      remove(directory)
+      writeFileSync(join(directory, "uploads.sqlite"), "")
+    }
+  }
+  for (const [what, act] of Object.entries(lose)) {
+    it.scopedLive(`a database that ${what} is a reason to stop, each time, and no file is touched`, () =>
+      Effect.gen(function*() {
+        const here = yield* machine
+        const { file } = yield* uploaded(here)
+        act(here.directory)
+        for (let again = 0; again < 2; again++) {
+          const error = yield* Effect.flip(Effect.scoped(open(here.directory)))
+          assert.strictEqual(error._tag, "StoreMismatch")
+          assert.match(error.message, /the database is new: it knows none of them; put the right one back.*adopt: true/)
+        }
+        assert.strictEqual(readFileSync(file, "utf8"), "abcdef")
+      }))
+  }
+
+  it.scopedLive("what a database that is to be adopted does not name is set aside, and comes back with the right one", () =>
+    Effect.gen(function*() {
+      const here = yield* machine
+      const { directory, process } = here
+      const { file, path } = yield* uploaded(here)
+      const kept = join(yield* temporary, "kept.sqlite")
+      copyFileSync(join(directory, "uploads.sqlite"), kept)
+      remove(directory)
+      yield* Effect.scoped(
+        Effect.flatMap(
+          open(directory, true),
+          (context) => Effect.provide(sweep, Layer.provideMerge(TusServer.layer, Layer.succeedContext(context)))
+        )
+      )
+      assert.isFalse(existsSync(file))
+      deepStrictEqual(orphans(directory).map((name) => readFileSync(name, "utf8")), ["abcdef"])
+      // From now on they belong together.
+      yield* Effect.scoped(open(directory))
+      remove(directory)
+      copyFileSync(kept, join(directory, "uploads.sqlite"))
+      const other = yield* Effect.flip(Effect.scoped(open(directory)))
+      assert.match(other.message, /the database is not the one of/)
+      yield* Effect.scoped(open(directory, true))
+      assert.strictEqual(readFileSync(file, "utf8"), "abcdef")
+      deepStrictEqual(orphans(directory), [])
+      yield* process(Effect.map(content(path), (text) => deepStrictEqual(text, "abcdef")))
+    }))
+
+  it.scopedLive("an older copy of the database is taken, and what it does not name is set aside", () =>
+    Effect.gen(function*() {
+      const here = yield* machine
+      const { directory, process } = here
+      const first = yield* uploaded(here)
+      const kept = join(yield* temporary, "kept.sqlite")
+      copyFileSync(join(directory, "uploads.sqlite"), kept)
+      const second = yield* uploaded(here)
+      remove(directory)
+      copyFileSync(kept, join(directory, "uploads.sqlite"))
+      yield* process(sweep)
+      assert.strictEqual(readFileSync(first.file, "utf8"), "abcdef")
+      assert.isFalse(existsSync(second.file))
+      deepStrictEqual(orphans(directory).map((name) => readFileSync(name, "utf8")), ["abcdef"])
+    }))
+
+  it.scopedLive("a database that has a directory is refused in another, also by a hard link", () =>
+    Effect.gen(function*() {
+      const here = yield* machine
+      yield* uploaded(here)
+      yield* open(here.directory)
+      const elsewhere = yield* temporary
+      linkSync(join(here.directory, "uploads.sqlite"), join(elsewhere, "uploads.sqlite"))
+      const error = yield* Effect.flip(Effect.scoped(open(elsewhere)))
+      assert.strictEqual(error._tag, "StoreMismatch")
+    }))
+
+  it.scopedLive("files of another program, which has folders like ours, are left alone", () =>
+    Effect.gen(function*() {
+      const cache = yield* temporary
+      mkdirSync(join(cache, "9c"))
+      writeFileSync(join(cache, "9c", "b7f54b2df7773722d382f4809d65029c"), "KEY: http://example.org/")
+      assert.strictEqual((yield* Effect.flip(Effect.scoped(open(cache))))._tag, "StoreMismatch")
+      assert.isTrue(existsSync(join(cache, "9c", "b7f54b2df7773722d382f4809d65029c")))
+    }))
+
+  it.scopedLive("a directory of the version before starts, also where no state is left in it", () =>
+    Effect.gen(function*() {
+      const here = yield* machine
+      const { file } = yield* uploaded(here)
+      yield* age(here.directory)
+      yield* Effect.scoped(open(here.directory))
+      assert.strictEqual(readFileSync(file, "utf8"), "abcdef")
+      yield* Effect.flatMap(SqlClient.SqlClient, (sql) => sql`DELETE FROM effect_tus_uploads`).pipe(
+        Effect.provide(Sqlite.layer(join(here.directory, "uploads.sqlite")))
+      )
+      yield* age(here.directory)
+      yield* here.process(sweep)
+      deepStrictEqual(orphans(here.directory).map((name) => readFileSync(name, "utf8")), ["abcdef"])
     }))
 })
 

@@ -39,7 +39,7 @@ describe("a file made of others", () => {
       yield* store.put(c, 0, numbered(1))
       const leftover = `${store.pathOf(c)}.concat`
       Fs.writeFileSync(leftover, numbered(1000, 3))
-      deepStrictEqual(Array.from(yield* Stream.runCollect(store.list)).toSorted(), [a, c])
+      deepStrictEqual(Array.from(yield* Stream.runCollect(store.ids)).toSorted(), [a, c])
       yield* store.concat(c, [{ id: a, length: 5 }, { id: a, length: 2 }])
       deepStrictEqual(store.fileOf(c), Uint8Array.from([0, 1, 2, 3, 4, 0, 1]))
       Fs.writeFileSync(leftover, numbered(1000, 3))

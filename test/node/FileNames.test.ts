@@ -83,7 +83,7 @@ describe("a file system that does not tell capitals from small letters", () => {
         yield* Effect.forEach(ids, (one) => Effect.map(store.size(one), Option.getOrNull)),
         [10, 11, 12, 13]
       )
-      deepStrictEqual(Array.from(yield* Stream.runCollect(store.list)).toSorted(), ids.toSorted())
+      deepStrictEqual(Array.from(yield* Stream.runCollect(store.ids)).toSorted(), ids.toSorted())
       yield* store.remove(large)
       deepStrictEqual(yield* store.size(large), Option.none())
       deepStrictEqual(yield* store.size(last), Option.some(12))
@@ -102,7 +102,7 @@ describe("a file system that does not tell capitals from small letters", () => {
       yield* after.put(mixed, 11, numbered(1, 11))
       deepStrictEqual(after.fileOf(mixed), numbered(12))
       deepStrictEqual(after.fileOf(small), numbered(10))
-      deepStrictEqual(Array.from(yield* Stream.runCollect(after.list)).toSorted(), [mixed, small].toSorted())
+      deepStrictEqual(Array.from(yield* Stream.runCollect(after.ids)).toSorted(), [mixed, small].toSorted())
       deepStrictEqual((yield* open(place)).fileOf(mixed), numbered(12))
     }))
 })

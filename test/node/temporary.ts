@@ -31,6 +31,7 @@ export const open = Effect.fnUntraced(function*(at?: string) {
   const append = ByteStore.appendStream(store)
   return {
     ...store,
+    ids: Stream.map(store.list, ({ id }) => id),
     append,
     directory: path,
     put: (id: Upload.UploadId, at: number, bytes: Uint8Array) => append(id, at, Stream.make(bytes), () => Effect.void),

@@ -5,6 +5,7 @@ import { TusAdmin, TusSweeper, UploadHooks } from "effect-tus/server"
 import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -29,7 +30,7 @@ describe("an operator", () => {
       deepStrictEqual(Chunk.toReadonlyArray(yield* Stream.runCollect(admin.list)), [])
       const paths = yield* Effect.all(Array.from({ length: 300 }, () => create({ "upload-length": "3" })))
       yield* patch(paths[0] ?? "", 0, "abc")
-      const uploads = Chunk.toReadonlyArray(yield* Stream.runCollect(admin.list))
+      const uploads = Either.getOrThrow(Either.all(yield* Stream.runCollect(admin.list)))
       deepStrictEqual(uploads.map(({ id }) => id), paths.map(idOf).toSorted())
       const { synced, upload } = yield* admin.inspect(idOf(paths[0] ?? ""))
       deepStrictEqual([upload.offset, upload.completion._tag, synced], [3, "Complete", 3])

@@ -93,7 +93,7 @@ describe("metrics", () => {
   it.effect("tell that there were sweeps", () =>
     Effect.gen(function*() {
       const { sweep, sweepOrphans } = yield* TusSweeper.make
-      assert.deepInclude(yield* growth(Effect.all([sweep(), sweep(), sweepOrphans])), {
+      assert.deepInclude(yield* growth(Effect.all([sweep(), sweep(), sweepOrphans()])), {
         [`tus_sweep_duration_seconds_count{sweep="Expired"}`]: 2,
         [`tus_sweep_duration_seconds_count{sweep="Orphans"}`]: 1
       })

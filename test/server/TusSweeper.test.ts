@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { ByteStore, LiveStates, Upload, UploadLock, UploadRegistry, type UploadStoreError } from "effect-tus"
 import { TusSweeper, UploadEvents } from "effect-tus/server"
+import * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -24,6 +25,13 @@ const write = (id: Upload.UploadId) =>
     ByteStore.ByteStore,
     (bytes) => ByteStore.appendStream(bytes)(id, 0, Stream.make(new Uint8Array(3)), () => Effect.void)
   )
+
+/** What was set aside, in the order of ids. */
+const aside = Effect.flatMap(ByteStore.ByteStore, ({ orphans }) =>
+  Effect.map(
+    Stream.runCollect(orphans?.list ?? Stream.empty),
+    (found) => Array.from(found).toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  ))
 
 const events: Array<string> = []
 const recorded = Layer.succeed(UploadEvents.UploadEvents, {
@@ -109,7 +117,92 @@ describe("TusSweeper", () => {
       )
     }).pipe(Effect.provide(server())))
 
-  it.effect("removes bytes without a state, and unfinished states without their bytes", () =>
+  it.effect("removes what no state names only where there are no bytes, and sets all else aside, byte by byte", () =>
+    Effect.gen(function*() {
+      const { sweepOrphans } = yield* TusSweeper.make
+      const bytes = yield* ByteStore.ByteStore
+      const [empty, stray] = [id("a"), id("b")]
+      yield* ByteStore.appendStream(bytes)(empty, 0, Stream.empty, () => Effect.void)
+      yield* ByteStore.appendStream(bytes)(stray, 0, Stream.make(Uint8Array.of(1, 2, 3)), () => Effect.void)
+      yield* sweepOrphans()
+      deepStrictEqual(yield* Effect.all([bytes.size(empty), bytes.size(stray)]), [Option.none(), Option.none()])
+      const [orphan, ...others] = yield* aside
+      deepStrictEqual([orphan?.id, orphan?.size, others], [stray, 3, []])
+      yield* TestClock.adjust("29 days")
+      yield* sweepOrphans()
+      assert.strictEqual((yield* aside).length, 1)
+      yield* TestClock.adjust("2 days")
+      yield* sweepOrphans({ keepOrphans: "32 days" })
+      assert.strictEqual((yield* aside).length, 1)
+      yield* sweepOrphans()
+      deepStrictEqual(yield* aside, [])
+    }).pipe(Effect.provide(server())))
+
+  it.effect("puts back what was set aside where a state names it again and lacks just that, and nothing else", () =>
+    Effect.gen(function*() {
+      const { sweepOrphans } = yield* TusSweeper.make
+      const bytes = yield* ByteStore.ByteStore
+      const registry = yield* UploadRegistry.UploadRegistry
+      const now = yield* DateTime.now
+      const known = (letter: string, length: number) =>
+        uploadOf({ id: id(letter), length: Option.some(size(length)), createdAt: now })
+          .fill(size(length), { _tag: "Complete", at: now })
+      yield* Effect.forEach(["a", "b", "c", "d"], (letter) => write(id(letter)))
+      yield* sweepOrphans()
+      assert.strictEqual((yield* aside).length, 4)
+      yield* registry.create(known("a", 3), options)
+      yield* registry.create(known("b", 4), options)
+      yield* registry.create(uploadOf({ id: id("c"), createdAt: now }), options)
+      yield* registry.create(known("d", 3), options)
+      yield* write(id("d"))
+      yield* sweepOrphans()
+      deepStrictEqual(yield* bytes.size(id("a")), Option.some(3))
+      deepStrictEqual(yield* bytes.size(id("b")), Option.none())
+      deepStrictEqual(yield* bytes.size(id("c")), Option.none())
+      deepStrictEqual((yield* aside).map(({ id }) => id), ["b", "c", "d"].map(id))
+    }).pipe(Effect.provide(server())))
+
+  it.effect("looks at nothing where the bytes are those of another database", () =>
+    Effect.gen(function*() {
+      const bytes = yield* ByteStore.ByteStore
+      const registry = yield* UploadRegistry.UploadRegistry
+      const path = yield* create({ "upload-length": "3" })
+      yield* patch(path, 0, "ab")
+      yield* bytes.remove(idOf(path))
+      yield* write(id("a"))
+      const named = (told: string) =>
+        TusSweeper.make.pipe(
+          Effect.provideService(UploadRegistry.UploadRegistry, {
+            ...registry,
+            identity: { get: Effect.succeedSome({ name: "one", isTold: true }), set: () => Effect.void }
+          }),
+          Effect.provideService(ByteStore.ByteStore, {
+            ...bytes,
+            identity: { get: Effect.succeedSome(told), set: () => Effect.void, place: "here" }
+          }),
+          Effect.flatMap(({ sweepOrphans }) => sweepOrphans())
+        )
+      yield* named("another")
+      deepStrictEqual(yield* bytes.size(id("a")), Option.some(3))
+      assert.strictEqual((yield* head(path)).status, 200)
+      yield* named("one")
+      deepStrictEqual(yield* bytes.size(id("a")), Option.none())
+      assert.strictEqual((yield* head(path)).status, 404)
+    }).pipe(Effect.provide(server())))
+
+  it.effect("leaves bytes where they are in a store that cannot set them aside", () =>
+    Effect.gen(function*() {
+      const bytes = yield* ByteStore.ByteStore
+      const { sweepOrphans } = yield* Effect.provideService(TusSweeper.make, ByteStore.ByteStore, {
+        ...bytes,
+        orphans: undefined
+      })
+      yield* write(id("a"))
+      yield* sweepOrphans()
+      deepStrictEqual(yield* bytes.size(id("a")), Option.some(3))
+    }).pipe(Effect.provide(server())))
+
+  it.effect("sets aside bytes without a state, and removes unfinished states without their bytes", () =>
     Effect.gen(function*() {
       const { sweepOrphans } = yield* TusSweeper.make
       const bytes = yield* ByteStore.ByteStore
@@ -122,7 +215,7 @@ describe("TusSweeper", () => {
       yield* patch(moved, 0, "a")
       yield* bytes.remove(idOf(moved))
       const fresh = yield* create({ "upload-length": "3" })
-      yield* sweepOrphans
+      yield* sweepOrphans()
       deepStrictEqual(yield* bytes.size(stray), Option.none())
       deepStrictEqual(
         (yield* Effect.all([head(lost), head(moved), head(fresh)])).map(({ status }) => status),
@@ -144,12 +237,12 @@ describe("TusSweeper", () => {
       yield* write(creating)
       yield* write(created)
       yield* registry.create(uploadOf({ id: created }), { fence: 1, durable: false })
-      yield* lock.withLock(creating, () => sweepOrphans)
+      yield* lock.withLock(creating, () => sweepOrphans())
       deepStrictEqual(
         yield* Effect.all([bytes.size(creating), bytes.size(created)]),
         [Option.some(3), Option.some(3)]
       )
-      yield* sweepOrphans
+      yield* sweepOrphans()
       deepStrictEqual(
         yield* Effect.all([bytes.size(creating), bytes.size(created)]),
         [Option.none(), Option.some(3)]
@@ -165,7 +258,7 @@ describe("TusSweeper", () => {
       })
       const path = yield* create({ "upload-length": "9" })
       yield* patch(path, 0, "ab")
-      yield* sweepOrphans
+      yield* sweepOrphans()
       assert.strictEqual((yield* head(path)).headers["upload-offset"], "2")
     }).pipe(Effect.provide(server())))
 
@@ -183,7 +276,7 @@ describe("TusSweeper", () => {
         yield* write(upload.id)
         yield* states.create(letter < "c" ? upload.fill(size(3), { _tag: "Finishing" }) : upload.cut(3), options)
       }
-      yield* sweepOrphans
+      yield* sweepOrphans()
       deepStrictEqual(asked, [])
       yield* Effect.forEach(["e", "f"], (letter) => states.get(id(letter)))
       deepStrictEqual(asked, [])
@@ -207,7 +300,7 @@ describe("TusSweeper", () => {
         yield* registry.create(upload, options)
       }
       const others = setInterval(() => turn++, 0)
-      yield* Effect.ensuring(sweepOrphans, Effect.sync(() => clearInterval(others)))
+      yield* Effect.ensuring(sweepOrphans(), Effect.sync(() => clearInterval(others)))
       assert.strictEqual(turns.length, 6)
       assert.strictEqual(new Set(turns).size, 6)
     }).pipe(Effect.provide(server())))

@@ -99,6 +99,51 @@ describe("SqlUploadRegistry", () => {
       assert.strictEqual(yield* Effect.provideService(offset, Boot.Boot, Option.some("first")), 0)
     }))
 
+  it.scoped("opens what a newer version has changed, unless that says that this one would do harm", () =>
+    Effect.gen(function*() {
+      const client = Sqlite.layer(yield* filename)
+      yield* withRegistry(client, (registry, sql) =>
+        Effect.gen(function*() {
+          yield* created(registry, 1)
+          yield* sql`INSERT INTO effect_tus_migrations (migration_id, name) VALUES (9, 'future')`
+          yield* sql`ALTER TABLE effect_tus_uploads ADD COLUMN future TEXT`
+        }))
+      yield* withRegistry(client, (registry, sql) =>
+        Effect.gen(function*() {
+          assert.isTrue(Option.isSome(yield* registry.get(id(1))))
+          yield* registry.create(open(2), options)
+          yield* sql`UPDATE effect_tus_registry SET oldest = 9`
+        }))
+      const error = yield* Effect.flip(withRegistry(client, () => Effect.void))
+      assert.match(
+        String(error),
+        /only versions that know them up to 9 may write to, and this one knows 5; start the newer/
+      )
+    }))
+
+  it.scoped("one row that cannot be read does not take the others with it, in lists and sweeps and sums", () =>
+    Effect.gen(function*() {
+      const client = Sqlite.layer(yield* filename)
+      yield* withRegistry(client, (registry, sql) =>
+        Effect.gen(function*() {
+          const entries = yield* created(registry, 5)
+          yield* Effect.forEach(entries, (entry) => moved(registry, entry))
+          const ids = entries.map(({ upload }) => upload.id).toSorted()
+          const [, bad = ""] = ids
+          yield* sql`UPDATE effect_tus_uploads SET kind = 'Weird', upload_offset = 'x', fence = 'y' WHERE id = ${bad}`
+          const listed = yield* registry.list({ limit: 10 })
+          deepStrictEqual(Arr.getRights(listed).map(({ id }) => id), ids.filter((id) => id !== bad))
+          deepStrictEqual(Arr.getLefts(listed).map(({ id }) => id), [bad])
+          const begun = yield* registry.begun({ limit: 2 })
+          deepStrictEqual(begun.map(({ id }) => id), [ids[0], ids[2]])
+          assert.isAtLeast(yield* registry.lastFence, 1)
+          assert.strictEqual((yield* registry.usage).uploads, 5)
+          yield* sql`UPDATE effect_tus_uploads SET id = 'short', owner = x'00' WHERE id = ${bad}`
+          deepStrictEqual((yield* registry.unsynced({ limit: 10 })).length, 4)
+          assert.isAtLeast((yield* registry.accounts).length, 1)
+        }))
+    }))
+
   it.scoped("has written what was asked for before it closed", () =>
     Effect.gen(function*() {
       const client = Sqlite.layer(yield* filename)

@@ -16,6 +16,8 @@ type Change =
 export class Contents {
   /** As every process sees them. */
   bytes: Uint8Array = new Uint8Array()
+  /** When they were last written, in milliseconds. */
+  writtenAt = 0
   private durable: Uint8Array = new Uint8Array()
   private pending: Array<Change> = []
   private count = 0

@@ -11,6 +11,11 @@ export type Node = Contents | Directory
 /** Names and what they stand for from now on; nothing for one that is gone. */
 export type Change = ReadonlyArray<readonly [name: string, node: Node | undefined]>
 
+/** A change of two directories, which a power cut leaves whole or undone: a name that moves from one to the other. */
+export interface Whole {
+  isKept?: boolean
+}
+
 /** A sync that has begun, and how it may end. */
 export interface Sync {
   readonly end: () => void
@@ -20,7 +25,7 @@ export interface Sync {
 export class Directory {
   names: ReadonlyMap<string, Node> = new Map()
   private durable: ReadonlyMap<string, Node> = new Map()
-  private pending: Array<{ readonly nth: number; readonly change: Change }> = []
+  private pending: Array<{ readonly nth: number; readonly change: Change; readonly whole: Whole | undefined }> = []
   private count = 0
   private readonly isEager: boolean
 
@@ -29,12 +34,13 @@ export class Directory {
     this.isEager = isEager
   }
 
-  change(change: Change): void {
+  /** @param whole - what this change is a part of, in another directory too. */
+  change(change: Change, whole?: Whole): void {
     this.names = apply(this.names, change)
     if (this.isEager) {
       this.durable = this.names
     } else {
-      this.pending.push({ nth: ++this.count, change })
+      this.pending.push({ nth: ++this.count, change, whole })
     }
   }
 
@@ -44,6 +50,7 @@ export class Directory {
     return {
       end: () => {
         const done = this.pending.filter(({ nth }) => nth <= last)
+        done.forEach(({ whole }) => whole !== undefined && (whole.isKept = true))
         this.durable = done.reduce((names, { change }) => apply(names, change), this.durable)
         this.pending = this.pending.filter(({ nth }) => nth > last)
       },
@@ -52,7 +59,7 @@ export class Directory {
   }
 
   cutPower(dice: Dice): void {
-    const kept = this.pending.filter(() => dice.chance(0.5))
+    const kept = this.pending.filter(({ whole = {} }) => whole.isKept ??= dice.chance(0.5))
     this.durable = kept.reduce((names, { change }) => apply(names, change), this.durable)
     this.pending = []
     this.names = this.durable

@@ -19,6 +19,8 @@ export class Disk {
   private readonly handles = new Map<number, Handle>()
   private last = 2
   private readonly onChange: (path: string) => void
+  /** The clock of whoever is writing. */
+  now = () => 0
   private readonly syncsDirectories: boolean
 
   /**
@@ -103,6 +105,7 @@ export class Disk {
       throw failure("EBADF", "write", path)
     }
     node.write(at, bytes)
+    node.writtenAt = this.now()
     this.onChange(path)
     return bytes.length
   }
@@ -181,10 +184,27 @@ export class Disk {
     if (node === undefined) {
       throw failure("ENOENT", "rename", from)
     }
-    if (parent !== this.parentOf(to, "rename")) {
-      throw new Error("the simulated disk renames within a directory only")
+    const other = this.parentOf(to, "rename")
+    if (parent === other) {
+      parent.change([[nameOf(from), undefined], [nameOf(to), node]])
+    } else {
+      const whole = {}
+      parent.change([[nameOf(from), undefined]], whole)
+      other.change([[nameOf(to), node]], whole)
+      this.onChange(from)
     }
-    parent.change([[nameOf(from), undefined], [nameOf(to), node]])
+    this.onChange(to)
+  }
+
+  link(from: string, to: string): void {
+    const node = this.find(from)
+    if (!(node instanceof Contents)) {
+      throw failure("ENOENT", "link", from)
+    }
+    if (this.find(to) !== undefined) {
+      throw failure("EEXIST", "link", to)
+    }
+    this.parentOf(to, "link").change([[nameOf(to), node]])
     this.onChange(to)
   }
 
@@ -234,6 +254,7 @@ const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1)
 
 const statsOf = (node: Node) => ({
   size: node instanceof Contents ? node.bytes.length : 4096,
+  mtimeMs: node instanceof Contents ? node.writtenAt : 0,
   isFile: () => node instanceof Contents,
   isDirectory: () => node instanceof Directory
 })

@@ -104,6 +104,7 @@ const read = (fd: number, buffer: Bytes, offset: number, length: number, at: num
   reading(fd, buffer.subarray(offset, offset + length), at)
 
 const stat = (path: string) => looking("stat", path, () => mounted().disk.stat(path))
+const lstat = stat
 const fstat = (fd: number) => looking("fstat", `fd ${fd}`, () => mounted().disk.fstat(fd))
 const readdir = (path: string) => looking("list", path, () => [...mounted().disk.list(path)])
 const access = (path: string, _mode: number) => looking("access", path, () => void mounted().disk.stat(path))
@@ -114,6 +115,7 @@ const mkdir = (path: string, options?: { readonly recursive?: boolean }) =>
     () => options?.recursive === true ? mounted().disk.makeDirectories(path) : mounted().disk.makeDirectory(path)
   )
 const rename = (from: string, to: string) => naming("rename", `${from} to ${to}`, () => mounted().disk.rename(from, to))
+const link = (from: string, to: string) => naming("link", `${from} to ${to}`, () => mounted().disk.link(from, to))
 const unlink = (path: string) => naming("unlink", path, () => mounted().disk.unlink(path))
 const copyFile = (from: string, to: string, _mode: number) =>
   naming("copy", `${from} to ${to}`, () => {
@@ -146,6 +148,7 @@ export const fileSystem = {
   ftruncate: async(truncating),
   ftruncateSync: sync(truncating),
   stat: async(stat),
+  lstat: async(lstat),
   statSync: sync(stat),
   fstat: async(fstat),
   fstatSync: sync(fstat),
@@ -153,6 +156,7 @@ export const fileSystem = {
   access: async(access),
   mkdir: async(mkdir),
   rename: async(rename),
+  link: async(link),
   unlink: async(unlink),
   unlinkSync: sync(unlink),
   copyFile: async(copyFile),

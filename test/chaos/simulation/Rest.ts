@@ -38,7 +38,7 @@ const sweep = async (world: World): Promise<void> => {
   const host = world.servers.running
   let swept = false
   host?.process.fork(
-    Effect.flatMap(TusSweeper.make, ({ sweep, sweepOrphans }) => Effect.zipRight(sweep(world.story), sweepOrphans)),
+    Effect.flatMap(TusSweeper.make, ({ sweep, sweepOrphans }) => Effect.zipRight(sweep(world.story), sweepOrphans())),
     () => {
       swept = true
     },
@@ -54,7 +54,10 @@ const check = (world: World): void => {
     const upload = states.get(id)?.upload
     // What an assembly has left that was cut off is used up by the next one, or goes with its final.
     const isWaiting = upload?.isFinal === true && upload.isOpen
-    const isOwned = upload !== undefined && (path === pathOf(upload.id) || isWaiting || damaged.has(upload.id))
+    // What no state names is set aside, and neither lost nor left among the others.
+    const isAside = path.startsWith(`${directory}/orphans/`)
+    const isOwned = isAside ||
+      upload !== undefined && (path === pathOf(upload.id) || isWaiting || damaged.has(upload.id))
     world.claim(isOwned, "P1", () => `${path} is left behind`)
   }
   for (const { upload } of states.all()) {

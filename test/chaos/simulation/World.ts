@@ -98,6 +98,7 @@ export class World {
         this.touch(id)
       }
     }, story.syncsDirectories)
+    this.disk.now = () => this.kernel.current?.time ?? this.kernel.now
     this.diskCalls = new DiskCalls(this.disk, this)
     this.database = new Database.Database(
       this,

@@ -1,0 +1,67 @@
+/**
+ * What lies in a directory, for whoever only looks, and has a copy made: beside a server that uses it, or where none does.
+ */
+import * as SqlClient from "@effect/sql/SqlClient"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { dirname, join, resolve } from "node:path"
+import * as SqlFailure from "../sql/SqlFailure.js"
+import * as SqlUploadRegistry from "../sql/SqlUploadRegistry.js"
+import { newName } from "../store/Pairing.js"
+import * as UploadLock from "../store/UploadLock.js"
+import { UploadRegistry } from "../store/UploadRegistry.js"
+import * as UploadStore from "../store/UploadStore.js"
+import { UploadStoreError } from "../store/UploadStoreError.js"
+import * as File from "./File.js"
+import * as FileByteStore from "./FileByteStore.js"
+import * as Sqlite from "./Sqlite.js"
+
+const sqlite = (directory: string) =>
+  Layer.catchAllCause(Sqlite.layer(join(directory, "uploads.sqlite")), (cause) =>
+    Layer.fail(
+      new UploadStoreError({
+        reason: "Read",
+        operation: `open the database in ${directory}`,
+        cause: Cause.squash(cause)
+      })
+    ))
+
+/** All that a `TusAdmin` is built on; what it would write fails with an `UploadStoreError`. */
+export const layer = (directory: string) =>
+  Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory).pipe(
+    Layer.provideMerge(Layer.effect(UploadRegistry, SqlUploadRegistry.makeReading)),
+    Layer.provide(sqlite(directory)),
+    Layer.provideMerge(FileByteStore.layer({ directory }))
+  )
+
+/** Copies the database, as it is at one moment, to a file that is not there yet. */
+export const backup = (directory: string, to: string): Effect.Effect<void, UploadStoreError> =>
+  place(to, (part) =>
+    Effect.flatMap(SqlClient.SqlClient, (sql) => sql`VACUUM INTO ${part}`).pipe(
+      Effect.catchTag("SqlError", SqlFailure.toStoreError("Write", `copy the database of ${directory}`)),
+      Effect.provide(sqlite(directory))
+    ))
+
+/** Copies a file to one that is not there yet. */
+export const copy = (from: string, to: string): Effect.Effect<void, UploadStoreError> =>
+  place(to, (part) => File.copy(from, part))
+
+/** Made under another name, and under this one only when it is whole and lasts: never in the place of another. */
+const place = (to: string, make: (part: string) => Effect.Effect<void, UploadStoreError>) => {
+  const path = resolve(to)
+  const part = `${path}.${newName().slice(0, 8)}.part`
+  const taken = new UploadStoreError({
+    reason: "Write",
+    operation: `write ${path}`,
+    cause: new Error("there is one already")
+  })
+  const syncFolder = File.canSyncDirectories ? File.use(dirname(path), "r", File.syncDirectory) : Effect.void
+  return Effect.whenEffect(taken, File.exists(path)).pipe(
+    Effect.zipRight(make(part)),
+    Effect.zipRight(File.use(part, "r+", File.sync)),
+    Effect.zipRight(File.link(part, path)),
+    Effect.zipRight(syncFolder),
+    Effect.ensuring(Effect.ignore(File.removeIfPresent(part)))
+  )
+}

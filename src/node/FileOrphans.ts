@@ -1,0 +1,117 @@
+/**
+ * A folder for files that no state names, inside the directory of uploads: `orphans/<last two characters of the id>/<id>.<when they
+ * were set aside>`. A file is moved as it is, in one step that a crash does not divide, and never onto another.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Path from "node:path"
+import { UploadId } from "../protocol/Upload.js"
+import type { Orphan, Orphans } from "../store/Orphans.js"
+import type { UploadStoreError } from "../store/UploadStoreError.js"
+import * as File from "./File.js"
+
+/** What it takes to find the file of an upload. */
+export interface Files {
+  readonly directory: string
+  /** Of the folders that are made. */
+  readonly permissions: File.Permissions
+  /** Where it is while it is one, and nobody has it open. */
+  readonly pathOf: (id: UploadId) => Effect.Effect<string>
+  /** Has the names in a folder survive a power cut. */
+  readonly syncDirectory: (path: string) => Effect.Effect<void, UploadStoreError>
+}
+
+export const make = ({ directory, pathOf, permissions, syncDirectory }: Files): Orphans => {
+  const folder = Path.join(directory, "orphans")
+  const locate = (name: string) => Path.join(folder, name.slice(0, name.indexOf(".")).slice(-2), name)
+
+  /** Folders that last: what is moved to another may be gone with it. */
+  const lasting = new Set<string>()
+
+  const makeDirectory = (path: string) =>
+    Effect.suspend(() =>
+      lasting.has(path)
+        ? Effect.void
+        : Effect.catchIf(File.makeDirectory(path, permissions), File.isTaken, () => Effect.void).pipe(
+          Effect.zipRight(syncDirectory(Path.dirname(path))),
+          Effect.map(() => void lasting.add(path))
+        )
+    )
+
+  const orphanOf = (name: string): Effect.Effect<Option.Option<Orphan>, UploadStoreError> =>
+    Option.match(parse(name), {
+      onNone: () => Effect.succeedNone,
+      onSome: ({ id, since }) =>
+        Effect.map(
+          File.look(locate(name)),
+          Option.map((look) => ({
+            id,
+            name,
+            since,
+            ...look,
+            location: Option.some(locate(name))
+          }))
+        )
+    })
+
+  /** Under a name that is free: of two with the same id the later one gets a later second. */
+  const move = (id: UploadId, path: string, at: DateTime.Utc): Effect.Effect<string, UploadStoreError> => {
+    const name = `${id}.${stampOf(at)}`
+    return Effect.flatMap(File.look(locate(name)), (taken) =>
+      Option.isSome(taken)
+        ? move(id, path, DateTime.add(at, { seconds: 1 }))
+        : Effect.as(File.rename(path, locate(name)), name))
+  }
+
+  return {
+    setAside: Effect.fnUntraced(function*(id, since) {
+      const path = yield* pathOf(id)
+      if (Option.isNone(yield* File.look(path))) {
+        return Option.none()
+      }
+      yield* Effect.forEach([folder, Path.dirname(locate(`${id}.`))], makeDirectory, { discard: true })
+      return yield* orphanOf(yield* move(id, path, since))
+    }),
+    list: Stream.fromIterableEffect(names(folder)).pipe(
+      Stream.mapConcatEffect((shard) => names(Path.join(folder, shard))),
+      Stream.mapEffect(orphanOf),
+      Stream.filterMap((orphan) => orphan)
+    ),
+    // Beside a server that may be making a file there, and lasting in its place before it is gone from the other.
+    putBack: Effect.fnUntraced(function*({ id, name }) {
+      const path = yield* pathOf(id)
+      if (Option.isSome(yield* File.look(path)) || Option.isNone(yield* File.look(locate(name)))) {
+        return false
+      }
+      yield* makeDirectory(Path.dirname(path))
+      return yield* File.link(locate(name), path).pipe(
+        Effect.zipRight(syncDirectory(Path.dirname(path))),
+        Effect.zipRight(File.removeIfPresent(locate(name))),
+        Effect.as(true),
+        Effect.catchIf(File.isTaken, () => Effect.succeed(false))
+      )
+    }),
+    remove: ({ name }) => File.removeIfPresent(locate(name))
+  }
+}
+
+const names = (path: string): Effect.Effect<ReadonlyArray<string>, UploadStoreError> =>
+  Effect.catchIf(File.list(path), File.isNowhere, () => Effect.succeed([]))
+
+const isUploadId = Schema.is(UploadId)
+
+const parse = (name: string): Option.Option<Pick<Orphan, "id" | "since">> => {
+  const [, id, ...at] = /^([^.]+)\.(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(name) ?? []
+  const [year, month, day, hours, minutes, seconds] = at
+  const since = DateTime.make(`${year}-${month}-${day}T${hours}:${minutes}:${seconds}Z`)
+  return Option.flatMap(
+    since,
+    (since) => isUploadId(id) ? Option.some({ id, since: DateTime.toUtc(since) }) : Option.none()
+  )
+}
+
+/** Such as 20261128T203105Z, which sorts, and is a name on every system. */
+const stampOf = (at: DateTime.Utc): string => DateTime.formatIso(at).replace(/[-:]|\.\d+/g, "")

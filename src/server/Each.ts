@@ -1,0 +1,14 @@
+/**
+ * How a sweep goes through what it finds.
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+
+/** One upload that cannot be dealt with does not keep the others waiting; those of a few at a time are written together. */
+export const each = <A, E>(uploads: Stream.Stream<A, E>, act: (upload: A) => Effect.Effect<unknown, unknown>) =>
+  Effect.ignoreLogged(
+    Stream.runForEachChunk(
+      uploads,
+      (some) => Effect.forEach(some, (upload) => Effect.ignoreLogged(act(upload)), { concurrency: 16, discard: true })
+    )
+  )

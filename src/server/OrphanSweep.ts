@@ -1,0 +1,95 @@
+/**
+ * What becomes of bytes that no state names. They are removed only where it is proven that nobody can want them: where there are
+ * none, or where they say themselves that they are not all of it and are there once more. All others are set aside.
+ */
+import * as Chunk from "effect/Chunk"
+import * as DateTime from "effect/DateTime"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { ByteStore, type Look, type Stored } from "../store/ByteStore.js"
+import * as Orphans from "../store/Orphans.js"
+import * as Pairing from "../store/Pairing.js"
+import { UploadLock } from "../store/UploadLock.js"
+import { UploadRegistry } from "../store/UploadRegistry.js"
+import { each } from "./Each.js"
+
+export const make = Effect.gen(function*() {
+  const registry = yield* UploadRegistry
+  const bytes = yield* ByteStore
+  const lock = yield* UploadLock
+
+  const setAside = Effect.fnUntraced(function*({ id }: Stored, look: Look) {
+    const what = Orphans.describe({ id, ...look })
+    if (bytes.orphans === undefined) {
+      return yield* Effect.logWarning(
+        `${what} are named by no state; this store cannot set them aside, and leaves them`
+      )
+    }
+    // A clock that was wrong, as that of a machine without one is at its start, does not make them older than they are.
+    const since = DateTime.max(yield* DateTime.now, look.writtenAt)
+    const orphan = yield* bytes.orphans.setAside(id, since)
+    return yield* Option.match(orphan, {
+      onNone: () => Effect.void,
+      onSome: ({ location, name }) =>
+        Effect.logWarning(
+          `${what} are named by no state, and set aside${
+            Option.match(location, { onNone: () => ` as ${name}`, onSome: (location) => `: ${location}` })
+          }`
+        )
+    })
+  })
+
+  /** What has no state may be about to get one: its writer, who has the lock, writes bytes before it creates what is complete. */
+  const explain = (stored: Stored) =>
+    lock.withLockIfFree(
+      stored.id,
+      () =>
+        Effect.uninterruptible(Effect.gen(function*() {
+          const look = yield* stored.look
+          if (Option.isSome(look) && Option.isNone(yield* registry.get(stored.id))) {
+            yield* look.value.size === 0 ? bytes.remove(stored.id) : setAside(stored, look.value)
+          }
+        }))
+    )
+
+  /** Requests that wait go before each page. */
+  const unnamed = Stream.mapConcatEffect(Stream.grouped(bytes.list, 256), (page) =>
+    Effect.map(
+      Effect.zipRight(Effect.sleep(0), registry.missing(Chunk.toReadonlyArray(Chunk.map(page, ({ id }) => id)))),
+      (missing) => {
+        const ids = new Set(missing)
+        return Chunk.filter(page, ({ id }) => ids.has(id))
+      }
+    ))
+
+  return {
+    /** Whether states and bytes belong together. Otherwise nothing is known of either. */
+    isSound: Effect.tap(
+      Pairing.isSound(registry, bytes),
+      (isSound) =>
+        isSound ? Effect.void : Effect.logError("the bytes are not those of the database: none are looked at")
+    ),
+    putBack: bytes.orphans === undefined
+      ? Effect.void
+      : Effect.ignoreLogged(Orphans.putBackNamed(bytes.orphans, registry)),
+    setAside: each(unnamed, explain),
+    removeOld: (keep: Duration.DurationInput = "30 days") => {
+      const place = bytes.orphans
+      return place === undefined ? Effect.void : Effect.flatMap(DateTime.now, (now) =>
+        each(
+          Stream.filter(place.list, ({ since }) => DateTime.lessThan(DateTime.addDuration(since, keep), now)),
+          (orphan) => remove(place, orphan)
+        ))
+    }
+  }
+})
+
+const remove = (place: Orphans.Orphans, orphan: Orphans.Orphan) =>
+  Effect.zipRight(
+    place.remove(orphan),
+    Effect.logWarning(
+      `${Orphans.describe(orphan)} are removed: they were set aside at ${DateTime.formatIso(orphan.since)}`
+    )
+  )

@@ -1,0 +1,57 @@
+/**
+ * Rows that are read each on its own: one that cannot be read does not take the others with it.
+ */
+import type { SqlError } from "@effect/sql/SqlError"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import type * as Either from "effect/Either"
+import * as ParseResult from "effect/ParseResult"
+import { UploadStoreError } from "../store/UploadStoreError.js"
+import * as SqlFailure from "./SqlFailure.js"
+
+export type Decode<A> = (row: object) => Either.Either<A, ParseResult.ParseError>
+
+/** In one line, by the first thing that is wrong. */
+export const corrupt = (operation: string, error: ParseResult.ParseError): UploadStoreError => {
+  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+  const where = issue === undefined || issue.path.length === 0 ? "" : `${issue.path.join(".")}: `
+  const what = issue?.message.split("\n")[0] ?? "it is not what was written"
+  return new UploadStoreError({ reason: "Corrupt", operation, cause: new Error(`${where}${what}`, { cause: error }) })
+}
+
+/** Those that can be read; what is wrong with the others goes to the log. */
+const readable = <Row extends object, A>(operation: string, rows: ReadonlyArray<Row>, decode: Decode<A>) => {
+  const [unread, read] = Arr.separate(rows.map((row) => decode(row)))
+  return Effect.as(
+    Effect.forEach(unread, (error) => Effect.logWarning(corrupt(operation, error).message), { discard: true }),
+    read
+  )
+}
+
+export const all = <Row extends object, A>(
+  operation: string,
+  statement: Effect.Effect<ReadonlyArray<Row>, SqlError>,
+  decode: Decode<A>
+): Effect.Effect<ReadonlyArray<A>, UploadStoreError> =>
+  statement.pipe(
+    Effect.mapError(SqlFailure.toStoreError("Read", operation)),
+    Effect.flatMap((rows) => readable(operation, rows, decode))
+  )
+
+/** A page of them, which is shorter than `limit` only at the end: what takes the place of the unreadable comes from behind it. */
+export const page = <Row extends object, A>(
+  operation: string,
+  query: (after: Row | undefined, limit: number) => Effect.Effect<ReadonlyArray<Row>, SqlError>,
+  decode: Decode<A>
+) => {
+  const from = (after: Row | undefined, limit: number): Effect.Effect<ReadonlyArray<A>, UploadStoreError> =>
+    Effect.flatMap(
+      Effect.mapError(query(after, limit), SqlFailure.toStoreError("Read", operation)),
+      (rows) =>
+        Effect.flatMap(readable(operation, rows, decode), (read) =>
+          read.length === rows.length || rows.length < limit
+            ? Effect.succeed(read)
+            : Effect.map(from(rows.at(-1), limit - read.length), (more) => [...read, ...more]))
+    )
+  return from
+}
