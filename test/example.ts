@@ -53,7 +53,7 @@ export const startExample = async (
   const url = await new Promise<string>((resolve, reject) => {
     const onOutput = (chunk: Buffer) => {
       output += chunk.toString()
-      const [url] = /http:\/\/[^\s'"]+/.exec(output) ?? []
+      const [url] = /https?:\/\/[^\s'"]+/.exec(output) ?? []
       if (url !== undefined) {
         resolve(url)
       }

@@ -5,7 +5,9 @@ import * as Http from "node:http"
 import * as Http2 from "node:http2"
 import * as Https from "node:https"
 import type { Server, Socket } from "node:net"
+import { clearTimeout, setTimeout } from "node:timers"
 import type * as Tls from "node:tls"
+import * as NodeRequest from "./NodeRequest.js"
 
 export interface HttpListener {
   /** Over HTTP/2, too, requests and answers come as those of HTTP/1.1; `NodeRequest` knows what differs. */
@@ -15,6 +17,12 @@ export interface HttpListener {
   /** Ends every connection. */
   readonly closeAll: () => void
 }
+
+/** How long a connection is kept on which nothing is under way. */
+const keepAliveMillis = 5000
+
+/** Of servers of HTTP/1.1: all headers are told, and a client that ends its side with its last request is answered. */
+const always = { maxHeadersCount: 0, httpAllowHalfOpen: true }
 
 /** How a server answers over TLS. */
 export interface Secure {
@@ -31,6 +39,7 @@ export interface Secure {
 export const make = (headersMillis: number, secure?: Secure): HttpListener => {
   const limits = {
     requestTimeout: 0,
+    keepAliveTimeout: keepAliveMillis,
     // Node says never by zero.
     headersTimeout: Number.isFinite(headersMillis) ? headersMillis : 0,
     connectionsCheckingInterval: Math.min(headersMillis, 30_000),
@@ -40,7 +49,7 @@ export const make = (headersMillis: number, secure?: Secure): HttpListener => {
     return multiplexed(limits, secure.tls)
   }
   const server = secure === undefined ? Http.createServer(limits) : Https.createServer({ ...limits, ...secure.tls })
-  server.maxHeadersCount = 0
+  Object.assign(server, always)
   return { server, closeIdle: () => server.closeIdleConnections(), closeAll: closerOf(server) }
 }
 
@@ -75,11 +84,17 @@ const multiplexed = (limits: Http.ServerOptions, tls: Tls.TlsOptions): HttpListe
     settings: { initialWindowSize: streamWindow, maxConcurrentStreams }
   })
   // What HTTP/1.1 looks for on its own server, it finds here.
-  Object.assign(server, { ...limits, maxHeadersCount: 0, keepAliveTimeout: 5000 })
+  Object.assign(server, limits, always)
   const sessions = new Set<Http2.ServerHttp2Session>()
+  // It is told before its session, which lets nobody have it.
+  let socket: Tls.TLSSocket | undefined
+  server.prependListener("secureConnection", (secured: Tls.TLSSocket) => {
+    socket = secured
+  })
   server.on("session", (session) => {
     sessions.add(session)
     session.setLocalWindowSize(connectionWindow)
+    expectRequests(session, socket, limits.headersTimeout ?? 0)
     session.on("close", () => sessions.delete(session)).on("error", () => {})
   })
   return {
@@ -88,3 +103,42 @@ const multiplexed = (limits: Http.ServerOptions, tls: Tls.TlsOptions): HttpListe
     closeAll: closerOf(server)
   }
 }
+
+/**
+ * A session has to ask for something: soon after it has begun, and when what was under way is answered. Nothing else counts as
+ * a sign of life, and nothing else ever ends one that Node 20 has given up with an error of its protocol: it tells nobody, and
+ * leaves streams behind that are closed, but never come to their end. It is the socket that is destroyed: that asks nothing of a
+ * session which may be beyond answering.
+ *
+ * @param headersMillis - how long the head of the first request may take, for ever where that is zero.
+ */
+const expectRequests = (
+  session: Http2.ServerHttp2Session,
+  socket: Tls.TLSSocket | undefined,
+  headersMillis: number
+) => {
+  const streams = new Set<Http2.ServerHttp2Stream>()
+  const isIdle = () => Array.from(streams).every(({ closed }) => closed)
+  const endIfIdle = () => NodeRequest.judge(() => isIdle() && socket?.destroy())
+  let waiting = headersMillis > 0 ? setTimeout(endIfIdle, headersMillis) : undefined
+  session
+    .on("stream", (stream) => {
+      streams.add(stream)
+      clearTimeout(waiting)
+      stream.once("close", () => {
+        streams.delete(stream)
+        if (streams.size === 0) {
+          waiting = setTimeout(endIfIdle, keepAliveMillis)
+        }
+      })
+    })
+    .on("timeout", () => {
+      session.setTimeout(silentMillis)
+      endIfIdle()
+    })
+    .once("close", () => clearTimeout(waiting))
+  session.setTimeout(silentMillis)
+}
+
+/** A session on which nothing moves for so long is looked at. */
+const silentMillis = 60_000

@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { IncomingMessage } from "node:http"
+import { clearTimeout, setTimeout } from "node:timers"
 import {
   consumed,
   type Cut,
@@ -72,6 +73,7 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
   let ending: Pulled | undefined
   let waiter: ((pulled: Pulled) => void) | undefined
   let begun = false
+  let stopReading = ignore
   /** Lent until the next pull, see `UploadBody`. */
   let lent: Array<Uint8Array> = []
 
@@ -119,30 +121,35 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
 
   // A socket that rests because the disk is slow is not idle: only a wait for the network is.
   const onTimeout = () => {
-    if (waiter === undefined) {
-      request.setTimeout(idleMillis)
-    } else {
-      end(Option.some("Idle"))
-    }
+    const waiting = waiter
+    request.setTimeout(idleMillis)
+    NodeRequest.judge(() => {
+      if (waiting !== undefined && waiting === waiter) {
+        end(Option.some("Idle"))
+      }
+    })
   }
 
-  const listen = () => {
+  const read = () => {
     if (!begun) {
       begun = true
       begin()
-      request.on("data", onData).on("timeout", onTimeout).setTimeout(idleMillis)
+      stopReading = NodeRequest.listen(request, request, { data: onData })
+      NodeRequest.listen(request, request, { timeout: onTimeout })
+      request.setTimeout(idleMillis)
     }
   }
 
   // What is cut off over HTTP/2 is closed before it ends.
-  request
-    .on("end", () => end(request.complete ? Option.none() : Option.some("Disconnected")))
-    .on("error", () => end(Option.some("Disconnected")))
-    .on("close", () => end(Option.some("Disconnected")))
+  NodeRequest.listen(request, request, {
+    end: () => end(request.complete ? Option.none() : Option.some("Disconnected")),
+    error: () => end(Option.some("Disconnected")),
+    close: () => end(Option.some("Disconnected"))
+  })
 
   return {
     pull: Effect.suspend(() => {
-      listen()
+      read()
       Memory.free(lent)
       lent = []
       return take() ?? Effect.async((resume) => {
@@ -154,18 +161,27 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
     }),
     stop: (reason) => {
       if (!request.complete) {
-        request.off("data", onData).pause()
+        stopReading()
+        request.pause()
         end(Option.some(reason))
       }
     },
     trailers: Effect.sync(() => request.trailers),
     isUnread: () => !request.complete && !request.destroyed,
     rest: Effect.async<void>((resume) => {
-      request.off("data", onData)
+      stopReading()
       discard()
-      const done = () => resume(Effect.void)
-      request.once("end", done).once("close", done).once("timeout", done).setTimeout(quietMillis).resume()
+      const done = () => {
+        clearTimeout(quiet)
+        stop()
+        resume(Effect.void)
+      }
+      const quiet = setTimeout(done, quietMillis)
+      const stop = NodeRequest.listen(request, request, { data: () => quiet.refresh(), end: done, close: done })
+      request.resume()
     }).pipe(Effect.timeout(lingering), Effect.ignore),
     discard
   }
 }
+
+const ignore = () => {}

@@ -50,8 +50,11 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
     let draining = false
 
     const handle = (request: IncomingMessage, response: ServerResponse, begin: () => void) => {
+      response.on("error", ignore)
       if (options.get !== undefined && isForPage(request) && !isUpload(request, options.path)) {
-        return options.get(request, response)
+        NodeRequest.expectTaken(request, response, idleMillis)
+        runFork(page(options.get, request, response))
+        return
       }
       const body = NodeBody.make(request, idleMillis, budget, begin)
       const raw = {
@@ -63,8 +66,8 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
       const fiber = runFork(
         Effect.flatMap(respond(raw, body), (answer) =>
           answer.content === undefined
-            ? send(request, response, answer, body, draining)
-            : download(response, answer, answer.content, idleMillis))
+            ? send(request, response, answer, body, { draining, idleMillis })
+            : download(request, response, answer, answer.content, idleMillis))
       )
       running.set(fiber, body)
       fiber.addObserver(() => {
@@ -76,9 +79,17 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
       }
     }
 
+    const answer = (request: IncomingMessage, response: ServerResponse, begin: () => void) =>
+      NodeRequest.enter(request, () => {
+        // Over HTTP/2 it may have been given up before its turn.
+        if (!NodeRequest.isGone(request, response)) {
+          handle(request, response, begin)
+        }
+      })
+
     return {
-      listener: (request, response) => handle(request, response, () => {}),
-      checkContinue: (request, response) => handle(request, response, () => response.writeContinue()),
+      listener: (request, response) => answer(request, response, () => {}),
+      checkContinue: (request, response) => answer(request, response, () => response.writeContinue()),
       drain: Effect.suspend(() => {
         draining = true
         running.forEach((body) => body.stop("Shutdown"))
@@ -89,6 +100,24 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
       })
     }
   })
+
+/** What the application answers by itself. Where it fails, that is a bug of its own, and costs nobody else anything. */
+const page = (get: NonNullable<Options["get"]>, request: IncomingMessage, response: ServerResponse) =>
+  Effect.tryPromise(async () => get(request, response)).pipe(
+    Effect.catchAll(({ error }) =>
+      Effect.zipRight(
+        Effect.logError(`${request.method} ${urlOf(request)} failed`, error),
+        Effect.sync(() => {
+          if (response.headersSent) {
+            NodeRequest.abort(request, response)
+          } else {
+            response.writeHead(500, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" })
+            response.end("the server failed, try again\n")
+          }
+        })
+      )
+    )
+  )
 
 /** One that does not stand for another method. */
 const isForPage = ({ headers, method }: IncomingMessage) =>
@@ -113,48 +142,48 @@ const send = (
   response: ServerResponse,
   { body, headers, status }: RawResponse,
   { isUnread, rest }: NodeBody.NodeBody,
-  draining: boolean
+  { draining, idleMillis }: { readonly draining: boolean; readonly idleMillis: number }
 ) =>
   Effect.suspend(() => {
-    if (response.destroyed) {
+    if (NodeRequest.isGone(request, response)) {
       return Effect.void
     }
     const unread = isUnread()
+    const end = (body?: string) => NodeRequest.end(request, response, body, idleMillis)
     const stream = NodeRequest.streamOf(request)
-    response.on("error", ignore)
     response.writeHead(status, {
       ...headers,
       ...(status === 204 || request.method === "HEAD" ? {} : { "content-length": Buffer.byteLength(body ?? "") }),
       ...((unread || draining) && stream === undefined ? { connection: "close" } : {})
     })
     if (!unread) {
-      response.end(body)
+      end(body)
       return Effect.void
     }
     if (stream !== undefined) {
       // The answer ends its stream only; the connection is that of other requests, too.
-      response.end(body)
-      return Effect.tap(rest, () => Effect.sync(() => stream.close()))
+      end(body)
+      return Effect.tap(rest, () => Effect.sync(() => NodeRequest.hangUp(stream, idleMillis)))
     }
     if (body === undefined) {
       response.flushHeaders()
     } else {
       response.write(body)
     }
-    return Effect.tap(rest, () => Effect.sync(() => response.end()))
+    return Effect.tap(rest, () => Effect.sync(() => end()))
   })
 
 /** What goes wrong on the way is told to the log: the client has its head already. */
 const download = (
+  request: IncomingMessage,
   response: ServerResponse,
   { headers, status }: RawResponse,
   content: NonNullable<TusDoor.Response["content"]>,
   idleMillis: number
 ) =>
   Effect.suspend(() => {
-    response.on("error", ignore)
     response.writeHead(status, headers)
-    return Effect.ignoreLogged(NodeDownload.pour(response, content, idleMillis))
+    return Effect.ignoreLogged(NodeDownload.pour(request, response, content, idleMillis))
   })
 
 const ignore = () => {}

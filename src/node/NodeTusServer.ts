@@ -7,15 +7,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
-import type { AddressInfo } from "node:net"
+import { type AddressInfo, Socket } from "node:net"
 import * as DoorPolicy from "../server/DoorPolicy.js"
 import * as OptionError from "../server/OptionError.js"
 import { TusPolicy } from "../server/TusPolicy.js"
 import type { TusServer } from "../server/TusServer.js"
 import * as EmbeddedServer from "./EmbeddedServer.js"
 import * as HttpListener from "./HttpListener.js"
-import * as NodeBody from "./NodeBody.js"
 import * as NodeHandler from "./NodeHandler.js"
+import * as NodeRequest from "./NodeRequest.js"
 import * as ServerTls from "./ServerTls.js"
 import * as Turns from "./Turns.js"
 import * as Unreadable from "./Unreadable.js"
@@ -71,11 +71,10 @@ export const layerHttp = (
       yield* check(options)
       const { host = "127.0.0.1", path = "/files", port = 1080, shutdownTimeout = "10 seconds" } = options
       const headersMillis = Duration.toMillis(options.headersTimeout ?? "60 seconds")
-      const idleMillis = NodeBody.idleMillisOf(options)
       const { cors } = yield* Effect.orDie(DoorPolicy.make(yield* TusPolicy))
       const runFork = Runtime.runFork(yield* Effect.runtime())
       const handler = yield* NodeHandler.make({ ...options, path })
-      const { inTurn, last } = Turns.make(idleMillis)
+      const { inTurn, last, latest } = Turns.make()
       const secure = options.tls === undefined
         ? undefined
         : { tls: yield* ServerTls.make(options.tls), http2: options.tls.http2 ?? true }
@@ -93,9 +92,21 @@ export const layerHttp = (
         .on("request", inTurn(handler.listener))
         .on("checkContinue", inTurn(handler.checkContinue))
         .on("checkExpectation", inTurn(handler.listener))
-        .on("clientError", ({ code }: NodeJS.ErrnoException, socket) =>
-          last(socket, () =>
-            runFork(Unreadable.refuse(socket, code, { headersMillis, cors }))))
+        .on("clientError", ({ code }: NodeJS.ErrnoException, socket) => {
+          const refuse = () => last(socket, () => runFork(Unreadable.refuse(socket, code, { headersMillis, cors })))
+          const before = latest(socket)
+          if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
+            NodeRequest.judge(() => latest(socket) === before && refuse())
+          } else {
+            refuse()
+          }
+        })
+        // A connection that is kept and has no further request.
+        .on("timeout", (connection: unknown) => {
+          if (connection instanceof Socket) {
+            NodeRequest.judge(() => latest(connection) === undefined && connection.destroy())
+          }
+        })
       const actual = (server.address() as AddressInfo).port
       const scheme = secure === undefined ? "http" : "https"
       const url = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${actual}${path}`

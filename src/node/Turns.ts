@@ -1,8 +1,8 @@
 /**
  * The requests of one connection, one after another. A client may send the next before it has the answer to the last, but
  * only safe ones may be performed at the same time, and those of an upload are not. And Node reads ahead without a limit:
- * 10 MB of such requests would grow to gigabytes that wait. Over HTTP/2, where they are independent of each other, Node shows each
- * of them a socket of its own.
+ * 10 MB of such requests would grow to gigabytes that wait. Over HTTP/2 they are independent of each other, and their number is
+ * limited.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-9.3.2
  */
@@ -15,6 +15,8 @@ const limit = 16
 export interface Turns {
   /** The same listener, called when all earlier requests of the connection have been answered. */
   readonly inTurn: (listener: RequestListener) => RequestListener
+  /** The request of a connection that came last, none where all have been answered. */
+  readonly latest: (socket: Duplex) => IncomingMessage | undefined
   /**
    * What comes over this connection from now on is no request. Calls back, once, when everything that came before has
    * been answered; a body that is under way ends here.
@@ -29,10 +31,7 @@ interface Queue {
   readonly waiting: Array<() => void>
 }
 
-/**
- * @param idleMillis - how long a client may take nothing of its answer before the connection is closed.
- */
-export const make = (idleMillis: number): Turns => {
+export const make = (): Turns => {
   const queues = new WeakMap<Duplex, Queue>()
 
   const queueOf = (socket: Duplex): Queue => {
@@ -56,12 +55,13 @@ export const make = (idleMillis: number): Turns => {
 
   return {
     inTurn: (listener) => (request, response) => {
+      if (request.httpVersionMajor >= 2) {
+        return listener(request, response)
+      }
       const { socket } = request
       const queue = queueOf(socket)
       const act = () => {
-        response
-          .on("prefinish", () => void (socket.writableLength > 0 && socket.setTimeout(idleMillis)))
-          .on("close", () => next(socket, queue))
+        response.on("close", () => next(socket, queue))
         listener(request, response)
         if (queue.isLast) {
           cutOff(request)
@@ -80,6 +80,7 @@ export const make = (idleMillis: number): Turns => {
         socket.destroy()
       }
     },
+    latest: (socket) => queues.get(socket)?.latest,
     last: (socket, refuse) => {
       const queue = queueOf(socket)
       if (queue.isLast) {

@@ -93,10 +93,7 @@ export const fromPull = <E>(
   })
   const awaited = observed.pipe(
     Effect.mapError(Option.map((): Cut => "Disconnected")),
-    Effect.timeoutFail({
-      duration: options.idleTimeout ?? defaultIdleTimeout,
-      onTimeout: () => Option.some<Cut>("Idle")
-    })
+    (reading) => within(reading, options.idleTimeout ?? defaultIdleTimeout, () => Option.some<Cut>("Idle"))
   )
   return {
     // What loses a race is left behind where the racer is interrupted. Its scope ends the reading before `rest` reads on.
@@ -118,3 +115,17 @@ export const fromPull = <E>(
 
 /** How long a client who still sends is listened to after the answer. */
 export const lingering: Duration.DurationInput = "2 seconds"
+
+/**
+ * Fails where `self` takes longer. What has arrived meanwhile is looked at before: a process that was stopped for a while wakes up
+ * behind the time of its clients, and has not read yet what they have sent.
+ */
+export const within = <A, E, R, E2>(
+  self: Effect.Effect<A, E, R>,
+  duration: Duration.DurationInput,
+  late: () => E2
+): Effect.Effect<A, E | E2, R> =>
+  Effect.raceFirst(
+    self,
+    Effect.sleep(duration).pipe(Effect.zipRight(Effect.sleep(0)), Effect.zipRight(Effect.failSync(late)))
+  )
