@@ -112,6 +112,12 @@ export class Upload extends Schema.Class<Upload>("effect-tus/Upload")(Fields.pip
   hasExpired(now: DateTime.Utc): boolean {
     return Option.exists(this.expiresAt, DateTime.lessThanOrEqualTo(now))
   }
+  /** For URLs with signatures: a final names its parts by their paths alone, since whoever may see it may not use them for that. */
+  withoutQueries(): Upload {
+    return this.kind._tag === "Final"
+      ? Upload.of({ ...this, kind: { ...this.kind, concat: this.kind.concat.replace(/[?#][^ ]*/g, "") } })
+      : this
+  }
   /** `count` more bytes, short of the last one; a deferred length may become known; the life is renewed. */
   grow(count: number, length: Option.Option<Bytes>, expiresAt: Option.Option<DateTime.Utc>): Upload {
     return Upload.of({

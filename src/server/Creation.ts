@@ -55,7 +55,8 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
         parts.push(upload)
       }
       const given = { id: yield* ids.next, parts, now: yield* DateTime.now }
-      const decided = yield* Create.decide(request, given, policy)
+      const asked = yield* Create.decide(request, given, policy)
+      const decided = urls.areSigned ? { ...asked, upload: asked.upload.withoutQueries() } : asked
       const grant = yield* application.authorize(decided.upload, raw)
       const owned = grant === undefined ? decided : Create.amend(decided, { owner: grant.owner })
       const amendments = yield* application.create(owned.upload, raw)

@@ -34,6 +34,7 @@ import { TusTracing } from "./TusTracing.js"
 import type { UploadBody } from "./UploadBody.js"
 import { UploadEvents } from "./UploadEvents.js"
 import { UploadLimits } from "./UploadLimits.js"
+import { UploadUrls } from "./UploadUrls.js"
 import * as Writing from "./Writing.js"
 
 /** What a door can do besides handing on a command and a body. */
@@ -74,6 +75,7 @@ export const make = Effect.gen(function*() {
   const lock = yield* UploadLock
   const events = yield* UploadEvents
   const limits = yield* UploadLimits
+  const urls = yield* UploadUrls
   const { traced } = yield* TusTracing
   const application = yield* Application.make
   const policies = {
@@ -107,7 +109,8 @@ export const make = Effect.gen(function*() {
       yield* application.admit("Head", upload, raw.url, raw)
     }
     const parts = upload.isOpen ? yield* completion.partsOf(upload) : []
-    const reply = yield* Head.decide(upload, parts, yield* DateTime.now)
+    const shown = urls.areSigned ? upload.withoutQueries() : upload
+    const reply = yield* Head.decide(shown, parts, yield* DateTime.now)
     const denial = completion.denialOf(upload)
     return Option.isSome(denial) ? yield* denial.value : { reply }
   })

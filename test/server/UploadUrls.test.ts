@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { UploadUrls } from "effect-tus/server"
+import { Upload, UploadRegistry } from "effect-tus"
+import { UploadEvents, UploadUrls } from "effect-tus/server"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -64,6 +65,41 @@ describe("signed URLs", () => {
       assert.strictEqual((yield* concat(location)).status, 201)
       assert.strictEqual((yield* concat(`https://example.org${location}`)).status, 201)
     }).pipe(Effect.provide(signing)))
+
+  it.effect("of the parts of a final are neither stored with it nor told to whoever has its own", () => {
+    const published: Array<unknown> = []
+    const listener = Layer.succeed(UploadEvents.UploadEvents, {
+      publish: (event) => Effect.sync(() => void published.push(event))
+    })
+    return Effect.gen(function*() {
+      const partial = { "upload-length": "3", "upload-concat": "partial" }
+      const parts = [yield* create(partial), yield* create(partial)]
+      const named = [parts[0], `https://example.org${parts[1]}`]
+      const paths = named.map((part) => part?.split("?")[0]).join(" ")
+      const final = yield* create({ "upload-concat": `final;${named.join(" ")}` })
+
+      assert.strictEqual((yield* head(final)).headers["upload-concat"], `final;${paths}`)
+      const registry = yield* UploadRegistry.UploadRegistry
+      const stored = yield* registry.get(Upload.UploadId.make(/[0-9a-f]{32}/.exec(final)?.[0] ?? ""))
+      assert.include(JSON.stringify(stored), `final;${paths}`)
+      assert.notInclude(JSON.stringify([stored, published]), "signature")
+
+      for (const part of parts) {
+        assert.strictEqual((yield* patch(part, 0, "abc")).status, 204)
+      }
+      const assembled = yield* head(final)
+      deepStrictEqual([assembled.headers["upload-length"], assembled.headers["upload-concat"]], ["6", `final;${paths}`])
+      assert.notInclude(JSON.stringify(published), "signature")
+    }).pipe(Effect.provide(signing.pipe(Layer.provideMerge(listener))))
+  })
+
+  it.effect("of parts are told as they were sent where nothing is signed", () =>
+    Effect.gen(function*() {
+      const part = yield* create({ "upload-length": "3", "upload-concat": "partial" })
+      const sent = `final;${part}?tenant=1 https://example.org${part}?tenant=2`
+      const final = yield* create({ "upload-concat": sent })
+      assert.strictEqual((yield* head(final)).headers["upload-concat"], sent)
+    }).pipe(Effect.provide(server())))
 
   it.effect("need a secret that is one", () =>
     Effect.gen(function*() {
