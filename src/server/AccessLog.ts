@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Monotonic from "../store/Monotonic.js"
+import * as LogText from "./LogText.js"
 import * as TusObserver from "./TusObserver.js"
 
 const observer: TusObserver.Observer = (request, body, answer) =>
@@ -12,9 +13,9 @@ const observer: TusObserver.Observer = (request, body, answer) =>
     (begun) =>
       Effect.tap(answer(body), ({ headers, outcome, status }) =>
         Effect.flatMap(Monotonic.millis, (now) =>
-          Effect.log(`${request.method} ${pathOf(request.url)} ${status}`).pipe(
+          Effect.log(`${LogText.nameOf(request)} ${status}`).pipe(
             Effect.annotateLogs({
-              method: request.method,
+              method: LogText.printable(request.method),
               status,
               outcome,
               millis: Math.round(now - begun),
@@ -28,7 +29,5 @@ const observer: TusObserver.Observer = (request, body, answer) =>
 /** Each request as a line at level Info. What a URL says behind its path, such as a signature, stays out of it. */
 export const layer: Layer.Layer<TusObserver.TusObserver> = TusObserver.layer(Effect.succeed(observer))
 
-const pathOf = (url: string) => url.replace(/[?#].*$/s, "")
-
 /** The last segment, which names an upload where it is one. */
-const idOf = (url: string) => pathOf(url).split("/").at(-1) ?? ""
+const idOf = (url: string) => LogText.pathOf(url).split("/").at(-1) ?? ""

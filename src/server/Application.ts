@@ -8,6 +8,7 @@ import type { RawRequest } from "../protocol/Command.js"
 import { Denied, type UploadRejected } from "../protocol/Refusal.js"
 import { Addition } from "../protocol/Reply.js"
 import { Amendments, type Upload } from "../protocol/Upload.js"
+import * as LogText from "./LogText.js"
 import * as OptionError from "./OptionError.js"
 import { type Grant, type Hooks, type Intent, UploadHooks } from "./UploadHooks.js"
 import { UploadUrls } from "./UploadUrls.js"
@@ -38,8 +39,13 @@ export const make: Effect.Effect<Application> = Effect.gen(function*() {
   const limit = Duration.decode(timeLimit)
 
   /** A hook that hangs is interrupted also where whoever asks cannot be, and is not waited for. */
-  const within = <A, E>(name: keyof Hooks, hook: () => Effect.Effect<A, E> | undefined) =>
+  const within = <A, E>(
+    name: keyof Hooks,
+    hook: () => Effect.Effect<A, E> | undefined,
+    request: LogText.Told = LogText.nothing
+  ) =>
     Effect.suspend((): Effect.Effect<A | void, E> => hook() ?? Effect.void).pipe(
+      Effect.catchAllDefect((defect) => Effect.die(LogText.errorOf(request, defect))),
       Effect.disconnect,
       Effect.interruptible,
       Effect.timeoutFail({
@@ -52,7 +58,7 @@ export const make: Effect.Effect<Application> = Effect.gen(function*() {
   const authorize = (intent: Intent, upload: Upload, request: RawRequest) =>
     hooks.authorize === undefined
       ? Effect.void
-      : within("authorize", () => hooks.authorize?.(intent, upload, request))
+      : within("authorize", () => hooks.authorize?.(intent, upload, request), request)
 
   return {
     admits: hooks.authorize !== undefined || urls.areSigned,
@@ -62,7 +68,7 @@ export const make: Effect.Effect<Application> = Effect.gen(function*() {
     create: (upload, request) =>
       hooks.onCreate === undefined || upload.isPartial
         ? Effect.void
-        : Effect.flatMap(within("onCreate", () => hooks.onCreate?.(upload, request)), validAmendments),
+        : Effect.flatMap(within("onCreate", () => hooks.onCreate?.(upload, request), request), validAmendments),
     completes: hooks.onComplete !== undefined,
     complete: (upload) => Effect.flatMap(within("onComplete", () => hooks.onComplete?.(upload)), validAddition),
     terminate: (upload) =>

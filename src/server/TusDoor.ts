@@ -11,6 +11,7 @@ import { isRefusal, type Refusal } from "../protocol/Refusal.js"
 import * as Reply from "../protocol/Reply.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as DoorPolicy from "./DoorPolicy.js"
+import * as LogText from "./LogText.js"
 import { type Observed, TusObserver, watched } from "./TusObserver.js"
 import { TusPolicy } from "./TusPolicy.js"
 import { type Answered, type Door, TusServer } from "./TusServer.js"
@@ -96,7 +97,9 @@ const explain = (
       })
   })
 
-const log = ({ method, url }: Command.RawRequest, cause: unknown) => Effect.logError(`${method} ${url} failed`, cause)
+/** As a cause, which every logger tells whole; of an error beside a message some tell nothing. */
+const log = (request: Command.RawRequest, error: unknown) =>
+  Effect.logError(`${LogText.nameOf(request)} failed`, Cause.die(LogText.errorOf(request, error)))
 
 const plain = (status: number, outcome: string, text: string): Response => ({
   status,

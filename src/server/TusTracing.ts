@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Tracer from "effect/Tracer"
 import type { RawRequest } from "../protocol/Command.js"
 import type { UploadId } from "../protocol/Upload.js"
+import * as LogText from "./LogText.js"
 import type { Intent } from "./UploadHooks.js"
 
 /** What runs around each request that concerns an upload: `traced` runs `self`, and ends as that ends. */
@@ -27,14 +28,18 @@ export class TusTracing extends Context.Reference<TusTracing>()("effect-tus/TusT
 
 /** For the tracer that there is. The span that a client names in `traceparent` is a link of that of its request. */
 export const layer: Layer.Layer<TusTracing> = Layer.succeed(TusTracing, {
-  traced: (intent, id, { headers, method }, self) =>
-    Effect.withSpan(self as Effect.Effect<never>, `tus ${intent}`, {
+  traced: (intent, id, request, self) =>
+    Effect.withSpan(told(request, self) as Effect.Effect<never>, `tus ${intent}`, {
       kind: "server",
       parent: parentOf(id),
-      links: linksOf(headers["traceparent"]),
-      attributes: { "tus.upload.id": id, "http.request.method": method }
+      links: linksOf(request.headers["traceparent"]),
+      attributes: { "tus.upload.id": id, "http.request.method": LogText.printable(request.method) }
     })
 })
+
+/** A span keeps what its request died of. */
+const told = <A, E, R>(request: RawRequest, self: Effect.Effect<A, E, R>) =>
+  Effect.catchAllDefect(self, (defect) => Effect.die(LogText.errorOf(request, defect)))
 
 /** What all spans of an upload have above them. */
 export const parentOf = (id: UploadId): Tracer.ExternalSpan => {
