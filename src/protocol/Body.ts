@@ -15,7 +15,12 @@ import * as Refusal from "./Refusal.js"
  *
  * @see https://tus.io/protocols/resumable-upload#patch
  */
-export const contentType = Header.literal("application/offset+octet-stream")
+export const contentType = Header.mediaType("application/offset+octet-stream")
+
+const decodeContentType = Schema.decodeOption(contentType)
+
+/** Whether a body of this type goes into an upload. */
+export const isOctets = (type: string): boolean => Option.isSome(decodeContentType(type))
 
 /** Any other coding is one that nobody undoes: what is stored would be what it made of the bytes. */
 const Chunked = Schema.String.pipe(Schema.pattern(/^chunked$/i, { message: () => "expected chunked" }))

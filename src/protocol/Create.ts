@@ -27,7 +27,7 @@ export class Request extends Schema.Class<Request>("effect-tus/Create/Request")(
 }) {
   /** The first bytes of the upload come with its creation. */
   get withUpload(): boolean {
-    return Option.contains(this.contentType, "application/offset+octet-stream")
+    return Option.exists(this.contentType, Body.isOctets)
   }
 }
 

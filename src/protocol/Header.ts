@@ -39,6 +39,28 @@ export const Bytes = Codec.shorten(
 export const literal = <const L extends string>(value: L) =>
   Schema.Literal(value).annotations({ message: () => `expected ${value}` })
 
+/** A type, and what it may be followed by: parameters, whose values may be quoted. */
+const MediaType =
+  /^([\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+)(?:[ \t]*;(?:[ \t]*[\w!#$%&'*+.^`|~-]+=(?:[\w!#$%&'*+.^`|~-]+|"(?:[^"\\]|\\.)*"))?)*$/
+
+/**
+ * One media type: capitals, white space and parameters such as `charset=utf-8` make it no other.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1
+ */
+export const mediaType = <const T extends string>(type: T): Schema.Schema<T, string> => {
+  const read = (text: string) => MediaType.exec(text.trim())?.[1]?.toLowerCase() === type ? type : undefined
+  return Codec.shorten(
+    Schema.transformOrFail(Schema.String, Schema.Literal(type), {
+      strict: true,
+      decode: (text, _, ast) =>
+        Either.fromNullable(read(text), () => new ParseResult.Type(ast, text, `expected ${type}`)),
+      encode: (value) => ParseResult.succeed(value)
+    }),
+    { decode: read, encode: String }
+  )
+}
+
 const Token = Schema.String.pipe(
   Schema.pattern(/^[\w!#$%&'*+.^`|~-]+$/, { message: () => "expected names separated by commas" })
 )

@@ -11,6 +11,14 @@ const upload = id("a")
 const version = { "tus-resumable": "1.0.0" }
 const patching = { ...version, "content-type": "application/offset+octet-stream", "upload-offset": "0" }
 const creating = { ...version, "upload-length": "1" }
+const octets = "application/offset+octet-stream"
+const sameTypes = [
+  `${octets}; charset=utf-8`,
+  `${octets};charset=UTF-8 ; a="b;\\",c"`,
+  `${octets} ;`,
+  "Application/Offset+Octet-Stream",
+  ` ${octets}\t`
+]
 
 const request = (method: string, url: string, headers: Command.RawRequest["headers"] = version) => ({
   method,
@@ -272,10 +280,23 @@ describe("Command", () => {
   }
 
   it("All PATCH requests MUST use Content-Type: application/offset+octet-stream", () => {
-    for (const type of [undefined, "", "application/octet-stream", "application/offset+octet-stream; charset=utf-8"]) {
+    const others = ["", "application/octet-stream", "application/offset+octet-streams", `text/plain; a="${octets}"`]
+    for (const type of [undefined, ...others, `${octets}, text/plain`, `${octets}; a=b, ${octets}`, `${octets} x`]) {
       const { "content-type": _, ...rest } = patching
       const headers = type === undefined ? rest : { ...rest, "content-type": type }
       assert.strictEqual(told(refusalOf(decode(request("PATCH", `/files/${upload}`, headers)))), "415 content-type")
+    }
+  })
+
+  it("a media type is compared as one: capitals, white space and parameters make it no other", () => {
+    for (const type of sameTypes) {
+      deepStrictEqual(
+        decode(request("PATCH", `/files/${upload}`, { ...patching, "content-type": type })),
+        decode(request("PATCH", `/files/${upload}`, patching)),
+        type
+      )
+      const create = Either.getOrThrow(decode(request("POST", "/files", { ...creating, "content-type": type })))
+      assert.isTrue(Command.takesBody(create), type)
     }
   })
 
