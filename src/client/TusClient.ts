@@ -171,6 +171,7 @@ const encodePatch = Codec.fieldsEncoder(Patch.Request.fields)
 
 /** How the body is framed is the transport's to say. */
 const bodyFields = (chunk: Request.Chunk | undefined) => ({
+  contentEncoding: Option.none(),
   transferEncoding: Option.none(),
   contentLength: Option.none(),
   checksum: chunk === undefined || typeof chunk.checksum === "function" ? Option.none() : chunk.checksum,

@@ -25,6 +25,17 @@ export const isOctets = (type: string): boolean => Option.isSome(decodeContentTy
 /** Any other coding is one that nobody undoes: what is stored would be what it made of the bytes. */
 const Chunked = Schema.String.pipe(Schema.pattern(/^chunked$/i, { message: () => "expected chunked" }))
 
+/** What bytes in another coding than `identity` are told. */
+export const plain = "expected none but identity: the bytes of an upload are stored as they come"
+
+/** No other coding is undone, and offsets would count what it has made of the bytes. */
+export const ContentEncoding = Schema.String.pipe(
+  Schema.pattern(/^[\s,]*(?:identity(?:[\s,]+|$))*$/i, { message: () => plain })
+)
+
+/** Whether bytes in these codings are the bytes as they are. */
+export const isPlain: (codings: string) => boolean = Schema.is(ContentEncoding)
+
 /** The fields about the body that PATCH and POST share. */
 export const fields = {
   transferEncoding: Header.optional("transfer-encoding", Chunked),

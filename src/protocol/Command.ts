@@ -67,7 +67,7 @@ export interface Options {
 
 /**
  * What the request asks for, or why it cannot be asked here: `MethodNotAllowed` (405), `UploadNotFound` (404) where the URL
- * names no upload of this collection, `InvalidHeader` (412 for the version, 415 for the type of a PATCH, else 400).
+ * names no upload of this collection, `InvalidHeader` (412 for the version, 415 for the type or the coding of a PATCH, else 400).
  * `X-HTTP-Method-Override` goes before the method. OPTIONS is answered on every path and whatever its version.
  */
 export const decode = (

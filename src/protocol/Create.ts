@@ -23,6 +23,7 @@ export class Request extends Schema.Class<Request>("effect-tus/Create/Request")(
   metadata: Header.optional("upload-metadata", Metadata.Raw),
   concat: Header.optional("upload-concat", Concat.FromHeader),
   contentType: Header.optional("content-type", Schema.String),
+  contentEncoding: Header.optional("content-encoding", Schema.String),
   ...Body.fields
 }) {
   /** The first bytes of the upload come with its creation. */
@@ -122,17 +123,17 @@ export const respond = (upload: Upload, collection: string, request: Request, qu
     expires: upload.expiresAt
   }, { disableValidation: true })
 
-/** A body of another type was meant for somebody else. */
-const checkBody = (request: Request) =>
-  !request.withUpload && (Option.exists(request.contentLength, (n) => n > 0) || Option.isSome(request.transferEncoding))
-    ? Either.left(
-      invalid(
-        "content-type",
-        "expected application/offset+octet-stream for a body that comes along",
-        request.contentType
-      )
-    )
+/** A body of another type was meant for somebody else. Where none comes, neither its type nor its coding means anything. */
+const checkBody = (request: Request) => {
+  const brings = Option.exists(request.contentLength, (n) => n > 0) || Option.isSome(request.transferEncoding)
+  if (brings && !request.withUpload) {
+    const reason = "expected application/offset+octet-stream for a body that comes along"
+    return Either.left(invalid("content-type", reason, request.contentType))
+  }
+  return request.withUpload && Option.exists(request.contentEncoding, (codings) => !Body.isPlain(codings))
+    ? Either.left(invalid("content-encoding", Body.plain, request.contentEncoding))
     : Either.right(undefined)
+}
 
 const lengthOf = (
   { concat, deferLength, length }: Request,

@@ -17,6 +17,7 @@ import type { Bytes, Upload } from "./Upload.js"
 /** What the client says. */
 export class Request extends Schema.Class<Request>("effect-tus/Patch/Request")({
   contentType: Header.required("content-type", Body.contentType),
+  contentEncoding: Header.optional("content-encoding", Body.ContentEncoding),
   offset: Header.required("upload-offset", Header.Bytes),
   length: Header.optional("upload-length", Header.Bytes),
   ...Body.fields

@@ -36,7 +36,7 @@ export class InvalidHeader extends Schema.TaggedError<InvalidHeader>()("InvalidH
   }
 }
 
-const statusByHeader = new Map([["tus-resumable", 412], ["content-type", 415]])
+const statusByHeader = new Map([["tus-resumable", 412], ["content-type", 415], ["content-encoding", 415]])
 
 /** No such upload: never created, terminated, or removed. Absence is proven, never assumed. */
 export class UploadNotFound extends Schema.TaggedError<UploadNotFound>()("UploadNotFound", {

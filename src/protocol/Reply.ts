@@ -51,7 +51,8 @@ export type Addition = typeof Addition.Type
 
 /**
  * The response, with `Tus-Resumable` on all of them, and with what a status has to carry: `Allow` with 405, `Tus-Version` with
- * 412, `Content-Range` with 416, and with 423 and 503 a `Retry-After` of one second, unless `Denied` says otherwise.
+ * 412, `Accept-Encoding` with 415 for a coding, `Content-Range` with 416, and with 423 and 503 a `Retry-After` of one second,
+ * unless `Denied` says otherwise.
  */
 export const encode = (reply: Reply | Refusal): RawResponse =>
   isRefusal(reply)
@@ -80,6 +81,10 @@ const extra = (refusal: Refusal): Readonly<Record<string, string>> => {
   switch (refusal.status) {
     case 405:
       return refusal._tag === "MethodNotAllowed" ? { allow: refusal.allow.join(", ") } : {}
+    case 415:
+      return refusal._tag === "InvalidHeader" && refusal.header === "content-encoding"
+        ? { "accept-encoding": "identity" }
+        : {}
     case 416:
       return refusal._tag === "RangeNotSatisfiable" ? { "content-range": `bytes */${refusal.size}` } : {}
     case 412:

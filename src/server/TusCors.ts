@@ -42,6 +42,7 @@ const requestHeaders = [
 ]
 
 const responseHeaders = [
+  "Accept-Encoding",
   "Location",
   "Retry-After",
   "Tus-Checksum-Algorithm",

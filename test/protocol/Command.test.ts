@@ -269,6 +269,7 @@ describe("Command", () => {
     inOrder(request("PATCH", `/files/${upload}`, patching), decode, [
       ...beforeHeaders,
       header("content-type", "text/plain", 415),
+      header("content-encoding", "gzip", 415),
       header("upload-offset", "0x0"),
       header("upload-length", " 1"),
       ...aboutBody
@@ -297,6 +298,28 @@ describe("Command", () => {
       )
       const create = Either.getOrThrow(decode(request("POST", "/files", { ...creating, "content-type": type })))
       assert.isTrue(Command.takesBody(create), type)
+    }
+  })
+
+  it("a PATCH of bytes in another coding is refused: nobody undoes it, and offsets would count what it made", () => {
+    const codings = [
+      "gzip",
+      "GZIP",
+      "br",
+      "aws-chunked",
+      "identity, gzip",
+      "gzip, identity",
+      "identitygzip",
+      "gzip;q=1"
+    ]
+    for (const coding of [...codings, "identityidentity", ",gzip", "x".repeat(10_000)]) {
+      const headers = { ...patching, "content-encoding": coding }
+      const refusal = refusalOf(decode(request("PATCH", `/files/${upload}`, headers)))
+      assert.strictEqual(told(refusal), "415 content-encoding", coding)
+      assert.include(refusal.message, "Content-Encoding: expected none but identity")
+    }
+    for (const coding of ["identity", "Identity", "", " ", "identity, ,identity", ","]) {
+      assert(Either.isRight(decode(request("PATCH", `/files/${upload}`, { ...patching, "content-encoding": coding }))))
     }
   })
 

@@ -79,6 +79,12 @@ describe("Create", () => {
     inOrder<Draft>({ headers: { "upload-length": "10", "content-length": "10", ...octets }, parts: [] }, decide, [
       foreignBody,
       {
+        name: "bytes in another coding",
+        refused: "415 content-encoding",
+        of: ["body"],
+        spoil: withHeaders({ "content-encoding": "gzip" })
+      },
+      {
         name: "both a length and none",
         refused: "400 upload-length",
         of: ["length"],
@@ -229,6 +235,22 @@ describe("Create", () => {
       for (const length of [{}, { "content-length": "0" }]) {
         const { plan } = created({ "upload-length": "10", "content-type": "text/plain", ...length })
         deepStrictEqual(plan, Option.none())
+      }
+    })
+
+    it("refuses bytes in another coding, as a PATCH would", () => {
+      for (const body of [{ "content-length": "4" }, { "transfer-encoding": "chunked" }, {}]) {
+        const headers = { ...octets, "upload-length": "10", ...body }
+        const refusal = refusalOf({ ...headers, "content-encoding": "gzip" })
+        assert.strictEqual(told(refusal), "415 content-encoding")
+        assert.include(refusal.message, "Content-Encoding: expected none but identity")
+        assert.isTrue(Option.isSome(created({ ...headers, "content-encoding": "Identity" }).plan))
+      }
+    })
+
+    it("another coding means nothing where no body comes", () => {
+      for (const length of [{}, { "content-length": "0" }]) {
+        deepStrictEqual(created({ "upload-length": "10", "content-encoding": "gzip", ...length }).plan, Option.none())
       }
     })
 

@@ -23,6 +23,7 @@ interface Draft {
 const requestOf = ({ checksum, contentLength, length, offset, trailer }: Omit<Draft, "upload">) =>
   new Patch.Request({
     contentType: "application/offset+octet-stream",
+    contentEncoding: Option.none(),
     offset: bytes(offset),
     length: Option.map(Option.fromNullable(length), bytes),
     transferEncoding: Option.none(),

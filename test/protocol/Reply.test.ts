@@ -62,7 +62,8 @@ describe("Reply", () => {
     ["a version that is not supported MUST be answered with Tus-Version", invalid("tus-resumable"), {
       "tus-version": "1.0.0"
     }],
-    ["415 carries nothing more", invalid("content-type"), {}],
+    ["415 for a type carries nothing more", invalid("content-type"), {}],
+    ["415 for a coding says which one is taken", invalid("content-encoding"), { "accept-encoding": "identity" }],
     ["400 carries nothing more", invalid("upload-length"), {}],
     ["404 carries nothing more", new Refusal.UploadNotFound({ id: "x" }), {}],
     ["409 carries nothing more", new Refusal.OffsetMismatch({ expected: 1, actual: 2 }), {}],

@@ -159,6 +159,25 @@ export const scenarios: ReadonlyArray<Scenario> = [
     ]
   },
   {
+    title: "bytes in a coding are 415 with Accept-Encoding, and none of them is kept",
+    exchanges: [
+      create(3, "a", { "content-encoding": "gzip" }),
+      patch("abc", 0, {
+        status: 415,
+        headers: { "content-encoding": "gzip" },
+        expect: { "accept-encoding": "identity" },
+        text: /Content-Encoding.*identity/
+      }),
+      head({ "upload-offset": "0" }),
+      post({ ...stream, "upload-length": "3", "content-encoding": "br" }, {
+        body: "abc",
+        status: 415,
+        expect: { "accept-encoding": "identity" }
+      }),
+      patch("abc", 0, { headers: { "content-encoding": "identity" } })
+    ]
+  },
+  {
     title: "a missing or malformed offset is 400 and names the header",
     exchanges: [
       create(3),

@@ -90,6 +90,9 @@ const noChecksum = weighted<Checksum>(
   ]
 )
 
+const type = "application/offset+octet-stream"
+const octets = say(true as const, type)
+
 const letters = "abcdefghijklmnopqrstuvwxyz".repeat(2)
 
 const body = FastCheck.tuple(FastCheck.oneof(FastCheck.nat(4), FastCheck.nat(limits.maxSize)), FastCheck.nat(25)).map((
@@ -103,7 +106,13 @@ const sound = {
   ...(Object.fromEntries(Object.entries(plain).map(([name, value]) => [name, constant(value)])) as Constants),
   origin: weighted([9, constant("")], [1, constant("http://example.org")]),
   suffix: weighted([9, constant("")], [1, constantFrom("/", "?a=/b", "///?x")]),
-  contentType: constant(say(true as const, "application/offset+octet-stream")),
+  contentType: weighted<Ask["contentType"]>([9, constant(octets)], [
+    1,
+    saids<true>(
+      ...["; charset=utf-8", ";a=\"b,c\" ;", " ; A=b"].map((more) => say(true as const, `${type}${more}`)),
+      say(true, type.toUpperCase())
+    )
+  ]),
   checksum: weighted<Checksum>([5, constant({ _tag: "None" })], [2, vouched(true)]),
   framing: constantFrom<Ask["framing"]>("Length", "Chunked"),
   body,
@@ -157,7 +166,18 @@ const spoils: FastCheck.Arbitrary<Partial<Ask>> = FastCheck.oneof(
   record({ target: elsewhere }),
   record({ target: constant({ _tag: "Collection" as const }) }),
   record({
-    contentType: constantFrom(absent, nonsense("text/plain"), nonsense("application/offset+octet-stream", "text/plain"))
+    contentType: constantFrom(
+      absent,
+      nonsense("text/plain"),
+      nonsense(`${type}; charset`),
+      nonsense(type, "text/plain")
+    )
+  }),
+  record({
+    coding: weighted<Said<true>>(
+      [2, constantFrom(nonsense("gzip"), nonsense("identity", "br"), nonsense("identity;q=1"))],
+      [1, saids<true>(say(true, ""), say(true, "Identity"), say(true, "identity", ", identity"))]
+    )
   }),
   record({ offset: constantFrom(-1, 1) }),
   record({ offset: weighted<Said<number>>([2, number], [3, noNumber], [1, constant(absent)]) }),

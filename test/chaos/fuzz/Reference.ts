@@ -116,7 +116,7 @@ const isMalformed = ({ lines, means }: { readonly lines: ReadonlyArray<string>; 
 const aboutBody = ({ checksum: { _tag } }: Ask) => (_tag === "Malformed" || _tag === "Both" ? [400] : [])
 
 const patchHeaders = (ask: Ask) => [
-  ...(ask.contentType.means === true ? [] : [415]),
+  ...(ask.contentType.means === true && !isMalformed(ask.coding) ? [] : [415]),
   ...(typeof ask.offset !== "number" && ask.offset.means === null ? [400] : []),
   ...(isMalformed(ask.length) ? [400] : []),
   ...aboutBody(ask)
@@ -180,7 +180,7 @@ const create = (world: World, ask: Ask, id: string, version: ReadonlyArray<numbe
   const wrongs = [
     ...version,
     ...(ask.target._tag === "Collection" ? [] : ask.target._tag === "Path" && !ask.target.beneath ? [404] : [405]),
-    ...(!withUpload && brings ? [415] : []),
+    ...((withUpload ? isMalformed(ask.coding) : brings) ? [415] : []),
     ...([length, deferLength, metadata].some(isMalformed) || concat._tag === "Malformed" ? [400] : []),
     ...aboutBody(ask),
     ...(isFinal

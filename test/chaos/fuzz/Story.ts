@@ -39,6 +39,8 @@ export interface Ask {
   readonly origin: string
   readonly suffix: string
   readonly contentType: Said<true>
+  /** Whether the bytes are as they are. */
+  readonly coding: Said<true>
   /** From where the upload stands, or as it is said. */
   readonly offset: number | Said<number>
   readonly length: Said<number>
@@ -74,6 +76,7 @@ export const plain: Ask = {
   origin: "",
   suffix: "",
   contentType: absent,
+  coding: absent,
   offset: 0,
   length: absent,
   deferLength: absent,

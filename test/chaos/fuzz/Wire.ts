@@ -26,6 +26,7 @@ export const packets = (ask: Ask, { concat, offset, path }: Resolved): ReadonlyA
     ...field("X-HTTP-Method-Override", ask.override.lines),
     ...field("Tus-Resumable", ask.version.lines),
     ...field("Content-Type", ask.contentType.lines),
+    ...field("Content-Encoding", ask.coding.lines),
     ...field("Upload-Offset", offset),
     ...field("UPLOAD-LENGTH", ask.length.lines),
     ...field("upload-defer-length", ask.deferLength.lines),
