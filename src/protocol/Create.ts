@@ -72,7 +72,7 @@ export const decide = (
   Either.gen(function*() {
     yield* checkBody(request)
     const length = yield* lengthOf(request, parts)
-    const metadata = Option.filter(request.metadata, (header) => header.trim() !== "")
+    const metadata = Option.filter(request.metadata, (header) => /[^\s,]/.test(header))
     if (Option.exists(metadata, (header) => header.length > policy.maxMetadataSize)) {
       return yield* Either.left(
         invalid("upload-metadata", `expected at most ${policy.maxMetadataSize} characters`)

@@ -23,11 +23,12 @@ const parse = (header: string): Either.Either<Metadata, string> => {
   if (!/^[\t\x20-\x7e]*$/.test(header)) {
     return Either.left(malformed)
   }
-  if (header.trim() === "") {
-    return Either.right(pairs)
-  }
-  for (const pair of header.split(",")) {
-    const [key = "", value = "", ...rest] = pair.trim().split(" ")
+  for (const pair of header.split(",").map((member) => member.trim())) {
+    // "A recipient MUST parse and ignore a reasonable number of empty list elements": RFC 9110, section 5.6.1.
+    if (pair === "") {
+      continue
+    }
+    const [key = "", value = "", ...rest] = pair.split(" ")
     if (!Key.test(key)) {
       return Either.left(malformed)
     }

@@ -401,7 +401,7 @@ describe("Command", () => {
   /** Strange, but a header may look like that. */
   const lawful: Readonly<Record<string, ReadonlyArray<string>>> = {
     "Trailer": ["10 KiB of letters", "10 KiB of commas", "10 KiB of one key"],
-    "Upload-Metadata": ["10 KiB of letters", "10 KiB of quotes", "10 KiB of a digest"]
+    "Upload-Metadata": ["10 KiB of letters", "10 KiB of quotes", "10 KiB of a digest", "10 KiB of commas"]
   }
   for (const [place, requestWith] of Object.entries(places)) {
     it(`answers a hostile ${place} by one short line that says what was expected`, () => {

@@ -189,13 +189,13 @@ describe("Create", () => {
 
   describe("the metadata", () => {
     it("is kept as it was sent, byte for byte", () => {
-      const metadata = " filename ,b YQ==\t, c"
+      const metadata = " filename ,,b YQ==\t, c,"
       const { upload } = created({ "upload-length": "1", "upload-metadata": metadata })
       deepStrictEqual(upload.metadata, Option.some(metadata))
     })
 
     it("an empty header counts as none", () => {
-      for (const header of ["", " ", "\t "]) {
+      for (const header of ["", " ", "\t ", ",", " ,, "]) {
         deepStrictEqual(
           created({ "upload-length": "1", "upload-metadata": header }).upload.metadata,
           Option.none()

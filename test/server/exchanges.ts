@@ -277,9 +277,13 @@ export const scenarios: ReadonlyArray<Scenario> = [
     exchanges: [
       create(1, "a", { "upload-metadata": "filename d29ybGQ=,is_confidential, x YQ==" }),
       head({ "upload-metadata": "filename d29ybGQ=,is_confidential, x YQ==" }),
+      create(1, "a", { "upload-metadata": "filename YQ==," }),
+      head({ "upload-metadata": "filename YQ==," }),
       create(1, "a", { "upload-metadata": "" }),
       head({ "upload-metadata": null }),
-      ...["a b c", "a YQ==,a YQ==", "a ===", ","].map((metadata) =>
+      create(1, "a", { "upload-metadata": ", ," }),
+      head({ "upload-metadata": null }),
+      ...["a b c", "a YQ==,a YQ==", "a ===", "a,,a"].map((metadata) =>
         post({ "upload-length": "1", "upload-metadata": metadata }, { status: 400, text: /Upload-Metadata/ })
       ),
       post({ "upload-length": "1", "upload-metadata": `a ${"AAAA".repeat(2100)}` }, { status: 400, text: /8192/ })

@@ -40,10 +40,13 @@ const noNumber = constantFrom(
 
 const metadata = saids(
   ...["a YQ==", "a", "a YQ==,b", "a YQ==, b Yg==", `${"k".repeat(59)} YQ==`].map((line) => say(line, line)),
-  say("a YQ==, b Yg==", "a YQ==", "b Yg==")
+  say("a YQ==, b Yg==", "a YQ==", "b Yg=="),
+  ...[",a YQ==,", "a,,b"].map((line) => say(line, line)),
+  say("a YQ==, ", "a YQ==", ""),
+  say("", ",")
 )
 const noMetadata = constantFrom(
-  ...[`${"k".repeat(60)} YQ==`, "a YQ", "a YQ== b", "a,a", "é YQ==", ","].map((line) => nonsense(line)),
+  ...[`${"k".repeat(60)} YQ==`, "a YQ", "a YQ== b", "a,a", "a,,a", "é YQ=="].map((line) => nonsense(line)),
   nonsense("a", "a")
 )
 

@@ -211,7 +211,7 @@ const create = (world: World, ask: Ask, id: string, version: ReadonlyArray<numbe
     parts,
     bytes: kept,
     length: sum,
-    metadata: metadata.means,
+    metadata: metadata.means === "" ? null : metadata.means,
     life: "Live",
     waits: isFinal
   }
