@@ -16,7 +16,7 @@ export interface Options {
    * patterns that an origin has to match from its beginning to its end; or a function that is asked about each.
    */
   readonly origins?: "*" | ReadonlyArray<string | RegExp> | ((origin: string) => boolean) | undefined
-  /** Whether pages may send cookies and the like along. Not by default. */
+  /** Whether pages may send cookies and the like along. Not by default; where they may, `origins` has to say whose. */
   readonly credentials?: boolean | undefined
   /** Headers that pages may send, besides those of tus, `Authorization`, `X-Request-ID` and `X-Requested-With`. */
   readonly allowedHeaders?: ReadonlyArray<string> | undefined
@@ -68,11 +68,10 @@ export interface Cors {
 export const make = (options: Options = {}): Either.Either<Cors, OptionError> =>
   Either.gen(function*() {
     const { credentials = false, maxAge = "1 day" } = options
-    const isAllowed = yield* readOrigins(options.origins ?? "*")
+    const isAllowed = yield* readOrigins(options.origins ?? "*", credentials)
     const allowedHeaders = yield* readNames("cors.allowedHeaders", options.allowedHeaders)
     const exposedHeaders = yield* readNames("cors.exposedHeaders", options.exposedHeaders)
-    // Where cookies come along, `*` means no origin at all.
-    const isSame = isAllowed === anybody && !credentials
+    const isSame = isAllowed === anybody
     const always: Readonly<Record<string, string>> = isSame ? {} : { vary: "Origin" }
     const forAll = credentials ? { ...always, "access-control-allow-credentials": "true" } : always
     const forPreflight = {
@@ -99,23 +98,55 @@ type IsAllowed = (origin: string) => boolean
 
 const anybody: IsAllowed = () => true
 
-const readOrigins = (origins: NonNullable<Options["origins"]>): Either.Either<IsAllowed, OptionError> => {
-  if (origins === "*" || typeof origins === "function") {
-    return Either.right(origins === "*" ? anybody : origins)
+const readOrigins = (
+  origins: NonNullable<Options["origins"]>,
+  credentials: boolean
+): Either.Either<IsAllowed, OptionError> => {
+  if (typeof origins === "function") {
+    return Either.right(origins)
+  }
+  if (origins === "*") {
+    return credentials ? Either.left(unnamed(origins)) : Either.right(anybody)
   }
   const texts = origins.filter((origin) => typeof origin === "string")
-  const patterns = origins.filter((origin) => origin instanceof RegExp).map(whole)
+  const patterns = origins.filter((origin) => origin instanceof RegExp)
   const wrong = texts.find((text) => !isOrigin(text))
-  return wrong === undefined
-    ? Either.right((origin) => texts.includes(origin) || patterns.some((pattern) => pattern.test(origin)))
-    : Either.left(
+  if (wrong !== undefined) {
+    return Either.left(
       new OptionError({
         option: "cors.origins",
         expected: "origins such as https://example.org, with no slash at the end; a pattern is a RegExp",
         actual: wrong
       })
     )
+  }
+  const lax = credentials
+    ? patterns.find((pattern) => strangers.some((origin) => whole(pattern).test(origin)))
+    : undefined
+  if (lax !== undefined) {
+    return Either.left(unnamed(String(lax)))
+  }
+  const wholes = patterns.map(whole)
+  return Either.right((origin) => texts.includes(origin) || wholes.some((pattern) => pattern.test(origin)))
 }
+
+/** No browser takes `*` where cookies come along, so that nobody lets all pages act for their visitors unawares. */
+const unnamed = (actual: string) =>
+  new OptionError({
+    option: "cors.origins",
+    expected: "whose pages may send cookies, by name, where cors.credentials is true; a function may allow any",
+    actual
+  })
+
+/** Whom nobody means: a pattern that lets them in lets everybody in. Any page can make itself one of the origin `null`. */
+const strangers = [
+  "null",
+  ...["https://", "http://"].flatMap((scheme) =>
+    ["stranger.invalid", "www.stranger.invalid", "stranger.com", "www.stranger.com:8443", "203.0.113.7"].map((host) =>
+      `${scheme}${host}`
+    )
+  )
+]
 
 /** Those of other schemes, of an extension of a browser or an app, are taken as they are. */
 const isOrigin = (text: string) =>

@@ -147,7 +147,7 @@ suite("From @tus/server", {
   }),
 
   "allowedCredentials": Effect.gen(function*() {
-    assert.strictEqual((yield* cors({ credentials: true })).credentials, "true")
+    assert.strictEqual((yield* cors({ credentials: true, origins: ["https://example.org"] })).credentials, "true")
     assert.isUndefined((yield* cors({})).credentials)
   }),
 

@@ -62,7 +62,8 @@ describe("TusCors", () => {
   })
 
   it("tells caches that answers differ wherever they do", () => {
-    for (const options of [{ origins: ["https://a.b"] }, { origins: () => true }, { credentials: true }]) {
+    const everybody = { credentials: true, origins: () => true }
+    for (const options of [{ origins: ["https://a.b"] }, { origins: () => true }, everybody]) {
       for (const origin of [undefined, "https://a.b", "https://c.d"]) {
         assert.strictEqual(allowed(options, origin)["vary"], "Origin")
         assert.strictEqual(preflight(options, origin)["vary"], "Origin")
@@ -70,14 +71,19 @@ describe("TusCors", () => {
     }
   })
 
-  it("never says * where cookies may come along", () => {
-    for (
-      const headers of [allowed({ credentials: true }, "https://a.b"), preflight({ credentials: true }, "https://a.b")]
-    ) {
-      assert.strictEqual(headers["access-control-allow-origin"], "https://a.b")
-      assert.strictEqual(headers["access-control-allow-credentials"], "true")
+  it("lets cookies come along only for whom somebody has said yes to, and never says * for them", () => {
+    const saying: ReadonlyArray<TusCors.Options> = [
+      { credentials: true, origins: ["https://a.b"] },
+      { credentials: true, origins: [/https:\/\/(\w+\.)?a\.b/, /http:\/\/localhost:\d+/, /[\w-]+:\/\/app\.local/] },
+      { credentials: true, origins: () => true }
+    ]
+    for (const options of saying) {
+      for (const headers of [allowed(options, "https://a.b"), preflight(options, "https://a.b")]) {
+        assert.strictEqual(headers["access-control-allow-origin"], "https://a.b")
+        assert.strictEqual(headers["access-control-allow-credentials"], "true")
+      }
+      assert.notProperty(allowed(options), "access-control-allow-credentials")
     }
-    assert.notProperty(allowed({ credentials: true }), "access-control-allow-credentials")
     assert.notProperty(
       allowed({ credentials: true, origins: ["https://a.b"] }, "https://c.d"),
       "access-control-allow-credentials"
@@ -102,7 +108,7 @@ describe("TusCors", () => {
 
   it("tells who is not to be read only what all may know", () => {
     deepStrictEqual(anonymous({}), { "access-control-allow-origin": "*" })
-    deepStrictEqual(anonymous({ credentials: true }), {})
+    deepStrictEqual(anonymous({ credentials: true, origins: () => true }), {})
     deepStrictEqual(anonymous({ origins: ["https://a.b"] }), {})
   })
 
@@ -123,6 +129,29 @@ describe("TusCors", () => {
     [{ allowedHeaders: ["X Tenant"] }, /^cors\.allowedHeaders: expected names of headers, got "X Tenant"$/],
     [{ exposedHeaders: ["X-A, X-B"] }, /^cors\.exposedHeaders: expected names of headers, got "X-A, X-B"$/]
   ]
+  for (
+    const origins of [
+      undefined,
+      "*" as const,
+      [/.*/],
+      ["https://a.b", /https?:\/\/.+/],
+      [/https:\/\/[\w.-]+\.com/],
+      [/https:\/\/[^.]+\.com/],
+      [/HTTP:\/\/.*:\d+/i],
+      [/http:\/\/\d+(\.\d+){3}/],
+      [/null/],
+      [/https:\/\/a\.b|null/g]
+    ]
+  ) {
+    it(`does not take cookies from pages of ${typeof origins === "object" ? origins.join() : origins ?? "anybody"}`, () => {
+      const { actual, option, message } = Either.getOrThrow(Either.flip(TusCors.make({ credentials: true, origins })))
+      assert.strictEqual(option, "cors.origins")
+      assert.strictEqual(actual, typeof origins === "object" ? String(origins.at(-1)) : "*")
+      assert.match(message, /expected whose pages may send cookies, by name, .*cors\.credentials/)
+      assert(Either.isRight(TusCors.make({ origins })))
+    })
+  }
+
   for (const [options, message] of wrong) {
     it(`does not take ${JSON.stringify(options)}`, () => {
       assert.match(Either.getOrThrow(Either.flip(TusCors.make(options))).message, message)
