@@ -101,7 +101,7 @@ export const decode = (
     }
     return Either.map(
       decodeCreate(raw.headers),
-      (request) => Command.Create({ collection: `${base}${target}`, request })
+      (request) => Command.Create({ collection: `${base}${onHost(target)}`, request })
     )
   }
   if (target === path) {
@@ -131,6 +131,15 @@ const options = Command.Options()
  */
 const pathOf = (url: string) =>
   url.replace(/^[a-z]+:\/\/[^/?#]*/i, "").replace(/[?#].*$/s, "").replace(/(?<!\/)\/+$/, "")
+
+/**
+ * The path as it may stand in a URL, where nobody can read the name of a host in it: to browsers a backslash is a slash, and a
+ * tab or the end of a line is nothing.
+ */
+const onHost = (path: string) => {
+  const rest = path.replace(/[\0-\x20\x7f]/g, encodeURIComponent).replace(/^[/\\]+/, "")
+  return rest === "" ? "" : `/${rest}`
+}
 
 const decodeId = Schema.decodeOption(UploadId)
 

@@ -1,14 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { ByteStore, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
-import { NodeTusServer } from "effect-tus/node"
+import { NodeHandler, NodeTusServer } from "effect-tus/node"
 import { TusServer } from "effect-tus/server"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { subscribe, unsubscribe } from "node:diagnostics_channel"
-import type { IncomingMessage, Server } from "node:http"
+import { createServer, type IncomingMessage, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
 import { askPort, server } from "../server/doors.js"
 import { open, patch } from "./socket.js"
 
@@ -86,6 +87,28 @@ describe("NodeHandler", () => {
         assert.strictEqual((await ask({ method: "DELETE", path, headers: tus })).status, 204)
         assert.match(await hung.closed, /^HTTP\/1.1 423 /)
         assert.strictEqual((await ask({ method: "HEAD", path, headers: tus })).status, 404)
+      })
+    }))
+
+  it.scopedLive("a listener that has no path tells of an upload on the host that was asked, whatever is posted to", () =>
+    Effect.gen(function*() {
+      const context = yield* Layer.build(server())
+      const { listener } = yield* Effect.provide(NodeHandler.make({}), context)
+      const http = yield* Effect.acquireRelease(
+        Effect.async<Server>((resume) => {
+          const http = createServer(listener).listen(0, "127.0.0.1", () => resume(Effect.succeed(http)))
+        }),
+        (http) => Effect.async<void>((resume) => void http.close(() => resume(Effect.void)))
+      )
+      const ask = askPort((http.address() as AddressInfo).port)
+      yield* Effect.promise(async () => {
+        for (const path of ["//evil.example/x", "/\\evil.example/x", "http://a//evil.example/x", "*", "/\\"]) {
+          const created = await ask({ method: "POST", path, headers: { ...tus, "upload-length": "1" } })
+          const { location = "" } = created.headers
+          assert.strictEqual(created.status, 201, created.text)
+          assert.strictEqual(new URL(location, "http://here.example").host, "here.example", location)
+          assert.strictEqual((await ask({ method: "HEAD", path: location, headers: tus })).status, 200, location)
+        }
       })
     }))
 

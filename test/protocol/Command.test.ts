@@ -33,6 +33,21 @@ const refusalOf = (result: ReturnType<typeof decode>) => Either.getOrThrow(Eithe
 const overridden = (actual: string, override: string) =>
   decode(request(actual, `/files/${upload}`, { ...patching, "x-http-method-override": override }))
 
+/** The upload would be where a browser reads `Location`, below what the client sees of the server. */
+const staysOnHost = (url: string) => {
+  for (const base of ["", "/api", "https://here.example", "https://here.example/api"]) {
+    const command = Either.getOrThrow(Command.decode(request("POST", url, creating), { base }))
+    const location = `${command._tag === "Create" ? command.collection : assert.fail()}/${upload}`
+    const read = new URL(location, "https://here.example/page")
+    assert.strictEqual(read.origin, "https://here.example", JSON.stringify([url, location]))
+    assert.isTrue(
+      location.startsWith(`${base}/`) && read.pathname.endsWith(`/${upload}`),
+      JSON.stringify([url, location])
+    )
+    assert.notMatch(location.slice(base.length), /^\/[/\\]|[\0-\x20\x7f]/)
+  }
+}
+
 const allowOf = (method: string, url: string) => {
   const refusal = refusalOf(decode(request(method, url, { ...patching, ...creating })))
   return refusal._tag === "MethodNotAllowed" ? refusal.allow : refusal._tag
@@ -232,6 +247,42 @@ describe("Command", () => {
         const command = Either.getOrThrow(Command.decode(request("POST", url, creating)))
         assert.strictEqual(command._tag === "Create" ? command.collection : command._tag, url.replace(/\/$/, ""))
       }
+    })
+
+    const elsewhere = [
+      "//evil.example/x",
+      "///evil.example/x",
+      "/\\evil.example/x",
+      "\\\\evil.example/x",
+      "\\/evil.example/x",
+      "http://a//evil.example/x",
+      "http://a/\\evil.example/x",
+      "/\t/evil.example/x",
+      "/\r\n/evil.example/x",
+      "\n//evil.example",
+      " //evil.example",
+      ".evil.example",
+      "*",
+      "/\\",
+      "//\\/\\",
+      "javascript:alert(1)//",
+      "@evil.example/x"
+    ]
+    it("tells of a collection on the host that was asked, whatever is posted to", () => {
+      for (const url of elsewhere) {
+        staysOnHost(url)
+      }
+      const command = Either.getOrThrow(Command.decode(request("POST", "//evil.example/x", creating)))
+      assert.strictEqual(command._tag === "Create" ? command.collection : command._tag, "/evil.example/x")
+    })
+
+    it.prop("tells of a collection on the host that was asked, whatever it is", [
+      FastCheck.oneof(
+        FastCheck.string({ unit: "binary" }),
+        FastCheck.string({ unit: FastCheck.constantFrom("/", "\\", "\t", "\n", "@", ":", ".", "a", "http:") })
+      )
+    ], ([url]) => {
+      staysOnHost(url)
     })
 
     it("reads a hostile target in no time", () => {

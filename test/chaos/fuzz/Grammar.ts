@@ -56,7 +56,16 @@ const elsewhere = constantFrom<Target>(
     path: `/files/${id}`,
     beneath: true
   })),
-  ...["/", "/other", `/other/${"z".repeat(32)}`, `/files/x/${"z".repeat(32)}`, "/filesz"].map((path) => ({
+  ...[
+    "/",
+    "/other",
+    `/other/${"z".repeat(32)}`,
+    `/files/x/${"z".repeat(32)}`,
+    "/filesz",
+    "//files",
+    "/\\files",
+    "//evil.example/files"
+  ].map((path) => ({
     _tag: "Path" as const,
     path,
     beneath: false
