@@ -1,5 +1,6 @@
 /**
- * Uploads where a server is an object with `fetch`: Deno and Bun serve what a module exports, here an adapter does.
+ * Uploads where a server is an object with `fetch`. Deno and Bun serve such an object themselves; this file runs on Node, where an
+ * adapter does. `Bun.serve` refuses bodies of more than 128 MiB without `maxRequestBodySize`.
  */
 import { serve } from "@hono/node-server"
 import { ManagedRuntime } from "effect"
