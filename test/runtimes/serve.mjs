@@ -8,7 +8,7 @@ const [, , directory = ""] = process.argv
 
 Effect.flatMap(NodeTusServer.NodeTusServer, ({ url }) => Effect.sync(() => process.stdout.write(`${url}\n`))).pipe(
   Layer.effectDiscard,
-  Layer.provide(NodeTusServer.layer({ directory, port: 0, durability: "process" })),
+  Layer.provide(NodeTusServer.layer({ directory, port: 0, durability: "process", idleTimeout: "1 hour" })),
   Layer.launch,
   Effect.runPromise
 ).catch((error) => {

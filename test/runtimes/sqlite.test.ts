@@ -28,16 +28,23 @@ const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> 
     (child) => Effect.sync(() => child.kill("SIGKILL"))
   )
 
+/** It is a run of tests of its own. */
+const limit = 900_000
+
 describe("without better-sqlite3", () => {
-  it.live("the registry, kill -9 and the refusal of a second server pass their tests on node:sqlite", () =>
-    Effect.gen(function*() {
-      const { code, output } = yield* run(["node_modules/vitest/vitest.mjs", "run", "--mode", "sqlite"], {
-        NODE_OPTIONS: withoutNative.join(" "),
-        CYCLES: "3"
-      })
-      assert.strictEqual(code, 0, output)
-      assert.match(output, /Test Files +\d+ passed/)
-    }))
+  it.live(
+    "the registry, kill -9 and the refusal of a second server pass their tests on node:sqlite",
+    () =>
+      Effect.gen(function*() {
+        const { code, output } = yield* run(["node_modules/vitest/vitest.mjs", "run", "--mode", "sqlite"], {
+          NODE_OPTIONS: withoutNative.join(" "),
+          CYCLES: "3"
+        })
+        assert.strictEqual(code, 0, output)
+        assert.match(output, /Test Files +\d+ passed/)
+      }),
+    limit
+  )
 
   it.scopedLive("one sentence says what to install where the runtime has no SQLite of its own", () =>
     Effect.gen(function*() {
