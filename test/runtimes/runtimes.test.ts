@@ -1,0 +1,121 @@
+/**
+ * The built package on every runtime: its server takes an upload, is killed in the middle of it, and goes on; its client uploads,
+ * is cut off, and goes on.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { randomBytes } from "node:crypto"
+import { writeFileSync } from "node:fs"
+import * as Http from "node:http"
+import { join } from "node:path"
+import { program } from "../cli/process.js"
+import { relay } from "../interop/relay.js"
+import { createUpload, fileOf, offsetOf, sha256, sha256OfFile } from "../interop/server.js"
+import { directory } from "../node/temporary.js"
+import { bun, deno, node22, node24, node26, root } from "./runtimes.js"
+
+const runtimes: ReadonlyArray<readonly [name: string, words: ReadonlyArray<string>, transport?: "fetch"]> = [
+  ["the Node at hand", [process.execPath]],
+  ["Node 22", [node22]],
+  ["Node 24", [node24]],
+  ["Node 26", [node26]],
+  ["Bun", [bun]],
+  // Its `node:http` does not send a body of any size on a new connection, as README says.
+  ["Deno", [deno, "run", "-A"], "fetch"]
+]
+
+const size = 24 * 1024 * 1024
+const half = size / 2
+
+const serving = (words: ReadonlyArray<string>, at: string) =>
+  Effect.gen(function*() {
+    const running = yield* program(at, [...words, join(root, "test/runtimes/serve.mjs"), join(at, "uploads")])
+    const [, url = ""] = yield* Effect.promise(() => running.said(/^(http:\S+)$/m))
+    return { ...running, url }
+  })
+
+/** Sends bytes, and returns the status; without the last of them the request stays open, and none comes. */
+const patch = (url: string, offset: number, length: number, bytes: Uint8Array) => {
+  const request = Http.request(url, {
+    method: "PATCH",
+    headers: {
+      "tus-resumable": "1.0.0",
+      "content-type": "application/offset+octet-stream",
+      "upload-offset": offset,
+      "content-length": length
+    }
+  })
+  const status = new Promise<number>((resolve, reject) =>
+    request
+      .on("response", (response) => resolve(response.resume().statusCode ?? 0))
+      .on("error", reject)
+  )
+  request.write(bytes)
+  if (bytes.length === length) {
+    request.end()
+  }
+  return status
+}
+
+/** Once that many bytes count. */
+const counted = async (url: string, least: number): Promise<number> => {
+  const offset = await offsetOf(url)
+  return offset >= least ? offset : counted(url, least)
+}
+
+/** Each starts two or three processes. */
+const limit = 300_000
+
+describe("the built package", () => {
+  for (const [name, words, transport = "http"] of runtimes) {
+    it.scopedLive(`on ${name} serves, is killed and goes on`, () =>
+      Effect.gen(function*() {
+        const at = yield* directory
+        const contents = randomBytes(size)
+        const path = yield* Effect.scoped(Effect.gen(function*() {
+          const server = yield* serving(words, at)
+          return yield* Effect.promise(async () => {
+            const url = await createUpload(server.url, size)
+            const broken = patch(url, 0, size, contents.subarray(0, half)).then(() => "answered", () => "broken")
+            await counted(url, 8 * 1024 * 1024)
+            server.process.kill("SIGKILL")
+            assert.strictEqual(await broken, "broken")
+            return new URL(url).pathname
+          })
+        }))
+        const server = yield* serving(words, at)
+        yield* Effect.promise(async () => {
+          const url = new URL(path, server.url).href
+          const offset = await offsetOf(url)
+          assert.isAtLeast(offset, 8 * 1024 * 1024)
+          assert.strictEqual(await patch(url, offset, size - offset, contents.subarray(offset)), 204)
+          assert.strictEqual(await sha256OfFile(fileOf(join(at, "uploads"), url)), await sha256([contents]))
+        })
+      }), limit)
+
+    it.scopedLive(`on ${name} uploads, is cut off and goes on`, () =>
+      Effect.gen(function*() {
+        const at = yield* directory
+        const server = yield* serving([process.execPath], at)
+        const between = yield* relay(server.url, [], { happens: "reset", up: half, times: 1, together: true })
+        const file = join(at, "file")
+        writeFileSync(file, randomBytes(size))
+        const client = yield* program(at, [
+          ...words,
+          join(root, "test/runtimes/upload.mjs"),
+          file,
+          between.url,
+          transport
+        ])
+        const { code, out, stderr } = yield* Effect.promise(() => client.ended)
+        assert.strictEqual(code, 0, stderr)
+        assert.isAbove(between.connections(), 1)
+        yield* Effect.promise(async () =>
+          assert.strictEqual(
+            await sha256OfFile(fileOf(join(at, "uploads"), out.at(-1) ?? "")),
+            await sha256OfFile(file)
+          )
+        )
+      }), limit)
+  }
+})
