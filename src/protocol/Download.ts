@@ -1,6 +1,6 @@
 /**
  * GET: the bytes of a complete upload. Not of tus, which leaves it open; what is said here is HTTP. What was uploaded may be
- * anything, and comes as a file to be saved, never as a page of this server.
+ * anything, and comes as a file to be saved, never as a page or a program of this server.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14
  */
@@ -19,7 +19,9 @@ export class Request extends Schema.Class<Request>("effect-tus/Download/Request"
   range: Header.optional("range", Schema.String),
   ifRange: Header.optional("if-range", Schema.String),
   ifNoneMatch: Header.optional("if-none-match", Schema.String),
-  ifModifiedSince: Header.optional("if-modified-since", Schema.String)
+  ifModifiedSince: Header.optional("if-modified-since", Schema.String),
+  serviceWorker: Header.optional("service-worker", Schema.String),
+  destination: Header.optional("sec-fetch-dest", Schema.String)
 }) {}
 
 /** What the server answers: all of it, a range, or that the client has it already. */
@@ -32,6 +34,7 @@ export class Response extends Schema.Class<Response>("effect-tus/Download/Respon
   lastModified: Header.required("last-modified", Header.HttpDate),
   acceptRanges: Header.required("accept-ranges", Schema.Literal("bytes")),
   cacheControl: Header.required("cache-control", Schema.Literal("private, no-cache")),
+  resourcePolicy: Header.required("cross-origin-resource-policy", Schema.Literal("same-origin")),
   contentTypeOptions: Header.required("x-content-type-options", Schema.Literal("nosniff")),
   contentSecurityPolicy: Header.required("content-security-policy", Schema.Literal("sandbox; default-src 'none'"))
 }) {
@@ -59,6 +62,11 @@ export const decide = (
   request: Request,
   now: DateTime.Utc
 ): Either.Either<Decision, Refusal.Refusal> => {
+  if (isToRun(request)) {
+    return Either.left(
+      new Refusal.Denied({ status: 403, reason: "what was uploaded is to be saved or shown, not to be run" })
+    )
+  }
   if (upload.hasExpired(now)) {
     return Either.left(new Refusal.UploadExpired({ id: upload.id }))
   }
@@ -101,9 +109,21 @@ const describe =
       lastModified,
       acceptRanges: "bytes",
       cacheControl: "private, no-cache",
+      resourcePolicy: "same-origin",
       contentTypeOptions: "nosniff",
       contentSecurityPolicy: "sandbox; default-src 'none'"
     }, { disableValidation: true })
+
+/**
+ * Whether a browser says that it would take the bytes for a program, the looks of a page, or a document within one. Those that say
+ * nothing are told by the type.
+ *
+ * @see https://fetch.spec.whatwg.org/#concept-request-destination
+ */
+const isToRun = ({ destination, serviceWorker }: Request) =>
+  Option.isSome(serviceWorker) || Option.exists(destination, (name) => !passive.has(name.trim().toLowerCase()))
+
+const passive = new Set(["document", "iframe", "empty", "audio", "font", "image", "track", "video"])
 
 /** "If-None-Match" goes before "If-Modified-Since", which knows whole seconds only. */
 const isKnown = ({ ifModifiedSince, ifNoneMatch }: Request, etag: string, modified: DateTime.Utc) =>
@@ -144,7 +164,7 @@ const nameOf = ({ metadata }: Upload) => {
     ).pipe(Option.map((bytes) => utf8.decode(bytes)))
   return {
     contentType: Option.getOrElse(
-      Option.filter(text("filetype", "type"), (type) => mediaType.test(type)),
+      Option.filter(text("filetype", "type"), (type) => mediaType.test(type) && isInert(type.toLowerCase())),
       () => "application/octet-stream"
     ),
     contentDisposition: Option.match(text("filename", "name"), { onNone: () => "attachment", onSome: disposition })
@@ -152,6 +172,23 @@ const nameOf = ({ metadata }: Upload) => {
 }
 
 const mediaType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/
+
+/** Types that no browser runs, whatever the bytes are. All others are as good as unknown: those that are run become more. */
+const isInert = (type: string) => /^(audio|font|image|video)\/(?!.*(xml|svg))/.test(type) || inert.has(type)
+
+const inert = new Set([
+  "application/gzip",
+  "application/msword",
+  "application/pdf",
+  "application/vnd.ms-excel",
+  "application/vnd.ms-powerpoint",
+  "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+  "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+  "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+  "application/zip",
+  "text/csv",
+  "text/plain"
+])
 
 /** A name that stands for more than itself somewhere, such as a path, is told to old clients without that. */
 const disposition = (name: string) =>

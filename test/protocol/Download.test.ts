@@ -31,6 +31,12 @@ const sent = (headers: Readonly<Record<string, string>>, upload?: Upload.Upload)
 const refused = (headers: Readonly<Record<string, string>>, upload?: Upload.Upload) =>
   Either.getOrThrow(Either.flip(decide(headers, upload)))
 
+const outcome = (headers: Readonly<Record<string, string>>) =>
+  Either.match(decide(headers), { onLeft: ({ message, status }) => `${status} ${message}`, onRight: () => "sent" })
+
+const typeOf = (filetype: string) => sent({}, complete({ filetype })).headers["content-type"]
+const unknown = "application/octet-stream"
+
 describe("what may be downloaded", () => {
   it("is a complete upload", () => {
     const length = Option.some(bytes(10))
@@ -60,6 +66,7 @@ describe("a file", () => {
         "last-modified": modified,
         "accept-ranges": "bytes",
         "cache-control": "private, no-cache",
+        "cross-origin-resource-policy": "same-origin",
         "x-content-type-options": "nosniff",
         "content-security-policy": "sandbox; default-src 'none'"
       },
@@ -107,8 +114,96 @@ describe("a file", () => {
 
   it("has a type only where it is one", () => {
     for (const filetype of ["html", "text/html; charset=x\r\nset-cookie: a", "", "a/b/c"]) {
-      assert.strictEqual(sent({}, complete({ filetype })).headers["content-type"], "application/octet-stream")
+      assert.strictEqual(typeOf(filetype), unknown)
     }
+  })
+
+  const inert = [
+    "image/png",
+    "image/JPEG",
+    "image/avif",
+    "audio/mpeg",
+    "video/mp4",
+    "font/woff2",
+    "text/plain",
+    "text/csv",
+    "application/pdf",
+    "application/zip",
+    "application/gzip",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+  ]
+  for (const type of inert) {
+    it(`has the type that was given where nobody runs it: ${type}`, () => assert.strictEqual(typeOf(type), type))
+  }
+
+  const run = [
+    "text/html",
+    "Text/HTML",
+    "application/xhtml+xml",
+    "text/javascript",
+    "application/javascript",
+    "application/ecmascript",
+    "text/jscript",
+    "text/livescript",
+    "text/javascript1.5",
+    "application/x-javascript",
+    "text/x-ecmascript",
+    "application/wasm",
+    "application/json",
+    "application/importmap+json",
+    "application/manifest+json",
+    "application/speculationrules+json",
+    "text/css",
+    "text/xml",
+    "application/xml",
+    "application/xslt+xml",
+    "image/svg+xml",
+    "IMAGE/SVG+XML",
+    "image/x-svg",
+    "text/vtt",
+    "text/cache-manifest",
+    "application/x-shockwave-flash",
+    "application/x-chrome-extension",
+    "multipart/x-mixed-replace",
+    "message/rfc822",
+    "application/a-type-of-tomorrow"
+  ]
+  for (const type of run) {
+    it(`is any file where somebody may run it: ${type}`, () => assert.strictEqual(typeOf(type), unknown))
+  }
+
+  for (const destination of ["document", "iframe", "empty", "image", "audio", "video", "track", "font", "Image"]) {
+    it(`is sent to be saved or shown: ${destination}`, () => {
+      assert.strictEqual(outcome({ "sec-fetch-dest": destination }), "sent")
+    })
+  }
+
+  const programs = [
+    "script",
+    "style",
+    "worker",
+    "sharedworker",
+    "serviceworker",
+    "audioworklet",
+    "paintworklet",
+    "manifest",
+    "xslt",
+    "object",
+    "embed",
+    "json",
+    "of tomorrow",
+    "Script"
+  ]
+  const sentence = "403 what was uploaded is to be saved or shown, not to be run"
+  for (const destination of programs) {
+    it(`is refused to whoever would run it: ${destination}`, () => {
+      assert.strictEqual(outcome({ "sec-fetch-dest": destination }), sentence)
+    })
+  }
+
+  it("is refused to whoever would run it, though it has it already", () => {
+    assert.strictEqual(outcome({ "sec-fetch-dest": "script", "if-none-match": etag }), sentence)
+    assert.strictEqual(outcome({ "service-worker": "script", "sec-fetch-dest": "empty" }), sentence)
   })
 })
 

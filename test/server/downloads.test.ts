@@ -46,8 +46,16 @@ describe("a download", () => {
             "content-length": "10",
             "content-type": "application/octet-stream",
             "content-disposition": "attachment; filename=\"a b.txt\"",
+            "cross-origin-resource-policy": "same-origin",
             "x-content-type-options": "nosniff"
           })
+          for (const program of [{ "sec-fetch-dest": "script" }, { "service-worker": "script" }]) {
+            const refused = await get(program)
+            deepStrictEqual([refused.status, refused.text], [
+              403,
+              "what was uploaded is to be saved or shown, not to be run\n"
+            ])
+          }
           const part = await get({ range: "bytes=3-5" })
           deepStrictEqual([part.status, part.text, part.headers["content-range"]], [206, "345", "bytes 3-5/10"])
           const beyond = await get({ range: "bytes=10-" })

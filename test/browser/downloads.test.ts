@@ -1,0 +1,92 @@
+/**
+ * What was uploaded, on the origin of a page whose policy lets that origin's scripts run.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { NodeTusServer } from "effect-tus/node"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { directory } from "../interop/server.js"
+import { Chromium, visit } from "./chromium.js"
+
+const origin = Effect.gen(function*() {
+  const context = yield* Layer.build(NodeTusServer.layer({
+    port: 0,
+    directory: yield* directory,
+    downloads: true,
+    shutdownTimeout: 0,
+    get: (_, response) => {
+      response.setHeader("content-type", "text/html")
+      response.setHeader("content-security-policy", "script-src 'self'")
+      response.end("<!doctype html>")
+    }
+  }))
+  return Context.get(context, NodeTusServer.NodeTusServer).url
+}).pipe(Effect.orDie)
+
+const script = "globalThis.ran = true; postMessage(0)"
+
+const upload = (url: string, type: string) =>
+  Effect.promise(async () => {
+    const response = await fetch(url, {
+      method: "POST",
+      headers: {
+        "tus-resumable": "1.0.0",
+        "content-type": "application/offset+octet-stream",
+        "upload-length": String(script.length),
+        "upload-metadata": `filetype ${btoa(type)}`
+      },
+      body: script
+    })
+    assert.strictEqual(response.status, 201)
+    return response.headers.get("location") ?? ""
+  })
+
+/** What comes of each way to have a browser run it, within a page. */
+const attempts = async (path: string) => {
+  const loaded = (name: "script" | "link", attributes: object = {}) =>
+    new Promise<string>((resolve) => {
+      const element = Object.assign(document.createElement(name), { src: path, href: path, ...attributes })
+      element.addEventListener("load", () => resolve("loaded"))
+      element.addEventListener("error", () => resolve("refused"))
+      document.body.append(element)
+    })
+  return {
+    script: await loaded("script"),
+    module: await loaded("script", { type: "module" }),
+    worker: await new Promise<string>((resolve) => {
+      const worker = new Worker(path)
+      worker.addEventListener("error", () => resolve("refused"))
+      worker.addEventListener("message", () => resolve("loaded"))
+    }),
+    serviceWorker: await navigator.serviceWorker.register(path).then(() => "loaded", () => "refused"),
+    style: await loaded("link", { rel: "stylesheet" }),
+    ran: "ran" in globalThis,
+    read: await fetch(path).then((response) => response.text())
+  }
+}
+
+describe("in Chromium, on the origin of uploads", () => {
+  it.scopedLive(
+    "nothing that was uploaded runs, whatever its type, and pages may read it",
+    () =>
+      Effect.gen(function*() {
+        const url = yield* origin
+        const { page } = yield* visit(new URL("/", url).href)
+        for (const type of ["text/javascript", "text/plain"]) {
+          const path = yield* upload(url, type)
+          deepStrictEqual(yield* Effect.promise(() => page.evaluate(attempts, path)), {
+            script: "refused",
+            module: "refused",
+            worker: "refused",
+            serviceWorker: "refused",
+            style: "refused",
+            ran: false,
+            read: script
+          })
+        }
+      }).pipe(Effect.provide(Chromium.layer)),
+    { timeout: 120_000 }
+  )
+})
