@@ -1,6 +1,7 @@
 /**
  * How one upload looks, and the buttons on it. Knows nothing of how uploads are made.
  */
+import * as Option from "effect/Option"
 import * as Dom from "./Dom.js"
 import type { Upload } from "./Upload.js"
 import * as Words from "./Words.js"
@@ -15,30 +16,45 @@ export interface Card {
 export interface Handlers {
   /** The first button: pause, resume, and what else there is to do. */
   readonly onAct: () => void
-  /** The second: cancel, or remove. */
+  /** The next attempt shall not wait. */
+  readonly onNow: () => void
+  /** The last: cancel, or remove. */
   readonly onEnd: () => void
   readonly onFile: (file: File) => void
 }
 
-export const make = ({ onAct, onEnd, onFile }: Handlers): Card => {
+export const make = ({ onAct, onEnd, onFile, onNow }: Handlers): Card => {
   const template = Dom.find(document, "#upload", HTMLTemplateElement)
   const element = Dom.find(document.importNode(template.content, true), "li", HTMLElement)
   const name = Dom.find(element, "h3", HTMLElement)
   const state = Dom.find(element, ".state", HTMLElement)
   const bar = Dom.find(element, "progress", HTMLProgressElement)
   const figures = Dom.find(element, ".figures", HTMLElement)
-  const note = Dom.find(element, ".note", HTMLElement)
+  const note = Dom.find(element, ".note span", HTMLElement)
+  const link = Dom.find(element, ".note a", HTMLAnchorElement)
+  const now = Dom.find(element, ".now", HTMLButtonElement)
   const act = Dom.find(element, ".act", HTMLButtonElement)
   const end = Dom.find(element, ".end", HTMLButtonElement)
   const input = Dom.find(element, "input", HTMLInputElement)
 
   act.addEventListener("click", onAct)
+  now.addEventListener("click", onNow)
   end.addEventListener("click", onEnd)
   input.addEventListener("change", () => {
     Array.from(input.files ?? []).forEach(onFile)
     // The same file again is a change, too.
     input.value = ""
   })
+
+  const showLink = ({ name, state, url }: Upload) => {
+    link.hidden = state !== "Done" || Option.isNone(url)
+    if (!link.hidden) {
+      link.href = Option.getOrElse(url, () => "")
+      link.download = name
+      Dom.say(link, link.href)
+      link.setAttribute("aria-label", `Download ${name} from ${link.href}`)
+    }
+  }
 
   return {
     element,
@@ -50,25 +66,37 @@ export const make = ({ onAct, onEnd, onFile }: Handlers): Card => {
       Dom.say(name, upload.name)
       name.title = upload.name
       Dom.say(state, Words.state(look))
+      // What is done needs no bar: of what is empty it would show nothing, or too much.
+      bar.hidden = isDone
       bar.max = Math.max(upload.total, 1)
-      bar.value = isDone ? bar.max : upload.sent
+      bar.value = upload.sent
       bar.setAttribute("aria-label", upload.name)
-      bar.setAttribute("aria-valuetext", `${isDone ? 100 : Words.percent(upload.sent, upload.total)} %`)
+      bar.setAttribute("aria-valuetext", `${Words.percent(upload.sent, upload.total)} %`)
       Dom.say(figures, Words.figures(upload))
       Dom.say(note, Words.note(upload, look))
-      label(act, Words.action(upload.state), upload.name)
-      label(end, isDone ? "Remove" : "Cancel", upload.name)
-      // Whoever was on a button that vanishes is on the other one.
-      if (isDone && document.activeElement === act) {
-        end.focus()
-      }
-      act.hidden = isDone
+      showLink(upload)
+      label(act, [Words.action(upload)], upload.name)
+      label(now, ["Try now"], upload.name)
+      label(end, Words.ending(upload), upload.name)
+      hide(act, isDone, end)
+      hide(now, look !== "Retrying" || Option.isNone(upload.wait), act)
     }
   }
 }
 
-/** Of several buttons with the same word, each says for which file it is. */
-const label = (button: HTMLButtonElement, verb: string, of: string) => {
-  Dom.say(button, verb)
-  button.setAttribute("aria-label", `${verb} ${of}`)
+/** Of several buttons with the same words, each says for which file it is. Where there is little room the first word has to do. */
+const label = (button: HTMLButtonElement, [verb = "", rest = ""]: ReadonlyArray<string>, of: string) => {
+  Dom.say(Dom.find(button, "span", HTMLElement), verb)
+  Dom.say(Dom.find(button, "span + span", HTMLElement), rest === "" ? "" : ` ${rest}`)
+  const words = rest === "" ? verb : `${verb} ${rest}`
+  button.title = rest === "" ? "" : words
+  button.setAttribute("aria-label", `${words}: ${of}`)
+}
+
+/** Whoever was on a button that vanishes is on another one. */
+const hide = (button: HTMLButtonElement, hidden: boolean, other: HTMLButtonElement) => {
+  if (hidden && document.activeElement === button) {
+    other.focus()
+  }
+  button.hidden = hidden
 }

@@ -3,6 +3,7 @@
  * where it was. Knows nothing of how that looks.
  */
 import { type TusClient, TusUpload, UploadJournal, UploadSource } from "effect-tus/client"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
@@ -20,13 +21,24 @@ export interface Transfer {
   readonly start: (file: File) => Action
   /** Asks the server how much of it is there. */
   readonly ask: Action
-  /** The file was not the one that is missing. */
+  /** The file was not the one that is missing, or is no longer what it was. */
   readonly decline: (file: File) => Action
+  /** The browser does not hand out the file that it knows. */
+  readonly miss: Action
   readonly pause: Action
+  /** Waits no longer for the next attempt. */
+  readonly hurry: Action
   /** Goes on with the same file. */
   readonly resume: Action
   /** Ends it, and removes what the server has of it. */
   readonly cancel: Action
+}
+
+/** What there is to begin with: a file, or what an earlier visit has left. */
+export interface First {
+  readonly upload: Upload.Upload
+  /** Of one that had not begun: its file. */
+  readonly kept?: { readonly name: string; readonly size: number; readonly modified: number } | undefined
 }
 
 export interface Settings {
@@ -37,7 +49,7 @@ export interface Settings {
 
 export const make = (
   { endpoint, slots }: Settings,
-  first: Upload.Upload,
+  { kept, upload: first }: First,
   show: (upload: Upload.Upload) => void
 ): Transfer => {
   /** One action after the other, however fast somebody clicks. */
@@ -45,12 +57,28 @@ export const make = (
   let upload = first
   let source = Option.none<File>()
   let running = Option.none<Fiber.RuntimeFiber<void>>()
+  const impatience = Effect.unsafeMakeLatch(false)
 
   const change = (next: (upload: Upload.Upload) => Upload.Upload) =>
     Effect.sync(() => {
       upload = next(upload)
       show(upload)
     })
+
+  const countDown = (millis: number): Effect.Effect<void> => {
+    const seconds = Math.ceil(millis / 1000)
+    return millis <= 0 ? Effect.void : change(Upload.countDown(seconds)).pipe(
+      Effect.zipRight(Effect.sleep(millis - (seconds - 1) * 1000)),
+      Effect.zipRight(Effect.suspend(() => countDown((seconds - 1) * 1000)))
+    )
+  }
+
+  /** It waits by itself, to tell how long, and to be hurried. */
+  const retry = pace.pipe(
+    Schedule.modifyDelayEffect((_, delay) =>
+      Effect.as(Effect.raceFirst(impatience.await, countDown(Duration.toMillis(delay))), Duration.zero)
+    )
+  )
 
   const run = (file: File): Action =>
     change(Upload.become("Starting")).pipe(
@@ -64,7 +92,7 @@ export const make = (
         (progress) => change(Upload.advance(progress))
       )),
       slots.withPermits(1),
-      Effect.catchAll((error) => change(Upload.become("Failed", error.message)))
+      Effect.catchAll((error) => change(Upload.become("Failed", error)))
     )
 
   const start = (file: File): Action =>
@@ -84,7 +112,9 @@ export const make = (
     isOf: (file, previous) =>
       upload.state !== "Done" &&
       (Option.exists(source, (known) => isSame(known, file)) ||
-        Option.exists(upload.url, (url) => previous.some((entry) => entry.url === url))),
+        Option.exists(upload.url, (url) => previous.some((entry) => entry.url === url)) ||
+        (kept !== undefined && Option.isNone(upload.url) &&
+          isSame({ name: kept.name, size: kept.size, lastModified: kept.modified }, file))),
     start: (file) => inTurn(start(file)),
     ask: Effect.suspend(() =>
       Option.match(upload.url, {
@@ -95,7 +125,17 @@ export const make = (
       })
     ),
     decline: ({ name }) =>
-      change(Upload.become("Lost", `${name} is another file than the one that was uploaded here.`)),
+      change(Upload.become(
+        "Lost",
+        name === upload.name
+          ? "The file has changed since; drop it on the page to upload it as it is now."
+          : `${name} is another file than the one that was uploaded here.`
+      )),
+    miss: change((upload) => ({
+      ...Upload.become("Lost", "The browser does not let this page read the file; choose it again.")(upload),
+      isKept: false
+    })),
+    hurry: Effect.asVoid(impatience.release),
     pause: inTurn(Effect.zipRight(
       stop,
       Effect.suspend(() => Upload.isActive(upload) ? change(Upload.become("Paused")) : Effect.void)
@@ -111,7 +151,7 @@ export const make = (
 }
 
 /** Somebody looks on, and may pause: it is tried for as long as the page is there, every five seconds at the latest. */
-const retry = Schedule.exponential("500 millis").pipe(
+const pace = Schedule.exponential("500 millis").pipe(
   Schedule.union(Schedule.spaced("5 seconds")),
   Schedule.jitteredWith({ min: 0.7, max: 1 })
 )
@@ -125,5 +165,5 @@ const forget = (url: string): Action =>
     yield* TusUpload.terminate(url)
   }).pipe(Effect.catchAll((error) => Effect.logWarning(error.message)))
 
-const isSame = (one: File, other: File) =>
+const isSame = (one: Pick<File, "name" | "size" | "lastModified">, other: File) =>
   one.name === other.name && one.size === other.size && one.lastModified === other.lastModified

@@ -1,7 +1,7 @@
 /**
  * One upload as the page shows it, and what becomes of it. Pure.
  */
-import type { Progress, UploadJournal } from "effect-tus/client"
+import type { Progress, TusError, UploadJournal } from "effect-tus/client"
 import type * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 
@@ -23,50 +23,74 @@ export interface Upload {
   readonly eta: Option.Option<Duration.Duration>
   /** Where it is, once it is on the server. */
   readonly url: Option.Option<string>
-  /** What went wrong last, as a sentence. */
-  readonly problem: Option.Option<string>
+  /** What went wrong last. */
+  readonly problem: Option.Option<Problem>
+  /** In seconds, until the next attempt. */
+  readonly wait: Option.Option<number>
+  /** The browser knows where its file is, and asks whether it may be read. */
+  readonly isKept: boolean
 }
 
-export const ofFile = ({ name, size }: File): Upload => ({
-  name,
-  state: "Waiting",
-  total: size,
+/** A sentence of this page, or what the client says. */
+export type Problem = string | TusError.TusError
+
+const fresh = {
   sent: 0,
   rate: 0,
   eta: Option.none(),
   url: Option.none(),
-  problem: Option.none()
-})
+  problem: Option.none(),
+  wait: Option.none(),
+  isKept: false
+}
 
-export const ofEntry = ({ acknowledged, length, source, url }: UploadJournal.Entry): Upload => ({
+export const ofFile = ({ name, size }: File): Upload => ({ ...fresh, name, state: "Waiting", total: size })
+
+export const ofEntry = (
+  { acknowledged, length, source, url }: Pick<UploadJournal.Entry, "acknowledged" | "length" | "source" | "url">,
+  isKept: boolean
+): Upload => ({
+  ...fresh,
   name: source,
   state: "Lost",
   total: length,
   sent: acknowledged,
-  rate: 0,
-  eta: Option.none(),
   url: Option.some(url),
-  problem: Option.none()
+  isKept
 })
 
-export const become = (state: State, problem?: string) => (upload: Upload): Upload => ({
+/** One that had not begun. */
+export const ofKept = ({ name, size }: { readonly name: string; readonly size: number }): Upload => ({
+  ...fresh,
+  name,
+  state: "Lost",
+  total: size,
+  isKept: true
+})
+
+export const become = (state: State, problem?: Problem) => (upload: Upload): Upload => ({
   ...upload,
   state,
   rate: 0,
   eta: Option.none(),
-  problem: Option.fromNullable(problem)
+  problem: Option.fromNullable(problem),
+  wait: Option.none()
 })
 
 export const advance = ({ eta, event, problem, rate, sent, url }: Progress.Progress) => (upload: Upload): Upload => ({
   ...upload,
   state: event === "Complete" ? "Done" : event === "Retrying" ? "Retrying" : "Uploading",
-  // What became of the last request is found out by the next one; until then nothing is lost.
-  sent: event === "Retrying" ? upload.sent : sent,
+  sent,
   rate,
   eta,
   url: Option.orElse(url, () => upload.url),
-  problem: Option.map(problem, ({ message }) => message)
+  problem,
+  wait: event === "Retrying" ? upload.wait : Option.none()
 })
+
+/** So many seconds are left until the next attempt. */
+export const countDown = (seconds: number) => (upload: Upload): Upload =>
+  isActive(upload) ? { ...upload, wait: Option.some(seconds) } : upload
 
 /** The server has told how much of it is there. */
 export const stand = (offset: Option.Option<number>) => (upload: Upload): Upload =>

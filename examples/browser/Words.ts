@@ -1,21 +1,23 @@
 /**
- * What the page says about an upload. Pure.
+ * What the page says about uploads. Pure.
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
-import type { State, Upload } from "./Upload.js"
+import * as Totals from "./Totals.js"
+import type { Problem, State, Upload } from "./Upload.js"
 import { isActive } from "./Upload.js"
 
 /** As it looks from here: without a network nothing is under way. */
 export type Look = State | "Offline"
 
-export const look = (upload: Upload, online: boolean): Look => isActive(upload) && !online ? "Offline" : upload.state
+export const look = (upload: Upload, online: boolean): Look =>
+  isActive(upload) && upload.state !== "Uploading" && !online ? "Offline" : upload.state
 
 const looks: Readonly<Record<Look, string>> = {
-  Waiting: "Waiting for its turn",
+  Waiting: "Waiting",
   Starting: "Starting",
   Uploading: "Uploading",
-  Retrying: "Interrupted, trying again",
+  Retrying: "Interrupted",
   Offline: "Offline, goes on by itself",
   Paused: "Paused",
   Lost: "Unfinished",
@@ -26,31 +28,50 @@ const looks: Readonly<Record<Look, string>> = {
 export const state = (look: Look): string => looks[look]
 
 export const figures = ({ eta, rate, sent, state, total }: Upload): string =>
-  state === "Done"
+  state === "Done" || (state === "Waiting" && sent === 0)
     ? size(total)
-    : [
+    : together(
       `${percent(sent, total)} %`,
       `${size(sent)} of ${size(total)}`,
       ...(state === "Uploading" && rate > 0 ? [`${size(rate)}/s`] : []),
-      ...(state === "Uploading" && Option.isSome(eta) ? [`${time(eta.value)} left`] : [])
-    ].map((part) => part.replaceAll(" ", "\u00a0")).join(" · ")
+      ...(state === "Uploading" && Option.isSome(eta) ? [`${time(Duration.toSeconds(eta.value))} left`] : [])
+    )
 
-export const note = ({ name, problem, url }: Upload, look: Look): string => {
+/** A line breaks between its parts at most. */
+const together = (...parts: ReadonlyArray<string>) => parts.map((part) => part.replaceAll(" ", "\u00a0")).join(", ")
+
+export const note = ({ isKept, name, problem, state, wait }: Upload, look: Look): string => {
   switch (look) {
     case "Lost":
-      return Option.getOrElse(
-        problem,
-        () => `A page may keep no files. Drop ${name} here again, or choose it, and only the rest is sent.`
-      )
+      return Option.match(problem, {
+        onNone: () =>
+          isKept
+            ? "The browser asks whether this page may read the file again; only the rest is sent."
+            : `After a reload a page cannot read its files. Choose ${shortened(name)} again: only the rest is sent.`,
+        onSome: text
+      })
     case "Retrying":
+      return `${Option.match(problem, { onNone: () => "The upload was interrupted.", onSome: text })} ${
+        Option.match(wait, { onNone: () => "Trying again.", onSome: (seconds) => `Next attempt in ${seconds} s.` })
+      }`
     case "Failed":
-      return Option.getOrElse(problem, () => "")
-    case "Done":
-      return Option.match(url, { onNone: () => "", onSome: (url) => `Stored at ${url}` })
+      return Option.match(problem, { onNone: () => "", onSome: text })
     default:
-      return ""
+      return state === "Done" ? "Stored at " : ""
   }
 }
+
+/** What the client says is for those who write programs; here it is for everybody. */
+const text = (problem: Problem): string =>
+  typeof problem === "string"
+    ? problem
+    : problem._tag === "Unanswered"
+    ? problem.reason === "Stalled" ? "The server does not answer." : "The server cannot be reached."
+    : problem._tag === "Refused" && problem.status >= 500
+    ? "The server cannot take it at the moment."
+    : `${problem.message[0]?.toUpperCase()}${problem.message.slice(1)}`
+
+const shortened = (name: string) => name.length > 40 ? `${name.slice(0, 24)}…${name.slice(-12)}` : name
 
 const actions: Readonly<Record<State, string>> = {
   Waiting: "Pause",
@@ -64,7 +85,37 @@ const actions: Readonly<Record<State, string>> = {
 }
 
 /** What can be done about it; nothing where it is done. */
-export const action = (state: State): string => actions[state]
+export const action = ({ isKept, state }: Upload): string => state === "Lost" && isKept ? "Resume" : actions[state]
+
+/** How it is got rid of, and what goes with it. */
+export const ending = ({ state, url }: Upload): readonly [verb: string, rest: string] =>
+  state === "Done" || Option.isNone(url) ? ["Remove", "from list"] : ["Cancel", "and delete"]
+
+/** All uploads in one line. */
+export const totals = (all: Totals.Totals): string =>
+  together(
+    `${all.done} of ${all.count} done`,
+    all.sent < all.total ? `${size(all.sent)} of ${size(all.total)}` : size(all.total),
+    ...(all.rate > 0 ? [`${size(all.rate)}/s`] : []),
+    ...Option.toArray(Option.map(Totals.left(all), (seconds) => `${time(seconds)} left`))
+  )
+
+/** Of the tab, which is all that is seen of the page from another. */
+export const title = (all: Totals.Totals, name: string): string =>
+  all.active > 0
+    ? `${percent(all.sent, all.total)} % – ${name}`
+    : all.count > 0 && all.done === all.count
+    ? `✓ ${name}`
+    : name
+
+/** What an earlier visit left in the queue, and no browser can find again. */
+export const missing = (names: ReadonlyArray<string>): string => {
+  const [shown, more] = [names.slice(0, 5).map(shortened), names.length - 5]
+  const list = more > 0 ? `${shown.join(", ")} and ${more} more` : shown.join(", ")
+  return `${
+    names.length === 1 ? "One file had" : `${names.length} files had`
+  } not begun when the page was left: ${list}. ${names.length === 1 ? "Choose it" : "Choose them"} again.`
+}
 
 /** All is there when all is there. */
 export const percent = (sent: number, total: number): number => total === 0 ? 0 : Math.floor((sent / total) * 100)
@@ -76,8 +127,8 @@ export const size = (bytes: number): string => {
   return power === 0 ? `${Math.round(bytes)} B` : `${(bytes / 1024 ** power).toFixed(1)} ${units[power - 1]}`
 }
 
-const time = (duration: Duration.Duration): string => {
-  const seconds = Math.ceil(Duration.toSeconds(duration))
+const time = (duration: number): string => {
+  const seconds = Math.ceil(duration)
   const minutes = Math.ceil(seconds / 60)
   return seconds <= 90
     ? `${seconds} s`

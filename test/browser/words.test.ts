@@ -16,11 +16,11 @@ const upload = (changes: Partial<Upload.Upload>) => ({
 } as Upload.Upload)
 
 const lines: Array<[changes: Partial<Upload.Upload>, text: string]> = [
-  [{}, "50 % · 6.0 MiB of 12.0 MiB · 1.0 MiB/s · 6 s left"],
-  [{ eta: Option.some(Duration.minutes(61)) }, "50 % · 6.0 MiB of 12.0 MiB · 1.0 MiB/s · 61 min left"],
-  [{ eta: Option.none(), rate: 0 }, "50 % · 6.0 MiB of 12.0 MiB"],
-  [{ state: "Paused" }, "50 % · 6.0 MiB of 12.0 MiB"],
-  [{ sent: 12 * MiB - 1 }, "99 % · 12.0 MiB of 12.0 MiB · 1.0 MiB/s · 6 s left"],
+  [{}, "50 %, 6.0 MiB of 12.0 MiB, 1.0 MiB/s, 6 s left"],
+  [{ eta: Option.some(Duration.minutes(61)) }, "50 %, 6.0 MiB of 12.0 MiB, 1.0 MiB/s, 61 min left"],
+  [{ eta: Option.none(), rate: 0 }, "50 %, 6.0 MiB of 12.0 MiB"],
+  [{ state: "Paused" }, "50 %, 6.0 MiB of 12.0 MiB"],
+  [{ sent: 12 * MiB - 1 }, "99 %, 12.0 MiB of 12.0 MiB, 1.0 MiB/s, 6 s left"],
   [{ state: "Done" }, "12.0 MiB"]
 ]
 
