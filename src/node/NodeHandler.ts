@@ -2,11 +2,13 @@
  * The fast door: a plain Node request listener, for `http.createServer`, Express, Fastify, Nest, and whatever else hands
  * on an `IncomingMessage` that nobody has read. Trailers come through.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { RawResponse } from "../protocol/Reply.js"
+import * as LogText from "../server/LogText.js"
 import * as TusDoor from "../server/TusDoor.js"
 import type { TusServer } from "../server/TusServer.js"
 import type * as UploadBody from "../server/UploadBody.js"
@@ -106,7 +108,7 @@ const page = (get: NonNullable<Options["get"]>, request: IncomingMessage, respon
   Effect.tryPromise(async () => get(request, response)).pipe(
     Effect.catchAll(({ error }) =>
       Effect.zipRight(
-        Effect.logError(`${request.method} ${urlOf(request)} failed`, error),
+        failed(request, error),
         Effect.sync(() => {
           if (response.headersSent) {
             NodeRequest.abort(request, response)
@@ -118,6 +120,11 @@ const page = (get: NonNullable<Options["get"]>, request: IncomingMessage, respon
       )
     )
   )
+
+const failed = (request: IncomingMessage, error: unknown) => {
+  const raw = { method: request.method ?? "", url: urlOf(request), headers: request.headers as Headers }
+  return Effect.logError(`${LogText.nameOf(raw)} failed`, Cause.die(LogText.errorOf(raw, error)))
+}
 
 /** One that does not stand for another method. */
 const isForPage = ({ headers, method }: IncomingMessage) =>

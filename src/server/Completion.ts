@@ -19,6 +19,7 @@ import type { Entry } from "../store/UploadRegistry.js"
 import { UploadStore } from "../store/UploadStore.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import type { Application } from "./Application.js"
+import { quietly } from "./Each.js"
 import * as Removal from "./Removal.js"
 import { UploadEvents } from "./UploadEvents.js"
 import { UploadLimits } from "./UploadLimits.js"
@@ -72,7 +73,7 @@ export const make = (policy: Policy, application: Application) =>
         store.finalsOf(part),
         (finals) =>
           finals.forEach((final) =>
-            void runInBackground(Effect.ignoreLogged(Effect.unlessEffect(settle(final), waitsForAnother(final, part))))
+            void runInBackground(quietly(Effect.unlessEffect(settle(final), waitsForAnother(final, part))))
           )
       )
 

@@ -9,6 +9,10 @@ export const each = <A, E>(uploads: Stream.Stream<A, E>, act: (upload: A) => Eff
   Effect.ignoreLogged(
     Stream.runForEachChunk(
       uploads,
-      (some) => Effect.forEach(some, (upload) => Effect.ignoreLogged(act(upload)), { concurrency: 16, discard: true })
+      (some) => Effect.forEach(some, (upload) => quietly(act(upload)), { concurrency: 16, discard: true })
     )
   )
+
+/** Work that nobody waits for: what fails is tried again later, and only a bug, such as of a hook, is worth a line for everybody. */
+export const quietly = <A, E, R>(self: Effect.Effect<A, E, R>) =>
+  Effect.ignoreLogged(Effect.tapDefect(self, (defect) => Effect.logError("work in the background failed", defect)))

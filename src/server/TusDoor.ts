@@ -9,7 +9,7 @@ import * as Command from "../protocol/Command.js"
 import * as Offer from "../protocol/Options.js"
 import { isRefusal, type Refusal } from "../protocol/Refusal.js"
 import * as Reply from "../protocol/Reply.js"
-import type { UploadStoreError } from "../store/UploadStoreError.js"
+import { UploadStoreError } from "../store/UploadStoreError.js"
 import * as DoorPolicy from "./DoorPolicy.js"
 import * as LogText from "./LogText.js"
 import { type Observed, TusObserver, watched } from "./TusObserver.js"
@@ -34,7 +34,8 @@ export const make = ({ path, trailers }: Options & Door) =>
     const { downloads } = policy
     const { baseOf, cors } = yield* Effect.orDie(DoorPolicy.make(policy))
 
-    return watched(yield* TusObserver, (request, body): Effect.Effect<Response> => {
+    const observers = yield* TusObserver
+    const respond = watched(observers, (request, body): Effect.Effect<Response> => {
       // Nothing, where the application cannot say whose pages may read: that is a defect like any other.
       let allowed: Readonly<Record<string, string>> = {}
       const finish = ({ body, content, headers, outcome, status }: Response): Response => ({
@@ -61,7 +62,14 @@ export const make = ({ path, trailers }: Options & Door) =>
         }
       )
     })
+    return observers.length === 0 ? respond : guarded(respond)
   })
+
+type Respond = (request: Command.RawRequest, body: UploadBody.UploadBody) => Effect.Effect<Response>
+
+/** An observer that fails is a bug of the application: its request is answered all the same. */
+const guarded = (respond: Respond): Respond => (request, body) =>
+  Effect.catchAllCause(Effect.suspend(() => respond(request, body)), (cause) => explain(request, cause))
 
 const encode = (answer: Answered): Response => {
   const { body, headers, status } = answer.reply instanceof Offer.Response
@@ -88,7 +96,7 @@ const explain = (
     onLeft: (error) =>
       isRefusal(error)
         ? Effect.succeed({ ...Reply.encode(error), outcome: error._tag === "Interrupted" ? error.reason : error._tag })
-        : Effect.as(log(request, error), failed(error)),
+        : Effect.as(log(request, error), error instanceof UploadStoreError ? failed(error) : broken),
     onRight: (cause) =>
       Option.match(Cause.dieOption(cause), {
         onNone: () => Effect.failCause(cause),

@@ -27,6 +27,7 @@ import type { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
 import * as Application from "./Application.js"
 import * as Completion from "./Completion.js"
 import * as Creation from "./Creation.js"
+import { quietly } from "./Each.js"
 import * as Receive from "./Receive.js"
 import * as Termination from "./Termination.js"
 import * as TusPolicy from "./TusPolicy.js"
@@ -158,7 +159,7 @@ export const make = Effect.gen(function*() {
     completion.settle(id).pipe(Effect.catchTags({ UploadNotFound: () => Effect.void, Superseded: () => Effect.void }))
 
   yield* Effect.forkScoped(
-    store.unsettled.pipe(Stream.runForEach((id) => Effect.ignoreLogged(settle(id))), Effect.ignoreLogged)
+    store.unsettled.pipe(Stream.runForEach((id) => quietly(settle(id))), Effect.ignoreLogged)
   )
 
   const perform = (
