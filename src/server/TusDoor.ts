@@ -96,18 +96,21 @@ const explain = (
     onLeft: (error) =>
       isRefusal(error)
         ? Effect.succeed({ ...Reply.encode(error), outcome: error._tag === "Interrupted" ? error.reason : error._tag })
-        : Effect.as(log(request, error), error instanceof UploadStoreError ? failed(error) : broken),
+        : Effect.as(log(request, Cause.fail, error), error instanceof UploadStoreError ? failed(error) : broken),
     onRight: (cause) =>
       Option.match(Cause.dieOption(cause), {
         onNone: () => Effect.failCause(cause),
         onSome: (defect) =>
-          Effect.as(log(request, defect), defect instanceof UploadBody.BodyConsumed ? misplaced(defect) : broken)
+          Effect.as(
+            log(request, Cause.die, defect),
+            defect instanceof UploadBody.BodyConsumed ? misplaced(defect) : broken
+          )
       })
   })
 
 /** As a cause, which every logger tells whole; of an error beside a message some tell nothing. */
-const log = (request: Command.RawRequest, error: unknown) =>
-  Effect.logError(`${LogText.nameOf(request)} failed`, Cause.die(LogText.errorOf(request, error)))
+const log = (request: Command.RawRequest, causeOf: (error: unknown) => Cause.Cause<unknown>, error: unknown) =>
+  Effect.logError(`${LogText.nameOf(request)} failed`, causeOf(LogText.errorOf(request, error)))
 
 const plain = (status: number, outcome: string, text: string): Response => ({
   status,
