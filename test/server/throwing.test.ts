@@ -2,6 +2,7 @@
  * Whatever an application gives a server may throw: that costs the request that has asked for it, and nothing else.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import {
   TusObserver,
   type TusPolicy,
@@ -105,7 +106,7 @@ describe("what an application gives", () => {
             assert.include(causes.join("\n"), "boom")
           }
           isBroken = false
-          assert.deepStrictEqual(yield* course, [201, 204, 200, 204])
+          deepStrictEqual(yield* course, [201, 204, 200, 204])
         }).pipe(Effect.provide(Layer.provideMerge(server(), layerOf(broken))), Effect.provide(logger))
       })
     }
@@ -126,8 +127,8 @@ describe("what an application gives", () => {
       yield* TestClock.adjust("2 hours")
       yield* sweep()
       assert.sameMembers(asked, paths.map((path) => path.split("/").at(-1) ?? ""))
-      assert.deepStrictEqual(causes.map((cause) => cause.includes("boom")), [true, true])
-      assert.deepStrictEqual(yield* course, [201, 204, 200, 204])
+      deepStrictEqual(causes.map((cause) => cause.includes("boom")), [true, true])
+      deepStrictEqual(yield* course, [201, 204, 200, 204])
     }).pipe(Effect.provide(logger), Effect.provide(Layer.provideMerge(server({ expiresAfter: "1 hour" }), hooks)))
   })
 
