@@ -266,7 +266,8 @@ describe("the command", { concurrent: true, timeout: 120_000 }, () => {
         const { out } = yield* Process.run(at, ["list", "--journal", "here"])
         assert.match(out[0] ?? "", new RegExp(`^${path}  about \\d+% of 1\\.0 KiB  .* s ago$`))
         assert.match(out[1] ?? "", new RegExp(`^  ${url}/1$`))
-        assert.lengthOf(out, 2)
+        assert.match(out[2] ?? "", /^ {2}filename=a$/)
+        assert.lengthOf(out, 3)
       }))
 
     it.scoped("has nothing to list and nothing to resume in the beginning", () =>
