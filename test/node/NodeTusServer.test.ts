@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { NodeTusServer } from "effect-tus/node"
-import type { TusPolicy } from "effect-tus/server"
+import { type TusPolicy, UploadHooks } from "effect-tus/server"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -12,10 +12,17 @@ import type { Socket } from "node:net"
 import { server } from "../server/doors.js"
 import { open, patch } from "./socket.js"
 
-const start = (options: NodeTusServer.HttpOptions = {}, policy: TusPolicy.Options = {}) =>
+const start = (
+  options: NodeTusServer.HttpOptions = {},
+  policy: TusPolicy.Options = {},
+  hooks: Layer.Layer<never> = Layer.empty
+) =>
   Effect.gen(function*() {
     const context = yield* Layer.build(
-      NodeTusServer.layerHttp({ port: 0, idleTimeout: "1 hour", ...options }).pipe(Layer.provide(server(policy)))
+      NodeTusServer.layerHttp({ port: 0, idleTimeout: "1 hour", ...options }).pipe(
+        Layer.provide(server(policy)),
+        Layer.provide(hooks)
+      )
     )
     const { port } = yield* Effect.provide(NodeTusServer.NodeTusServer, context)
     /** Everything that comes back for these bytes until the server closes the connection. */
@@ -64,6 +71,35 @@ describe("NodeTusServer", () => {
         deepStrictEqual(statusesOf(text), [408], part)
         assert.match(text, /\r\n\r\nexpected the head of a request within 0.1 seconds\n$/)
       }
+    }))
+
+  it.scopedLive("a client that ends its side of the connection behind its request is answered, and the connection ends", () =>
+    Effect.gen(function*() {
+      const latch = yield* Effect.makeLatch()
+      const hooks = Layer.succeed(UploadHooks.UploadHooks, { onComplete: () => latch.await })
+      const { create, offsetOf, port } = yield* start({}, {}, hooks)
+      const path = yield* Effect.promise(() => create(5))
+      const client = yield* Effect.promise(() => open(port))
+      yield* Effect.promise(() =>
+        new Promise<void>((resolve) => client.socket.end(`${patch(path, 0, 5)}hello`, resolve))
+      )
+      // What comes over another connection is read behind what came before, the end included.
+      yield* Effect.promise(() => create(1))
+      yield* latch.open
+      deepStrictEqual(statusesOf(yield* Effect.promise(() => client.closed)), [204])
+      assert.strictEqual(yield* Effect.promise(() => offsetOf(path)), 5)
+    }))
+
+  it.scopedLive("a client that ends its side in the middle of a body leaves what has come", () =>
+    Effect.gen(function*() {
+      const { create, offsetOf, port } = yield* start()
+      yield* Effect.promise(async () => {
+        const path = await create(5)
+        const client = await open(port)
+        client.socket.end(`${patch(path, 0, 5)}he`)
+        await client.closed
+        assert.strictEqual(await offsetOf(path), 2)
+      })
     }))
 
   for (
