@@ -5,10 +5,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { TusError } from "effect-tus/client"
 import { ByteStoreSuite } from "effect-tus/testing"
-import * as Duration from "effect/Duration"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
+import * as ScheduleDecision from "effect/ScheduleDecision"
+import * as ScheduleIntervals from "effect/ScheduleIntervals"
+import * as TestClock from "effect/TestClock"
 import { once } from "node:events"
 import { layer as ropes } from "../examples/byte-store.js"
 import * as Retry from "../examples/retry.js"
@@ -72,7 +75,22 @@ const unreachable = new TusError.Unanswered({
 
 /** How long a schedule lets one wait before each attempt, in milliseconds, until it ends. */
 const waits = <R>(schedule: Schedule.Schedule<unknown, TusError.TusError, R>, errors: Iterable<TusError.TusError>) =>
-  Effect.map(Schedule.run(Schedule.delays(schedule), 0, errors), (delays) => [...delays].map(Duration.toMillis))
+  Effect.gen(function*() {
+    const delays: Array<number> = []
+    let state: unknown = schedule.initial
+    for (const error of errors) {
+      const now = yield* Clock.currentTimeMillis
+      const [next, , decision] = yield* schedule.step(now, error, state)
+      const delay = ScheduleDecision.isDone(decision) ? 0 : ScheduleIntervals.start(decision.intervals) - now
+      delays.push(delay)
+      if (ScheduleDecision.isDone(decision)) {
+        break
+      }
+      yield* TestClock.adjust(delay)
+      state = next
+    }
+    return delays
+  })
 
 describe("examples", () => {
   it.scopedLive("byte-store: a store of one's own", () =>
