@@ -26,7 +26,7 @@ export const mostFirst: Order.Order<Entry> = Order.reverse(Order.mapInput(Order.
 export const isBarred = (error: TusError, foreign: boolean): boolean => {
   switch (error._tag) {
     case "Refused":
-      return error.status === 501 || (error.status < 500 && !passing.has(error.status) && !ofChunk.has(error.status))
+      return error.status < 500 && !passing.has(error.status) && !ofChunk.has(error.status)
     case "Misbehaved":
       return error.reason !== "NoProgress"
     case "Unanswered":

@@ -169,8 +169,9 @@ describe("no upload", () => {
         2,
         /stopped moving bytes .*no byte for 0\.2 seconds.*tried 2 times/
       )
-      assert.isAtLeast(Number(process.hrtime.bigint() - started) / 1e6, 390)
-      assert.strictEqual(sockets.length, 2)
+      assert.isAtLeast(Number(process.hrtime.bigint() - started) / 1e6, 590)
+      // The first one asks what the server can do, which bars nothing where it is not answered.
+      assert.strictEqual(sockets.length, 3)
     }))
 
   it.scopedLive("where a page answers", () =>

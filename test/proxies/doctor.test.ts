@@ -50,7 +50,7 @@ describe("effect-tus doctor", { concurrent: true }, () => {
         Process.run(at, ["doctor", url, "--origin", "https://a.example.org"]),
         Process.run(at, ["doctor", url, "--origin", "https://b.example.org", "--json"])
       ], { concurrency: 2 })
-      deepStrictEqual([fine.code, fine.stderr], [0, ""])
+      deepStrictEqual([fine.code, fine.stderr], [0, `effect-tus: ${all.length} of ${all.length} fine\n`])
       assert.match(fine.out[0] ?? "", /^ok {7}server: tus 1\.0\.0, with creation, /)
       assert.strictEqual(fine.out.at(-1), "ok       delete: the upload is removed")
       assert.lengthOf(fine.out, all.length)
