@@ -30,6 +30,11 @@ const start: ReadonlyArray<Stage> = [
   ["sync log"],
   ["sync directory"],
   ["write log"],
+  // The database has its name to last before the directory is told, and only then remembers that it was.
+  ["sync log"],
+  ["sync directory"],
+  ["write log"],
+  ["sync log"],
   ["answer"]
 ]
 
