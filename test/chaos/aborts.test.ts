@@ -102,16 +102,15 @@ describe("aborts", () => {
           )
 
           const after = yield* countsWhen(({ descriptors, fibers }) =>
-            fibers === before.fibers && descriptors === before.descriptors
+            fibers <= before.fibers && descriptors === before.descriptors
           )
           console.log(`${aborts} aborts, ${stored.uploads} uploads`, {
             heap: [before.heap, warm.heap, after.heap],
             rss: [before.rss, warm.rss, after.rss]
           })
-          deepStrictEqual(
-            [after.fibers, after.descriptors, after.uploads],
-            [before.fibers, before.descriptors, 0]
-          )
+          // The first sweep may have been under way before.
+          assert.isAtMost(after.fibers, before.fibers)
+          deepStrictEqual([after.descriptors, after.uploads], [before.descriptors, 0])
           assert.isBelow(after.heap - warm.heap, 4 * mebibyte)
           assert.isBelow(after.rss - warm.rss, 32 * mebibyte)
           yield* isWell

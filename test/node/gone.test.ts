@@ -8,8 +8,11 @@ import { NodeTusServer } from "effect-tus/node"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Schedule from "effect/Schedule"
 import { existsSync, readFileSync, rmSync, truncateSync } from "node:fs"
 import { join } from "node:path"
+import * as TusMetrics from "../../src/server/TusMetrics.js"
 import { askPort } from "../server/doors.js"
 import { directory } from "./temporary.js"
 
@@ -18,9 +21,17 @@ const octets = { ...tus, "content-type": "application/offset+octet-stream" }
 
 const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? "")
 
+const swept = Effect.map(
+  Metric.value(Metric.tagged(TusMetrics.sweepDuration, "sweep", "Orphans")),
+  ({ count }) => count
+)
+
+/** The first look at what has gone is over: the next is tomorrow. */
 const serving = Effect.gen(function*() {
   const place = yield* directory
+  const before = yield* swept
   const server = yield* Layer.build(NodeTusServer.layer({ directory: place, port: 0, downloads: true }))
+  yield* Effect.repeat(swept, { until: (count) => count > before, schedule: Schedule.spaced("5 millis") })
   const ask = askPort(Context.get(server, NodeTusServer.NodeTusServer).port)
   const post = (headers: Readonly<Record<string, string>>, body?: string) =>
     Effect.promise(() =>
