@@ -87,12 +87,14 @@ const maxParts = 256
 /** In how many parts a file of this size was sent; parts are found again only where there are as many. */
 export const partsOf = (entries: ReadonlyArray<UploadJournal.Entry>, size: number): Option.Option<number> => {
   const source = UploadSource.fromRange({ name: "", length: size, read: () => Stream.empty })
-  return Option.fromNullable(
-    Array.from({ length: maxParts }, (_, i) => i + 1).find((parallel) => {
-      const ranges = Parallel.rangesOf({ endpoint: "", source, parallel })
-      return entries.every(({ length, start }) =>
-        ranges.some((range) => range.start === start && range.length === length)
-      )
-    })
+  return Option.flatMapNullable(
+    Option.fromNullable(entries[0]),
+    ({ endpoint }) =>
+      Array.from({ length: maxParts }, (_, i) => i + 1).find((parallel) => {
+        const ranges = Parallel.rangesOf({ endpoint, source, parallel })
+        return entries.every(({ length, start }) =>
+          ranges.some((range) => range.start === start && range.length === length)
+        )
+      })
   )
 }

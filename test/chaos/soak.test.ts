@@ -71,15 +71,14 @@ describe("a soak", () => {
       yield* Effect.fork(Effect.repeat(sample, Schedule.spaced("20 millis")))
       yield* Effect.forEach(Arr.range(1, uploads), upload, { concurrency: clients, discard: true })
       const after = yield* countsWhen(({ descriptors, fibers }) =>
-        fibers === before.fibers && descriptors === before.descriptors
+        fibers <= before.fibers && descriptors === before.descriptors
       )
       console.log(`${gibibytes} GiB: at most ${peaks.map((peak) => Math.round(peak / mebibyte)).join(", ")} MiB`)
       // Less than at first is no growth.
       assert.isBelow(Math.max(...peaks.slice(1)) - (peaks[0] ?? 0), 32 * mebibyte)
-      deepStrictEqual(
-        [after.fibers, after.descriptors, after.uploads],
-        [before.fibers, before.descriptors, 0]
-      )
+      // The first sweep may have been under way before.
+      assert.isAtMost(after.fibers, before.fibers)
+      deepStrictEqual([after.descriptors, after.uploads], [before.descriptors, 0])
       yield* isWell
     }), limit)
 })

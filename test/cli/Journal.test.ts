@@ -61,7 +61,7 @@ describe("what is unfinished", () => {
 
 /** How a file of this size is sent in so many parts. */
 const partsOf = (size: number, parallel: number) =>
-  Parallel.rangesOf({ endpoint: "", source: fromBytes(new Uint8Array(size)), parallel }).map(entryOf)
+  Parallel.rangesOf({ endpoint: "http://a/files", source: fromBytes(new Uint8Array(size)), parallel }).map(entryOf)
 
 describe("in how many parts a file was sent", () => {
   it("is seen from what is left of them", () => {
