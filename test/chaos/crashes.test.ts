@@ -38,7 +38,11 @@ describe("kill -9", () => {
             Effect.scoped(Effect.gen(function*() {
               const { output } = yield* live(cycle)
               yield* Effect.sleep(random() < 0.3 ? random() * 30 : random() * 800)
-              assert.notMatch(output(), /ERROR|WARN/)
+              // What was written of a creation that nobody was told of is set aside, and that is told.
+              assert.notMatch(
+                output().replaceAll(/^.*WARN.* are named by no state, and set aside: .*$/gm, ""),
+                /ERROR|WARN/
+              )
             }))
 
           const client = (i: number) =>
