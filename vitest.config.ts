@@ -25,7 +25,7 @@ const included: Readonly<Record<string, ReadonlyArray<string>>> = { together, sq
 const excluded: Readonly<Record<string, ReadonlyArray<string>>> = {
   together: [],
   sqlite: [],
-  runtimes: [],
+  runtimes: ["**/node_modules/**"],
   apart: [...together, ...sqlite.slice(0, 1), ...runtimes]
 }
 
