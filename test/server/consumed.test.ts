@@ -8,6 +8,7 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { assert, describe, it } from "@effect/vitest"
 import { NodeHandler } from "effect-tus/node"
 import { TusHttp, type TusServer, TusWeb } from "effect-tus/server"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -71,7 +72,7 @@ describe("a body that somebody else has read", () => {
   for (const [name, open] of Object.entries(doors)) {
     it.scopedLive(`is a clear 500 at ${name}, and nothing is stored`, () => {
       const logged: Array<string> = []
-      const logger = Logger.make(({ message }) => logged.push(String(message)))
+      const logger = Logger.make(({ cause }) => logged.push(Cause.pretty(cause)))
       return Effect.gen(function*() {
         const ask = yield* open
         yield* Effect.promise(async () => {
