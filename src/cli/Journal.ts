@@ -5,13 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import { join } from "node:path"
 import * as JournalFiles from "../client/JournalFiles.js"
-import * as Parallel from "../client/Parallel.js"
 import * as SystemReason from "../client/SystemReason.js"
 import * as UploadJournal from "../client/UploadJournal.js"
-import * as UploadSource from "../client/UploadSource.js"
 import * as Metadata from "../protocol/Metadata.js"
 import { CommandError } from "./Failure.js"
 import * as Place from "./Place.js"
@@ -80,21 +77,3 @@ export const metadataOf = ({ metadata }: UploadJournal.Creation): Readonly<Recor
   Option.match(Option.flatMap(metadata, decodeMetadata), { onNone: () => ({}), onSome: Object.fromEntries })
 
 const decodeMetadata = Schema.decodeOption(Metadata.FromHeader)
-
-/** More parts are not looked for. */
-const maxParts = 256
-
-/** In how many parts a file of this size was sent; parts are found again only where there are as many. */
-export const partsOf = (entries: ReadonlyArray<UploadJournal.Entry>, size: number): Option.Option<number> => {
-  const source = UploadSource.fromRange({ name: "", length: size, read: () => Stream.empty })
-  return Option.flatMapNullable(
-    Option.fromNullable(entries[0]),
-    ({ endpoint }) =>
-      Array.from({ length: maxParts }, (_, i) => i + 1).find((parallel) => {
-        const ranges = Parallel.rangesOf({ endpoint, source, parallel })
-        return entries.every(({ length, start }) =>
-          ranges.some((range) => range.start === start && range.length === length)
-        )
-      })
-  )
-}

@@ -77,17 +77,14 @@ const isNamed = ({ entries, source }: Journal.Remnant, operand: string, path: st
 
 const toJob = Effect.fnUntraced(function*({ endpoint, entries, source }: Journal.Remnant) {
   const size = Files.sizeOf(yield* Effect.option(Directory.stat(source)))
-  return Option.map(size, (bytes): Job => {
+  return Option.map(size, (): Job => {
     const job = Files.file(source, source, size, { endpoint, metadata: {} }, {})
     const created = Journal.creationOf(entries)
     return {
       ...job,
       metadata: Option.match(created, { onNone: () => job.metadata, onSome: Journal.metadataOf }),
       checksum: Option.flatMap(created, ({ checksum }) => checksum),
-      parts: Option.match(created, {
-        onNone: () => Journal.partsOf(entries, bytes),
-        onSome: ({ parts }) => Option.some(parts)
-      })
+      parts: Option.map(created, ({ parts }) => parts)
     }
   })
 })

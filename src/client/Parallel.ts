@@ -5,6 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { RawResponse } from "../protocol/Reply.js"
+import type * as Division from "./Division.js"
 import * as Endpoint from "./Endpoint.js"
 import * as Fingerprint from "./Fingerprint.js"
 import * as Location from "./Location.js"
@@ -14,36 +15,10 @@ import * as Retry from "./Retry.js"
 import { TusClient } from "./TusClient.js"
 import { Misbehaved, type TusError } from "./TusError.js"
 import * as Uploader from "./Uploader.js"
-import type { Settled, UploadOptions } from "./UploadOptions.js"
+import type { Settled } from "./UploadOptions.js"
 import type { UploadSource } from "./UploadSource.js"
 
-interface Range {
-  readonly start: number
-  readonly length: number
-}
-
-/** How the source is divided: in one, where no more is asked for or possible. The same each time, so that parts are found again. */
-export const rangesOf = (
-  { endpoint, parallel = 1, source, stopAt, url }: Omit<UploadOptions, "retry">
-): ReadonlyArray<Range> => {
-  const length = Option.getOrElse(source.length, () => 0)
-  const most = Math.floor(longestConcat / (new URL(endpoint).pathname.length + idLength))
-  const wanted = Math.min(most, parallel === "auto" ? Math.min(Math.floor(length / autoPart), autoParts) : parallel)
-  const parts = source.seekable && url === undefined && stopAt === undefined ? Math.max(Math.min(wanted, length), 1) : 1
-  const starts = Array.from({ length: parts + 1 }, (_, i) => Math.floor((length * i) / parts))
-  return starts.slice(1).map((end, i) => ({ start: starts[i] ?? 0, length: end - (starts[i] ?? 0) }))
-}
-
-const autoPart = 64 * 1024 * 1024
-const autoParts = 4
-
-/** The final names all parts in one header: of more than this, in characters, much of what stands before servers takes none. */
-const longestConcat = 8000
-
-/** In characters, with what is between a path and the next. */
-const idLength = 38
-
-const sliceOf = (source: UploadSource, { length, start }: Range): UploadSource => ({
+const sliceOf = (source: UploadSource, { length, start }: Division.Range): UploadSource => ({
   ...source,
   length: Option.some(length),
   ready: (offset, size) => {
@@ -56,12 +31,12 @@ const sliceOf = (source: UploadSource, { length, start }: Range): UploadSource =
 
 export const run = Effect.fnUntraced(function*<R>(
   options: Settled<R>,
-  ranges: ReadonlyArray<Range>,
+  ranges: ReadonlyArray<Division.Range>,
+  key: Remembered.Key,
   onProgress: (progress: Progress.Progress) => void
 ) {
   const client = yield* TusClient
   const endpoint = client.endpoint(options.endpoint)
-  const key = yield* Remembered.keyOf(options.source)
   const uploadMetadata = yield* Remembered.metadataOf(options, endpoint.url, key)
   const combined = combine(ranges.length, options.source.length, onProgress)
   const retry = yield* Retry.make(options.retry, endpoint, combined.failed)
@@ -125,8 +100,12 @@ export const run = Effect.fnUntraced(function*<R>(
   return combined.complete(at.url, final.answer)
 }, Effect.scoped)
 
-/** Whether the server can join what is sent in parts. */
-export const isPossible = Effect.fnUntraced(function*<R>(options: Settled<R>) {
+/**
+ * Whether the server can join what is sent in parts.
+ *
+ * @param begun - parts are there already: a server that does not say that it cannot join them could when they were begun
+ */
+export const isPossible = Effect.fnUntraced(function*<R>(options: Settled<R>, begun: boolean) {
   const client = yield* TusClient
   const endpoint = client.endpoint(options.endpoint)
   const retry = yield* Retry.make(options.retry, endpoint, () => {})
@@ -143,7 +122,7 @@ export const isPossible = Effect.fnUntraced(function*<R>(options: Settled<R>) {
         })
     )
   }).pipe(Effect.catchTag("Refused", () => Effect.sync(endpoint.known)))
-  return Endpoint.has(known, "concatenation")
+  return begun ? !Endpoint.lacks(known, "concatenation") : Endpoint.has(known, "concatenation")
 })
 
 /** The progress of the whole, out of that of its parts. */

@@ -7,6 +7,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Division from "./Division.js"
 import * as Fingerprint from "./Fingerprint.js"
 import * as PrefixDigest from "./PrefixDigest.js"
 import { type Creation, Entry, none, UploadJournal } from "./UploadJournal.js"
@@ -74,6 +75,21 @@ export const candidates = (endpoint: string, { length }: UploadSource, { fingerp
       Arr.filter((entry) => Option.contains(length, entry.length) && entry.start === start)
     ))
 
+/** All of it, parts as well. */
+const entriesOf = (endpoint: string, { fingerprint }: Key) =>
+  Effect.flatMap(UploadJournal, (journal) =>
+    Option.isNone(fingerprint) ? Effect.succeed([]) : Effect.map(
+      journal.list,
+      Arr.filter((entry) => entry.endpoint === endpoint && Fingerprint.isOf(fingerprint.value, entry))
+    ))
+
+/** In how many parts earlier sessions sent what is left of this source, none where nothing is. */
+export const partsOf = (endpoint: string, { length }: UploadSource, key: Key) =>
+  Effect.map(
+    entriesOf(endpoint, key),
+    (entries) => Option.flatMap(length, (length) => Division.remembered(entries, length))
+  )
+
 /**
  * What the server is told of the whole: what another session told it of the same source, where this one leaves that open. So a
  * source has the same metadata whether it is gone on with or created anew.
@@ -81,17 +97,14 @@ export const candidates = (endpoint: string, { length }: UploadSource, { fingerp
 export const metadataOf = Effect.fnUntraced(function*(
   { metadata, uploadMetadata }: Pick<Settled<unknown>, "metadata" | "uploadMetadata">,
   endpoint: string,
-  { fingerprint }: Key
+  key: Key
 ) {
-  const journal = yield* UploadJournal
-  if (metadata !== undefined || journal === none || Option.isNone(fingerprint)) {
-    return uploadMetadata
-  }
-  const entries = yield* journal.list
-  return Option.flatMap(
-    Arr.findFirst(entries, (entry) => entry.endpoint === endpoint && Fingerprint.isOf(fingerprint.value, entry)),
-    ({ creation }) => Option.flatMap(creation, ({ metadata }) => metadata)
-  )
+  return metadata !== undefined || Option.isNone(key.fingerprint)
+    ? uploadMetadata
+    : Option.flatMap(
+      Arr.head(yield* entriesOf(endpoint, key)),
+      ({ creation }) => Option.flatMap(creation, ({ metadata }) => metadata)
+    )
 })
 
 export const make = Effect.fnUntraced(function*(

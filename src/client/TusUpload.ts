@@ -11,6 +11,7 @@ import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { RawResponse } from "../protocol/Reply.js"
+import * as Division from "./Division.js"
 import * as Parallel from "./Parallel.js"
 import type { Progress } from "./Progress.js"
 import * as Remembered from "./Remembered.js"
@@ -75,11 +76,13 @@ const resultOf = ({ acknowledged, answer, chunks, elapsed, event, retries, url }
 
 /** Returns the last that there is to tell. */
 const drive = Effect.fnUntraced(function*<R>(options: Settled<R>, onProgress: (progress: Progress) => void) {
-  const ranges = Parallel.rangesOf(options)
-  if (ranges.length > 1 && (yield* Parallel.isPossible(options))) {
-    return yield* Parallel.run(options, ranges, onProgress)
+  const key = yield* Remembered.keyOf(options.source)
+  const begun = yield* Remembered.partsOf(options.endpoint, options.source, key)
+  const ranges = Division.rangesOf({ ...options, parallel: Option.getOrElse(begun, () => options.parallel) })
+  if (ranges.length > 1 && (yield* Parallel.isPossible(options, Option.isSome(begun)))) {
+    return yield* Parallel.run(options, ranges, key, onProgress)
   }
-  const uploader = yield* Uploader.make(options, onProgress)
+  const uploader = yield* Uploader.make(options, onProgress, { key, count: 1 })
   const all = options.terminateOnInterrupt === true
     ? Effect.onInterrupt(
       uploader.all,
@@ -157,7 +160,10 @@ export const runAll = <A, R = never, R2 = never>(
     }
   )
 
-/** What earlier sessions left unfinished of this source at this endpoint, the newest first. */
+/**
+ * What earlier sessions left unfinished of this source at this endpoint, the newest first; parts of an upload that was sent in
+ * parallel are not among them.
+ */
 export const findPrevious = (
   options: { readonly endpoint: string; readonly source: UploadSource }
 ): Effect.Effect<ReadonlyArray<Entry>, SourceError> =>

@@ -53,7 +53,8 @@ export interface UploadOptions<R = never> {
   readonly retry?: Schedule.Schedule<unknown, TusError, R> | undefined
   /**
    * Sends so many parts at once and has the server join them, as many of them as it can be told of in one header (about 170);
-   * `"auto"` takes one for each 64 MiB, at most 4. 1 by default, and where the server cannot join or the source cannot be read in several places.
+   * `"auto"` takes one for each 64 MiB, at most 4. 1 by default, and where the server cannot join or the source cannot be read in
+   * several places. What the journal remembers goes on in as many parts as it was begun in.
    */
   readonly parallel?: number | "auto" | undefined
   /** Hosts, with their port where it is not the usual one, to which the server may send an upload besides its own. */

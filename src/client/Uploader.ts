@@ -61,10 +61,10 @@ interface Lessons {
   readonly resynced: boolean
 }
 
-/** What a parallel upload says of its parts. */
+/** Of what it is the upload. */
 export interface Part {
   readonly key: Remembered.Key
-  /** How many there are. */
+  /** How many parts the source has, 1 where this is all of it. */
   readonly count: number
 }
 
@@ -77,13 +77,13 @@ export const make = Effect.fnUntraced(function*<R>(
   const client = yield* TusClient
   const endpoint = client.endpoint(options.endpoint)
   const tally = yield* Tally.make(source.length, onProgress)
-  const partial = part !== undefined
-  const key = part?.key ?? (yield* Remembered.keyOf(source))
+  const { count, key } = part ?? { count: 1, key: yield* Remembered.keyOf(source) }
+  const partial = count > 1
   const metadata = partial ? options.uploadMetadata : yield* Remembered.metadataOf(options, endpoint.url, key)
   const remembered = yield* Remembered.make(endpoint.url, source, key, {
     metadata,
     checksum: Option.fromNullable(checksum),
-    parts: part?.count ?? 1
+    parts: count
   })
   const retry = yield* Retry.make(options.retry, endpoint, tally.failed)
   const candidates = options.url === undefined ? Arr.sort(remembered.candidates, Inherited.mostFirst) : []

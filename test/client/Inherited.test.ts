@@ -4,7 +4,15 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { TusError, TusTransport, TusUpload, UploadJournal, type UploadOptions, UploadSource } from "effect-tus/client"
+import {
+  TusClient,
+  TusError,
+  TusTransport,
+  TusUpload,
+  UploadJournal,
+  type UploadOptions,
+  UploadSource
+} from "effect-tus/client"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -263,6 +271,59 @@ describe("the parts of an upload that failed", () => {
     return Effect.gen(function*() {
       yield* fails({ parallel: 4 })
       assert.lengthOf(requests.filter(({ method }) => method === "DELETE"), 4)
+    }).pipe(Effect.provide(layer))
+  })
+})
+
+describe("the form of an upload that another session began", () => {
+  /** By a client that knows nothing of the server yet. */
+  const anew = Effect.provide(TusClient.layer())
+
+  /** None of it is sent again, and there is nothing left to remember. */
+  const goesOn = Effect.fnUntraced(function*(
+    { requests, sentSince }: ReturnType<typeof scripted>,
+    parallel: UploadOptions.UploadOptions["parallel"]
+  ) {
+    const left = (yield* journaled).reduce((sum, { acknowledged }) => sum + acknowledged, 0)
+    assert.isAbove(left, 0)
+    const before = requests.length
+    yield* completes({ parallel })
+    assert.strictEqual(sentSince(before), bytes.length - left)
+    deepStrictEqual(yield* urls, [])
+  }, anew)
+
+  const deaf = to("OPTIONS", answer(403))
+
+  for (
+    const [title, first, second] of [
+      ["of none", undefined, undefined],
+      ["of the first", deaf, undefined],
+      ["of the second", undefined, deaf]
+    ] as const
+  ) {
+    it.effect(`is kept, whatever is asked for now, though OPTIONS ${title} was refused`, () => {
+      const server = scripted()
+      return Effect.gen(function*() {
+        for (const [begun, asked] of [[1, 3], [3, 3], [3, 1], [3, 4], [4, "auto"]] as const) {
+          const breaks = after(4, () => closed)
+          yield* server.say((...args) => first?.(...args) ?? breaks(...args))
+          yield* anew(fails({ parallel: begun }))
+          yield* server.say((...args) => second?.(...args))
+          yield* goesOn(server, asked)
+        }
+      }).pipe(Effect.provide(server.layer))
+    })
+  }
+
+  it.effect("gives way to a single piece where the server has said that it joins no parts any more", () => {
+    const { layer, requests, say } = scripted()
+    return Effect.gen(function*() {
+      yield* say(after(4, () => closed))
+      yield* fails({ parallel: 3 })
+      const before = requests.length
+      yield* say(to("OPTIONS", answer(204, { "tus-version": "1.0.0", "tus-extension": "creation" })))
+      yield* anew(completes({ parallel: 3 }))
+      assert.isTrue(requests.slice(before).every(({ headers }) => headers["upload-concat"] === undefined))
     }).pipe(Effect.provide(layer))
   })
 })

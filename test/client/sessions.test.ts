@@ -134,10 +134,7 @@ const simulate = (seed: number) => {
     calm = true
     alive = true
     const before = { sent, created }
-    // A session that could not ask whether parts can be joined sent all in one, which one in parts does not go on with.
-    const remembered = (yield* journal.list)
-      .filter(({ length }) => options.parallel === 1 || length < bytes.length)
-      .reduce((sum, { acknowledged }) => sum + acknowledged, 0)
+    const remembered = (yield* journal.list).reduce((sum, { acknowledged }) => sum + acknowledged, 0)
     let url = ""
     yield* passing(Stream.runDrain(session((progress) => {
       url = Option.getOrElse(progress.url, () => "")

@@ -43,7 +43,7 @@ export const world = (script: Script = () => undefined, { client, hooks = {}, po
     return script(request, exchange, requests.filter((sent) => sent.method === method).length) ?? exchange(request)
   }, trailers)
   const layer = TusClient.layer(client).pipe(
-    Layer.provide(network),
+    Layer.provideMerge(network),
     Layer.provideMerge(server(policy)),
     Layer.provide(Layer.succeed(UploadHooks.UploadHooks, hooks))
   )
