@@ -11,7 +11,6 @@ import { join, resolve } from "node:path"
 import * as AdminActions from "./AdminActions.js"
 import { CommandError, Reported, sentence } from "./Failure.js"
 import * as Flags from "./Flags.js"
-import * as Missing from "./Missing.js"
 
 const action = Args.text({ name: "ACTION" }).pipe(
   Args.withDescription(
@@ -66,8 +65,4 @@ const told = (error: unknown) =>
     ? error
     : new CommandError({ message: sentence(error).replace("adopt: true", "effect-tus serve --adopt"), cause: error })
 
-const load = Effect.tryPromise({
-  try: () => import("./AdminStore.js"),
-  catch: (cause) =>
-    new CommandError({ message: Missing.sentence(cause) ?? `the store cannot be loaded: ${sentence(cause)}`, cause })
-})
+const load = Effect.promise(() => import("./AdminStore.js"))

@@ -31,9 +31,13 @@ export const sentence = (error: unknown): string => {
     ? String(error.message)
     : String(error)
   const hint = Predicate.hasProperty(error, "_tag") ? hintOf(error as TusError) : Option.none()
-  const line = said.trim().replace(/\s*[\r\n]+\s*/g, " ")
+  const line = said.trim().replace(/\s*[\r\n]+\s*/g, " ").replace(/run "npm install [^"]+"/, besideCommand)
   return Text.clean(Option.match(hint, { onNone: () => line, onSome: (hint) => `${line}; ${hint}` }))
 }
+
+/** What the library has an application install, where it is the command that misses it. */
+const besideCommand =
+  "install better-sqlite3@^12 beside effect-tus (npx -p effect-tus -p better-sqlite3@12 effect-tus serve)"
 
 const placeOf = (error: PlatformError) =>
   error._tag === "BadArgument" || error.pathOrDescriptor === undefined ? "" : `${error.pathOrDescriptor}: `

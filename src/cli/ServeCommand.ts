@@ -12,7 +12,6 @@ import { CommandError, sentence, UsageError } from "./Failure.js"
 import * as Flags from "./Flags.js"
 import * as Json from "./Json.js"
 import * as Limits from "./Limits.js"
-import * as Missing from "./Missing.js"
 import { Output } from "./Output.js"
 
 const isPath = (text: string): text is `/${string}` => /^(\/[\w.~-]+)+$/.test(text)
@@ -201,8 +200,5 @@ const tls = Effect.fnUntraced(function*(
     : yield* new UsageError({ message: "--tls-cert and --tls-key belong together" })
 })
 
-const server = Effect.tryPromise({
-  try: () => import("./Server.js"),
-  catch: (cause) =>
-    new CommandError({ message: Missing.sentence(cause) ?? `the server cannot be loaded: ${sentence(cause)}`, cause })
-})
+/** Which no upload needs. */
+const server = Effect.promise(() => import("./Server.js"))

@@ -1,18 +1,28 @@
 #!/usr/bin/env node
 /**
- * Where the command begins. Loads the rest so that it can still speak when a package is missing.
+ * The process: its arguments, its signals, its exit code.
  */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import Process from "node:process"
-import * as Missing from "./Missing.js"
+import * as Argv from "./Argv.js"
+import * as Cli from "./Cli.js"
+import { exitCodes } from "./Report.js"
 
-import("./Run.js").then(
-  ({ run }) => run(),
-  (cause: unknown) => {
-    const said = Missing.sentence(cause)
-    if (said === undefined) {
-      throw cause
-    }
-    Process.stderr.write(`effect-tus: ${said}\n`)
-    Process.exitCode = 1
+/** The first signal lets the command end well; the next ends the process, as if nobody had listened. */
+const stop = Effect.async<void>((resume) => {
+  const onSignal = () => {
+    Process.off("SIGINT", onSignal).off("SIGTERM", onSignal)
+    Effect.runFork(Effect.delay(Effect.sync(() => Process.stderr.write(patience)), "1 second"))
+    resume(Effect.void)
   }
+  Process.on("SIGINT", onSignal).on("SIGTERM", onSignal)
+})
+
+const patience = "effect-tus: stopping; Ctrl-C once more ends at once\n"
+
+// Nothing else may keep the process alive while an attempt is waited for.
+Effect.runFork(Effect.forever(Effect.sleep("1 day")))
+Effect.runFork(Cli.run(Argv.exact(Process.argv.slice(2)), stop)).addObserver((exit) =>
+  Process.exit(Exit.getOrElse(exit, () => exitCodes.failed))
 )

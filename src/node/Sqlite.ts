@@ -41,8 +41,10 @@ const missing = (why: string) =>
   `better-sqlite3 cannot be loaded (${why}), and this runtime has no node:sqlite; run "npm install @effect/sql-sqlite-node@^0.53 ` +
   `better-sqlite3@^12", or use Node 22.13 or later`
 
-/** On one line; what follows is about paths and builds. */
+/** On one line; what follows is about paths and builds. Where a package is missed, it is not said by which file. */
 const firstSentence = (cause: unknown): string => {
-  const text = (cause instanceof Error ? cause.message : String(cause)).trim().replace(/\s+/g, " ")
+  const text = (cause instanceof Error ? cause.message : String(cause)).trim()
+    .replace(/\s+/g, " ")
+    .replace(/ imported from .*/, "")
   return (/^.*?[.](?=\s|$)/.exec(text)?.[0] ?? text).replace(/[.]$/, "")
 }
