@@ -27,21 +27,14 @@ export interface Plan {
   /** How many bytes may be stored, and what one more exceeds. */
   readonly room: number
   readonly limit: Pick<Refusal.TooLarge, "reason" | "limit">
-  /** Instead of it, where the application has less room than the protocol. */
-  readonly denial?: (() => Refusal.Denied) | undefined
-}
-
-/** How many bytes the upload may have in the end, and what one more is told. */
-export interface Grant {
-  readonly size: number
-  readonly beyond: () => Refusal.Denied
 }
 
 /** What has happened to the body. */
 export interface Receipt {
   /** Bytes that are stored behind the upload's offset. */
   readonly received: number
-  readonly ending: "Ended" | "Overrun" | Refusal.Interrupted["reason"]
+  /** Whether all came, or more than the plan has room for, or more than the application has, or why there was no more. */
+  readonly ending: "Ended" | "Overrun" | Refusal.Denied | Refusal.Interrupted["reason"]
   /** Whether the body's digest is the one expected; right where none was. */
   readonly verdict: Either.Either<void, Refusal.Refusal>
 }
@@ -76,12 +69,6 @@ export const plan = (
 export const wanted = ({ length, upload }: Plan, contentLength: Option.Option<number>): number =>
   Option.getOrElse(length, () => upload.offset + Option.getOrElse(contentLength, () => Infinity))
 
-/** The plan with no more room than is granted. */
-export const narrow = (plan: Plan, { beyond, size }: Grant): Plan => {
-  const room = size - plan.upload.offset
-  return room < plan.room ? { ...plan, room, denial: beyond } : plan
-}
-
 /**
  * The upload as it may be committed while its body still arrives; none where a checksum has yet to vouch for the bytes,
  * or where they are all there: that is for `settle` to say.
@@ -100,7 +87,8 @@ export const checkpoint = (
  * What has become of the upload. With a checksum the whole body counts or nothing does: where it did not end well, or its
  * digest is another, the upload stays as it was. Without one, what was received counts, however the body ended.
  *
- * An `Overrun` is refused as `TooLarge`, or by the plan's `denial`; a body that ended early in another way is `Interrupted`.
+ * An `Overrun` is refused as `TooLarge`, one that was denied more room as it was told; a body that ended early in another way is
+ * `Interrupted`.
  */
 export const settle = (plan: Plan, receipt: Receipt, now: DateTime.Utc, policy: Policy): Settlement => {
   const { length, upload, verification } = plan
@@ -134,5 +122,7 @@ const isFull = (upload: Upload, received: number, length: Option.Option<Bytes>):
 
 const refuse = (plan: Plan, ending: Exclude<Receipt["ending"], "Ended">, offset: number) =>
   ending === "Overrun"
-    ? plan.denial?.() ?? new Refusal.TooLarge(plan.limit)
+    ? new Refusal.TooLarge(plan.limit)
+    : Refusal.isRefusal(ending)
+    ? ending
     : new Refusal.Interrupted({ reason: ending, offset })

@@ -20,7 +20,7 @@ import { TusTracing } from "./TusTracing.js"
 import type { UploadBody } from "./UploadBody.js"
 import { UploadEvents } from "./UploadEvents.js"
 import { UploadIds } from "./UploadIds.js"
-import { UploadLimits } from "./UploadLimits.js"
+import { type Room, UploadLimits } from "./UploadLimits.js"
 import { UploadUrls } from "./UploadUrls.js"
 
 /**
@@ -92,7 +92,6 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
         onNone: () => Option.getOrElse(upload.length, () => 0),
         onSome: (plan) => Append.wanted(plan, request.contentLength)
       })
-      const narrow = (grant: Append.Grant) => Option.map(plan, (plan) => Append.narrow(plan, grant))
 
       const answer = ({ addition, entry }: Concluded) =>
         Option.match(rejectionOf(entry.upload), {
@@ -104,12 +103,12 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
           onSome: Effect.fail
         })
 
-      const fill = Effect.fnUntraced(function*(lease: Lease, plan: Option.Option<Append.Plan>) {
+      const fill = Effect.fnUntraced(function*(lease: Lease, room: Room) {
         const entry = isBrief
           ? draft(upload, lease.fence)
           : yield* Effect.zipLeft(store.create(upload, lease.fence), tell)
         const { entry: received, refusal } = Option.isSome(plan)
-          ? yield* receive(entry, plan.value, lease, body, policy)
+          ? yield* receive(entry, plan.value, lease, body, room, policy)
           : { entry, refusal: Option.none() }
         // Where the body was cut off the client is told how far it came; any other refusal leaves nothing behind.
         if (Option.isSome(refusal) && refusal.value._tag !== "Interrupted") {
@@ -139,7 +138,7 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
           Effect.tapError(
             upload.isFinal
               ? join(lease)
-              : limits.growing(upload, undefined, wanted, (grant) => fill(lease, narrow(grant))),
+              : limits.growing(upload, undefined, wanted, (room) => fill(lease, room)),
             () =>
               store.get(upload.id).pipe(
                 Effect.catchTag("UploadNotFound", () => Effect.succeed(draft(upload, lease.fence))),

@@ -2,10 +2,8 @@
  * How much an upload may take, as a rule: of what its owner may have, and of the disk.
  */
 import * as Either from "effect/Either"
-import type { Grant } from "../protocol/Append.js"
 import { Denied } from "../protocol/Refusal.js"
-import type { Upload } from "../protocol/Upload.js"
-import * as Account from "../store/Account.js"
+import type * as Account from "../store/Account.js"
 
 /** What uploads may take of the room there is. What is left out has no limit. */
 export interface Quota {
@@ -19,8 +17,12 @@ export interface Quota {
 
 /** What is so when it is decided on. `total` is asked for what is yet to come: bytes that were announced need their room. */
 export interface Given {
-  /** The state of the upload, none of one that is to be created. */
-  readonly current: Upload | undefined
+  /** Whether the upload is yet to be created. */
+  readonly isNew: boolean
+  /** The bytes of it that are stored. */
+  readonly stored: number
+  /** What it takes of the accounts already. */
+  readonly taken: Account.Account
   /** The bytes that it is to have in the end, as far as they are known; infinite where nothing is said. */
   readonly wanted: number
   /** What its owner has already, and what all have. */
@@ -30,23 +32,25 @@ export interface Given {
   readonly free: number
 }
 
-/** What the upload may have in the end, which is what is wanted or, where that is not said, as much as there is. */
+/** What an upload is granted at a time that does not say how much it will be: whoever sends slowly keeps no more from others. */
+export const step = 64 * 1024 * 1024
+
+/**
+ * How many bytes the upload may have: what is wanted or, where that is not said, what it has and a step more, but never more than half
+ * of what is left, so that something is for the next. It may ask again.
+ */
 export const decide = (
   { bytesPerOwner = Infinity, keepFree = -Infinity, openPerOwner = Infinity }: Quota,
-  { account, current, free, total, wanted }: Given
-): Either.Either<Grant, Denied> => {
-  const taken = Account.ofUpload(current)
-  if (current === undefined && account.open >= openPerOwner) {
+  { account, free, isNew, stored, taken, total, wanted }: Given
+): Either.Either<number, Denied> => {
+  if (isNew && account.open >= openPerOwner) {
     return Either.left(tooMany(openPerOwner))
   }
   const owned = bytesPerOwner - (account.bytes - taken.bytes)
-  const stored = current?.offset ?? 0
   const fitting = stored + free - keepFree - (total.outstanding - taken.outstanding)
-  const size = Math.min(wanted, owned, fitting)
-  const beyond = () => owned < fitting ? overQuota(bytesPerOwner) : noSpace()
-  return size >= (Number.isFinite(wanted) ? wanted : stored + 1)
-    ? Either.right({ size, beyond })
-    : Either.left(beyond())
+  const most = Math.min(owned, fitting)
+  const size = Number.isFinite(wanted) ? wanted : stored + Math.max(1, Math.min(step, Math.ceil((most - stored) / 2)))
+  return size <= most ? Either.right(size) : Either.left(owned < fitting ? overQuota(bytesPerOwner) : noSpace())
 }
 
 /** What somebody may do about it, and when: another upload ends or is removed at any time. */

@@ -23,6 +23,7 @@ import type { Entry } from "../store/UploadRegistry.js"
 import type { UploadStore } from "../store/UploadStore.js"
 import * as Intake from "./Intake.js"
 import type { UploadBody } from "./UploadBody.js"
+import type { Room } from "./UploadLimits.js"
 
 /** What even `kill -9` costs at most, on a body that never stops. */
 const checkpointBytes = 8 * 1024 * 1024
@@ -51,6 +52,7 @@ export const make = ({ digests, store, tell }: Means) => {
     plan: Append.Plan,
     lease: Lease,
     body: UploadBody,
+    room: Room,
     policy: Policy
   ) {
     const { offset } = plan.upload
@@ -58,7 +60,7 @@ export const make = ({ digests, store, tell }: Means) => {
     const hasher = verification._tag === "Header"
       ? Option.some(yield* makeHasher(verification.checksum))
       : Option.none()
-    const intake = Intake.make(body, plan.room, hasher)
+    const intake = Intake.make(body, plan, room, hasher)
     lease.onRequested(() => body.stop("TakenOver"))
 
     let latest = entry

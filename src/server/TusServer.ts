@@ -34,7 +34,7 @@ import * as TusPolicy from "./TusPolicy.js"
 import { TusTracing } from "./TusTracing.js"
 import type { UploadBody } from "./UploadBody.js"
 import { UploadEvents } from "./UploadEvents.js"
-import { UploadLimits } from "./UploadLimits.js"
+import { unlimited, UploadLimits } from "./UploadLimits.js"
 import { UploadUrls } from "./UploadUrls.js"
 import * as Writing from "./Writing.js"
 
@@ -144,9 +144,9 @@ export const make = Effect.gen(function*() {
         const entry = yield* store.get(id)
         const plan = yield* Patch.decide(entry.upload, request, yield* DateTime.now, policy)
         const { entry: received, refusal } = yield* isCounted(plan)
-          ? receive(entry, plan, lease, body, policy)
-          : limits.growing(entry.upload, entry.upload, Append.wanted(plan, request.contentLength), (grant) =>
-            receive(entry, Append.narrow(plan, grant), lease, body, policy))
+          ? receive(entry, plan, lease, body, unlimited, policy)
+          : limits.growing(entry.upload, entry.upload, Append.wanted(plan, request.contentLength), (room) =>
+            receive(entry, plan, lease, body, room, policy))
         const isNews = entry.upload.completion._tag !== "Complete" && !received.upload.isOpen
         const concluded: Completion.Concluded = isNews ? yield* completion.follow(received, lease) : { entry: received }
         const { addition, entry: { upload } } = concluded

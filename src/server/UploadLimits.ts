@@ -10,11 +10,11 @@ import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { Grant } from "../protocol/Append.js"
 import { Denied } from "../protocol/Refusal.js"
 import type { Upload } from "../protocol/Upload.js"
+import * as Account from "../store/Account.js"
 import { ByteStore } from "../store/ByteStore.js"
-import { Ledger } from "../store/Ledger.js"
+import { type Hold, Ledger } from "../store/Ledger.js"
 import * as Monotonic from "../store/Monotonic.js"
 import * as Pull from "../store/Pull.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
@@ -36,14 +36,14 @@ export interface Options extends Quota.Quota {
  */
 export interface Limits {
   /**
-   * Runs what makes an upload grow to `wanted` bytes, or to as many as it is granted where that is infinite, and holds them
+   * Runs what makes an upload grow to `wanted` bytes, or step by step where that is infinite, and holds what it has room for
    * meanwhile. `current` is its state, none where it is to be created.
    */
   readonly growing: <A, E, R>(
     upload: Upload,
     current: Upload | undefined,
     wanted: number,
-    grow: (grant: Grant) => Effect.Effect<A, E, R>
+    grow: (room: Room) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | Denied | UploadStoreError, R>
   /** Runs what takes the bytes of a body. */
   readonly taking: <A, E, R>(
@@ -51,6 +51,16 @@ export interface Limits {
     take: (body: UploadBody) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | Denied, R>
 }
+
+/** How many bytes an upload may have, for now. */
+export interface Room {
+  readonly size: number
+  /** Asks for a larger one, where as many bytes are stored as it was granted. `Denied` answers a body that has more. */
+  readonly more: (stored: number) => Effect.Effect<Room, Denied | UploadStoreError>
+}
+
+/** As much as anybody sends. */
+export const unlimited: Room = { size: Infinity, more: () => Effect.succeed(unlimited) }
 
 /** Lets everything through by default. To be provided to the server, by `layer`. */
 export class UploadLimits extends Context.Reference<UploadLimits>()("effect-tus/UploadLimits", {
@@ -72,18 +82,35 @@ export const make = (options: Options) =>
     const pace = options.bytesPerSecond === undefined ? (body: UploadBody) => body : pacer(options.bytesPerSecond)
     let writing = 0
 
-    const growing: Limits["growing"] = (upload, current, wanted, grow) =>
-      Effect.flatMap(free, (free) =>
+    const growing: Limits["growing"] = (upload, current, wanted, grow) => {
+      const decide = (given: Omit<Quota.Given, "account" | "total">) =>
+        Quota.decide(options, { ...given, account: ledger.accountOf(upload.owner), total: ledger.total() })
+
+      const roomOf = (hold: Hold, size: number): Room => ({
+        size,
+        more: (stored) =>
+          Effect.flatMap(free, (free) =>
+            Effect.suspend(() =>
+              Either.map(decide({ isNew: false, stored, taken: hold.taken(), wanted: Infinity, free }), (size) => {
+                hold.resize(size)
+                return roomOf(hold, size)
+              })
+            ))
+      })
+
+      return Effect.flatMap(free, (free) =>
         held(
           () => {
-            const accounts = { account: ledger.accountOf(upload.owner), total: ledger.total() }
-            return Either.map(Quota.decide(options, { current, wanted, free, ...accounts }), (grant) => ({
-              held: grant,
-              release: ledger.hold(upload, current, Number.isFinite(grant.size) ? grant.size : 0)
-            }))
+            const taken = Account.ofUpload(current)
+            const size = decide({ isNew: current === undefined, stored: current?.offset ?? 0, taken, wanted, free })
+            return Either.map(size, (size) => {
+              const hold = ledger.hold(upload, current, size)
+              return { held: roomOf(hold, size), release: hold.release }
+            })
           },
           grow
         ))
+    }
 
     const taking: Limits["taking"] = (body, take) =>
       held(
@@ -99,7 +126,8 @@ export const make = (options: Options) =>
             }
           })
         },
-        (body) => take(pace(body))
+        (body) =>
+          take(pace(body))
       )
 
     return { growing, taking }
@@ -132,8 +160,6 @@ const check = OptionError.check(Schema.Struct({
 /** Holds every upload of a store to these limits; a `Ledger` stands before its registry. */
 export const layer = (limits: Options): Layer.Layer<UploadLimits, OptionError.OptionError, ByteStore | Ledger> =>
   Layer.effect(UploadLimits, Effect.zipRight(check({ limits }), make(limits)))
-
-const unlimited: Grant = { size: Infinity, beyond: () => busy() }
 
 const busy = () => new Denied({ status: 503, reason: "too many uploads are under way; try again shortly" })
 

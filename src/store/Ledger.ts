@@ -18,11 +18,20 @@ export class Ledger extends Context.Tag("effect-tus/Ledger")<Ledger, {
   /** What all uploads take, with what is held. */
   readonly total: () => Account.Account
   /**
-   * Counts an upload as one of `size` bytes until what is returned is called. `current` is its state, none before it is created. Of
-   * an upload one thing is held at a time: whoever holds has its lock.
+   * Counts an upload as one of `size` bytes until it is released. `current` is its state, none before it is created. Of an upload one
+   * thing is held at a time: whoever holds has its lock.
    */
-  readonly hold: (upload: Pick<Upload, "id" | "owner">, current: Upload | undefined, size: number) => () => void
+  readonly hold: (upload: Pick<Upload, "id" | "owner">, current: Upload | undefined, size: number) => Hold
 }>() {}
+
+/** Room that is held for an upload. */
+export interface Hold {
+  /** What the upload takes of its owner's account and of that of all, with what is held. */
+  readonly taken: () => Account.Account
+  /** Holds as many bytes in all from now on. */
+  readonly resize: (size: number) => void
+  readonly release: () => void
+}
 
 /**
  * A context of two: the ledger, and in front of `registry` the one whose writes it counts; what is written past that one is
@@ -31,7 +40,7 @@ export class Ledger extends Context.Tag("effect-tus/Ledger")<Ledger, {
 export const make = (registry: UploadRegistry["Type"]) =>
   Effect.map(registry.accounts, (stored) => {
     const accounts = new Map<string | undefined, Account.Account>()
-    const holds = new Map<UploadId, { readonly size: number; current: Upload | undefined }>()
+    const holds = new Map<UploadId, { size: number; current: Upload | undefined }>()
     let total = Account.nothing
 
     const change = (owner: Option.Option<string>, before: Account.Account, after: Account.Account) => {
@@ -67,11 +76,20 @@ export const make = (registry: UploadRegistry["Type"]) =>
       total: () => total,
       hold: ({ id, owner }, current, size) => {
         const hold = { size, current }
+        const taken = () => Account.ofUpload(hold.current, hold.size)
         holds.set(id, hold)
-        change(owner, Account.ofUpload(current), Account.ofUpload(current, size))
-        return () => {
-          holds.delete(id)
-          change(owner, Account.ofUpload(hold.current, size), Account.ofUpload(hold.current))
+        change(owner, Account.ofUpload(current), taken())
+        return {
+          taken,
+          resize: (size) => {
+            const before = taken()
+            hold.size = size
+            change(owner, before, taken())
+          },
+          release: () => {
+            holds.delete(id)
+            change(owner, taken(), Account.ofUpload(hold.current))
+          }
         }
       }
     })

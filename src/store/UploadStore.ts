@@ -53,7 +53,7 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
    */
   readonly write: <E, R>(
     entry: Entry,
-    pull: Pull.Pull,
+    pull: Pull.Pull<UploadStoreError>,
     onWritten: (end: number) => Effect.Effect<void, E, R>
   ) => Effect.Effect<number, E | OffsetMismatch | Superseded | UploadStoreError, R>
 

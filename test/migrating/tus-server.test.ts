@@ -55,7 +55,7 @@ const tooLarge = () => new Refusal.Denied({ status: 413, reason: "too large for 
 const byOwner: UploadLimits.Limits = {
   growing: ({ owner }, _current, wanted, grow) => {
     const size = Option.contains(owner, "ann") ? 10 : 5
-    return wanted > size && Number.isFinite(wanted) ? tooLarge() : grow({ size, beyond: tooLarge })
+    return wanted > size && Number.isFinite(wanted) ? tooLarge() : grow({ size, more: tooLarge })
   },
   taking: (body, take) => take(body)
 }

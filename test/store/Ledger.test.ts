@@ -58,12 +58,12 @@ describe("the ledger", () => {
     Effect.gen(function*() {
       const { ledger, registry } = yield* opened
       const upload = open("a", "ann", 10)
-      const release = ledger.hold(upload, undefined, 10)
+      const hold = ledger.hold(upload, undefined, 10)
       const expected = { bytes: 10, open: 1, outstanding: 10 }
       deepStrictEqual(ofOwner(ledger, "ann"), expected)
       yield* registry.create(upload, options)
       deepStrictEqual(ofOwner(ledger, "ann"), expected)
-      release()
+      hold.release()
       deepStrictEqual([ofOwner(ledger, "ann"), ledger.total()], [expected, expected])
     })
   )
@@ -72,8 +72,8 @@ describe("the ledger", () => {
     "gives back what came to nothing",
     Effect.gen(function*() {
       const { ledger } = yield* opened
-      ledger.hold(open("a", "ann", 10), undefined, 10)()
-      ledger.hold(uploadOf({ id: id("b"), owner: Option.some("ann") }), undefined, 0)()
+      ledger.hold(open("a", "ann", 10), undefined, 10).release()
+      ledger.hold(uploadOf({ id: id("b"), owner: Option.some("ann") }), undefined, 0).release()
       deepStrictEqual([ofOwner(ledger, "ann"), ledger.total()], [Account.nothing, Account.nothing])
     })
   )
@@ -84,11 +84,14 @@ describe("the ledger", () => {
       const { ledger, registry } = yield* opened
       const upload = uploadOf({ id: id("a"), owner: Option.some("ann") })
       const entry = yield* registry.create(upload, options)
-      const release = ledger.hold(upload, upload, 10)
+      const hold = ledger.hold(upload, upload, 10)
       deepStrictEqual(ofOwner(ledger, "ann"), { bytes: 10, open: 1, outstanding: 10 })
       const grown = yield* registry.commit(entry, upload.grow(4, Option.none(), Option.none()), options)
       deepStrictEqual(ofOwner(ledger, "ann"), { bytes: 10, open: 1, outstanding: 6 })
-      release()
+      hold.resize(12)
+      deepStrictEqual(ofOwner(ledger, "ann"), { bytes: 12, open: 1, outstanding: 8 })
+      deepStrictEqual(hold.taken(), { bytes: 12, open: 1, outstanding: 8 })
+      hold.release()
       deepStrictEqual(ofOwner(ledger, "ann"), { bytes: 4, open: 1, outstanding: 0 })
       yield* registry.remove(grown, options)
       deepStrictEqual([ofOwner(ledger, "ann"), ledger.total()], [Account.nothing, Account.nothing])
@@ -98,7 +101,7 @@ describe("the ledger", () => {
   const step = FastCheck.record({
     letter: FastCheck.constantFrom("a", "b", "c"),
     owner: FastCheck.constantFrom("ann", "bob"),
-    act: FastCheck.constantFrom("create", "grow", "fill", "remove", "hold", "release"),
+    act: FastCheck.constantFrom("create", "grow", "fill", "remove", "hold", "resize", "release"),
     size: FastCheck.nat(20)
   })
 
@@ -108,12 +111,14 @@ describe("the ledger", () => {
     ([steps]) =>
       Effect.gen(function*() {
         const { ledger, registry } = yield* opened
-        const holds = new Map<string, () => void>()
+        const holds = new Map<string, Ledger.Hold>()
         for (const { act, letter, owner, size } of steps) {
           const found = yield* registry.get(id(letter))
           if (act === "release") {
-            holds.get(letter)?.()
+            holds.get(letter)?.release()
             holds.delete(letter)
+          } else if (act === "resize") {
+            holds.get(letter)?.resize(20 + size)
           } else if (Option.isNone(found)) {
             if (act === "create") {
               yield* registry.create(open(letter, owner, 20), options)
@@ -125,7 +130,7 @@ describe("the ledger", () => {
             if (act === "hold" && !holds.has(letter)) {
               holds.set(letter, ledger.hold(upload, upload, 20 + size))
             } else if (act === "remove") {
-              holds.get(letter)?.()
+              holds.get(letter)?.release()
               holds.delete(letter)
               yield* registry.remove(entry, options)
             } else if (upload.isOpen && act === "grow" && left > 1) {
@@ -139,7 +144,7 @@ describe("the ledger", () => {
             }
           }
         }
-        holds.forEach((release) => release())
+        holds.forEach(({ release }) => release())
         const accounts = yield* registry.accounts
         for (const owner of ["ann", "bob"]) {
           const stored = accounts.find((account) => Option.contains(account.owner, owner))
