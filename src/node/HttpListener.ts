@@ -45,12 +45,45 @@ export const make = (headersMillis: number, secure?: Secure): HttpListener => {
     connectionsCheckingInterval: Math.min(headersMillis, 30_000),
     joinDuplicateHeaders: true
   }
-  if (secure?.http2 === true) {
-    return multiplexed(limits, secure.tls)
+  const listener = secure?.http2 === true ? multiplexed(limits, secure.tls) : single(limits, secure?.tls)
+  if (secure !== undefined && limits.headersTimeout > 0) {
+    expectSecure(listener.server, limits.headersTimeout)
   }
-  const server = secure === undefined ? Http.createServer(limits) : Https.createServer({ ...limits, ...secure.tls })
+  return listener
+}
+
+const single = (limits: Http.ServerOptions, tls: Tls.TlsOptions | undefined): HttpListener => {
+  const server = tls === undefined ? Http.createServer(limits) : Https.createServer({ ...limits, ...tls })
   Object.assign(server, always)
   return { server, closeIdle: () => server.closeIdleConnections(), closeAll: closerOf(server) }
+}
+
+/** With whom a socket speaks: a secure one does not tell of which one it is made, but this. */
+const peerOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`
+
+/**
+ * Ends a connection that is not secure after `millis`. Node's own limit, `handshakeTimeout`, destroys the secure socket instead, out
+ * of which Node 20 may be aborted.
+ */
+const expectSecure = (server: Server, millis: number) => {
+  const waiting = new Map<string, NodeJS.Timeout>()
+  server
+    .on("connection", (socket: Socket) => {
+      const peer = peerOf(socket)
+      const late = setTimeout(() => socket.destroy(), millis)
+      waiting.set(peer, late)
+      socket.once("close", () => {
+        clearTimeout(late)
+        if (waiting.get(peer) === late) {
+          waiting.delete(peer)
+        }
+      })
+    })
+    .on("secureConnection", (socket: Tls.TLSSocket) => {
+      const peer = peerOf(socket)
+      clearTimeout(waiting.get(peer))
+      waiting.delete(peer)
+    })
 }
 
 /** Node's own way knows nothing of HTTP/2, and of no connection that is still on its way to be secure. */

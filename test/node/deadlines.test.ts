@@ -8,12 +8,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { once } from "node:events"
-import type { TLSSocket } from "node:tls"
+import { connect, type Socket } from "node:net"
+import { Duplex } from "node:stream"
+import { connect as connectSecurely } from "node:tls"
 import { server } from "../server/doors.js"
 import { read } from "./certificates.js"
 import * as Frames from "./frames.js"
 
-const start = (options: NodeTusServer.HttpOptions = {}) =>
+const start = (http2 = true) =>
   Effect.map(
     Layer.build(
       Layer.provide(
@@ -21,8 +23,7 @@ const start = (options: NodeTusServer.HttpOptions = {}) =>
           port: 0,
           headersTimeout: "300 millis",
           idleTimeout: "300 millis",
-          ...options,
-          tls: { cert: read("server.pem"), key: read("server.key") }
+          tls: { cert: read("server.pem"), key: read("server.key"), http2 }
         }),
         server()
       )
@@ -53,7 +54,32 @@ const repeats = (bytes: Uint8Array, ...before: ReadonlyArray<Uint8Array>) => asy
   return socket
 }
 
-const silences: Readonly<Record<string, (port: number) => Promise<TLSSocket>>> = {
+/** The first that a client says of TLS. */
+const hello = () =>
+  new Promise<Buffer>((resolve) =>
+    connectSecurely({
+      socket: new Duplex({ read: () => {}, write: (bytes: Buffer, _, done) => (resolve(bytes), done()) }),
+      ALPNProtocols: ["h2", "http/1.1"]
+    })
+  )
+
+/** On a connection that is not secure. */
+const begins = (said: (hello: Buffer) => Uint8Array) => async (port: number) => {
+  const socket = connect(port, "127.0.0.1").on("error", () => {}).resume()
+  await once(socket, "connect")
+  socket.write(said(await hello()))
+  return socket
+}
+
+const handshakes: Readonly<Record<string, (port: number) => Promise<Socket>>> = {
+  "says nothing": begins(() => Buffer.alloc(0)),
+  "sends half of its hello": begins((hello) => hello.subarray(0, 100)),
+  "says nothing behind its hello": begins((hello) => hello),
+  "says what is no TLS": begins(() => Buffer.from("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+}
+
+const silences: Readonly<Record<string, (port: number) => Promise<Socket>>> = {
+  ...handshakes,
   "says nothing when it is secure": says(),
   "sends half of the preface": says(Frames.preface.subarray(0, 10)),
   "is silent behind the preface": says(greeting),
@@ -79,22 +105,31 @@ const silences: Readonly<Record<string, (port: number) => Promise<TLSSocket>>> =
   "sends nothing of a body": says(greeting, refused(1, 4))
 }
 
-describe("a connection over which HTTP/2 could be spoken ends where its client", () => {
-  it.scopedLive("waits, in whichever state", () =>
+/** Those of these connections that the server does not end. */
+const leftOpen = (port: number, states: Readonly<Record<string, (port: number) => Promise<Socket>>>) =>
+  Effect.suspend(() => {
+    const open = new Set(Object.keys(states))
+    return Effect.promise(() =>
+      Promise.all(
+        Object.entries(states).map(async ([title, connect]) => {
+          const socket = await connect(port)
+          if (!socket.closed) {
+            await once(socket, "close")
+          }
+          open.delete(title)
+        })
+      )
+    ).pipe(Effect.timeout("30 seconds"), Effect.ignore, Effect.map(() => Array.from(open)))
+  })
+
+describe("a connection ends where its client waits, in whichever state", () => {
+  it.scopedLive("of TLS, where HTTP/1.1 alone is spoken", () =>
     Effect.gen(function*() {
-      const port = yield* start()
-      const open = new Set(Object.keys(silences))
-      yield* Effect.promise(() =>
-        Promise.all(
-          Object.entries(silences).map(async ([title, connect]) => {
-            const socket = await connect(port)
-            if (!socket.closed) {
-              await once(socket, "close")
-            }
-            open.delete(title)
-          })
-        )
-      ).pipe(Effect.timeout("30 seconds"), Effect.ignore)
-      deepStrictEqual(Array.from(open), [])
+      deepStrictEqual(yield* leftOpen(yield* start(false), handshakes), [])
+    }))
+
+  it.scopedLive("of TLS and of HTTP/2", () =>
+    Effect.gen(function*() {
+      deepStrictEqual(yield* leftOpen(yield* start(), silences), [])
     }))
 })
