@@ -184,19 +184,28 @@ const make = (
         pathOf(id),
         (path) => Effect.catchIf(Effect.asSome(File.sizeOf(path)), File.isAbsent, () => Effect.succeedNone)
       ),
-    list: Stream.fromIterableEffect(File.list(directory)).pipe(
-      Stream.filter(FileNames.isShard),
-      Stream.mapEffect((shard) =>
-        File.list(Path.join(directory, shard)).pipe(
-          // One that cannot be read keeps nobody from the others; a file may have such a name, too.
-          Effect.catchAll((error) => Effect.as(File.isNowhere(error) ? Effect.void : Effect.logWarning(error), [])),
-          Effect.map((files) => Array.from(new Set(files.map(FileConcat.nameOf)))),
-          Effect.map((found) => found.flatMap((name) => Option.toArray(names.idOf(shard, name))))
-        )
-      ),
-      Stream.mapConcat((ids) => ids),
-      Stream.map((id) => ({ id, look: Effect.flatMap(pathOf(id), look) }))
-    ),
+    list: Stream.suspend(() => {
+      let failure: UploadStoreError | undefined
+      return Stream.fromIterableEffect(File.list(directory)).pipe(
+        Stream.filter(FileNames.isShard),
+        Stream.mapEffect((shard) =>
+          File.list(Path.join(directory, shard)).pipe(
+            Effect.catchAll((error) =>
+              Effect.sync((): ReadonlyArray<string> => {
+                // A file may have such a name, too.
+                failure ??= File.isNowhere(error) ? undefined : error
+                return []
+              })
+            ),
+            Effect.map((files) => Array.from(new Set(files.map(FileConcat.nameOf)))),
+            Effect.map((found) => found.flatMap((name) => Option.toArray(names.idOf(shard, name))))
+          )
+        ),
+        Stream.mapConcat((ids) => ids),
+        Stream.map((id) => ({ id, look: Effect.flatMap(pathOf(id), look) })),
+        Stream.concat(Stream.suspend(() => failure === undefined ? Stream.empty : Stream.fail(failure)))
+      )
+    }),
     free: Effect.asSome(File.free(directory)),
     locate,
     orphans: FileOrphans.make({

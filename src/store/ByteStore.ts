@@ -75,7 +75,10 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
   /** How many bytes are stored; none where nothing is. */
   readonly size: (id: UploadId) => Effect.Effect<Option.Option<number>, UploadStoreError>
 
-  /** Every upload of which something is stored, in any order, with what can be said of it. */
+  /**
+   * Every upload of which something is stored, in any order, with what can be said of it. Where some cannot be found out it fails, after
+   * all others: an end without a failure proves that there are no more.
+   */
   readonly list: Stream.Stream<Stored, UploadStoreError>
 
   /** Bytes that can still be stored; none where the backend cannot tell. */

@@ -15,11 +15,13 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync
 } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import * as Sqlite from "../../src/node/Sqlite.js"
 import { askPort } from "../server/doors.js"
 import { create, head, patch } from "../server/requests.js"
@@ -148,6 +150,22 @@ describe("a directory and its database", () => {
         assert.strictEqual(readFileSync(file, "utf8"), "abcdef")
       }))
   }
+
+  it.scopedLive("a folder of uploads that cannot be read is none that is empty: a new database is not taken for theirs", () =>
+    Effect.gen(function*() {
+      const here = yield* machine
+      const { file } = yield* uploaded(here)
+      const shard = dirname(file)
+      const told = readFileSync(join(here.directory, "identity"), "utf8")
+      remove(here.directory)
+      renameSync(shard, `${shard}-away`)
+      symlinkSync(shard, shard)
+      assert.strictEqual((yield* Effect.flip(Effect.scoped(open(here.directory))))._tag, "UploadStoreError")
+      assert.strictEqual(readFileSync(join(here.directory, "identity"), "utf8"), told)
+      rmSync(shard)
+      renameSync(`${shard}-away`, shard)
+      assert.strictEqual((yield* Effect.flip(Effect.scoped(open(here.directory))))._tag, "StoreMismatch")
+    }))
 
   it.scopedLive("what a database that is to be adopted does not name is set aside, and comes back with the right one", () =>
     Effect.gen(function*() {

@@ -449,6 +449,17 @@ describe("what goes wrong", () => {
       deepStrictEqual(Array.from(yield* Stream.runCollect(store.ids)), [b])
     }))
 
+  it.scoped("a shard that cannot be read is no empty one: the list fails, after all others", () =>
+    Effect.gen(function*() {
+      const store = yield* open()
+      yield* store.put(b, 0, numbered(1))
+      Fs.symlinkSync(join(store.directory, "-a"), join(store.directory, "-a"))
+      const found: Array<Upload.UploadId> = []
+      const listed = Stream.runForEach(Stream.grouped(store.ids, 256), (ids) => Effect.sync(() => found.push(...ids)))
+      yield* fails(listed, "Read", "ELOOP")
+      deepStrictEqual(found, [b])
+    }))
+
   it.scoped("a path that leads in a circle is an error, too", () =>
     Effect.gen(function*() {
       const store = yield* open()
