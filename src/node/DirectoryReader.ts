@@ -56,7 +56,9 @@ const place = (to: string, make: (part: string) => Effect.Effect<void, UploadSto
     operation: `write ${path}`,
     cause: new Error("there is one already")
   })
-  const syncFolder = File.canSyncDirectories ? File.use(dirname(path), "r", File.syncDirectory) : Effect.void
+  const syncFolder = File.canSyncDirectories
+    ? Effect.catchIf(File.use(dirname(path), "r", File.syncDirectory), File.isUnsupported, () => Effect.void)
+    : Effect.void
   return Effect.whenEffect(taken, File.exists(path)).pipe(
     Effect.zipRight(make(part)),
     Effect.zipRight(File.use(part, "r+", File.sync)),
