@@ -1,7 +1,7 @@
 /**
- * What a server does on its own: it removes unfinished uploads whose time has run out, partials that were used up, unfinished
- * states whose bytes are gone, and what is left of a creation if it is empty or says that it is not all there; and it goes on with
- * what waits for it. Of bytes that no state names it removes nothing else: it sets them aside, tells of each, puts them back where a
+ * What a server does on its own: it removes unfinished uploads whose time has run out, partials that were used up, and what is left
+ * of a creation if it is empty or says that it is not all there; it sets unfinished uploads back whose bytes are gone, and goes on
+ * with what waits for it. Of bytes that no state names it removes nothing else: it sets them aside, tells of each, puts them back where a
  * state names them again, and removes them after `keepOrphans`. It never removes a completed upload that is not a used-up partial,
  * and never disturbs a writer.
  */
@@ -15,15 +15,7 @@ import * as Schedule from "effect/Schedule"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { ByteStore } from "../store/ByteStore.js"
 import { UploadLock } from "../store/UploadLock.js"
-import {
-  type Begun,
-  type Due,
-  type Entry,
-  type Page,
-  pages,
-  type RemoveOptions,
-  UploadRegistry
-} from "../store/UploadRegistry.js"
+import { type Due, type Entry, type Page, pages, UploadRegistry } from "../store/UploadRegistry.js"
 import { UploadStore } from "../store/UploadStore.js"
 import * as Application from "./Application.js"
 import { each } from "./Each.js"
@@ -56,8 +48,8 @@ export const make = Effect.gen(function*() {
   const server = yield* TusServer
   const removal = yield* Removal.make(yield* Application.make)
 
-  const remove = (options?: Pick<RemoveOptions, "unlessNamed">) => (entry: Entry, fence: number) =>
-    Effect.uninterruptible(store.remove(entry, fence, options))
+  const removeUnlessNamed = (entry: Entry, fence: number) =>
+    Effect.uninterruptible(store.remove(entry, fence, { unlessNamed: true, isUnasked: true }))
 
   /** Removes an upload that still deserves it under the lock; one that is being written is left alone. */
   const removeIf = (
@@ -87,21 +79,18 @@ export const make = Effect.gen(function*() {
   /** A client that was not told of its final creates another one, at any time. */
   const removeUsedPartials = each(
     pages(registry.usedUp),
-    (id) => removeIf(id, (upload) => Effect.succeed(upload.isPartial && !upload.isOpen), remove({ unlessNamed: true }))
+    (id) => removeIf(id, (upload) => Effect.succeed(upload.isPartial && !upload.isOpen), removeUnlessNamed)
   )
 
   const orphans = yield* OrphanSweep.make
 
-  const lacksBytes = ({ id, offset }: Begun) =>
-    Effect.map(bytes.size(id), (size) => offset > Option.getOrElse(size, () => 0))
-
-  /** An unfinished upload whose acknowledged bytes are gone can never be finished: its client may begin anew. */
-  const removeOrphanStates = each(
+  /** An unfinished upload whose acknowledged bytes are gone goes back to those that are there, as it does for whoever goes on with it. */
+  const recover = each(
     pages(registry.begun),
-    (begun) =>
+    ({ id, offset }) =>
       Effect.whenEffect(
-        removeIf(begun.id, (upload) => upload.isOpen ? lacksBytes(upload) : Effect.succeed(false), remove()),
-        lacksBytes(begun)
+        lock.withLockIfFree(id, ({ fence }) => store.recover(id, fence)),
+        Effect.map(bytes.size(id), (size) => offset > Option.getOrElse(size, () => 0))
       )
   )
 
@@ -109,13 +98,13 @@ export const make = Effect.gen(function*() {
     /** Removes what has expired, and goes on with what waits. */
     sweep: ({ removeUsedPartials: used = false }: Pick<Options, "removeUsedPartials"> = {}) =>
       timed("Expired", Effect.all([expire, settle, Effect.when(removeUsedPartials, () => used)], { discard: true })),
-    /** Sets bytes aside that no state names, and removes unfinished states without their bytes. */
+    /** Sets bytes aside that no state names, and unfinished states back to the bytes that are there. */
     sweepOrphans: ({ keepOrphans }: Pick<Options, "keepOrphans"> = {}) =>
       timed(
         "Orphans",
         // States first get back what is theirs.
         Effect.ignoreLogged(Effect.whenEffect(
-          Effect.all([orphans.putBack, orphans.setAside, removeOrphanStates, orphans.removeOld(keepOrphans)], {
+          Effect.all([orphans.putBack, orphans.setAside, recover, orphans.removeOld(keepOrphans)], {
             discard: true
           }),
           orphans.isSound

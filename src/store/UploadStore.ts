@@ -3,7 +3,6 @@
  * written down. Bytes are written, then synced as `Durability` says, then the state is committed; only then is anybody told.
  */
 import * as Context from "effect/Context"
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -11,8 +10,8 @@ import type * as Stream from "effect/Stream"
 import { OffsetMismatch, UploadNotFound } from "../protocol/Refusal.js"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { ByteStore } from "./ByteStore.js"
-import * as Orphans from "./Orphans.js"
 import * as Pull from "./Pull.js"
+import * as Reconciliation from "./Reconciliation.js"
 import * as Syncs from "./Syncs.js"
 import { type Entry, pages, type RemoveOptions, UploadRegistry } from "./UploadRegistry.js"
 import { type Superseded, UploadStoreError } from "./UploadStoreError.js"
@@ -27,6 +26,15 @@ import { type Superseded, UploadStoreError } from "./UploadStoreError.js"
 export class Durability extends Context.Reference<Durability>()("effect-tus/Durability", {
   defaultValue: (): "process" | "completion" | "always" => "completion"
 }) {}
+
+/** The conditions of a removal. */
+export interface Removal extends Pick<RemoveOptions, "unlessNamed"> {
+  /**
+   * Nobody has asked for it. Then bytes that the state does not count are no reason to remove any: they may be those of a newer state,
+   * of which the registry, being an older copy of itself, knows nothing. All are set aside.
+   */
+  readonly isUnasked?: boolean | undefined
+}
 
 /**
  * States and bytes of uploads for the interpreter. Not for a backend to implement: `make` builds it of an `UploadRegistry` and
@@ -93,7 +101,8 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
 
   /**
    * Has an upload that is unfinished, or a part, go back to the bytes that are there where some that count have gone, and tells how
-   * many there are; none where all are there, or where nothing can be done about it.
+   * many there are; none where all are there, or where nothing can be done about it. Where the bytes are those of another registry, or the
+   * place has gone in which they were, nothing is decided.
    */
   readonly recover: (
     id: UploadId,
@@ -110,7 +119,7 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   readonly remove: (
     entry: Entry,
     fence: number,
-    options?: Pick<RemoveOptions, "unlessNamed">
+    options?: Removal
   ) => Effect.Effect<void, Superseded | UploadStoreError>
 
   /** Open finals that wait for this partial upload. */
@@ -129,26 +138,12 @@ export const make = Effect.gen(function*() {
   const bytes = yield* ByteStore
   const durability = yield* Durability
   const syncs = Syncs.make(registry, bytes)
+  const reconciliation = Reconciliation.make(registry, bytes, syncs)
 
   /** Whether this step has to survive a power cut before anybody is told of it. */
   const isDurable = (before: Upload | undefined, after: Upload) =>
     durability === "always" || (durability === "completion" && before?.completion._tag !== after.completion._tag
       && !after.isOpen)
-
-  const recover = Effect.fnUntraced(function*(id: UploadId, fence: number) {
-    const found = yield* registry.get(id)
-    if (Option.isNone(found)) {
-      return Option.none<number>()
-    }
-    const { isOpen, isPartial, offset } = found.value.upload
-    const size = Option.getOrElse(yield* bytes.size(id), () => 0)
-    if (size >= offset || !(isOpen || isPartial)) {
-      return Option.none<number>()
-    }
-    yield* syncs.cut(found.value, size, fence)
-    yield* Effect.logError(`${id} goes back from ${offset} bytes to ${size}: the others have gone from where they were`)
-    return Option.some(size)
-  }, Effect.uninterruptible)
 
   return UploadStore.of({
     get: (id) =>
@@ -159,21 +154,7 @@ export const make = Effect.gen(function*() {
           onSome: Effect.succeed
         })
       ),
-    vacate: Effect.fnUntraced(function*(id) {
-      const size = yield* bytes.size(id)
-      if (Option.isNone(size) || size.value === 0) {
-        return true
-      }
-      const orphan = bytes.orphans === undefined
-        ? Option.none()
-        : yield* bytes.orphans.setAside(id, yield* DateTime.now)
-      if (Option.isSome(orphan)) {
-        yield* Effect.logWarning(
-          `${Orphans.describe(orphan.value)} are named by no state, and set aside for a new upload`
-        )
-      }
-      return Option.isSome(orphan)
-    }),
+    vacate: reconciliation.vacate,
     create: (upload, fence) => {
       const durable = isDurable(undefined, upload)
       const create = registry.create(upload, { fence, durable })
@@ -190,14 +171,14 @@ export const make = Effect.gen(function*() {
           bytes.append(entry.upload.id, entry.upload.offset, pull, onWritten),
           isCorrupt,
           (error) =>
-            Effect.flatMap(recover(entry.upload.id, entry.fence), (recovered) =>
+            Effect.flatMap(reconciliation.recover(entry.upload.id, entry.fence), (recovered) =>
               Effect.fail(
                 Option.isNone(recovered)
                   ? error
                   : new OffsetMismatch({ expected: recovered.value, actual: entry.upload.offset })
               ))
         ),
-    recover,
+    recover: reconciliation.recover,
     read: bytes.read,
     commit: (entry, next, fence) => {
       const committed = syncs.commit(entry, next, { fence, durable: isDurable(entry.upload, next) })
@@ -224,7 +205,9 @@ export const make = Effect.gen(function*() {
           }),
         Effect.suspend(() => {
           syncs.forget(entry.upload.id)
-          return bytes.remove(entry.upload.id)
+          return options?.isUnasked === true
+            ? reconciliation.removeCounted(entry.upload)
+            : bytes.remove(entry.upload.id)
         })
       ),
     finalsOf: registry.finalsOf,

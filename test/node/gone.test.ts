@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
-import { existsSync, readFileSync, rmSync, truncateSync } from "node:fs"
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as TusMetrics from "../../src/server/TusMetrics.js"
 import { askPort } from "../server/doors.js"
@@ -43,6 +43,7 @@ const serving = Effect.gen(function*() {
       })
     )
   return {
+    place,
     fileOf: (path: string) => join(place, path.slice(-2), idOf(path)),
     post,
     create: (headers: Readonly<Record<string, string>>, body?: string) =>
@@ -82,6 +83,19 @@ describe("an upload whose bytes have gone", () => {
         assert.strictEqual(readFileSync(file, "utf8"), "abcdef")
       })
   )
+
+  it.scopedLive("stays as it is where its whole directory has gone, and goes on when that is back", () =>
+    Effect.gen(function*() {
+      const { create, fileOf, offsetOf, patch, place } = yield* serving
+      const path = yield* create({ "upload-length": "6" }, "abcd")
+      const gone = [fileOf(path), join(place, "identity")].map((name) => [name, readFileSync(name)] as const)
+      gone.forEach(([name]) => rmSync(name))
+      assert.strictEqual((yield* patch(path, 4, "ef")).status, 500)
+      assert.strictEqual(yield* offsetOf(path), "4")
+      gone.forEach(([name, bytes]) => writeFileSync(name, bytes))
+      assert.strictEqual((yield* patch(path, 4, "ef")).status, 204)
+      assert.strictEqual(readFileSync(fileOf(path), "utf8"), "abcdef")
+    }))
 
   it.scopedLive("is no part of a final: the part is to be sent again, and then is", () =>
     Effect.gen(function*() {
