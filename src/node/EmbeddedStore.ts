@@ -11,14 +11,13 @@ import { join } from "node:path"
 import type { OptionError } from "../server/OptionError.js"
 import * as UploadLimits from "../server/UploadLimits.js"
 import * as SqlUploadRegistry from "../sql/SqlUploadRegistry.js"
-import { ByteStore } from "../store/ByteStore.js"
+import type { ByteStore } from "../store/ByteStore.js"
 import * as Ledger from "../store/Ledger.js"
 import * as LiveStates from "../store/LiveStates.js"
-import * as Orphans from "../store/Orphans.js"
 import * as Pairing from "../store/Pairing.js"
 import * as TracedStore from "../store/TracedStore.js"
 import * as UploadLock from "../store/UploadLock.js"
-import { UploadRegistry } from "../store/UploadRegistry.js"
+import type { UploadRegistry } from "../store/UploadRegistry.js"
 import * as UploadStore from "../store/UploadStore.js"
 import { UploadStoreError } from "../store/UploadStoreError.js"
 import * as DirectoryLock from "./DirectoryLock.js"
@@ -79,12 +78,6 @@ const unopened = (directory: string, error: unknown) =>
 /** What a `TusServer` is built on. */
 export type Services = ByteStore | UploadLock.UploadLock | UploadRegistry | UploadStore.UploadStore
 
-/** What a database names that was put back in its place: before anybody asks, and is told that there are no bytes. */
-const putBack = Effect.flatMap(ByteStore, ({ orphans }) =>
-  orphans === undefined
-    ? Effect.void
-    : Effect.flatMap(UploadRegistry, (registry) => Orphans.putBackNamed(orphans, registry)))
-
 /**
  * All that a `TusServer` is built on, and `UploadLimits` where there are `limits`. Fails with an `UploadStoreError` where the
  * directory or the database in it cannot be used, or another process has it, with a `StoreMismatch` where the database is not the one
@@ -98,7 +91,7 @@ export const layer = (
     Reserve.layer({ directory, permissions: File.permissions[permissions] }),
     FileByteStore.layer({ directory, permissions })
   )
-  const registry = Layer.effectDiscard(Effect.zipRight(Pairing.pair({ adopt }), putBack)).pipe(
+  const registry = Pairing.layer({ adopt }).pipe(
     Layer.provideMerge(LiveStates.layer()),
     Layer.provide(Reserve.layerRegistry),
     Layer.provide(SqlUploadRegistry.layer),

@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { ByteStore } from "./ByteStore.js"
+import * as Orphans from "./Orphans.js"
 import { UploadRegistry } from "./UploadRegistry.js"
 import type { UploadStoreError } from "./UploadStoreError.js"
 
@@ -93,8 +94,17 @@ export const isSound = (
 /** A name that no other registry has. */
 export const newName = (): string => Encoding.encodeHex(crypto.getRandomValues(new Uint8Array(16)))
 
-/** `pair`, before anything works on what is provided. */
+/** What the registry names and was set aside is put back: before anybody asks, and is told that there are no bytes. */
+const putBack: Effect.Effect<void, UploadStoreError, ByteStore | UploadRegistry> = Effect.flatMap(
+  ByteStore,
+  ({ orphans }) =>
+    orphans === undefined
+      ? Effect.void
+      : Effect.flatMap(UploadRegistry, (registry) => Orphans.putBackNamed(orphans, registry))
+)
+
+/** `pair`, before anything works on what is provided; then what was set aside and is named again is back in its place. */
 export const layer = (
   options?: Options
 ): Layer.Layer<never, StoreMismatch | UploadStoreError, ByteStore | UploadRegistry> =>
-  Layer.effectDiscard(pair(options))
+  Layer.effectDiscard(Effect.zipRight(pair(options), putBack))

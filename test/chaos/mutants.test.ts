@@ -9,6 +9,7 @@ import { join } from "node:path"
 import { vi } from "vitest"
 import * as BytesMutants from "./simulation/BytesMutants.js"
 import * as CompletionMutants from "./simulation/CompletionMutants.js"
+import * as LossMutants from "./simulation/LossMutants.js"
 import type { Mutant } from "./simulation/Mutants.js"
 import { forgetting } from "./simulation/Roots.js"
 import * as StatesMutants from "./simulation/StatesMutants.js"
@@ -52,7 +53,12 @@ const search = async ({ registryIn = "memory", where = () => true, ...plant }: M
   }
 }
 
-const mutants = { ...BytesMutants.bytes, ...StatesMutants.states, ...CompletionMutants.completion }
+const mutants = {
+  ...BytesMutants.bytes,
+  ...StatesMutants.states,
+  ...CompletionMutants.completion,
+  ...LossMutants.losses
+}
 
 describe("finds out about a server that", () => {
   for (const [name, mutant] of Object.entries(mutants)) {

@@ -8,7 +8,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { vi } from "vitest"
-import { type Fault, faults } from "./simulation/Faults.js"
+import { type Fault, faults, losses, type LossFault } from "./simulation/Faults.js"
 import { forgetting } from "./simulation/Roots.js"
 import { shrink } from "./simulation/Shrink.js"
 import * as Story from "./simulation/Story.js"
@@ -55,7 +55,7 @@ const counted = <A>(counts: Map<A, number>, key: A) => counts.set(key, (counts.g
 describe("simulation", () => {
   it(`keeps every promise, ${count} seeds`, async () => {
     const ends = new Map<string, number>()
-    const met = new Map<Fault, number>()
+    const met = new Map<Fault | LossFault, number>()
     let damaged = 0
     for (const seed of [...Array.from({ length: count }, (_, i) => first + i), ...found]) {
       const story = Story.fromSeed(seed)
@@ -77,7 +77,7 @@ describe("simulation", () => {
     }
     console.log({ ...Object.fromEntries(ends), damaged })
     if (count >= 500) {
-      assert.sameMembers([...met.keys()], [...faults])
+      assert.sameMembers([...met.keys()], [...faults, ...losses])
       const complete = (ends.get("Complete") ?? 0) + (ends.get("Terminated") ?? 0)
       assert.isAbove(complete, 0.7 * [...ends.values()].reduce((sum, n) => sum + n, 0))
     }

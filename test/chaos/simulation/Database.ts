@@ -17,6 +17,32 @@ import type { World } from "./World.js"
 
 type Registry = UploadRegistry.UploadRegistry["Type"]
 
+/** The database is told what it is called; lasts when it is told. */
+interface Naming {
+  readonly _tag: "Name"
+  readonly name: UploadRegistry.Name
+  readonly durable: true
+}
+
+/** A database, as all that was written to it, and the boot of the machine at which it was open last. */
+export interface Copy {
+  readonly log: ReadonlyArray<Change | Naming>
+  readonly boot: number
+}
+
+/** There is none; and one with its tables, and nothing in them. */
+export const lost: Copy = { log: [], boot: 0 }
+export const empty: Copy = { log: [], boot: 1 }
+
+/** That of another directory. */
+export const other: Copy = { log: [{ _tag: "Name", name: { name: "another", isTold: true }, durable: true }], boot: 1 }
+
+export const nameOf = ({ log }: Copy): UploadRegistry.Name | undefined => log.findLast(isNaming)?.name
+
+const isNaming = (logged: Change | Naming): logged is Naming => logged._tag === "Name"
+
+const changesIn = (log: Copy["log"]): ReadonlyArray<Change> => log.flatMap((logged) => isNaming(logged) ? [] : [logged])
+
 /** Where the states lie. */
 export interface Backing {
   /** What a new process finds, at this boot. */
@@ -34,9 +60,15 @@ export interface Backing {
 
 export class Database {
   readonly states: States
-  private log: Array<Change> = []
-  /** What a power cut has left, to be written anew before anybody reads. */
-  private replay: ReadonlyArray<Change> | undefined
+  private log: Array<Change | Naming> = []
+  /** So many of the writes were copied from elsewhere, and lasted before. */
+  private settled = 0
+  /** How many there were when the machine was started last. */
+  private booted = 0
+  /** What a power cut has left, or somebody has put here, to be written anew before anybody reads. */
+  private replay: Copy | undefined
+  /** Whether those are the states that the server is to have. */
+  private isRight = true
   private boots = 1
   private readonly world: World
   private readonly backing: Backing
@@ -59,27 +91,49 @@ export class Database {
   cutPower(dice: Dice): ReadonlyArray<UploadRegistry.Entry> {
     const least = this.durable
     const kept = this.log.slice(0, dice.whole(least, this.log.length))
+    this.replay = { log: kept, boot: this.replay?.boot ?? this.boots }
     this.boots++
-    this.replay = kept
     this.log = kept
-    return this.states.restore(kept)
+    return this.isRight ? this.states.restore(changesIn(kept)) : []
+  }
+
+  /** As it lies there; with dice, as it did at some time. */
+  copy(dice?: Dice): Copy {
+    const log = this.log.slice(0, dice === undefined ? this.log.length : dice.whole(0, this.log.length))
+    return { log, boot: this.replay?.boot ?? (log.length < this.booted ? this.boots - 1 : this.boots) }
+  }
+
+  /** Another one is put here while nobody has it open. What the server is to have stays as it was. */
+  place(copy: Copy): void {
+    this.isRight = false
+    this.replay = copy
+    this.log = [...copy.log]
+    this.settled = copy.log.length
+  }
+
+  /** From now on the server is to have the states of this one. Tells what was removed and is there again. */
+  enter(copy: Copy): ReadonlyArray<UploadRegistry.Entry> {
+    this.place(copy)
+    this.isRight = true
+    return this.states.restore(changesIn(copy.log))
   }
 
   /** How many of the writes survive any power cut. */
   private get durable(): number {
-    return this.log.findLastIndex(({ durable }) => durable) + 1
+    return Math.max(this.settled, this.log.findLastIndex(({ durable }) => durable) + 1)
   }
 
   /** The state of an upload after the worst of all power cuts. */
   lasting(id: Upload.UploadId): Upload.Upload | undefined {
-    const last = this.log.slice(0, this.durable).findLast((change) => change.entry.upload.id === id)
+    const last = changesIn(this.log.slice(0, this.durable)).findLast((change) => change.entry.upload.id === id)
     return last === undefined || last._tag === "Remove" ? undefined : survivor(last.entry)
   }
 
   /** What counts of an upload: right after a power cut no more than what is known to have survived it. */
   counted(id: Upload.UploadId): Upload.Upload | undefined {
     const entry = this.states.get(id)
-    return entry === undefined || this.replay === undefined ? entry?.upload : survivor(entry)
+    const isSetBack = this.isRight && this.replay !== undefined && this.replay.boot !== this.boots
+    return entry !== undefined && isSetBack ? survivor(entry) : entry?.upload
   }
 
   layer(process: Process): Layer.Layer<UploadRegistry.UploadRegistry, UploadStoreError.UploadStoreError> {
@@ -143,7 +197,28 @@ export class Database {
       )
     }
 
+    const { identity } = registry
     return UploadRegistry.UploadRegistry.of({
+      identity: identity && {
+        get: read("get its name", identity.get),
+        set: (name) => {
+          const what = `call it ${name.name}, ${
+            name.isTold ? "of which the bytes were told" : "of which nobody was told"
+          }`
+          const record = Effect.tap(
+            identity.set(name),
+            () => Effect.sync(() => this.log.push({ _tag: "Name", name, durable: true }))
+          )
+          return waited(Effect.zipLeft(
+            step("database write", what, (fault) => fault === "failed write" ? this.fail("Write", what) : record),
+            step(
+              "database written",
+              `${what}, done`,
+              (fault) => fault === "failed but written" ? this.fail("Write", what) : Effect.void
+            )
+          ))
+        }
+      },
       create: (upload, options) => {
         const change: Change = { _tag: "Create", entry: UploadRegistry.created(upload, options), ...options }
         return write(change, (entry) => ({ ...change, entry }), registry.create(upload, options))
@@ -189,12 +264,17 @@ export class Database {
   }
 
   /** What was left is written anew, as the boot before has; what this one makes of it is recorded. */
-  private readonly recover = Effect.fnUntraced(function*(this: Database, process: Process, log: ReadonlyArray<Change>) {
+  private readonly recover = Effect.fnUntraced(function*(this: Database, process: Process, { boot, log }: Copy) {
     this.backing.reset()
-    const left = yield* this.connect(process, this.boots - 1)
-    yield* Effect.orDie(Effect.forEach(log, (change) => perform(left, change), { discard: true }))
-    this.backing.abandon(process)
+    if (boot > 0) {
+      const left = yield* this.connect(process, boot)
+      yield* Effect.orDie(Effect.forEach(log, (logged) => perform(left, logged), { discard: true }))
+      this.backing.abandon(process)
+    }
     const registry = yield* this.connect(process, this.boots)
+    if (!this.isRight) {
+      return registry
+    }
     const found = yield* Effect.forEach(this.states.all(), ({ upload }) => registry.get(upload.id))
     this.replay = undefined
     for (const entry of found.flatMap(Option.toArray)) {
@@ -205,6 +285,7 @@ export class Database {
         this.states.setBack(before, entry)
       }
     }
+    this.booted = this.log.length
     return registry
   })
 
@@ -221,8 +302,12 @@ const survivor = ({ synced, upload }: UploadRegistry.Entry) => upload.isOpen ? u
 
 const perform = (
   registry: Registry,
-  { durable, entry, fence, ...change }: Change
+  logged: Change | Naming
 ): Effect.Effect<void, UploadStoreError.Superseded | UploadStoreError.UploadStoreError> => {
+  if (isNaming(logged)) {
+    return registry.identity?.set(logged.name) ?? Effect.void
+  }
+  const { durable, entry, fence, ...change } = logged
   switch (change._tag) {
     case "Create":
       return Effect.asVoid(registry.create(entry.upload, { fence, durable }))
@@ -236,6 +321,7 @@ const perform = (
 /** States in memory that outlive the processes. */
 export const memory = (): Backing => {
   let registry: Registry | undefined
+  let name = Option.none<UploadRegistry.Name>()
   let last: string | undefined
   return {
     open: Effect.fnUntraced(function*(_, boot) {
@@ -244,11 +330,21 @@ export const memory = (): Backing => {
         last = boot
         yield* Effect.orDie(setBack(registry))
       }
-      return registry
+      return UploadRegistry.UploadRegistry.of({
+        ...registry,
+        identity: {
+          get: Effect.sync(() => name),
+          set: (next) =>
+            Effect.sync(() => {
+              name = Option.some(next)
+            })
+        }
+      })
     }),
     abandon: () => {},
     reset: () => {
       registry = undefined
+      name = Option.none()
     },
     immediate: true
   }

@@ -21,6 +21,17 @@ const table = {
 /** What can happen at every step. */
 const everywhere = ["crash", "power cut", "clock ahead", "clock back"] as const
 
+/** What can become of a database between two lives of the server, once and for all. */
+export const losses = [
+  "lost database",
+  "empty database",
+  "older database",
+  "other database",
+  "former database"
+] as const
+
+export type LossFault = (typeof losses)[number]
+
 export type Kind = keyof typeof table
 export type Fault = (typeof table)[Kind][number] | (typeof everywhere)[number]
 

@@ -117,10 +117,13 @@ const mkdir = (path: string, options?: { readonly recursive?: boolean }) =>
 const rename = (from: string, to: string) => naming("rename", `${from} to ${to}`, () => mounted().disk.rename(from, to))
 const link = (from: string, to: string) => naming("link", `${from} to ${to}`, () => mounted().disk.link(from, to))
 const unlink = (path: string) => naming("unlink", path, () => mounted().disk.unlink(path))
-const copyFile = (from: string, to: string, _mode: number) =>
+const copyFile = (from: string, to: string, mode: number) =>
   naming("copy", `${from} to ${to}`, () => {
-    if (!mounted().sharesBlocks) {
+    if ((mode & constants.COPYFILE_FICLONE_FORCE) !== 0 && !mounted().sharesBlocks) {
       throw failure("ENOTSUP", "copyfile", from)
+    }
+    if ((mode & constants.COPYFILE_EXCL) !== 0 && mounted().disk.find(to) !== undefined) {
+      throw failure("EEXIST", "copyfile", to)
     }
     return mounted().disk.copy(from, to)
   })

@@ -5,6 +5,9 @@ import type { Upload } from "effect-tus"
 
 export const directory = "/data"
 
+/** Where the directory remembers its database. */
+export const identity = `${directory}/identity`
+
 export const pathOf = (id: string) => `${directory}/${id.slice(-2)}/${id}`
 
 /** The upload that a URL or a file belongs to; undefined for what belongs to none. */

@@ -5,6 +5,7 @@ import type { ByteStore, Refusal, Upload, UploadLock, UploadRegistry, UploadStor
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { restore } from "../../../src/cli/OrphanActions.js"
 import type { World } from "./World.js"
 
 type Alter<A> = (self: A, world: World) => A
@@ -23,6 +24,10 @@ export interface Plant {
   readonly skips?: (syscall: string) => boolean
   /** How many bytes a write is taken to have written. */
   readonly written?: (count: number, whole: number) => number
+  /** It takes over the bytes of another database without being told to. */
+  readonly adopts?: boolean
+  /** How what was set aside is put back. */
+  readonly restore?: Alter<typeof restore>
   /** What is changed outside the world; returns what takes it back. */
   readonly install?: () => () => void
 }

@@ -70,6 +70,7 @@ export class Promises {
       Removal.isRightful(upload, process, this.world)
     const { completion, offset } = upload
     this.claim(isWanted, "P1", id, `it is removed with ${offset} bytes, ${completion._tag}`)
+    this.world.treasures.removed(upload)
     this.told.delete(id)
     if (durability === "always" || (durability === "completion" && !upload.isOpen)) {
       this.gone.add(id)
@@ -93,6 +94,19 @@ export class Promises {
     this.settingBack.delete(id)
   }
 
+  /** How far clients were told that uploads are. */
+  acknowledged(): ReadonlyArray<readonly [Id, Told]> {
+    return Array.from(this.told)
+  }
+
+  /** Another database is there: what was told before is not what it says, and what it names again may be gone. */
+  replaced(revived: ReadonlyArray<UploadRegistry.Entry>): void {
+    this.told.clear()
+    this.gone.clear()
+    this.settingBack.clear()
+    revived.forEach(({ upload: { id } }) => this.damaged.add(id))
+  }
+
   /** Who knew of failed syncs is gone, or stands still. */
   neglected(): void {
     for (const { synced, upload: { id, isOpen, offset } } of this.world.database.states.all()) {
@@ -108,7 +122,7 @@ export class Promises {
     const { length } = this.world.sources.stored(id)
     // Where a failed sync cannot be written down, bytes are cut off.
     const isCut = upload !== undefined && length < upload.offset && this.world.writers.hasFailed(id)
-    if (upload !== undefined && !this.damaged.has(id) && !isCut) {
+    if (upload !== undefined && !this.damaged.has(id) && !isCut && !this.world.operator.isAtWork) {
       this.claim(length >= upload.offset, "P1", id, `${upload.offset} bytes count, ${length} are there`)
       const isGenuine = this.world.sources.isGenuine(upload)
       this.claim(isGenuine, "P1", id, `its first ${upload.offset} bytes are others than were sent`)

@@ -15,10 +15,14 @@ export const isAskedFor = (id: Upload.UploadId, exchange: Exchange | undefined, 
 export const hasExpired = ({ expiresAt }: Upload.Upload, time: number): boolean =>
   Option.exists(expiresAt, (at) => DateTime.toEpochMillis(at) <= time)
 
-export const isRightful = (upload: Upload.Upload, process: Process, { database, sources, story }: World): boolean => {
+export const isRightful = (
+  upload: Upload.Upload,
+  process: Process,
+  { database, promises, sources, story }: World
+): boolean => {
   const { id, isOpen, isPartial, kind, offset } = upload
   const isHopeless = kind._tag === "Final" && isOpen &&
-    kind.parts.some((part) => database.states.get(part) === undefined)
+    kind.parts.some((part) => database.states.get(part) === undefined || promises.damaged.has(part))
   const isBereft = isOpen && sources.stored(id).length < offset
   const finals = database.states.all().flatMap(({ upload: { completion, kind } }) =>
     kind._tag === "Final" && kind.parts.includes(id) ? [completion._tag] : []

@@ -4,7 +4,7 @@
  */
 import { TusSweeper } from "effect-tus/server"
 import * as Effect from "effect/Effect"
-import { directory, idOf, pathOf } from "./Paths.js"
+import { directory, identity, idOf, pathOf } from "./Paths.js"
 import type { World } from "./World.js"
 
 export const rest = async (world: World): Promise<void> => {
@@ -19,12 +19,15 @@ export const rest = async (world: World): Promise<void> => {
   await pass(world, 110_000)
   if (world.story.twins !== "at once") {
     check(world)
+    const host = world.servers.running
+    await (host === undefined ? undefined : world.treasures.check(host))
   }
 }
 
 /** Whether a client may have waited in vain: for bytes, or for a completion, that a power cut was free to take. */
 export const mayBeIncomplete = ({ met, promises, story }: World): boolean =>
-  promises.damaged.size > 0 || story.twins === "at once" || (story.durability === "process" && met.has("power cut"))
+  promises.damaged.size > 0 || story.losses.length > 0 || story.twins === "at once" ||
+  (story.durability === "process" && met.has("power cut"))
 
 const pass = async (world: World, millis: number): Promise<void> => {
   let passed = false
@@ -49,7 +52,7 @@ const sweep = async (world: World): Promise<void> => {
 
 const check = (world: World): void => {
   const { database: { states }, disk, promises: { damaged }, sources, story } = world
-  for (const path of disk.files().filter((path) => path.startsWith(directory))) {
+  for (const path of disk.files().filter((path) => path.startsWith(directory) && path !== identity)) {
     const id = idOf(path)
     const upload = states.get(id)?.upload
     // What an assembly has left that was cut off is used up by the next one, or goes with its final.

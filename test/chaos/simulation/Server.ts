@@ -1,7 +1,7 @@
 /**
  * One server process: the whole server as it is sold but for its sockets, on the simulated disk and database.
  */
-import { ByteStore, LiveStates, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
+import { ByteStore, LiveStates, Pairing, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
 import { FileByteStore, NodeDigests } from "effect-tus/node"
 import { TusPolicy, TusServer, TusSweeper, TusSyncer, UploadHooks, UploadIds } from "effect-tus/server"
 import * as Cause from "effect/Cause"
@@ -31,8 +31,13 @@ export const layer = (world: World, process: Process): Layer.Layer<Services, unk
   const database = world.database.layer(process)
   // Only a process that is alone may believe what it remembers, and it remembers so little that it forgets, too.
   const registry = story.twins === "none" ? Layer.provide(LiveStates.layer({ capacity: 4 }), database) : database
+  // Two that write at once are what the lock on a directory is for.
+  const pairing = story.twins === "at once"
+    ? Layer.empty
+    : Pairing.layer({ adopt: plant.adopts ?? world.operator.adopts })
   return (world.isCalm ? Layer.empty : Layer.merge(sweeper(world), syncer)).pipe(
     Layer.provideMerge(TusServer.layer),
+    Layer.provideMerge(pairing),
     Layer.provideMerge(Plant.alter(UploadStore.UploadStore, UploadStore.layer, plant.store, world)),
     Layer.provideMerge(Plant.alter(UploadLock.UploadLock, UploadLock.layerMemory, plant.lock, world)),
     Layer.provideMerge(Plant.alter(UploadRegistry.UploadRegistry, registry, plant.registry, world)),

@@ -47,6 +47,7 @@ export class Servers {
     this.starting = process
     const booted = Effect.flatMap(Layer.toRuntime(Server.layer(this.world, process)), (runtime) => {
       this.hosts = [{ process, runtime }, ...this.hosts]
+      this.world.operator.started()
       this.starting = undefined
       return Effect.never
     })
@@ -56,6 +57,7 @@ export class Servers {
         Server.claimNoDefect(this.world, exit.cause)
         this.end(process)
         this.world.database.crash(process)
+        this.world.operator.refused(exit.cause)
         this.restart(name, 1000)
       }
     })
@@ -101,6 +103,14 @@ export class Servers {
     this.restart(process.name.replace(/\d+$/, ""), dice.between(20, 20_000))
   }
 
+  /** The one server is killed, and what `act` does is done before it is started anew. */
+  exchange(dice: Dice.Dice, act: () => void): void {
+    this.processes.forEach((process) => this.kill(process, dice, false))
+    this.restarts.forEach((cancel) => cancel())
+    act()
+    this.restart("server", dice.between(20, 20_000))
+  }
+
   /** All processes of the machine are gone at once, and what was not synced with them. */
   cutPower(dice: Dice.Dice): void {
     for (const process of this.processes) {
@@ -112,6 +122,7 @@ export class Servers {
     this.world.application.forget()
     this.world.writers.powerCut()
     this.world.promises.powerCut(revived)
+    this.world.treasures.powerCut()
   }
 
   shiftClocks(millis: number): void {

@@ -38,6 +38,7 @@ export const shrink = async (story: Story, promise: string, plant: Plant = {}): 
     const next = { ...shortest, ...simpler }
     shortest = (await breaks(next)) ? next : shortest
   }
+  shortest = await without(shortest.losses, (losses) => ({ ...shortest, losses }))
   shortest = await without(shortest.tasks, (tasks) => ({ ...shortest, tasks }))
   shortest = await without(shortest.troubles, (troubles) => ({ ...shortest, troubles }))
   return [shortest, await forgetting(() => new World(shortest, { plant, tells: true }).run())]

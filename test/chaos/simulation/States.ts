@@ -91,7 +91,7 @@ export class States {
     const claim = (holds: boolean, promise: string, why: string) =>
       this.world.claim(holds, promise, () => `${why}: ${from.id}`)
     claim(
-      to.offset >= from.offset || this.world.writers.hasFailed(from.id),
+      to.offset >= from.offset || this.world.writers.hasFailed(from.id) || this.world.promises.damaged.has(from.id),
       "P1",
       `the offset goes back from ${from.offset} to ${to.offset}`
     )
@@ -101,7 +101,8 @@ export class States {
       "a length that was set is changed"
     )
     claim(
-      from.isOpen || (from.completion._tag === "Finishing" && to.offset === from.offset && !to.isOpen),
+      from.isOpen || (from.isPartial && this.world.promises.damaged.has(from.id)) ||
+        (from.completion._tag === "Finishing" && to.offset === from.offset && !to.isOpen),
       "P9",
       `what is ${from.completion._tag} becomes ${to.completion._tag}`
     )

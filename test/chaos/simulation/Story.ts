@@ -3,7 +3,7 @@
  * it, and at which steps something goes wrong.
  */
 import * as Dice from "./Dice.js"
-import { type Fault, faults } from "./Faults.js"
+import { type Fault, faults, losses, type LossFault } from "./Faults.js"
 
 /** What one client does. */
 export interface Task {
@@ -26,6 +26,14 @@ export interface Task {
   readonly verdict: "Accept" | "Refuse"
 }
 
+/** Another database is put in the place of the server's. */
+export interface Loss {
+  readonly what: LossFault
+  readonly at: number
+  /** What is done where the server refuses it: it is told to go on, or the right one comes back. */
+  readonly mend: "adopt" | "put back"
+}
+
 export interface Story {
   readonly seed: number
   readonly durability: "process" | "completion" | "always"
@@ -43,6 +51,7 @@ export interface Story {
   readonly troubles: ReadonlyArray<number>
   /** Whether the file system syncs directories; one that does not keeps their names all the same, as network drives do. */
   readonly syncsDirectories: boolean
+  readonly losses: ReadonlyArray<Loss>
 }
 
 const minute = 60_000
@@ -65,9 +74,17 @@ export const fromSeed = (seed: number): Story => {
     tasks: Array.from({ length: tasks }, (_, nth) => taskFrom(nth, Dice.make(seed, nth))),
     likely: new Set(faults.filter(() => dice.chance(0.5))),
     troubles: Array.from({ length: horizon }, (_, step) => step).filter(() => dice.chance(rate)),
-    syncsDirectories: dice.chance(0.9)
+    syncsDirectories: dice.chance(0.9),
+    losses: twins === "none" ? lossesFrom(Dice.make(seed, 17)) : []
   }
 }
+
+const lossesFrom = (dice: Dice.Dice): ReadonlyArray<Loss> =>
+  Array.from({ length: dice.pick(0, 0, 0, 0, 1, 1, 2, 3) }, () => ({
+    what: dice.pick(...losses),
+    at: dice.between(0, dice.pick(200, 3000, 60_000, 10 * minute)),
+    mend: dice.chance(0.7) ? "adopt" : "put back"
+  }))
 
 const taskFrom = (nth: number, dice: Dice.Dice): Task => {
   const plot = dice.pick("Upload", "Upload", "Upload", "Pause", "Terminate", "EarlyFinal")

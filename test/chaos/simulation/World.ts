@@ -11,11 +11,12 @@ import * as Database from "./Database.js"
 import * as Dice from "./Dice.js"
 import { Disk } from "./Disk.js"
 import { DiskCalls } from "./DiskCalls.js"
-import { choose, type Fault, type Kind } from "./Faults.js"
+import { choose, type Fault, type Kind, type LossFault } from "./Faults.js"
 import { mount } from "./FileSystem.js"
 import { Kernel, Process } from "./Kernel.js"
 import * as Load from "./Load.js"
 import { Network } from "./Network.js"
+import { Operator } from "./Operator.js"
 import { idOf } from "./Paths.js"
 import type { Plant } from "./Plant.js"
 import { Promises } from "./Promises.js"
@@ -24,6 +25,7 @@ import { Servers } from "./Servers.js"
 import { Sources } from "./Sources.js"
 import * as SqlBacking from "./SqlBacking.js"
 import type { Story, Task } from "./Story.js"
+import { Treasures } from "./Treasures.js"
 import { Writers } from "./Writers.js"
 
 export interface Broken {
@@ -36,7 +38,7 @@ export interface Outcome {
   readonly broken: Broken | undefined
   /** What came of each task, by name. */
   readonly ends: ReadonlyArray<string>
-  readonly met: ReadonlySet<Fault>
+  readonly met: ReadonlySet<Fault | LossFault>
   readonly steps: number
   readonly damaged: number
   readonly log: ReadonlyArray<string>
@@ -69,6 +71,8 @@ export class World {
   readonly sources: Sources
   readonly writers: Writers
   readonly promises: Promises
+  readonly operator: Operator
+  readonly treasures: Treasures
   /** Ids given out so far. */
   ids = 0
   steps = 0
@@ -76,7 +80,7 @@ export class World {
   troubles = 0
   /** Nothing goes wrong any more, and nothing happens but what is asked for. */
   isCalm = false
-  readonly met = new Set<Fault>()
+  readonly met = new Set<Fault | LossFault>()
   private broken: Broken | undefined
   private readonly planned: ReadonlySet<number>
   private readonly dirty = new Set<Upload.UploadId>()
@@ -109,6 +113,8 @@ export class World {
     this.sources = new Sources(this)
     this.writers = new Writers(this)
     this.promises = new Promises(this)
+    this.operator = new Operator(this)
+    this.treasures = new Treasures(this)
     this.servers = new Servers(this)
   }
 
@@ -177,6 +183,7 @@ export class World {
     if (this.story.twins !== "none") {
       this.servers.start("twin")
     }
+    this.operator.begin()
     const client = new Process("client", this.kernel)
     for (const task of this.story.tasks) {
       client.fork(Load.run(this, client, task), (exit) => this.ended(task, exit))
@@ -236,7 +243,7 @@ export class World {
     this.note(() => `task ${task.nth} ends: ${Cause.pretty(exit.cause)}`)
     this.ends.push(name)
     this.claim(
-      this.story.troubles.length > 0 || this.story.twins !== "none" ||
+      this.story.troubles.length > 0 || this.story.losses.length > 0 || this.story.twins !== "none" ||
         (this.story.hooks && task.verdict === "Refuse" && name.includes("422")),
       "P0",
       () => `task ${task.nth} fails where nothing went wrong: ${Cause.pretty(exit.cause)}`

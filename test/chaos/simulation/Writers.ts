@@ -46,7 +46,12 @@ export class Writers {
   observe(bytes: ByteStore.ByteStore["Type"], process: Process): ByteStore.ByteStore["Type"] {
     return ByteStore.ByteStore.of({
       ...bytes,
-      sync: (id) => Effect.tapErrorCause(bytes.sync(id), () => Effect.sync(() => this.failed.push({ id, process }))),
+      sync: (id) =>
+        Effect.tapErrorCause(bytes.sync(id), () =>
+          Effect.sync(() => {
+            this.failed.push({ id, process })
+            this.world.treasures.touched(id)
+          })),
       append: (id, at, stream, onWritten) =>
         Effect.acquireUseRelease(
           Effect.sync(() => this.begin(id, process)),
@@ -66,6 +71,7 @@ export class Writers {
     claim(!this.isWriting(id, process), "P3", "it has two writers")
     const writer = { id, process }
     this.writers.push(writer)
+    this.world.treasures.touched(id)
     const exchange = currentOrigin()
     const { troubles } = this.world
     const offset = () => this.world.database.states.get(id)?.upload.offset ?? 0

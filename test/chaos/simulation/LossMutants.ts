@@ -1,0 +1,80 @@
+/**
+ * What may go wrong with bytes whose database is lost, or goes back.
+ */
+import { type ByteStore, type Orphans, Upload, UploadRegistry } from "effect-tus"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { LossFault } from "./Faults.js"
+import type { Mutant, Mutants } from "./Mutants.js"
+import type { Story } from "./Story.js"
+
+/** Stories in which a database is lost in this way, and the server goes on with what is there. */
+const adopting = (...faults: ReadonlyArray<LossFault>) => ({ losses }: Story): boolean =>
+  losses.some(({ mend, what }) => mend === "adopt" && (faults.length === 0 || faults.includes(what)))
+
+const altering = (
+  change: (orphans: Orphans.Orphans, bytes: ByteStore.ByteStore["Type"]) => Partial<Orphans.Orphans>
+): NonNullable<Mutant["bytes"]> =>
+(bytes) => ({ ...bytes, orphans: bytes.orphans && { ...bytes.orphans, ...change(bytes.orphans, bytes) } })
+
+export const losses: Mutants = {
+  "deletes what no state names": {
+    where: adopting(),
+    bytes: altering((_, bytes) => ({ setAside: (id) => Effect.as(bytes.remove(id), Option.none()) }))
+  },
+
+  "loses a byte of what it sets aside": {
+    where: adopting(),
+    bytes: altering((orphans, bytes) => ({
+      setAside: (id, since) =>
+        Effect.zipRight(
+          Effect.flatMap(bytes.size(id), (size) => bytes.truncate(id, Option.getOrElse(size, () => 1) - 1)),
+          orphans.setAside(id, since)
+        )
+    }))
+  },
+
+  "puts nothing back that is named again": {
+    where: adopting("former database"),
+    bytes: altering(() => ({ putBack: () => Effect.succeed(false) }))
+  },
+
+  "removes with what has expired bytes of which an older database knows nothing": {
+    where: adopting("older database"),
+    store: (store) => ({ ...store, remove: (entry, fence) => store.remove(entry, fence) })
+  },
+
+  "takes over the bytes of another database without being told to": {
+    where: ({ losses }) => losses.length > 0,
+    adopts: true
+  },
+
+  "forgets what it is called": {
+    registry: (registry) => ({
+      ...registry,
+      identity: registry.identity && { ...registry.identity, set: () => Effect.void }
+    })
+  },
+
+  "makes up a state for what is to be restored": {
+    where: adopting("lost database", "empty database", "other database"),
+    restore: (restore) => (orphan) =>
+      Effect.flatMap(UploadRegistry.UploadRegistry, (registry) =>
+        registry.create(
+          Upload.Upload.of({
+            id: orphan.id,
+            kind: { _tag: "Whole" },
+            offset: Upload.Bytes.make(orphan.size),
+            length: Option.some(Upload.Bytes.make(orphan.size)),
+            metadata: Option.none(),
+            createdAt: orphan.since,
+            expiresAt: Option.none(),
+            expiryStands: false,
+            completion: { _tag: "Complete", at: orphan.since },
+            owner: Option.none(),
+            dialect: "tus"
+          }),
+          { fence: 0, durable: true }
+        )).pipe(Effect.ignore, Effect.zipRight(restore(orphan)))
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Whoever puts another database in the place of the server's, between two of its lives, and what has to come of that: one that is
+ * not the database of the directory is refused, each time, until the right one is back or the server is told to adopt it; an
+ * untouched directory never is.
+ */
+import { Pairing, type UploadRegistry } from "effect-tus"
+import * as Cause from "effect/Cause"
+import * as Option from "effect/Option"
+import * as Database from "./Database.js"
+import * as Dice from "./Dice.js"
+import { idOf, pathOf } from "./Paths.js"
+import type { Loss } from "./Story.js"
+import type { World } from "./World.js"
+
+/** One that is not that of the directory, and the one that was. */
+interface Wrong {
+  readonly copy: Database.Copy
+  readonly right: Database.Copy
+  readonly loss: Loss
+}
+
+export class Operator {
+  private wrong: Wrong | undefined
+  /** The wrong one is to be taken over. */
+  adopts = false
+  /** States are there again whose bytes may be elsewhere, or gone, until a server has started. */
+  private isMending = false
+  /** The one that was there before another was adopted. */
+  private former: Database.Copy | undefined
+  private readonly world: World
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  /** Whether nothing can be said of what the states count. */
+  get isAtWork(): boolean {
+    return this.isMending || this.wrong !== undefined
+  }
+
+  begin(): void {
+    this.world.story.losses.forEach((loss) => this.world.kernel.schedule(loss.at, () => this.lose(loss)))
+  }
+
+  private lose(loss: Loss): void {
+    const { database, disk, servers, story, treasures } = this.world
+    if (this.world.isCalm || this.isAtWork) {
+      return
+    }
+    const dice = Dice.make(story.seed, loss.at, 13)
+    const hasBytes = disk.files().some((path) => path.startsWith(pathOf(idOf(path) ?? "nobody")))
+    servers.exchange(dice, () => {
+      const right = database.copy()
+      const copy = this.choose(loss, hasBytes, dice)
+      this.world.met.add(loss.what)
+      this.world.note(() => `the database is ${loss.what}: ${copy.log.length} of ${right.log.length} writes`)
+      this.world.trouble()
+      treasures.gather()
+      const name = Database.nameOf(copy)?.name
+      if (hasBytes && (name === undefined || name !== Database.nameOf(right)?.name)) {
+        this.wrong = { copy, right, loss }
+        database.place(copy)
+      } else {
+        this.enter(copy)
+      }
+    })
+  }
+
+  private choose({ what }: Loss, hasBytes: boolean, dice: Dice.Dice): Database.Copy {
+    const { database } = this.world
+    switch (what) {
+      case "lost database":
+        return Database.lost
+      case "empty database":
+        return Database.empty
+      case "older database":
+        return database.copy(dice)
+      case "other database":
+        return hasBytes ? Database.other : Database.lost
+      case "former database":
+        return hasBytes && this.former !== undefined ? this.former : database.copy(dice)
+    }
+  }
+
+  /** From now on its states are those of the server, which are less than clients were told. */
+  private enter(copy: Database.Copy): void {
+    this.isMending = true
+    this.world.application.forget()
+    this.world.promises.replaced(this.world.database.enter(copy))
+  }
+
+  /** A server has refused to start. */
+  refused(cause: Cause.Cause<unknown>): void {
+    const error = Option.getOrUndefined(Cause.failureOption(cause))
+    if (!(error instanceof Pairing.StoreMismatch)) {
+      return
+    }
+    const isRight = this.wrong !== undefined && !this.adopts
+    this.world.claim(isRight, "P1", () => `a directory that belongs to its database is refused: ${error.message}`)
+    if (this.wrong === undefined) {
+      return
+    }
+    const { copy, loss, right } = this.wrong
+    if (loss.mend === "adopt") {
+      this.adopts = true
+      this.enter(copy)
+    } else {
+      this.wrong = undefined
+      this.world.database.enter(right)
+    }
+  }
+
+  /** A server has started. */
+  started(): void {
+    const { database: { states }, promises: { damaged } } = this.world
+    if (this.wrong !== undefined) {
+      this.world.claim(
+        this.adopts,
+        "P1",
+        () => `a server starts beside bytes that are not those of its ${this.wrong?.loss.what}`
+      )
+      this.former = this.wrong.right
+    }
+    if (this.isMending) {
+      states.all().filter((entry) => !this.isWhole(entry)).forEach(({ upload: { id } }) => damaged.add(id))
+    }
+    this.wrong = undefined
+    this.adopts = false
+    this.isMending = false
+  }
+
+  /** Whether what an older state says is still true. */
+  private isWhole({ synced, upload }: UploadRegistry.Entry): boolean {
+    const { disk, sources } = this.world
+    return sources.isGenuine(upload) && sources.stored(upload.id).length >= upload.offset &&
+      (synced === 0 || disk.isLasting(pathOf(upload.id), synced))
+  }
+}

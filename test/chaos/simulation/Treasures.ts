@@ -1,0 +1,112 @@
+/**
+ * Bytes that were acknowledged when their database was taken away. Whatever has become of the states, they are there, byte by byte:
+ * in their place, or among what was set aside, from where they are restored as everybody does it.
+ */
+import type { Upload } from "effect-tus"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Stream from "effect/Stream"
+import * as OrphanActions from "../../../src/cli/OrphanActions.js"
+import * as DirectoryReader from "../../../src/node/DirectoryReader.js"
+import { currentOrigin } from "./Network.js"
+import { pathOf } from "./Paths.js"
+import type { Host } from "./Servers.js"
+import type { World } from "./World.js"
+
+type Id = Upload.UploadId
+
+interface Treasure {
+  readonly bytes: Uint8Array
+  readonly isComplete: boolean
+}
+
+/** Where a person has copies written. */
+const elsewhere = "/elsewhere"
+
+export class Treasures {
+  private readonly kept = new Map<Id, Treasure>()
+  private readonly world: World
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  gather(): void {
+    const { promises, sources } = this.world
+    for (const [id, { complete, offset }] of promises.acknowledged()) {
+      const bytes = sources.stored(id).subarray(0, offset)
+      if (offset > 0 && bytes.length === offset && !promises.damaged.has(id)) {
+        this.kept.set(id, { bytes: Uint8Array.from(bytes), isComplete: complete })
+      }
+    }
+  }
+
+  /** Somebody goes on with it from where it stands now, or has been told that its sync has failed. */
+  touched(id: Id): void {
+    this.kept.delete(id)
+  }
+
+  /** An upload is removed: because its client wants it so, or by a server that knows all of it. */
+  removed({ id, offset }: Upload.Upload): void {
+    const request = currentOrigin()?.request
+    const isAskedFor = request?.method === "DELETE" && request.url.endsWith(id)
+    if (isAskedFor || offset >= (this.kept.get(id)?.bytes.length ?? 0)) {
+      this.kept.delete(id)
+    }
+  }
+
+  powerCut(): void {
+    const { durability } = this.world.story
+    this.kept.forEach(({ isComplete }, id) =>
+      durability === "always" || (durability === "completion" && isComplete) || this.kept.delete(id)
+    )
+  }
+
+  /** Restores all that was set aside, where it belongs or elsewhere, and looks for what was acknowledged. */
+  async check({ process, runtime }: Host): Promise<void> {
+    const { database, disk, met, plant, promises: { damaged } } = this.world
+    const isLate = met.has("clock ahead") || met.has("clock back")
+    for (const [id, { bytes }] of this.kept) {
+      const upload = database.states.get(id)?.upload
+      const isNamed = upload !== undefined && upload.offset >= bytes.length
+      // What seems to be older than its state is put back by nobody.
+      this.world.claim(
+        !isNamed || isLate || starts(disk.bytesOf(pathOf(id)), bytes),
+        "P1",
+        () => `${bytes.length} acknowledged bytes of ${id}, which is known again, are not in their place`
+      )
+    }
+    const restore = plant.restore?.(OrphanActions.restore, this.world) ?? OrphanActions.restore
+    const copies: Array<readonly [Id, string]> = []
+    disk.makeDirectory(elsewhere)
+    const all = Effect.gen(function*() {
+      for (const orphan of yield* Stream.runCollect(OrphanActions.all)) {
+        if (Either.isLeft(yield* Effect.either(restore(orphan)))) {
+          const to = `${elsewhere}/${copies.length}`
+          yield* DirectoryReader.copy(OrphanActions.locationOf(yield* OrphanActions.find(orphan.name)), to)
+          copies.push([orphan.id, to])
+        }
+      }
+    })
+    const written = database.copy().log.length
+    let ended = false
+    process.fork(all, (exit) => {
+      ended = true
+      this.world.claim(exit._tag === "Success", "P1", () => `what was set aside cannot be restored: ${String(exit)}`)
+    }, runtime)
+    await this.world.until(() => ended, "all is restored")
+    this.world.claim(database.copy().log.length === written, "P1", () => "to restore bytes a state is made up")
+    for (const [id, { bytes }] of this.kept) {
+      const places = [pathOf(id), ...copies.filter(([of]) => of === id).map(([, path]) => path)]
+      const isThere = places.some((path) => starts(disk.bytesOf(path), bytes))
+      this.world.claim(
+        isThere || damaged.has(id),
+        "P1",
+        () => `${bytes.length} acknowledged bytes of ${id} are neither in their place nor can they be restored`
+      )
+    }
+  }
+}
+
+const starts = (bytes: Uint8Array | undefined, prefix: Uint8Array) =>
+  bytes !== undefined && Buffer.compare(bytes.subarray(0, prefix.length), prefix) === 0
