@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SystemReason from "../client/SystemReason.js"
-import { tlsTrouble, type TusError } from "../client/TusError.js"
+import { type FileError, tlsTrouble } from "../client/TusError.js"
 import * as Text from "./Text.js"
 
 /** The command was not called as it can be. */
@@ -30,7 +30,7 @@ export const sentence = (error: unknown): string => {
     : Predicate.hasProperty(error, "message")
     ? String(error.message)
     : String(error)
-  const hint = Predicate.hasProperty(error, "_tag") ? hintOf(error as TusError) : Option.none()
+  const hint = Predicate.hasProperty(error, "_tag") ? hintOf(error as FileError) : Option.none()
   const line = said.trim().replace(/\s*[\r\n]+\s*/g, " ").replace(/run "npm install [^"]+"/, besideCommand)
   return Text.clean(Option.match(hint, { onNone: () => line, onSome: (hint) => `${line}; ${hint}` }))
 }
@@ -43,7 +43,7 @@ const placeOf = (error: PlatformError) =>
   error._tag === "BadArgument" || error.pathOrDescriptor === undefined ? "" : `${error.pathOrDescriptor}: `
 
 /** Where the file is named already. */
-export const reason = (error: TusError): string =>
+export const reason = (error: FileError): string =>
   error._tag === "SourceError" ? sentence({ ...error, message: error.detail }) : sentence(error)
 
 /** All there is to know about it, for --debug. */
@@ -51,7 +51,7 @@ export const details = (cause: Cause.Cause<unknown>): string =>
   Cause.pretty(cause, { renderErrorCause: true }).split("\n").map(Text.clean).join("\n")
 
 /** The messages of the client end with what a program can do; this is what a person can. */
-const hintOf = (error: TusError): Option.Option<string> => {
+const hintOf = (error: FileError): Option.Option<string> => {
   switch (error._tag) {
     case "Unanswered":
       return Option.fromNullable(error.reason === "Tls" ? tlsHints[tlsTrouble(error.cause)] : hints[error.reason])

@@ -4,7 +4,7 @@
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import type { Progress } from "../client/Progress.js"
-import type { TusError } from "../client/TusError.js"
+import type { FileError } from "../client/TusError.js"
 import type { Job, Update } from "./Job.js"
 import type * as Report from "./Report.js"
 
@@ -77,7 +77,7 @@ const standing = ({ acknowledged, eta, rate, sent, total, url }: Progress): Fiel
   eta: Option.getOrNull(Option.map(eta, Duration.toSeconds))
 })
 
-const problem = (error: TusError): Fields => ({
+const problem = (error: FileError): Fields => ({
   error: error._tag,
   message: error.message,
   ...("reason" in error ? { reason: error.reason } : {}),

@@ -2,7 +2,7 @@
  * What came of all files, and the exit code for it. Pure.
  */
 import type * as Duration from "effect/Duration"
-import type { TusError } from "../client/TusError.js"
+import type { FileError } from "../client/TusError.js"
 import type { Job, Update } from "./Job.js"
 import * as Size from "./Size.js"
 import * as Time from "./Time.js"
@@ -11,7 +11,7 @@ export interface Report {
   /** Of this session. */
   readonly jobs: number
   readonly succeeded: ReadonlyArray<Job>
-  readonly failed: ReadonlyArray<readonly [job: Job, error: TusError]>
+  readonly failed: ReadonlyArray<readonly [job: Job, error: FileError]>
   /** Of those that succeeded, in this session. */
   readonly bytes: number
   /** Of the same, in others. */

@@ -5,8 +5,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { type Algorithm, Checksum } from "../protocol/Checksum.js"
-import { Digests, type Hasher } from "../store/Digests.js"
+import type { Hasher } from "../store/Digests.js"
 import { type Capabilities, has, lacks } from "./Endpoint.js"
+import * as Given from "./Given.js"
 import type { Chunk } from "./Request.js"
 import { Unsupported } from "./TusError.js"
 import * as UploadSource from "./UploadSource.js"
@@ -25,7 +26,7 @@ export const checking = (
   capabilities: Capabilities,
   trailers: boolean
 ): Effect.Effect<Checking, Unsupported> =>
-  Effect.flatMap(Digests, (digests) => {
+  Effect.flatMap(Given.digests, (digests) => {
     const hasher = digests.get(algorithm)
     if (hasher === undefined) {
       return new Unsupported({ url, extension: "checksum", detail: `no ${algorithm} on this side; provide Digests` })

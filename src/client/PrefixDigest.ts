@@ -4,7 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { Digests, type Hasher } from "../store/Digests.js"
+import type { Digests, Hasher } from "../store/Digests.js"
+import * as Given from "./Given.js"
 import type { Prefix } from "./UploadJournal.js"
 import * as UploadSource from "./UploadSource.js"
 
@@ -23,7 +24,7 @@ export interface PrefixDigest {
 const algorithms = ["sha256", "sha1"] as const
 
 export const make: Effect.Effect<PrefixDigest> = Effect.map(
-  Digests,
+  Given.digests,
   (digests) => from(Option.firstSomeOf(algorithms.map((algorithm) => begin(digests, algorithm))))
 )
 
@@ -37,7 +38,7 @@ export const verify = Effect.fnUntraced(function*(
   prefix: Prefix,
   until: number
 ): Effect.fn.Return<Option.Option<PrefixDigest>, UploadSource.SourceError> {
-  const state = begin(yield* Digests, prefix.algorithm)
+  const state = begin(yield* Given.digests, prefix.algorithm)
   if (Option.isNone(state) || Option.exists(source.length, (length) => length < prefix.length)) {
     return Option.none()
   }

@@ -9,8 +9,9 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Division from "./Division.js"
 import * as Fingerprint from "./Fingerprint.js"
+import * as JournalTrouble from "./JournalTrouble.js"
 import * as PrefixDigest from "./PrefixDigest.js"
-import { type Creation, Entry, none, UploadJournal } from "./UploadJournal.js"
+import { type Creation, Entry, type Journal, none, UploadJournal } from "./UploadJournal.js"
 import type { Settled } from "./UploadOptions.js"
 import type { SourceError, UploadSource } from "./UploadSource.js"
 
@@ -56,6 +57,19 @@ export interface Key {
   readonly start: number
 }
 
+/** That of the application: whoever has made it, it harms no upload. */
+const journalAtHand = Effect.map(UploadJournal, (given): Journal => {
+  const orElse = JournalTrouble.make()
+  const listed = (list: () => Effect.Effect<ReadonlyArray<Entry>>) =>
+    orElse(() => Effect.map(list(), (entries) => Array.from(entries)), [])
+  return given === none ? none : {
+    find: (...of) => listed(() => given.find(...of)),
+    put: (entry) => orElse(() => given.put(entry), undefined),
+    remove: (entry) => orElse(() => given.remove(entry), undefined),
+    list: listed(() => given.list)
+  }
+})
+
 /** The name under which a source is remembered; none where nothing is. */
 export const keyOf = (source: UploadSource): Effect.Effect<Key, SourceError> =>
   Effect.flatMap(
@@ -69,7 +83,7 @@ export const keyOf = (source: UploadSource): Effect.Effect<Key, SourceError> =>
 
 /** What earlier sessions left of this source at this endpoint, the newest first. */
 export const candidates = (endpoint: string, { length }: UploadSource, { fingerprint, start }: Key) =>
-  Effect.flatMap(UploadJournal, (journal) =>
+  Effect.flatMap(journalAtHand, (journal) =>
     Option.isNone(fingerprint) ? Effect.succeed([]) : Effect.map(
       journal.find(endpoint, fingerprint.value),
       Arr.filter((entry) => Option.contains(length, entry.length) && entry.start === start)
@@ -77,7 +91,7 @@ export const candidates = (endpoint: string, { length }: UploadSource, { fingerp
 
 /** All of it, parts as well. */
 const entriesOf = (endpoint: string, { fingerprint }: Key) =>
-  Effect.flatMap(UploadJournal, (journal) =>
+  Effect.flatMap(journalAtHand, (journal) =>
     Option.isNone(fingerprint) ? Effect.succeed([]) : Effect.map(
       journal.list,
       Arr.filter((entry) => entry.endpoint === endpoint && Fingerprint.isOf(fingerprint.value, entry))
@@ -113,7 +127,7 @@ export const make = Effect.fnUntraced(function*(
   { fingerprint, start }: Key,
   creation: Creation
 ) {
-  const journal = yield* UploadJournal
+  const journal = yield* journalAtHand
   if (journal === none || Option.isNone(fingerprint) || Option.isNone(source.length)) {
     return nothing
   }

@@ -6,13 +6,16 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type { Checksum } from "../protocol/Checksum.js"
 import * as Options from "../protocol/Options.js"
 import type { RawResponse } from "../protocol/Reply.js"
+import * as Given from "./Given.js"
 import * as Sendable from "./Sendable.js"
 import * as ServerClock from "./ServerClock.js"
 import * as TusError from "./TusError.js"
 import * as TusTransport from "./TusTransport.js"
+import type { SourceError } from "./UploadSource.js"
 
 /** What every call can be told. */
 export interface Call {
@@ -47,7 +50,8 @@ export interface Attempt {
 export interface ClientOptions<E = never, R = never> {
   /**
    * Headers of the application, such as Authorization: evaluated for each request. Those of tus win. What HTTP does not allow in
-   * a header is a `HeadersError`, at once.
+   * a header is a `HeadersError`, at once, and so is whatever keeps the headers from being made: that it throws, dies or interrupts
+   * itself as well.
    */
   readonly headers?: ((attempt: Attempt) => Effect.Effect<Readonly<Record<string, string>>, E, R>) | undefined
   /** How long a request may go without a byte moving in either direction. 30 seconds by default. */
@@ -89,14 +93,12 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: C
   const headersOf = (attempt: Attempt) =>
     evaluate === undefined
       ? Effect.succeed({})
-      : Effect.flatten(Effect.try({ try: () => evaluate(attempt), catch: (cause) => cause })).pipe(
+      : Effect.suspend(() => evaluate(attempt)).pipe(
         Effect.tap((headers) =>
           Option.match(Sendable.fault(headers), { onNone: () => Effect.void, onSome: Effect.fail })
         ),
-        Effect.mapBoth({
-          onFailure: (cause) => new TusError.HeadersError({ url: attempt.url, cause }),
-          onSuccess: lowerCase
-        }),
+        Effect.map(lowerCase),
+        Effect.catchAllCause((cause) => new TusError.HeadersError({ url: attempt.url, cause: Given.reasonOf(cause) })),
         Effect.provide(context)
       )
 
@@ -119,10 +121,11 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: C
       stallTimeout,
       answerTimeout
     }
-    const response = yield* Effect.mapError(
-      transport.send(request),
-      (error) => TusError.fromTransport(asked, error)
-    )
+    const response = yield* Given.effect("the transport", () =>
+      transport.send(request).pipe(
+        Effect.filterOrDie(isAnswer, () => new TypeError("expected an answer with a status and headers")),
+        Effect.catchIf(Predicate.not(isFailure), Effect.die)
+      )).pipe(Effect.mapError((error) => TusError.fromTransport(asked, error)))
     return response.status >= 200 && response.status < 300
       ? { ...response, asked, ahead: ServerClock.ahead(response.headers.date, yield* DateTime.now) }
       : yield* new TusError.Refused({
@@ -136,6 +139,13 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: C
   })
   return send
 })
+
+const isAnswer = (value: unknown): value is RawResponse =>
+  Predicate.hasProperty(value, "status") && Number.isInteger(value.status)
+  && Predicate.hasProperty(value, "headers") && Predicate.isRecord(value.headers)
+
+const isFailure = (error: unknown): error is TusTransport.TransportError | SourceError =>
+  Predicate.isTagged(error, "TransportError") || Predicate.isTagged(error, "SourceError")
 
 const lowerCase = (headers: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))

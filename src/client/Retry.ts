@@ -9,8 +9,8 @@ import * as Schedule from "effect/Schedule"
 import * as Next from "../protocol/Next.js"
 import * as Monotonic from "../store/Monotonic.js"
 import * as Budget from "./Budget.js"
-import { Connectivity } from "./Connectivity.js"
 import type { Endpoint } from "./Endpoint.js"
+import * as Given from "./Given.js"
 import type { TusError } from "./TusError.js"
 
 /** What a request is told of the attempts before it. */
@@ -55,8 +55,8 @@ export const make = Effect.fnUntraced(function*<R>(
   endpoint: Endpoint,
   onRetry: (error: TusError, delay: Duration.Duration) => void
 ) {
-  const { isOffline = () => false, online } = yield* Connectivity
-  const budget = Budget.make(schedule)
+  const { isOffline, online } = yield* Given.connectivity
+  const budget = Budget.make(Given.schedule(schedule))
   let failed = 0
   let refreshed = false
 

@@ -6,11 +6,16 @@
  */
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Kind from "./Kind.js"
 import { type Request, TransportError } from "./TusTransport.js"
 
 /** What is wrong with the first of these headers that cannot be sent: its name, the place, what is allowed there. */
 export const fault = (headers: Readonly<Record<string, unknown>>): Option.Option<string> =>
-  Option.fromNullable(Object.entries(headers).map(faultOf).find((fault) => fault !== undefined))
+  Option.fromNullable(
+    Kind.isPlain(headers)
+      ? Object.entries(headers).map(faultOf).find((fault) => fault !== undefined)
+      : `expected an object with a text for each header, got ${Kind.of(headers)}`
+  )
 
 /** Fails where the request cannot be one. */
 export const check = ({ headers, url }: Pick<Request, "headers" | "url">): Either.Either<void, TransportError> =>

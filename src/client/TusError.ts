@@ -169,11 +169,24 @@ export class InvalidOption extends Schema.TaggedError<InvalidOption>("effect-tus
   }
 }
 
+/** A bug of something that the application gave, which `what` names, or of this client. Nothing is to be done about it here. */
+export class Broken extends Schema.TaggedError<Broken>("effect-tus/Broken")("Broken", {
+  what: Schema.String,
+  cause: Schema.Defect
+}) {
+  override get message(): string {
+    return `${this.what} broke: ${ErrorWords.of(this.cause)}`
+  }
+}
+
 /** What one request can fail with. */
 export type RequestError = Unanswered | Refused | Misbehaved | HeadersError | SourceError
 
 /** What an upload fails with when no attempt is left, or none would fare better. `_tag` tells one from the other. */
 export type TusError = RequestError | Unsupported | TooLarge | ForeignLocation | InvalidOption
+
+/** What becomes of one of many: a bug, which is the defect of an upload by itself, keeps none of the others from its end. */
+export type FileError = TusError | Broken
 
 /**
  * What every error of a request says of it. `offset` is in bytes, none where the request was about the whole; `attempts`

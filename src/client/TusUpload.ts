@@ -3,6 +3,7 @@
  * acknowledged is where another session goes on.
  */
 import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -12,12 +13,13 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { RawResponse } from "../protocol/Reply.js"
 import * as Division from "./Division.js"
+import * as Given from "./Given.js"
 import * as Parallel from "./Parallel.js"
 import type { Progress } from "./Progress.js"
 import * as Remembered from "./Remembered.js"
 import * as Retry from "./Retry.js"
 import { type Info, TusClient } from "./TusClient.js"
-import { type TusError, Unsupported } from "./TusError.js"
+import { type FileError, type TusError, Unsupported } from "./TusError.js"
 import * as Updates from "./Updates.js"
 import * as Uploader from "./Uploader.js"
 import type { Entry } from "./UploadJournal.js"
@@ -106,7 +108,7 @@ export const uploader = <R = never>(
 /** What happens to one of many files. */
 export type Update<A> =
   | { readonly _tag: "Progress"; readonly file: A; readonly progress: Progress }
-  | { readonly _tag: "Failed"; readonly file: A; readonly error: TusError }
+  | { readonly _tag: "Failed"; readonly file: A; readonly error: FileError }
 
 /** How many files are sent at a time. */
 export interface AllOptions {
@@ -125,17 +127,23 @@ export const all = <A, R = never, R2 = never>(
   Stream.flatMap(
     Stream.fromIterable(files),
     (file) =>
-      Stream.unwrap(Effect.map(toOptions(file), upload)).pipe(
+      Stream.unwrap(Effect.map(optionsOf(file, toOptions), upload)).pipe(
         Stream.map((progress): Update<A> => ({ _tag: "Progress", file, progress })),
-        Stream.catchAll((error) => Stream.succeed<Update<A>>({ _tag: "Failed", file, error }))
+        Stream.catchAllCause((cause) => Stream.succeed<Update<A>>({ _tag: "Failed", file, error: failureOf(cause) }))
       ),
     { concurrency }
   )
 
+const optionsOf = <A, B, E, R>(file: A, toOptions: (file: A) => Effect.Effect<B, E, R>) =>
+  Given.effect("toOptions", () => toOptions(file))
+
+const failureOf = (cause: Cause.Cause<TusError>): FileError =>
+  Option.getOrElse(Cause.failureOption(cause), () => Given.bugOf("the upload", Given.reasonOf(cause)))
+
 /** What came of many files. */
 export interface Report<A> {
   readonly succeeded: ReadonlyArray<readonly [file: A, result: Result]>
-  readonly failed: ReadonlyArray<readonly [file: A, error: TusError]>
+  readonly failed: ReadonlyArray<readonly [file: A, error: FileError]>
 }
 
 /** Uploads many files, and tells what came of each. */
@@ -148,8 +156,8 @@ export const runAll = <A, R = never, R2 = never>(
     Effect.forEach(
       files,
       (file) =>
-        Effect.match(Effect.flatMap(toOptions(file), run), {
-          onFailure: (error) => Either.left([file, error] as const),
+        Effect.matchCause(Effect.flatMap(optionsOf(file, toOptions), run), {
+          onFailure: (cause) => Either.left([file, failureOf(cause)] as const),
           onSuccess: (result) => Either.right([file, result] as const)
         }),
       { concurrency }
@@ -168,7 +176,7 @@ export const findPrevious = (
   options: { readonly endpoint: string; readonly source: UploadSource }
 ): Effect.Effect<ReadonlyArray<Entry>, SourceError> =>
   Effect.flatMap(
-    Remembered.keyOf(options.source),
+    Remembered.keyOf(Given.source(options.source)),
     (key) => Remembered.candidates(options.endpoint, options.source, key)
   )
 

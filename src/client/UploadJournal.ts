@@ -22,6 +22,7 @@ import * as Schema from "effect/Schema"
 import { Algorithm } from "../protocol/Checksum.js"
 import * as JournalFiles from "./JournalFiles.js"
 import * as JournalStore from "./JournalStore.js"
+import * as JournalTrouble from "./JournalTrouble.js"
 import * as Sha256 from "./Sha256.js"
 
 /** The digest of the first `length` bytes of the source, all of which were handed to the network. */
@@ -114,15 +115,8 @@ export const make = (
   store: KeyValueStore.KeyValueStore,
   keys: Effect.Effect<ReadonlyArray<string>, PlatformError>
 ): Journal => {
-  let warned = false
-  const orElse = <A>(effect: Effect.Effect<A, unknown>, nothing: A): Effect.Effect<A> =>
-    Effect.catchAllCause(effect, (cause) => {
-      const log = warned ? Effect.logDebug : Effect.logWarning
-      warned = true
-      return Effect.as(log("The journal of uploads failed; uploads go on, but may not be resumed", cause), nothing)
-    })
-
-  const removeKey = (key: string) => orElse(Effect.suspend(() => store.remove(key)), undefined)
+  const orElse = JournalTrouble.make()
+  const removeKey = (key: string) => orElse(() => store.remove(key), undefined)
 
   const load = Effect.fnUntraced(function*(key: string) {
     const text = yield* store.get(key)
@@ -138,19 +132,18 @@ export const make = (
     return alive
   })
 
-  const list = keys.pipe(
-    Effect.map(Arr.filter((key) => key.startsWith(keyPrefix))),
-    Effect.flatMap(Effect.forEach((key) => orElse(load(key), Option.none()), { concurrency: 16 })),
-    Effect.map((entries) => Arr.sort(Arr.getSomes(entries), newestFirst)),
-    (effect) => orElse(effect, [])
-  )
+  const list = orElse(() =>
+    keys.pipe(
+      Effect.map(Arr.filter((key) => key.startsWith(keyPrefix))),
+      Effect.flatMap(Effect.forEach((key) => orElse(() => load(key), Option.none()), { concurrency: 16 })),
+      Effect.map((entries) => Arr.sort(Arr.getSomes(entries), newestFirst))
+    ), [])
 
   return {
     find: (endpoint, fingerprint) =>
       Effect.map(list, Arr.filter((entry) => entry.endpoint === endpoint && entry.fingerprint === fingerprint)),
-    put: (entry) =>
-      Effect.flatMap(keyOf(entry.url), (key) => orElse(Effect.suspend(() => store.set(key, encode(entry))), undefined)),
-    remove: (entry) => Effect.flatMap(keyOf(entry.url), removeKey),
+    put: (entry) => orElse(() => Effect.flatMap(keyOf(entry.url), (key) => store.set(key, encode(entry))), undefined),
+    remove: (entry) => orElse(() => Effect.flatMap(keyOf(entry.url), removeKey), undefined),
     list
   }
 }

@@ -13,6 +13,8 @@ import type { Algorithm } from "../protocol/Checksum.js"
 import * as Metadata from "../protocol/Metadata.js"
 import * as Monotonic from "../store/Monotonic.js"
 import * as ChunkSize from "./ChunkSize.js"
+import * as Given from "./Given.js"
+import * as Kind from "./Kind.js"
 import { pace } from "./Retry.js"
 import { InvalidOption, type TusError } from "./TusError.js"
 import type { UploadSource } from "./UploadSource.js"
@@ -116,9 +118,14 @@ export const settle = <R>(options: UploadOptions<R>): Either.Either<Settled<R>, 
     }
     yield* whole("createWithUpload", createWithUpload, 0)
     yield* whole("stopAt", options.stopAt ?? 0, 0)
+    yield* whole("source.length", Option.getOrElse(options.source.length, () => 0), 0)
+    if (!Schedule.isSchedule(retry)) {
+      return yield* invalid("retry", "a Schedule", shown(retry))
+    }
     yield* whole("parallel", typeof options.parallel === "number" ? options.parallel : 1, 1)
     return {
       ...options,
+      source: Given.source(options.source),
       chunkSize: size,
       createWithUpload,
       retry,
@@ -131,7 +138,7 @@ const header = (
   metadata: Readonly<Record<string, MetadataValue>>
 ): Either.Either<Option.Option<string>, InvalidOption> =>
   Either.gen(function*() {
-    if (!isPlain(metadata)) {
+    if (!Kind.isPlain(metadata)) {
       return yield* invalid("metadata", "an object with a value for each key", shown(metadata))
     }
     const pairs = new Map<string, Uint8Array>()
@@ -160,22 +167,15 @@ const header = (
 const encodeMetadata = Schema.encodeEither(Metadata.FromHeader)
 
 const bytesOf = (value: unknown): Uint8Array | undefined =>
-  isBytes(value)
+  Kind.isBytes(value)
     ? Uint8Array.from(value)
     : typeof value === "string" || typeof value === "boolean" || typeof value === "bigint" || Number.isFinite(value)
     ? new TextEncoder().encode(String(value))
     : undefined
 
-/** Those of another realm, such as a test's, are no instances of the class here. */
-const isBytes = (value: unknown): value is Uint8Array => tagOf(value) === "[object Uint8Array]"
-
-const isPlain = (value: unknown) => tagOf(value) === "[object Object]"
-
-const tagOf = (value: unknown): string => Object.prototype.toString.call(value)
-
 const shown = (value: unknown): string =>
   typeof value === "object" || typeof value === "function"
-    ? tagOf(value)
+    ? Kind.of(value)
     : typeof value === "string"
     ? JSON.stringify(value)
     : String(value)

@@ -11,7 +11,7 @@ const unanswered = (reason: TusError.Unanswered["reason"], cause: unknown = new 
 
 const source = (reason: SourceError["reason"], detail: string) => new SourceError({ reason, source: "/a.bin", detail })
 
-const said: ReadonlyArray<readonly [title: string, error: TusError.TusError, sentence: string]> = [
+const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, sentence: string]> = [
   [
     "nobody answers",
     unanswered("Unreachable"),
@@ -135,6 +135,11 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.TusError, sen
     "an option makes no sense",
     new TusError.InvalidOption({ option: "parallel", expected: "a whole number", actual: "0" }),
     "parallel: expected a whole number, got 0"
+  ],
+  [
+    "something given to the client has a bug",
+    new TusError.Broken({ what: "the retry schedule", cause: new Error("boom") }),
+    "the retry schedule broke: boom"
   ],
   ["the file is not there", source("Missing", "there is no such file"), "/a.bin: there is no such file"],
   [

@@ -373,6 +373,9 @@ describe("what makes no sense", () => {
     ["parallel", { parallel: 0 }],
     ["parallel", { parallel: 1.5 }],
     ["stopAt", { stopAt: -1 }],
+    ["source.length", { source: { ...source, length: Option.some(Number.NaN) } }],
+    ["source.length", { source: { ...source, length: Option.some(1.5) } }],
+    ["retry", { retry: 3 as never }],
     ["metadata", { metadata: { "two words": "" } }],
     ["metadata", { metadata: { "": "" } }]
   ]

@@ -1,0 +1,74 @@
+/**
+ * What a body does in the middle of a request, whoever has made it: the request ends, the connection with it, and the next one is
+ * served.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Body } from "../../src/client/TusTransport.js"
+import { ask, echo, http, lent, patch, transport } from "./servers.js"
+
+const throws = (): never => {
+  throw new Error("boom")
+}
+
+const ways: Readonly<Record<string, () => never>> = {
+  throws,
+  "dies": () => Effect.die(new Error("boom")) as never,
+  "fails with nothing": () => Effect.fail(null) as never,
+  "interrupts itself": () => Effect.interrupt as never,
+  "is no effect": () => ({ boom: true }) as never,
+  "is a number": () => 42 as never
+}
+
+const mebibyte = 1024 * 1024
+
+const body = (spoil: Partial<{ open: () => never; pull: () => never; close: () => never }>): Body => {
+  const whole = lent(mebibyte)
+  return {
+    ...whole,
+    open: Effect.suspend(() =>
+      spoil.open?.() ?? Effect.map(whole.open, ({ close, pull }) => ({
+        pull: Effect.suspend(() => whole.pulled() >= mebibyte / 2 ? spoil.pull?.() ?? pull : pull),
+        close: (exit: Exit.Exit<unknown, unknown>) => spoil.close?.() ?? close(exit)
+      }))
+    )
+  }
+}
+
+const unheard: Array<unknown> = []
+process.on("unhandledRejection", (reason) => unheard.push(reason))
+process.on("uncaughtException", (error) => unheard.push(error))
+
+describe("a body", () => {
+  for (const part of ["open", "pull", "close"] as const) {
+    for (const [how, way] of Object.entries(ways)) {
+      it.scopedLive(`ends its request where it ${how}: ${part}`, () =>
+        Effect.gen(function*() {
+          const { send } = yield* transport()
+          const { url } = yield* http(echo)
+          const exit = yield* Effect.exit(send(patch(url, body({ [part]: way }))))
+          assert.isTrue(Exit.isFailure(exit))
+          deepStrictEqual((yield* send(ask(url, "OPTIONS"))).status, 200)
+          deepStrictEqual(unheard, [])
+        }))
+    }
+  }
+
+  for (const part of ["onSent", "trailers"] as const) {
+    it.scopedLive(`ends its request where what goes with it throws: ${part}`, () =>
+      Effect.gen(function*() {
+        const { send } = yield* transport()
+        const { url } = yield* http(echo)
+        const request = part === "onSent"
+          ? patch(url, lent(mebibyte), { onSent: throws })
+          : patch(url, { ...lent(mebibyte), trailers: throws })
+        const exit = yield* Effect.exit(send(request))
+        assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", "boom")
+        deepStrictEqual((yield* send(ask(url, "OPTIONS"))).status, 200)
+        deepStrictEqual(unheard, [])
+      }))
+  }
+})
