@@ -138,9 +138,14 @@ export class Upload extends Schema.Class<Upload>("effect-tus/Upload")(Fields.pip
       ...(expiresAt === undefined || !this.isOpen ? {} : { expiresAt, expiryStands: true })
     })
   }
-  /** What lies behind `offset`, which is below its own, does not count any more, and is waited for again. */
-  cut(offset: number): Upload {
-    return Upload.of({ ...this, offset: Bytes.make(offset), completion: { _tag: "Open" } })
+  /** What lies behind `offset`, which is below its own, does not count any more, and is waited for again: until `expiresAt` where it had all. */
+  cut(offset: number, expiresAt: Option.Option<DateTime.Utc> = Option.none()): Upload {
+    return Upload.of({
+      ...this,
+      offset: Bytes.make(offset),
+      completion: { _tag: "Open" },
+      expiresAt: this.isOpen ? this.expiresAt : expiresAt
+    })
   }
   /** All the bytes are there. */
   fill(length: Bytes, completion: Exclude<Completion, { readonly _tag: "Open" }>): Upload {

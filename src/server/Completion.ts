@@ -10,7 +10,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import { completionOf } from "../protocol/Append.js"
 import * as Concat from "../protocol/Concat.js"
-import type { Policy } from "../protocol/Policy.js"
+import { expiryAt, type Policy } from "../protocol/Policy.js"
 import { type Denied, PartGone } from "../protocol/Refusal.js"
 import type { Addition } from "../protocol/Reply.js"
 import type { Upload, UploadId } from "../protocol/Upload.js"
@@ -104,8 +104,10 @@ export const make = (policy: Policy, application: Application) =>
       Effect.flatMap(
         Effect.filter(parts, ({ id }) =>
           Effect.map(
-            lock.withLockIfFree(id, ({ fence }) => store.recover(id, fence)),
-            (recovered) => Option.isSome(Option.flatten(recovered))
+            lock.withLockIfFree(id, ({ fence }) =>
+              Effect.flatMap(DateTime.now, (now) => store.recover(id, fence, expiryAt(policy, now)))),
+            (recovered) =>
+              Option.isSome(Option.flatten(recovered))
           )),
         ([lacking]) => lacking === undefined ? Effect.void : new PartGone({ part: lacking.id })
       )

@@ -34,7 +34,7 @@ export const make = (
      * or nothing can be done; nothing is decided where the bytes are not those of the registry, such as a directory in whose place
      * another one is mounted, or none.
      */
-    recover: Effect.fnUntraced(function*(id: UploadId, fence: number) {
+    recover: Effect.fnUntraced(function*(id: UploadId, fence: number, expiresAt?: Option.Option<DateTime.Utc>) {
       const found = yield* registry.get(id)
       if (Option.isNone(found)) {
         return Option.none<number>()
@@ -50,7 +50,7 @@ export const make = (
         )
         return Option.none<number>()
       }
-      yield* syncs.cut(found.value, size, fence)
+      yield* syncs.cut(found.value, size, fence, expiresAt)
       yield* Effect.logError(
         `${id} goes back from ${offset} bytes to ${size}: the others have gone from where they were`
       )

@@ -6,6 +6,7 @@
  * What is noted here ends with the process: what was not written down is synced again.
  */
 import * as Cause from "effect/Cause"
+import type * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -79,13 +80,13 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
 
   /**
    * Has an upload go back to its first `size` bytes, since the others have gone. Lasts where those below what was synced are
-   * written anew: a power cut that took it back would take new bytes for synced ones.
+   * written anew: a power cut that took it back would take new bytes for synced ones. One that had all is waited for until `expiresAt`.
    */
-  const cut = (entry: Entry, size: number, fence: number) =>
+  const cut = (entry: Entry, size: number, fence: number, expiresAt?: Option.Option<DateTime.Utc>) =>
     Effect.suspend(() => {
       const now = known(entry)
       setBacks++
-      return registry.commit(now, entry.upload.cut(size), { fence, durable: size <= now.synced })
+      return registry.commit(now, entry.upload.cut(size, expiresAt), { fence, durable: size <= now.synced })
     })
 
   /** Sets the upload back, and fails. */

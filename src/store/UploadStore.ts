@@ -3,6 +3,7 @@
  * written down. Bytes are written, then synced as `Durability` says, then the state is committed; only then is anybody told.
  */
 import * as Context from "effect/Context"
+import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -102,11 +103,12 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   /**
    * Has an upload that is unfinished, or a part, go back to the bytes that are there where some that count have gone, and tells how
    * many there are; none where all are there, or where nothing can be done about it. Where the bytes are those of another registry, or the
-   * place has gone in which they were, nothing is decided.
+   * place has gone in which they were, nothing is decided. A part that had all its bytes is waited for until `expiresAt`, or for ever.
    */
   readonly recover: (
     id: UploadId,
-    fence: number
+    fence: number,
+    expiresAt?: Option.Option<DateTime.Utc>
   ) => Effect.Effect<Option.Option<number>, Superseded | UploadStoreError>
 
   /** Frees what was written behind the offset and never committed. */

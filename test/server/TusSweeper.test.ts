@@ -13,7 +13,7 @@ import * as TestClock from "effect/TestClock"
 import * as UploadBody from "../../src/server/UploadBody.js"
 import { bytes as size, id, uploadOf } from "../protocol/arbitraries.js"
 import { server } from "./doors.js"
-import { create, head, patch } from "./requests.js"
+import { create, head, patch, request } from "./requests.js"
 
 const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? "")
 
@@ -88,6 +88,24 @@ describe("TusSweeper", () => {
       assert.strictEqual((yield* head(path)).status, 404)
       deepStrictEqual(yield* bytes.size(idOf(path)), Option.none())
       deepStrictEqual((yield* aside).map(({ id, size }) => [id, size]), [[idOf(path), 4]])
+    }).pipe(Effect.provide(server({ expiresAfter: "1 hour" }))))
+
+  it.effect("removes a part that was to be sent again, for its bytes had gone, when nobody has", () =>
+    Effect.gen(function*() {
+      const { sweep } = yield* TusSweeper.make
+      const bytes = yield* ByteStore.ByteStore
+      const part = yield* create({ "upload-length": "2", "upload-concat": "partial" })
+      yield* patch(part, 0, "ab")
+      yield* bytes.remove(idOf(part))
+      const refused = yield* request("POST", "/files", { "upload-concat": `final;${part}` })
+      assert.strictEqual(refused.status, 410)
+      assert.strictEqual((yield* head(part)).headers["upload-offset"], "0")
+      yield* TestClock.adjust("50 minutes")
+      yield* sweep()
+      assert.strictEqual((yield* head(part)).status, 200)
+      yield* TestClock.adjust("20 minutes")
+      yield* sweep()
+      assert.strictEqual((yield* head(part)).status, 404)
     }).pipe(Effect.provide(server({ expiresAfter: "1 hour" }))))
 
   it.effect("leaves an upload alone that is being written", () =>
