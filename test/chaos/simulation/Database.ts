@@ -27,11 +27,11 @@ interface Naming {
 /** A database, as all that was written to it, and the boot of the machine at which it was open last. */
 export interface Copy {
   readonly log: ReadonlyArray<Change | Naming>
-  readonly boot: number
+  readonly boot: number | undefined
 }
 
 /** There is none; and one with its tables, and nothing in them. */
-export const lost: Copy = { log: [], boot: 0 }
+export const lost: Copy = { log: [], boot: undefined }
 export const empty: Copy = { log: [], boot: 1 }
 
 /** That of another directory. */
@@ -91,7 +91,7 @@ export class Database {
   cutPower(dice: Dice): ReadonlyArray<UploadRegistry.Entry> {
     const least = this.durable
     const kept = this.log.slice(0, dice.whole(least, this.log.length))
-    this.replay = { log: kept, boot: this.replay?.boot ?? this.boots }
+    this.replay = { log: kept, boot: this.replay === undefined ? this.boots : this.replay.boot }
     this.boots++
     this.log = kept
     return this.isRight ? this.states.restore(changesIn(kept)) : []
@@ -266,7 +266,7 @@ export class Database {
   /** What was left is written anew, as the boot before has; what this one makes of it is recorded. */
   private readonly recover = Effect.fnUntraced(function*(this: Database, process: Process, { boot, log }: Copy) {
     this.backing.reset()
-    if (boot > 0) {
+    if (boot !== undefined) {
       const left = yield* this.connect(process, boot)
       yield* Effect.orDie(Effect.forEach(log, (logged) => perform(left, logged), { discard: true }))
       this.backing.abandon(process)

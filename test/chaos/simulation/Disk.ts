@@ -252,9 +252,21 @@ const namesOf = (path: string) => path.split("/").filter((name) => name !== "")
 
 const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1)
 
+const nodes = new WeakMap<Node, number>()
+let counted = 0
+
+const numberOf = (node: Node): number => {
+  const number = nodes.get(node) ?? ++counted
+  nodes.set(node, number)
+  return number
+}
+
 const statsOf = (node: Node) => ({
   size: node instanceof Contents ? node.bytes.length : 4096,
   mtimeMs: node instanceof Contents ? node.writtenAt : 0,
+  dev: 1,
+  ino: numberOf(node),
+  nlink: 2,
   isFile: () => node instanceof Contents,
   isDirectory: () => node instanceof Directory
 })
