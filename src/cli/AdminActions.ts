@@ -187,7 +187,8 @@ const write = (names: ReadonlyArray<string>, place: string, to: string): Act => 
     Effect.gen(function*() {
       const orphan = yield* OrphanActions.find(name)
       yield* copy(OrphanActions.locationOf(orphan), to)
-      yield* say(`${orphan.name} is copied to ${resolve(to)}, and stays set aside`)
+      const copied = `${orphan.name} is copied to ${resolve(to)}, and stays set aside`
+      yield* say(orphan.isIntact ? copied : `${copied}; it is not what was set aside: it has been changed since`)
     })).pipe(Effect.provide(layerFiles({ directory: place })))
 
 const plans = { list, inspect, extend, terminate, orphans, backup }

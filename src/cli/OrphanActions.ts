@@ -64,14 +64,15 @@ export const line = (orphan: Orphan, now: DateTime.Utc): string =>
     orphan.name,
     Size.print(orphan.size),
     `written ${ago(orphan.writtenAt, now)}`,
-    `set aside ${ago(orphan.since, now)}`,
+    `set aside ${ago(orphan.since, now)}${orphan.isIntact ? "" : ", changed since"}`,
     locationOf(orphan)
   ].join("  ")
 
-export const facts = ({ id, location, name, since, size, writtenAt }: Orphan) => ({
+export const facts = ({ id, isIntact, location, name, since, size, writtenAt }: Orphan) => ({
   id,
   name,
   size,
+  changed: !isIntact,
   written: DateTime.formatIso(writtenAt),
   since: DateTime.formatIso(since),
   location: Option.getOrNull(location)

@@ -87,6 +87,14 @@ export const look = (path: string): Effect.Effect<Option.Option<Look>, UploadSto
     Effect.catchIf(isNowhere, () => Effect.succeedNone)
   )
 
+/** Whether two names are of one file, so that it stays when one of them goes. */
+export const isSame = (path: string, other: string): Effect.Effect<boolean, UploadStoreError> =>
+  Effect.zipWith(
+    call<Fs.Stats>("Read", `stat ${path}`, (done) => Fs.lstat(path, done)),
+    call<Fs.Stats>("Read", `stat ${other}`, (done) => Fs.lstat(other, done)),
+    (one, two) => one.dev === two.dev && one.ino === two.ino && one.nlink > 1
+  ).pipe(Effect.catchIf(isNowhere, () => Effect.succeed(false)))
+
 /** Whether anything has this name. */
 export const exists = (path: string): Effect.Effect<boolean, UploadStoreError> =>
   call<Fs.Stats>("Read", `stat ${path}`, (done) => Fs.lstat(path, done)).pipe(

@@ -1,6 +1,7 @@
 /**
- * A folder for files that no state names, inside the directory of uploads: `orphans/<last two characters of the id>/<id>.<when they
- * were set aside>`. A file is moved as it is, in one step that a crash does not divide, and never onto another.
+ * A folder for files that no state names, inside the directory of uploads: `orphans/<last two characters of the id>/<id>.<size>.<when
+ * it was set aside>`. A file is moved as it is, in one step that a crash does not divide, and never onto another. Its name tells
+ * whether it is still that one.
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -9,7 +10,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Path from "node:path"
 import { UploadId } from "../protocol/Upload.js"
-import type { Orphan, Orphans } from "../store/Orphans.js"
+import * as Orphans from "../store/Orphans.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as File from "./File.js"
 
@@ -24,7 +25,7 @@ export interface Files {
   readonly syncDirectory: (path: string) => Effect.Effect<void, UploadStoreError>
 }
 
-export const make = ({ directory, pathOf, permissions, syncDirectory }: Files): Orphans => {
+export const make = ({ directory, pathOf, permissions, syncDirectory }: Files): Orphans.Orphans => {
   const folder = Path.join(directory, "orphans")
   const locate = (name: string) => Path.join(folder, name.slice(0, name.indexOf(".")).slice(-2), name)
 
@@ -41,16 +42,21 @@ export const make = ({ directory, pathOf, permissions, syncDirectory }: Files): 
         )
     )
 
-  const orphanOf = (name: string): Effect.Effect<Option.Option<Orphan>, UploadStoreError> =>
+  const orphanOf = (name: string): Effect.Effect<Option.Option<Orphans.Orphan>, UploadStoreError> =>
     Option.match(parse(name), {
       onNone: () => Effect.succeedNone,
-      onSome: ({ id, since }) =>
+      onSome: ({ id, since, size }) =>
         Effect.map(
           File.look(locate(name)),
           Option.map((look) => ({
             id,
             name,
             since,
+            isIntact: look.size === size &&
+              DateTime.lessThanOrEqualTo(
+                look.writtenAt,
+                DateTime.add(since, { seconds: 1, millis: Orphans.tolerance })
+              ),
             ...look,
             location: Option.some(locate(name))
           }))
@@ -58,22 +64,29 @@ export const make = ({ directory, pathOf, permissions, syncDirectory }: Files): 
     })
 
   /** Under a name that is free: of two with the same id the later one gets a later second. */
-  const move = (id: UploadId, path: string, at: DateTime.Utc): Effect.Effect<string, UploadStoreError> => {
-    const name = `${id}.${stampOf(at)}`
+  const move = (
+    id: UploadId,
+    size: number,
+    path: string,
+    at: DateTime.Utc
+  ): Effect.Effect<string, UploadStoreError> => {
+    const name = `${id}.${size}.${stampOf(at)}`
     return Effect.flatMap(File.look(locate(name)), (taken) =>
       Option.isSome(taken)
-        ? move(id, path, DateTime.add(at, { seconds: 1 }))
+        ? move(id, size, path, DateTime.add(at, { seconds: 1 }))
         : Effect.as(File.rename(path, locate(name)), name))
   }
 
   return {
     setAside: Effect.fnUntraced(function*(id, since) {
       const path = yield* pathOf(id)
-      if (Option.isNone(yield* File.look(path))) {
+      const found = yield* File.look(path)
+      if (Option.isNone(found)) {
         return Option.none()
       }
+      const { size, writtenAt } = found.value
       yield* Effect.forEach([folder, Path.dirname(locate(`${id}.`))], makeDirectory, { discard: true })
-      return yield* orphanOf(yield* move(id, path, since))
+      return yield* orphanOf(yield* move(id, size, path, DateTime.max(since, writtenAt)))
     }),
     list: Stream.fromIterableEffect(names(folder)).pipe(
       Stream.mapConcatEffect((shard) => names(Path.join(folder, shard))),
@@ -83,7 +96,12 @@ export const make = ({ directory, pathOf, permissions, syncDirectory }: Files): 
     // Beside a server that may be making a file there, and lasting in its place before it is gone from the other.
     putBack: Effect.fnUntraced(function*({ id, name }) {
       const path = yield* pathOf(id)
-      if (Option.isSome(yield* File.look(path)) || Option.isNone(yield* File.look(locate(name)))) {
+      // Something came between its two names.
+      if (yield* File.isSame(locate(name), path)) {
+        return yield* Effect.as(File.removeIfPresent(locate(name)), true)
+      }
+      const isIntact = Option.exists(yield* orphanOf(name), ({ isIntact }) => isIntact)
+      if (!isIntact || Option.isSome(yield* File.look(path))) {
         return false
       }
       yield* makeDirectory(Path.dirname(path))
@@ -103,13 +121,13 @@ const names = (path: string): Effect.Effect<ReadonlyArray<string>, UploadStoreEr
 
 const isUploadId = Schema.is(UploadId)
 
-const parse = (name: string): Option.Option<Pick<Orphan, "id" | "since">> => {
-  const [, id, ...at] = /^([^.]+)\.(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(name) ?? []
+const parse = (name: string): Option.Option<Pick<Orphans.Orphan, "id" | "since" | "size">> => {
+  const [, id, size, ...at] = /^([^.]+)\.(\d+)\.(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(name) ?? []
   const [year, month, day, hours, minutes, seconds] = at
   const since = DateTime.make(`${year}-${month}-${day}T${hours}:${minutes}:${seconds}Z`)
   return Option.flatMap(
     since,
-    (since) => isUploadId(id) ? Option.some({ id, since: DateTime.toUtc(since) }) : Option.none()
+    (since) => isUploadId(id) ? Option.some({ id, size: Number(size), since: DateTime.toUtc(since) }) : Option.none()
   )
 }
 

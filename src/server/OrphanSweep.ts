@@ -27,9 +27,7 @@ export const make = Effect.gen(function*() {
         `${what} are named by no state; this store cannot set them aside, and leaves them`
       )
     }
-    // A clock that was wrong, as that of a machine without one is at its start, does not make them older than they are.
-    const since = DateTime.max(yield* DateTime.now, look.writtenAt)
-    const orphan = yield* bytes.orphans.setAside(id, since)
+    const orphan = yield* bytes.orphans.setAside(id, yield* DateTime.now)
     return yield* Option.match(orphan, {
       onNone: () => Effect.void,
       onSome: ({ location, name }) =>
@@ -86,10 +84,13 @@ export const make = Effect.gen(function*() {
   }
 })
 
-const remove = (place: Orphans.Orphans, orphan: Orphans.Orphan) =>
-  Effect.zipRight(
-    place.remove(orphan),
-    Effect.logWarning(
-      `${Orphans.describe(orphan)} are removed: they were set aside at ${DateTime.formatIso(orphan.since)}`
+/** Somebody has written to what is not intact, and may want it. */
+const remove = (place: Orphans.Orphans, orphan: Orphans.Orphan) => {
+  const since = DateTime.formatIso(orphan.since)
+  return orphan.isIntact
+    ? Effect.zipRight(
+      place.remove(orphan),
+      Effect.logWarning(`${Orphans.describe(orphan)} are removed: they were set aside at ${since}`)
     )
-  )
+    : Effect.logWarning(`${Orphans.describe(orphan)} are not what was set aside at ${since}, and stay there`)
+}

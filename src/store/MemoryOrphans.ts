@@ -1,6 +1,7 @@
 /**
  * A place for orphans beside bytes in memory.
  */
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -22,7 +23,14 @@ export const make = <Bytes>(
           if (bytes === undefined) {
             return undefined
           }
-          const orphan = { id, name: `${id}.${++count}`, since, location: Option.none(), ...found }
+          const orphan = {
+            id,
+            name: `${id}.${++count}`,
+            since: DateTime.max(since, found.writtenAt),
+            isIntact: true,
+            location: Option.none(),
+            ...found
+          }
           aside.set(orphan.name, { orphan, bytes })
           stored.delete(id)
           return orphan

@@ -19,6 +19,8 @@ export interface Orphan {
   /** When they were set aside. */
   readonly since: DateTime.Utc
   readonly size: number
+  /** Whether they are what was set aside: as many bytes, and none written since. Others are for a person to look at. */
+  readonly isIntact: boolean
   /** When they were last written. */
   readonly writtenAt: DateTime.Utc
   /** Where a person finds them. */
@@ -29,14 +31,18 @@ export interface Orphan {
 export interface Orphans {
   /**
    * Moves all that is stored of an upload there: afterwards nothing is stored of it. Never takes the place of others that were
-   * set aside. None where nothing is stored.
+   * set aside. None where nothing is stored. What was written after `since` counts from then: a clock that was wrong, as that of a
+   * machine without one is at its start, does not make it older than it is.
    */
   readonly setAside: (id: UploadId, since: DateTime.Utc) => Effect.Effect<Option.Option<Orphan>, UploadStoreError>
 
   /** All of them, in any order. */
   readonly list: Stream.Stream<Orphan, UploadStoreError>
 
-  /** Makes them the bytes of their upload again; tells whether it did: not where something is in their place. */
+  /**
+   * Makes them the bytes of their upload again; tells whether it did: not where something is in their place, and not where they are
+   * not what was set aside.
+   */
   readonly putBack: (orphan: Orphan) => Effect.Effect<boolean, UploadStoreError>
 
   /** Removes them for good. Nothing happens where they are gone. */
@@ -44,8 +50,10 @@ export interface Orphans {
 }
 
 /** Why the bytes cannot be those of the upload that has this state; none where they can. */
-export const misfit = ({ size }: Orphan, upload: Upload): Option.Option<string> =>
-  size < upload.offset
+export const misfit = ({ isIntact, size }: Orphan, upload: Upload): Option.Option<string> =>
+  !isIntact
+    ? Option.some("they are not what was set aside: they have been changed since")
+    : size < upload.offset
     ? Option.some(`they are ${size} bytes, and ${upload.offset} of the upload count`)
     : upload.isOpen || size === upload.offset
     ? Option.none()
@@ -70,8 +78,8 @@ export const putBackNamed = (
       }
     }).pipe(Effect.catchAll((error) => Effect.logWarning(`${describe(orphan)} cannot be put back`, error))))
 
-/** How far two clocks of one machine may differ, that of its files and that of its programs. */
-const tolerance = 2000
+/** How far two clocks of one machine may differ, that of its files and that of its programs, in milliseconds. */
+export const tolerance = 2000
 
 const isMissed = (orphan: Orphan, upload: Upload): boolean =>
   upload.offset > 0 && Option.isNone(misfit(orphan, upload)) &&

@@ -40,7 +40,8 @@ export const declare = (
         }
         yield* store.put(a, numbered(10))
         const orphan = Option.getOrThrow(yield* store.orphans.setAside(a, noon))
-        deepStrictEqual([orphan.id, orphan.size, DateTime.formatIso(orphan.since)], [a, 10, DateTime.formatIso(noon)])
+        deepStrictEqual([orphan.id, orphan.size, orphan.isIntact], [a, 10, true])
+        assert.isTrue(DateTime.greaterThanOrEqualTo(orphan.since, noon))
         deepStrictEqual(yield* store.size(a), Option.none())
         deepStrictEqual(yield* Stream.runCollect(store.list), Chunk.empty())
         const listed = yield* Stream.runCollect(store.orphans.list)

@@ -146,11 +146,11 @@ describe("the command admin", { concurrent: true, timeout: 120_000 }, () => {
       const { at, ids, stop } = yield* left
       const uploads = join(at, "uploads")
       const file = join(uploads, ids.complete.slice(-2), ids.complete)
-      const stamp = "20261128T203105Z"
-      const aside = join(uploads, "orphans", ids.complete.slice(-2), `${ids.complete}.${stamp}`)
+      const stamp = new Date(Date.now() + 600_000).toISOString().replace(/[-:]|\.\d+/g, "")
+      const aside = join(uploads, "orphans", ids.complete.slice(-2), `${ids.complete}.3.${stamp}`)
       mkdirSync(join(aside, ".."), { recursive: true })
       renameSync(file, aside)
-      const stray = join(uploads, "orphans", "xx", `${"x".repeat(22)}.${stamp}`)
+      const stray = join(uploads, "orphans", "xx", `${"x".repeat(22)}.5.${stamp}`)
       mkdirSync(join(stray, ".."))
       writeFileSync(stray, "stray")
 
@@ -171,6 +171,15 @@ describe("the command admin", { concurrent: true, timeout: 120_000 }, () => {
       assert.strictEqual((yield* Process.run(at, restore)).code, 1)
       assert.strictEqual(readFileSync(to, "utf8"), "mine")
 
+      writeFileSync(aside, "abcd")
+      const changed = yield* Process.run(at, ["admin", "orphans", "restore", ids.complete])
+      deepStrictEqual([changed.code, existsSync(file)], [1, false])
+      assert.match(
+        changed.stderr,
+        /they are not what was set aside: they have been changed since; --to PATH writes a copy/
+      )
+      assert.match((yield* Process.run(at, ["admin", "orphans", "list"])).stdout, /, changed since/)
+      writeFileSync(aside, "abc")
       assert.strictEqual((yield* Process.run(at, ["admin", "orphans", "restore", ids.complete])).code, 0)
       assert.strictEqual(readFileSync(file, "utf8"), "abc")
       assert.isFalse(existsSync(aside))

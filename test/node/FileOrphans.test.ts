@@ -1,0 +1,125 @@
+/**
+ * What was set aside, as files: how long they stay, and that they are what they were.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { ByteStore, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
+import { FileByteStore } from "effect-tus/node"
+import { TusServer, TusSweeper } from "effect-tus/server"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import { appendFileSync, existsSync, linkSync, readFileSync, renameSync, statSync, utimesSync } from "node:fs"
+import { join } from "node:path"
+import { idOf, numbered } from "../../src/testing/Fixtures.js"
+import { directory } from "./temporary.js"
+
+const a = idOf("file-a")
+
+const layer = (directory: string) =>
+  TusServer.layer.pipe(
+    Layer.provideMerge(UploadStore.layer),
+    Layer.provideMerge(UploadLock.layerMemory),
+    Layer.provideMerge(UploadRegistry.layerMemory),
+    Layer.provideMerge(FileByteStore.layer({ directory }))
+  )
+
+const write = Effect.flatMap(
+  ByteStore.ByteStore,
+  (bytes) => ByteStore.appendStream(bytes)(a, 0, Stream.make(numbered(10)), () => Effect.void)
+)
+
+const orphans = Effect.flatMap(ByteStore.ByteStore, ({ orphans }) => Effect.fromNullable(orphans))
+
+const list = Effect.flatMap(orphans, ({ list }) => Effect.map(Stream.runCollect(list), (found) => Array.from(found)))
+
+const only = Effect.flatMap(list, ([orphan]) => Effect.fromNullable(orphan))
+
+const locationOf = (orphan: { readonly location: Option.Option<string> }) => Option.getOrThrow(orphan.location)
+
+/** A sweep so many days from now, by the clock of the server. */
+const sweepIn = (days: number) =>
+  Effect.zipRight(
+    TestClock.setTime(Date.now() + Duration.toMillis(Duration.days(days))),
+    Effect.flatMap(TusSweeper.make, ({ sweepOrphans }) => sweepOrphans())
+  )
+
+/** Bytes that no state names, which a sweep has set aside. */
+const inDirectory = <E>(
+  use: (directory: string) => Effect.Effect<void, E, Layer.Layer.Success<ReturnType<typeof layer>>>
+) =>
+  Effect.flatMap(
+    directory,
+    (directory) =>
+      Effect.zipRight(Effect.zipRight(write, sweepIn(0)), use(directory)).pipe(Effect.provide(layer(directory)))
+  )
+
+describe("files that were set aside", () => {
+  it.scoped("are there for thirty days, and then no more", () =>
+    inDirectory((directory) =>
+      Effect.gen(function*() {
+        const orphan = yield* only
+        const file = locationOf(orphan)
+        assert.isTrue(file.startsWith(join(directory, "orphans")))
+        yield* sweepIn(29.9)
+        deepStrictEqual(Uint8Array.from(readFileSync(file)), numbered(10))
+        yield* sweepIn(30.1)
+        assert.isFalse(existsSync(file))
+      })
+    ))
+
+  it.scoped("are not what was set aside once somebody has written to them: they are not put back, and not removed", () =>
+    inDirectory(() =>
+      Effect.gen(function*() {
+        const { putBack } = yield* orphans
+        const orphan = yield* only
+        const file = locationOf(orphan)
+        appendFileSync(file, "more")
+        deepStrictEqual((yield* list).map(({ isIntact, size }) => [isIntact, size]), [[false, 14]])
+        assert.isFalse(yield* putBack(orphan))
+        yield* sweepIn(40)
+        assert.strictEqual(statSync(file).size, 14)
+      })
+    ))
+
+  it.scoped("are not what was set aside where others of the same size have their name", () =>
+    inDirectory(() =>
+      Effect.gen(function*() {
+        const { putBack } = yield* orphans
+        const orphan = yield* only
+        const file = locationOf(orphan)
+        const later = new Date(Date.now() + 60_000)
+        utimesSync(file, later, later)
+        deepStrictEqual((yield* list).map(({ isIntact }) => isIntact), [false])
+        assert.isFalse(yield* putBack(orphan))
+      })
+    ))
+
+  it.scoped("are back with one name where a crash has left them two", () =>
+    inDirectory((directory) =>
+      Effect.gen(function*() {
+        const { putBack } = yield* orphans
+        const orphan = yield* only
+        const place = join(directory, a.slice(-2), a)
+        linkSync(locationOf(orphan), place)
+        assert.isTrue(yield* putBack(orphan))
+        deepStrictEqual(yield* list, [])
+        deepStrictEqual(Uint8Array.from(readFileSync(place)), numbered(10))
+      })
+    ))
+
+  it.scoped("are known by their names alone: others in the folder are nobody's", () =>
+    inDirectory(() =>
+      Effect.gen(function*() {
+        const orphan = yield* only
+        const file = locationOf(orphan)
+        renameSync(file, file.replace(".10.", "."))
+        deepStrictEqual(yield* list, [])
+        yield* sweepIn(40)
+        assert.isTrue(existsSync(file.replace(".10.", ".")))
+      })
+    ))
+})
