@@ -7,11 +7,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import { fromTransport } from "../client/TusError.js"
+import * as Schema from "effect/Schema"
+import { fromTransport, Misbehaved, type RequestError } from "../client/TusError.js"
 import { type Body, type Request, TusTransport } from "../client/TusTransport.js"
+import * as Header from "../protocol/Header.js"
 import { version } from "../protocol/Options.js"
 import type { RawResponse } from "../protocol/Reply.js"
 import * as Pull from "../store/Pull.js"
+import * as Text from "./Text.js"
 
 /** Bytes that are sent before a connection is broken off: more than what a proxy takes in at once. */
 const part = 256 * 1024
@@ -38,15 +41,25 @@ export const make = Effect.fnUntraced(function*({ headers: always, timeout }: Op
       stallTimeout: Duration.toMillis(timeout),
       answerTimeout: 10 * Duration.toMillis(timeout)
     }).pipe(
-      Effect.mapError((error) => fromTransport({ method, url, offset: Option.none(), attempts: 1 }, error))
+      Effect.mapError((error) => fromTransport(about(method, url), error))
     )
 
-  /** Where an upload stands; not a number where that is not told. */
-  const offsetOf = (url: string) =>
-    Effect.map(ask("HEAD", url), ({ headers }) => Number(headers["upload-offset"] ?? Number.NaN))
+  /** Where an upload stands. Nothing can be said of what follows where that is not told. */
+  const offsetOf = Effect.fnUntraced(function*(url: string) {
+    const { body = "", headers, status } = yield* ask("HEAD", url)
+    const offset = Option.flatMap(Option.fromNullable(headers["upload-offset"]), decodeBytes)
+    return Option.isSome(offset) ? offset.value : yield* new Misbehaved({
+      ...about("HEAD", url),
+      reason: "NotTus",
+      status,
+      text: body,
+      expected: "where the upload stands as Upload-Offset",
+      actual: Text.clean(headers["upload-offset"] ?? `${status} without one`)
+    })
+  })
 
   /** A PATCH without bytes, sent as a POST; again where bytes that were cut off have moved the offset meanwhile. */
-  const override = (url: string, attempts = 10): ReturnType<typeof ask> =>
+  const override = (url: string, attempts = 10): Effect.Effect<RawResponse, RequestError> =>
     Effect.flatMap(
       offsetOf(url),
       (offset) => ask("POST", url, { ...patchOf(offset), "x-http-method-override": "PATCH" })
@@ -92,6 +105,10 @@ export const make = Effect.fnUntraced(function*({ headers: always, timeout }: Op
 })
 
 export type Probe = Effect.Effect.Success<ReturnType<typeof make>>
+
+const about = (method: string, url: string) => ({ method, url, offset: Option.none<number>(), attempts: 1 })
+
+const decodeBytes = Schema.decodeOption(Header.Bytes)
 
 const tus = { "tus-resumable": version }
 

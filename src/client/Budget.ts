@@ -29,19 +29,21 @@ export const make = <In, R>(schedule: Schedule.Schedule<unknown, In, R>): Budget
     Effect.clockWith((clock) => {
       const now = Monotonic.unsafeMillis(clock) + ahead
       return Effect.withClock(
-        Effect.map(schedule.step(now, input, from), ([state, , decision]) => ({
-          state,
-          delay: ScheduleDecision.isContinue(decision)
-            ? Option.some(Math.max(0, ScheduleIntervals.start(decision.intervals) - now))
-            : Option.none()
-        })),
+        Effect.map(schedule.step(now, input, from), ([state, , decision]) =>
+          ScheduleDecision.isContinue(decision)
+            ? {
+              state,
+              delay: Option.some(Math.max(0, ScheduleIntervals.start(decision.intervals) - now)),
+              end: ScheduleIntervals.end(decision.intervals) - now
+            }
+            : { state, delay: Option.none(), end: 0 }),
         ahead === 0 ? clock : later(clock, ahead)
       )
     })
 
   /**
-   * Whether the time, and not the number of attempts, would be up by then. A schedule counts its time from its first step on, so
-   * that the first failure is looked at from the second one: where that is over anyway, it does not say.
+   * Whether the time, and not the number of attempts, would be up by then. A schedule that does not say when its time is over counts
+   * it from its first step on, so that the first failure is looked at from the second one: where that is over anyway, nobody knows.
    */
   const isUp = Effect.fnUntraced(function*(input: In, before: unknown, after: unknown, soon: number, ahead: number) {
     const isFirst = before === schedule.initial
@@ -53,12 +55,14 @@ export const make = <In, R>(schedule: Schedule.Schedule<unknown, In, R>): Budget
     next: Effect.fnUntraced(function*(input, wanted) {
       const ahead = Duration.toMillis(wanted)
       const before = state
-      const { delay, state: after } = yield* step(input, before, 0)
+      const { delay, end, state: after } = yield* step(input, before, 0)
       state = after
       if (Option.isNone(delay) || ahead <= delay.value) {
         return Option.map(delay, Duration.millis)
       }
-      return (yield* isUp(input, before, after, delay.value, ahead)) ? Option.none() : Option.some(wanted)
+      return ahead >= end || (yield* isUp(input, before, after, delay.value, ahead))
+        ? Option.none()
+        : Option.some(wanted)
     }),
     renew: Effect.sync(() => {
       state = schedule.initial

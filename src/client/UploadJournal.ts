@@ -2,8 +2,9 @@
  * What is remembered of unfinished uploads, so that another session goes on where this one ended. Helps, and never harms: a
  * journal that fails is as good as none.
  *
- * Who knows the URL of an upload can often write to it, and sometimes it holds a password. A journal keeps it as it is: keep
- * the journal where only its user can read it, and only they can write it.
+ * Who knows the URL of an upload can often write to it, and sometimes it holds a password. A journal keeps it as it is, and the
+ * metadata too, with whatever the application tells the server in it: keep the journal where only its user can read it, and only
+ * they can write it, and no secret in metadata.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import type * as FileSystem from "@effect/platform/FileSystem"

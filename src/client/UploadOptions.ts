@@ -27,7 +27,11 @@ export interface UploadOptions<R = never> {
   /** The URL that uploads are created at. */
   readonly endpoint: string
   readonly source: UploadSource
-  /** Goes on with this upload instead of creating one; when it is gone, the upload fails. */
+  /**
+   * Goes on with this upload instead of creating one; when it is gone, the upload fails. Nothing is created at `endpoint` then, but it
+   * still says whose headers the application's are: they are left out where `url` is of another origin. Without a collection it may
+   * be the same URL.
+   */
   readonly url?: string | undefined
   /**
    * Told to the server at the creation: keys of visible ASCII characters without commas; texts go as UTF-8, numbers and booleans as
@@ -88,7 +92,10 @@ export const recurUpTo = (duration: Duration.DurationInput): Schedule.Schedule<D
         return [
           start,
           Duration.millis(elapsed),
-          elapsed < limit ? ScheduleDecision.continueWith(ScheduleInterval.after(now)) : ScheduleDecision.done
+          elapsed < limit
+            // When the time is over is part of what it says: so a wait can be seen to go beyond it, whatever else there is to say.
+            ? ScheduleDecision.continueWith(ScheduleInterval.make(now, now + limit - elapsed))
+            : ScheduleDecision.done
         ]
       })
   )
@@ -185,7 +192,7 @@ const invalid = (option: string, expected: string, actual: string) =>
 
 const url = (option: string, text: string) =>
   !/^https?:\/\//i.test(text) || !URL.canParse(text)
-    ? invalid(option, "a URL that begins with http:// or https://", JSON.stringify(text))
+    ? invalid(option, "a URL that begins with http:// or https://", shown(text))
     : new URL(text).username !== ""
     ? invalid(option, "no user name in the URL, but an Authorization header", `one for ${new URL(text).host}`)
     : Either.right(text)

@@ -118,12 +118,7 @@ export const layerHttp = (
 const check = OptionError.check(Schema.Struct({
   port: Schema.optional(OptionError.whole(0, 65535)),
   host: Schema.optional(OptionError.text),
-  path: Schema.optional(
-    Schema.String.pipe(Schema.pattern(/^(\/[^/?#\s]+)*$/)).annotations({
-      message: () => "a path that begins with / and does not end with it",
-      override: true
-    })
-  ),
+  path: Schema.optional(OptionError.path),
   headersTimeout: Schema.optional(OptionError.timeout),
   idleTimeout: Schema.optional(OptionError.timeout),
   shutdownTimeout: Schema.optional(OptionError.duration),

@@ -37,6 +37,12 @@ export const timeout: Schema.Schema<Duration.DurationInput> = Schema.declare(
   (u): u is Duration.DurationInput => Option.exists(Duration.decodeUnknown(u), Duration.greaterThan(Duration.zero))
 ).annotations({ message: () => `a duration above zero, such as "30 seconds", or Infinity for no end` })
 
+/** The path of a collection; the empty one is all of a server. */
+export const path: Schema.Schema<string> = Schema.String.pipe(Schema.pattern(/^(\/[^/?#\s]+)*$/)).annotations({
+  message: () => "a path such as /files, with one / before each name and none at its end",
+  override: true
+})
+
 /** `true` or `false`; no text or number stands for them. */
 export const flag: Schema.Schema<boolean> = Schema.Boolean.annotations({ message: () => "true or false" })
 

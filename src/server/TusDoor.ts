@@ -5,6 +5,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as Command from "../protocol/Command.js"
 import * as Offer from "../protocol/Options.js"
 import { isRefusal, type Refusal } from "../protocol/Refusal.js"
@@ -12,6 +13,7 @@ import * as Reply from "../protocol/Reply.js"
 import { UploadStoreError } from "../store/UploadStoreError.js"
 import * as DoorPolicy from "./DoorPolicy.js"
 import * as LogText from "./LogText.js"
+import * as OptionError from "./OptionError.js"
 import { type Observed, TusObserver, watched } from "./TusObserver.js"
 import { TusPolicy } from "./TusPolicy.js"
 import { type Answered, type Door, TusServer } from "./TusServer.js"
@@ -20,7 +22,7 @@ import * as UploadBody from "./UploadBody.js"
 export interface Options {
   /**
    * The path of the collection, such as `/files`; other paths are 404. Left out, the collection is whatever is posted to:
-   * then whoever mounts the door decides.
+   * then whoever mounts the door decides. One that is no such path is a defect when the door is made.
    */
   readonly path?: string | undefined
 }
@@ -33,6 +35,7 @@ export const make = ({ path, trailers }: Options & Door) =>
     const policy = yield* TusPolicy
     const { downloads } = policy
     const { baseOf, cors } = yield* Effect.orDie(DoorPolicy.make(policy))
+    yield* Effect.orDie(check({ path }))
 
     const observers = yield* TusObserver
     const respond = watched(observers, (request, body): Effect.Effect<Response> => {
@@ -64,6 +67,8 @@ export const make = ({ path, trailers }: Options & Door) =>
     })
     return observers.length === 0 ? respond : guarded(respond)
   })
+
+const check = OptionError.check(Schema.Struct({ path: Schema.optional(OptionError.path) }))
 
 type Respond = (request: Command.RawRequest, body: UploadBody.UploadBody) => Effect.Effect<Response>
 

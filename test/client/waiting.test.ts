@@ -13,6 +13,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as Budget from "../../src/client/Budget.js"
+import { pace } from "../../src/client/Retry.js"
 import { endpoint } from "../loopback.js"
 import { answer, passing, type Script, storedAt, world } from "./world.js"
 
@@ -54,6 +55,13 @@ describe("a budget", () => {
         deepStrictEqual(yield* after(few, 0, "1 hour"), [Option.some(0), Option.none()])
         deepStrictEqual(yield* after(Schedule.intersect(UploadOptions.defaultRetry, short), "1 hour"), [Option.none()])
       }
+      // As of `--retries 1 --retry-for 3s`: that there is no second one does not hide that the first would come too late.
+      const once = Schedule.intersect(
+        Schedule.intersect(pace, Schedule.recurs(1)),
+        UploadOptions.recurUpTo("3 seconds")
+      )
+      deepStrictEqual(yield* after(once, "3 seconds"), [Option.none()])
+      deepStrictEqual(yield* after(once, "2 seconds", 0), [Option.some(2), Option.none()])
     }))
 
   it.effect("is that of an upload, which does not sleep where it would have to sleep beyond it", () => {

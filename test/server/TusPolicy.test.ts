@@ -41,7 +41,10 @@ describe("a policy that means nothing", () => {
     [{ downloads: "yes" }, `downloads: expected true or false, got "yes"`],
     [{ port: 65536 }, `port: expected a whole number from 0 to 65535, got "65536"`],
     [{ host: "" }, `host: expected a text that is not empty, got ""`],
-    [{ path: "files/" }, `path: expected a path that begins with / and does not end with it, got "files/"`],
+    ...["files", "/files/", "//files", "/a//b", "/a?b", "/"].map((path): [{ path: string }, string] => [
+      { path },
+      `path: expected a path such as /files, with one / before each name and none at its end, got "${path}"`
+    ]),
     [
       { idleTimeout: null },
       `idleTimeout: expected a duration above zero, such as "30 seconds", or Infinity for no end, got "null"`
@@ -76,6 +79,20 @@ describe("a policy that means nothing", () => {
     TusWeb: TusWeb.make(),
     TusHttp: Layer.build(TusHttp.layer({ path: "/files" }).pipe(Layer.provide(HttpLayerRouter.layer)))
   }
+  it.scoped("is what a door dies of where it is told a path that is none", () =>
+    Effect.gen(function*() {
+      const path = "//files"
+      const made: ReadonlyArray<Effect.Effect<unknown, never, TusServer.TusServer>> = [
+        NodeHandler.make({ path }),
+        TusWeb.make({ path })
+      ]
+      for (const door of made) {
+        const exit = yield* Effect.exit(Effect.provide(door, yield* Layer.build(server({}))))
+        const defect = Option.getOrThrow(Cause.dieOption(Exit.isFailure(exit) ? exit.cause : Cause.empty))
+        assert.match(String(defect), /path: expected a path such as/)
+      }
+    }))
+
   for (const [name, door] of Object.entries(doors)) {
     it.scoped(`is what ${name} dies of when it is made`, () =>
       Effect.gen(function*() {
