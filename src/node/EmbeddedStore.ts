@@ -2,11 +2,11 @@
  * The embedded default: states in SQLite, bytes in files beside it, locks in this process. One process owns a directory;
  * a second one is refused, since its locks would know nothing of the first. Whoever only reads the database may do so beside it.
  */
-import * as SqlClient from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
 import * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import { join } from "node:path"
 import type { OptionError } from "../server/OptionError.js"
 import * as UploadLimits from "../server/UploadLimits.js"
@@ -23,6 +23,7 @@ import { UploadStoreError } from "../store/UploadStoreError.js"
 import * as DirectoryLock from "./DirectoryLock.js"
 import * as File from "./File.js"
 import * as FileByteStore from "./FileByteStore.js"
+import * as LockedStore from "./LockedStore.js"
 import * as NodeBoot from "./NodeBoot.js"
 import * as Reserve from "./Reserve.js"
 import * as Sqlite from "./Sqlite.js"
@@ -37,7 +38,8 @@ export interface Options extends Pairing.Options {
    */
   readonly permissions?: FileByteStore.Options["permissions"]
   /**
-   * The client of the database, given the name of its file: `(filename) => SqliteClient.layer({ filename })`. By default that of
+   * The client of the database, given the name of its file, and of an empty one called `:memory:` by which the directory is locked:
+   * `(filename) => SqliteClient.layer({ filename })`. By default that of
    * `@effect/sql-sqlite-node`, and one over `node:sqlite` where its native module cannot be loaded, which is logged.
    */
   readonly sqlite?: Sqlite.Client | undefined
@@ -47,26 +49,16 @@ export interface Options extends Pairing.Options {
   readonly traced?: boolean | undefined
 }
 
-/** SQLite gives its log, and whatever else it makes, the mode of the database. */
-const prepare = (directory: string, permissions: File.Permissions) =>
-  Effect.forEach(
-    [join(directory, "uploads.sqlite"), DirectoryLock.fileIn(directory)],
-    (path) => File.make(path, permissions),
-    { discard: true }
+// A database that cannot be opened is a defect to some clients, and an answer to whoever starts a server.
+const connection = ({ directory, sqlite = Sqlite.layer }: Options, filename: string) =>
+  Layer.catchAllCause(
+    Layer.suspend(() => sqlite(filename)),
+    (cause) => Layer.fail(unopened(directory, Cause.squash(cause)))
   )
 
-/** The database of a directory, which is locked first: nobody else writes to it. */
-const database = ({ directory, permissions = "owner", sqlite = Sqlite.layer }: Options) =>
-  Layer.effectDiscard(Effect.flatMap(SqlClient.SqlClient, (sql) => DirectoryLock.hold(sql, directory))).pipe(
-    Layer.provideMerge(
-      // A database that cannot be opened is a defect to some clients, and an answer to whoever starts a server.
-      Layer.catchAllCause(
-        Layer.suspend(() => sqlite(join(directory, "uploads.sqlite"))),
-        (cause) => Layer.fail(unopened(directory, Cause.squash(cause)))
-      )
-    ),
-    Layer.provide(Layer.effectDiscard(prepare(directory, File.permissions[permissions])))
-  )
+/** SQLite gives its log, and whatever else it makes, the mode of the database. */
+const database = (options: Options, path: string, permissions: File.Permissions) =>
+  Layer.provide(connection(options, path), Layer.effectDiscard(File.make(path, permissions)))
 
 const unopened = (directory: string, error: unknown) =>
   new UploadStoreError({
@@ -86,22 +78,32 @@ export type Services = ByteStore | UploadLock.UploadLock | UploadRegistry | Uplo
 export const layer = (
   options: Options
 ): Layer.Layer<Services, OptionError | Pairing.StoreMismatch | UploadStoreError> => {
-  const { adopt, directory, limits, permissions = "owner", traced = false } = options
-  const bytes = Layer.provide(
-    Reserve.layer({ directory, permissions: File.permissions[permissions] }),
-    FileByteStore.layer({ directory, permissions })
+  const { adopt, directory, limits, traced = false } = options
+  const permissions = File.permissions[options.permissions ?? "owner"]
+  const lock = DirectoryLock.layer({
+    directory,
+    permissions,
+    // What there is to say of a driver is said of the database.
+    connection: Layer.provide(connection(options, ":memory:"), Logger.minimumLogLevel(LogLevel.Warning))
+  })
+  const bytes = Reserve.layer({ directory, permissions }).pipe(
+    Layer.provide(LockedStore.layerBytes),
+    Layer.provideMerge(lock),
+    // Makes the directory.
+    Layer.provide(FileByteStore.layer({ directory, permissions: options.permissions }))
   )
   const registry = Pairing.layer({ adopt }).pipe(
     Layer.provideMerge(LiveStates.layer()),
     Layer.provide(Reserve.layerRegistry),
+    Layer.provide(LockedStore.layerRegistry),
     Layer.provide(SqlUploadRegistry.layer),
-    Layer.provide(database(options)),
+    Layer.provide(database(options, join(directory, "uploads.sqlite"), permissions)),
     Layer.provide(NodeBoot.layer)
   )
   const limited: Layer.Layer<
     UploadRegistry,
     OptionError | Pairing.StoreMismatch | UploadStoreError,
-    ByteStore | Reserve.Reserve
+    ByteStore | DirectoryLock.DirectoryLock | Reserve.Reserve
   > = limits === undefined
     ? registry
     : Layer.provideMerge(UploadLimits.layer(limits), Layer.provide(Ledger.layer, registry))

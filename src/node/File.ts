@@ -66,8 +66,9 @@ export const use = <A, E, R>(
   permissions?: Permissions
 ) => Effect.acquireUseRelease(open(path, mode, permissions), use, (file) => close(file))
 
-/** An empty file where there is none. */
-export const make = (path: string, permissions: Permissions) => use(path, "a", () => Effect.void, permissions)
+/** An empty file where there is none. One that is there is not opened: whoever closes it gives up the locks that this process has on it. */
+export const make = (path: string, permissions: Permissions) =>
+  Effect.unlessEffect(use(path, "a", () => Effect.void, permissions), exists(path))
 
 export const openScoped = (path: string, mode: Mode): Effect.Effect<File, UploadStoreError, Scope.Scope> =>
   Effect.acquireRelease(open(path, mode), (file) => close(file))

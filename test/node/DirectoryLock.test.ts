@@ -1,18 +1,37 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
+import { UploadStore, type UploadStoreError } from "effect-tus"
 import { EmbeddedStore } from "effect-tus/node"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import { mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import * as Logger from "effect/Logger"
+import * as TestClock from "effect/TestClock"
+import { mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as DirectoryLock from "../../src/node/DirectoryLock.js"
 import * as Sqlite from "../../src/node/Sqlite.js"
 import * as SqlFailure from "../../src/sql/SqlFailure.js"
+import { id, uploadOf } from "../protocol/arbitraries.js"
 import { directory } from "./temporary.js"
 
 const serve = (directory: string) => Layer.build(EmbeddedStore.layer({ directory }))
+
+const create = (context: Context.Context<EmbeddedStore.Services>, letter: string) =>
+  Effect.catchTag(
+    Context.get(context, UploadStore.UploadStore).create(uploadOf({ id: id(letter) }), 1),
+    "Superseded",
+    Effect.die
+  )
+
+/** Lets time pass by the clock of the server, until something is so. */
+const ticks = (is: () => boolean) =>
+  Effect.repeat(
+    Effect.zipRight(TestClock.adjust("250 millis"), Effect.promise(() => new Promise((done) => setImmediate(done)))),
+    { until: is }
+  )
 
 const reading = (directory: string) =>
   Layer.build(Sqlite.layer(join(directory, "uploads.sqlite"))).pipe(
@@ -39,6 +58,42 @@ describe("DirectoryLock", () => {
       yield* Effect.scoped(serve(at))
       yield* Effect.scoped(serve(at))
       assert.strictEqual(statSync(DirectoryLock.fileIn(at)).size, 0)
+    }))
+
+  it.scoped("keeps others out again when its file has been removed under a running server", () =>
+    Effect.gen(function*() {
+      const at = yield* directory
+      let told = 0
+      const logger = Logger.make(({ message }) => {
+        told += /had been removed; it was made again/.test(String(message)) ? 1 : 0
+      })
+      const context = yield* Effect.provide(serve(at), Logger.replace(Logger.defaultLogger, logger))
+      for (const nth of [1, 2]) {
+        rmSync(DirectoryLock.fileIn(at))
+        yield* ticks(() => told === nth)
+        assert.match((yield* Effect.flip(Effect.scoped(serve(at)))).message, /which another server is using/)
+      }
+      yield* create(context, "a")
+    }))
+
+  it.scoped("is lost to a server that was faster: from then on the first one writes nothing", () =>
+    Effect.gen(function*() {
+      const at = yield* directory
+      const first = yield* serve(at)
+      yield* create(first, "a")
+      rmSync(DirectoryLock.fileIn(at))
+      const second = yield* serve(at)
+      let refused: UploadStoreError.UploadStoreError | undefined
+      for (let nth = 0; refused === undefined; nth++) {
+        yield* TestClock.adjust("250 millis")
+        const done = yield* Effect.either(create(first, `b${nth}`))
+        refused = done._tag === "Left" ? done.left : undefined
+      }
+      assert.match(refused.message, /which another server is using/)
+      yield* create(second, "c")
+      // It is the other's until that ends.
+      yield* TestClock.adjust("1 minute")
+      assert.isTrue(Either.isLeft(yield* Effect.either(create(first, "d"))))
     }))
 
   it.scopedLive("keeps nobody from reading the database, and from copying it", () =>

@@ -1,0 +1,46 @@
+/**
+ * States and bytes that are written to only while this process has the lock of their directory.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { ByteStore } from "../store/ByteStore.js"
+import { UploadRegistry } from "../store/UploadRegistry.js"
+import { DirectoryLock } from "./DirectoryLock.js"
+
+/** The bytes that are provided. */
+export const layerBytes: Layer.Layer<ByteStore, never, ByteStore | DirectoryLock> = Layer.effect(
+  ByteStore,
+  Effect.gen(function*() {
+    const bytes = yield* ByteStore
+    const { loss } = yield* DirectoryLock
+    const { orphans } = bytes
+    return ByteStore.of({
+      ...bytes,
+      append: (id, at, pull, onWritten) => loss() ?? bytes.append(id, at, pull, onWritten),
+      truncate: (id, at) => loss() ?? bytes.truncate(id, at),
+      concat: (id, parts) => loss() ?? bytes.concat(id, parts),
+      remove: (id) => loss() ?? bytes.remove(id),
+      orphans: orphans && {
+        ...orphans,
+        setAside: (id, since) => loss() ?? orphans.setAside(id, since),
+        putBack: (orphan) => loss() ?? orphans.putBack(orphan),
+        remove: (orphan) => loss() ?? orphans.remove(orphan)
+      }
+    })
+  })
+)
+
+/** The registry that is provided. */
+export const layerRegistry: Layer.Layer<UploadRegistry, never, DirectoryLock | UploadRegistry> = Layer.effect(
+  UploadRegistry,
+  Effect.gen(function*() {
+    const registry = yield* UploadRegistry
+    const { loss } = yield* DirectoryLock
+    return UploadRegistry.of({
+      ...registry,
+      create: (upload, options) => loss() ?? registry.create(upload, options),
+      commit: (entry, next, options) => loss() ?? registry.commit(entry, next, options),
+      remove: (entry, options) => loss() ?? registry.remove(entry, options)
+    })
+  })
+)
