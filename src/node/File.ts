@@ -289,7 +289,13 @@ const unsupported: ReadonlySet<unknown> = new Set([
   "EROFS"
 ])
 
-const codeOf = (cause: unknown): unknown => (cause instanceof Error && "code" in cause ? cause.code : undefined)
+/** Of some errors, such as EDQUOT, Node knows the number and not the name. */
+const codeOf = (cause: unknown): unknown =>
+  cause instanceof Error && "code" in cause
+    ? (("errno" in cause && names.get(Number(cause.errno))) || cause.code)
+    : undefined
+
+const names: ReadonlyMap<number, string> = new Map([[-Os.constants.errno.EDQUOT, "EDQUOT"]])
 
 const noSpace: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EFBIG"])
 

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { randomFillSync } from "node:crypto"
 import { join } from "node:path"
+import * as SqlFailure from "../sql/SqlFailure.js"
 import { ByteStore } from "../store/ByteStore.js"
 import { UploadRegistry } from "../store/UploadRegistry.js"
 import { UploadStoreError } from "../store/UploadStoreError.js"
@@ -18,7 +19,9 @@ export class Reserve extends Context.Tag("effect-tus/Reserve")<Reserve, {
   readonly isKept: () => boolean
   /** Sees to it that it is there, and fails with `NoSpace` where there is no room for it. */
   readonly keep: Effect.Effect<void, UploadStoreError>
-  /** Writes a state, and gives the room up where there is none left for it. */
+  /** Writes a state. Where there is no room for it that is what it fails with, also where the database does not say so, as of a quota. */
+  readonly explain: <A, E>(write: Effect.Effect<A, E | UploadStoreError>) => Effect.Effect<A, E | UploadStoreError>
+  /** As `explain`, and gives the room up where there is none left. */
   readonly spend: <A, E>(write: Effect.Effect<A, E | UploadStoreError>) => Effect.Effect<A, E | UploadStoreError>
 }>() {}
 
@@ -69,22 +72,44 @@ const make = Effect.fnUntraced(function*({ directory, permissions }: Options) {
       return Effect.as(File.removeIfPresent(path), true)
     }))
 
+  const probe = `${path}.probe`
+  const hasRoom = File.use(probe, "w", (file) => pour(file, filling.length), permissions).pipe(
+    Effect.as(true),
+    Effect.catchIf(isNoSpace, () => Effect.succeed(false)),
+    Effect.ensuring(Effect.ignore(File.removeIfPresent(probe)))
+  )
+
+  const explained = (error: UploadStoreError) =>
+    error.reason === "NoSpace"
+      ? Effect.succeed(error)
+      : Effect.map(Effect.orElseSucceed(hasRoom, () => true), (hasRoom) =>
+        hasRoom
+          ? error
+          : new UploadStoreError({ reason: "NoSpace", operation: error.operation, cause: error.cause }))
+
   yield* Effect.catchIf(keep, isNoSpace, () => Effect.void)
   return Reserve.of({
     isKept: () => isKept,
     keep,
+    explain: (write) => Effect.catchIf(write, mayLackRoom, (error) => Effect.flatMap(explained(error), Effect.fail)),
     spend: (write) =>
       Effect.suspend(() => {
         const before = spent
-        return Effect.catchIf(write, isNoSpace, (error) =>
-          Effect.flatMap(giveUp(before), (hasRoom) =>
-            hasRoom ? write : Effect.fail(error)))
+        return Effect.catchIf(write, mayLackRoom, (error) =>
+          Effect.flatMap(explained(error), (error) =>
+            error.reason === "NoSpace"
+              ? Effect.flatMap(giveUp(before), (hasRoom) =>
+                hasRoom ? write : Effect.fail(error))
+              : Effect.fail(error)))
       })
   })
 })
 
 const isNoSpace = (error: unknown): error is UploadStoreError =>
   error instanceof UploadStoreError && error.reason === "NoSpace"
+
+const mayLackRoom = (error: unknown): error is UploadStoreError =>
+  error instanceof UploadStoreError && (error.reason === "NoSpace" || SqlFailure.isUnexplained(error))
 
 const pour = Effect.fnUntraced(function*(file: File.File, size: number) {
   for (let at = 0; at < size;) {
@@ -124,7 +149,7 @@ export const layerRegistry: Layer.Layer<UploadRegistry, never, ByteStore | Reser
     return UploadRegistry.of({
       ...registry,
       create: (upload, options) => {
-        const create = registry.create(upload, options)
+        const create = reserve.explain(registry.create(upload, options))
         return reserve.isKept() ? create : Effect.zipRight(reserve.keep, create)
       },
       commit: (entry, next, options) => reserve.spend(registry.commit(entry, next, options)),
@@ -133,7 +158,7 @@ export const layerRegistry: Layer.Layer<UploadRegistry, never, ByteStore | Reser
         return Effect.catchIf(reserve.spend(remove), isNoSpace, (error) =>
           options.unlessNamed === true
             ? Effect.fail(error)
-            : Effect.zipRight(bytes.remove(entry.upload.id), remove))
+            : Effect.zipRight(bytes.remove(entry.upload.id), reserve.explain(remove)))
       }
     })
   })

@@ -1,0 +1,80 @@
+/**
+ * A quota that is used up: SQLite tells it from no other write that fails, and yet it is a lack of room.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Effect from "effect/Effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { example } from "../example.js"
+import { directory } from "../interop/server.js"
+import { exchange } from "./exchange.js"
+import * as Message from "./message.js"
+
+/** From here on the first write of each thread to one of these files ends with `code`. */
+const failing = (pid: number, files: ReadonlyArray<string>, code: string) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const places = files.flatMap((file) => ["-P", file])
+      const inject = ["-e", "trace=pwrite64,pwritev", "-e", `inject=pwrite64,pwritev:error=${code}:when=1`]
+      const strace = spawn("strace", ["-f", "-p", `${pid}`, ...places, ...inject], {
+        stdio: ["ignore", "ignore", "pipe"]
+      })
+      // It says so when it has attached itself.
+      await once(strace.stderr, "data")
+      return strace
+    }),
+    (strace) =>
+      Effect.promise(async () => {
+        strace.kill("SIGTERM")
+        await once(strace, "close")
+      })
+  )
+
+const serving = Effect.gen(function*() {
+  const path = join(yield* directory, "uploads")
+  const server = yield* example("node-server", { UPLOAD_DIR: path, UV_USE_IO_URING: "0" })
+  const port = Number(new URL(server.url).port)
+  const { headers: { location = "" } } = yield* exchange(port, Message.create("/files", { "Upload-Length": 6 }))
+  return {
+    path,
+    reserve: join(path, "reserve"),
+    fail: (code: string) =>
+      failing(
+        server.process.pid ?? 0,
+        ["uploads.sqlite-wal", "reserve.probe"].map((name) => join(path, name)),
+        code
+      ),
+    create: exchange(port, Message.create("/files", { "Upload-Length": 6 })),
+    terminate: exchange(port, Message.terminate(location))
+  }
+})
+
+describe("a quota that is used up", () => {
+  it.scopedLive("has the reserve given up for what frees room, which then goes well", () =>
+    Effect.gen(function*() {
+      const { fail, reserve, terminate } = yield* serving
+      assert.isTrue(existsSync(reserve))
+      yield* fail("EDQUOT")
+      deepStrictEqual([(yield* terminate).status, existsSync(reserve)], [204, false])
+    }))
+
+  it.scopedLive("is 507 for what takes room", () =>
+    Effect.gen(function*() {
+      const { create, fail } = yield* serving
+      yield* fail("EDQUOT")
+      assert.strictEqual((yield* create).status, 507)
+    }))
+
+  it.scopedLive("is not what a disk that is broken is taken for", () =>
+    Effect.gen(function*() {
+      const { fail, path, reserve, terminate } = yield* serving
+      yield* fail("EIO")
+      deepStrictEqual(
+        [(yield* terminate).status, existsSync(reserve), existsSync(join(path, "reserve.probe"))],
+        [500, true, false]
+      )
+    }))
+})
