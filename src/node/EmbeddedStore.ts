@@ -83,8 +83,10 @@ export const layer = (
   const lock = DirectoryLock.layer({
     directory,
     permissions,
-    // What there is to say of a driver is said of the database.
-    connection: Layer.provide(connection(options, ":memory:"), Logger.minimumLogLevel(LogLevel.Warning))
+    // What there is to say of a driver is said of the database. A layer with another level would be one for all that is built after it.
+    connection: Layer.scopedContext(
+      Logger.withMinimumLogLevel(Layer.build(connection(options, ":memory:")), LogLevel.Warning)
+    )
   })
   const bytes = Reserve.layer({ directory, permissions }).pipe(
     Layer.provide(LockedStore.layerBytes),

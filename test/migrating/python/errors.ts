@@ -26,7 +26,7 @@ export const errorsRows = {
     ]
     const tags = yield* Effect.forEach(endpoints, (endpoint) =>
       Effect.gen(function*() {
-        return (yield* failing({ endpoint, source: yield* source, createWithUpload: 0, retry: Schedule.stop }))._tag
+        return (yield* failing({ endpoint, source: yield* source, retry: Schedule.stop }))._tag
       }))
     deepStrictEqual(tags, ["Refused", "Misbehaved", "Unanswered", "TooLarge", "InvalidOption"])
   }),

@@ -158,7 +158,10 @@ export const logged = <A, E, R>(effect: (lines: ReadonlyArray<string>) => Effect
     Logger.replace(
       Logger.defaultLogger,
       Logger.make(({ annotations, message }) => {
-        lines.push(`${message} ${JSON.stringify(Object.fromEntries(HashMap.toEntries(annotations)))}`)
+        const line = `${message} ${JSON.stringify(Object.fromEntries(HashMap.toEntries(annotations)))}`
+        if (!line.startsWith("effect-tus listens at ")) {
+          lines.push(line)
+        }
       })
     )
   )
