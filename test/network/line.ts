@@ -1,0 +1,84 @@
+/**
+ * A client and a server with a line between them that is as bad as it is told, in namespaces of their own (`line.py`).
+ */
+import * as Effect from "effect/Effect"
+import { spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { directory, fileOf, sha256, sha256OfFile } from "../interop/server.js"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+
+const command = ["-rnm", "python3", "test/network/line.py"]
+
+/** Why this machine makes no such namespaces; none where it does. */
+export const refusal = (): string | undefined => {
+  const { error, status, stderr } = spawnSync("unshare", command, { cwd: root, encoding: "utf8" })
+  return status === 0 ? undefined : error?.message ?? stderr.trim().split("\n").at(-1)
+}
+
+export interface Line {
+  readonly bytesPerSecond: number
+  readonly delaySeconds: number
+  /** Of packets, by chance, in both directions. */
+  readonly loss: number
+  /** What waits to be sent before packets are dropped. */
+  readonly queueBytes: number
+  readonly seed: number
+}
+
+export interface Told {
+  readonly line: Line
+  /** The server's name stands for an IPv6 address as well. */
+  readonly named: boolean
+  /** Packets go to that address, and nobody answers. */
+  readonly silent: boolean
+}
+
+type Said = Readonly<Record<string, unknown>>
+
+interface Counts {
+  readonly carried: number
+  readonly lost: number
+}
+
+const node = [process.execPath, "--import", "tsx"]
+
+/** Uploads so many bytes: what the client has told on the way, whether they are all there, and what the line has seen. */
+export const upload = Effect.fnUntraced(function*(told: Told, bytes: Uint8Array) {
+  const stored = yield* directory
+  const file = join(yield* directory, "file")
+  yield* Effect.promise(() => writeFile(file, bytes))
+  const child = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      spawn("unshare", [
+        ...command,
+        JSON.stringify({
+          ...told,
+          server: [...node, "test/chaos/serving.ts"],
+          serverEnv: { SERVING: JSON.stringify({ directory: stored, host: "0.0.0.0", port: 1080 }) },
+          client: [...node, "test/network/uploading.ts", "http://server.test:1080/files", file]
+        })
+      ], {
+        cwd: root,
+        env: { ...process.env, TSX_TSCONFIG_PATH: "test/tsconfig.dist.json" },
+        stdio: ["ignore", "pipe", "inherit"]
+      })
+    ),
+    // What it has started goes with it.
+    (child) => Effect.sync(() => child.exitCode === null && child.kill("SIGKILL"))
+  )
+  let stdout = ""
+  child.stdout.setEncoding("utf8").on("data", (text: string) => stdout += text)
+  yield* Effect.promise(() => once(child, "close"))
+  const said = stdout.trim().split("\n").map((line) => JSON.parse(line) as Said)
+  const url = said.find(({ event }) => event === "Complete")?.url
+  return {
+    events: said.filter(({ event }) => event !== undefined),
+    isStored: url !== undefined
+      && (yield* Effect.promise(async () => await sha256([bytes]) === await sha256OfFile(fileOf(stored, String(url))))),
+    line: said.at(-1) as { readonly unheard: number; readonly up: Counts; readonly down: Counts }
+  }
+})

@@ -1,0 +1,52 @@
+/**
+ * A client with the options that it has by default on the lines that there are: far, slow and losing packets, or with an address
+ * where nobody is.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { randomBytes } from "node:crypto"
+import { type Line, refusal, type Told, upload } from "./line.js"
+
+const why = refusal()
+if (why !== undefined) {
+  console.error(`NOT TESTED: uploads over bad lines. This machine makes no network namespaces: ${why}`)
+}
+
+const kibibyte = 1024
+
+/** As by a radio at the edge of its range: the way there and back takes 800 ms. */
+const bad: Line = { bytesPerSecond: 4 * kibibyte, delaySeconds: 0.4, loss: 0.03, queueBytes: 16 * kibibyte, seed: 1 }
+
+const good: Line = { bytesPerSecond: 1024 * kibibyte, delaySeconds: 0.01, loss: 0, queueBytes: 256 * kibibyte, seed: 1 }
+
+const restartsOf = (events: ReadonlyArray<Readonly<Record<string, unknown>>>) =>
+  events.filter(({ event }) => event === "Retrying").length
+
+describe.runIf(why === undefined)("an upload", { concurrent: true }, () => {
+  it.scopedLive("arrives whole over a line of 4 KiB/s that is far and loses packets, and is begun anew once at most", () =>
+    Effect.gen(function*() {
+      const { events, isStored, line } = yield* upload(
+        { line: bad, named: false, silent: false },
+        randomBytes(64 * kibibyte)
+      )
+      assert.isTrue(isStored, JSON.stringify(events))
+      assert.isAbove(line.up.lost + line.down.lost, 0)
+      assert.isAtMost(restartsOf(events), 1)
+    }))
+
+  const nobody: Readonly<Record<string, Pick<Told, "named" | "silent">>> = {
+    "has no way to": { named: true, silent: false },
+    "gets no answer from": { named: true, silent: true }
+  }
+  for (const [title, told] of Object.entries(nobody)) {
+    it.scopedLive(`goes by IPv4 where it ${title} the IPv6 address of its server`, () =>
+      Effect.gen(function*() {
+        const { events, isStored, line } = yield* upload({ line: good, ...told }, randomBytes(64 * kibibyte))
+        assert.isTrue(isStored, JSON.stringify(events))
+        assert.strictEqual(restartsOf(events), 0)
+        // The system asks again after 1, 3, 7 and 15 seconds; the next address waits for a quarter of one.
+        assert.isAtMost(line.unheard, 3)
+        assert.strictEqual(line.unheard > 0, told.silent)
+      }))
+  }
+})
