@@ -4,6 +4,7 @@ import { ByteStore, UploadRegistry, UploadStore } from "effect-tus"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import { bytes, id, now, uploadOf } from "../protocol/arbitraries.js"
 
 type Durability = (typeof UploadStore.Durability)["Service"]
@@ -98,4 +99,37 @@ describe("UploadStore", () => {
     it.effect(`${title}, at durability ${durability}: ${expected.join(", ")}`, () =>
       Effect.map(steps(durability, use), (told) => deepStrictEqual(told, [...expected])))
   }
+})
+
+const write = (bytes: ByteStore.ByteStore["Type"], size: number) =>
+  ByteStore.appendStream(bytes)(id("a"), 0, Stream.make(new Uint8Array(size).fill(7)), () => Effect.void)
+
+/** Writes so many bytes under it, if any, and makes room; tells what is stored then, and what was set aside. */
+const vacated = (size: number | undefined, orphans = true) =>
+  Effect.gen(function*() {
+    const kept = yield* ByteStore.ByteStore
+    const bytes = orphans ? kept : { ...kept, orphans: undefined }
+    yield* size === undefined ? Effect.void : write(bytes, size)
+    const store = yield* Effect.provideService(UploadStore.make, ByteStore.ByteStore, bytes)
+    const isFree = yield* store.vacate(id("a"))
+    const aside = yield* Stream.runCollect(kept.orphans?.list ?? Stream.empty)
+    return { isFree, stored: yield* bytes.size(id("a")), aside: Array.from(aside, ({ id, size }) => [id, size]) }
+  }).pipe(Effect.provide([ByteStore.layerMemory, UploadRegistry.layerMemory]))
+
+describe("an id that was given before", () => {
+  it.effect("is free where nothing is stored under it, or nothing but an empty file", () =>
+    Effect.gen(function*() {
+      deepStrictEqual(yield* vacated(undefined), { isFree: true, stored: Option.none(), aside: [] })
+      deepStrictEqual(yield* vacated(0), { isFree: true, stored: Option.some(0), aside: [] })
+    }))
+
+  it.effect("is free when what is stored under it was set aside", () =>
+    Effect.gen(function*() {
+      deepStrictEqual(yield* vacated(3), { isFree: true, stored: Option.none(), aside: [[id("a"), 3]] })
+    }))
+
+  it.effect("is not free where that cannot be set aside, and it stays", () =>
+    Effect.gen(function*() {
+      deepStrictEqual(yield* vacated(3, false), { isFree: false, stored: Option.some(3), aside: [] })
+    }))
 })

@@ -1,0 +1,88 @@
+/**
+ * What `effect-tus serve` is told about bytes that its database does not name.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Effect from "effect/Effect"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as Process from "./process.js"
+
+const start = Effect.fnUntraced(function*(at: string, ...options: ReadonlyArray<string>) {
+  const running = yield* Process.start(at, ["serve", "--port", "0", ...options])
+  const [url] = yield* Effect.promise(() => running.said(/http:\/\/\S+/))
+  return {
+    url,
+    said: (pattern: RegExp) => Effect.promise(() => running.said(pattern)),
+    stop: Effect.promise(() => {
+      running.process.kill("SIGTERM")
+      return running.ended
+    })
+  }
+})
+
+const upload = (url: string, body: string) =>
+  Effect.promise(async () => {
+    const { headers } = await fetch(url, {
+      method: "POST",
+      headers: {
+        "tus-resumable": "1.0.0",
+        "content-type": "application/offset+octet-stream",
+        "upload-length": `${body.length}`
+      },
+      body
+    })
+    return headers.get("location")?.split("/").at(-1) ?? ""
+  })
+
+const loseDatabase = (at: string) => {
+  const uploads = join(at, "uploads")
+  readdirSync(uploads).filter((name) => name.startsWith("uploads.sqlite")).forEach((name) =>
+    rmSync(join(uploads, name))
+  )
+}
+
+/** A file as it was set aside so many hours ago. */
+const setAside = (at: string, letter: string, hours: number) => {
+  const since = new Date(Date.now() - hours * 3_600_000)
+  const id = letter.repeat(32)
+  const folder = join(at, "uploads", "orphans", id.slice(-2))
+  const path = join(folder, `${id}.5.${since.toISOString().replace(/[-:]|\.\d+/g, "")}`)
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(path, "stray")
+  utimesSync(path, since, since)
+  return path
+}
+
+describe("the command serve", { concurrent: true, timeout: 120_000 }, () => {
+  it.scopedLive("--adopt goes on where the database is lost, and sets aside what was there", () =>
+    Effect.gen(function*() {
+      const at = yield* Process.place
+      const before = yield* start(at)
+      const id = yield* upload(before.url, "abc")
+      yield* before.stop
+      loseDatabase(at)
+      const adopting = yield* start(at, "--adopt")
+      const [, path = ""] = yield* adopting.said(/named by no state, and set aside: (\S+)/)
+      assert.include(path, id)
+      assert.strictEqual(readFileSync(path, "utf8"), "abc")
+      yield* adopting.stop
+      // From then on it is their database.
+      yield* (yield* start(at)).stop
+    }))
+
+  it.scopedLive("--keep-orphans says how long that stays, 30 days without it", () =>
+    Effect.gen(function*() {
+      const at = yield* Process.place
+      const [younger, older] = [setAside(at, "a", 1), setAside(at, "b", 3)]
+      const oldest = setAside(at, "c", 24 * 31)
+      const usual = yield* start(at)
+      yield* usual.said(/bytes of c{32}.* are removed: they were set aside/)
+      yield* usual.stop
+      deepStrictEqual([younger, older, oldest].map((path) => existsSync(path)), [true, true, false])
+      const keeping = yield* start(at, "--keep-orphans", "2h")
+      yield* keeping.said(/bytes of b{32}.* are removed: they were set aside/)
+      yield* keeping.stop
+      deepStrictEqual([younger, older].map((path) => existsSync(path)), [true, false])
+    }))
+})
