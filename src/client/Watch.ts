@@ -17,7 +17,7 @@ export const watched = <A, E>(
     let last = Monotonic.unsafeMillis(clock)
     const watching: Effect.Effect<never, TransportError> = Effect.suspend(() => {
       const isWhole = request.body !== undefined && sent >= request.body.length
-      const allowance = isWhole ? Patience.allowance({ bytes: sent, millis: last - start }) : 0
+      const allowance = isWhole ? Patience.allowance({ bytes: sent, millis: last - start }, timeout) : 0
       const left = last + timeout + allowance - Monotonic.unsafeMillis(clock)
       return left > 0 ? Effect.zipRight(Effect.sleep(left), watching) : Effect.fail(stalled(timeout))
     })

@@ -232,7 +232,7 @@ export const make = (
           left -= 1
           if ((error ?? undefined) === undefined && left === 0) {
             whole = isLast
-            onMoved(isLast ? Patience.allowance({ bytes, millis: performance.now() - begun }) : 0)
+            onMoved(isLast ? Patience.allowance({ bytes, millis: performance.now() - begun }, stallTimeout ?? 0) : 0)
             resume(Effect.void)
           }
         }

@@ -6,7 +6,9 @@ const mebibyte = 1024 * 1024
 
 const table: ReadonlyArray<readonly [title: string, bytes: number, millis: number, allowance: number]> = [
   ["nothing was sent", 0, 0, 0],
-  ["all was taken at once, which says nothing of the line", mebibyte, 0, 0],
+  ["so much was taken at once that the line is no slow one", mebibyte, 0, 0],
+  ["a short body that was taken at once has the time of a slow line", 64 * 1024, 0, 16_000],
+  ["it has as long again at most", 128 * 1024, 3000, 30_000],
   ["a short body has as long again as it took", 300 * 1024, 75_000, 75_000],
   ["of a long one, what may be held back has its time", 1024 * mebibyte, 1_024_000, 4000],
   ["a fast line needs none", 10_240 * mebibyte, 100_000, 40]
@@ -15,7 +17,7 @@ const table: ReadonlyArray<readonly [title: string, bytes: number, millis: numbe
 describe("behind the last byte of a body", () => {
   for (const [title, bytes, millis, allowance] of table) {
     it(title, () => {
-      deepStrictEqual(Patience.allowance({ bytes, millis }), allowance)
+      deepStrictEqual(Patience.allowance({ bytes, millis }, 30_000), allowance)
     })
   }
 })
