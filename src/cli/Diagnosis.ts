@@ -120,17 +120,27 @@ export const buffering = ({ kept, sent }: Cut): Finding =>
       "Let the proxy pass on bodies as they come, in nginx with proxy_request_buffering off"
     )
 
-/** @param refused - the least size that was refused; none where the largest one that was tried was not. */
-export const size = (refused: Option.Option<number>, passed: Option.Option<number>): Finding =>
+/**
+ * @param refused - the least size that was refused; none where the largest one that was tried was not.
+ * @param how - what becomes of bodies of that size.
+ */
+export const size = (
+  refused: Option.Option<number>,
+  passed: Option.Option<number>,
+  how = "are refused with 413"
+): Finding =>
   Option.match(refused, {
     onNone: () => ok("size", `bodies of ${Size.print(Option.getOrElse(passed, () => 0))} are let through`),
     onSome: (refused) =>
       problem(
         "size",
-        `bodies of ${Size.print(refused)} are refused with 413${
-          Option.match(passed, { onNone: () => "", onSome: (passed) => `, those of ${Size.print(passed)} are not` })
+        `bodies of ${Size.print(refused)} ${how}${
+          Option.match(passed, {
+            onNone: () => "",
+            onSome: (passed) => `, those of ${Size.print(passed)} are let through`
+          })
         }`,
-        `Let the proxy take bodies of any size, in nginx with client_max_body_size 0${
+        `Let server and proxies take bodies of any size, nginx with client_max_body_size 0, Bun with maxRequestBodySize${
           Option.match(passed, { onNone: () => "", onSome: (passed) => `; or upload with --chunk-size ${passed}` })
         }`
       )

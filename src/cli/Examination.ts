@@ -4,6 +4,7 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { capabilities } from "../client/Answer.js"
 import * as Diagnosis from "./Diagnosis.js"
@@ -96,19 +97,32 @@ const examineUpload = (
 /** How large they may be, and whether they are passed on as they come. */
 const examineBodies = Effect.fnUntraced(function*(url: string, length: number, probe: Probe.Probe, tell: Tell) {
   let refused = Option.none<number>()
+  let how: string | undefined
   for (const size of [length, ...sizes.filter((size) => size < length)]) {
     const offset = yield* probe.offsetOf(url)
-    const { answer, sent } = yield* probe.cut(url, offset, size)
+    const tried = yield* Effect.either(probe.cut(url, offset, size))
+    if (Either.isLeft(tried)) {
+      const error = tried.left
+      if (error._tag !== "Unanswered" || error.reason !== "Closed" || size === sizes.at(-1)) {
+        return yield* tell(problem("patch", sentence(error)))
+      }
+      // Whoever closes the connection may do so because of the size.
+      refused = Option.some(size)
+      how = "end the connection without an answer"
+      continue
+    }
+    const { answer, sent } = tried.right
     if (Option.isNone(answer)) {
       const kept = yield* probe.keptOf(url, offset)
       yield* tell(ok("patch", "PATCH comes through"))
-      yield* tell(Diagnosis.size(refused, Option.some(size)))
+      yield* tell(Diagnosis.size(refused, Option.some(size), how))
       return yield* tell(Diagnosis.buffering({ sent, kept }))
     }
     if (answer.value.status !== 413) {
       return yield* tell(Diagnosis.blocked("PATCH", answer.value))
     }
     refused = Option.some(size)
+    how = undefined
   }
   yield* tell(Diagnosis.size(refused, Option.none()))
 })

@@ -14,6 +14,7 @@ import * as TusTransport from "../client/TusTransport.js"
 import { maxText, stalled, TransportError } from "../client/TusTransport.js"
 import type { SourceError } from "../client/UploadSource.js"
 import type { RawResponse } from "../protocol/Reply.js"
+import * as LastWords from "./LastWords.js"
 import * as Timer from "./Timer.js"
 
 export type Outcome = Effect.Effect<RawResponse, TransportError | SourceError>
@@ -152,8 +153,13 @@ export const make = (
   request
     .on("socket", (socket) => {
       if (request.reusedSocket) {
+        // Deno gives connections back that still hold together what is written to them, for ever.
+        while (socket.writableCorked > 0) {
+          socket.uncork()
+        }
         onConnected()
       } else {
+        LastWords.hear(socket)
         const isOpen = !(socket instanceof TLSSocket) && !socket.connecting
         if (isOpen) {
           onConnected()
@@ -243,7 +249,7 @@ export const make = (
             batch.forEach((bytes) => request.write(bytes, onDone))
           }
         }
-        // Node reads what has arrived in between. A write to a connection that was reset behind an answer would lose the answer.
+        // Node reads what has arrived in between: behind an answer nothing more is sent.
         if (written) {
           setImmediate(send)
         } else {

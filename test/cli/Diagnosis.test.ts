@@ -79,10 +79,15 @@ const cases: ReadonlyArray<readonly [Finding.Finding, Finding.Finding["level"], 
   [
     Diagnosis.size(Option.some(10 * 1024 ** 2), Option.some(1024 ** 2)),
     "problem",
-    /^bodies of 10\.0 MiB are refused with 413, those of 1\.0 MiB are not$/,
-    /client_max_body_size 0; or upload with --chunk-size 1048576$/
+    /^bodies of 10\.0 MiB are refused with 413, those of 1\.0 MiB are let through$/,
+    /client_max_body_size 0, Bun with maxRequestBodySize; or upload with --chunk-size 1048576$/
   ],
-  [Diagnosis.size(Option.some(131072), Option.none()), "problem", /refused with 413$/, /client_max_body_size 0$/],
+  [
+    Diagnosis.size(Option.some(131072), Option.none()),
+    "problem",
+    /refused with 413$/,
+    /client_max_body_size 0, Bun with maxRequestBodySize$/
+  ],
 
   [Diagnosis.blocked("PATCH", answer(405)), "problem", /^PATCH was answered 405$/, /--method-override/],
   [Diagnosis.blocked("DELETE", answer(501)), "problem", /^DELETE was answered 501$/, /Let DELETE through/],

@@ -266,6 +266,10 @@ export const tus = (answers: Readonly<Record<string, Http.RequestListener>> = {}
         "tus-checksum-algorithm": "sha1"
       })
     }
+    // It knows no X-HTTP-Method-Override.
+    if (method === "POST" && offset !== undefined) {
+      return say(405)
+    }
     if (method === "POST") {
       const id = `/files/${offsets.size}`
       offsets.set(id, 0)

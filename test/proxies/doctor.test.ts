@@ -78,7 +78,7 @@ describe("effect-tus doctor", { concurrent: true }, () => {
       const { url } = yield* nginx(port, [["client_max_body_size 0", "client_max_body_size 1m"]])
       const { problems, said } = yield* doctor(url)
       deepStrictEqual(problems, ["size"])
-      assert.match(said, /bodies of 10\.0 MiB are refused with 413, those of 1\.0 MiB are not/)
+      assert.match(said, /bodies of 10\.0 MiB are refused with 413, those of 1\.0 MiB are let through/)
     }))
 
   it.scopedLive("finds a proxy that lets some methods through only", () =>
@@ -143,7 +143,7 @@ describe("effect-tus doctor", { concurrent: true }, () => {
       const tus = Process.tus({ PATCH: (request) => void request.socket.destroy() })
       const { url } = yield* http(tus.listener)
       const { problems, said } = yield* doctor(url)
-      deepStrictEqual(problems, ["server"], said)
+      deepStrictEqual(problems, ["patch"], said)
       assert.match(said, /closed the connection/)
       deepStrictEqual(Array.from(tus.offsets.keys()), [])
     }))

@@ -3,33 +3,33 @@
  * is cut off, and goes on.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { randomBytes } from "node:crypto"
 import { writeFileSync } from "node:fs"
 import * as Http from "node:http"
 import { join } from "node:path"
-import { program } from "../cli/process.js"
+import { command, program } from "../cli/process.js"
 import { relay } from "../interop/relay.js"
 import { createUpload, fileOf, offsetOf, sha256, sha256OfFile } from "../interop/server.js"
 import { directory } from "../node/temporary.js"
 import { bun, deno, node22, node24, node26, root } from "./runtimes.js"
 
-const runtimes: ReadonlyArray<readonly [name: string, words: ReadonlyArray<string>, transport?: "fetch"]> = [
+const runtimes: ReadonlyArray<readonly [name: string, words: ReadonlyArray<string>]> = [
   ["the Node at hand", [process.execPath]],
   ["Node 22", [node22]],
   ["Node 24", [node24]],
   ["Node 26", [node26]],
   ["Bun", [bun]],
-  // Its `node:http` does not send a body of any size on a new connection, as README says.
-  ["Deno", [deno, "run", "-A"], "fetch"]
+  ["Deno", [deno, "run", "-A"]]
 ]
 
 const size = 24 * 1024 * 1024
 const half = size / 2
 
-const serving = (words: ReadonlyArray<string>, at: string) =>
+const serving = (words: ReadonlyArray<string>, at: string, script = "serve") =>
   Effect.gen(function*() {
-    const running = yield* program(at, [...words, join(root, "test/runtimes/serve.mjs"), join(at, "uploads")])
+    const running = yield* program(at, [...words, join(root, `test/runtimes/${script}.mjs`), join(at, "uploads")])
     const [, url = ""] = yield* Effect.promise(() => running.said(/^(http:\S+)$/m))
     return { ...running, url }
   })
@@ -67,7 +67,7 @@ const counted = async (url: string, least: number): Promise<number> => {
 const limit = 300_000
 
 describe("the built package", () => {
-  for (const [name, words, transport = "http"] of runtimes) {
+  for (const [name, words] of runtimes) {
     it.scopedLive(`on ${name} serves, is killed and goes on`, () =>
       Effect.gen(function*() {
         const at = yield* directory
@@ -104,8 +104,7 @@ describe("the built package", () => {
           ...words,
           join(root, "test/runtimes/upload.mjs"),
           file,
-          between.url,
-          transport
+          between.url
         ])
         const { code, out, stderr } = yield* Effect.promise(() => client.ended)
         assert.strictEqual(code, 0, stderr)
@@ -118,4 +117,36 @@ describe("the built package", () => {
         )
       }), limit)
   }
+
+  it.scopedLive(
+    "meets the limit of Bun.serve: doctor names it, and an upload of more than that is sent in parts",
+    () =>
+      Effect.gen(function*() {
+        const at = yield* directory
+        const { url } = yield* serving([bun], at, "web")
+        const file = join(at, "file")
+        writeFileSync(file, randomBytes(130 * 1024 * 1024))
+        // By the Node at hand, and by Bun itself.
+        for (const words of [[process.execPath], [bun]]) {
+          const run = (...args: ReadonlyArray<string>) =>
+            Effect.flatMap(
+              program(at, [...words, ...command.slice(1), ...args]),
+              ({ ended }) => Effect.promise(() => ended)
+            )
+          const examined = yield* run("doctor", url)
+          deepStrictEqual(examined.out.filter((line) => line.startsWith("problem")), [
+            "problem  size: bodies of 1.0 GiB are refused with 413, those of 100.0 MiB are let through"
+          ])
+          const { code, out, stderr } = yield* run("upload", file, "--to", url)
+          assert.strictEqual(code, 0, stderr)
+          yield* Effect.promise(async () =>
+            assert.strictEqual(
+              await sha256OfFile(fileOf(join(at, "uploads"), out.at(-1) ?? "")),
+              await sha256OfFile(file)
+            )
+          )
+        }
+      }),
+    limit
+  )
 })

@@ -1,0 +1,61 @@
+/**
+ * A server that answers in the middle of a body, and closes, while its client is busy: what it has said is read all the same.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { once } from "node:events"
+import * as Net from "node:net"
+import { Worker } from "node:worker_threads"
+import * as LastWords from "../../src/node-client/LastWords.js"
+
+/** In a thread, so that it goes on while this one stands. What it leaves unread resets the connection when it closes. */
+const server = `
+const { parentPort, workerData } = require("node:worker_threads")
+require("node:net").createServer({ pauseOnConnect: true }, (socket) =>
+  setTimeout(() => {
+    socket.end("HTTP/1.1 413 Too Large\\r\\nConnection: close\\r\\n\\r\\n", () => {
+      socket.destroy()
+      setTimeout(() => Atomics.store(workerData, 0, 1) + Atomics.notify(workerData, 0), 100)
+    })
+  }, 100)
+).listen(0, "127.0.0.1", function () { parentPort.postMessage(this.address().port) })
+`
+
+/** What a client reads that writes on when the connection is gone, and has not looked in between. */
+const read = (prepare: (socket: Net.Socket) => void) =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const closed = new Int32Array(new SharedArrayBuffer(4))
+      return { closed, worker: new Worker(server, { eval: true, workerData: closed }) }
+    }),
+    ({ closed, worker }) =>
+      Effect.promise(async () => {
+        const [port] = await once(worker, "message")
+        const socket = Net.connect(port, "127.0.0.1")
+        prepare(socket)
+        let text = ""
+        const error = new Promise<Error>((resolve) => socket.on("error", resolve))
+        socket.setEncoding("utf8").on("data", (piece: string) => text += piece)
+        await once(socket, "connect")
+        socket.write("PATCH / HTTP/1.1\r\n")
+        Atomics.wait(closed, 0, 0, 10_000)
+        socket.write("more")
+        const { message } = await error
+        return { text, message }
+      }),
+    ({ worker }) => Effect.promise(() => worker.terminate())
+  )
+
+describe("what a server has said before it closed", () => {
+  it.live("is lost in Node, where a write fails first", () =>
+    Effect.gen(function*() {
+      assert.deepInclude(yield* read(() => {}), { text: "" })
+    }))
+
+  it.live("is heard before the failure of a write ends the connection", () =>
+    Effect.gen(function*() {
+      const { message, text } = yield* read(LastWords.hear)
+      assert.match(text, /^HTTP\/1\.1 413 /)
+      assert.match(message, /EPIPE|ECONNRESET/)
+    }))
+})
