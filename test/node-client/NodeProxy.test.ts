@@ -1,10 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import { once } from "node:events"
 import * as Http from "node:http"
 import * as Net from "node:net"
 import type { Options } from "../../src/node-client/NodeProxy.js"
-import { ask, certificate, echo, http, https, lent, patch, transport } from "./servers.js"
+import { ask, certificate, echo, http, https, lent, patch, raw, transport } from "./servers.js"
+
+const mebibyte = 1024 * 1024
 
 interface Asked {
   readonly method: string | undefined
@@ -134,6 +141,47 @@ describe("a proxy", () => {
       yield* (yield* transport({ proxy: false })).send(ask(one.url))
       assert.lengthOf(plain.asked, 1)
     }))
+
+  for (const [kind, listen] of [["plain", http], ["secure", https]] as const) {
+    it.scopedLive(`takes no more of a body than a ${kind} server behind it`, () =>
+      Effect.gen(function*() {
+        const { origin } = yield* proxy()
+        const { url } = yield* listen((request) => void request.pause())
+        const other = yield* http((_, response) => response.end())
+        const { send } = yield* transport({ proxy: origin, ...trusted })
+        const direct = yield* transport()
+        let quiet = 0
+        const body = lent(256 * mebibyte)
+        const running = yield* Effect.fork(send(patch(url, body, { onSent: () => void (quiet = 0) })))
+        yield* Effect.repeat(Effect.zipRight(direct.send(ask(other.url)), Effect.sync(() => (quiet += 1))), {
+          until: (count) => count > 300 && body.pulled() > 0
+        })
+        assert.isBelow(body.pulled(), 64 * mebibyte)
+        yield* Fiber.interrupt(running)
+      }))
+  }
+
+  for (const [how, connectTimeout] of [["in time", "300 millis"], ["before the client ends", "30 seconds"]] as const) {
+    it.scopedLive(`has its connection ended where it opens no tunnel ${how}`, () =>
+      Effect.gen(function*() {
+        const asked = yield* Deferred.make<void>()
+        const { sockets, url } = yield* raw((socket) => {
+          socket.once("data", () => Effect.runFork(Deferred.succeed(asked, undefined))).resume()
+        })
+        const scope = yield* Scope.make()
+        const { send } = yield* Scope.extend(transport({ proxy: new URL(url).origin, connectTimeout }), scope)
+        const running = yield* Effect.fork(Effect.flip(send(ask("https://127.0.0.1:1/files"))))
+        yield* Deferred.await(asked)
+        const [socket] = sockets
+        const closed = Effect.promise(async () => socket?.destroyed === true || once(socket ?? assert.fail(), "close"))
+        if (how === "in time") {
+          assert.strictEqual((yield* Fiber.join(running)).reason, "Unreachable")
+          yield* closed
+        }
+        yield* Scope.close(scope, Exit.void)
+        yield* closed
+      }))
+  }
 
   it.scopedLive("that cannot be one is refused before anything is asked, and its password is not told", () =>
     Effect.gen(function*() {
