@@ -19,7 +19,8 @@ export const watched = <A, E>(
       const isWhole = request.body !== undefined && sent >= request.body.length
       const allowance = isWhole ? Patience.allowance({ bytes: sent, millis: last - start }, timeout) : 0
       const left = last + timeout + allowance - Monotonic.unsafeMillis(clock)
-      return left > 0 ? Effect.zipRight(Effect.sleep(left), watching) : Effect.fail(stalled(timeout))
+      // Whole milliseconds: a clock that is late by less than it can tell would not move at all.
+      return left > 0 ? Effect.zipRight(Effect.sleep(Math.ceil(left)), watching) : Effect.fail(stalled(timeout))
     })
     const start = last
     let sent = 0
