@@ -35,6 +35,12 @@ export interface Server extends AsyncDisposable {
   readonly stop: () => Promise<void>
 }
 
+/** Where effect-tus has the bytes of an upload. */
+export const fileOf = ({ directory }: Server, path: string) => {
+  const id = path.slice(path.lastIndexOf("/") + 1)
+  return join(directory, id.slice(-2), id)
+}
+
 const local = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 /** A process on a core of its own, and the first line it says. */

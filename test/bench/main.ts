@@ -12,6 +12,7 @@ import * as Clients from "./Clients.js"
 import * as Million from "./Million.js"
 import * as Report from "./Report.js"
 import type { Measured, Scenario } from "./Scenario.js"
+import * as Beside from "./scenarios/beside.js"
 import * as Bulk from "./scenarios/bulk.js"
 import * as Concat from "./scenarios/concat.js"
 import * as Held from "./scenarios/held.js"
@@ -34,6 +35,7 @@ const kinds: ReadonlyArray<Kind> = [
 const all: ReadonlyArray<Scenario> = [
   ...Bulk.scenarios,
   ...Concat.scenarios,
+  ...Beside.scenarios,
   ...Takeover.scenarios,
   ...Held.scenarios,
   ...Small.scenarios,

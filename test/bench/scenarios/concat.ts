@@ -8,7 +8,7 @@ import { join } from "node:path"
 import type { Connection } from "../Connection.js"
 import * as Memory from "../Memory.js"
 import { measure, removeAll, type Scenario, withConnections } from "../Scenario.js"
-import { type Server, serverCore } from "../Server.js"
+import { fileOf, serverCore } from "../Server.js"
 import * as Tus from "../Tus.js"
 
 const chunk = randomBytes(Tus.MiB)
@@ -19,11 +19,6 @@ const part = async (connection: Connection) => {
   const path = await Tus.create(connection, size, "Upload-Concat: partial\r\n")
   await Tus.patch(connection, path, 0, { chunk, size })
   return path
-}
-
-const fileOf = ({ directory }: Server, path: string) => {
-  const id = path.slice(path.lastIndexOf("/") + 1)
-  return join(directory, id.slice(-2), id)
 }
 
 /** Seconds that `cp` takes for the same files, on the server's core. */

@@ -4,11 +4,15 @@
 import { NodeTusServer } from "effect-tus/node"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 
 const announce = Effect.map(NodeTusServer.NodeTusServer, ({ port }) => process.stdout.write(`${port}\n`))
 
 Layer.effectDiscard(announce).pipe(
   Layer.provide(NodeTusServer.layer({ port: 0, ...JSON.parse(process.argv[2]) })),
   Layer.launch,
+  // Its first line is the port.
+  Logger.withMinimumLogLevel(LogLevel.Warning),
   Effect.runFork
 )

@@ -1,0 +1,67 @@
+/**
+ * Small uploads beside finals that are assembled: what those cost who has nothing to do with them, and what the disk alone does to
+ * them, where a bare program does the same writes.
+ */
+import { randomBytes } from "node:crypto"
+import type { Connection } from "../Connection.js"
+import * as Memory from "../Memory.js"
+import { measure, removeAll, type Scenario, timed, withConnections } from "../Scenario.js"
+import { fileOf, pinned, type Server, serverCore } from "../Server.js"
+import { quantile } from "../Statistics.js"
+import * as Tus from "../Tus.js"
+
+const chunk = randomBytes(Tus.MiB)
+const size = 512 * Tus.MiB
+const finals = 8
+const small = { chunk: randomBytes(4 * Tus.KiB), size: 4 * Tus.KiB }
+
+/** Milliseconds of the small files of the bare program. */
+const bare = async ({ directory, kind }: Server, file: string): Promise<ReadonlyArray<number>> => {
+  const told = { directory, file, copies: finals, durable: kind.name !== "process" }
+  const program = await pinned(serverCore, "servers/beside.mjs", told)
+  const latencies = JSON.parse(await program.says()) as ReadonlyArray<number>
+  await program.ended
+  return latencies
+}
+
+/** By a connection of its own: others may have been closed while they waited. */
+const remove = (server: Server, paths: ReadonlyArray<string>) =>
+  withConnections(server, 1, (connections) => removeAll(connections, paths))
+
+export const scenarios: ReadonlyArray<Scenario> = [
+  {
+    name: "beside",
+    title: "4 KiB in one POST, beside 8 finals of 512 MiB",
+    per: "operation",
+    on: ["process", "completion"],
+    run: (server) =>
+      withConnections(server, finals + 1, async (connections) => {
+        const [connection, ...others] = connections as [Connection, ...Array<Connection>]
+        const part = await Tus.create(connection, size, "Upload-Concat: partial\r\n")
+        await Tus.patch(connection, part, 0, { chunk, size })
+        await Memory.atHand(server.directory)
+        const made: Array<string> = []
+        const measured = await measure(server, async () => {
+          const latencies: Array<number> = []
+          const under = { way: true }
+          const assembling = Promise.all(others.map((other) => Tus.concatenate(other, [part]))).finally(() => {
+            under.way = false
+          })
+          while (under.way) {
+            await timed(latencies, async () => made.push(await Tus.createWith(connection, small)))
+          }
+          made.push(...await assembling)
+          return { operations: latencies.length, bytes: 0, latencies }
+        })
+        await remove(server, made)
+        await Memory.atHand(server.directory)
+        const alone = quantile(await bare(server, fileOf(server, part)), 0.99)
+        await remove(server, [part])
+        const p99 = quantile(measured.latencies, 0.99)
+        return {
+          ...measured,
+          figures: { "ms at most for 99 %": p99, "of the bare program": alone, "ratio": p99 / alone }
+        }
+      })
+  }
+]
