@@ -15,6 +15,7 @@ import { forEachBatch, type Pull } from "../store/Pull.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as Batch from "./Batch.js"
 import * as CaseFolding from "./CaseFolding.js"
+import * as Condemned from "./Condemned.js"
 import * as File from "./File.js"
 import * as FileConcat from "./FileConcat.js"
 import * as FileIdentity from "./FileIdentity.js"
@@ -168,6 +169,8 @@ const make = (
       assembled.add(path)
     }),
     read: (id, range) => Stream.unwrap(Effect.map(pathOf(id), (path) => read(path, range))),
+    condemn: (id) => Effect.flatMap(pathOf(id), (path) => Condemned.add(path, permissions)),
+    spare: (id) => Effect.flatMap(pathOf(id), Condemned.remove),
     remove: (id) =>
       Effect.flatMap(
         pathOf(id),
@@ -197,12 +200,18 @@ const make = (
                 return []
               })
             ),
-            Effect.map((files) => Array.from(new Set(files.map(FileConcat.nameOf)))),
-            Effect.map((found) => found.flatMap((name) => Option.toArray(names.idOf(shard, name))))
+            Effect.map((files) => {
+              const all = new Set(files)
+              return Array.from(new Set(files.map((file) => FileConcat.nameOf(Condemned.nameOf(file)))), (name) =>
+                Option.map(names.idOf(shard, name), (id) => ({ id, isCondemned: Condemned.isIn(all, name) })))
+            }),
+            Effect.map((found) =>
+              found.flatMap(Option.toArray)
+            )
           )
         ),
-        Stream.mapConcat((ids) => ids),
-        Stream.map((id) => ({ id, look: Effect.flatMap(pathOf(id), look) })),
+        Stream.mapConcat((found) => found),
+        Stream.map(({ id, isCondemned }) => ({ id, isCondemned, look: Effect.flatMap(pathOf(id), look) })),
         Stream.concat(Stream.suspend(() => failure === undefined ? Stream.empty : Stream.fail(failure)))
       )
     }),

@@ -1,6 +1,7 @@
 /**
  * What becomes of bytes that no state names. They are removed only where it is proven that nobody can want them: where there are
- * none, or where they say themselves that they are not all of it and are there once more. All others are set aside.
+ * none, where they say themselves that they are not all of it and are there once more, or where their client has said so before their
+ * state was removed. All others are set aside.
  */
 import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
@@ -45,9 +46,14 @@ export const make = Effect.gen(function*() {
       stored.id,
       () =>
         Effect.uninterruptible(Effect.gen(function*() {
+          const { id, isCondemned = false } = stored
           const look = yield* stored.look
-          if (Option.isSome(look) && Option.isNone(yield* registry.get(stored.id))) {
-            yield* look.value.size === 0 ? bytes.remove(stored.id) : setAside(stored, look.value)
+          const isNamed = Option.isSome(yield* registry.get(id))
+          if (isCondemned) {
+            yield* isNamed ? Effect.void : bytes.remove(id)
+            yield* bytes.spare?.(id) ?? Effect.void
+          } else if (Option.isSome(look) && !isNamed) {
+            yield* look.value.size === 0 ? bytes.remove(id) : setAside(stored, look.value)
           }
         }))
     )
@@ -58,7 +64,7 @@ export const make = Effect.gen(function*() {
       Effect.zipRight(Effect.sleep(0), registry.missing(Chunk.toReadonlyArray(Chunk.map(page, ({ id }) => id)))),
       (missing) => {
         const ids = new Set(missing)
-        return Chunk.filter(page, ({ id }) => ids.has(id))
+        return Chunk.filter(page, ({ id, isCondemned = false }) => isCondemned || ids.has(id))
       }
     ))
 

@@ -14,7 +14,7 @@ export const make = Effect.fnUntraced(function*(application: Application) {
 
   const remove = (entry: Entry, fence: number, _tag: "Expired" | "Terminated") =>
     Effect.zipRight(
-      Effect.uninterruptible(store.remove(entry, fence, { isUnasked: _tag === "Expired" })),
+      Effect.uninterruptible(store.remove(entry, fence, { by: _tag === "Terminated" ? "client" : "server" })),
       events.publish({ _tag, upload: entry.upload })
     )
 

@@ -49,7 +49,7 @@ export const make = Effect.gen(function*() {
   const removal = yield* Removal.make(yield* Application.make)
 
   const removeUnlessNamed = (entry: Entry, fence: number) =>
-    Effect.uninterruptible(store.remove(entry, fence, { unlessNamed: true, isUnasked: true }))
+    Effect.uninterruptible(store.remove(entry, fence, { unlessNamed: true, by: "server" }))
 
   /** Removes an upload that still deserves it under the lock; one that is being written is left alone. */
   const removeIf = (

@@ -69,6 +69,15 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
     range: { readonly start: number; readonly end: number }
   ) => Stream.Stream<Uint8Array, UploadStoreError>
 
+  /**
+   * Remembers, before the state of an upload is removed, that its client wants no bytes of it either: what is left of them when the
+   * process ends in between is no orphan, but removed. A store without it has them set aside.
+   */
+  readonly condemn?: ((id: UploadId) => Effect.Effect<void, UploadStoreError>) | undefined
+
+  /** Forgets that again: the state has stayed, or nothing is left. Nothing happens where it was not said. */
+  readonly spare?: ((id: UploadId) => Effect.Effect<void, UploadStoreError>) | undefined
+
   /** Forgets all bytes of an upload. Nothing happens where nothing is stored. */
   readonly remove: (id: UploadId) => Effect.Effect<void, UploadStoreError>
 
@@ -97,6 +106,8 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
 /** An upload of which something is stored. */
 export interface Stored {
   readonly id: UploadId
+  /** Nobody wants it, as `condemn` says, if it has no state. */
+  readonly isCondemned?: boolean | undefined
   /** Looks at it now, which may cost a call; none where nothing is stored any more, or what is there cannot be an upload. */
   readonly look: Effect.Effect<Option.Option<Look>, UploadStoreError>
 }

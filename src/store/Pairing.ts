@@ -59,7 +59,8 @@ export const pair = ({ adopt = false }: Options = {}): Effect.Effect<
     if (isSame && known.value.isTold) {
       return
     }
-    const isEmpty = Effect.map(Stream.runHead(store.list), Option.isNone)
+    const wanted = Stream.filter(store.list, ({ isCondemned = false }) => !isCondemned)
+    const isEmpty = Effect.map(Stream.runHead(wanted), Option.isNone)
     const isExpected = isSame ||
       (Option.isNone(known)
         ? yield* isEmpty

@@ -11,6 +11,7 @@ import * as Orphans from "./Orphans.js"
 import * as Pairing from "./Pairing.js"
 import type * as Syncs from "./Syncs.js"
 import type { UploadRegistry } from "./UploadRegistry.js"
+import type { UploadStoreError } from "./UploadStoreError.js"
 
 export const make = (
   registry: UploadRegistry["Type"],
@@ -27,6 +28,8 @@ export const make = (
     }
     return Option.isSome(orphan)
   })
+
+  const forget = (id: UploadId) => bytes.spare?.(id) ?? Effect.void
 
   return {
     /**
@@ -63,6 +66,19 @@ export const make = (
         Option.contains(size, 0) || Option.isNone(size)
           ? Effect.succeed(true)
           : setAside(id, "are named by no state, and set aside for a new upload")),
+
+    /** Removes a state, with a word before it, where there is room for one, that nobody wants its bytes. */
+    condemning: <A, E>(id: UploadId, remove: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+      bytes.condemn === undefined
+        ? remove
+        : Effect.zipRight(
+          Effect.ignore(bytes.condemn(id)),
+          Effect.tapErrorCause(remove, () => Effect.ignoreLogged(forget(id)))
+        ),
+
+    /** What is to be forgotten goes last: as long as there are bytes, it is known that nobody wants them. */
+    removeCondemned: (id: UploadId): Effect.Effect<void, UploadStoreError> =>
+      Effect.zipRight(bytes.remove(id), Effect.ignoreLogged(forget(id))),
 
     /** Removes the bytes of an upload whose state is gone, unless there are more than it counted: then all are set aside. */
     removeCounted: ({ id, offset }: Upload) =>

@@ -31,10 +31,11 @@ export class Durability extends Context.Reference<Durability>()("effect-tus/Dura
 /** The conditions of a removal. */
 export interface Removal extends Pick<RemoveOptions, "unlessNamed"> {
   /**
-   * Nobody has asked for it. Then bytes that the state does not count are no reason to remove any: they may be those of a newer state,
-   * of which the registry, being an older copy of itself, knows nothing. All are set aside.
+   * Who wants it. The client: then what is left of its bytes when the process ends in between is removed by the next one. The server:
+   * then bytes that the state does not count may be those of a newer state, of which the registry, being an older copy of itself,
+   * knows nothing, and all are set aside. By default nothing is known of either.
    */
-  readonly isUnasked?: boolean | undefined
+  readonly by?: "client" | "server" | undefined
 }
 
 /**
@@ -196,22 +197,27 @@ export const make = Effect.gen(function*() {
     discard: ({ upload }) => bytes.truncate(upload.id, upload.offset),
     concat: ({ upload }, parts) => bytes.concat(upload.id, parts.map((part) => ({ id: part.id, length: part.offset }))),
     // A state that was to last would come back with a power cut, and find its bytes gone.
-    remove: (entry, fence, options) =>
-      Effect.zipRight(
-        entry.version === 0
-          ? Effect.void
-          : registry.remove(entry, {
-            ...options,
-            fence,
-            durable: durability === "always" || (durability === "completion" && !entry.upload.isOpen)
-          }),
-        Effect.suspend(() => {
-          syncs.forget(entry.upload.id)
-          return options?.isUnasked === true
-            ? reconciliation.removeCounted(entry.upload)
-            : bytes.remove(entry.upload.id)
+    remove: (entry, fence, { by, unlessNamed } = {}) => {
+      const { id, isOpen } = entry.upload
+      const removed = entry.version === 0
+        ? Effect.void
+        : registry.remove(entry, {
+          unlessNamed,
+          fence,
+          durable: durability === "always" || (durability === "completion" && !isOpen)
         })
-      ),
+      return Effect.zipRight(
+        by === "client" ? reconciliation.condemning(id, removed) : removed,
+        Effect.suspend(() => {
+          syncs.forget(id)
+          return by === "server"
+            ? reconciliation.removeCounted(entry.upload)
+            : by === "client"
+            ? reconciliation.removeCondemned(id)
+            : bytes.remove(id)
+        })
+      )
+    },
     finalsOf: registry.finalsOf,
     unsettled: pages(registry.unsettled),
     locate: bytes.locate

@@ -12,9 +12,19 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import { appendFileSync, existsSync, linkSync, readFileSync, renameSync, statSync, utimesSync } from "node:fs"
+import {
+  appendFileSync,
+  existsSync,
+  linkSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  utimesSync
+} from "node:fs"
 import { join } from "node:path"
 import { idOf, numbered } from "../../src/testing/Fixtures.js"
+import { bytes, uploadOf } from "../protocol/arbitraries.js"
 import { directory } from "./temporary.js"
 
 const a = idOf("file-a")
@@ -26,6 +36,11 @@ const layer = (directory: string) =>
     Layer.provideMerge(UploadRegistry.layerMemory),
     Layer.provideMerge(FileByteStore.layer({ directory }))
   )
+
+const upload = uploadOf({ id: a, length: Option.some(bytes(20)) })
+
+/** It is gone, or has never been: its bytes are all there is. */
+const condemn = Effect.flatMap(ByteStore.ByteStore, ({ condemn }) => condemn?.(a) ?? Effect.void)
 
 const write = Effect.flatMap(
   ByteStore.ByteStore,
@@ -122,4 +137,42 @@ describe("files that were set aside", () => {
         assert.isTrue(existsSync(file.replace(".10.", ".")))
       })
     ))
+})
+
+const inPlace = (directory: string) => readdirSync(join(directory, a.slice(-2)))
+
+describe("files of which a client wanted nothing to be left", () => {
+  it.scoped("are removed by the next process where the one that was told ends in between, and not set aside", () =>
+    Effect.flatMap(directory, (directory) =>
+      Effect.gen(function*() {
+        yield* write
+        yield* condemn
+        deepStrictEqual(inPlace(directory), [a, `${a}.removed`])
+        yield* sweepIn(0)
+        deepStrictEqual([inPlace(directory), yield* list], [[], []])
+      }).pipe(Effect.provide(layer(directory)))))
+
+  it.scoped("stay where that has not come to pass, and then are like all others", () =>
+    Effect.flatMap(directory, (directory) =>
+      Effect.gen(function*() {
+        const registry = yield* UploadRegistry.UploadRegistry
+        yield* write
+        const options = { fence: 1, durable: false }
+        const entry = yield* registry.create(upload, options)
+        yield* condemn
+        yield* sweepIn(0)
+        deepStrictEqual(inPlace(directory), [a])
+        yield* registry.remove(entry, options)
+        yield* sweepIn(0)
+        deepStrictEqual((yield* list).map(({ size }) => size), [10])
+      }).pipe(Effect.provide(layer(directory)))))
+
+  it.scoped("leave nothing behind when all goes well", () =>
+    Effect.flatMap(directory, (directory) =>
+      Effect.gen(function*() {
+        const store = yield* UploadStore.UploadStore
+        yield* write
+        yield* store.remove(yield* store.create(upload, 1), 1, { by: "client" })
+        deepStrictEqual(inPlace(directory), [])
+      }).pipe(Effect.provide(layer(directory)))))
 })

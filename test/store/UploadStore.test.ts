@@ -32,6 +32,8 @@ const steps = (
         ...store,
         append: (...parameters) => Effect.zipRight(say("write"), store.append(...parameters)),
         sync: () => say("sync"),
+        condemn: () => say("condemn"),
+        spare: () => say("spare"),
         remove: () => say("delete"),
         release: () => say("release")
       } satisfies ByteStore.ByteStore["Type"]))
@@ -69,6 +71,13 @@ const goes = (store: UploadStore.UploadStore["Type"]) =>
 const goesComplete = (store: UploadStore.UploadStore["Type"]) =>
   Effect.flatMap(completes(store), (entry) => store.remove(entry, 1))
 
+const isAskedToGo = (store: UploadStore.UploadStore["Type"]) =>
+  Effect.flatMap(store.create(upload, 1), (entry) => store.remove(entry, 1, { by: "client" }))
+
+/** Another writer was faster. */
+const cannotGo = (store: UploadStore.UploadStore["Type"]) =>
+  Effect.flatMap(store.create(upload, 2), (entry) => Effect.flip(store.remove(entry, 1, { by: "client" })))
+
 const isEmpty = (store: UploadStore.UploadStore["Type"]) => store.create(empty, 1)
 
 describe("UploadStore", () => {
@@ -84,6 +93,8 @@ describe("UploadStore", () => {
     ["always", "an upload of no bytes", isEmpty, ["write", "sync", "create durably", "release"]],
     ["process", "an unfinished upload that is removed", goes, ["create", "remove", "delete"]],
     ["completion", "an unfinished upload that is removed", goes, ["create", "remove", "delete"]],
+    ["process", "one whose client asks for it", isAskedToGo, ["create", "condemn", "remove", "delete", "spare"]],
+    ["process", "one whose client asks in vain", cannotGo, ["create", "condemn", "remove", "spare"]],
     ["always", "an unfinished upload that is removed", goes, ["create durably", "remove durably", "delete"]],
     ["process", "a complete upload that is removed", goesComplete, ["create", "commit", "release", "remove", "delete"]],
     ["completion", "a complete upload that is removed", goesComplete, [

@@ -111,6 +111,13 @@ export class Database {
     this.settled = copy.log.length
   }
 
+  /** The server has taken what lies here. Tells what was removed and is there again. */
+  accept(): ReadonlyArray<UploadRegistry.Entry> {
+    this.isRight = true
+    this.replay = undefined
+    return this.states.restore(changesIn(this.log))
+  }
+
   /** From now on the server is to have the states of this one. Tells what was removed and is there again. */
   enter(copy: Copy): ReadonlyArray<UploadRegistry.Entry> {
     this.place(copy)

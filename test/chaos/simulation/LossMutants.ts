@@ -5,7 +5,7 @@ import { type ByteStore, type Orphans, Upload, UploadRegistry } from "effect-tus
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { LossFault } from "./Faults.js"
-import type { Mutant, Mutants } from "./Mutants.js"
+import { has, type Mutant, type Mutants } from "./Mutants.js"
 import type { Story } from "./Story.js"
 
 /** Stories in which a database is lost in this way, and the server goes on with what is there. */
@@ -21,6 +21,11 @@ export const losses: Mutants = {
   "deletes what no state names": {
     where: adopting(),
     bytes: altering((_, bytes) => ({ setAside: (id) => Effect.as(bytes.remove(id), Option.none()) }))
+  },
+
+  "keeps what its client wanted removed": {
+    where: (story) => has("crash")(story) && story.tasks.some(({ plot }) => plot === "Terminate"),
+    bytes: (bytes) => ({ ...bytes, condemn: () => Effect.void })
   },
 
   "loses a byte of what it sets aside": {

@@ -8,7 +8,7 @@ import * as Cause from "effect/Cause"
 import * as Option from "effect/Option"
 import * as Database from "./Database.js"
 import * as Dice from "./Dice.js"
-import { idOf, pathOf } from "./Paths.js"
+import { condemnedOf, idOf, pathOf } from "./Paths.js"
 import type { Loss } from "./Story.js"
 import type { World } from "./World.js"
 
@@ -43,12 +43,12 @@ export class Operator {
   }
 
   private lose(loss: Loss): void {
-    const { database, disk, servers, story, treasures } = this.world
+    const { database, servers, story, treasures } = this.world
     if (this.world.isCalm || this.isAtWork) {
       return
     }
     const dice = Dice.make(story.seed, loss.at, 13)
-    const hasBytes = disk.files().some((path) => path.startsWith(pathOf(idOf(path) ?? "nobody")))
+    const { hasBytes } = this
     servers.exchange(dice, () => {
       const right = database.copy()
       const copy = this.choose(loss, hasBytes, dice)
@@ -63,6 +63,15 @@ export class Operator {
       } else {
         this.enter(copy)
       }
+    })
+  }
+
+  /** Whether something is in its place that somebody may want. */
+  private get hasBytes(): boolean {
+    const { disk } = this.world
+    return disk.files().some((path) => {
+      const id = idOf(path) ?? "nobody"
+      return path.startsWith(pathOf(id)) && disk.find(condemnedOf(id)) === undefined
     })
   }
 
@@ -115,10 +124,15 @@ export class Operator {
     const { database: { states }, promises: { damaged } } = this.world
     if (this.wrong !== undefined) {
       this.world.claim(
-        this.adopts,
+        this.adopts || !this.hasBytes,
         "P1",
         () => `a server starts beside bytes that are not those of its ${this.wrong?.loss.what}`
       )
+      // A power cut has taken the bytes meanwhile.
+      if (!this.adopts) {
+        this.world.application.forget()
+        this.world.promises.replaced(this.world.database.accept())
+      }
       this.former = this.wrong.right
     }
     if (this.isMending) {

@@ -31,6 +31,8 @@ export class Promises {
   private readonly told = new Map<Id, Told>()
   /** Uploads that were removed to last. */
   private readonly gone = new Set<Id>()
+  /** Uploads that were removed since their clients asked for it: of these nothing is kept, also where the server is killed in between. */
+  readonly terminated = new Set<Id>()
   /** Uploads that are set back, which their server has yet to be told by its database: it still says what was before. */
   private readonly settingBack = new Set<Id>()
   private readonly requests = new Set<Exchange>()
@@ -71,6 +73,10 @@ export class Promises {
     const { completion, offset } = upload
     this.claim(isWanted, "P1", id, `it is removed with ${offset} bytes, ${completion._tag}`)
     this.world.treasures.removed(upload)
+    const request = currentOrigin()?.request
+    if (request?.method === "DELETE" && request.url.endsWith(id)) {
+      this.terminated.add(id)
+    }
     this.told.delete(id)
     if (durability === "always" || (durability === "completion" && !upload.isOpen)) {
       this.gone.add(id)
@@ -103,6 +109,7 @@ export class Promises {
   replaced(revived: ReadonlyArray<UploadRegistry.Entry>): void {
     this.told.clear()
     this.gone.clear()
+    this.terminated.clear()
     this.settingBack.clear()
     revived.forEach(({ upload: { id } }) => this.damaged.add(id))
   }
@@ -228,6 +235,7 @@ export class Promises {
 
   /** The power is back: what was promised to survive has, what was not may be gone, or damaged. */
   powerCut(revived: ReadonlyArray<UploadRegistry.Entry>): void {
+    this.terminated.clear()
     const { database, sources, story: { durability } } = this.world
     for (const [id, { complete, offset }] of this.told) {
       if (durability === "always" || (durability === "completion" && complete)) {

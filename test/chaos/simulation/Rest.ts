@@ -50,6 +50,8 @@ const sweep = async (world: World): Promise<void> => {
   await world.until(() => swept, "a sweep ends")
 }
 
+const unwritten = ["name error", "no space", "full disk", "read error", "failed write", "failed but written"] as const
+
 const check = (world: World): void => {
   const { database: { states }, disk, promises: { damaged }, sources, story } = world
   for (const path of disk.files().filter((path) => path.startsWith(directory) && path !== identity)) {
@@ -62,6 +64,13 @@ const check = (world: World): void => {
     const isOwned = isAside ||
       upload !== undefined && (path === pathOf(upload.id) || isWaiting || damaged.has(upload.id))
     world.claim(isOwned, "P1", () => `${path} is left behind`)
+  }
+  // What cannot be written down is not known afterwards.
+  if (!unwritten.some((fault) => world.met.has(fault))) {
+    for (const id of world.promises.terminated) {
+      const isKept = disk.files().some((path) => path.startsWith(`${directory}/orphans/`) && path.includes(id))
+      world.claim(!isKept, "P1", () => `${id} is kept, which its client wants removed`)
+    }
   }
   for (const { upload } of states.all()) {
     const { completion, id, isFinal, isOpen, offset } = upload

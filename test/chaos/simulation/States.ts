@@ -88,10 +88,12 @@ export class States {
   }
 
   private checkMove(from: Upload.Upload, to: Upload.Upload): void {
+    // Of two that write at once only the states are safe.
+    const mayLack = this.world.story.twins === "at once" || this.world.promises.damaged.has(from.id)
     const claim = (holds: boolean, promise: string, why: string) =>
       this.world.claim(holds, promise, () => `${why}: ${from.id}`)
     claim(
-      to.offset >= from.offset || this.world.writers.hasFailed(from.id) || this.world.promises.damaged.has(from.id),
+      to.offset >= from.offset || this.world.writers.hasFailed(from.id) || mayLack,
       "P1",
       `the offset goes back from ${from.offset} to ${to.offset}`
     )
@@ -101,7 +103,7 @@ export class States {
       "a length that was set is changed"
     )
     claim(
-      from.isOpen || (from.isPartial && this.world.promises.damaged.has(from.id)) ||
+      from.isOpen || (from.isPartial && mayLack) ||
         (from.completion._tag === "Finishing" && to.offset === from.offset && !to.isOpen),
       "P9",
       `what is ${from.completion._tag} becomes ${to.completion._tag}`

@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import * as OrphanActions from "../../../src/cli/OrphanActions.js"
 import * as DirectoryReader from "../../../src/node/DirectoryReader.js"
 import { currentOrigin } from "./Network.js"
-import { pathOf } from "./Paths.js"
+import { condemnedOf, pathOf } from "./Paths.js"
 import type { Host } from "./Servers.js"
 import type { World } from "./World.js"
 
@@ -32,10 +32,12 @@ export class Treasures {
   }
 
   gather(): void {
-    const { promises, sources } = this.world
+    const { disk, promises, sources } = this.world
     for (const [id, { complete, offset }] of promises.acknowledged()) {
       const bytes = sources.stored(id).subarray(0, offset)
-      if (offset > 0 && bytes.length === offset && !promises.damaged.has(id)) {
+      if (
+        offset > 0 && bytes.length === offset && !promises.damaged.has(id) && disk.find(condemnedOf(id)) === undefined
+      ) {
         this.kept.set(id, { bytes: Uint8Array.from(bytes), isComplete: complete })
       }
     }
