@@ -25,7 +25,7 @@ import { createRequire } from "node:module"
 import * as AdminCommand from "./AdminCommand.js"
 import * as Arguments from "./Arguments.js"
 import * as DoctorCommand from "./DoctorCommand.js"
-import { details, Reported, sentence, UsageError } from "./Failure.js"
+import { details, isRemovedDirectory, Reported, sentence, UsageError } from "./Failure.js"
 import * as Help from "./Help.js"
 import * as InfoCommand from "./InfoCommand.js"
 import * as ListCommand from "./ListCommand.js"
@@ -163,7 +163,9 @@ export const explain = Effect.fnUntraced(function*(
   }
   yield* output.say(
     `effect-tus: ${
-      error === undefined
+      isRemovedDirectory(Cause.squash(cause))
+        ? "the directory in which the command runs is gone: say where files are from /, or go to another"
+        : error === undefined
         ? `${sentence(Cause.squash(cause))}; this is a mistake of effect-tus, --debug says more`
         : sentence(error)
     }`

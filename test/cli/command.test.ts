@@ -573,6 +573,26 @@ describe("the command", { concurrent: true, timeout: 120_000 }, () => {
         assertFailed(half, /^effect-tus: --tls-cert and --tls-key belong together; see effect-tus serve --help\n$/, 2)
       }))
 
+    it.scoped("says in one line that the directory in which it runs is gone", () =>
+      Effect.gen(function*() {
+        const at = yield* Process.place
+        for (const args of [["serve", "--port", "0"], ["admin", "list"]]) {
+          mkdirSync(`${at}/gone`)
+          const { ended } = yield* Process.program(`${at}/gone`, [
+            "/bin/sh",
+            "-c",
+            `rmdir ../gone && exec "$@"`,
+            "sh",
+            ...Process.command,
+            ...args
+          ])
+          assertFailed(
+            yield* Effect.promise(() => ended),
+            /^effect-tus: the directory in which the command runs is gone: say where files are from \/, or go to another\n$/
+          )
+        }
+      }))
+
     it.scoped("serves until it is told to stop, and says in one line why it cannot", () =>
       Effect.gen(function*() {
         const { port } = yield* Process.Server
