@@ -70,7 +70,8 @@ describe("the command", { concurrent: true, timeout: 120_000 }, () => {
           assert.lengthOf(err.filter((line) => line.startsWith(`${name}: done`)), 1)
         }
         assert.match(err.at(-1) ?? "", /^effect-tus: 3 of 3 files, 97\.7 KiB in \d+\.\d s$/)
-        assert.lengthOf(err, 7)
+        // On a machine that is busy they may take long enough for more to be told.
+        assert.lengthOf(err.filter((line) => !/: \d+ % \(/.test(line)), 7)
       }))
 
     it.scoped("uploads a directory with -r only, and tells the server where each file was", () =>

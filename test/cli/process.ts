@@ -12,6 +12,7 @@ import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { vi } from "vitest"
 import { fileOf, sha256OfFile } from "../interop/server.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -128,6 +129,9 @@ export const program = (directory: string, words: ReadonlyArray<string>, setting
 /** Starts the command, and ends it with the scope. */
 export const start = (directory: string, args: ReadonlyArray<string>, setting?: Setting) =>
   program(directory, [...command, ...args], setting)
+
+// A test whose processes wait for those of others spends its time on that: so many tests at once as processes.
+vi.setConfig({ maxConcurrency: 2 })
 
 const few = Effect.unsafeMakeSemaphore(2)
 
