@@ -43,6 +43,7 @@ export default defineConfig(({ mode }) => ({
     exclude: [...(excluded[mode] ?? [...sqlite.slice(0, 1), ...runtimes, "**/node_modules/**"])],
     // Many tests start processes, which takes seconds each where both cores are busy.
     testTimeout: 120_000,
+    hookTimeout: 120_000,
     pool: "forks",
     poolOptions: {
       forks: {

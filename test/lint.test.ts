@@ -2,6 +2,7 @@
  * The rooms of the house have doors only where the import table says so: each planted violation is reported.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { execFileSync } from "node:child_process"
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -73,6 +74,20 @@ describe("lint", () => {
     assert.isAbove(files.length, 100)
     const guilty = files.filter((name) => /assert\.deep(Strict)?Equal/.test(readFileSync(join(root, name), "utf8")))
     assert.strictEqual(guilty.join(), "")
+  })
+
+  it("finds nobody but NodeRequest who listens to a request or an answer, unless it is to hear nothing", () => {
+    const folder = join(root, "src/node")
+    const guilty = readdirSync(folder).filter((name) => name !== "NodeRequest.ts").flatMap((name) =>
+      Array.from(
+        readFileSync(join(folder, name), "utf8").matchAll(
+          /\b(request|response|message|stream)\s*\.(on|once|addListener|prependListener)\((?!"error", ignore\)).*/g
+        ),
+        ([line]) => `${name}: ${line}`
+      )
+    )
+    // There a timer is set, and nothing is asked of the session.
+    deepStrictEqual(guilty, ["HttpListener.ts: stream.once(\"close\", () => {"])
   })
 
   for (const [file, source] of planted) {

@@ -8,6 +8,7 @@
  */
 import type { IncomingMessage, RequestListener } from "node:http"
 import type { Duplex } from "node:stream"
+import * as NodeRequest from "./NodeRequest.js"
 
 /** How many requests of a connection may wait. One that sends more is closed: its client does not wait for answers. */
 const limit = 16
@@ -61,7 +62,7 @@ export const make = (): Turns => {
       const { socket } = request
       const queue = queueOf(socket)
       const act = () => {
-        response.on("close", () => next(socket, queue))
+        NodeRequest.listen(request, response, { close: () => next(socket, queue) })
         listener(request, response)
         if (queue.isLast) {
           cutOff(request)
