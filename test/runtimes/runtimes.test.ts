@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { randomBytes } from "node:crypto"
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import * as Http from "node:http"
 import { join } from "node:path"
 import { command, program } from "../cli/process.js"
@@ -66,7 +66,17 @@ const counted = async (url: string, least: number): Promise<number> => {
 /** Each starts two or three processes. */
 const limit = 300_000
 
+/** The rows of README's table. */
+const listed = () =>
+  (/^\| runtime \|[^]*?\n\n/m.exec(readFileSync(join(root, "README.md"), "utf8"))?.[0] ?? "")
+    .trim().split("\n").slice(2).map((row) => row.split("|")[1]?.trim())
+
 describe("the built package", () => {
+  it("is tested on all the runtimes that README lists, and on no other", () => {
+    const [, ...others] = runtimes.map(([name]) => name)
+    deepStrictEqual(listed(), ["Node 20", ...others])
+  })
+
   for (const [name, words] of runtimes) {
     it.scopedLive(`on ${name} serves, is killed and goes on`, () =>
       Effect.gen(function*() {
