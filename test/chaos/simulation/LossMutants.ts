@@ -12,6 +12,14 @@ import type { Story } from "./Story.js"
 const adopting = (...faults: ReadonlyArray<LossFault>) => ({ losses }: Story): boolean =>
   losses.some(({ mend, what }) => mend === "adopt" && (faults.length === 0 || faults.includes(what)))
 
+/** Stories in which another database is adopted, and then the one of before; clocks are right, by which files are told from newer ones. */
+const returning = ({ likely, losses, troubles }: Story): boolean => {
+  const [first, second] = losses.toSorted((a, b) => a.at - b.at)
+  const isClear = troubles.length === 0 || !(likely.has("clock ahead") || likely.has("clock back"))
+  return isClear && first?.mend === "adopt" && first.what !== "older database" && first.what !== "former database" &&
+    second?.mend === "adopt" && second.what === "former database"
+}
+
 const altering = (
   change: (orphans: Orphans.Orphans, bytes: ByteStore.ByteStore["Type"]) => Partial<Orphans.Orphans>
 ): NonNullable<Mutant["bytes"]> =>
@@ -40,7 +48,7 @@ export const losses: Mutants = {
   },
 
   "puts nothing back that is named again": {
-    where: adopting("former database"),
+    where: returning,
     bytes: altering(() => ({ putBack: () => Effect.succeed(false) }))
   },
 
