@@ -1,31 +1,34 @@
 /**
  * Whatever a client keeps a server waiting for has an end, whichever protocol it speaks, and whoever goes on is let go on.
  */
-import { describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { NodeTusServer } from "effect-tus/node"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { once } from "node:events"
+import * as Http2 from "node:http2"
+import * as Https from "node:https"
 import { connect, type Socket } from "node:net"
-import { Duplex } from "node:stream"
+import { Duplex, type Readable } from "node:stream"
+import { setTimeout } from "node:timers/promises"
 import { connect as connectSecurely } from "node:tls"
 import { server } from "../server/doors.js"
 import { read } from "./certificates.js"
 import * as Frames from "./frames.js"
 
-const start = (http2 = true) =>
+const start = ({ http2 = true, millis = 300 } = {}) =>
   Effect.map(
     Layer.build(
       Layer.provide(
         NodeTusServer.layerHttp({
           port: 0,
-          headersTimeout: "300 millis",
-          idleTimeout: "300 millis",
+          headersTimeout: millis,
+          idleTimeout: millis,
           tls: { cert: read("server.pem"), key: read("server.key"), http2 }
         }),
-        server()
+        server({ downloads: true })
       )
     ),
     (context) => Context.get(context, NodeTusServer.NodeTusServer).port
@@ -122,10 +125,64 @@ const leftOpen = (port: number, states: Readonly<Record<string, (port: number) =
     ).pipe(Effect.timeout("30 seconds"), Effect.ignore, Effect.map(() => Array.from(open)))
   })
 
+const size = 64 * 1024 * 1024
+
+const stored = {
+  "tus-resumable": "1.0.0",
+  "upload-length": String(size),
+  "content-type": "application/offset+octet-stream"
+}
+
+/** Takes a quarter of an answer at a time, and is busy with something else for a second meanwhile. Says how much it got. */
+const taken = async (answer: Readable) => {
+  let got = 0
+  let pauses = 0
+  for await (const bytes of answer) {
+    got += (bytes as Buffer).length
+    if (got > (size / 4) * (pauses + 1)) {
+      pauses++
+      await setTimeout(1000)
+    }
+  }
+  return got
+}
+
+const post = async (port: number) => {
+  const request = Https.request({ port, path: "/files", method: "POST", headers: stored, rejectUnauthorized: false })
+  request.end(Buffer.alloc(size))
+  const [response] = await once(request, "response")
+  return String(response.resume().headers.location)
+}
+
+const downloads: Readonly<Record<string, (port: number, path: string) => Promise<number>>> = {
+  "HTTP/1.1": async (port, path) => {
+    const [response] = await once(Https.get({ port, path, rejectUnauthorized: false }), "response")
+    return await taken(response)
+  },
+  "HTTP/2": async (port, path) => {
+    const session = Http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false })
+    try {
+      return await taken(session.request({ ":path": path }))
+    } finally {
+      session.destroy()
+    }
+  }
+}
+
+describe("a connection goes on where its client", () => {
+  for (const [protocol, download] of Object.entries(downloads)) {
+    it.scopedLive(`takes a download slowly over ${protocol}, and for longer than nothing may be taken`, () =>
+      Effect.gen(function*() {
+        const port = yield* start({ millis: 2000 })
+        assert.strictEqual(yield* Effect.promise(async () => download(port, await post(port))), size)
+      }))
+  }
+})
+
 describe("a connection ends where its client waits, in whichever state", () => {
   it.scopedLive("of TLS, where HTTP/1.1 alone is spoken", () =>
     Effect.gen(function*() {
-      deepStrictEqual(yield* leftOpen(yield* start(false), handshakes), [])
+      deepStrictEqual(yield* leftOpen(yield* start({ http2: false }), handshakes), [])
     }))
 
   it.scopedLive("of TLS and of HTTP/2", () =>
