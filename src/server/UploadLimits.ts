@@ -75,9 +75,16 @@ export const make = (options: Options) =>
   Effect.gen(function*() {
     const ledger = yield* Ledger
     const bytes = yield* ByteStore
+    /** What has come to count since the disk was asked takes of what it said. */
     const free = options.keepFree === undefined
-      ? Effect.succeed(Infinity)
-      : Effect.map(bytes.free, Option.getOrElse(() => Infinity))
+      ? Effect.succeed(() => Infinity)
+      : Effect.suspend(() => {
+        const before = ledger.grown()
+        return Effect.map(
+          bytes.free,
+          (free) => () => Option.getOrElse(free, () => Infinity) - (ledger.grown() - before)
+        )
+      })
     const { writes = Infinity } = options
     const pace = options.bytesPerSecond === undefined ? (body: UploadBody) => body : pacer(options.bytesPerSecond)
     let writing = 0
@@ -91,10 +98,13 @@ export const make = (options: Options) =>
         more: (stored) =>
           Effect.flatMap(free, (free) =>
             Effect.suspend(() =>
-              Either.map(decide({ isNew: false, stored, taken: hold.taken(), wanted: Infinity, free }), (size) => {
-                hold.resize(size)
-                return roomOf(hold, size)
-              })
+              Either.map(
+                decide({ isNew: false, stored, taken: hold.taken(), wanted: Infinity, free: free() }),
+                (size) => {
+                  hold.resize(size)
+                  return roomOf(hold, size)
+                }
+              )
             ))
       })
 
@@ -102,7 +112,13 @@ export const make = (options: Options) =>
         held(
           () => {
             const taken = Account.ofUpload(current)
-            const size = decide({ isNew: current === undefined, stored: current?.offset ?? 0, taken, wanted, free })
+            const size = decide({
+              isNew: current === undefined,
+              stored: current?.offset ?? 0,
+              taken,
+              wanted,
+              free: free()
+            })
             return Either.map(size, (size) => {
               const hold = ledger.hold(upload, current, size)
               return { held: roomOf(hold, size), release: hold.release }
@@ -126,8 +142,7 @@ export const make = (options: Options) =>
             }
           })
         },
-        (body) =>
-          take(pace(body))
+        (body) => take(pace(body))
       )
 
     return { growing, taking }

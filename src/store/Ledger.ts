@@ -17,6 +17,8 @@ export class Ledger extends Context.Tag("effect-tus/Ledger")<Ledger, {
   readonly accountOf: (owner: Option.Option<string>) => Account.Account
   /** What all uploads take, with what is held. */
   readonly total: () => Account.Account
+  /** Bytes that have come to count since it was built: never less than before. */
+  readonly grown: () => number
   /**
    * Counts an upload as one of `size` bytes until it is released. `current` is its state, none before it is created. Of an upload one
    * thing is held at a time: whoever holds has its lock.
@@ -42,6 +44,7 @@ export const make = (registry: UploadRegistry["Type"]) =>
     const accounts = new Map<string | undefined, Account.Account>()
     const holds = new Map<UploadId, { size: number; current: Upload | undefined }>()
     let total = Account.nothing
+    let grown = 0
 
     const change = (owner: Option.Option<string>, before: Account.Account, after: Account.Account) => {
       const key = Option.getOrUndefined(owner)
@@ -66,6 +69,7 @@ export const make = (registry: UploadRegistry["Type"]) =>
         Effect.sync(() => {
           const hold = holds.get(id)
           change(owner, Account.ofUpload(before, hold?.size), Account.ofUpload(after, hold?.size))
+          grown += Math.max(0, (after?.offset ?? 0) - (before?.offset ?? 0))
           if (hold !== undefined) {
             hold.current = after
           }
@@ -74,6 +78,7 @@ export const make = (registry: UploadRegistry["Type"]) =>
     const ledger = Ledger.of({
       accountOf: (owner) => accounts.get(Option.getOrUndefined(owner)) ?? Account.nothing,
       total: () => total,
+      grown: () => grown,
       hold: ({ id, owner }, current, size) => {
         const hold = { size, current }
         const taken = () => Account.ofUpload(hold.current, hold.size)

@@ -11,6 +11,7 @@ import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as Intake from "../../src/server/Intake.js"
@@ -24,7 +25,7 @@ const octetsOf = (text: string) => new TextEncoder().encode(text)
 
 const owned = UploadHooks.owned(({ headers }) => Effect.succeed(headers.authorization ?? "nobody"))
 
-/** On a disk with so many bytes, of which those that are stored are gone. */
+/** On a disk with so many bytes, of which those that are stored are gone; others go on between what it says and who hears it. */
 const limited = (limits: UploadLimits.Options, size = Infinity) => {
   const counted = Layer.provide(Ledger.layer, UploadRegistry.layerMemory)
   const bytes = Layer.provide(
@@ -34,7 +35,9 @@ const limited = (limits: UploadLimits.Options, size = Infinity) => {
         const bytes = yield* ByteStore.ByteStore
         const sizes = Stream.mapEffect(bytes.list, ({ look }) => look)
         const stored = Stream.runFold(sizes, 0, (sum, look) => sum + Option.getOrThrow(look).size)
-        return { ...bytes, free: Effect.map(stored, (stored) => Option.some(size - stored)) }
+        const late = Effect.flatMap(Random.nextIntBetween(0, 40), (turns) => Effect.repeatN(Effect.yieldNow(), turns))
+        const free = Effect.map(stored, (stored) => Option.some(size - stored))
+        return { ...bytes, free: Effect.zipLeft(free, late) }
       })
     ),
     ByteStore.layerMemory
