@@ -18,7 +18,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import type * as Upload from "../protocol/Upload.js"
 import * as ByteStores from "../store/ByteStore.js"
-import { idOf, numbered } from "./Fixtures.js"
+import { idOf, numbered, patience } from "./Fixtures.js"
 import * as OrphanSuite from "./OrphanSuite.js"
 
 type ByteStore = ByteStores.ByteStore
@@ -63,7 +63,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
   const test = <E>(title: string, body: Effect.Effect<void, E, ByteStore>) =>
     it.effect(title, () => Effect.provide(body, layer))
 
-  describe(`${name}: append`, () => {
+  describe(`${name}: append`, patience, () => {
     test(
       "begins an upload at 0",
       Effect.gen(function*() {
@@ -330,7 +330,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
   })
 
-  describe(`${name}: truncate`, () => {
+  describe(`${name}: truncate`, patience, () => {
     test(
       "cuts off what lies behind",
       Effect.gen(function*() {
@@ -364,7 +364,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
   })
 
-  describe(`${name}: sync`, () => {
+  describe(`${name}: sync`, patience, () => {
     test(
       "leaves the bytes as they are",
       Effect.gen(function*() {
@@ -400,7 +400,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
   })
 
-  describe(`${name}: concat`, () => {
+  describe(`${name}: concat`, patience, () => {
     const seeded = Effect.tap(
       harness,
       (store) => Effect.zip(store.put(a, 0, numbered(10)), store.put(b, 0, numbered(20, 100)))
@@ -507,7 +507,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
   })
 
-  describe(`${name}: read`, () => {
+  describe(`${name}: read`, patience, () => {
     test(
       "gives the range asked for",
       Effect.gen(function*() {
@@ -556,7 +556,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
   })
 
-  describe(`${name}: remove`, () => {
+  describe(`${name}: remove`, patience, () => {
     test(
       "forgets all bytes, of this upload only",
       Effect.gen(function*() {
@@ -585,7 +585,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
   })
 
-  describe(`${name}: size, list, free, locate`, () => {
+  describe(`${name}: size, list, free, locate`, patience, () => {
     test(
       "the size is none where nothing is stored",
       Effect.gen(function*() {

@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type * as Upload from "../protocol/Upload.js"
 import { appendStream, ByteStore } from "../store/ByteStore.js"
-import { idOf, numbered } from "./Fixtures.js"
+import { idOf, numbered, patience } from "./Fixtures.js"
 
 const a = idOf("a")
 const noon = DateTime.unsafeMake("2026-11-28T12:00:00Z")
@@ -30,7 +30,7 @@ export const declare = (
   name: string,
   test: <E>(title: string, body: Effect.Effect<void, E, ByteStore>) => void
 ): void => {
-  describe(`${name}: orphans`, () => {
+  describe(`${name}: orphans`, patience, () => {
     test(
       "what is set aside is stored no more, is listed as it was, and comes back byte by byte",
       Effect.gen(function*() {

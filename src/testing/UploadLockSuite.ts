@@ -17,6 +17,7 @@ import * as Scheduler from "effect/Scheduler"
 import * as Uploads from "../protocol/Upload.js"
 import * as Locks from "../store/UploadLock.js"
 import * as Registries from "../store/UploadRegistry.js"
+import { patience } from "./Fixtures.js"
 
 type Lock = Locks.UploadLock["Type"]
 type UploadId = Uploads.UploadId
@@ -34,7 +35,7 @@ export const suite = (
   const test = <A, E>(title: string, self: (lock: Lock) => Effect.Effect<A, E>) =>
     it.effect(title, () => Effect.provide(Effect.flatMap(UploadLock, self), lockOver(Registries.layerMemory)))
 
-  describe(name, () => {
+  describe(name, patience, () => {
     describe("withLock", () => {
       test("ends as what it runs ends", (lock) =>
         Effect.gen(function*() {

@@ -15,6 +15,7 @@ import * as Stream from "effect/Stream"
 import * as Uploads from "../protocol/Upload.js"
 import * as Registries from "../store/UploadRegistry.js"
 import * as StoreErrors from "../store/UploadStoreError.js"
+import { patience } from "./Fixtures.js"
 
 type Upload = Uploads.Upload
 type UploadId = Uploads.UploadId
@@ -40,7 +41,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
       { fastCheck: { numRuns: 20 } }
     )
 
-  describe(name, () => {
+  describe(name, patience, () => {
     describe("create", () => {
       test("stores the upload as version 1 under the fence of its writer", (registry) =>
         Effect.gen(function*() {
