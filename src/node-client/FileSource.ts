@@ -3,7 +3,8 @@
  * first seen are never handed out, so that no upload is made of two versions.
  *
  * A version is known by its size and its date. The numbers of the device and the file are no identity: sshfs, mergerfs and some
- * SMB mounts give other ones at each look. Where they differ the bytes that were handed out last tell whether it is still the same.
+ * SMB mounts give other ones at each look, and a number that is free is given to the next file. Where they differ, or the system has
+ * changed anything of the file, the bytes that were handed out last tell whether it is still the same.
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -61,13 +62,13 @@ interface Witness {
 
 const witnessBytes = 4096
 
-/** Fails where the name leads to another file, by its numbers and by its bytes. */
+/** Fails where the name leads to another file: its bytes tell, where it is not for sure the one that was first seen, untouched. */
 const confirm = Effect.fnUntraced(function*(fd: number, path: string, original: Version, { at, bytes }: Witness) {
   if (bytes.length === 0) {
     return
   }
-  const { device, inode } = versionOf(yield* call<Fs.Stats>(path, (done) => Fs.fstat(fd, done)))
-  if (device === original.device && inode === original.inode) {
+  const { device, inode, touched } = versionOf(yield* call<Fs.Stats>(path, (done) => Fs.fstat(fd, done)))
+  if (device === original.device && inode === original.inode && touched === original.touched) {
     return
   }
   const found = new Uint8Array(bytes.length)
@@ -82,6 +83,8 @@ interface Version {
   readonly isFile: boolean
   readonly size: number
   readonly modified: number
+  /** When anything of it was changed last, its name or its date too: nobody can set that. Milliseconds. */
+  readonly touched: number
   readonly device: number
   readonly inode: number
 }
@@ -90,6 +93,7 @@ const versionOf = (stats: Fs.Stats): Version => ({
   isFile: stats.isFile(),
   size: stats.size,
   modified: stats.mtime.getTime(),
+  touched: stats.ctimeMs,
   device: stats.dev,
   inode: stats.ino
 })

@@ -272,19 +272,28 @@ describe("FileSource", () => {
       assert.isAbove(number, 10)
     }))
 
-  it.scoped("goes on with a copy that took its place, and with no other file of its size and date", () =>
-    Effect.gen(function*() {
-      const path = yield* file(3 * mib)
-      const source = yield* FileSource.make(path)
-      yield* collect(source, 0, mib)
-      replace(path, counting(3 * mib))
-      assert.isTrue(Buffer.from(yield* collect(source, mib, mib)).equals(counting(3 * mib).subarray(mib, 2 * mib)))
-      replace(path, counting(3 * mib).toReversed())
-      const error = yield* Effect.flip(collect(source, 2 * mib, mib))
-      assert.strictEqual(error.reason, "Changed")
-      assert.match(error.message, /another file took its place$/)
-      assert.strictEqual(descriptors(path), 0)
-    }))
+  const numbers: Readonly<Record<string, (stats: Fs.Stats) => Fs.Stats>> = {
+    "": (stats) => stats,
+    ", which got its number": (stats) => Object.assign(stats, { ino: 7, dev: 7 })
+  }
+
+  it.scoped.each(Object.entries(numbers))(
+    "goes on with a copy that took its place, and with no other file of its size and date%s",
+    ([, onStat]) =>
+      Effect.gen(function*() {
+        yield* watching({ onStat })
+        const path = yield* file(3 * mib)
+        const source = yield* FileSource.make(path)
+        yield* collect(source, 0, mib)
+        replace(path, counting(3 * mib))
+        assert.isTrue(Buffer.from(yield* collect(source, mib, mib)).equals(counting(3 * mib).subarray(mib, 2 * mib)))
+        replace(path, counting(3 * mib).toReversed())
+        const error = yield* Effect.flip(Effect.asVoid(collect(source, 2 * mib, mib)))
+        assert.strictEqual(error.reason, "Changed")
+        assert.match(error.message, /another file took its place$/)
+        assert.strictEqual(descriptors(path), 0)
+      })
+  )
 
   it.scoped("closes the file where the reading ends, fails or is not wanted any more", () =>
     Effect.gen(function*() {
