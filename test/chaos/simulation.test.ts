@@ -20,7 +20,7 @@ vi.mock("node:fs", async () => (await import("./simulation/FileSystem.js")).file
 const { SEED, SEEDS } = process.env
 const first = Number(SEED ?? 1)
 const count = SEED === undefined || SEEDS !== undefined
-  ? size("SEEDS", 600, 100_000)
+  ? size("SEEDS", 500, 100_000)
   : 1
 const isAlone = count === 1
 

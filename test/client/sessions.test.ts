@@ -30,7 +30,7 @@ import { passing, storedAt } from "./world.js"
 
 const seeds = process.env.SEED === undefined
   ? Array.from(
-    { length: Number(process.env.SEEDS ?? 100) },
+    { length: Number(process.env.SEEDS ?? 50) },
     (_, i) => i + 1
   )
   : [Number(process.env.SEED)]

@@ -28,7 +28,7 @@ import { passing, storedAt } from "./world.js"
 
 const seeds = process.env.SEED === undefined
   ? Array.from(
-    { length: Number(process.env.SEEDS ?? 1000) },
+    { length: Number(process.env.SEEDS ?? 700) },
     (_, i) => i + 1
   )
   : [Number(process.env.SEED)]
