@@ -30,7 +30,7 @@ describe("aborts", () => {
         Effect.gen(function*() {
           const random = generator(seed)
           const path = yield* directory
-          const { counts, countsWhen, isWell, port } = yield* counted(path)
+          const { atRest, counts, countsWhen, isWell, port } = yield* counted(path)
           const ledger = Ledger.make(random)
           const send = (message: Message.Message) => Effect.orDie(exchange(port, message))
 
@@ -51,7 +51,7 @@ describe("aborts", () => {
               )
             })
 
-          const before = yield* counts
+          const before = yield* atRest
           const open = yield* Effect.replicateEffect(begin, uploads)
 
           const abort = Effect.gen(function*() {

@@ -30,21 +30,33 @@ export const counted = (directory: string) =>
       }
     })
 
+    /** The counts of a server that is at rest: they stay the same, so nothing is about to be closed. */
+    const atRest: Effect.Effect<Counts> = Effect.flatMap(counts, (before) =>
+      Effect.flatMap(Effect.delay(counts, "500 millis"), (after) =>
+        after.descriptors === before.descriptors && after.fibers === before.fibers ? Effect.succeed(after) : atRest))
+
     return {
       port: Number(port),
       process,
       counts,
+      atRest,
       /** The counts, once they are such. What a connection leaves behind takes a moment to go. */
       countsWhen: (is: (counts: Counts) => boolean) =>
         counts.pipe(
           Effect.delay("50 millis"),
           Effect.repeat({ until: is }),
           Effect.timeoutOption("20 seconds"),
-          Effect.flatMap(Option.match({ onNone: () => counts, onSome: Effect.succeed }))
+          Effect.flatMap(Option.match({
+            onNone: () =>
+              counts,
+            onSome: Effect.succeed
+          }))
         ),
       /** Nothing was worth a word but where it listens, and the process is well. */
       isWell: Effect.sync(() => {
-        const told = lines().filter(({ level, message }) => level !== undefined && !isGreeting(message))
+        const told = lines().filter(({ level, message }) =>
+          level !== undefined && !isGreeting(message)
+        )
         deepStrictEqual(told, [])
         assert.isNull(process.exitCode)
         assert.isNull(process.signalCode)

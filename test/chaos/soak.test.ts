@@ -39,7 +39,7 @@ describe("a soak", () => {
   it.scopedLive(`of ${gibibytes} GiB leaves the server as large as it was`, () =>
     Effect.gen(function*() {
       const path = yield* directory
-      const { counts, countsWhen, isWell, port, process: { pid } } = yield* counted(path)
+      const { atRest, countsWhen, isWell, port, process: { pid } } = yield* counted(path)
       const send = (message: Message.Message, ...statuses: ReadonlyArray<number>) =>
         Effect.tap(Effect.orDie(exchange(port, message)), ({ status }) =>
           Effect.sync(() => assert.include(statuses, status)))
@@ -67,7 +67,7 @@ describe("a soak", () => {
         done++
       })
 
-      const before = yield* counts
+      const before = yield* atRest
       yield* Effect.fork(Effect.repeat(sample, Schedule.spaced("20 millis")))
       yield* Effect.forEach(Arr.range(1, uploads), upload, { concurrency: clients, discard: true })
       const after = yield* countsWhen(({ descriptors, fibers }) =>
