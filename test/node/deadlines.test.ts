@@ -133,7 +133,7 @@ const stored = {
   "content-type": "application/offset+octet-stream"
 }
 
-/** Takes a quarter of an answer at a time, and is busy with something else for a second meanwhile. Says how much it got. */
+/** Takes a quarter of an answer at a time, and is busy with something else for three seconds meanwhile. Says how much it got. */
 const taken = async (answer: Readable) => {
   let got = 0
   let pauses = 0
@@ -141,7 +141,7 @@ const taken = async (answer: Readable) => {
     got += (bytes as Buffer).length
     if (got > (size / 4) * (pauses + 1)) {
       pauses++
-      await setTimeout(1000)
+      await setTimeout(3000)
     }
   }
   return got
@@ -173,7 +173,7 @@ describe("a connection goes on where its client", () => {
   for (const [protocol, download] of Object.entries(downloads)) {
     it.scopedLive(`takes a download slowly over ${protocol}, and for longer than nothing may be taken`, () =>
       Effect.gen(function*() {
-        const port = yield* start({ millis: 2000 })
+        const port = yield* start({ millis: 8000 })
         assert.strictEqual(yield* Effect.promise(async () => download(port, await post(port))), size)
       }))
   }
