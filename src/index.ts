@@ -3,6 +3,8 @@
  *
  * @since 0.1.0
  */
+export * as HashFunctions from "./bytes/HashFunctions.js"
+export * as Pull from "./bytes/Pull.js"
 export * as Append from "./protocol/Append.js"
 export * as Body from "./protocol/Body.js"
 export * as Checksum from "./protocol/Checksum.js"
@@ -25,12 +27,10 @@ export * as Upload from "./protocol/Upload.js"
 export * as Account from "./store/Account.js"
 export * as Boot from "./store/Boot.js"
 export * as ByteStore from "./store/ByteStore.js"
-export * as Digests from "./store/Digests.js"
 export * as Ledger from "./store/Ledger.js"
 export * as LiveStates from "./store/LiveStates.js"
 export * as Orphans from "./store/Orphans.js"
 export * as Pairing from "./store/Pairing.js"
-export * as Pull from "./store/Pull.js"
 export * as TracedStore from "./store/TracedStore.js"
 export * as UploadLock from "./store/UploadLock.js"
 export * as UploadRegistry from "./store/UploadRegistry.js"

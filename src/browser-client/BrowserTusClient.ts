@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import type { ClientOptions } from "../client/Request.js"
 import * as TusClient from "../client/TusClient.js"
 import * as UploadJournal from "../client/UploadJournal.js"
-import * as BrowserDigests from "./BrowserDigests.js"
+import * as BrowserHashFunctions from "./BrowserHashFunctions.js"
 import * as FetchTransport from "./FetchTransport.js"
 import * as Online from "./Online.js"
 import * as XhrTransport from "./XhrTransport.js"
@@ -22,7 +22,7 @@ export const layer = <E = never, R = never>(
 ): Layer.Layer<TusClient.TusClient, never, R> =>
   TusClient.layer(options).pipe(
     Layer.provide(transport(options)),
-    Layer.merge(Layer.mergeAll(Online.layer, BrowserDigests.layer, UploadJournal.layerLocalStorage))
+    Layer.merge(Layer.mergeAll(Online.layer, BrowserHashFunctions.layer, UploadJournal.layerLocalStorage))
   )
 
 /** A service worker has only fetch. */

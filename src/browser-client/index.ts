@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-export * as BrowserDigests from "./BrowserDigests.js"
+export * as BrowserHashFunctions from "./BrowserHashFunctions.js"
 export * as BrowserTusClient from "./BrowserTusClient.js"
 export * as FetchTransport from "./FetchTransport.js"
 export * as Online from "./Online.js"

@@ -8,12 +8,12 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import * as Pull from "../bytes/Pull.js"
 import { fromTransport, Misbehaved, type RequestError } from "../client/TusError.js"
 import { type Body, type Request, TusTransport } from "../client/TusTransport.js"
 import * as Header from "../protocol/Header.js"
 import { version } from "../protocol/Options.js"
 import type { RawResponse } from "../protocol/Reply.js"
-import * as Pull from "../store/Pull.js"
 import * as Text from "./Text.js"
 
 /** Bytes that are sent before a connection is broken off: more than what a proxy takes in at once. */

@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleIntervals from "effect/ScheduleIntervals"
-import * as Monotonic from "../store/Monotonic.js"
+import * as Monotonic from "../time/Monotonic.js"
 
 export interface Budget<In, R> {
   /**

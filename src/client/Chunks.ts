@@ -4,8 +4,8 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import type { Hasher } from "../bytes/HashFunctions.js"
 import { type Algorithm, Checksum } from "../protocol/Checksum.js"
-import type { Hasher } from "../store/Digests.js"
 import { type Capabilities, has, lacks } from "./Endpoint.js"
 import * as Given from "./Given.js"
 import type { Chunk } from "./Request.js"
@@ -29,7 +29,11 @@ export const checking = (
   Effect.flatMap(Given.digests, (digests) => {
     const hasher = digests.get(algorithm)
     if (hasher === undefined) {
-      return new Unsupported({ url, extension: "checksum", detail: `no ${algorithm} on this side; provide Digests` })
+      return new Unsupported({
+        url,
+        extension: "checksum",
+        detail: `no ${algorithm} on this side; provide HashFunctions`
+      })
     }
     return lacks(capabilities, "checksum") || (capabilities.told && !capabilities.algorithms.includes(algorithm))
       ? new Unsupported({

@@ -13,7 +13,7 @@ const sampleBytes = 64 * 1024
 
 /**
  * None where the source has no identity, no length, or cannot be read at any offset. Reads at most 320 KiB, the first and the
- * last bytes among them. Where there are neither `Digests` nor Web Crypto nothing is read; then a source that does not say when it was
+ * last bytes among them. Where there are neither `HashFunctions` nor Web Crypto nothing is read; then a source that does not say when it was
  * changed has no fingerprint either.
  */
 export const of = Effect.fnUntraced(function*(source: UploadSource.UploadSource): Effect.fn.Return<

@@ -3,8 +3,8 @@
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Pull from "../bytes/Pull.js"
 import type { RawResponse } from "../protocol/Reply.js"
-import * as Pull from "../store/Pull.js"
 import * as Sendable from "./Sendable.js"
 import type { Body, Request, TransportError, TusTransport } from "./TusTransport.js"
 import type { SourceError } from "./UploadSource.js"

@@ -10,8 +10,8 @@ import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
-import { Digests, type Hasher } from "../store/Digests.js"
-import * as Pull from "../store/Pull.js"
+import { type Hasher, HashFunctions } from "../bytes/HashFunctions.js"
+import * as Pull from "../bytes/Pull.js"
 import { Connectivity } from "./Connectivity.js"
 import * as Kind from "./Kind.js"
 import { Broken } from "./TusError.js"
@@ -57,8 +57,8 @@ export const connectivity = Effect.map(Connectivity, ({ isOffline = () => false,
   isOffline: () => call("isOffline of Connectivity", isOffline)
 }))
 
-export const digests: Effect.Effect<typeof Digests.Service> = Effect.map(
-  Digests,
+export const digests: Effect.Effect<typeof HashFunctions.Service> = Effect.map(
+  HashFunctions,
   (given) =>
     new Map(Array.from(given, ([algorithm, make]) => [algorithm, () => hasher(`the digest ${algorithm}`, make)]))
 )

@@ -1,10 +1,10 @@
 /**
  * What was sent so far, as a digest: by it another session tells whether the source still begins with the bytes that are on
- * the server, before it sends the rest behind them. Works where `Digests` knows sha256 or sha1, and else does nothing.
+ * the server, before it sends the rest behind them. Works where `HashFunctions` knows sha256 or sha1, and else does nothing.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Digests, Hasher } from "../store/Digests.js"
+import type { Hasher, HashFunctions } from "../bytes/HashFunctions.js"
 import * as Given from "./Given.js"
 import type { Prefix } from "./UploadJournal.js"
 import * as UploadSource from "./UploadSource.js"
@@ -64,7 +64,7 @@ interface State {
   readonly hasher: Hasher
 }
 
-const begin = (digests: typeof Digests.Service, name: string): Option.Option<State> =>
+const begin = (digests: typeof HashFunctions.Service, name: string): Option.Option<State> =>
   Option.fromNullable(algorithms.find((algorithm) => algorithm === name)).pipe(
     Option.flatMapNullable((algorithm) => digests.get(algorithm)),
     Option.map((make) => ({ algorithm: name, hasher: make() }))

@@ -1,5 +1,5 @@
 /**
- * SHA-256 of a few bytes at once: by the `Digests` at hand, or else by the platform's own Web Crypto.
+ * SHA-256 of a few bytes at once: by the `HashFunctions` at hand, or else by the platform's own Web Crypto.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

@@ -14,7 +14,7 @@ import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Pull from "../store/Pull.js"
+import * as Pull from "../bytes/Pull.js"
 import * as ReplayWindow from "./ReplayWindow.js"
 import * as UploadSource from "./UploadSource.js"
 

@@ -5,7 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { RawResponse } from "../protocol/Reply.js"
-import * as Monotonic from "../store/Monotonic.js"
+import * as Monotonic from "../time/Monotonic.js"
 import * as Progress from "./Progress.js"
 import type { TusError } from "./TusError.js"
 

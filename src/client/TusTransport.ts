@@ -5,8 +5,8 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { Reading } from "../bytes/Pull.js"
 import type { RawResponse } from "../protocol/Reply.js"
-import type { Reading } from "../store/Pull.js"
 import * as ErrorWords from "./ErrorWords.js"
 import type { SourceError } from "./UploadSource.js"
 

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as Pull from "../store/Pull.js"
+import * as Pull from "../bytes/Pull.js"
 
 /** The bytes are not there, or not as they were said to be. Never worth another attempt. */
 export class SourceError extends Schema.TaggedError<SourceError>("effect-tus/SourceError")("SourceError", {

@@ -2,7 +2,7 @@
  * The watch over bytes that no longer move, for transports that have no such means of their own.
  */
 import * as Effect from "effect/Effect"
-import * as Monotonic from "../store/Monotonic.js"
+import * as Monotonic from "../time/Monotonic.js"
 import * as Patience from "./Patience.js"
 import * as Race from "./Race.js"
 import { type Request, stalled, type TransportError } from "./TusTransport.js"

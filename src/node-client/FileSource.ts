@@ -10,9 +10,9 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Fs from "node:fs"
+import * as Pull from "../bytes/Pull.js"
 import * as SystemReason from "../client/SystemReason.js"
 import * as UploadSource from "../client/UploadSource.js"
-import * as Pull from "../store/Pull.js"
 import * as FilePath from "./FilePath.js"
 
 /**

@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import type { ClientOptions } from "../client/Request.js"
 import * as TusClient from "../client/TusClient.js"
 import type { TusTransport } from "../client/TusTransport.js"
-import * as NodeDigests from "../node/NodeDigests.js"
+import * as NodeHashFunctions from "../node/NodeHashFunctions.js"
 import type { NodeTransportError } from "./NodeTls.js"
 import * as NodeTransport from "./NodeTransport.js"
 
@@ -18,5 +18,5 @@ export const layer = <E = never, R = never>(
 ): Layer.Layer<TusClient.TusClient, NodeTransportError, Exclude<R, TusTransport>> =>
   TusClient.layer(options).pipe(
     Layer.provide(NodeTransport.layer(options)),
-    Layer.merge(NodeDigests.layer)
+    Layer.merge(NodeHashFunctions.layer)
   )

@@ -14,7 +14,7 @@ import type { StoreMismatch } from "../store/Pairing.js"
 import { Durability } from "../store/UploadStore.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as EmbeddedStore from "./EmbeddedStore.js"
-import * as NodeDigests from "./NodeDigests.js"
+import * as NodeHashFunctions from "./NodeHashFunctions.js"
 
 /**
  * What a server that has no door can be told: where it keeps uploads and what of them, whom it serves, and what it does on its
@@ -49,7 +49,7 @@ export const layer = (options: Options): Layer.Layer<Services, Failure> =>
     // Below the server: the last round finds what the last requests have committed.
     Layer.provideMerge(TusSyncer.layer(options)),
     Layer.provideMerge(EmbeddedStore.layer(options)),
-    Layer.provide(NodeDigests.layer),
+    Layer.provide(NodeHashFunctions.layer),
     // The doors ask for it, too: it says whose pages may use them.
     Layer.provideMerge(TusPolicy.layer(options)),
     Layer.provide(options.durability === undefined ? Layer.empty : Layer.succeed(Durability, options.durability)),

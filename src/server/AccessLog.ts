@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import * as Monotonic from "../store/Monotonic.js"
+import * as Monotonic from "../time/Monotonic.js"
 import * as LogText from "./LogText.js"
 import * as TusObserver from "./TusObserver.js"
 

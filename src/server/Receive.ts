@@ -9,18 +9,18 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import type { Hasher, HashFunctions } from "../bytes/HashFunctions.js"
+import { forEachBatch } from "../bytes/Pull.js"
 import * as Append from "../protocol/Append.js"
 import * as Body from "../protocol/Body.js"
 import type { Checksum } from "../protocol/Checksum.js"
 import type { Policy } from "../protocol/Policy.js"
 import { ChecksumMismatch, isRefusal, type Refusal } from "../protocol/Refusal.js"
 import type { Upload } from "../protocol/Upload.js"
-import type { Digests, Hasher } from "../store/Digests.js"
-import * as Monotonic from "../store/Monotonic.js"
-import { forEachBatch } from "../store/Pull.js"
 import type { Lease } from "../store/UploadLock.js"
 import type { Entry } from "../store/UploadRegistry.js"
 import type { UploadStore } from "../store/UploadStore.js"
+import * as Monotonic from "../time/Monotonic.js"
 import * as Intake from "./Intake.js"
 import type { UploadBody } from "./UploadBody.js"
 import type { Room } from "./UploadLimits.js"
@@ -37,7 +37,7 @@ export interface Received {
 /** What bodies move into, and by which functions they are hashed. */
 export interface Means {
   readonly store: UploadStore["Type"]
-  readonly digests: Digests["Type"]
+  readonly digests: HashFunctions["Type"]
   /** Told of each state of an upload that is still open in which more bytes count. */
   readonly tell: (upload: Upload) => Effect.Effect<void>
 }

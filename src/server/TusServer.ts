@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { HashFunctions } from "../bytes/HashFunctions.js"
 import * as Append from "../protocol/Append.js"
 import { type Command, type RawRequest, takesBody } from "../protocol/Command.js"
 import * as Download from "../protocol/Download.js"
@@ -20,7 +21,6 @@ import { Contended, type Refusal, rejectionOf } from "../protocol/Refusal.js"
 import type { Answer } from "../protocol/Reply.js"
 import * as Terminate from "../protocol/Terminate.js"
 import type { UploadId } from "../protocol/Upload.js"
-import { Digests } from "../store/Digests.js"
 import { UploadLock } from "../store/UploadLock.js"
 import { UploadStore } from "../store/UploadStore.js"
 import type { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
@@ -92,7 +92,7 @@ export const make = Effect.gen(function*() {
   const completion = yield* Completion.make(policies.without, application)
   const receive = Receive.make({
     store,
-    digests: yield* Digests,
+    digests: yield* HashFunctions,
     tell: (upload) => events.publish({ _tag: "Progress", upload })
   })
   const terminate = yield* Termination.make(application)
@@ -223,7 +223,7 @@ const isCounted = ({ upload }: Append.Plan) => !upload.isOpen || Option.isSome(u
 
 const policyOf = Effect.fnUntraced(function*({ trailers }: Door, { completes }: Application.Application) {
   const options = yield* Effect.orDie(TusPolicy.check(yield* TusPolicy.TusPolicy))
-  const digests = yield* Digests
+  const digests = yield* HashFunctions
   const expiresAfter = Option.map(Option.fromNullable(options.expiresAfter), Duration.decode)
   return {
     maxSize: Option.fromNullable(options.maxSize),

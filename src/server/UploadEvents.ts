@@ -11,7 +11,7 @@ import * as PubSub from "effect/PubSub"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Upload, UploadId } from "../protocol/Upload.js"
-import * as Monotonic from "../store/Monotonic.js"
+import * as Monotonic from "../time/Monotonic.js"
 import * as OptionError from "./OptionError.js"
 
 /** What has happened, with the state of the upload after it; of one that is gone, its last. */

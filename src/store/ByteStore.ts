@@ -8,10 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { forEachBatch, type Pull } from "../bytes/Pull.js"
 import type { UploadId } from "../protocol/Upload.js"
 import * as MemoryOrphans from "./MemoryOrphans.js"
 import type { Orphans } from "./Orphans.js"
-import { forEachBatch, type Pull } from "./Pull.js"
 import { UploadStoreError } from "./UploadStoreError.js"
 
 /**

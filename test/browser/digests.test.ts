@@ -1,16 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Digests } from "effect-tus"
-import { BrowserDigests } from "effect-tus/browser-client"
-import { NodeDigests } from "effect-tus/node"
+import { HashFunctions } from "effect-tus"
+import { BrowserHashFunctions } from "effect-tus/browser-client"
+import { NodeHashFunctions } from "effect-tus/node"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import type * as Layer from "effect/Layer"
 
-const digestsOf = (layer: Layer.Layer<never>) => Effect.runSync(Effect.provide(Digests.Digests, layer))
+const digestsOf = (layer: Layer.Layer<never>) => Effect.runSync(Effect.provide(HashFunctions.HashFunctions, layer))
 
-const browser = digestsOf(BrowserDigests.layer)
-const node = digestsOf(NodeDigests.layer)
+const browser = digestsOf(BrowserHashFunctions.layer)
+const node = digestsOf(NodeHashFunctions.layer)
 
 const pieces = FastCheck.array(FastCheck.uint8Array({ maxLength: 300 }), { minLength: 1, maxLength: 5 })
 

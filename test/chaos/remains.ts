@@ -4,7 +4,7 @@
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import { type Upload, UploadRegistry } from "effect-tus"
-import { EmbeddedStore, NodeDigests } from "effect-tus/node"
+import { EmbeddedStore, NodeHashFunctions } from "effect-tus/node"
 import { TusServer, TusSweeper } from "effect-tus/server"
 import { SqlUploadRegistry } from "effect-tus/sql"
 import * as Duration from "effect/Duration"
@@ -32,7 +32,7 @@ export const remains = (directory: string, after: Duration.DurationInput): Effec
   }).pipe(
     Effect.provide(TusServer.layer.pipe(
       Layer.provideMerge(EmbeddedStore.layer({ directory })),
-      Layer.provide(NodeDigests.layer)
+      Layer.provide(NodeHashFunctions.layer)
     )),
     Effect.zipRight(uploadsIn(directory)),
     Effect.map((uploads) => ({

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { assertNone, deepStrictEqual } from "@effect/vitest/utils"
-import { Digests, Pull } from "effect-tus"
-import { NodeDigests } from "effect-tus/node"
+import { HashFunctions, Pull } from "effect-tus"
+import { NodeHashFunctions } from "effect-tus/node"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Layer from "effect/Layer"
@@ -54,9 +54,10 @@ const plain = (prefix: Option.Option<Prefix>) =>
 
 const only = (...names: ReadonlyArray<string>) =>
   Layer.effect(
-    Digests.Digests,
-    Effect.map(Digests.Digests, (digests) => new Map(Array.from(digests).filter(([name]) => names.includes(name))))
-  ).pipe(Layer.provide(NodeDigests.layer))
+    HashFunctions.HashFunctions,
+    Effect.map(HashFunctions.HashFunctions, (digests) =>
+      new Map(Array.from(digests).filter(([name]) => names.includes(name))))
+  ).pipe(Layer.provide(NodeHashFunctions.layer))
 
 const bytes = Uint8Array.from({ length: 100 }, (_, i) => i * 7)
 
@@ -91,7 +92,7 @@ describe("the digest of what was sent", () => {
           lent.fill(0)
           deepStrictEqual(plain(digest.prefix()), Option.some(sha256(bytes.subarray(0, end))))
         }
-      }).pipe(Effect.provide(NodeDigests.layer))
+      }).pipe(Effect.provide(NodeHashFunctions.layer))
   )
 
   it.effect.prop(
@@ -111,7 +112,7 @@ describe("the digest of what was sent", () => {
           second.observe(start, bytes.subarray(start, stop))
           deepStrictEqual(plain(second.prefix()), Option.some(sha256(bytes.subarray(0, end))))
         }
-      }).pipe(Effect.provide(NodeDigests.layer))
+      }).pipe(Effect.provide(NodeHashFunctions.layer))
   )
 
   it.effect("is none for good once bytes were left out", () =>
@@ -123,7 +124,7 @@ describe("the digest of what was sent", () => {
       digest.observe(10, bytes.subarray(10, 20))
       digest.observe(0, bytes)
       assertNone(digest.prefix())
-    }).pipe(Effect.provide(NodeDigests.layer)))
+    }).pipe(Effect.provide(NodeHashFunctions.layer)))
 
   it.effect("is by sha256, else by sha1, else none", () =>
     Effect.gen(function*() {
@@ -151,7 +152,7 @@ describe("the digest of what was sent", () => {
       const other = yield* PrefixDigest.make
       one.observe(0, bytes)
       deepStrictEqual(plain(other.prefix()), Option.some(sha256(new Uint8Array())))
-    }).pipe(Effect.provide(NodeDigests.layer)))
+    }).pipe(Effect.provide(NodeHashFunctions.layer)))
 })
 
 describe("a source is compared with what was sent of it", () => {
@@ -163,7 +164,7 @@ describe("a source is compared with what was sent of it", () => {
       const digest = Option.getOrThrow(yield* PrefixDigest.verify(source, prefix, 0))
       deepStrictEqual(plain(digest.prefix()), Option.some(prefix))
       deepStrictEqual(reads, [[0, 40]])
-    }).pipe(Effect.provide(NodeDigests.layer)))
+    }).pipe(Effect.provide(NodeHashFunctions.layer)))
 
   it.effect("and goes on up to where the server is", () =>
     Effect.gen(function*() {
@@ -173,7 +174,7 @@ describe("a source is compared with what was sent of it", () => {
       deepStrictEqual(reads, [[0, 40], [40, 30]])
       digest.observe(70, bytes.subarray(70, 80))
       deepStrictEqual(plain(digest.prefix()), Option.some(sha256(bytes.subarray(0, 80))))
-    }).pipe(Effect.provide(NodeDigests.layer)))
+    }).pipe(Effect.provide(NodeHashFunctions.layer)))
 
   it.effect("and has changed, in any byte", () =>
     Effect.gen(function*() {
@@ -185,7 +186,7 @@ describe("a source is compared with what was sent of it", () => {
       const behind = Uint8Array.from(bytes)
       behind[40] = (behind[40] ?? 0) ^ 1
       assert.isTrue(Option.isSome(yield* PrefixDigest.verify(sourceOf(behind).source, prefix, 0)))
-    }).pipe(Effect.provide(NodeDigests.layer)))
+    }).pipe(Effect.provide(NodeHashFunctions.layer)))
 
   it.effect("and is shorter now, which costs no reading", () =>
     Effect.gen(function*() {
@@ -194,7 +195,7 @@ describe("a source is compared with what was sent of it", () => {
       deepStrictEqual(reads, [])
       const whole = sourceOf(bytes.subarray(0, 40))
       assert.isTrue(Option.isSome(yield* PrefixDigest.verify(whole.source, prefix, 40)))
-    }).pipe(Effect.provide(NodeDigests.layer)))
+    }).pipe(Effect.provide(NodeHashFunctions.layer)))
 
   it.effect("in vain where the digest is of another length, or not of this algorithm, or the algorithm unknown", () =>
     Effect.gen(function*() {
@@ -208,7 +209,7 @@ describe("a source is compared with what was sent of it", () => {
       assertNone(yield* PrefixDigest.verify(source, { ...prefix, algorithm: "crc32" }, 0))
       assertNone(yield* Effect.provide(PrefixDigest.verify(source, prefix, 0), only("sha1")))
       assert.strictEqual(reads.length, 4)
-    }).pipe(Effect.provide(NodeDigests.layer)))
+    }).pipe(Effect.provide(NodeHashFunctions.layer)))
 
   it.effect("by sha1 too where it was remembered so", () =>
     Effect.gen(function*() {
@@ -217,11 +218,11 @@ describe("a source is compared with what was sent of it", () => {
       const old = { algorithm: "sha1", length: 100, digest }
       const found = Option.getOrThrow(yield* PrefixDigest.verify(source, old, 0))
       deepStrictEqual(plain(found.prefix()), Option.some(old))
-    }).pipe(Effect.provide(NodeDigests.layer)))
+    }).pipe(Effect.provide(NodeHashFunctions.layer)))
 
   it.effect("but cannot be read", () =>
     Effect.gen(function*() {
       const { source } = sourceOf(bytes.subarray(0, 20), Option.none())
       assert.strictEqual((yield* Effect.flip(PrefixDigest.verify(source, prefix, 0))).reason, "TooShort")
-    }).pipe(Effect.provide(NodeDigests.layer)))
+    }).pipe(Effect.provide(NodeHashFunctions.layer)))
 })

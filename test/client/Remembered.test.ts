@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { UploadJournal, UploadSource } from "effect-tus/client"
-import { NodeDigests } from "effect-tus/node"
+import { NodeHashFunctions } from "effect-tus/node"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
@@ -46,12 +46,14 @@ const after = Effect.fnUntraced(function*(
     acknowledged,
     ...Option.toArray(prefix).map(({ length }) => length)
   ])
-}, Effect.provide([UploadJournal.layerMemory, NodeDigests.layer]))
+}, Effect.provide([UploadJournal.layerMemory, NodeHashFunctions.layer]))
 
 const beginAnew = (remembered: Remembered.Remembered) => Effect.zipRight(remembered.forget, notes(remembered)(10))
 
 describe("what is remembered", () => {
-  for (const [where, digests, trusted] of [["can", NodeDigests.layer, false], ["cannot", Layer.empty, true]] as const) {
+  for (
+    const [where, digests, trusted] of [["can", NodeHashFunctions.layer, false], ["cannot", Layer.empty, true]] as const
+  ) {
     it.effect(`is ${trusted ? "" : "not "}trusted without a digest of what the server has, where one ${where} be made`, () =>
       Effect.gen(function*() {
         const remembered = yield* Remembered.make("http://a", UploadSource.fromBytes(bytes), key, creation)

@@ -5,7 +5,7 @@
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Digests } from "effect-tus"
+import { HashFunctions } from "effect-tus"
 import {
   Connectivity,
   StreamSource,
@@ -16,7 +16,7 @@ import {
   type UploadOptions,
   UploadSource
 } from "effect-tus/client"
-import { NodeDigests } from "effect-tus/node"
+import { NodeHashFunctions } from "effect-tus/node"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -94,9 +94,9 @@ const reading = (broken: Break, part: "pull" | "close") => (source: UploadSource
 
 const digest = (broken: Break, part: "begin" | "update" | "copy" | "digest") =>
   Layer.effect(
-    Digests.Digests,
-    Effect.map(Digests.Digests, (digests) => {
-      const spoil = (hasher: Digests.Hasher): Digests.Hasher => ({
+    HashFunctions.HashFunctions,
+    Effect.map(HashFunctions.HashFunctions, (digests) => {
+      const spoil = (hasher: HashFunctions.Hasher): HashFunctions.Hasher => ({
         update: (bytes) => part === "update" ? broken()?.of ?? hasher.update(bytes) : hasher.update(bytes),
         copy: () => part === "copy" ? broken()?.of as never ?? spoil(hasher.copy()) : spoil(hasher.copy()),
         digest: () => part === "digest" ? broken()?.of as never ?? hasher.digest() : hasher.digest()
@@ -108,7 +108,7 @@ const digest = (broken: Break, part: "begin" | "update" | "copy" | "digest") =>
         ])
       )
     })
-  ).pipe(Layer.provide(NodeDigests.layer))
+  ).pipe(Layer.provide(NodeHashFunctions.layer))
 
 const stored = (broken: Break, method: "get" | "set" | "remove") => (store: KeyValueStore.KeyValueStore) => ({
   ...store,
@@ -280,12 +280,13 @@ const setUp = ({ setting }: Given, way: Way) => {
   let asked = 0
   /** After so many of these requests the next one breaks off. */
   let patches = 2
-  const { client, journal = (journal) => journal, layer = NodeDigests.layer, options, send, source, store } = setting(
-    () => {
-      asked++
-      return times-- > 0 ? { of: way() } : undefined
-    }
-  )
+  const { client, journal = (journal) => journal, layer = NodeHashFunctions.layer, options, send, source, store } =
+    setting(
+      () => {
+        asked++
+        return times-- > 0 ? { of: way() } : undefined
+      }
+    )
   const { layer: server, requests } = world(
     (request, exchange) =>
       request.method === "PATCH" && patches-- === 0

@@ -13,7 +13,7 @@ import {
   type UploadOptions,
   UploadSource
 } from "effect-tus/client"
-import { NodeDigests } from "effect-tus/node"
+import { NodeHashFunctions } from "effect-tus/node"
 import { FileSource, NodeTusClient } from "effect-tus/node-client"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -360,7 +360,7 @@ describe("the client", () => {
     "before it": TusClient.layer().pipe(
       Layer.provide(HttpTransport.layer),
       Layer.provide(NodeHttpClient.layer),
-      Layer.merge(NodeDigests.layer)
+      Layer.merge(NodeHashFunctions.layer)
     )
   }
   for (const [where, layer] of Object.entries(transports)) {

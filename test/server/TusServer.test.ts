@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import {
   ByteStore,
-  Digests,
+  HashFunctions,
   Refusal,
   Upload,
   UploadLock,
@@ -10,7 +10,7 @@ import {
   UploadStore,
   UploadStoreError
 } from "effect-tus"
-import { NodeDigests } from "effect-tus/node"
+import { NodeHashFunctions } from "effect-tus/node"
 import { TusServer, TusSweeper, UploadEvents, UploadHooks } from "effect-tus/server"
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
@@ -214,7 +214,7 @@ describe("concatenation-unfinished", () => {
       TusServer.layer.pipe(
         Layer.provideMerge(Layer.merge(UploadStore.layer, UploadLock.layerMemory)),
         Layer.provideMerge(Layer.merge(counted, ByteStore.layerMemory)),
-        Layer.provideMerge(NodeDigests.layer)
+        Layer.provideMerge(NodeHashFunctions.layer)
       )
     ))
   })
@@ -247,7 +247,7 @@ describe("concatenation-unfinished", () => {
       Effect.provide(
         Layer.merge(UploadStore.layer, UploadLock.layerMemory).pipe(
           Layer.provideMerge(Layer.merge(UploadRegistry.layerMemory, slow)),
-          Layer.provideMerge(NodeDigests.layer)
+          Layer.provideMerge(NodeHashFunctions.layer)
         )
       )
     )
@@ -327,7 +327,7 @@ describe("Tus-Extension", () => {
       Layer.provideMerge(TusServer.layer, memory).pipe(
         Layer.provide(
           Layer.succeed(
-            Digests.Digests,
+            HashFunctions.HashFunctions,
             new Map([["md5", noHasher]] as const)
           )
         )
@@ -398,7 +398,7 @@ describe("what was not committed", () => {
     }).pipe(Effect.provide(server())))
 })
 
-const noHasher = (): Digests.Hasher => ({ update: () => {}, digest: () => new Uint8Array(16), copy: noHasher })
+const noHasher = (): HashFunctions.Hasher => ({ update: () => {}, digest: () => new Uint8Array(16), copy: noHasher })
 
 /** A body of which `text` has arrived and nothing follows. */
 const hanging = (text: string) => {

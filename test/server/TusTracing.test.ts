@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { TracedStore, Upload, UploadLock, UploadStore } from "effect-tus"
-import { NodeDigests } from "effect-tus/node"
+import { NodeHashFunctions } from "effect-tus/node"
 import { TusServer, TusTracing, UploadHooks } from "effect-tus/server"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -60,7 +60,7 @@ const traced = TusServer.layer.pipe(
   Layer.provideMerge(UploadStore.layer),
   Layer.provideMerge(UploadLock.layerMemory),
   Layer.provideMerge(memory),
-  Layer.provideMerge(NodeDigests.layer),
+  Layer.provideMerge(NodeHashFunctions.layer),
   Layer.provide(TusTracing.layer)
 )
 
@@ -99,7 +99,7 @@ describe("tracing", () => {
       yield* head(yield* create({ "upload-length": "3" }))
       deepStrictEqual(spans, [])
     }).pipe(
-      Effect.provide(TusServer.layer.pipe(Layer.provideMerge(memory), Layer.provideMerge(NodeDigests.layer))),
+      Effect.provide(TusServer.layer.pipe(Layer.provideMerge(memory), Layer.provideMerge(NodeHashFunctions.layer))),
       Effect.withTracer(tracer)
     )
   })

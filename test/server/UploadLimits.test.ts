@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { ByteStore, Ledger, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
-import { NodeDigests } from "effect-tus/node"
+import { NodeHashFunctions } from "effect-tus/node"
 import { TusPolicy, TusServer, TusSweeper, UploadHooks, UploadLimits } from "effect-tus/server"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
@@ -50,7 +50,7 @@ const limited = (limits: UploadLimits.Options, size = Infinity, turns: ReadonlyA
     Layer.provideMerge(UploadLimits.layer(limits)),
     Layer.provideMerge(bytes),
     Layer.provideMerge(counted),
-    Layer.provideMerge(NodeDigests.layer),
+    Layer.provideMerge(NodeHashFunctions.layer),
     Layer.provideMerge(Layer.succeed(TusPolicy.TusPolicy, { expiresAfter: "1 hour" })),
     Layer.provide(Layer.succeed(UploadHooks.UploadHooks, owned))
   )

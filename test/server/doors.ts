@@ -8,7 +8,7 @@ import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
 import { ByteStore, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
-import { NodeDigests, NodeTusServer } from "effect-tus/node"
+import { NodeHashFunctions, NodeTusServer } from "effect-tus/node"
 import { TusHttp, TusPolicy, TusServer, TusWeb } from "effect-tus/server"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -40,7 +40,7 @@ export const memory = over(ByteStore.layerMemory)
 export const server = (policy: TusPolicy.Options = {}, bytes: Bytes = ByteStore.layerMemory) =>
   TusServer.layer.pipe(
     Layer.provideMerge(over(bytes)),
-    Layer.provideMerge(NodeDigests.layer),
+    Layer.provideMerge(NodeHashFunctions.layer),
     Layer.provideMerge(Layer.succeed(TusPolicy.TusPolicy, policy))
   )
 

@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { ByteStore, TracedStore, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
-import { NodeDigests } from "effect-tus/node"
+import { NodeHashFunctions } from "effect-tus/node"
 import {
   AccessLog,
   Prometheus,
@@ -102,7 +102,7 @@ const everything = (listener: Layer.Layer<never>) =>
     Layer.provideMerge(Layer.merge(UploadStore.layer, UploadLock.layerMemory)),
     Layer.provideMerge(UploadRegistry.layerMemory),
     Layer.provideMerge(failing),
-    Layer.provideMerge(NodeDigests.layer),
+    Layer.provideMerge(NodeHashFunctions.layer),
     Layer.provide(Layer.mergeAll(UploadUrls.layerSigned({ secret }), TusTracing.layer, hooks)),
     Layer.provideMerge(AccessLog.layer),
     Layer.provideMerge(TusMetrics.layer),

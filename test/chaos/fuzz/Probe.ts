@@ -2,7 +2,7 @@
  * A server on its real store, in this process, and a look behind its answers.
  */
 import { ByteStore, Upload, UploadRegistry } from "effect-tus"
-import { EmbeddedStore, NodeDigests, NodeTusServer } from "effect-tus/node"
+import { EmbeddedStore, NodeHashFunctions, NodeTusServer } from "effect-tus/node"
 import { TusPolicy, TusServer, UploadIds } from "effect-tus/server"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -23,7 +23,7 @@ export const probe = Effect.gen(function*() {
   const layer = NodeTusServer.layerHttp({ port: 0 }).pipe(
     Layer.provideMerge(TusServer.layer),
     Layer.provideMerge(EmbeddedStore.layer({ directory: yield* directory })),
-    Layer.provide(NodeDigests.layer),
+    Layer.provide(NodeHashFunctions.layer),
     Layer.provide(Layer.succeed(TusPolicy.TusPolicy, { ...limits, expiresAfter: "1 day" })),
     Layer.provide(Layer.succeed(Durability, "process")),
     Layer.provide(Layer.succeed(UploadIds.UploadIds, { next: Effect.sync(() => idOf(++last)) }))

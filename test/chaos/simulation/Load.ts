@@ -3,7 +3,7 @@
  */
 import type { Upload } from "effect-tus"
 import { StreamSource, TusClient, type TusError, TusUpload, UploadSource } from "effect-tus/client"
-import { NodeDigests } from "effect-tus/node"
+import { NodeHashFunctions } from "effect-tus/node"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -30,7 +30,7 @@ export const run = (
     Effect.provide(
       TusClient.layer({ stallTimeout: "30 seconds" }).pipe(
         Layer.provide(world.network.layer(process, task)),
-        Layer.provideMerge(NodeDigests.layer)
+        Layer.provideMerge(NodeHashFunctions.layer)
       )
     )
   )

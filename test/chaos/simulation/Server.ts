@@ -2,7 +2,7 @@
  * One server process: the whole server as it is sold but for its sockets, on the simulated disk and database.
  */
 import { ByteStore, LiveStates, Pairing, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
-import { FileByteStore, NodeDigests } from "effect-tus/node"
+import { FileByteStore, NodeHashFunctions } from "effect-tus/node"
 import { TusPolicy, TusServer, TusSweeper, TusSyncer, UploadHooks, UploadIds } from "effect-tus/server"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
@@ -45,7 +45,7 @@ export const layer = (world: World, process: Process): Layer.Layer<Services, unk
       Plant.alter(ByteStore.ByteStore, bytes, (bytes) => world.writers.observe(bytes, process), world)
     ),
     Layer.provide(Layer.mergeAll(
-      NodeDigests.layer,
+      NodeHashFunctions.layer,
       Layer.succeed(TusPolicy.TusPolicy, { expiresAfter: story.expiresAfter }),
       Layer.succeed(UploadStore.Durability, story.durability),
       Layer.succeed(UploadHooks.UploadHooks, story.hooks ? { onComplete: world.application.hook(process) } : {}),

@@ -6,13 +6,13 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Crypto from "node:crypto"
 import * as Zlib from "node:zlib"
+import { type Hasher, HashFunctions } from "../bytes/HashFunctions.js"
 import type { Algorithm } from "../protocol/Checksum.js"
-import { Digests, type Hasher } from "../store/Digests.js"
 
 /** Every algorithm of tus, but for those that this OpenSSL refuses: one run by FIPS rules knows no md5. */
 export const layer: Layer.Layer<never> = Layer.suspend(() =>
   Layer.succeed(
-    Digests,
+    HashFunctions,
     new Map<Algorithm, () => Hasher>([
       ...(["sha1", "md5", "sha256", "sha512"] as const)
         .filter((algorithm) => Either.isRight(Either.try(() => Crypto.createHash(algorithm))))

@@ -15,9 +15,9 @@ export interface Hasher {
 }
 
 /**
- * What begins a new digest, by algorithm. `NodeDigests.layer` provides those of Node. Without `sha1` a server offers no
+ * What begins a new digest, by algorithm. `NodeHashFunctions.layer` provides those of Node. Without `sha1` a server offers no
  * checksums at all, since tus demands that one.
  */
-export class Digests extends Context.Reference<Digests>()("effect-tus/Digests", {
+export class HashFunctions extends Context.Reference<HashFunctions>()("effect-tus/HashFunctions", {
   defaultValue: (): ReadonlyMap<Algorithm, () => Hasher> => new Map()
 }) {}

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { type Checksum, Digests } from "effect-tus"
-import { NodeDigests } from "effect-tus/node"
+import { type Checksum, HashFunctions } from "effect-tus"
+import { NodeHashFunctions } from "effect-tus/node"
 import * as Effect from "effect/Effect"
 
 const vectors: ReadonlyArray<readonly [Checksum.Algorithm, text: string, hex: string]> = [
@@ -28,18 +28,18 @@ const vectors: ReadonlyArray<readonly [Checksum.Algorithm, text: string, hex: st
 
 const digest = (algorithm: Checksum.Algorithm, pieces: Iterable<Uint8Array>) =>
   Effect.gen(function*() {
-    const digests = yield* Digests.Digests
+    const digests = yield* HashFunctions.HashFunctions
     const hasher = (yield* Effect.fromNullable(digests.get(algorithm)))()
     for (const piece of pieces) {
       hasher.update(piece)
     }
     return Buffer.from(hasher.digest()).toString("hex")
-  }).pipe(Effect.provide(NodeDigests.layer))
+  }).pipe(Effect.provide(NodeHashFunctions.layer))
 
 describe("the digests of Node", () => {
   it.effect("are those of tus", () =>
     Effect.gen(function*() {
-      const digests = yield* Digests.Digests
+      const digests = yield* HashFunctions.HashFunctions
       deepStrictEqual(Array.from(digests.keys()).toSorted(), [
         "crc32",
         "crc32c",
@@ -48,7 +48,7 @@ describe("the digests of Node", () => {
         "sha256",
         "sha512"
       ])
-    }).pipe(Effect.provide(NodeDigests.layer)))
+    }).pipe(Effect.provide(NodeHashFunctions.layer)))
 
   for (const [algorithm, text, hex] of vectors) {
     const bytes = Buffer.from(text)
@@ -66,7 +66,7 @@ describe("the digests of Node", () => {
 
   it.effect("two hashers of one algorithm know nothing of each other", () =>
     Effect.gen(function*() {
-      const digests = yield* Digests.Digests
+      const digests = yield* HashFunctions.HashFunctions
       for (const make of digests.values()) {
         const [one, other, alone] = [make(), make(), make()]
         one.update(Buffer.from("abc"))
@@ -74,11 +74,11 @@ describe("the digests of Node", () => {
         alone.update(Buffer.from("abc"))
         deepStrictEqual(one.digest(), alone.digest())
       }
-    }).pipe(Effect.provide(NodeDigests.layer)))
+    }).pipe(Effect.provide(NodeHashFunctions.layer)))
 
   it.effect("a copy goes on by itself, at any moment, and so does what was copied", () =>
     Effect.gen(function*() {
-      const digests = yield* Digests.Digests
+      const digests = yield* HashFunctions.HashFunctions
       for (const make of digests.values()) {
         const of = (text: string) => {
           const hasher = make()
@@ -98,5 +98,5 @@ describe("the digests of Node", () => {
         deepStrictEqual(second.digest(), of("abc"))
         deepStrictEqual(empty.digest(), of(""))
       }
-    }).pipe(Effect.provide(NodeDigests.layer)))
+    }).pipe(Effect.provide(NodeHashFunctions.layer)))
 })
