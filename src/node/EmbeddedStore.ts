@@ -12,19 +12,19 @@ import type { OptionError } from "../server/OptionError.js"
 import * as UploadLimits from "../server/UploadLimits.js"
 import * as SqlUploadRegistry from "../sql/SqlUploadRegistry.js"
 import type { ByteStore } from "../store/ByteStore.js"
-import * as Ledger from "../store/Ledger.js"
-import * as LiveStates from "../store/LiveStates.js"
 import * as Pairing from "../store/Pairing.js"
+import * as RegistryCache from "../store/RegistryCache.js"
 import * as TracedStore from "../store/TracedStore.js"
 import * as UploadLock from "../store/UploadLock.js"
 import type { UploadRegistry } from "../store/UploadRegistry.js"
 import * as UploadStore from "../store/UploadStore.js"
 import { UploadStoreError } from "../store/UploadStoreError.js"
+import * as UsageLedger from "../store/UsageLedger.js"
 import * as DirectoryLock from "./DirectoryLock.js"
 import * as File from "./File.js"
 import * as FileByteStore from "./FileByteStore.js"
 import * as LockedStore from "./LockedStore.js"
-import * as NodeBoot from "./NodeBoot.js"
+import * as NodeBootId from "./NodeBootId.js"
 import * as Reserve from "./Reserve.js"
 import * as Sqlite from "./Sqlite.js"
 
@@ -95,12 +95,12 @@ export const layer = (
     Layer.provide(FileByteStore.layer({ directory, permissions: options.permissions }))
   )
   const registry = Pairing.layer({ adopt }).pipe(
-    Layer.provideMerge(LiveStates.layer()),
+    Layer.provideMerge(RegistryCache.layer()),
     Layer.provide(Reserve.layerRegistry),
     Layer.provide(LockedStore.layerRegistry),
     Layer.provide(SqlUploadRegistry.layer),
     Layer.provide(database(options, join(directory, "uploads.sqlite"), permissions)),
-    Layer.provide(NodeBoot.layer)
+    Layer.provide(NodeBootId.layer)
   )
   const limited: Layer.Layer<
     UploadRegistry,
@@ -108,7 +108,7 @@ export const layer = (
     ByteStore | DirectoryLock.DirectoryLock | Reserve.Reserve
   > = limits === undefined
     ? registry
-    : Layer.provideMerge(UploadLimits.layer(limits), Layer.provide(Ledger.layer, registry))
+    : Layer.provideMerge(UploadLimits.layer(limits), Layer.provide(UsageLedger.layer, registry))
   const store = traced ? Layer.provide(TracedStore.layer, UploadStore.layer) : UploadStore.layer
   return Layer.mergeAll(store, UploadLock.layerMemory).pipe(
     Layer.provideMerge(limited),

@@ -6,7 +6,7 @@
 export * as EmbeddedServer from "./EmbeddedServer.js"
 export * as EmbeddedStore from "./EmbeddedStore.js"
 export * as FileByteStore from "./FileByteStore.js"
-export * as NodeBoot from "./NodeBoot.js"
+export * as NodeBootId from "./NodeBootId.js"
 export * as NodeHandler from "./NodeHandler.js"
 export * as NodeHashFunctions from "./NodeHashFunctions.js"
 export * as NodeTusServer from "./NodeTusServer.js"

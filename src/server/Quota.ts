@@ -3,7 +3,7 @@
  */
 import * as Either from "effect/Either"
 import { Denied } from "../protocol/Refusal.js"
-import type * as Account from "../store/Account.js"
+import type * as Usage from "../store/Usage.js"
 
 /** What uploads may take of the room there is. What is left out has no limit. */
 export interface Quota {
@@ -21,13 +21,13 @@ export interface Given {
   readonly isNew: boolean
   /** The bytes of it that are stored. */
   readonly stored: number
-  /** What it takes of the accounts already. */
-  readonly taken: Account.Account
+  /** What it takes of the usageByOwner already. */
+  readonly taken: Usage.Usage
   /** The bytes that it is to have in the end, as far as they are known; infinite where nothing is said. */
   readonly wanted: number
   /** What its owner has already, and what all have. */
-  readonly account: Account.Account
-  readonly total: Account.Account
+  readonly usage: Usage.Usage
+  readonly total: Usage.Usage
   /** Bytes that the disk has left, infinite where nobody can tell. */
   readonly free: number
 }
@@ -41,12 +41,12 @@ export const step = 64 * 1024 * 1024
  */
 export const decide = (
   { bytesPerOwner = Infinity, keepFree = -Infinity, openPerOwner = Infinity }: Quota,
-  { account, free, isNew, stored, taken, total, wanted }: Given
+  { usage, free, isNew, stored, taken, total, wanted }: Given
 ): Either.Either<number, Denied> => {
-  if (isNew && account.open >= openPerOwner) {
+  if (isNew && usage.open >= openPerOwner) {
     return Either.left(tooMany(openPerOwner))
   }
-  const owned = bytesPerOwner - (account.bytes - taken.bytes)
+  const owned = bytesPerOwner - (usage.bytes - taken.bytes)
   const fitting = stored + free - keepFree - (total.outstanding - taken.outstanding)
   const most = Math.min(owned, fitting)
   const size = Number.isFinite(wanted) ? wanted : stored + Math.max(1, Math.min(step, Math.ceil((most - stored) / 2)))

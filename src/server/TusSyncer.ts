@@ -51,7 +51,7 @@ export const make = Effect.gen(function*() {
   return { sync }
 })
 
-/** Syncs in the background as long as the layer lives, and at its end. With durability `"process"` nothing is ever synced. */
+/** FsyncTracker in the background as long as the layer lives, and at its end. With durability `"process"` nothing is ever synced. */
 export const layer = (
   { syncDeadline = "10 seconds", syncSchedule = Schedule.spaced("30 seconds") }: Options = {}
 ): Layer.Layer<never, never, UploadLock | UploadStore> =>

@@ -13,10 +13,10 @@ import * as Schema from "effect/Schema"
 import * as Pull from "../bytes/Pull.js"
 import { Denied } from "../protocol/Refusal.js"
 import type { Upload } from "../protocol/Upload.js"
-import * as Account from "../store/Account.js"
 import { ByteStore } from "../store/ByteStore.js"
-import { type Hold, Ledger } from "../store/Ledger.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
+import * as Usage from "../store/Usage.js"
+import { type Hold, UsageLedger } from "../store/UsageLedger.js"
 import * as Monotonic from "../time/Monotonic.js"
 import * as OptionError from "./OptionError.js"
 import * as Quota from "./Quota.js"
@@ -73,7 +73,7 @@ export class UploadLimits extends Context.Reference<UploadLimits>()("effect-tus/
 /** With these options as they are: it is `layer` that checks them. Asks the disk only where `keepFree` is given. */
 export const make = (options: Options) =>
   Effect.gen(function*() {
-    const ledger = yield* Ledger
+    const ledger = yield* UsageLedger
     const bytes = yield* ByteStore
     /** What has come to count since the disk was asked takes of what it said. */
     const free = options.keepFree === undefined
@@ -90,8 +90,8 @@ export const make = (options: Options) =>
     let writing = 0
 
     const growing: Limits["growing"] = (upload, current, wanted, grow) => {
-      const decide = (given: Omit<Quota.Given, "account" | "total">) =>
-        Quota.decide(options, { ...given, account: ledger.accountOf(upload.owner), total: ledger.total() })
+      const decide = (given: Omit<Quota.Given, "usage" | "total">) =>
+        Quota.decide(options, { ...given, usage: ledger.usageOf(upload.owner), total: ledger.total() })
 
       const roomOf = (hold: Hold, size: number): Room => ({
         size,
@@ -111,7 +111,7 @@ export const make = (options: Options) =>
       return Effect.flatMap(free, (free) =>
         held(
           () => {
-            const taken = Account.ofUpload(current)
+            const taken = Usage.ofUpload(current)
             const size = decide({
               isNew: current === undefined,
               stored: current?.offset ?? 0,
@@ -172,8 +172,8 @@ const check = OptionError.check(Schema.Struct({
   })
 }))
 
-/** Holds every upload of a store to these limits; a `Ledger` stands before its registry. */
-export const layer = (limits: Options): Layer.Layer<UploadLimits, OptionError.OptionError, ByteStore | Ledger> =>
+/** Holds every upload of a store to these limits; a `UsageLedger` stands before its registry. */
+export const layer = (limits: Options): Layer.Layer<UploadLimits, OptionError.OptionError, ByteStore | UsageLedger> =>
   Layer.effect(UploadLimits, Effect.zipRight(check({ limits }), make(limits)))
 
 const busy = () => new Denied({ status: 503, reason: "too many uploads are under way; try again shortly" })

@@ -110,7 +110,7 @@ export const make = (sql: SqlClient.SqlClient): Reads => ({
     sql`SELECT COUNT(*) AS uploads, COALESCE(SUM(upload_offset), 0) AS bytes FROM effect_tus_uploads`,
     ([row]) => decodeUsage(row)
   ),
-  accounts: Rows.all(
+  usageByOwner: Rows.all(
     "sum up uploads by owner",
     sql`SELECT owner,
         SUM(COALESCE(upload_length, upload_offset)) AS bytes,

@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Identity } from "../store/UploadRegistry.js"
 import { UploadStoreError } from "../store/UploadStoreError.js"
-import type { Durably } from "./Durability.js"
 import * as SqlFailure from "./SqlFailure.js"
+import type { Durably } from "./SqliteSync.js"
 
 interface Row {
   readonly name: string | null

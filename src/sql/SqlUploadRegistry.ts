@@ -9,19 +9,19 @@ import type * as Scope from "effect/Scope"
 import { committed, created, type Entry, UploadRegistry } from "../store/UploadRegistry.js"
 import { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
 import * as Committer from "./Committer.js"
-import * as Durability from "./Durability.js"
+import * as CrashRecovery from "./CrashRecovery.js"
 import * as Migrations from "./Migrations.js"
 import * as Reads from "./Reads.js"
-import * as Reboot from "./Reboot.js"
 import * as Registration from "./Registration.js"
 import * as SqlFailure from "./SqlFailure.js"
-import * as Writes from "./Writes.js"
+import * as SqliteSync from "./SqliteSync.js"
+import * as WriteBatch from "./WriteBatch.js"
 
 /** How many states each commit of this process has written, a histogram: `tus_commit_batch_size`. */
 export const commitBatchSize = Committer.batchSize
 
 /**
- * Brings the tables up to date, sets back what a power cut may have taken where `Boot` tells of one, and begins to write. Closing its scope waits for what is queued.
+ * Brings the tables up to date, sets back what a power cut may have taken where `BootId` tells of one, and begins to write. Closing its scope waits for what is queued.
  *
  * - Never to be asked from within a transaction of the same client: the writes wait for the transaction to end.
  * - Pages are in the order of the database's collation: where that is not the order of code units (PostgreSQL: a locale
@@ -31,12 +31,12 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
   .gen(function*() {
     const sql = (yield* SqlClient.SqlClient).withoutTransforms()
     const prepare = SqlFailure.toStoreError("Write", "prepare the tables")
-    const durably = yield* Effect.mapError(Effect.zipLeft(Durability.make(sql), Migrations.run), prepare)
+    const durably = yield* Effect.mapError(Effect.zipLeft(SqliteSync.make(sql), Migrations.run), prepare)
     yield* Registration.admit(sql, Migrations.latest)
-    yield* Effect.mapError(Reboot.settle(sql), prepare)
-    const perform = Writes.perform(sql)
+    yield* Effect.mapError(CrashRecovery.settle(sql), prepare)
+    const perform = WriteBatch.perform(sql)
 
-    const write = yield* Committer.make<Writes.Write>({
+    const write = yield* Committer.make<WriteBatch.Write>({
       idOf: ({ row }) => row.id,
       limit: 256,
       isOutage: SqlFailure.isLocked,
@@ -48,7 +48,7 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
       }
     })
 
-    const settle = (next: Writes.Write, entry: Entry) =>
+    const settle = (next: WriteBatch.Write, entry: Entry) =>
       Effect.flatMap(
         write(next),
         (done) => done ? Effect.succeed(entry) : new Superseded({ id: entry.upload.id })
@@ -58,13 +58,13 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
       ...Reads.make(sql),
       create: (upload, options) => {
         const entry = created(upload, options)
-        return settle(Writes.create(entry, options), entry)
+        return settle(WriteBatch.create(entry, options), entry)
       },
       commit: (entry, upload, options) => {
         const next = committed(entry, upload, options)
-        return settle(Writes.commit(entry.upload, next, options), next)
+        return settle(WriteBatch.commit(entry.upload, next, options), next)
       },
-      remove: (entry, options) => Effect.asVoid(settle(Writes.remove(entry, options), entry)),
+      remove: (entry, options) => Effect.asVoid(settle(WriteBatch.remove(entry, options), entry)),
       identity: Registration.identity(sql, durably)
     })
   })
@@ -86,7 +86,7 @@ export const makeReading: Effect.Effect<UploadRegistry["Type"], UploadStoreError
 
 /**
  * `make` as long as the layer lives, over the `SqlClient` that is provided. Fails with an `UploadStoreError` where the tables
- * cannot be prepared. Each `get` asks the database: `LiveStates` spares it that where nobody else writes.
+ * cannot be prepared. Each `get` asks the database: `RegistryCache` spares it that where nobody else writes.
  */
 export const layer: Layer.Layer<UploadRegistry, UploadStoreError, SqlClient.SqlClient> = Layer.scoped(
   UploadRegistry,

@@ -7,16 +7,16 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import type { ByteStore } from "./ByteStore.js"
+import type * as FsyncTracker from "./FsyncTracker.js"
 import * as Orphans from "./Orphans.js"
 import * as Pairing from "./Pairing.js"
-import type * as Syncs from "./Syncs.js"
 import type { UploadRegistry } from "./UploadRegistry.js"
 import type { UploadStoreError } from "./UploadStoreError.js"
 
 export const make = (
   registry: UploadRegistry["Type"],
   bytes: ByteStore["Type"],
-  syncs: ReturnType<typeof Syncs.make>
+  syncs: ReturnType<typeof FsyncTracker.make>
 ) => {
   /** Tells whether there is a place for what is set aside. */
   const setAside = Effect.fnUntraced(function*(id: UploadId, why: string) {

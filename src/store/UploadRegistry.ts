@@ -12,8 +12,8 @@ import * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import * as Stream from "effect/Stream"
 import type { Bytes, Upload, UploadId } from "../protocol/Upload.js"
-import * as Account from "./Account.js"
 import { Superseded, type UploadStoreError } from "./UploadStoreError.js"
+import * as Usage from "./Usage.js"
 
 /** A state as it is stored. */
 export interface Entry {
@@ -108,7 +108,7 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
   readonly usage: Effect.Effect<{ readonly uploads: number; readonly bytes: number }, UploadStoreError>
 
   /** What the uploads of each owner take, and those that have none. */
-  readonly accounts: Effect.Effect<ReadonlyArray<Account.OwnedAccount>, UploadStoreError>
+  readonly usageByOwner: Effect.Effect<ReadonlyArray<Usage.OwnedUsage>, UploadStoreError>
 
   /** The highest fence among the stored ones, 0 where there is none. */
   readonly lastFence: Effect.Effect<number, UploadStoreError>
@@ -277,18 +277,18 @@ export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistr
       uploads: entries.size,
       bytes: Array.from(entries.values()).reduce((sum, { upload }) => sum + upload.offset, 0)
     })),
-    accounts: Effect.sync(() => {
-      const accounts = new Map<string | undefined, Account.OwnedAccount>()
+    usageByOwner: Effect.sync(() => {
+      const usageByOwner = new Map<string | undefined, Usage.OwnedUsage>()
       for (const { upload } of entries.values()) {
         const owner = Option.getOrUndefined(upload.owner)
-        const account = Account.replace(
-          accounts.get(owner) ?? Account.nothing,
-          Account.nothing,
-          Account.ofUpload(upload)
+        const usage = Usage.replace(
+          usageByOwner.get(owner) ?? Usage.nothing,
+          Usage.nothing,
+          Usage.ofUpload(upload)
         )
-        accounts.set(owner, { owner: upload.owner, ...account })
+        usageByOwner.set(owner, { owner: upload.owner, ...usage })
       }
-      return Array.from(accounts.values())
+      return Array.from(usageByOwner.values())
     }),
     lastFence: Effect.sync(() => Array.from(entries.values()).reduce((max, { fence }) => Math.max(max, fence), 0))
   })

@@ -12,8 +12,8 @@ import * as Pull from "../bytes/Pull.js"
 import { OffsetMismatch, UploadNotFound } from "../protocol/Refusal.js"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { ByteStore } from "./ByteStore.js"
+import * as FsyncTracker from "./FsyncTracker.js"
 import * as Reconciliation from "./Reconciliation.js"
-import * as Syncs from "./Syncs.js"
 import { type Entry, pages, type RemoveOptions, UploadRegistry } from "./UploadRegistry.js"
 import { type Superseded, UploadStoreError } from "./UploadStoreError.js"
 
@@ -140,7 +140,7 @@ export const make = Effect.gen(function*() {
   const registry = yield* UploadRegistry
   const bytes = yield* ByteStore
   const durability = yield* Durability
-  const syncs = Syncs.make(registry, bytes)
+  const syncs = FsyncTracker.make(registry, bytes)
   const reconciliation = Reconciliation.make(registry, bytes, syncs)
 
   /** Whether this step has to survive a power cut before anybody is told of it. */

@@ -609,9 +609,9 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         }))
     })
 
-    describe("accounts", () => {
+    describe("usageByOwner", () => {
       test("are none at first", (registry) =>
-        Effect.map(registry.accounts, (accounts) => deepStrictEqual(accounts, [])))
+        Effect.map(registry.usageByOwner, (usageByOwner) => deepStrictEqual(usageByOwner, [])))
 
       test("sum up what the uploads of each owner take", (registry) =>
         Effect.gen(function*() {
@@ -631,7 +631,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
             yield* registry.create(upload, fence(1))
           }
           deepStrictEqual(
-            (yield* registry.accounts).toSorted((a, b) => key(a.owner).localeCompare(key(b.owner))),
+            (yield* registry.usageByOwner).toSorted((a, b) => key(a.owner).localeCompare(key(b.owner))),
             [
               { owner: Option.none(), bytes: 200, open: 2, outstanding: 99 },
               { owner: Option.some("ann"), bytes: 150, open: 1, outstanding: 90 },

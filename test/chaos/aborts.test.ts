@@ -10,7 +10,7 @@ import { aborted, type Manner } from "./aborted.js"
 import { isStored } from "./check.js"
 import { counted } from "./counted.js"
 import { exchange } from "./exchange.js"
-import * as Ledger from "./ledger.js"
+import * as UsageLedger from "./ledger.js"
 import * as Message from "./message.js"
 import { mixture } from "./mixture.js"
 import { limit, seeded, size } from "./size.js"
@@ -31,7 +31,7 @@ describe("aborts", () => {
           const random = generator(seed)
           const path = yield* directory
           const { atRest, counts, countsWhen, isWell, port } = yield* counted(path)
-          const ledger = Ledger.make(random)
+          const ledger = UsageLedger.make(random)
           const send = (message: Message.Message) => Effect.orDie(exchange(port, message))
 
           const begin = Effect.suspend(() => {
@@ -42,12 +42,12 @@ describe("aborts", () => {
             )
           })
 
-          const ask = (entry: Ledger.Entry) =>
+          const ask = (entry: UsageLedger.Entry) =>
             Effect.suspend(() => {
               const { told } = entry
               return Effect.map(
                 send(Message.ask(entry.path)),
-                ({ headers }) => Ledger.tell(entry, Number(headers["upload-offset"]), told)
+                ({ headers }) => UsageLedger.tell(entry, Number(headers["upload-offset"]), told)
               )
             })
 
@@ -82,7 +82,7 @@ describe("aborts", () => {
               yield* ask(entry)
               if (entry.state === "Open") {
                 const { status } = yield* send(
-                  Message.append(entry.path, entry.told, Ledger.bytesOf(entry.content).subarray(entry.told))
+                  Message.append(entry.path, entry.told, UsageLedger.bytesOf(entry.content).subarray(entry.told))
                 )
                 assert.strictEqual(status, 204)
                 yield* ask(entry)

@@ -5,7 +5,7 @@ import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { fileOf, sha256, sha256OfFile } from "../interop/server.js"
 import { exchange } from "./exchange.js"
-import { bytesOf, type Content, type Entry, type Ledger, tell } from "./ledger.js"
+import { bytesOf, type Content, type Entry, tell, type UsageLedger } from "./ledger.js"
 import * as Message from "./message.js"
 
 export const isStored = (directory: string, path: string, content: Content) =>
@@ -42,7 +42,7 @@ const checkEntry = Effect.fnUntraced(function*(port: number, directory: string, 
 })
 
 /** Everything that has been told since it was last looked at. */
-export const check = (port: number, directory: string, { entries }: Ledger) =>
+export const check = (port: number, directory: string, { entries }: UsageLedger) =>
   Effect.forEach(entries.filter(({ isChecked }) => !isChecked), (entry) => checkEntry(port, directory, entry), {
     discard: true
   })

@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import { directory } from "../interop/server.js"
 import { generator } from "../random.js"
 import { check, isStored } from "./check.js"
-import * as Ledger from "./ledger.js"
+import * as UsageLedger from "./ledger.js"
 import * as Lives from "./lives.js"
 import * as Load from "./load.js"
 import { remains } from "./remains.js"
@@ -28,7 +28,7 @@ describe("kill -9", () => {
           const random = generator(seed)
           const path = yield* directory
           const lives = Lives.make(path)
-          const ledger = Ledger.make(generator(seed + 1))
+          const ledger = UsageLedger.make(generator(seed + 1))
           let isDone = false
 
           const live = (cycle: number) =>

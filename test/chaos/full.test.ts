@@ -12,7 +12,7 @@ import { example } from "../example.js"
 import { fileOf } from "../interop/server.js"
 import { isStored } from "./check.js"
 import { exchange } from "./exchange.js"
-import * as Ledger from "./ledger.js"
+import * as UsageLedger from "./ledger.js"
 import * as Message from "./message.js"
 
 const mebibyte = 1024 * 1024
@@ -52,20 +52,20 @@ const fill = (file: string) => {
 }
 
 /** An upload goes as far as it can; 507 is what it may be told, and where it stands by then. */
-const send = Effect.fnUntraced(function*(port: number, entry: Ledger.Entry) {
-  const rest = Ledger.bytesOf(entry.content).subarray(entry.told)
+const send = Effect.fnUntraced(function*(port: number, entry: UsageLedger.Entry) {
+  const rest = UsageLedger.bytesOf(entry.content).subarray(entry.told)
   const { status } = yield* exchange(port, Message.append(entry.path, entry.told, rest))
   assert.include([204, 507], status)
   const { headers } = yield* exchange(port, Message.ask(entry.path))
-  Ledger.tell(entry, Number(headers["upload-offset"]), entry.told)
+  UsageLedger.tell(entry, Number(headers["upload-offset"]), entry.told)
   assert.strictEqual(status === 204, entry.state === "Complete")
   return status
 })
 
-const all = <A, E>(entries: ReadonlyArray<Ledger.Entry>, act: (entry: Ledger.Entry) => Effect.Effect<A, E>) =>
+const all = <A, E>(entries: ReadonlyArray<UsageLedger.Entry>, act: (entry: UsageLedger.Entry) => Effect.Effect<A, E>) =>
   Effect.orDie(Effect.forEach(entries, act, { concurrency: "unbounded" }))
 
-const create = Effect.fnUntraced(function*(port: number, length: number, ledger: Ledger.Ledger) {
+const create = Effect.fnUntraced(function*(port: number, length: number, ledger: UsageLedger.UsageLedger) {
   const { headers: { location }, status } = yield* Effect.orDie(
     exchange(port, Message.create("/files", { "Upload-Length": length }))
   )
@@ -73,7 +73,7 @@ const create = Effect.fnUntraced(function*(port: number, length: number, ledger:
   return location === undefined ? [] : [ledger.created(location, { start: 0, length })]
 })
 
-const isOpen = ({ state }: Ledger.Entry) => state === "Open"
+const isOpen = ({ state }: UsageLedger.Entry) => state === "Open"
 
 describe("a full disk", () => {
   it.scopedLive.runIf(mayMount)(
@@ -83,7 +83,7 @@ describe("a full disk", () => {
         const { path } = yield* disk
         const server = yield* example("node-server", { UPLOAD_DIR: path })
         const port = Number(new URL(server.url).port)
-        const ledger = Ledger.make(Math.random)
+        const ledger = UsageLedger.make(Math.random)
 
         // Files of which each fits, but not all together.
         yield* Effect.replicateEffect(create(port, 6 * mebibyte, ledger), 6)
@@ -117,10 +117,10 @@ describe("a full disk", () => {
         const { path } = yield* disk
         const server = yield* example("node-server", { UPLOAD_DIR: path })
         const port = Number(new URL(server.url).port)
-        const ledger = Ledger.make(Math.random)
+        const ledger = UsageLedger.make(Math.random)
         const statusOf = (message: Message.Message) => Effect.map(exchange(port, message), ({ status }) => status)
 
-        const terminate = (entries: ReadonlyArray<Ledger.Entry>) =>
+        const terminate = (entries: ReadonlyArray<UsageLedger.Entry>) =>
           Effect.map(
             Effect.forEach(entries, ({ path }) => statusOf(Message.terminate(path)), { concurrency: 4 }),
             (statuses) => Array.from(new Set(statuses))

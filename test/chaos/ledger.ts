@@ -60,7 +60,7 @@ export const make = (random: () => number) => {
   }
 }
 
-export type Ledger = ReturnType<typeof make>
+export type UsageLedger = ReturnType<typeof make>
 
 /** An answer said how far an upload is; `before` is what had been told when it was asked for. */
 export const tell = (entry: Entry, offset: number, before: number) => {

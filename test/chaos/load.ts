@@ -2,7 +2,7 @@
  * One client that uploads in all the ways there are, one after the other.
  */
 import * as Effect from "effect/Effect"
-import type { Content, Entry, Ledger } from "./ledger.js"
+import type { Content, Entry, UsageLedger } from "./ledger.js"
 import type { Lives } from "./lives.js"
 import * as Message from "./message.js"
 import * as Uploader from "./uploader.js"
@@ -13,7 +13,7 @@ const mebibyte = 1024 * kibibyte
 /** How many complete uploads a client leaves where they are. */
 const most = 8
 
-export const make = (random: () => number, lives: Lives, ledger: Ledger) => {
+export const make = (random: () => number, lives: Lives, ledger: UsageLedger) => {
   const { ask, create, finish, terminate } = Uploader.make(lives, ledger)
   const below = (limit: number) => Math.floor(random() * limit)
   const stored: Array<Entry> = []

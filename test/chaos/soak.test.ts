@@ -11,7 +11,7 @@ import { directory } from "../interop/server.js"
 import { isStored } from "./check.js"
 import { counted } from "./counted.js"
 import { exchange } from "./exchange.js"
-import * as Ledger from "./ledger.js"
+import * as UsageLedger from "./ledger.js"
 import * as Message from "./message.js"
 import { limit, size } from "./size.js"
 
@@ -25,7 +25,7 @@ const warmUp = 16
 /** Of the time after that, in which the largest memory is looked for. */
 const windows = 4
 
-const bytes = Ledger.bytesOf({ start: 0, length: each })
+const bytes = UsageLedger.bytesOf({ start: 0, length: each })
 
 /** The requests of one upload after its creation: bodies of this size, and how they are made. */
 const manners = [

@@ -4,7 +4,7 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { describe } from "./exchange.js"
-import { bytesOf, type Content, type Entry, type Ledger, tell } from "./ledger.js"
+import { bytesOf, type Content, type Entry, tell, type UsageLedger } from "./ledger.js"
 import type { Lives } from "./lives.js"
 import * as Message from "./message.js"
 
@@ -19,7 +19,7 @@ export interface Creation {
 /** The next request of an upload that has reached `offset`. */
 export type Next = (path: string, offset: number, rest: Uint8Array) => Message.Message
 
-export const make = (lives: Lives, ledger: Ledger) => {
+export const make = (lives: Lives, ledger: UsageLedger) => {
   const send = (message: Message.Message, ...statuses: ReadonlyArray<number>) =>
     Effect.tap(
       lives.send(message),

@@ -1,35 +1,35 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Account } from "effect-tus"
+import { Usage } from "effect-tus"
 import { Quota } from "effect-tus/server"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { bytes, uploadOf } from "../protocol/arbitraries.js"
 
-const ten: Account.Account = { bytes: 10, open: 1, outstanding: 10 }
+const ten: Usage.Usage = { bytes: 10, open: 1, outstanding: 10 }
 const given: Quota.Given = {
   isNew: true,
   stored: 0,
-  taken: Account.nothing,
+  taken: Usage.nothing,
   wanted: 10,
-  account: Account.nothing,
-  total: Account.nothing,
+  usage: Usage.nothing,
+  total: Usage.nothing,
   free: Infinity
 }
 const deferred = uploadOf({ offset: bytes(4) })
-const there = { isNew: false, stored: 4, taken: Account.ofUpload(deferred) }
+const there = { isNew: false, stored: 4, taken: Usage.ofUpload(deferred) }
 
 const sizes: Array<[title: string, quota: Quota.Quota, given: Partial<Quota.Given>, size: number]> = [
   ["what is wanted, without a quota", {}, {}, 10],
   ["a step, where nothing is said", {}, { wanted: Infinity }, Quota.step],
   ["a step more than it has, where nothing is said", {}, { wanted: Infinity, stored: 9 }, 9 + Quota.step],
-  ["the last byte of a quota", { bytesPerOwner: 20 }, { account: ten }, 10],
-  ["the last upload of a quota", { openPerOwner: 2 }, { account: ten }, 10],
+  ["the last byte of a quota", { bytesPerOwner: 20 }, { usage: ten }, 10],
+  ["the last upload of a quota", { openPerOwner: 2 }, { usage: ten }, 10],
   ["the last byte of the disk", { keepFree: 5 }, { total: ten, free: 25 }, 10],
   [
     "half of what is left of a quota, where nothing is said",
     { bytesPerOwner: 17 },
-    { account: ten, wanted: Infinity },
+    { usage: ten, wanted: Infinity },
     4
   ],
   ["half of what is left of the disk, where nothing is said", { keepFree: 1 }, { free: 9, wanted: Infinity }, 4],
@@ -39,8 +39,8 @@ const sizes: Array<[title: string, quota: Quota.Quota, given: Partial<Quota.Give
     { bytesPerOwner: 12, keepFree: 0 },
     {
       ...there,
-      account: Account.ofUpload(deferred),
-      total: Account.ofUpload(deferred),
+      usage: Usage.ofUpload(deferred),
+      total: Usage.ofUpload(deferred),
       free: 8,
       wanted: Infinity
     },
@@ -48,20 +48,20 @@ const sizes: Array<[title: string, quota: Quota.Quota, given: Partial<Quota.Give
   ],
   ["more for one that is open, where the owner has as many as may be", { openPerOwner: 1 }, {
     ...there,
-    account: Account.ofUpload(deferred)
+    usage: Usage.ofUpload(deferred)
   }, 10]
 ]
 
 const denials: Array<[title: string, quota: Quota.Quota, given: Partial<Quota.Given>, status: number, reason: RegExp]> =
   [
-    ["one byte more than a quota", { bytesPerOwner: 19 }, { account: ten }, 507, /at most 19 bytes together/],
-    ["one upload more than a quota", { openPerOwner: 1 }, { account: ten }, 429, /at most 1 unfinished/],
+    ["one byte more than a quota", { bytesPerOwner: 19 }, { usage: ten }, 507, /at most 19 bytes together/],
+    ["one upload more than a quota", { openPerOwner: 1 }, { usage: ten }, 429, /at most 1 unfinished/],
     ["one byte more than the disk has", { keepFree: 6 }, { total: ten, free: 25 }, 507, /no space/],
     [
       "an upload that does not say how long it is, with nothing left",
       { bytesPerOwner: 10 },
       {
-        account: ten,
+        usage: ten,
         wanted: Infinity
       },
       507,
@@ -70,7 +70,7 @@ const denials: Array<[title: string, quota: Quota.Quota, given: Partial<Quota.Gi
     [
       "an empty upload, where a quota has been lowered",
       { bytesPerOwner: 9 },
-      { account: ten, wanted: 0 },
+      { usage: ten, wanted: 0 },
       507,
       /at most 9/
     ]

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { ByteStore, LiveStates, Upload, UploadLock, UploadRegistry, type UploadStoreError } from "effect-tus"
+import { ByteStore, RegistryCache, Upload, UploadLock, UploadRegistry, type UploadStoreError } from "effect-tus"
 import { TusSweeper, UploadEvents } from "effect-tus/server"
 import * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
@@ -303,7 +303,7 @@ describe("TusSweeper", () => {
     Effect.gen(function*() {
       const registry = yield* UploadRegistry.UploadRegistry
       const asked: Array<string> = []
-      const states = LiveStates.make({
+      const states = RegistryCache.make({
         ...registry,
         get: (id) => Effect.zipRight(Effect.sync(() => asked.push(id)), registry.get(id))
       }, { capacity: 4 })

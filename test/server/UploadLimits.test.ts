@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { ByteStore, Ledger, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
+import { ByteStore, Upload, UploadLock, UploadRegistry, UploadStore, UsageLedger } from "effect-tus"
 import { NodeHashFunctions } from "effect-tus/node"
 import { TusPolicy, TusServer, TusSweeper, UploadHooks, UploadLimits } from "effect-tus/server"
 import * as Cause from "effect/Cause"
@@ -30,7 +30,7 @@ const owned = UploadHooks.owned(({ headers }) => Effect.succeed(headers.authoriz
  */
 const limited = (limits: UploadLimits.Options, size = Infinity, turns: ReadonlyArray<number> = []) => {
   const left = [...turns]
-  const counted = Layer.provide(Ledger.layer, UploadRegistry.layerMemory)
+  const counted = Layer.provide(UsageLedger.layer, UploadRegistry.layerMemory)
   const bytes = Layer.provide(
     Layer.effect(
       ByteStore.ByteStore,

@@ -3,7 +3,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import * as Statement from "@effect/sql/Statement"
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Boot, Upload as Uploads, UploadRegistry as Registries, UploadStoreError as StoreErrors } from "effect-tus"
+import { BootId, Upload as Uploads, UploadRegistry as Registries, UploadStoreError as StoreErrors } from "effect-tus"
 import { SqlUploadRegistry } from "effect-tus/sql"
 import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
@@ -58,7 +58,7 @@ describe("SqlUploadRegistry", () => {
                 const { synced, upload, version } = Option.getOrThrow(entry)
                 return [Number(upload.offset), synced, version]
               }))
-        ).pipe(Effect.provideService(Boot.Boot, boot))
+        ).pipe(Effect.provideService(BootId.BootId, boot))
       yield* withRegistry(client, (registry) =>
         Effect.gen(function*() {
           const durable = { fence: 1, durable: true }
@@ -71,7 +71,7 @@ describe("SqlUploadRegistry", () => {
           yield* moved(registry, yield* moved(registry, first))
           yield* moved(registry, yield* moved(registry, second, durable))
           yield* registry.commit(third, third.upload.fill(Bytes.make(100), { _tag: "Finishing" }), options)
-        })).pipe(Effect.provideService(Boot.Boot, Option.some("first")))
+        })).pipe(Effect.provideService(BootId.BootId, Option.some("first")))
       const before = [[2, 0, 3], [2, 1, 3], [100, 0, 2], [0, 0, 1]]
       deepStrictEqual(yield* offsets(Option.some("first")), before)
       deepStrictEqual(yield* offsets(Option.none()), before)
@@ -96,7 +96,7 @@ describe("SqlUploadRegistry", () => {
           yield* sql`DROP TABLE effect_tus_boot`
           yield* sql`DELETE FROM effect_tus_migrations WHERE migration_id > 1`
         }))
-      assert.strictEqual(yield* Effect.provideService(offset, Boot.Boot, Option.some("first")), 0)
+      assert.strictEqual(yield* Effect.provideService(offset, BootId.BootId, Option.some("first")), 0)
     }))
 
   it.scoped("opens what a newer version has changed, unless that says that this one would do harm", () =>
@@ -140,7 +140,7 @@ describe("SqlUploadRegistry", () => {
           assert.strictEqual((yield* registry.usage).uploads, 5)
           yield* sql`UPDATE effect_tus_uploads SET id = 'short', owner = x'00' WHERE id = ${bad}`
           deepStrictEqual((yield* registry.unsynced({ limit: 10 })).length, 4)
-          assert.isAtLeast((yield* registry.accounts).length, 1)
+          assert.isAtLeast((yield* registry.usageByOwner).length, 1)
         }))
     }))
 
@@ -288,7 +288,7 @@ describe("SqlUploadRegistry", () => {
         const [update] = statements.filter(({ text }) => text.includes("upload_offset = synced_offset"))
         const plan = yield* sql.unsafe<{ readonly detail: string }>(`EXPLAIN QUERY PLAN ${update?.text}`)
         assert.include(plan[0]?.detail, "USING INDEX effect_tus_uploads_begun")
-      })).pipe(Effect.provideService(Boot.Boot, Option.some("another")))
+      })).pipe(Effect.provideService(BootId.BootId, Option.some("another")))
   })
 
   it.effect("leaves no trace of a final that is removed", () =>

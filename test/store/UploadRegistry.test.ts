@@ -1,4 +1,4 @@
-import { LiveStates, UploadRegistry } from "effect-tus"
+import { RegistryCache, UploadRegistry } from "effect-tus"
 import { SqlUploadRegistry } from "effect-tus/sql"
 import { UploadRegistrySuite } from "effect-tus/testing"
 import * as Layer from "effect/Layer"
@@ -7,6 +7,6 @@ import { layerTemporary } from "../sql/database.js"
 UploadRegistrySuite.suite("UploadRegistry.layerMemory", UploadRegistry.layerMemory)
 UploadRegistrySuite.suite("SqlUploadRegistry.layer", Layer.provide(SqlUploadRegistry.layer, layerTemporary))
 UploadRegistrySuite.suite(
-  "LiveStates.layer",
-  LiveStates.layer({ capacity: 3 }).pipe(Layer.provide(SqlUploadRegistry.layer), Layer.provide(layerTemporary))
+  "RegistryCache.layer",
+  RegistryCache.layer({ capacity: 3 }).pipe(Layer.provide(SqlUploadRegistry.layer), Layer.provide(layerTemporary))
 )

@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { ByteStore, Ledger, UploadRegistry } from "effect-tus"
+import { ByteStore, UploadRegistry, UsageLedger } from "effect-tus"
 import { TusUpload, UploadOptions, UploadSource } from "effect-tus/client"
 import { AccessLog, TusMetrics, UploadEvents, UploadLimits } from "effect-tus/server"
 import * as Chunk from "effect/Chunk"
@@ -37,7 +37,7 @@ const trickle = () => UploadBody.fromPull(Effect.as(Effect.sleep("400 millis"), 
 /** So many bytes a second, and nothing else is limited. */
 const limited = UploadLimits.layer({ bytesPerSecond: 1000 }).pipe(
   Layer.provide(ByteStore.layerMemory),
-  Layer.provide(Layer.provide(Ledger.layer, UploadRegistry.layerMemory))
+  Layer.provide(Layer.provide(UsageLedger.layer, UploadRegistry.layerMemory))
 )
 
 /** Lets everybody act who does not wait for time. */

@@ -258,7 +258,7 @@ export class Database {
       begun: (page) => read("begun", registry.begun(page)),
       list: (page) => read("list", registry.list(page)),
       usage: read("usage", registry.usage),
-      accounts: read("accounts", registry.accounts),
+      usageByOwner: read("usageByOwner", registry.usageByOwner),
       lastFence: read("last fence", registry.lastFence)
     })
   })

@@ -1,7 +1,7 @@
 /**
  * One server process: the whole server as it is sold but for its sockets, on the simulated disk and database.
  */
-import { ByteStore, LiveStates, Pairing, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
+import { ByteStore, Pairing, RegistryCache, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
 import { FileByteStore, NodeHashFunctions } from "effect-tus/node"
 import { TusPolicy, TusServer, TusSweeper, TusSyncer, UploadHooks, UploadIds } from "effect-tus/server"
 import * as Cause from "effect/Cause"
@@ -30,7 +30,7 @@ export const layer = (world: World, process: Process): Layer.Layer<Services, unk
   const bytes = Plant.alter(ByteStore.ByteStore, FileByteStore.layer({ directory }), plant.bytes, world)
   const database = world.database.layer(process)
   // Only a process that is alone may believe what it remembers, and it remembers so little that it forgets, too.
-  const registry = story.twins === "none" ? Layer.provide(LiveStates.layer({ capacity: 4 }), database) : database
+  const registry = story.twins === "none" ? Layer.provide(RegistryCache.layer({ capacity: 4 }), database) : database
   // Two that write at once are what the lock on a directory is for.
   const pairing = story.twins === "at once"
     ? Layer.empty

@@ -3,7 +3,7 @@
  * is left of a process that dies: SQLite rolls back what it was in the middle of.
  */
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
-import { Boot } from "effect-tus"
+import { BootId } from "effect-tus"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -38,7 +38,7 @@ export const make = (directory: string): Backing => {
         ))
         return yield* SqlUploadRegistry.make.pipe(
           Effect.provide(client),
-          Effect.provideService(Boot.Boot, Option.some(boot))
+          Effect.provideService(BootId.BootId, Option.some(boot))
         )
       }),
     abandon,

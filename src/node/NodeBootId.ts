@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Fs from "node:fs"
-import { Boot } from "../store/Boot.js"
+import { BootId } from "../store/BootId.js"
 
 /** @see https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html */
 const read = Effect.option(
@@ -17,5 +17,5 @@ const read = Effect.option(
   )
 )
 
-/** Provides `Boot`, read once, when it is built. None where it cannot be read, and then no registry notices a reboot. */
-export const layer: Layer.Layer<never> = Layer.effect(Boot, read)
+/** Provides `BootId`, read once, when it is built. None where it cannot be read, and then no registry notices a reboot. */
+export const layer: Layer.Layer<never> = Layer.effect(BootId, read)

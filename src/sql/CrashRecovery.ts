@@ -5,14 +5,14 @@
 import type * as SqlClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { Boot } from "../store/Boot.js"
+import { BootId } from "../store/BootId.js"
 
 /**
  * Sets unfinished uploads back to what is known to have survived, and remembers the boot. In this order: where it is cut
  * short it is done again, and there is nothing left to do twice.
  */
 export const settle = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
-  const boot = yield* Boot
+  const boot = yield* BootId
   const [last] = yield* sql<{ readonly boot: string }>`SELECT boot FROM effect_tus_boot`
   if (Option.isSome(boot) && boot.value !== last?.boot) {
     yield* sql`UPDATE effect_tus_uploads SET upload_offset = synced_offset, version = version + 1

@@ -25,7 +25,7 @@ interface Note {
 
 export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"]) => {
   const notes = new Map<UploadId, Note>()
-  /** Syncs under way, and their ends. */
+  /** FsyncTracker under way, and their ends. */
   const running = new Map<UploadId, Deferred.Deferred<void>>()
   /** Uploads of which a sync has failed, and which are yet to be set back. */
   const failed = new Set<UploadId>()
@@ -126,7 +126,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
     },
 
     /**
-     * Syncs what counts of an unfinished upload, beside its writer: what lies below a committed offset is written anew only
+     * FsyncTracker what counts of an unfinished upload, beside its writer: what lies below a committed offset is written anew only
      * after a set-back, and then nothing is noted; of a final, which may be assembled anew, nothing counts before. Tells whether it went well; what it came to is for `settle` to write down.
      */
     sync: Effect.fnUntraced(function*(id: UploadId) {

@@ -5,7 +5,7 @@ import * as Option from "effect/Option"
 import type { Upload } from "../protocol/Upload.js"
 
 /** What some uploads take together. */
-export interface Account {
+export interface Usage {
   /** Bytes: of each upload those that it has announced, or those that it has where it has not said. */
   readonly bytes: number
   /** How many uploads are unfinished. */
@@ -15,15 +15,15 @@ export interface Account {
 }
 
 /** Of one owner, or of all uploads that have none. */
-export interface OwnedAccount extends Account {
+export interface OwnedUsage extends Usage {
   readonly owner: Option.Option<string>
 }
 
 /** What no upload at all takes: where a sum begins. */
-export const nothing: Account = { bytes: 0, open: 0, outstanding: 0 }
+export const nothing: Usage = { bytes: 0, open: 0, outstanding: 0 }
 
 /** What one upload takes, which may not exist yet, or no more, and for which so many bytes may be held. */
-export const ofUpload = (upload: Upload | undefined, held?: number | undefined): Account => {
+export const ofUpload = (upload: Upload | undefined, held?: number | undefined): Usage => {
   if (upload === undefined) {
     return held === undefined ? nothing : { bytes: held, open: 1, outstanding: held }
   }
@@ -32,9 +32,9 @@ export const ofUpload = (upload: Upload | undefined, held?: number | undefined):
   return { bytes, open: isOpen ? 1 : 0, outstanding: isOpen && (!isFinal || held !== undefined) ? bytes - offset : 0 }
 }
 
-/** The account with one thing in the place of another. */
-export const replace = (account: Account, before: Account, after: Account): Account => ({
-  bytes: account.bytes - before.bytes + after.bytes,
-  open: account.open - before.open + after.open,
-  outstanding: account.outstanding - before.outstanding + after.outstanding
+/** The usage with one thing in the place of another. */
+export const replace = (usage: Usage, before: Usage, after: Usage): Usage => ({
+  bytes: usage.bytes - before.bytes + after.bytes,
+  open: usage.open - before.open + after.open,
+  outstanding: usage.outstanding - before.outstanding + after.outstanding
 })

@@ -62,7 +62,7 @@ const failing = (times: number, error = broken) => {
   return Effect.suspend(() => (left-- > 0 ? error : Effect.void))
 }
 
-describe("Syncs", () => {
+describe("FsyncTracker", () => {
   it.effect("what is synced beside a writer is written down by its next commit, and is no commit of its own", () =>
     Effect.gen(function*() {
       const { registry, store } = yield* open()

@@ -8,6 +8,6 @@ import * as Option from "effect/Option"
  * A name that no other start of any machine has; none where the platform cannot tell, and none for a registry to which several
  * machines write, since each of them would set back what the others are at.
  */
-export class Boot extends Context.Reference<Boot>()("effect-tus/Boot", {
+export class BootId extends Context.Reference<BootId>()("effect-tus/BootId", {
   defaultValue: (): Option.Option<string> => Option.none()
 }) {}

@@ -7,16 +7,16 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { Upload, UploadId } from "../protocol/Upload.js"
-import * as Account from "./Account.js"
 import { UploadRegistry } from "./UploadRegistry.js"
 import type { UploadStoreError } from "./UploadStoreError.js"
+import * as Usage from "./Usage.js"
 
 /** What `UploadLimits` asks how much room is taken. `layer` provides it together with the registry whose writes it counts. */
-export class Ledger extends Context.Tag("effect-tus/Ledger")<Ledger, {
+export class UsageLedger extends Context.Tag("effect-tus/UsageLedger")<UsageLedger, {
   /** What the uploads of an owner take, or all that have none, with what is held. */
-  readonly accountOf: (owner: Option.Option<string>) => Account.Account
+  readonly usageOf: (owner: Option.Option<string>) => Usage.Usage
   /** What all uploads take, with what is held. */
-  readonly total: () => Account.Account
+  readonly total: () => Usage.Usage
   /** Bytes that have come to count since it was built: never less than before. */
   readonly grown: () => number
   /**
@@ -28,8 +28,8 @@ export class Ledger extends Context.Tag("effect-tus/Ledger")<Ledger, {
 
 /** Room that is held for an upload. */
 export interface Hold {
-  /** What the upload takes of its owner's account and of that of all, with what is held. */
-  readonly taken: () => Account.Account
+  /** What the upload takes of its owner's usage and of that of all, with what is held. */
+  readonly taken: () => Usage.Usage
   /** Holds as many bytes in all from now on. */
   readonly resize: (size: number) => void
   readonly release: () => void
@@ -37,26 +37,26 @@ export interface Hold {
 
 /**
  * A context of two: the ledger, and in front of `registry` the one whose writes it counts; what is written past that one is
- * not counted. Sums up `accounts` once, and fails with the `UploadStoreError` of that.
+ * not counted. Sums up `usageByOwner` once, and fails with the `UploadStoreError` of that.
  */
 export const make = (registry: UploadRegistry["Type"]) =>
-  Effect.map(registry.accounts, (stored) => {
-    const accounts = new Map<string | undefined, Account.Account>()
+  Effect.map(registry.usageByOwner, (stored) => {
+    const usageByOwner = new Map<string | undefined, Usage.Usage>()
     const holds = new Map<UploadId, { size: number; current: Upload | undefined }>()
-    let total = Account.nothing
+    let total = Usage.nothing
     let grown = 0
 
-    const change = (owner: Option.Option<string>, before: Account.Account, after: Account.Account) => {
+    const change = (owner: Option.Option<string>, before: Usage.Usage, after: Usage.Usage) => {
       const key = Option.getOrUndefined(owner)
-      const account = Account.replace(accounts.get(key) ?? Account.nothing, before, after)
-      total = Account.replace(total, before, after)
-      if (account.bytes === 0 && account.open === 0) {
-        accounts.delete(key)
+      const usage = Usage.replace(usageByOwner.get(key) ?? Usage.nothing, before, after)
+      total = Usage.replace(total, before, after)
+      if (usage.bytes === 0 && usage.open === 0) {
+        usageByOwner.delete(key)
       } else {
-        accounts.set(key, account)
+        usageByOwner.set(key, usage)
       }
     }
-    stored.forEach(({ owner, ...account }) => change(owner, Account.nothing, account))
+    stored.forEach(({ owner, ...usage }) => change(owner, Usage.nothing, usage))
 
     /** Counts a write that took effect. */
     const counted = <A, E>(
@@ -68,22 +68,22 @@ export const make = (registry: UploadRegistry["Type"]) =>
       Effect.uninterruptible(Effect.tap(write, () =>
         Effect.sync(() => {
           const hold = holds.get(id)
-          change(owner, Account.ofUpload(before, hold?.size), Account.ofUpload(after, hold?.size))
+          change(owner, Usage.ofUpload(before, hold?.size), Usage.ofUpload(after, hold?.size))
           grown += Math.max(0, (after?.offset ?? 0) - (before?.offset ?? 0))
           if (hold !== undefined) {
             hold.current = after
           }
         })))
 
-    const ledger = Ledger.of({
-      accountOf: (owner) => accounts.get(Option.getOrUndefined(owner)) ?? Account.nothing,
+    const ledger = UsageLedger.of({
+      usageOf: (owner) => usageByOwner.get(Option.getOrUndefined(owner)) ?? Usage.nothing,
       total: () => total,
       grown: () => grown,
       hold: ({ id, owner }, current, size) => {
         const hold = { size, current }
-        const taken = () => Account.ofUpload(hold.current, hold.size)
+        const taken = () => Usage.ofUpload(hold.current, hold.size)
         holds.set(id, hold)
-        change(owner, Account.ofUpload(current), taken())
+        change(owner, Usage.ofUpload(current), taken())
         return {
           taken,
           resize: (size) => {
@@ -93,7 +93,7 @@ export const make = (registry: UploadRegistry["Type"]) =>
           },
           release: () => {
             holds.delete(id)
-            change(owner, taken(), Account.ofUpload(hold.current))
+            change(owner, taken(), Usage.ofUpload(hold.current))
           }
         }
       }
@@ -105,10 +105,10 @@ export const make = (registry: UploadRegistry["Type"]) =>
       commit: (entry, next, options) => counted(registry.commit(entry, next, options), next, entry.upload, next),
       remove: (entry, options) => counted(registry.remove(entry, options), entry.upload, entry.upload, undefined)
     })
-    return Context.make(UploadRegistry, counting).pipe(Context.add(Ledger, ledger))
+    return Context.make(UploadRegistry, counting).pipe(Context.add(UsageLedger, ledger))
   })
 
 /** In front of the registry that is provided to it. Sums up once, when it is built. */
-export const layer: Layer.Layer<Ledger | UploadRegistry, UploadStoreError, UploadRegistry> = Layer.effectContext(
+export const layer: Layer.Layer<UsageLedger | UploadRegistry, UploadStoreError, UploadRegistry> = Layer.effectContext(
   Effect.flatMap(UploadRegistry, make)
 )

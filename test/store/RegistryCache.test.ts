@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { LiveStates, UploadRegistry, UploadStoreError } from "effect-tus"
+import { RegistryCache, UploadRegistry, UploadStoreError } from "effect-tus"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -22,10 +22,10 @@ const open = (change: (registry: Registry) => Partial<Registry> = () => ({}), ca
       ...changed,
       get: (id) => Effect.zipRight(Effect.sync(() => asked.push(id)), changed.get(id))
     }
-    return { asked, registry, states: LiveStates.make(behind, { capacity }) }
+    return { asked, registry, states: RegistryCache.make(behind, { capacity }) }
   }).pipe(Effect.provide(UploadRegistry.layerMemory))
 
-describe("LiveStates", () => {
+describe("RegistryCache", () => {
   it.effect("answers from memory what went through it", () =>
     Effect.gen(function*() {
       const { asked, registry, states } = yield* open()

@@ -1,6 +1,6 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Account, Ledger, Upload, UploadRegistry } from "effect-tus"
+import { Upload, UploadRegistry, Usage, UsageLedger } from "effect-tus"
 import { UploadRegistrySuite } from "effect-tus/testing"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -9,20 +9,20 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { bytes, id, uploadOf } from "../protocol/arbitraries.js"
 
-UploadRegistrySuite.suite("a registry behind a ledger", Layer.provide(Ledger.layer, UploadRegistry.layerMemory))
+UploadRegistrySuite.suite("a registry behind a ledger", Layer.provide(UsageLedger.layer, UploadRegistry.layerMemory))
 
 const options = { fence: 1, durable: false }
 
 const open = (letter: string, owner: string, length: number) =>
   uploadOf({ id: id(letter), owner: Option.some(owner), length: Option.some(bytes(length)) })
 
-const ofOwner = (ledger: Ledger.Ledger["Type"], owner: string) => ledger.accountOf(Option.some(owner))
+const ofOwner = (ledger: UsageLedger.UsageLedger["Type"], owner: string) => ledger.usageOf(Option.some(owner))
 
 const opened = Effect.gen(function*() {
-  const context = yield* Effect.flatMap(UploadRegistry.UploadRegistry, Ledger.make)
+  const context = yield* Effect.flatMap(UploadRegistry.UploadRegistry, UsageLedger.make)
   return {
     registry: Context.get(context, UploadRegistry.UploadRegistry),
-    ledger: Context.get(context, Ledger.Ledger)
+    ledger: Context.get(context, UsageLedger.UsageLedger)
   }
 })
 
@@ -37,7 +37,7 @@ describe("the ledger", () => {
       yield* stored.create(open("a", "ann", 10), options)
       const { ledger } = yield* opened
       deepStrictEqual(ofOwner(ledger, "ann"), { bytes: 10, open: 1, outstanding: 10 })
-      deepStrictEqual(ofOwner(ledger, "bob"), Account.nothing)
+      deepStrictEqual(ofOwner(ledger, "bob"), Usage.nothing)
     })
   )
 
@@ -74,7 +74,7 @@ describe("the ledger", () => {
       const { ledger } = yield* opened
       ledger.hold(open("a", "ann", 10), undefined, 10).release()
       ledger.hold(uploadOf({ id: id("b"), owner: Option.some("ann") }), undefined, 0).release()
-      deepStrictEqual([ofOwner(ledger, "ann"), ledger.total()], [Account.nothing, Account.nothing])
+      deepStrictEqual([ofOwner(ledger, "ann"), ledger.total()], [Usage.nothing, Usage.nothing])
     })
   )
 
@@ -94,7 +94,7 @@ describe("the ledger", () => {
       hold.release()
       deepStrictEqual(ofOwner(ledger, "ann"), { bytes: 4, open: 1, outstanding: 0 })
       yield* registry.remove(grown, options)
-      deepStrictEqual([ofOwner(ledger, "ann"), ledger.total()], [Account.nothing, Account.nothing])
+      deepStrictEqual([ofOwner(ledger, "ann"), ledger.total()], [Usage.nothing, Usage.nothing])
     })
   )
 
@@ -111,7 +111,7 @@ describe("the ledger", () => {
     ([steps]) =>
       Effect.gen(function*() {
         const { ledger, registry } = yield* opened
-        const holds = new Map<string, Ledger.Hold>()
+        const holds = new Map<string, UsageLedger.Hold>()
         for (const { act, letter, owner, size } of steps) {
           const found = yield* registry.get(id(letter))
           if (act === "release") {
@@ -145,10 +145,10 @@ describe("the ledger", () => {
           }
         }
         holds.forEach(({ release }) => release())
-        const accounts = yield* registry.accounts
+        const usageByOwner = yield* registry.usageByOwner
         for (const owner of ["ann", "bob"]) {
-          const stored = accounts.find((account) => Option.contains(account.owner, owner))
-          const { bytes, open, outstanding } = stored ?? Account.nothing
+          const stored = usageByOwner.find((usage) => Option.contains(usage.owner, owner))
+          const { bytes, open, outstanding } = stored ?? Usage.nothing
           deepStrictEqual(ofOwner(ledger, owner), { bytes, open, outstanding })
         }
       }).pipe(Effect.provide(UploadRegistry.layerMemory))
