@@ -5,8 +5,8 @@
 import * as Layer from "effect/Layer"
 import * as DirectoryReader from "../node/DirectoryReader.js"
 import * as EmbeddedStore from "../node/EmbeddedStore.js"
-import type { OptionError } from "../server/OptionError.js"
-import * as TusAdmin from "../server/TusAdmin.js"
+import * as TusAdmin from "../server/operations/TusAdmin.js"
+import type { OptionError } from "../server/policy/OptionError.js"
 import { isLocked } from "../sql/SqlFailure.js"
 import type { StoreMismatch } from "../store/Pairing.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
@@ -14,7 +14,7 @@ import { CommandError } from "./Failure.js"
 
 export { backup, copy } from "../node/DirectoryReader.js"
 export { layer as layerFiles } from "../node/FileByteStore.js"
-export { TusAdmin } from "../server/TusAdmin.js"
+export { TusAdmin } from "../server/operations/TusAdmin.js"
 
 /** Whatever others do with the directory. */
 export const layerReading = (directory: string) => Layer.provideMerge(TusAdmin.layer, DirectoryReader.layer(directory))

@@ -5,7 +5,7 @@ import * as Options from "@effect/cli/Options"
 import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import type * as NodeTusServer from "../node/NodeTusServer.js"
-import type * as UploadLimits from "../server/UploadLimits.js"
+import type * as UploadLimits from "../server/hooks/UploadLimits.js"
 import * as Flags from "./Flags.js"
 
 type Given<A> = { readonly [K in keyof A]-?: NonNullable<A[K]> }

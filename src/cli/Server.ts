@@ -9,12 +9,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as EmbeddedServer from "../node/EmbeddedServer.js"
 import * as NodeTusServer from "../node/NodeTusServer.js"
-import * as Prometheus from "../server/Prometheus.js"
-import * as TusHealth from "../server/TusHealth.js"
-import * as TusMetrics from "../server/TusMetrics.js"
+import * as Prometheus from "../server/operations/Prometheus.js"
+import * as TusHealth from "../server/operations/TusHealth.js"
+import * as TusMetrics from "../server/operations/TusMetrics.js"
 
 export { NodeTusServer } from "../node/NodeTusServer.js"
-export { UploadEvents } from "../server/UploadEvents.js"
+export { UploadEvents } from "../server/hooks/UploadEvents.js"
 
 export interface Options extends Omit<NodeTusServer.Options, "get"> {
   readonly path: `/${string}`

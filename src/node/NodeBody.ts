@@ -18,7 +18,7 @@ import {
   lingering,
   type Options,
   type UploadBody
-} from "../server/UploadBody.js"
+} from "../server/body/UploadBody.js"
 import * as Memory from "./Memory.js"
 import * as NodeRequest from "./NodeRequest.js"
 

@@ -24,19 +24,19 @@ import type { UploadId } from "../protocol/Upload.js"
 import { UploadLock } from "../store/UploadLock.js"
 import { UploadStore } from "../store/UploadStore.js"
 import type { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
-import * as Application from "./Application.js"
-import * as Completion from "./Completion.js"
-import * as Creation from "./Creation.js"
-import { quietly } from "./Each.js"
-import * as Receive from "./Receive.js"
-import * as Termination from "./Termination.js"
-import * as TusPolicy from "./TusPolicy.js"
-import { TusTracing } from "./TusTracing.js"
-import type { UploadBody } from "./UploadBody.js"
-import { UploadEvents } from "./UploadEvents.js"
-import { unlimited, UploadLimits } from "./UploadLimits.js"
-import { UploadUrls } from "./UploadUrls.js"
-import * as Writing from "./Writing.js"
+import type { UploadBody } from "./body/UploadBody.js"
+import { TusTracing } from "./hooks/TusTracing.js"
+import { UploadEvents } from "./hooks/UploadEvents.js"
+import { unlimited, UploadLimits } from "./hooks/UploadLimits.js"
+import { UploadUrls } from "./hooks/UploadUrls.js"
+import * as TusPolicy from "./policy/TusPolicy.js"
+import { quietly } from "./verbs/Background.js"
+import * as CompleteUpload from "./verbs/CompleteUpload.js"
+import * as Create from "./verbs/Create.js"
+import * as HookRunner from "./verbs/HookRunner.js"
+import * as InFlight from "./verbs/InFlight.js"
+import * as ReceiveBody from "./verbs/ReceiveBody.js"
+import * as Termination from "./verbs/Terminate.js"
 
 /** What a door can do besides handing on a command and a body. */
 export interface Door {
@@ -78,7 +78,7 @@ export const make = Effect.gen(function*() {
   const limits = yield* UploadLimits
   const urls = yield* UploadUrls
   const { traced } = yield* TusTracing
-  const application = yield* Application.make
+  const application = yield* HookRunner.make
   const policies = {
     withTrailers: yield* policyOf({ trailers: true }, application),
     without: yield* policyOf({ trailers: false }, application)
@@ -87,16 +87,16 @@ export const make = Effect.gen(function*() {
     withTrailers: { reply: Options.respond(policies.withTrailers) },
     without: { reply: Options.respond(policies.without) }
   }
-  const writing = yield* Writing.make
+  const writing = yield* InFlight.make
   // It ends before that: what it assembles stops, and the requests that wait for that are answered.
-  const completion = yield* Completion.make(policies.without, application)
-  const receive = Receive.make({
+  const completion = yield* CompleteUpload.make(policies.without, application)
+  const receive = ReceiveBody.make({
     store,
     digests: yield* HashFunctions,
     tell: (upload) => events.publish({ _tag: "Progress", upload })
   })
   const terminate = yield* Termination.make(application)
-  const create = yield* Creation.make({ application, completion, receive })
+  const create = yield* Create.make({ application, completion, receive })
 
   /** Asks the application before anybody who holds the lock is disturbed. */
   const admit = (intent: "Patch" | "Terminate", id: UploadId, request: RawRequest) =>
@@ -148,7 +148,9 @@ export const make = Effect.gen(function*() {
           : limits.growing(entry.upload, entry.upload, Append.wanted(plan, request.contentLength), (room) =>
             receive(entry, plan, lease, body, room, policy))
         const isNews = entry.upload.completion._tag !== "Complete" && !received.upload.isOpen
-        const concluded: Completion.Concluded = isNews ? yield* completion.follow(received, lease) : { entry: received }
+        const concluded: CompleteUpload.Concluded = isNews
+          ? yield* completion.follow(received, lease)
+          : { entry: received }
         const { addition, entry: { upload } } = concluded
         const refused = Option.orElse(refusal, () =>
           rejectionOf(upload))
@@ -221,7 +223,7 @@ export const layer: Layer.Layer<TusServer, never, UploadStore | UploadLock> = La
 /** An upload that has announced its length takes no more than was held and counted when it did. */
 const isCounted = ({ upload }: Append.Plan) => !upload.isOpen || Option.isSome(upload.length)
 
-const policyOf = Effect.fnUntraced(function*({ trailers }: Door, { completes }: Application.Application) {
+const policyOf = Effect.fnUntraced(function*({ trailers }: Door, { completes }: HookRunner.Application) {
   const options = yield* Effect.orDie(TusPolicy.check(yield* TusPolicy.TusPolicy))
   const digests = yield* HashFunctions
   const expiresAfter = Option.map(Option.fromNullable(options.expiresAfter), Duration.decode)

@@ -12,7 +12,7 @@ import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
 import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import * as TusMetrics from "../../src/server/TusMetrics.js"
+import * as TusMetrics from "../../src/server/operations/TusMetrics.js"
 import { askPort } from "../server/doors.js"
 import { directory } from "./temporary.js"
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import { BlockList, isIP, isIPv4 } from "node:net"
-import * as AddressRange from "../../src/server/AddressRange.js"
+import * as AddressRange from "../../src/server/policy/AddressRange.js"
 
 const isWithin = (range: string, address: string) =>
   AddressRange.includes(

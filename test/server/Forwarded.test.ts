@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
-import * as Forwarded from "../../src/server/Forwarded.js"
+import * as Forwarded from "../../src/server/policy/Forwarded.js"
 
 const parsed = (header: string) =>
   Option.getOrNull(Option.map(Forwarded.parse(header), (elements) => elements.map((each) => Object.fromEntries(each))))

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Command } from "effect-tus"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
-import * as PublicUrl from "../../src/server/PublicUrl.js"
+import * as PublicUrl from "../../src/server/policy/PublicUrl.js"
 
 const base = (options: PublicUrl.Options, headers: Command.RawRequest["headers"], remoteAddress?: string) =>
   Either.getOrThrow(PublicUrl.make(options))({ method: "POST", url: "/files", headers, remoteAddress })

@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import * as UploadBody from "../../src/server/UploadBody.js"
+import * as UploadBody from "../../src/server/body/UploadBody.js"
 import { server } from "./doors.js"
 import { create, head, patch } from "./requests.js"
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Either from "effect/Either"
-import * as TusCors from "../../src/server/TusCors.js"
+import * as TusCors from "../../src/server/policy/TusCors.js"
 
 const allowed = (options: TusCors.Options, origin?: string) =>
   Either.getOrThrow(TusCors.make(options)).headersOf({

@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as TestClock from "effect/TestClock"
-import * as UploadBody from "../../src/server/UploadBody.js"
+import * as UploadBody from "../../src/server/body/UploadBody.js"
 import { server } from "./doors.js"
 import { create, patch, request } from "./requests.js"
 

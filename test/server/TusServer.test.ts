@@ -21,7 +21,7 @@ import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import * as UploadBody from "../../src/server/UploadBody.js"
+import * as UploadBody from "../../src/server/body/UploadBody.js"
 import { memory, server } from "./doors.js"
 import { bodyOf, create, head, patch, request } from "./requests.js"
 

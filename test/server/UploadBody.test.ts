@@ -9,7 +9,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import * as UploadBody from "../../src/server/UploadBody.js"
+import * as UploadBody from "../../src/server/body/UploadBody.js"
 
 /** A source from which nothing comes, which takes its time to let go, and counts who waits for it. */
 const silent = () => {

@@ -13,8 +13,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import * as Intake from "../../src/server/Intake.js"
-import type * as UploadBody from "../../src/server/UploadBody.js"
+import * as BoundedBody from "../../src/server/body/BoundedBody.js"
+import type * as UploadBody from "../../src/server/body/UploadBody.js"
 import { uploadOf } from "../protocol/arbitraries.js"
 import { bodyOf, create, head, patch, request } from "./requests.js"
 
@@ -232,7 +232,7 @@ describe("bodies that do not say how long they are", () => {
   it.effect("end with a defect, not in a loop, where an application grants the same room again", () =>
     Effect.gen(function*() {
       const same: UploadLimits.Room = { size: 2, more: () => Effect.succeed(same) }
-      const intake = Intake.make(
+      const intake = BoundedBody.make(
         inPieces("abc", [3]),
         { room: 10, upload: uploadOf({}) },
         same,

@@ -4,8 +4,8 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as TusDoor from "../../src/server/TusDoor.js"
-import * as UploadBody from "../../src/server/UploadBody.js"
+import * as UploadBody from "../../src/server/body/UploadBody.js"
+import * as TusDoor from "../../src/server/doors/TusDoor.js"
 
 const tus = { "tus-resumable": "1.0.0" }
 

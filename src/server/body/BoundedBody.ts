@@ -1,0 +1,104 @@
+/**
+ * A body on its way into the store: bounded by the room there is, hashed as it passes, and ended, never failed, by
+ * whatever cuts it off. How it ended is asked afterwards.
+ */
+import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type { Hasher } from "../../bytes/HashFunctions.js"
+import * as Pull from "../../bytes/Pull.js"
+import type * as Append from "../../protocol/Append.js"
+import type { UploadStoreError } from "../../store/UploadStoreError.js"
+import type { Room } from "../hooks/UploadLimits.js"
+import type { UploadBody } from "./UploadBody.js"
+
+export interface Intake {
+  readonly pull: Pull.Pull<UploadStoreError>
+  /** Known when `pull` has come to the end. */
+  readonly ending: () => Append.Receipt["ending"]
+}
+
+export const make = (
+  body: UploadBody,
+  plan: Pick<Append.Plan, "room" | "upload">,
+  room: Room,
+  hasher: Option.Option<Hasher>
+): Intake => {
+  const { offset } = plan.upload
+  let taken = 0
+  let most = Math.min(plan.room, room.size - offset)
+  /** What has come and has no room yet. */
+  let waiting = nothing
+  let ending: Append.Receipt["ending"] | undefined
+
+  const take = (batch: Chunk.Chunk<Uint8Array>) => {
+    const size = Pull.sizeOf(batch)
+    const left = most - taken
+    const [kept, rest] = size <= left ? [batch, nothing] : split(batch, left)
+    waiting = rest
+    taken += Math.min(size, left)
+    if (Option.isSome(hasher)) {
+      Chunk.forEach(kept, (bytes) => hasher.value.update(bytes))
+    }
+    return kept
+  }
+
+  const end = (how: Append.Receipt["ending"]) => {
+    ending = how
+    return Pull.end
+  }
+
+  // The wait for the network is the only place where the writer can be interrupted; it is then as if the sender had gone.
+  const arriving: Pull.Pull = Effect.matchCauseEffect(Effect.interruptible(body.pull), {
+    onSuccess: (batch) => Effect.succeed(take(batch)),
+    onFailure: (cause) =>
+      Cause.isInterruptedOnly(cause)
+        ? end("Disconnected")
+        : Either.match(Cause.failureOrCause(cause), {
+          onLeft: (cut) => end(Option.getOrElse(cut, () => "Ended" as const)),
+          onRight: Effect.failCause
+        })
+  })
+
+  /** Whoever asks for more has stored what it got. */
+  const further: Pull.Pull<UploadStoreError> = Effect.suspend(() =>
+    taken === plan.room
+      ? end("Overrun")
+      : Effect.matchEffect(room.more(offset + taken), {
+        onFailure: (error) => error._tag === "Denied" ? end(error) : Effect.fail(Option.some(error)),
+        onSuccess: (next) => {
+          if (next.size <= room.size) {
+            return Effect.die(new Error(`expected more room than ${room.size} bytes, or to be denied it`))
+          }
+          room = next
+          most = Math.min(plan.room, room.size - offset)
+          return Effect.succeed(take(waiting))
+        }
+      })
+  )
+
+  return {
+    pull: Effect.suspend(() => ending !== undefined ? Pull.end : Chunk.isEmpty(waiting) ? arriving : further),
+    ending: () => ending ?? "Disconnected"
+  }
+}
+
+const nothing: Chunk.Chunk<Uint8Array> = Chunk.empty()
+
+/** The first `size` bytes, and the others. */
+const split = (batch: Chunk.Chunk<Uint8Array>, size: number) => {
+  const kept: Array<Uint8Array> = []
+  const rest: Array<Uint8Array> = []
+  for (const bytes of batch) {
+    if (size > 0) {
+      kept.push(bytes.subarray(0, size))
+    }
+    if (size < bytes.length) {
+      rest.push(bytes.subarray(Math.max(0, size)))
+    }
+    size -= bytes.length
+  }
+  return [Chunk.unsafeFromArray(kept), Chunk.unsafeFromArray(rest)] as const
+}

@@ -1,0 +1,138 @@
+/**
+ * What all doors share: a request in the shape that every HTTP has becomes a response in that shape. Holds no rule.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Command from "../../protocol/Command.js"
+import * as Offer from "../../protocol/Options.js"
+import { isRefusal, type Refusal } from "../../protocol/Refusal.js"
+import * as Reply from "../../protocol/Reply.js"
+import { UploadStoreError } from "../../store/UploadStoreError.js"
+import * as UploadBody from "../body/UploadBody.js"
+import { type Observed, TusObserver, watched } from "../hooks/TusObserver.js"
+import * as DoorPolicy from "../policy/DoorPolicy.js"
+import * as LogText from "../policy/LogText.js"
+import * as OptionError from "../policy/OptionError.js"
+import { TusPolicy } from "../policy/TusPolicy.js"
+import { type Answered, type Door, TusServer } from "../TusServer.js"
+
+export interface Options {
+  /**
+   * The path of the collection, such as `/files`; other paths are 404. Left out, the collection is whatever is posted to:
+   * then whoever mounts the door decides. One that is no such path is a defect when the door is made.
+   */
+  readonly path?: string | undefined
+}
+
+export interface Response extends Observed, Pick<Answered, "content"> {}
+
+export const make = ({ path, trailers }: Options & Door) =>
+  Effect.gen(function*() {
+    const server = yield* TusServer
+    const policy = yield* TusPolicy
+    const { downloads } = policy
+    const { baseOf, cors } = yield* Effect.orDie(DoorPolicy.make(policy))
+    yield* Effect.orDie(check({ path }))
+
+    const observers = yield* TusObserver
+    const respond = watched(observers, (request, body): Effect.Effect<Response> => {
+      // Nothing, where the application cannot say whose pages may read: that is a defect like any other.
+      let allowed: Readonly<Record<string, string>> = {}
+      const finish = ({ body, content, headers, outcome, status }: Response): Response => ({
+        status,
+        outcome,
+        headers: { ...headers, ...allowed },
+        body: request.method === "HEAD" ? undefined : body,
+        content
+      })
+      return Effect.matchCauseEffect(
+        Effect.suspend(() => {
+          allowed = cors.headersOf(request)
+          return Either.match(Command.decode(request, { base: baseOf(request), downloads, path }), {
+            onLeft: Effect.fail,
+            onRight: (command) =>
+              body.isConsumed === true && Command.takesBody(command)
+                ? Effect.die(new UploadBody.BodyConsumed())
+                : server.handle(command, request, body, { trailers })
+          })
+        }),
+        {
+          onSuccess: (answer) => Effect.succeed(finish(encode(answer))),
+          onFailure: (cause) => Effect.map(explain(request, cause), finish)
+        }
+      )
+    })
+    return observers.length === 0 ? respond : guarded(respond)
+  })
+
+const check = OptionError.check(Schema.Struct({ path: Schema.optional(OptionError.path) }))
+
+type Respond = (request: Command.RawRequest, body: UploadBody.UploadBody) => Effect.Effect<Response>
+
+/** An observer that fails is a bug of the application: its request is answered all the same. */
+const guarded = (respond: Respond): Respond => (request, body) =>
+  Effect.catchAllCause(Effect.suspend(() => respond(request, body)), (cause) => explain(request, cause))
+
+const encode = (answer: Answered): Response => {
+  const { body, headers, status } = answer.reply instanceof Offer.Response
+    ? encodeOffer(answer.reply)
+    : Reply.encodeAnswer(answer)
+  return { status, headers, body, content: answer.content, outcome: "Ok" }
+}
+
+/** What the server can do is the same each time it is asked, and so are the words for it. */
+const encodeOffer = (offer: Offer.Response): Reply.RawResponse => {
+  const response = offers.get(offer) ?? Reply.encode(offer)
+  offers.set(offer, response)
+  return response
+}
+
+const offers = new WeakMap<Offer.Response, Reply.RawResponse>()
+
+/** Three channels: a refusal is an answer, a broken store is told and logged, and so is a bug. */
+const explain = (
+  request: Command.RawRequest,
+  cause: Cause.Cause<Refusal | UploadStoreError>
+): Effect.Effect<Response> =>
+  Either.match(Cause.failureOrCause(cause), {
+    onLeft: (error) =>
+      isRefusal(error)
+        ? Effect.succeed({ ...Reply.encode(error), outcome: error._tag === "Interrupted" ? error.reason : error._tag })
+        : Effect.as(log(request, Cause.fail, error), error instanceof UploadStoreError ? failed(error) : broken),
+    onRight: (cause) =>
+      Option.match(Cause.dieOption(cause), {
+        onNone: () => Effect.failCause(cause),
+        onSome: (defect) =>
+          Effect.as(
+            log(request, Cause.die, defect),
+            defect instanceof UploadBody.BodyConsumed ? misplaced(defect) : broken
+          )
+      })
+  })
+
+/** As a cause, which every logger tells whole; of an error beside a message some tell nothing. */
+const log = (request: Command.RawRequest, causeOf: (error: unknown) => Cause.Cause<unknown>, error: unknown) =>
+  Effect.logError(`${LogText.nameOf(request)} failed`, causeOf(LogText.errorOf(request, error)))
+
+const plain = (status: number, outcome: string, text: string): Response => ({
+  status,
+  outcome,
+  headers: { "tus-resumable": "1.0.0", "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
+  body: `${text}\n`
+})
+
+const failed = ({ reason }: UploadStoreError) =>
+  reason === "NoSpace"
+    ? plain(507, "UploadStoreError", "the server has no space left; what was acknowledged is safe, continue later")
+    : reason === "Corrupt"
+    ? plain(500, "UploadStoreError", "the server no longer has all that it has acknowledged of this upload")
+    : plain(500, "UploadStoreError", sorry)
+
+const misplaced = ({ message }: UploadBody.BodyConsumed) => plain(500, "Defect", message)
+
+/** A sync may have failed, and then less counts than before. */
+const sorry = "the server failed; ask by HEAD where the upload stands, and try again"
+const broken = plain(500, "Defect", sorry)

@@ -1,0 +1,70 @@
+/**
+ * A span for each request that concerns an upload, all of one upload in one trace, whichever process has served them: the trace is
+ * told by the id of the upload, and so has to be kept nowhere. Nothing is traced by default.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Tracer from "effect/Tracer"
+import type { RawRequest } from "../../protocol/Command.js"
+import type { UploadId } from "../../protocol/Upload.js"
+import * as LogText from "../policy/LogText.js"
+import type { Intent } from "./UploadHooks.js"
+
+/** What runs around each request that concerns an upload: `traced` runs `self`, and ends as that ends. */
+export interface Tracing {
+  readonly traced: <A, E, R>(
+    intent: Intent,
+    id: UploadId,
+    request: RawRequest,
+    self: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E, R>
+}
+
+/** Runs requests as they are by default; with `layer`, each in a span. To be provided to the server. */
+export class TusTracing extends Context.Reference<TusTracing>()("effect-tus/TusTracing", {
+  defaultValue: (): Tracing => ({ traced: (_intent, _id, _request, self) => self })
+}) {}
+
+/** For the tracer that there is. The span that a client names in `traceparent` is a link of that of its request. */
+export const layer: Layer.Layer<TusTracing> = Layer.succeed(TusTracing, {
+  traced: (intent, id, request, self) =>
+    Effect.withSpan(told(request, self) as Effect.Effect<never>, `tus ${intent}`, {
+      kind: "server",
+      parent: parentOf(id),
+      links: linksOf(request.headers["traceparent"]),
+      attributes: { "tus.upload.id": id, "http.request.method": LogText.printable(request.method) }
+    })
+})
+
+/** A span keeps what its request died of. */
+const told = <A, E, R>(request: RawRequest, self: Effect.Effect<A, E, R>) =>
+  Effect.catchAllDefect(self, (defect) => Effect.die(LogText.errorOf(request, defect)))
+
+/** What all spans of an upload have above them. */
+export const parentOf = (id: UploadId): Tracer.ExternalSpan => {
+  const traceId = /^(?!0{32})[0-9a-f]{32}$/.test(id) ? id : digits(id, 4)
+  return Tracer.externalSpan({ traceId, spanId: digits(id, 2), sampled: true })
+}
+
+/** @see https://www.w3.org/TR/trace-context/#traceparent-header */
+const linksOf = (header: string | undefined): ReadonlyArray<Tracer.SpanLink> => {
+  const [, traceId, spanId, flags] = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/.exec(header ?? "") ?? []
+  return traceId === undefined || spanId === undefined || flags === undefined
+    ? []
+    : [{
+      _tag: "SpanLink",
+      span: Tracer.externalSpan({ traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 }),
+      attributes: {}
+    }]
+}
+
+/** Eight digits for each of `count` FNV-1a hashes, never all of them zero. */
+const digits = (text: string, count: number): string =>
+  Array.from({ length: count }, (_, i) => {
+    let hash = 0x811c9dc5 ^ i
+    for (let at = 0; at < text.length; at++) {
+      hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
+    }
+    return (hash >>> 0 || 1).toString(16).padStart(8, "0")
+  }).join("")

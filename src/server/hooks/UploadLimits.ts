@@ -1,0 +1,203 @@
+/**
+ * What uploads may take of a server: room, as `Quota` says, requests that write at the same time, and bytes a second. There is
+ * no limit by default, and what there is none of costs nothing.
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as FiberId from "effect/FiberId"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Pull from "../../bytes/Pull.js"
+import { Denied } from "../../protocol/Refusal.js"
+import type { Upload } from "../../protocol/Upload.js"
+import { ByteStore } from "../../store/ByteStore.js"
+import type { UploadStoreError } from "../../store/UploadStoreError.js"
+import * as Usage from "../../store/Usage.js"
+import { type Hold, UsageLedger } from "../../store/UsageLedger.js"
+import * as Monotonic from "../../time/Monotonic.js"
+import type { UploadBody } from "../body/UploadBody.js"
+import * as OptionError from "../policy/OptionError.js"
+import * as Quota from "../policy/Quota.js"
+
+/** How much at a time, and how fast. What is left out has no limit; `layer` fails where a number means nothing. */
+export interface Options extends Quota.Quota {
+  /** Requests that may bring bytes at the same time. One more is a 503. */
+  readonly writes?: number | undefined
+  /** Bytes a second of all bodies together. They wait. */
+  readonly bytesPerSecond?: number | undefined
+}
+
+/**
+ * What the server runs its work in. Where there is no room the work is not begun and `Denied` is the answer: 429 or 507 to an
+ * upload that would grow, 503 to one body too many.
+ */
+export interface Limits {
+  /**
+   * Runs what makes an upload grow to `wanted` bytes, or step by step where that is infinite, and holds what it has room for
+   * meanwhile. `current` is its state, none where it is to be created.
+   */
+  readonly growing: <A, E, R>(
+    upload: Upload,
+    current: Upload | undefined,
+    wanted: number,
+    grow: (room: Room) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | Denied | UploadStoreError, R>
+  /** Runs what takes the bytes of a body. */
+  readonly taking: <A, E, R>(
+    body: UploadBody,
+    take: (body: UploadBody) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | Denied, R>
+}
+
+/** How many bytes an upload may have, for now. */
+export interface Room {
+  readonly size: number
+  /** Asks for a larger one, where as many bytes are stored as it was granted. `Denied` answers a body that has more. */
+  readonly more: (stored: number) => Effect.Effect<Room, Denied | UploadStoreError>
+}
+
+/** As much as anybody sends. */
+export const unlimited: Room = { size: Infinity, more: () => Effect.succeed(unlimited) }
+
+/** Lets everything through by default. To be provided to the server, by `layer`. */
+export class UploadLimits extends Context.Reference<UploadLimits>()("effect-tus/UploadLimits", {
+  defaultValue: (): Limits => ({
+    growing: (_upload, _current, _wanted, grow) => grow(unlimited),
+    taking: (body, take) => take(body)
+  })
+}) {}
+
+/** With these options as they are: it is `layer` that checks them. Asks the disk only where `keepFree` is given. */
+export const make = (options: Options) =>
+  Effect.gen(function*() {
+    const ledger = yield* UsageLedger
+    const bytes = yield* ByteStore
+    /** What has come to count since the disk was asked takes of what it said. */
+    const free = options.keepFree === undefined
+      ? Effect.succeed(() => Infinity)
+      : Effect.suspend(() => {
+        const before = ledger.grown()
+        return Effect.map(
+          bytes.free,
+          (free) => () => Option.getOrElse(free, () => Infinity) - (ledger.grown() - before)
+        )
+      })
+    const { writes = Infinity } = options
+    const pace = options.bytesPerSecond === undefined ? (body: UploadBody) => body : pacer(options.bytesPerSecond)
+    let writing = 0
+
+    const growing: Limits["growing"] = (upload, current, wanted, grow) => {
+      const decide = (given: Omit<Quota.Given, "usage" | "total">) =>
+        Quota.decide(options, { ...given, usage: ledger.usageOf(upload.owner), total: ledger.total() })
+
+      const roomOf = (hold: Hold, size: number): Room => ({
+        size,
+        more: (stored) =>
+          Effect.flatMap(free, (free) =>
+            Effect.suspend(() =>
+              Either.map(
+                decide({ isNew: false, stored, taken: hold.taken(), wanted: Infinity, free: free() }),
+                (size) => {
+                  hold.resize(size)
+                  return roomOf(hold, size)
+                }
+              )
+            ))
+      })
+
+      return Effect.flatMap(free, (free) =>
+        held(
+          () => {
+            const taken = Usage.ofUpload(current)
+            const size = decide({
+              isNew: current === undefined,
+              stored: current?.offset ?? 0,
+              taken,
+              wanted,
+              free: free()
+            })
+            return Either.map(size, (size) => {
+              const hold = ledger.hold(upload, current, size)
+              return { held: roomOf(hold, size), release: hold.release }
+            })
+          },
+          grow
+        ))
+    }
+
+    const taking: Limits["taking"] = (body, take) =>
+      held(
+        () => {
+          if (writing >= writes) {
+            return Either.left(busy())
+          }
+          writing++
+          return Either.right({
+            held: body,
+            release: () => {
+              writing--
+            }
+          })
+        },
+        (body) => take(pace(body))
+      )
+
+    return { growing, taking }
+  })
+
+/** What is decided on and held in one step, for as long as it is used. */
+const held = <H, A, E, R>(
+  acquire: () => Either.Either<{ readonly held: H; readonly release: () => void }, Denied>,
+  use: (held: H) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | Denied, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend((): Effect.Effect<A, E | Denied, R> => {
+      const acquired = acquire()
+      return Either.isLeft(acquired)
+        ? Effect.fail(acquired.left)
+        : Effect.ensuring(restore(use(acquired.right.held)), Effect.sync(acquired.right.release))
+    })
+  )
+
+const check = OptionError.check(Schema.Struct({
+  limits: Schema.Struct({
+    bytesPerOwner: Schema.optional(OptionError.whole(0)),
+    openPerOwner: Schema.optional(OptionError.whole(0)),
+    keepFree: Schema.optional(OptionError.whole(0)),
+    writes: Schema.optional(OptionError.whole(1)),
+    bytesPerSecond: Schema.optional(OptionError.whole(1))
+  })
+}))
+
+/** Holds every upload of a store to these limits; a `UsageLedger` stands before its registry. */
+export const layer = (limits: Options): Layer.Layer<UploadLimits, OptionError.OptionError, ByteStore | UsageLedger> =>
+  Layer.effect(UploadLimits, Effect.zipRight(check({ limits }), make(limits)))
+
+const busy = () => new Denied({ status: 503, reason: "too many uploads are under way; try again shortly" })
+
+/**
+ * Bodies that together bring so many bytes a second: each batch is handed on when the one before it, of whichever body, has had
+ * its time. One that is stopped waits no longer.
+ */
+const pacer = (bytesPerSecond: number) => {
+  let free = 0
+  return (body: UploadBody): UploadBody => {
+    const stopped = Deferred.unsafeMake<void>(FiberId.none)
+    const wait = (size: number) =>
+      Effect.flatMap(Monotonic.millis, (now) => {
+        free = Math.max(free, now) + size / bytesPerSecond * 1000
+        return Effect.raceFirst(Effect.sleep(free - now), Deferred.await(stopped))
+      })
+    return {
+      ...body,
+      pull: Effect.tap(body.pull, (batch) => wait(Pull.sizeOf(batch))),
+      stop: (reason) => {
+        body.stop(reason)
+        Deferred.unsafeDone(stopped, Effect.void)
+      }
+    }
+  }
+}

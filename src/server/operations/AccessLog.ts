@@ -1,0 +1,33 @@
+/**
+ * A line for each request that was answered, with what came of it as annotations, for whichever logger there is.
+ */
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Monotonic from "../../time/Monotonic.js"
+import * as TusObserver from "../hooks/TusObserver.js"
+import * as LogText from "../policy/LogText.js"
+
+const observer: TusObserver.Observer = (request, body, answer) =>
+  Effect.flatMap(
+    Monotonic.millis,
+    (begun) =>
+      Effect.tap(answer(body), ({ headers, outcome, status }) =>
+        Effect.flatMap(Monotonic.millis, (now) =>
+          Effect.log(`${LogText.nameOf(request)} ${status}`).pipe(
+            Effect.annotateLogs({
+              method: LogText.printable(request.method),
+              status,
+              outcome,
+              millis: Math.round(now - begun),
+              upload: idOf(headers["location"] ?? request.url),
+              ...(headers["upload-offset"] === undefined ? {} : { offset: Number(headers["upload-offset"]) }),
+              ...(request.remoteAddress === undefined ? {} : { peer: request.remoteAddress })
+            })
+          )))
+  )
+
+/** Each request as a line at level Info. What a URL says behind its path, such as a signature, stays out of it. */
+export const layer: Layer.Layer<TusObserver.TusObserver> = TusObserver.layer(Effect.succeed(observer))
+
+/** The last segment, which names an upload where it is one. */
+const idOf = (url: string) => LogText.pathOf(url).split("/").at(-1) ?? ""

@@ -1,0 +1,102 @@
+/**
+ * What becomes of bytes that no state names. They are removed only where it is proven that nobody can want them: where there are
+ * none, where they say themselves that they are not all of it and are there once more, or where their client has said so before their
+ * state was removed. All others are set aside.
+ */
+import * as Chunk from "effect/Chunk"
+import * as DateTime from "effect/DateTime"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { ByteStore, type Look, type Stored } from "../../store/ByteStore.js"
+import * as Orphans from "../../store/Orphans.js"
+import * as Pairing from "../../store/Pairing.js"
+import { UploadLock } from "../../store/UploadLock.js"
+import { UploadRegistry } from "../../store/UploadRegistry.js"
+import { each } from "../verbs/Background.js"
+
+export const make = Effect.gen(function*() {
+  const registry = yield* UploadRegistry
+  const bytes = yield* ByteStore
+  const lock = yield* UploadLock
+
+  const setAside = Effect.fnUntraced(function*({ id }: Stored, look: Look) {
+    const what = Orphans.describe({ id, ...look })
+    if (bytes.orphans === undefined) {
+      return yield* Effect.logWarning(
+        `${what} are named by no state; this store cannot set them aside, and leaves them`
+      )
+    }
+    const orphan = yield* bytes.orphans.setAside(id, yield* DateTime.now)
+    return yield* Option.match(orphan, {
+      onNone: () => Effect.void,
+      onSome: ({ location, name }) =>
+        Effect.logWarning(
+          `${what} are named by no state, and set aside${
+            Option.match(location, { onNone: () => ` as ${name}`, onSome: (location) => `: ${location}` })
+          }`
+        )
+    })
+  })
+
+  /** What has no state may be about to get one: its writer, who has the lock, writes bytes before it creates what is complete. */
+  const explain = (stored: Stored) =>
+    lock.withLockIfFree(
+      stored.id,
+      () =>
+        Effect.uninterruptible(Effect.gen(function*() {
+          const { id, isCondemned = false } = stored
+          const look = yield* stored.look
+          const isNamed = Option.isSome(yield* registry.get(id))
+          if (isCondemned) {
+            yield* isNamed ? Effect.void : bytes.remove(id)
+            yield* bytes.spare?.(id) ?? Effect.void
+          } else if (Option.isSome(look) && !isNamed) {
+            yield* look.value.size === 0 ? bytes.remove(id) : setAside(stored, look.value)
+          }
+        }))
+    )
+
+  /** Requests that wait go before each page. */
+  const unnamed = Stream.mapConcatEffect(Stream.grouped(bytes.list, 256), (page) =>
+    Effect.map(
+      Effect.zipRight(Effect.sleep(0), registry.missing(Chunk.toReadonlyArray(Chunk.map(page, ({ id }) => id)))),
+      (missing) => {
+        const ids = new Set(missing)
+        return Chunk.filter(page, ({ id, isCondemned = false }) => isCondemned || ids.has(id))
+      }
+    ))
+
+  return {
+    /** Whether states and bytes belong together. Otherwise nothing is known of either. */
+    isSound: Effect.tap(
+      Pairing.isSound(registry, bytes),
+      (isSound) =>
+        isSound ? Effect.void : Effect.logError("the bytes are not those of the database: none are looked at")
+    ),
+    putBack: bytes.orphans === undefined
+      ? Effect.void
+      : Effect.ignoreLogged(Orphans.putBackNamed(bytes.orphans, registry)),
+    setAside: each(unnamed, explain),
+    removeOld: (keep: Duration.DurationInput = "30 days") => {
+      const place = bytes.orphans
+      return place === undefined ? Effect.void : Effect.flatMap(DateTime.now, (now) =>
+        each(
+          Stream.filter(place.list, ({ since }) => DateTime.lessThan(DateTime.addDuration(since, keep), now)),
+          (orphan) => remove(place, orphan)
+        ))
+    }
+  }
+})
+
+/** Somebody has written to what is not intact, and may want it. */
+const remove = (place: Orphans.Orphans, orphan: Orphans.Orphan) => {
+  const since = DateTime.formatIso(orphan.since)
+  return orphan.isIntact
+    ? Effect.zipRight(
+      place.remove(orphan),
+      Effect.logWarning(`${Orphans.describe(orphan)} are removed: they were set aside at ${since}`)
+    )
+    : Effect.logWarning(`${Orphans.describe(orphan)} are not what was set aside at ${since}, and stay there`)
+}

@@ -1,0 +1,90 @@
+/**
+ * What an operator does with uploads, beside clients and under the same locks. Nobody is asked who is asking.
+ */
+import * as Context from "effect/Context"
+import type * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Stream from "effect/Stream"
+import { Contended, type Refusal, type UploadNotFound } from "../../protocol/Refusal.js"
+import type { Upload, UploadId } from "../../protocol/Upload.js"
+import { UploadLock } from "../../store/UploadLock.js"
+import { type Entry, type Page, pages, type Unreadable, UploadRegistry } from "../../store/UploadRegistry.js"
+import { UploadStore } from "../../store/UploadStore.js"
+import type { UploadStoreError } from "../../store/UploadStoreError.js"
+import * as HookRunner from "../verbs/HookRunner.js"
+import * as Terminate from "../verbs/Terminate.js"
+
+/** The state as it is stored, and where its bytes are; none where the store has no place to show. */
+export interface Inspection extends Entry {
+  /** Where a person finds the bytes. */
+  readonly location: Option.Option<string>
+}
+
+/**
+ * What tools call. Every method fails with an `UploadStoreError` where the store does, and with `UploadNotFound` where no such
+ * upload is stored; `terminate` also with what a DELETE is refused with, such as `Denied`.
+ */
+export class TusAdmin extends Context.Tag("effect-tus/TusAdmin")<TusAdmin, {
+  /**
+   * All uploads, in the order of their ids, read page by page: what is created or removed meanwhile may be among them, or not.
+   * Of one whose state cannot be read, why not.
+   */
+  readonly list: Stream.Stream<Either.Either<Upload, Unreadable>, UploadStoreError>
+
+  /** What is known of an upload; its offset counts what is committed, which a request under way is ahead of. */
+  readonly inspect: (id: UploadId) => Effect.Effect<Inspection, UploadNotFound | UploadStoreError>
+
+  /**
+   * Has an unfinished upload live until then, none for ever, however many bytes come; also one whose time has run out, while it is
+   * still there. What is complete does not expire and stays as it is. Fails with `Contended` while somebody writes it.
+   */
+  readonly extend: (
+    id: UploadId,
+    expiresAt: Option.Option<DateTime.Utc>
+  ) => Effect.Effect<Upload, Contended | UploadNotFound | UploadStoreError>
+
+  /** Removes an upload like a DELETE: `onTerminate` is asked and may refuse. */
+  readonly terminate: (id: UploadId) => Effect.Effect<void, Refusal | UploadStoreError>
+}>() {}
+
+/**
+ * Over the services that are provided, with the hooks and events that are there when it is made. Dies of an `OptionError`
+ * where the `timeLimit` of the hooks is no duration.
+ */
+export const make = Effect.gen(function*() {
+  const registry = yield* UploadRegistry
+  const store = yield* UploadStore
+  const lock = yield* UploadLock
+  const terminate = yield* Terminate.make(yield* HookRunner.make)
+
+  return TusAdmin.of({
+    list: pages(({ after, limit }: Page<Either.Either<Upload, Unreadable>>) =>
+      registry.list({ limit, after: after && Either.merge(after).id })
+    ),
+    inspect: (id) => Effect.map(store.get(id), (entry) => ({ ...entry, location: store.locate(id) })),
+    extend: (id, expiresAt) =>
+      lock.withLockIfFree(id, ({ fence }) =>
+        Effect.flatMap(store.get(id), (entry) =>
+          entry.upload.isOpen
+            ? Effect.uninterruptible(store.commit(entry, entry.upload.amend({ expiresAt }), fence))
+            : Effect.succeed(entry))).pipe(
+          Effect.flatMap(Option.match({ onNone: contended, onSome: ({ upload }) => Effect.succeed(upload) })),
+          Effect.catchTag("Superseded", contended)
+        ),
+    terminate: (id) => Effect.catchTag(terminate(id), "Superseded", contended)
+  })
+})
+
+/**
+ * For a process that serves uploads, or that has them to itself. Beside a server it needs what that one has: the same
+ * `UploadLock`, or neither waits for the other, and the same `UploadHooks` and `UploadEvents`, or nobody hears of a removal.
+ */
+export const layer: Layer.Layer<TusAdmin, never, UploadLock | UploadRegistry | UploadStore> = Layer.effect(
+  TusAdmin,
+  make
+)
+
+const contended = () => new Contended()

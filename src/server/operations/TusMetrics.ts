@@ -1,0 +1,127 @@
+/**
+ * What a server does, in numbers: metrics of Effect, for whichever exporter reads them, `Prometheus` among them.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as MetricBoundaries from "effect/MetricBoundaries"
+import * as MetricLabel from "effect/MetricLabel"
+import * as Pull from "../../bytes/Pull.js"
+import * as Monotonic from "../../time/Monotonic.js"
+import type { UploadBody } from "../body/UploadBody.js"
+import * as TusObserver from "../hooks/TusObserver.js"
+import { UploadEvents } from "../hooks/UploadEvents.js"
+
+/** By `method` and `status`. */
+export const requests = Metric.counter("tus_requests_total", {
+  description: "Requests that were answered",
+  incremental: true
+})
+
+/** By `reason`: a takeover is a request that ended as `TakenOver`. */
+export const refusals = Metric.counter("tus_refusals_total", {
+  description: "Requests that were refused, cut off, or failed",
+  incremental: true
+})
+
+/** Counted as they are taken from a body: also those that are not kept in the end, and again those that are sent again. */
+export const receivedBytes = Metric.counter("tus_received_bytes_total", {
+  description: "Bytes of uploads that have arrived",
+  incremental: true
+})
+
+/**
+ * By `method`, of this process, each from its head to its answer; the bytes of a download come after that. Uploads that are
+ * arriving are those of `PATCH` and `POST`.
+ */
+export const activeRequests = Metric.gauge("tus_active_requests", {
+  description: "Requests that are being answered"
+})
+
+/** By `method`. */
+export const duration = Metric.histogram(
+  "tus_request_duration_seconds",
+  MetricBoundaries.fromIterable([0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 30, 300, 3600]),
+  "Seconds from the head of a request to its answer"
+)
+
+/** By `event`: `Created`, `Completed`, `Rejected`, `Terminated`, `Expired`. */
+export const uploads = Metric.counter("tus_uploads_total", {
+  description: "What has happened to uploads",
+  incremental: true
+})
+
+/** By `sweep`: `Expired` and what waits, or `Orphans`. Measured also where nothing else is. */
+export const sweepDuration = Metric.histogram(
+  "tus_sweep_duration_seconds",
+  MetricBoundaries.fromIterable([0.001, 0.01, 0.1, 1, 10, 60, 600, 3600]),
+  "Seconds that a sweep has taken"
+)
+
+/** Watches requests and events; whoever is told of events beneath it is told as before. */
+export const layer: Layer.Layer<TusObserver.TusObserver | UploadEvents> = Layer.suspend(() =>
+  Layer.merge(
+    TusObserver.layer(Effect.sync(makeObserver)),
+    Layer.effect(
+      UploadEvents,
+      Effect.map(UploadEvents, ({ publish }) => ({
+        publish: (event) =>
+          event._tag === "Progress"
+            ? publish(event)
+            : Effect.zipRight(Metric.increment(Metric.tagged(uploads, "event", event._tag)), publish(event))
+      }))
+    )
+  )
+)
+
+const makeObserver = (): TusObserver.Observer => {
+  const active = new Map<string, number>()
+  const change = (method: string, by: number) =>
+    Effect.suspend(() => {
+      const count = (active.get(method) ?? 0) + by
+      active.set(method, count)
+      return Metric.set(Metric.tagged(activeRequests, "method", method), count)
+    })
+
+  return (request, body, answer) => {
+    const method = methodOf(request.method)
+    return Effect.acquireUseRelease(
+      Effect.zipRight(change(method, 1), Monotonic.millis),
+      () => answer(counted(body)),
+      (begun, exit) =>
+        Effect.zipRight(
+          change(method, -1),
+          Effect.flatMap(Monotonic.millis, (now) => record(method, (now - begun) / 1000, exit))
+        )
+    )
+  }
+}
+
+const record = (method: string, seconds: number, exit: Exit.Exit<TusObserver.Observed>) => {
+  const { outcome, status } = Exit.getOrElse(exit, () => abandoned)
+  return Effect.all([
+    Metric.increment(Metric.taggedWithLabels(requests, [
+      MetricLabel.make("method", method),
+      MetricLabel.make("status", String(status))
+    ])),
+    Metric.update(Metric.tagged(duration, "method", method), seconds),
+    outcome === "Ok" ? Effect.void : Metric.increment(Metric.tagged(refusals, "reason", outcome))
+  ], { discard: true })
+}
+
+/** Nobody was there any more to be answered. */
+const abandoned = { outcome: "Abandoned", status: 499 }
+
+const counted = (body: UploadBody): UploadBody => ({
+  ...body,
+  pull: Effect.tap(
+    body.pull,
+    (batch) => Metric.incrementBy(receivedBytes, Pull.sizeOf(batch))
+  )
+})
+
+/** What anybody may send is no label. */
+const methodOf = (method: string) => methods.has(method) ? method : "other"
+
+const methods = new Set(["OPTIONS", "POST", "HEAD", "PATCH", "DELETE", "GET"])

@@ -1,0 +1,127 @@
+/**
+ * What a server does on its own: it removes unfinished uploads whose time has run out, partials that were used up, and what is left
+ * of a creation if it is empty or says that it is not all there; it sets unfinished uploads back whose bytes are gone, and goes on
+ * with what waits for it. Of bytes that no state names it removes nothing else: it sets them aside, tells of each, puts them back where a
+ * state names them again, and removes them after `keepOrphans`. It never removes a completed upload that is not a used-up partial,
+ * and never disturbs a writer.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import type { Upload, UploadId } from "../../protocol/Upload.js"
+import { ByteStore } from "../../store/ByteStore.js"
+import { UploadLock } from "../../store/UploadLock.js"
+import { type Due, type Entry, type Page, pages, UploadRegistry } from "../../store/UploadRegistry.js"
+import { UploadStore } from "../../store/UploadStore.js"
+import { TusServer } from "../TusServer.js"
+import { each } from "../verbs/Background.js"
+import * as HookRunner from "../verbs/HookRunner.js"
+import * as Removal from "../verbs/Removal.js"
+import * as OrphanSweep from "./OrphanSweep.js"
+import * as TusMetrics from "./TusMetrics.js"
+
+/** When to look, and whether partial uploads go that were used up. */
+export interface Options {
+  /** When to look for what has expired. Every minute by default, the first time at once. */
+  readonly schedule?: Schedule.Schedule<unknown> | undefined
+  /** When to compare states and bytes, page by page. Every day by default, the first time at once. */
+  readonly orphanSchedule?: Schedule.Schedule<unknown> | undefined
+  /** Whether partial uploads go when every final that names them is complete. They stay by default. */
+  readonly removeUsedPartials?: boolean | undefined
+  /** How long bytes are kept that no state names, and that were set aside. 30 days by default. */
+  readonly keepOrphans?: Duration.DurationInput | undefined
+}
+
+/**
+ * Both sweeps, for whoever decides when they run; `layer` runs them as its schedules say. They never fail: what goes wrong
+ * with one upload is logged, and it is looked at again by the next sweep.
+ */
+export const make = Effect.gen(function*() {
+  const registry = yield* UploadRegistry
+  const bytes = yield* ByteStore
+  const store = yield* UploadStore
+  const lock = yield* UploadLock
+  const server = yield* TusServer
+  const removal = yield* Removal.make(yield* HookRunner.make)
+
+  const removeUnlessNamed = (entry: Entry, fence: number) =>
+    Effect.uninterruptible(store.remove(entry, fence, { unlessNamed: true, by: "server" }))
+
+  /** Removes an upload that still deserves it under the lock; one that is being written is left alone. */
+  const removeIf = (
+    id: UploadId,
+    deserves: (upload: Upload) => Effect.Effect<boolean, unknown>,
+    act: (entry: Entry, fence: number) => Effect.Effect<void, unknown>
+  ) =>
+    lock.withLockIfFree(id, ({ fence }) =>
+      Effect.gen(function*() {
+        const entry = yield* registry.get(id)
+        if (Option.isSome(entry) && (yield* deserves(entry.value.upload))) {
+          yield* act(entry.value, fence)
+        }
+      }))
+
+  const expire = Effect.flatMap(
+    DateTime.now,
+    (now) =>
+      each(
+        pages((page: Page<Due>) => registry.expired(now, page)),
+        ({ id }) => removeIf(id, (upload) => Effect.succeed(upload.hasExpired(now)), removal.expire)
+      )
+  )
+
+  const settle = each(pages(registry.unsettled), server.settle)
+
+  /** A client that was not told of its final creates another one, at any time. */
+  const removeUsedPartials = each(
+    pages(registry.usedUp),
+    (id) => removeIf(id, (upload) => Effect.succeed(upload.isPartial && !upload.isOpen), removeUnlessNamed)
+  )
+
+  const orphans = yield* OrphanSweep.make
+
+  /** An unfinished upload whose acknowledged bytes are gone goes back to those that are there, as it does for whoever goes on with it. */
+  const recover = each(
+    pages(registry.begun),
+    ({ id, offset }) =>
+      Effect.whenEffect(
+        lock.withLockIfFree(id, ({ fence }) => store.recover(id, fence)),
+        Effect.map(bytes.size(id), (size) => offset > Option.getOrElse(size, () => 0))
+      )
+  )
+
+  return {
+    /** Removes what has expired, and goes on with what waits. */
+    sweep: ({ removeUsedPartials: used = false }: Pick<Options, "removeUsedPartials"> = {}) =>
+      timed("Expired", Effect.all([expire, settle, Effect.when(removeUsedPartials, () => used)], { discard: true })),
+    /** Sets bytes aside that no state names, and unfinished states back to the bytes that are there. */
+    sweepOrphans: ({ keepOrphans }: Pick<Options, "keepOrphans"> = {}) =>
+      timed(
+        "Orphans",
+        // States first get back what is theirs.
+        Effect.ignoreLogged(Effect.whenEffect(
+          Effect.all([orphans.putBack, orphans.setAside, recover, orphans.removeOld(keepOrphans)], {
+            discard: true
+          }),
+          orphans.isSound
+        ))
+      )
+  }
+})
+
+/** Sweeps in the background, as long as the layer lives. */
+export const layer = (
+  options: Options = {}
+): Layer.Layer<never, never, ByteStore | TusServer | UploadLock | UploadRegistry | UploadStore> =>
+  Layer.scopedDiscard(Effect.gen(function*() {
+    const { sweep, sweepOrphans } = yield* make
+    yield* Effect.forkScoped(Effect.repeat(sweep(options), options.schedule ?? Schedule.spaced("1 minute")))
+    yield* Effect.forkScoped(Effect.repeat(sweepOrphans(options), options.orphanSchedule ?? Schedule.spaced("1 day")))
+  }))
+
+const timed = (sweep: string, self: Effect.Effect<void>) =>
+  Metric.trackDurationWith(self, Metric.tagged(TusMetrics.sweepDuration, "sweep", sweep), Duration.toSeconds)

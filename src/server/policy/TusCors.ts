@@ -1,0 +1,168 @@
+/**
+ * CORS for tus, as a pure function: errors included, every header of the protocol allowed and exposed. Bring no other CORS
+ * middleware before it: `HttpMiddleware.cors` answers every OPTIONS itself and so hides what the server can do. Where the rest of
+ * an application needs one, `TusHttp.except` keeps it from the uploads.
+ *
+ * @see https://fetch.spec.whatwg.org/#http-cors-protocol
+ */
+import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
+import type { RawRequest } from "../../protocol/Command.js"
+import { OptionError } from "./OptionError.js"
+
+export interface Options {
+  /**
+   * Whose pages may use the server: `"*"` for all, which is the default; a list of origins such as `https://example.org`, and of
+   * patterns that an origin has to match from its beginning to its end; or a function that is asked about each.
+   */
+  readonly origins?: "*" | ReadonlyArray<string | RegExp> | ((origin: string) => boolean) | undefined
+  /** Whether pages may send cookies and the like along. Not by default; where they may, `origins` has to say whose. */
+  readonly credentials?: boolean | undefined
+  /** Headers that pages may send, besides those of tus, `Authorization`, `X-Request-ID` and `X-Requested-With`. */
+  readonly allowedHeaders?: ReadonlyArray<string> | undefined
+  /** Headers of answers that pages may read, besides those of tus. */
+  readonly exposedHeaders?: ReadonlyArray<string> | undefined
+  /** How long a browser may remember what it may send; most take a shorter time for the longest. A day by default. */
+  readonly maxAge?: Duration.DurationInput | undefined
+}
+
+const requestHeaders = [
+  "Authorization",
+  "Content-Type",
+  "Tus-Resumable",
+  "Upload-Checksum",
+  "Upload-Concat",
+  "Upload-Defer-Length",
+  "Upload-Length",
+  "Upload-Metadata",
+  "Upload-Offset",
+  "X-HTTP-Method-Override",
+  "X-Request-ID",
+  "X-Requested-With"
+]
+
+const responseHeaders = [
+  "Accept-Encoding",
+  "Location",
+  "Retry-After",
+  "Tus-Checksum-Algorithm",
+  "Tus-Extension",
+  "Tus-Max-Size",
+  "Tus-Resumable",
+  "Tus-Version",
+  "Upload-Concat",
+  "Upload-Defer-Length",
+  "Upload-Expires",
+  "Upload-Length",
+  "Upload-Metadata",
+  "Upload-Offset"
+]
+
+export interface Cors {
+  /** What to add to an answer. */
+  readonly headersOf: (request: RawRequest) => Readonly<Record<string, string>>
+  /** What to add where no request can be read, and so no origin. */
+  readonly anonymous: Readonly<Record<string, string>>
+}
+
+export const make = (options: Options = {}): Either.Either<Cors, OptionError> =>
+  Either.gen(function*() {
+    const { credentials = false, maxAge = "1 day" } = options
+    const isAllowed = yield* readOrigins(options.origins ?? "*", credentials)
+    const allowedHeaders = yield* readNames("cors.allowedHeaders", options.allowedHeaders)
+    const exposedHeaders = yield* readNames("cors.exposedHeaders", options.exposedHeaders)
+    const isSame = isAllowed === anybody
+    const always: Readonly<Record<string, string>> = isSame ? {} : { vary: "Origin" }
+    const forAll = credentials ? { ...always, "access-control-allow-credentials": "true" } : always
+    const forPreflight = {
+      ...forAll,
+      "access-control-allow-methods": "OPTIONS, POST, HEAD, PATCH, DELETE",
+      "access-control-allow-headers": [...requestHeaders, ...allowedHeaders].join(", "),
+      "access-control-max-age": String(Math.floor(Duration.toSeconds(maxAge)))
+    }
+    const forOthers = { ...forAll, "access-control-expose-headers": [...responseHeaders, ...exposedHeaders].join(", ") }
+    return {
+      anonymous: isSame ? { "access-control-allow-origin": "*" } : {},
+      headersOf: ({ headers, method }) => {
+        const { origin } = headers
+        if (origin === undefined || !isAllowed(origin)) {
+          return always
+        }
+        const isPreflight = method === "OPTIONS" && headers["access-control-request-method"] !== undefined
+        return { "access-control-allow-origin": isSame ? "*" : origin, ...(isPreflight ? forPreflight : forOthers) }
+      }
+    }
+  })
+
+type IsAllowed = (origin: string) => boolean
+
+const anybody: IsAllowed = () => true
+
+const readOrigins = (
+  origins: NonNullable<Options["origins"]>,
+  credentials: boolean
+): Either.Either<IsAllowed, OptionError> => {
+  if (typeof origins === "function") {
+    return Either.right(origins)
+  }
+  if (origins === "*") {
+    return credentials ? Either.left(unnamed(origins)) : Either.right(anybody)
+  }
+  const texts = origins.filter((origin) => typeof origin === "string")
+  const patterns = origins.filter((origin) => origin instanceof RegExp)
+  const wrong = texts.find((text) => !isOrigin(text))
+  if (wrong !== undefined) {
+    return Either.left(
+      new OptionError({
+        option: "cors.origins",
+        expected: "origins such as https://example.org, with no slash at the end; a pattern is a RegExp",
+        actual: wrong
+      })
+    )
+  }
+  const lax = credentials
+    ? patterns.find((pattern) => strangers.some((origin) => whole(pattern).test(origin)))
+    : undefined
+  if (lax !== undefined) {
+    return Either.left(unnamed(String(lax)))
+  }
+  const wholes = patterns.map(whole)
+  return Either.right((origin) => texts.includes(origin) || wholes.some((pattern) => pattern.test(origin)))
+}
+
+/** No browser takes `*` where cookies come along, so that nobody lets all pages act for their visitors unawares. */
+const unnamed = (actual: string) =>
+  new OptionError({
+    option: "cors.origins",
+    expected: "whose pages may send cookies, by name, where cors.credentials is true; a function may allow any",
+    actual
+  })
+
+/** Whom nobody means: a pattern that lets them in lets everybody in. Any page can make itself one of the origin `null`. */
+const strangers = [
+  "null",
+  ...["https://", "http://"].flatMap((scheme) =>
+    ["stranger.invalid", "www.stranger.invalid", "stranger.com", "www.stranger.com:8443", "203.0.113.7"].map((host) =>
+      `${scheme}${host}`
+    )
+  )
+]
+
+/** Those of other schemes, of an extension of a browser or an app, are taken as they are. */
+const isOrigin = (text: string) =>
+  /^https?:/i.test(text)
+    ? URL.canParse(text) && new URL(text).origin === text && !text.includes("*")
+    : /^[a-z][\w+.-]*:\/\/[^\s/?#*]+$/i.test(text)
+
+/** What finds `example.org` anywhere would find it in `https://example.org.evil.net`. */
+const whole = ({ flags, source }: RegExp) => new RegExp(`^(?:${source})$`, flags.replace(/[gy]/g, ""))
+
+const readNames = (
+  option: "cors.allowedHeaders" | "cors.exposedHeaders",
+  names: ReadonlyArray<string> = []
+): Either.Either<ReadonlyArray<string>, OptionError> => {
+  const wrong = names.find((name) => !/^[\w!#$%&'*+.^`|~-]+$/.test(name))
+  return wrong === undefined
+    ? Either.right(names)
+    : Either.left(new OptionError({ option, expected: "names of headers", actual: wrong }))
+}

@@ -1,0 +1,153 @@
+/**
+ * POST: asks the application, brings an upload into being, and takes the bytes that come along.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Append from "../../protocol/Append.js"
+import type { RawRequest } from "../../protocol/Command.js"
+import * as Create from "../../protocol/Create.js"
+import type { Policy } from "../../protocol/Policy.js"
+import { Denied, rejectionOf } from "../../protocol/Refusal.js"
+import type { Upload, UploadId } from "../../protocol/Upload.js"
+import { type Lease, UploadLock } from "../../store/UploadLock.js"
+import { draft } from "../../store/UploadRegistry.js"
+import { UploadStore } from "../../store/UploadStore.js"
+import type { UploadBody } from "../body/UploadBody.js"
+import { TusTracing } from "../hooks/TusTracing.js"
+import { UploadEvents } from "../hooks/UploadEvents.js"
+import { UploadIds } from "../hooks/UploadIds.js"
+import { type Room, UploadLimits } from "../hooks/UploadLimits.js"
+import { UploadUrls } from "../hooks/UploadUrls.js"
+import type { Completion, Concluded } from "./CompleteUpload.js"
+import type { Application } from "./HookRunner.js"
+import type { Receive } from "./ReceiveBody.js"
+
+/**
+ * An upload that comes along with its creation in no more bytes than this is stored once, when they are there: until then nobody
+ * knows of it.
+ */
+const briefBytes = 1024 * 1024
+
+/** What it works with besides services. */
+export interface Means {
+  readonly application: Application
+  readonly completion: Completion
+  readonly receive: Receive
+}
+
+export const make = Effect.fnUntraced(function*({ application, completion, receive }: Means) {
+  const store = yield* UploadStore
+  const lock = yield* UploadLock
+  const events = yield* UploadEvents
+  const ids = yield* UploadIds
+  const limits = yield* UploadLimits
+  const urls = yield* UploadUrls
+  const { traced } = yield* TusTracing
+
+  /** The upload to create, in the words of the client and then of the application. */
+  const propose = Effect.fnUntraced(
+    function*(collection: string, request: Create.Request, policy: Policy, raw: RawRequest) {
+      const parts: Array<Upload> = []
+      for (const { id, url } of yield* Create.partsOf(request, collection)) {
+        const { upload } = yield* store.get(id)
+        yield* application.admit("Concatenate", upload, url, raw)
+        parts.push(upload)
+      }
+      const given = { id: yield* ids.next, parts, now: yield* DateTime.now }
+      const asked = yield* Create.decide(request, given, policy)
+      const decided = urls.areSigned ? { ...asked, upload: asked.upload.withoutQueries() } : asked
+      const grant = yield* application.authorize(decided.upload, raw)
+      const owned = grant === undefined ? decided : Create.amend(decided, { owner: grant.owner })
+      const amendments = yield* application.create(owned.upload, raw)
+      return { asked: decided.upload, ...(amendments === undefined ? owned : Create.amend(owned, amendments)) }
+    }
+  )
+
+  /** An id that the application gives may be one that it has given before: nothing of that upload is touched. */
+  const withNewLock = <A, E>(id: UploadId, isGiven: boolean, use: (lease: Lease) => Effect.Effect<A, E>) =>
+    isGiven
+      ? Effect.flatMap(
+        lock.withLockIfFree(id, (lease) =>
+          store.get(id).pipe(
+            Effect.as(Option.none<A>()),
+            Effect.catchTag(
+              "UploadNotFound",
+              () =>
+                Effect.flatMap(store.vacate(id), (isFree) => isFree ? Effect.asSome(use(lease)) : Effect.succeedNone)
+            )
+          )),
+        (used) =>
+          Effect.mapError(Option.flatten(used), () => new Denied({ status: 409, reason: `the id ${id} is taken` }))
+      )
+      : lock.withLock(id, use)
+
+  return Effect.fnUntraced(
+    function*(collection: string, request: Create.Request, body: UploadBody, policy: Policy, raw: RawRequest) {
+      const { asked, plan, upload } = yield* propose(collection, request, policy, raw)
+      const isBrief = upload.isOpen && Option.isSome(plan) &&
+        Option.exists(request.contentLength, (size) => size <= briefBytes)
+      const tell = events.publish({ _tag: "Created", upload })
+      const wanted = Option.match(plan, {
+        onNone: () => Option.getOrElse(upload.length, () => 0),
+        onSome: (plan) => Append.wanted(plan, request.contentLength)
+      })
+
+      const answer = ({ addition, entry }: Concluded) =>
+        Option.match(rejectionOf(entry.upload), {
+          onNone: () =>
+            Effect.map(urls.sign(upload.id), (query) => ({
+              reply: Create.respond(entry.upload, collection, request, query),
+              addition
+            })),
+          onSome: Effect.fail
+        })
+
+      const fill = Effect.fnUntraced(function*(lease: Lease, room: Room) {
+        const entry = isBrief
+          ? draft(upload, lease.fence)
+          : yield* Effect.zipLeft(store.create(upload, lease.fence), tell)
+        const { entry: received, refusal } = Option.isSome(plan)
+          ? yield* receive(entry, plan.value, lease, body, room, policy)
+          : { entry, refusal: Option.none() }
+        // Where the body was cut off the client is told how far it came; any other refusal leaves nothing behind.
+        if (Option.isSome(refusal) && refusal.value._tag !== "Interrupted") {
+          return yield* refusal.value
+        }
+        const stored = received.version === 0
+          ? yield* store.commit(received, received.upload, lease.fence)
+          : received
+        if (isBrief) {
+          yield* tell
+        }
+        return yield* answer(yield* completion.follow(stored, lease))
+      })
+
+      /** It is held to the limits once more when it is assembled: only then is it known how long it is. */
+      const join = (lease: Lease) =>
+        limits.growing(upload, undefined, wanted, () => store.create(upload, lease.fence)).pipe(
+          Effect.zipLeft(tell),
+          Effect.flatMap((entry) => completion.assemble(entry, lease)),
+          Effect.flatMap(answer)
+        )
+
+      const created = withNewLock(
+        upload.id,
+        upload.id !== asked.id,
+        (lease) =>
+          Effect.tapError(
+            upload.isFinal
+              ? join(lease)
+              : limits.growing(upload, undefined, wanted, (room) => fill(lease, room)),
+            () =>
+              store.get(upload.id).pipe(
+                Effect.catchTag("UploadNotFound", () => Effect.succeed(draft(upload, lease.fence))),
+                Effect.flatMap((entry) => store.remove(entry, lease.fence)),
+                Effect.ignore
+              )
+          )
+      )
+      return yield* traced("Create", upload.id, raw, created)
+    }
+  )
+})

@@ -1,0 +1,94 @@
+/**
+ * The application as the server asks it: each hook within its time, and only for what concerns it.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { RawRequest } from "../../protocol/Command.js"
+import { Denied, type UploadRejected } from "../../protocol/Refusal.js"
+import { Addition } from "../../protocol/Reply.js"
+import { Amendments, type Upload } from "../../protocol/Upload.js"
+import { type Grant, type Hooks, type Intent, UploadHooks } from "../hooks/UploadHooks.js"
+import { UploadUrls } from "../hooks/UploadUrls.js"
+import * as LogText from "../policy/LogText.js"
+import * as OptionError from "../policy/OptionError.js"
+
+export interface Application {
+  /** Whether requests are asked for at all: what has to be looked up for it is not looked up otherwise. */
+  readonly admits: boolean
+  /** Whether this may be done with an upload, which is named by `url`. */
+  readonly admit: (
+    intent: Exclude<Intent, "Create">,
+    upload: Upload,
+    url: string,
+    request: RawRequest
+  ) => Effect.Effect<void, Denied>
+  readonly authorize: (upload: Upload, request: RawRequest) => Effect.Effect<Grant | void, Denied>
+  readonly create: (upload: Upload, request: RawRequest) => Effect.Effect<Amendments | void, Denied>
+  /** Whether an upload with all its bytes waits for a decision. */
+  readonly completes: boolean
+  readonly complete: (upload: Upload) => Effect.Effect<Addition | void, Denied | UploadRejected>
+  readonly terminate: (upload: Upload) => Effect.Effect<void, Denied>
+  readonly expire: (upload: Upload) => Effect.Effect<void, Denied>
+}
+
+export const make: Effect.Effect<Application> = Effect.gen(function*() {
+  const hooks = yield* UploadHooks
+  const urls = yield* UploadUrls
+  const { timeLimit } = yield* Effect.orDie(check({ timeLimit: hooks.timeLimit ?? "30 seconds" }))
+  const limit = Duration.decode(timeLimit)
+
+  /** A hook that hangs is interrupted also where whoever asks cannot be, and is not waited for. */
+  const within = <A, E>(
+    name: keyof Hooks,
+    hook: () => Effect.Effect<A, E> | undefined,
+    request: LogText.Told = LogText.nothing
+  ) =>
+    Effect.suspend((): Effect.Effect<A | void, E> => hook() ?? Effect.void).pipe(
+      Effect.catchAllDefect((defect) => Effect.die(LogText.errorOf(request, defect))),
+      Effect.disconnect,
+      Effect.interruptible,
+      Effect.timeoutFail({
+        duration: limit,
+        onTimeout: () =>
+          new Denied({ status: 503, reason: `${name} did not decide within ${Duration.format(limit)}; try again` })
+      })
+    )
+
+  const authorize = (intent: Intent, upload: Upload, request: RawRequest) =>
+    hooks.authorize === undefined
+      ? Effect.void
+      : within("authorize", () => hooks.authorize?.(intent, upload, request), request)
+
+  return {
+    admits: hooks.authorize !== undefined || urls.areSigned,
+    admit: (intent, upload, url, request) =>
+      Effect.zipRight(urls.verify(upload.id, url), authorize(intent, upload, request)),
+    authorize: (upload, request) => authorize("Create", upload, request),
+    create: (upload, request) =>
+      hooks.onCreate === undefined || upload.isPartial
+        ? Effect.void
+        : Effect.flatMap(within("onCreate", () => hooks.onCreate?.(upload, request), request), validAmendments),
+    completes: hooks.onComplete !== undefined,
+    complete: (upload) => Effect.flatMap(within("onComplete", () => hooks.onComplete?.(upload)), validAddition),
+    terminate: (upload) =>
+      hooks.onTerminate === undefined || upload.isPartial
+        ? Effect.void
+        : within("onTerminate", () => hooks.onTerminate?.(upload)),
+    expire: (upload) =>
+      hooks.onExpire === undefined || upload.isPartial
+        ? Effect.void
+        : within("onExpire", () => hooks.onExpire?.(upload))
+  }
+})
+
+const check = OptionError.check(Schema.Struct({ timeLimit: OptionError.timeout }))
+
+/** What a hook must not say is a bug of the application. */
+const valid = <A>(schema: Schema.Schema<A>) => {
+  const validate = Schema.validate(schema)
+  return (value: A | void): Effect.Effect<A | void> => value === undefined ? Effect.void : Effect.orDie(validate(value))
+}
+
+const validAmendments = valid(Schema.typeSchema(Amendments))
+const validAddition = valid(Schema.typeSchema(Addition))

@@ -1,0 +1,149 @@
+/**
+ * The byte path: a body moves into the store under a plan, checkpoints on the way, and is settled.
+ *
+ * Nothing here is interrupted but the wait for the network: a body that is cut off, for whatever reason, is settled and
+ * committed like one that ended.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { Hasher, HashFunctions } from "../../bytes/HashFunctions.js"
+import { forEachBatch } from "../../bytes/Pull.js"
+import * as Append from "../../protocol/Append.js"
+import * as Body from "../../protocol/Body.js"
+import type { Checksum } from "../../protocol/Checksum.js"
+import type { Policy } from "../../protocol/Policy.js"
+import { ChecksumMismatch, isRefusal, type Refusal } from "../../protocol/Refusal.js"
+import type { Upload } from "../../protocol/Upload.js"
+import type { Lease } from "../../store/UploadLock.js"
+import type { Entry } from "../../store/UploadRegistry.js"
+import type { UploadStore } from "../../store/UploadStore.js"
+import * as Monotonic from "../../time/Monotonic.js"
+import * as BoundedBody from "../body/BoundedBody.js"
+import type { UploadBody } from "../body/UploadBody.js"
+import type { Room } from "../hooks/UploadLimits.js"
+
+/** What even `kill -9` costs at most, on a body that never stops. */
+const checkpointBytes = 8 * 1024 * 1024
+const checkpointMillis = 1000
+
+export interface Received {
+  readonly entry: Entry
+  readonly refusal: Option.Option<Refusal>
+}
+
+/** What bodies move into, and by which functions they are hashed. */
+export interface Means {
+  readonly store: UploadStore["Type"]
+  readonly digests: HashFunctions["Type"]
+  /** Told of each state of an upload that is still open in which more bytes count. */
+  readonly tell: (upload: Upload) => Effect.Effect<void>
+}
+
+export type Receive = ReturnType<typeof make>
+
+export const make = ({ digests, store, tell }: Means) => {
+  const makeHasher = ({ algorithm }: Checksum) => Effect.orDie(Effect.fromNullable(digests.get(algorithm)?.()))
+
+  return Effect.fnUntraced(function*(
+    entry: Entry,
+    plan: Append.Plan,
+    lease: Lease,
+    body: UploadBody,
+    room: Room,
+    policy: Policy
+  ) {
+    const { offset } = plan.upload
+    const { verification } = plan
+    const hasher = verification._tag === "Header"
+      ? Option.some(yield* makeHasher(verification.checksum))
+      : Option.none()
+    const intake = BoundedBody.make(body, plan, room, hasher)
+    lease.onRequested(() => body.stop("TakenOver"))
+
+    let latest = entry
+    let end: number = offset
+    let saved = { end, at: yield* Monotonic.millis }
+    let isSound = true
+
+    /** Of what is stored only now, nobody has been told yet that it is there. */
+    const progress = ({ upload }: Entry) => upload.isOpen && entry.version > 0 ? tell(upload) : Effect.void
+
+    const checkpoint = Effect.gen(function*() {
+      const next = Append.checkpoint(plan, end - offset, yield* DateTime.now, policy)
+      if (Option.isSome(next)) {
+        latest = yield* store.commit(latest, next.value, lease.fence)
+        yield* progress(latest)
+        saved = { end, at: yield* Monotonic.millis }
+      }
+    }).pipe(Effect.tapErrorCause(() =>
+      Effect.sync(() => {
+        isSound = false
+      })
+    ))
+
+    const onWritten = (written: number) => {
+      end = written
+      return end - saved.end >= checkpointBytes
+        ? checkpoint
+        : Effect.clockWith((clock) =>
+          Monotonic.unsafeMillis(clock) - saved.at >= checkpointMillis ? checkpoint : Effect.void
+        )
+    }
+
+    const verify = Effect.gen(function*() {
+      if (verification._tag === "Header" && Option.isSome(hasher)) {
+        yield* check(verification.checksum, hasher.value)
+      }
+      if (verification._tag === "Trailer") {
+        // The algorithm is known only now: what was written is read back for it, most likely from memory.
+        const checksum = yield* Body.trailing(yield* body.trailers, policy)
+        const hasher = yield* makeHasher(checksum)
+        const written = store.read(plan.upload.id, { start: offset, end })
+        yield* Stream.runForEach(written, (bytes) => Effect.sync(() => hasher.update(bytes)))
+        yield* check(checksum, hasher)
+      }
+    })
+
+    // What was written before the store failed is worth keeping, unless it is a checkpoint that failed: what it was to keep
+    // may be lost. What does not count then is cut off: nobody else could use its room. That the store failed is what counts.
+    const salvage = Effect.suspend(() => isSound ? checkpoint : Effect.void).pipe(
+      Effect.catchTag("UploadStoreError", () => Effect.void),
+      Effect.zipRight(store.get(plan.upload.id)),
+      Effect.flatMap(store.discard),
+      Effect.ignoreLogged
+    )
+    yield* plan.upload.isOpen
+      ? Effect.tapError(
+        store.write(entry, intake.pull, onWritten),
+        (error) => error._tag === "UploadStoreError" ? salvage : Effect.void
+      )
+      : forEachBatch(intake.pull, () => Effect.void)
+    const ending = intake.ending()
+    const verdict = ending === "Ended" && verification._tag !== "None"
+      ? yield* Effect.either(verify).pipe(Effect.flatMap(Either.match({
+        onLeft: (error) => (isRefusal(error) ? Effect.succeed(Either.left(error)) : Effect.fail(error)),
+        onRight: () => Effect.succeed(unverified)
+      })))
+      : unverified
+    const now = yield* DateTime.now
+    const { refusal, upload } = Append.settle(plan, { received: end - offset, ending, verdict }, now, policy)
+    if (upload !== plan.upload) {
+      latest = yield* store.commit(latest, upload, lease.fence)
+      yield* progress(latest)
+    }
+    if (end > upload.offset) {
+      yield* Effect.ignoreLogged(store.discard(latest))
+    }
+    return { entry: latest, refusal }
+  }, Effect.uninterruptible)
+}
+
+const unverified: Append.Receipt["verdict"] = Either.right(undefined)
+
+const check = (checksum: Checksum, hasher: Hasher) =>
+  checksum.matches(hasher.digest())
+    ? Effect.void
+    : Effect.fail(new ChecksumMismatch({ algorithm: checksum.algorithm }))

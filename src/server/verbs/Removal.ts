@@ -1,0 +1,28 @@
+/**
+ * An upload goes, because somebody asks for it or its time has run out: the application is told, it is gone for good, and the
+ * world is told. Done by whoever holds its lock.
+ */
+import * as Effect from "effect/Effect"
+import type { Entry } from "../../store/UploadRegistry.js"
+import { UploadStore } from "../../store/UploadStore.js"
+import { UploadEvents } from "../hooks/UploadEvents.js"
+import type { Application } from "./HookRunner.js"
+
+export const make = Effect.fnUntraced(function*(application: Application) {
+  const store = yield* UploadStore
+  const events = yield* UploadEvents
+
+  const remove = (entry: Entry, fence: number, _tag: "Expired" | "Terminated") =>
+    Effect.zipRight(
+      Effect.uninterruptible(store.remove(entry, fence, { by: _tag === "Terminated" ? "client" : "server" })),
+      events.publish({ _tag, upload: entry.upload })
+    )
+
+  return {
+    /** Fails with what the application says against it. */
+    terminate: (entry: Entry, fence: number) =>
+      Effect.zipRight(application.terminate(entry.upload), remove(entry, fence, "Terminated")),
+    expire: (entry: Entry, fence: number) =>
+      Effect.zipRight(application.expire(entry.upload), remove(entry, fence, "Expired"))
+  }
+})
