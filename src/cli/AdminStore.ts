@@ -3,8 +3,8 @@
  * when it is asked for, since it is more than an upload needs.
  */
 import * as Layer from "effect/Layer"
-import * as DirectoryReader from "../node/DirectoryReader.js"
-import * as EmbeddedStore from "../node/EmbeddedStore.js"
+import * as DirectoryReader from "../node/embedded/DirectoryReader.js"
+import * as EmbeddedStore from "../node/embedded/EmbeddedStore.js"
 import * as TusAdmin from "../server/operations/TusAdmin.js"
 import type { OptionError } from "../server/policy/OptionError.js"
 import { isLocked } from "../sql/SqlFailure.js"
@@ -12,8 +12,8 @@ import type { StoreMismatch } from "../store/Pairing.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import { CommandError } from "./Failure.js"
 
-export { backup, copy } from "../node/DirectoryReader.js"
-export { layer as layerFiles } from "../node/FileByteStore.js"
+export { backup, copy } from "../node/embedded/DirectoryReader.js"
+export { layer as layerFiles } from "../node/files/FileByteStore.js"
 export { TusAdmin } from "../server/operations/TusAdmin.js"
 
 /** Whatever others do with the directory. */

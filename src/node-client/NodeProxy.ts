@@ -12,8 +12,8 @@ import { clearTimeout, setTimeout } from "node:timers"
 import * as Tls from "node:tls"
 import { urlToHttpOptions } from "node:url"
 import { getProxyForUrl } from "proxy-from-env"
+import { NodeTransportError } from "../node-shared/NodeTls.js"
 import * as NodeConnect from "./NodeConnect.js"
-import { NodeTransportError } from "./NodeTls.js"
 import * as Timer from "./Timer.js"
 
 export interface Options {

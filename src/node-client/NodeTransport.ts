@@ -12,10 +12,10 @@ import * as Pull from "../bytes/Pull.js"
 import * as Sendable from "../client/Sendable.js"
 import { type Body, type Request, type TransportError, TusTransport } from "../client/TusTransport.js"
 import type { SourceError } from "../client/UploadSource.js"
+import * as NodeTls from "../node-shared/NodeTls.js"
 import type { RawResponse } from "../protocol/Reply.js"
 import * as NodeExchange from "./NodeExchange.js"
 import * as NodeProxy from "./NodeProxy.js"
-import * as NodeTls from "./NodeTls.js"
 import * as WriteSize from "./WriteSize.js"
 
 /** Whom to trust, as whom to appear, by which proxy to go, and how many requests to have under way. */

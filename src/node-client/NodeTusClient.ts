@@ -5,8 +5,8 @@ import * as Layer from "effect/Layer"
 import type { ClientOptions } from "../client/Request.js"
 import * as TusClient from "../client/TusClient.js"
 import type { TusTransport } from "../client/TusTransport.js"
-import * as NodeHashFunctions from "../node/NodeHashFunctions.js"
-import type { NodeTransportError } from "./NodeTls.js"
+import * as NodeHashFunctions from "../node-shared/NodeHashFunctions.js"
+import type { NodeTransportError } from "../node-shared/NodeTls.js"
 import * as NodeTransport from "./NodeTransport.js"
 
 /** What goes with each request, and how connections are made. */

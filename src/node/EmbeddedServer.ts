@@ -4,6 +4,7 @@
  */
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as NodeHashFunctions from "../node-shared/NodeHashFunctions.js"
 import * as TusTracing from "../server/hooks/TusTracing.js"
 import * as TusSweeper from "../server/operations/TusSweeper.js"
 import * as TusSyncer from "../server/operations/TusSyncer.js"
@@ -13,8 +14,7 @@ import * as TusServer from "../server/TusServer.js"
 import type { StoreMismatch } from "../store/Pairing.js"
 import { Durability } from "../store/UploadStore.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
-import * as EmbeddedStore from "./EmbeddedStore.js"
-import * as NodeHashFunctions from "./NodeHashFunctions.js"
+import * as EmbeddedStore from "./embedded/EmbeddedStore.js"
 
 /**
  * What a server that has no door can be told: where it keeps uploads and what of them, whom it serves, and what it does on its

@@ -13,14 +13,14 @@ import * as OptionError from "../server/policy/OptionError.js"
 import { TusPolicy } from "../server/policy/TusPolicy.js"
 import type { TusServer } from "../server/TusServer.js"
 import * as EmbeddedServer from "./EmbeddedServer.js"
-import * as HttpListener from "./HttpListener.js"
-import * as NodeHandler from "./NodeHandler.js"
-import * as NodeRequest from "./NodeRequest.js"
-import * as ServerTls from "./ServerTls.js"
-import * as Turns from "./Turns.js"
-import * as Unreadable from "./Unreadable.js"
+import * as HttpListener from "./http/HttpListener.js"
+import * as MalformedRequest from "./http/MalformedRequest.js"
+import * as NodeHandler from "./http/NodeHandler.js"
+import * as NodeRequest from "./http/NodeRequest.js"
+import * as Pipelining from "./http/Pipelining.js"
+import * as ServerTls from "./http/ServerTls.js"
 
-export { TlsError } from "./ServerTls.js"
+export { TlsError } from "./http/ServerTls.js"
 
 /** Where to listen, and how long clients, and the end of the server, may take. */
 export interface HttpOptions extends NodeHandler.Options {
@@ -74,7 +74,7 @@ export const layerHttp = (
       const { cors } = yield* Effect.orDie(DoorPolicy.make(yield* TusPolicy))
       const runFork = Runtime.runFork(yield* Effect.runtime())
       const handler = yield* NodeHandler.make({ ...options, path })
-      const { inTurn, last, latest } = Turns.make()
+      const { inTurn, last, latest } = Pipelining.make()
       const secure = options.tls === undefined
         ? undefined
         : { tls: yield* ServerTls.make(options.tls), http2: options.tls.http2 ?? true }
@@ -93,7 +93,8 @@ export const layerHttp = (
         .on("checkContinue", inTurn(handler.checkContinue))
         .on("checkExpectation", inTurn(handler.listener))
         .on("clientError", ({ code }: NodeJS.ErrnoException, socket) => {
-          const refuse = () => last(socket, () => runFork(Unreadable.refuse(socket, code, { headersMillis, cors })))
+          const refuse = () =>
+            last(socket, () => runFork(MalformedRequest.refuse(socket, code, { headersMillis, cors })))
           const before = latest(socket)
           if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
             NodeRequest.judge(() => latest(socket) === before && refuse())

@@ -3,10 +3,10 @@
  *
  * @since 0.1.0
  */
+export * as NodeHashFunctions from "../node-shared/NodeHashFunctions.js"
+export * as EmbeddedStore from "./embedded/EmbeddedStore.js"
+export * as NodeBootId from "./embedded/NodeBootId.js"
 export * as EmbeddedServer from "./EmbeddedServer.js"
-export * as EmbeddedStore from "./EmbeddedStore.js"
-export * as FileByteStore from "./FileByteStore.js"
-export * as NodeBootId from "./NodeBootId.js"
-export * as NodeHandler from "./NodeHandler.js"
-export * as NodeHashFunctions from "./NodeHashFunctions.js"
+export * as FileByteStore from "./files/FileByteStore.js"
+export * as NodeHandler from "./http/NodeHandler.js"
 export * as NodeTusServer from "./NodeTusServer.js"

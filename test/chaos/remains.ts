@@ -15,7 +15,7 @@ import * as TestClock from "effect/TestClock"
 import * as TestContext from "effect/TestContext"
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
-import * as Sqlite from "../../src/node/Sqlite.js"
+import * as Sqlite from "../../src/node/embedded/Sqlite.js"
 
 export interface Remains {
   readonly uploads: ReadonlyArray<Upload.Upload>

@@ -22,7 +22,7 @@ import {
   writeFileSync
 } from "node:fs"
 import { dirname, join } from "node:path"
-import * as Sqlite from "../../src/node/Sqlite.js"
+import * as Sqlite from "../../src/node/embedded/Sqlite.js"
 import { askPort } from "../server/doors.js"
 import { create, head, patch } from "../server/requests.js"
 import { directory as temporary } from "./temporary.js"

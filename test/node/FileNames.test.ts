@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type * as Fs from "node:fs"
 import { vi } from "vitest"
-import * as FileNames from "../../src/node/FileNames.js"
+import * as FileNames from "../../src/node/files/FileNames.js"
 import { numbered } from "../../src/testing/Fixtures.js"
 import { directory, open } from "./temporary.js"
 

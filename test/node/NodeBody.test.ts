@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
-import * as NodeBody from "../../src/node/NodeBody.js"
+import * as NodeBody from "../../src/node/http/NodeBody.js"
 import { open, patch } from "./socket.js"
 
 const kibibyte = 1024

@@ -4,8 +4,8 @@ import { UploadStoreError } from "effect-tus"
 import * as Effect from "effect/Effect"
 import { readdirSync, readlinkSync } from "node:fs"
 import { join } from "node:path"
-import * as File from "../../src/node/File.js"
-import * as OpenFiles from "../../src/node/OpenFiles.js"
+import * as NodeFs from "../../src/node/files/NodeFs.js"
+import * as OpenFiles from "../../src/node/files/OpenFiles.js"
 import { directory, fails } from "./temporary.js"
 
 /** The files of a directory that this process has open. */
@@ -19,7 +19,7 @@ const openIn = (path: string) =>
     }
   }).toSorted()
 
-const create = (path: string) => Effect.map(File.open(path, "w"), (file) => ({ ...file, end: 0 }))
+const create = (path: string) => Effect.map(NodeFs.open(path, "w"), (file) => ({ ...file, end: 0 }))
 
 describe("OpenFiles", () => {
   for (const code of ["EMFILE", "ENFILE"]) {

@@ -16,7 +16,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Str from "effect/String"
-import * as Sqlite from "../../src/node/Sqlite.js"
+import * as Sqlite from "../../src/node/embedded/Sqlite.js"
 import { filename, layerListener, layerTemporary } from "./database.js"
 
 const { UploadRegistry } = Registries

@@ -5,7 +5,7 @@ import * as Statement from "@effect/sql/Statement"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { join } from "node:path"
-import * as Sqlite from "../../src/node/Sqlite.js"
+import * as Sqlite from "../../src/node/embedded/Sqlite.js"
 import { directory } from "../node/temporary.js"
 
 export const filename = Effect.map(directory, (directory) => join(directory, "uploads.sqlite"))

@@ -9,16 +9,16 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Path from "node:path"
-import { UploadId } from "../protocol/Upload.js"
-import * as Orphans from "../store/Orphans.js"
-import type { UploadStoreError } from "../store/UploadStoreError.js"
-import * as File from "./File.js"
+import { UploadId } from "../../protocol/Upload.js"
+import * as Orphans from "../../store/Orphans.js"
+import type { UploadStoreError } from "../../store/UploadStoreError.js"
+import * as NodeFs from "./NodeFs.js"
 
 /** What it takes to find the file of an upload. */
 export interface Files {
   readonly directory: string
   /** Of the folders that are made. */
-  readonly permissions: File.Permissions
+  readonly permissions: NodeFs.Permissions
   /** Where it is while it is one, and nobody has it open. */
   readonly pathOf: (id: UploadId) => Effect.Effect<string>
   /** Has the names in a folder survive a power cut. */
@@ -36,7 +36,7 @@ export const make = ({ directory, pathOf, permissions, syncDirectory }: Files): 
     Effect.suspend(() =>
       lasting.has(path)
         ? Effect.void
-        : Effect.catchIf(File.makeDirectory(path, permissions), File.isTaken, () => Effect.void).pipe(
+        : Effect.catchIf(NodeFs.makeDirectory(path, permissions), NodeFs.isTaken, () => Effect.void).pipe(
           Effect.zipRight(syncDirectory(Path.dirname(path))),
           Effect.map(() => void lasting.add(path))
         )
@@ -47,7 +47,7 @@ export const make = ({ directory, pathOf, permissions, syncDirectory }: Files): 
       onNone: () => Effect.succeedNone,
       onSome: ({ id, since, size }) =>
         Effect.map(
-          File.look(locate(name)),
+          NodeFs.look(locate(name)),
           Option.map((look) => ({
             id,
             name,
@@ -71,16 +71,16 @@ export const make = ({ directory, pathOf, permissions, syncDirectory }: Files): 
     at: DateTime.Utc
   ): Effect.Effect<string, UploadStoreError> => {
     const name = `${id}.${size}.${stampOf(at)}`
-    return Effect.flatMap(File.look(locate(name)), (taken) =>
+    return Effect.flatMap(NodeFs.look(locate(name)), (taken) =>
       Option.isSome(taken)
         ? move(id, size, path, DateTime.add(at, { seconds: 1 }))
-        : Effect.as(File.rename(path, locate(name)), name))
+        : Effect.as(NodeFs.rename(path, locate(name)), name))
   }
 
   return {
     setAside: Effect.fnUntraced(function*(id, since) {
       const path = yield* pathOf(id)
-      const found = yield* File.look(path)
+      const found = yield* NodeFs.look(path)
       if (Option.isNone(found)) {
         return Option.none()
       }
@@ -97,27 +97,27 @@ export const make = ({ directory, pathOf, permissions, syncDirectory }: Files): 
     putBack: Effect.fnUntraced(function*({ id, name }) {
       const path = yield* pathOf(id)
       // Something came between its two names.
-      if (yield* File.isSame(locate(name), path)) {
-        return yield* Effect.as(File.removeIfPresent(locate(name)), true)
+      if (yield* NodeFs.isSame(locate(name), path)) {
+        return yield* Effect.as(NodeFs.removeIfPresent(locate(name)), true)
       }
       const isIntact = Option.exists(yield* orphanOf(name), ({ isIntact }) => isIntact)
-      if (!isIntact || Option.isSome(yield* File.look(path))) {
+      if (!isIntact || Option.isSome(yield* NodeFs.look(path))) {
         return false
       }
       yield* makeDirectory(Path.dirname(path))
-      return yield* File.link(locate(name), path).pipe(
+      return yield* NodeFs.link(locate(name), path).pipe(
         Effect.zipRight(syncDirectory(Path.dirname(path))),
-        Effect.zipRight(File.removeIfPresent(locate(name))),
+        Effect.zipRight(NodeFs.removeIfPresent(locate(name))),
         Effect.as(true),
-        Effect.catchIf(File.isTaken, () => Effect.succeed(false))
+        Effect.catchIf(NodeFs.isTaken, () => Effect.succeed(false))
       )
     }),
-    remove: ({ name }) => File.removeIfPresent(locate(name))
+    remove: ({ name }) => NodeFs.removeIfPresent(locate(name))
   }
 }
 
 const names = (path: string): Effect.Effect<ReadonlyArray<string>, UploadStoreError> =>
-  Effect.catchIf(File.list(path), File.isNowhere, () => Effect.succeed([]))
+  Effect.catchIf(NodeFs.list(path), NodeFs.isNowhere, () => Effect.succeed([]))
 
 const isUploadId = Schema.is(UploadId)
 

@@ -3,14 +3,14 @@
  */
 import * as Effect from "effect/Effect"
 import * as Path from "node:path"
-import type { Identity } from "../store/ByteStore.js"
-import type { UploadStoreError } from "../store/UploadStoreError.js"
-import * as File from "./File.js"
+import type { Identity } from "../../store/ByteStore.js"
+import type { UploadStoreError } from "../../store/UploadStoreError.js"
+import * as NodeFs from "./NodeFs.js"
 
 export interface Options {
   readonly directory: string
   /** Of the file. */
-  readonly permissions: File.Permissions
+  readonly permissions: NodeFs.Permissions
   /** Has the names in the directory survive a power cut. */
   readonly sync: Effect.Effect<void, UploadStoreError>
 }
@@ -20,19 +20,19 @@ export const make = ({ directory, permissions, sync }: Options): Identity => {
   const next = `${path}.new`
   return {
     place: directory,
-    get: File.use(path, "r", read).pipe(
+    get: NodeFs.use(path, "r", read).pipe(
       Effect.asSome,
-      Effect.catchIf(File.isAbsent, () => Effect.succeedNone)
+      Effect.catchIf(NodeFs.isAbsent, () => Effect.succeedNone)
     ),
     // Written beside it and renamed: a crash leaves the one or the other.
     set: (name) =>
-      File.use(
+      NodeFs.use(
         next,
         "w",
-        (file) => Effect.zipRight(write(file, Buffer.from(`${name}\n`), 0), File.sync(file)),
+        (file) => Effect.zipRight(write(file, Buffer.from(`${name}\n`), 0), NodeFs.sync(file)),
         permissions
       ).pipe(
-        Effect.zipRight(File.rename(next, path)),
+        Effect.zipRight(NodeFs.rename(next, path)),
         Effect.zipRight(sync)
       )
   }
@@ -41,15 +41,15 @@ export const make = ({ directory, permissions, sync }: Options): Identity => {
 /** Longer than any name: of what is longer, which is none, no more is read. */
 const most = 256
 
-const read = Effect.fnUntraced(function*(file: File.File) {
-  const buffer = Buffer.alloc(Math.min(yield* File.size(file), most))
+const read = Effect.fnUntraced(function*(file: NodeFs.File) {
+  const buffer = Buffer.alloc(Math.min(yield* NodeFs.size(file), most))
   for (let end = 0; end < buffer.length;) {
-    end += yield* File.read(file, buffer.subarray(end), end)
+    end += yield* NodeFs.read(file, buffer.subarray(end), end)
   }
   return buffer.toString().trim()
 })
 
-const write = (file: File.File, bytes: Uint8Array, at: number): Effect.Effect<void, UploadStoreError> =>
+const write = (file: NodeFs.File, bytes: Uint8Array, at: number): Effect.Effect<void, UploadStoreError> =>
   at === bytes.length
     ? Effect.void
-    : Effect.flatMap(File.write(file, [bytes.subarray(at)], at), (written) => write(file, bytes, at + written))
+    : Effect.flatMap(NodeFs.write(file, [bytes.subarray(at)], at), (written) => write(file, bytes, at + written))

@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Tls from "node:tls"
-import * as NodeTls from "../node-client/NodeTls.js"
+import * as NodeTls from "../../node-shared/NodeTls.js"
 
 export interface Options {
   /** The certificate of the server in PEM form, with those between it and the root. */

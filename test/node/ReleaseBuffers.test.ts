@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { free } from "../../src/node/Memory.js"
+import { free } from "../../src/node/http/ReleaseBuffers.js"
 
 describe("Memory", () => {
   it("gives back the memory of buffers that have it to themselves, without waiting for a collection", () => {

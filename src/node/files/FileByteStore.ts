@@ -9,19 +9,19 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Path from "node:path"
-import { forEachBatch, type Pull } from "../bytes/Pull.js"
-import type { UploadId } from "../protocol/Upload.js"
-import { ByteStore } from "../store/ByteStore.js"
-import type { UploadStoreError } from "../store/UploadStoreError.js"
-import * as Batch from "./Batch.js"
+import { forEachBatch, type Pull } from "../../bytes/Pull.js"
+import type { UploadId } from "../../protocol/Upload.js"
+import { ByteStore } from "../../store/ByteStore.js"
+import type { UploadStoreError } from "../../store/UploadStoreError.js"
 import * as CaseFolding from "./CaseFolding.js"
 import * as Condemned from "./Condemned.js"
-import * as File from "./File.js"
 import * as FileConcat from "./FileConcat.js"
 import * as FileIdentity from "./FileIdentity.js"
 import * as FileNames from "./FileNames.js"
 import * as FileOrphans from "./FileOrphans.js"
+import * as NodeFs from "./NodeFs.js"
 import * as OpenFiles from "./OpenFiles.js"
+import * as WritevBatch from "./WritevBatch.js"
 
 /** Where bytes are kept, and who may read them. */
 export interface Options {
@@ -43,9 +43,9 @@ export const layer = (options: Options): Layer.Layer<ByteStore, UploadStoreError
     ByteStore,
     Effect.suspend(() => {
       const directory = Path.resolve(options.directory)
-      const permissions = File.permissions[options.permissions ?? "owner"]
+      const permissions = NodeFs.permissions[options.permissions ?? "owner"]
       return Effect.zipRight(
-        File.prepareDirectory(directory, permissions),
+        NodeFs.prepareDirectory(directory, permissions),
         Effect.zipWith(
           OpenFiles.make(keptOpen),
           CaseFolding.namesIn(directory, permissions),
@@ -61,12 +61,12 @@ const keptOpen = 512
 const make = (
   directory: string,
   files: OpenFiles.OpenFiles,
-  permissions: File.Permissions,
+  permissions: NodeFs.Permissions,
   names: FileNames.FileNames
 ) => {
   /** Shards whose names last. Those that an earlier process made may not be among them. */
   const lasting = new Set<string>()
-  let syncsDirectories = File.canSyncDirectories
+  let syncsDirectories = NodeFs.canSyncDirectories
   const joining = FileConcat.make(permissions)
   /** Files that were assembled and not synced since. */
   const assembled = new Set<string>()
@@ -85,9 +85,9 @@ const make = (
   const create = (path: string) =>
     Effect.map(
       Effect.catchIf(
-        File.open(path, "w", permissions),
-        File.isAbsent,
-        () => Effect.zipRight(makeShard(Path.dirname(path)), File.open(path, "w", permissions))
+        NodeFs.open(path, "w", permissions),
+        NodeFs.isAbsent,
+        () => Effect.zipRight(makeShard(Path.dirname(path)), NodeFs.open(path, "w", permissions))
       ),
       (file) => ({ ...file, end: 0 })
     )
@@ -101,20 +101,20 @@ const make = (
     Effect.acquireUseRelease(
       files.take(path, open),
       use,
-      (file, exit) => (Exit.isSuccess(exit) ? files.keep(file) : File.close(file))
+      (file, exit) => (Exit.isSuccess(exit) ? files.keep(file) : NodeFs.close(file))
     )
 
   const makeShard = (path: string) =>
-    File.makeDirectory(path, permissions).pipe(
+    NodeFs.makeDirectory(path, permissions).pipe(
       Effect.tap(() => Effect.sync(() => lasting.delete(Path.basename(path)))),
-      Effect.catchIf(File.isTaken, () => Effect.void)
+      Effect.catchIf(NodeFs.isTaken, () => Effect.void)
     )
 
   /** A directory that cannot be synced loses nothing: that is how its file system is, and asked once it is not asked again. */
   const syncDirectory = (path: string) =>
     Effect.suspend(() =>
       syncsDirectories
-        ? Effect.catchIf(use(path, openDirectory(path), File.syncDirectory), File.isUnsupported, (error) => {
+        ? Effect.catchIf(use(path, openDirectory(path), NodeFs.syncDirectory), NodeFs.isUnsupported, (error) => {
           const isNews = syncsDirectories
           syncsDirectories = false
           return isNews ? Effect.logWarning(syncsNone(directory), error) : Effect.void
@@ -135,10 +135,10 @@ const make = (
       Effect.flatMap(pathOf(id), (path) =>
         use(
           path,
-          at === 0 ? create(path) : Effect.catchIf(reopen(path), File.isAbsent, () => File.lacking(path, at)),
+          at === 0 ? create(path) : Effect.catchIf(reopen(path), NodeFs.isAbsent, () => NodeFs.lacking(path, at)),
           (file) =>
             file.end < at
-              ? File.lacking(path, at)
+              ? NodeFs.lacking(path, at)
               : Effect.zipRight(cut(file, at), write(file, pull, onWritten))
         )),
     truncate: (id, at) =>
@@ -147,7 +147,7 @@ const make = (
       Effect.flatMap(
         pathOf(id),
         (path) => {
-          const sync = Effect.zipRight(use(path, reopen(path), File.sync), syncShard(Path.dirname(path)))
+          const sync = Effect.zipRight(use(path, reopen(path), NodeFs.sync), syncShard(Path.dirname(path)))
           // One that was assembled has all its bytes to write.
           return unlessAbsent(assembled.delete(path) ? joining.alone(sync) : sync)
         }
@@ -178,25 +178,25 @@ const make = (
           assembled.delete(path)
           return Effect.zipRight(
             files.close(path),
-            Effect.forEach([FileConcat.temporaryOf(path), path], File.removeIfPresent, { discard: true })
+            Effect.forEach([FileConcat.temporaryOf(path), path], NodeFs.removeIfPresent, { discard: true })
           )
         }
       ),
     size: (id) =>
       Effect.flatMap(
         pathOf(id),
-        (path) => Effect.catchIf(Effect.asSome(File.sizeOf(path)), File.isAbsent, () => Effect.succeedNone)
+        (path) => Effect.catchIf(Effect.asSome(NodeFs.sizeOf(path)), NodeFs.isAbsent, () => Effect.succeedNone)
       ),
     list: Stream.suspend(() => {
       let failure: UploadStoreError | undefined
-      return Stream.fromIterableEffect(File.list(directory)).pipe(
+      return Stream.fromIterableEffect(NodeFs.list(directory)).pipe(
         Stream.filter(FileNames.isShard),
         Stream.mapEffect((shard) =>
-          File.list(Path.join(directory, shard)).pipe(
+          NodeFs.list(Path.join(directory, shard)).pipe(
             Effect.catchAll((error) =>
               Effect.sync((): ReadonlyArray<string> => {
                 // A file may have such a name, too.
-                failure ??= File.isNowhere(error) ? undefined : error
+                failure ??= NodeFs.isNowhere(error) ? undefined : error
                 return []
               })
             ),
@@ -215,7 +215,7 @@ const make = (
         Stream.concat(Stream.suspend(() => failure === undefined ? Stream.empty : Stream.fail(failure)))
       )
     }),
-    free: Effect.asSome(File.free(directory)),
+    free: Effect.asSome(NodeFs.free(directory)),
     locate,
     orphans: FileOrphans.make({
       directory,
@@ -232,27 +232,27 @@ const syncsNone = (directory: string) =>
 
 /** Of a final that was being assembled nothing counts: its parts are there. */
 const look = (path: string) =>
-  Effect.flatMap(File.look(path), (found) =>
+  Effect.flatMap(NodeFs.look(path), (found) =>
     Option.isSome(found)
       ? Effect.succeed(found)
-      : Effect.map(File.look(FileConcat.temporaryOf(path)), Option.map((found) => ({ ...found, size: 0 }))))
+      : Effect.map(NodeFs.look(FileConcat.temporaryOf(path)), Option.map((found) => ({ ...found, size: 0 }))))
 
 const reopen = (path: string): Effect.Effect<OpenFiles.OpenFile, UploadStoreError> =>
   Effect.flatMap(
-    File.open(path, "r+"),
+    NodeFs.open(path, "r+"),
     (file) =>
-      File.size(file).pipe(
+      NodeFs.size(file).pipe(
         Effect.map((end) => ({ ...file, end })),
-        Effect.tapErrorCause(() => File.close(file))
+        Effect.tapErrorCause(() => NodeFs.close(file))
       )
   )
 
-const openDirectory = (path: string) => Effect.map(File.open(path, "r"), (file) => ({ ...file, end: 0 }))
+const openDirectory = (path: string) => Effect.map(NodeFs.open(path, "r"), (file) => ({ ...file, end: 0 }))
 
 /** Makes the file end at `at`, where it ends behind it. */
 const cut = (file: OpenFiles.OpenFile, at: number) =>
   file.end > at
-    ? Effect.map(File.truncate(file, at), () => {
+    ? Effect.map(NodeFs.truncate(file, at), () => {
       file.end = at
     })
     : Effect.void
@@ -263,28 +263,28 @@ const write = <E, R, E2, R2>(
   onWritten: (end: number) => Effect.Effect<void, E2, R2>
 ) => {
   const put = (buffers: ReadonlyArray<Uint8Array>): Effect.Effect<void, E2 | UploadStoreError, R2> =>
-    File.write(file, buffers, file.end).pipe(
+    NodeFs.write(file, buffers, file.end).pipe(
       Effect.flatMap((written) => {
         file.end += written
-        return Effect.as(onWritten(file.end), Batch.drop(buffers, written))
+        return Effect.as(onWritten(file.end), WritevBatch.drop(buffers, written))
       }),
       Effect.uninterruptible,
       Effect.flatMap((rest) => (rest.length === 0 ? Effect.void : put(rest)))
     )
 
-  const putAll = (groups: ReturnType<typeof Batch.split>) => {
+  const putAll = (groups: ReturnType<typeof WritevBatch.split>) => {
     const [first, ...others] = groups
     return first !== undefined && others.length === 0 ? put(first) : Effect.forEach(groups, put, { discard: true })
   }
 
-  return Effect.flatMap(forEachBatch(pull, (batch) => putAll(Batch.split(batch))), () => found(file))
+  return Effect.flatMap(forEachBatch(pull, (batch) => putAll(WritevBatch.split(batch))), () => found(file))
 }
 
 /** Where it ends. What was written to a file that somebody has removed meanwhile is nowhere. */
 const found = (file: OpenFiles.OpenFile) =>
   Effect.flatMap(
-    File.sizeNow(file),
-    (size) => Option.isNone(size) ? File.lacking(file.path, file.end) : Effect.succeed(file.end)
+    NodeFs.sizeNow(file),
+    (size) => Option.isNone(size) ? NodeFs.lacking(file.path, file.end) : Effect.succeed(file.end)
   )
 
 /** How much of a file one reader holds in memory. */
@@ -293,21 +293,21 @@ const readBytes = 256 * 1024
 const read = (path: string, { end, start }: { readonly start: number; readonly end: number }) =>
   Stream.unwrapScoped(
     Effect.gen(function*() {
-      const file = yield* File.openScoped(path, "r")
-      if ((yield* File.size(file)) < end) {
-        return yield* File.lacking(path, end)
+      const file = yield* NodeFs.openScoped(path, "r")
+      if ((yield* NodeFs.size(file)) < end) {
+        return yield* NodeFs.lacking(path, end)
       }
       return start >= end ? Stream.empty : Stream.paginateEffect(start, (at) => {
         const buffer = Buffer.allocUnsafeSlow(Math.min(readBytes, end - at))
-        return Effect.map(File.read(file, buffer, at), (count): [Uint8Array, Option.Option<number>] => [
+        return Effect.map(NodeFs.read(file, buffer, at), (count): [Uint8Array, Option.Option<number>] => [
           buffer.subarray(0, count),
           Option.liftPredicate(at + count, (next) => next < end)
         ])
       })
     }).pipe(
-      Effect.catchIf(File.isAbsent, () => (end > 0 ? File.lacking(path, end) : Effect.succeed(Stream.empty)))
+      Effect.catchIf(NodeFs.isAbsent, () => (end > 0 ? NodeFs.lacking(path, end) : Effect.succeed(Stream.empty)))
     )
   )
 
 const unlessAbsent = <A>(effect: Effect.Effect<A, UploadStoreError>) =>
-  Effect.catchIf(Effect.asVoid(effect), File.isAbsent, () => Effect.void)
+  Effect.catchIf(Effect.asVoid(effect), NodeFs.isAbsent, () => Effect.void)

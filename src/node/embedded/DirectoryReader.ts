@@ -6,15 +6,15 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { dirname, join, resolve } from "node:path"
-import * as SqlFailure from "../sql/SqlFailure.js"
-import * as SqlUploadRegistry from "../sql/SqlUploadRegistry.js"
-import { newName } from "../store/Pairing.js"
-import * as UploadLock from "../store/UploadLock.js"
-import { UploadRegistry } from "../store/UploadRegistry.js"
-import * as UploadStore from "../store/UploadStore.js"
-import { UploadStoreError } from "../store/UploadStoreError.js"
-import * as File from "./File.js"
-import * as FileByteStore from "./FileByteStore.js"
+import * as SqlFailure from "../../sql/SqlFailure.js"
+import * as SqlUploadRegistry from "../../sql/SqlUploadRegistry.js"
+import { newName } from "../../store/Pairing.js"
+import * as UploadLock from "../../store/UploadLock.js"
+import { UploadRegistry } from "../../store/UploadRegistry.js"
+import * as UploadStore from "../../store/UploadStore.js"
+import { UploadStoreError } from "../../store/UploadStoreError.js"
+import * as FileByteStore from "../files/FileByteStore.js"
+import * as NodeFs from "../files/NodeFs.js"
 import * as Sqlite from "./Sqlite.js"
 
 const sqlite = (directory: string) =>
@@ -45,7 +45,7 @@ export const backup = (directory: string, to: string): Effect.Effect<void, Uploa
 
 /** Copies a file to one that is not there yet. */
 export const copy = (from: string, to: string): Effect.Effect<void, UploadStoreError> =>
-  place(to, (part) => File.copy(from, part))
+  place(to, (part) => NodeFs.copy(from, part))
 
 /** Made under another name, and under this one only when it is whole and lasts: never in the place of another. */
 const place = (to: string, make: (part: string) => Effect.Effect<void, UploadStoreError>) => {
@@ -56,14 +56,14 @@ const place = (to: string, make: (part: string) => Effect.Effect<void, UploadSto
     operation: `write ${path}`,
     cause: new Error("there is one already")
   })
-  const syncFolder = File.canSyncDirectories
-    ? Effect.catchIf(File.use(dirname(path), "r", File.syncDirectory), File.isUnsupported, () => Effect.void)
+  const syncFolder = NodeFs.canSyncDirectories
+    ? Effect.catchIf(NodeFs.use(dirname(path), "r", NodeFs.syncDirectory), NodeFs.isUnsupported, () => Effect.void)
     : Effect.void
-  return Effect.whenEffect(taken, File.exists(path)).pipe(
+  return Effect.whenEffect(taken, NodeFs.exists(path)).pipe(
     Effect.zipRight(make(part)),
-    Effect.zipRight(File.use(part, "r+", File.sync)),
-    Effect.zipRight(File.link(part, path)),
+    Effect.zipRight(NodeFs.use(part, "r+", NodeFs.sync)),
+    Effect.zipRight(NodeFs.link(part, path)),
     Effect.zipRight(syncFolder),
-    Effect.ensuring(Effect.ignore(File.removeIfPresent(part)))
+    Effect.ensuring(Effect.ignore(NodeFs.removeIfPresent(part)))
   )
 }

@@ -8,24 +8,24 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import { join } from "node:path"
-import * as UploadLimits from "../server/hooks/UploadLimits.js"
-import type { OptionError } from "../server/policy/OptionError.js"
-import * as SqlUploadRegistry from "../sql/SqlUploadRegistry.js"
-import type { ByteStore } from "../store/ByteStore.js"
-import * as Pairing from "../store/Pairing.js"
-import * as RegistryCache from "../store/RegistryCache.js"
-import * as TracedStore from "../store/TracedStore.js"
-import * as UploadLock from "../store/UploadLock.js"
-import type { UploadRegistry } from "../store/UploadRegistry.js"
-import * as UploadStore from "../store/UploadStore.js"
-import { UploadStoreError } from "../store/UploadStoreError.js"
-import * as UsageLedger from "../store/UsageLedger.js"
+import * as UploadLimits from "../../server/hooks/UploadLimits.js"
+import type { OptionError } from "../../server/policy/OptionError.js"
+import * as SqlUploadRegistry from "../../sql/SqlUploadRegistry.js"
+import type { ByteStore } from "../../store/ByteStore.js"
+import * as Pairing from "../../store/Pairing.js"
+import * as RegistryCache from "../../store/RegistryCache.js"
+import * as TracedStore from "../../store/TracedStore.js"
+import * as UploadLock from "../../store/UploadLock.js"
+import type { UploadRegistry } from "../../store/UploadRegistry.js"
+import * as UploadStore from "../../store/UploadStore.js"
+import { UploadStoreError } from "../../store/UploadStoreError.js"
+import * as UsageLedger from "../../store/UsageLedger.js"
+import * as FileByteStore from "../files/FileByteStore.js"
+import * as NodeFs from "../files/NodeFs.js"
 import * as DirectoryLock from "./DirectoryLock.js"
-import * as File from "./File.js"
-import * as FileByteStore from "./FileByteStore.js"
+import * as DiskReserve from "./DiskReserve.js"
 import * as LockedStore from "./LockedStore.js"
 import * as NodeBootId from "./NodeBootId.js"
-import * as Reserve from "./Reserve.js"
 import * as Sqlite from "./Sqlite.js"
 
 /** Where uploads are kept, and how much of them. */
@@ -57,8 +57,8 @@ const connection = ({ directory, sqlite = Sqlite.layer }: Options, filename: str
   )
 
 /** SQLite gives its log, and whatever else it makes, the mode of the database. */
-const database = (options: Options, path: string, permissions: File.Permissions) =>
-  Layer.provide(connection(options, path), Layer.effectDiscard(File.make(path, permissions)))
+const database = (options: Options, path: string, permissions: NodeFs.Permissions) =>
+  Layer.provide(connection(options, path), Layer.effectDiscard(NodeFs.make(path, permissions)))
 
 const unopened = (directory: string, error: unknown) =>
   new UploadStoreError({
@@ -79,7 +79,7 @@ export const layer = (
   options: Options
 ): Layer.Layer<Services, OptionError | Pairing.StoreMismatch | UploadStoreError> => {
   const { adopt, directory, limits, traced = false } = options
-  const permissions = File.permissions[options.permissions ?? "owner"]
+  const permissions = NodeFs.permissions[options.permissions ?? "owner"]
   const lock = DirectoryLock.layer({
     directory,
     permissions,
@@ -88,7 +88,7 @@ export const layer = (
       Logger.withMinimumLogLevel(Layer.build(connection(options, ":memory:")), LogLevel.Warning)
     )
   })
-  const bytes = Reserve.layer({ directory, permissions }).pipe(
+  const bytes = DiskReserve.layer({ directory, permissions }).pipe(
     Layer.provide(LockedStore.layerBytes),
     Layer.provideMerge(lock),
     // Makes the directory.
@@ -96,7 +96,7 @@ export const layer = (
   )
   const registry = Pairing.layer({ adopt }).pipe(
     Layer.provideMerge(RegistryCache.layer()),
-    Layer.provide(Reserve.layerRegistry),
+    Layer.provide(DiskReserve.layerRegistry),
     Layer.provide(LockedStore.layerRegistry),
     Layer.provide(SqlUploadRegistry.layer),
     Layer.provide(database(options, join(directory, "uploads.sqlite"), permissions)),
@@ -105,7 +105,7 @@ export const layer = (
   const limited: Layer.Layer<
     UploadRegistry,
     OptionError | Pairing.StoreMismatch | UploadStoreError,
-    ByteStore | DirectoryLock.DirectoryLock | Reserve.Reserve
+    ByteStore | DirectoryLock.DirectoryLock | DiskReserve.Reserve
   > = limits === undefined
     ? registry
     : Layer.provideMerge(UploadLimits.layer(limits), Layer.provide(UsageLedger.layer, registry))

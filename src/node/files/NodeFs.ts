@@ -9,8 +9,8 @@ import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import type { Look } from "../store/ByteStore.js"
-import { UploadStoreError } from "../store/UploadStoreError.js"
+import type { Look } from "../../store/ByteStore.js"
+import { UploadStoreError } from "../../store/UploadStoreError.js"
 
 /** An open file, and how errors call it. */
 export interface File {

@@ -18,9 +18,9 @@ import {
   lingering,
   type Options,
   type UploadBody
-} from "../server/body/UploadBody.js"
-import * as Memory from "./Memory.js"
+} from "../../server/body/UploadBody.js"
 import * as NodeRequest from "./NodeRequest.js"
+import * as ReleaseBuffers from "./ReleaseBuffers.js"
 
 /** Bytes that may wait in memory, for each upload. */
 const bufferSize = 1024 * 1024
@@ -150,7 +150,7 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
   return {
     pull: Effect.suspend(() => {
       read()
-      Memory.free(lent)
+      ReleaseBuffers.free(lent)
       lent = []
       return take() ?? Effect.async((resume) => {
         waiter = resume

@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Fs from "node:fs"
-import { BootId } from "../store/BootId.js"
+import { BootId } from "../../store/BootId.js"
 
 /** @see https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html */
 const read = Effect.option(

@@ -3,8 +3,8 @@
  * to whoever finds it after a crash.
  */
 import * as Effect from "effect/Effect"
-import type { UploadStoreError } from "../store/UploadStoreError.js"
-import * as File from "./File.js"
+import type { UploadStoreError } from "../../store/UploadStoreError.js"
+import * as NodeFs from "./NodeFs.js"
 
 /** No upload id contains a dot. */
 const extension = ".removed"
@@ -15,8 +15,12 @@ export const nameOf = (file: string): string => file.endsWith(extension) ? file.
 export const isIn = (files: ReadonlySet<string>, name: string): boolean => files.has(`${name}${extension}`)
 
 /** Nothing is said where there is no folder: then there is no file either. */
-export const add = (path: string, permissions: File.Permissions): Effect.Effect<void, UploadStoreError> =>
-  Effect.catchIf(File.use(`${path}${extension}`, "w", () => Effect.void, permissions), File.isAbsent, () => Effect.void)
+export const add = (path: string, permissions: NodeFs.Permissions): Effect.Effect<void, UploadStoreError> =>
+  Effect.catchIf(
+    NodeFs.use(`${path}${extension}`, "w", () => Effect.void, permissions),
+    NodeFs.isAbsent,
+    () => Effect.void
+  )
 
 export const remove = (path: string): Effect.Effect<void, UploadStoreError> =>
-  File.removeIfPresent(`${path}${extension}`)
+  NodeFs.removeIfPresent(`${path}${extension}`)

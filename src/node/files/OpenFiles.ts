@@ -5,10 +5,10 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type { UploadStoreError } from "../store/UploadStoreError.js"
-import * as File from "./File.js"
+import type { UploadStoreError } from "../../store/UploadStoreError.js"
+import * as NodeFs from "./NodeFs.js"
 
-export interface OpenFile extends File.File {
+export interface OpenFile extends NodeFs.File {
   /** Where the file ends. */
   end: number
 }
@@ -59,8 +59,8 @@ export const make = (capacity: number): Effect.Effect<OpenFiles, never, Scope.Sc
     Effect.suspend(() => {
       const file = remove(path)
       // What waits here is never the reason that something else cannot be opened.
-      const opened = Effect.catchIf(open, File.isBeyondLimit, () => Effect.zipRight(closeAll, open))
-      return file === undefined ? opened : File.sizeNow(file).pipe(
+      const opened = Effect.catchIf(open, NodeFs.isBeyondLimit, () => Effect.zipRight(closeAll, open))
+      return file === undefined ? opened : NodeFs.sizeNow(file).pipe(
         Effect.tapError(() => give(file)),
         Effect.flatMap(Option.match({
           onNone: () => Effect.zipRight(give(file), opened),
@@ -78,4 +78,4 @@ export const make = (capacity: number): Effect.Effect<OpenFiles, never, Scope.Sc
   )
 }
 
-const give = (file: OpenFile) => File.close(file, file.end)
+const give = (file: OpenFile) => NodeFs.close(file, file.end)

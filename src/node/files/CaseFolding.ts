@@ -3,21 +3,21 @@
  */
 import * as Effect from "effect/Effect"
 import { join } from "node:path"
-import type { UploadStoreError } from "../store/UploadStoreError.js"
-import * as File from "./File.js"
+import type { UploadStoreError } from "../../store/UploadStoreError.js"
 import * as FileConcat from "./FileConcat.js"
 import * as FileNames from "./FileNames.js"
+import * as NodeFs from "./NodeFs.js"
 
 /** What files are called there. What has other names, since a server that did not ask has made them, is given these. */
-export const namesIn = Effect.fnUntraced(function*(directory: string, permissions: File.Permissions) {
-  const entries = yield* File.list(directory)
+export const namesIn = Effect.fnUntraced(function*(directory: string, permissions: NodeFs.Permissions) {
+  const entries = yield* NodeFs.list(directory)
   const known = entries.find((name) => !entries.includes(otherwise(name))) ?? probe
   if (!entries.includes(known)) {
-    yield* File.make(join(directory, known), permissions)
+    yield* NodeFs.make(join(directory, known), permissions)
   }
   const folds = yield* isThere(join(directory, otherwise(known)))
   if (known === probe || entries.includes(probe)) {
-    yield* File.removeIfPresent(join(directory, probe))
+    yield* NodeFs.removeIfPresent(join(directory, probe))
   }
   if (!folds) {
     return FileNames.plain
@@ -33,16 +33,16 @@ const probe = "case-probe"
 const otherwise = (name: string) => name === name.toUpperCase() ? name.toLowerCase() : name.toUpperCase()
 
 const isThere = (path: string): Effect.Effect<boolean, UploadStoreError> =>
-  Effect.catchIf(Effect.as(File.sizeOf(path), true), File.isAbsent, () => Effect.succeed(false))
+  Effect.catchIf(Effect.as(NodeFs.sizeOf(path), true), NodeFs.isAbsent, () => Effect.succeed(false))
 
 const rename = Effect.fnUntraced(function*(directory: string, shard: string) {
-  for (const file of yield* File.list(join(directory, shard))) {
+  for (const file of yield* NodeFs.list(join(directory, shard))) {
     const name = FileConcat.nameOf(file)
     if (FileNames.isUploadId(name)) {
       const [itsShard, itsName] = FileNames.folded.of(name)
       if (itsName !== name) {
         const to = join(directory, itsShard, `${itsName}${file.slice(name.length)}`)
-        yield* File.rename(join(directory, shard, file), to)
+        yield* NodeFs.rename(join(directory, shard, file), to)
       }
     }
   }

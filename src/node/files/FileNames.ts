@@ -4,7 +4,7 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { UploadId } from "../protocol/Upload.js"
+import { UploadId } from "../../protocol/Upload.js"
 
 export interface FileNames {
   /** The folder of an upload, and its file in it. */

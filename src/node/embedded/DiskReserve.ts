@@ -7,11 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { randomFillSync } from "node:crypto"
 import { join } from "node:path"
-import * as SqlFailure from "../sql/SqlFailure.js"
-import { ByteStore } from "../store/ByteStore.js"
-import { UploadRegistry } from "../store/UploadRegistry.js"
-import { UploadStoreError } from "../store/UploadStoreError.js"
-import * as File from "./File.js"
+import * as SqlFailure from "../../sql/SqlFailure.js"
+import { ByteStore } from "../../store/ByteStore.js"
+import { UploadRegistry } from "../../store/UploadRegistry.js"
+import { UploadStoreError } from "../../store/UploadStoreError.js"
+import * as NodeFs from "../files/NodeFs.js"
 
 /** The room that is kept in a directory. */
 export class Reserve extends Context.Tag("effect-tus/Reserve")<Reserve, {
@@ -27,7 +27,7 @@ export class Reserve extends Context.Tag("effect-tus/Reserve")<Reserve, {
 
 export interface Options {
   readonly directory: string
-  readonly permissions: File.Permissions
+  readonly permissions: NodeFs.Permissions
 }
 
 /** What a database may need before it uses its log from the beginning again: SQLite does so after a thousand pages. */
@@ -38,23 +38,23 @@ const filling = randomFillSync(Buffer.allocUnsafeSlow(256 * 1024))
 
 /** On a small disk less is kept. */
 const sizeIn = (directory: string) =>
-  Effect.map(File.capacity(directory), (capacity) => Math.min(bytes, Math.floor(capacity / 8)))
+  Effect.map(NodeFs.capacity(directory), (capacity) => Math.min(bytes, Math.floor(capacity / 8)))
 
 const make = Effect.fnUntraced(function*({ directory, permissions }: Options) {
   const path = join(directory, "reserve")
   const size = yield* sizeIn(directory)
   const one = Effect.unsafeMakeSemaphore(1)
-  const present = yield* Effect.catchIf(File.sizeOf(path), File.isAbsent, () => Effect.succeed(0))
+  const present = yield* Effect.catchIf(NodeFs.sizeOf(path), NodeFs.isAbsent, () => Effect.succeed(0))
   let isKept = present >= size
   let spent = 0
 
   /** Twice as much has to be free, or it would be given up again at once. */
   const fill = Effect.gen(function*() {
-    if ((yield* File.free(directory)) < 2 * size) {
+    if ((yield* NodeFs.free(directory)) < 2 * size) {
       return yield* new UploadStoreError({ reason: "NoSpace", operation: `keep ${size} bytes in reserve in ${path}` })
     }
-    yield* File.use(path, "w", (file) => pour(file, size), permissions).pipe(
-      Effect.onError(() => Effect.ignore(File.removeIfPresent(path)))
+    yield* NodeFs.use(path, "w", (file) => pour(file, size), permissions).pipe(
+      Effect.onError(() => Effect.ignore(NodeFs.removeIfPresent(path)))
     )
     isKept = true
   })
@@ -69,14 +69,14 @@ const make = Effect.fnUntraced(function*({ directory, permissions }: Options) {
       }
       isKept = false
       spent++
-      return Effect.as(File.removeIfPresent(path), true)
+      return Effect.as(NodeFs.removeIfPresent(path), true)
     }))
 
   const probe = `${path}.probe`
-  const hasRoom = File.use(probe, "w", (file) => pour(file, filling.length), permissions).pipe(
+  const hasRoom = NodeFs.use(probe, "w", (file) => pour(file, filling.length), permissions).pipe(
     Effect.as(true),
     Effect.catchIf(isNoSpace, () => Effect.succeed(false)),
-    Effect.ensuring(Effect.ignore(File.removeIfPresent(probe)))
+    Effect.ensuring(Effect.ignore(NodeFs.removeIfPresent(probe)))
   )
 
   const explained = (error: UploadStoreError) =>
@@ -111,9 +111,9 @@ const isNoSpace = (error: unknown): error is UploadStoreError =>
 const mayLackRoom = (error: unknown): error is UploadStoreError =>
   error instanceof UploadStoreError && (error.reason === "NoSpace" || SqlFailure.isUnexplained(error))
 
-const pour = Effect.fnUntraced(function*(file: File.File, size: number) {
+const pour = Effect.fnUntraced(function*(file: NodeFs.File, size: number) {
   for (let at = 0; at < size;) {
-    at += yield* File.write(file, [filling.subarray(0, size - at)], at)
+    at += yield* NodeFs.write(file, [filling.subarray(0, size - at)], at)
   }
 })
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type { Options } from "../../src/node-client/NodeTls.js"
-import { ask, certificate, echo, https, transport } from "./servers.js"
+import type { Options } from "../../src/node-shared/NodeTls.js"
+import { ask, certificate, echo, https, transport } from "../node-client/servers.js"
 
 const ca = certificate("ca.pem")
 

@@ -3,8 +3,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { ByteStore } from "../store/ByteStore.js"
-import { UploadRegistry } from "../store/UploadRegistry.js"
+import { ByteStore } from "../../store/ByteStore.js"
+import { UploadRegistry } from "../../store/UploadRegistry.js"
 import { DirectoryLock } from "./DirectoryLock.js"
 
 /** The bytes that are provided. */

@@ -6,9 +6,9 @@
  * files of a process, and small uploads find three of them free, however long this takes.
  */
 import * as Effect from "effect/Effect"
-import type { UploadStoreError } from "../store/UploadStoreError.js"
+import type { UploadStoreError } from "../../store/UploadStoreError.js"
 import * as FairTurn from "./FairTurn.js"
-import * as File from "./File.js"
+import * as NodeFs from "./NodeFs.js"
 
 export interface Source {
   readonly path: string
@@ -37,51 +37,51 @@ const pieceBytes = 512 * 1024
 /** How many files are assembled at a time, each with two descriptors. */
 const mostAssembled = 16
 
-export const make = (permissions: File.Permissions): FileConcat => {
+export const make = (permissions: NodeFs.Permissions): FileConcat => {
   const assembling = Effect.unsafeMakeSemaphore(mostAssembled)
   const alone = FairTurn.make()
   let buffer: Uint8Array | undefined
 
   /** Copies up to one piece of what is left at `at` in `from` to `to`, and returns how much that was. */
-  const move = Effect.fnUntraced(function*(from: File.File, at: number, left: number, to: File.File, end: number) {
+  const move = Effect.fnUntraced(function*(from: NodeFs.File, at: number, left: number, to: NodeFs.File, end: number) {
     buffer ??= Buffer.allocUnsafeSlow(pieceBytes)
-    const count = yield* File.read(from, buffer.subarray(0, left), at)
+    const count = yield* NodeFs.read(from, buffer.subarray(0, left), at)
     for (let written = 0; written < count;) {
-      written += yield* File.write(to, [buffer.subarray(written, count)], end + written)
+      written += yield* NodeFs.write(to, [buffer.subarray(written, count)], end + written)
     }
     return count
   })
 
   /** Copies the first `length` bytes of `from` to `end` in `to`. */
-  const pour = Effect.fnUntraced(function*(from: File.File, length: number, to: File.File, end: number) {
+  const pour = Effect.fnUntraced(function*(from: NodeFs.File, length: number, to: NodeFs.File, end: number) {
     for (let done = 0; done < length;) {
       done += yield* alone(move(from, done, length - done, to, end + done))
     }
   })
 
   /** Puts the sources behind what the file holds already, and lets it end behind them. */
-  const extend = Effect.fnUntraced(function*(file: File.File, sources: ReadonlyArray<Source>, held: number) {
+  const extend = Effect.fnUntraced(function*(file: NodeFs.File, sources: ReadonlyArray<Source>, held: number) {
     let end = held
     for (const { length, path } of sources) {
-      yield* File.use(path, "r", (source) => pour(source, length, file, end))
+      yield* NodeFs.use(path, "r", (source) => pour(source, length, file, end))
       end += length
     }
-    return yield* File.truncate(file, end)
+    return yield* NodeFs.truncate(file, end)
   })
 
   /** A file system that shares blocks has the whole first source at once, and all of its bytes stay where they are. */
   const assemble = (temporary: string, [first, ...others]: ReadonlyArray<Source>) =>
     Effect.flatMap(
-      first === undefined ? Effect.succeed(false) : alone(File.clone(first.path, temporary)),
+      first === undefined ? Effect.succeed(false) : alone(NodeFs.clone(first.path, temporary)),
       (isCloned) =>
         isCloned && first !== undefined
-          ? File.use(temporary, "r+", (file) =>
+          ? NodeFs.use(temporary, "r+", (file) =>
             Effect.flatMap(
-              File.size(file),
+              NodeFs.size(file),
               (size) =>
-                size < first.length ? File.lacking(first.path, first.length) : extend(file, others, first.length)
+                size < first.length ? NodeFs.lacking(first.path, first.length) : extend(file, others, first.length)
             ))
-          : File.use(
+          : NodeFs.use(
             temporary,
             "w",
             (file) => extend(file, first === undefined ? [] : [first, ...others], 0),
@@ -95,11 +95,11 @@ export const make = (permissions: File.Permissions): FileConcat => {
       const temporary = temporaryOf(path)
       const filled = sources.filter(({ length }) => length > 0)
       return verify(filled).pipe(
-        Effect.zipRight(File.removeIfPresent(temporary)),
+        Effect.zipRight(NodeFs.removeIfPresent(temporary)),
         Effect.zipRight(assemble(temporary, filled)),
-        Effect.zipRight(File.rename(temporary, path)),
+        Effect.zipRight(NodeFs.rename(temporary, path)),
         // Where even this fails, the leftover is no upload and the next try removes it.
-        Effect.onError(() => Effect.ignore(File.remove(temporary))),
+        Effect.onError(() => Effect.ignore(NodeFs.remove(temporary))),
         assembling.withPermits(1)
       )
     }
@@ -111,8 +111,8 @@ const verify = (sources: ReadonlyArray<Source>) =>
     sources,
     ({ length, path }) =>
       Effect.flatMap(
-        Effect.catchIf(File.sizeOf(path), File.isAbsent, () => File.lacking(path, length)),
-        (size) => (size < length ? File.lacking(path, length) : Effect.void)
+        Effect.catchIf(NodeFs.sizeOf(path), NodeFs.isAbsent, () => NodeFs.lacking(path, length)),
+        (size) => (size < length ? NodeFs.lacking(path, length) : Effect.void)
       ),
     { discard: true }
   )

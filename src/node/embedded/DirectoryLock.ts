@@ -11,9 +11,9 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { join } from "node:path"
-import * as SqlFailure from "../sql/SqlFailure.js"
-import { UploadStoreError } from "../store/UploadStoreError.js"
-import * as File from "./File.js"
+import * as SqlFailure from "../../sql/SqlFailure.js"
+import { UploadStoreError } from "../../store/UploadStoreError.js"
+import * as NodeFs from "../files/NodeFs.js"
 
 /** An empty file that is never written to. */
 export const fileIn = (directory: string): string => join(directory, "server.lock")
@@ -55,7 +55,7 @@ export class DirectoryLock extends Context.Tag("effect-tus/DirectoryLock")<Direc
 export interface Options {
   readonly directory: string
   /** Of the file, where it is made. */
-  readonly permissions: File.Permissions
+  readonly permissions: NodeFs.Permissions
   /** A connection of its own, to an empty database. */
   readonly connection: Layer.Layer<SqlClient.SqlClient, UploadStoreError>
 }
@@ -75,17 +75,17 @@ export const layer = (
     Effect.gen(function*() {
       const path = fileIn(directory)
       const scope = yield* Effect.scope
-      const take = File.make(path, permissions).pipe(
+      const take = NodeFs.make(path, permissions).pipe(
         Effect.zipRight(Layer.buildWithScope(connection, scope)),
         Effect.flatMap((context) => hold(Context.get(context, SqlClient.SqlClient), directory)),
-        Effect.zipRight(Effect.provideService(File.openScoped(path, "r"), Scope.Scope, scope))
+        Effect.zipRight(Effect.provideService(NodeFs.openScoped(path, "r"), Scope.Scope, scope))
       )
       let file = yield* take
       let loss: UploadStoreError | undefined
 
       const isThere = Effect.zipWith(
-        Effect.suspend(() => File.sizeNow(file)),
-        File.exists(path),
+        Effect.suspend(() => NodeFs.sizeNow(file)),
+        NodeFs.exists(path),
         (size, exists) => Option.isSome(size) && exists
       )
 
