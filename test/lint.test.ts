@@ -51,8 +51,11 @@ const planted: ReadonlyArray<readonly [file: string, source: string]> = [
   ["src/node/A.ts", `import { Effect } from "effect"\nexport const a = Effect.void\n`],
   ["src/server/A.ts", `import * as DateTime from "effect/DateTime"\nexport const a = DateTime.now\n`],
   ["src/client/A.ts", `import * as DateTime from "effect/DateTime"\nexport const a = DateTime.unsafeNow()\n`],
-  ["src/client/Retry.ts", `import * as DateTime from "effect/DateTime"\nexport const a = DateTime.unsafeNow()\n`],
-  ["src/client/Retry.ts", `import * as Clock from "effect/Clock"\nexport const a = Clock.currentTimeMillis\n`],
+  [
+    "src/client/upload/Retry.ts",
+    `import * as DateTime from "effect/DateTime"\nexport const a = DateTime.unsafeNow()\n`
+  ],
+  ["src/client/upload/Retry.ts", `import * as Clock from "effect/Clock"\nexport const a = Clock.currentTimeMillis\n`],
   [
     "src/server/A.ts",
     `import type { Clock } from "effect/Clock"\nexport const a = (c: Clock) => c.unsafeCurrentTimeMillis()\n`

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import * as Watch from "../src/client/Watch.js"
+import * as StallTimeout from "../src/client/transport/StallTimeout.js"
 import * as UploadBody from "../src/server/body/UploadBody.js"
 import * as TusDoor from "../src/server/doors/TusDoor.js"
 import { server } from "./server/doors.js"
@@ -77,7 +77,7 @@ export const transport = (
       trailers,
       bodyLimit: Infinity,
       send: (request) =>
-        Watch.watched(
+        StallTimeout.watched(
           request,
           (request) => wrap(request, (request) => Effect.provide(exchange(request), context))
         )

@@ -2,9 +2,9 @@
  * A client for browsers and their workers in one line. Wiring only.
  */
 import * as Layer from "effect/Layer"
-import type { ClientOptions } from "../client/Request.js"
-import * as TusClient from "../client/TusClient.js"
-import * as UploadJournal from "../client/UploadJournal.js"
+import * as UploadJournal from "../client/journal/UploadJournal.js"
+import type { ClientOptions } from "../client/requests/Request.js"
+import * as TusClient from "../client/requests/TusClient.js"
 import * as BrowserHashFunctions from "./BrowserHashFunctions.js"
 import * as FetchTransport from "./FetchTransport.js"
 import * as Online from "./Online.js"

@@ -4,16 +4,16 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Gathered from "../client/Gathered.js"
-import * as Sendable from "../client/Sendable.js"
-import { isTaken, maxText, type Request, TransportError, TusTransport } from "../client/TusTransport.js"
+import * as BufferedBody from "../client/transport/BufferedBody.js"
+import * as Sendable from "../client/transport/Sendable.js"
+import { isTaken, maxText, type Request, TransportError, TusTransport } from "../client/transport/TusTransport.js"
 import type { RawResponse } from "../protocol/Reply.js"
 import * as Online from "./Online.js"
 import type { Options } from "./XhrTransport.js"
 
 /** Trailers cannot be sent. */
 export const layer = (options: Options = {}): Layer.Layer<TusTransport> =>
-  Layer.succeed(TusTransport, Gathered.transport((request, bytes) => send(request, options, bytes)))
+  Layer.succeed(TusTransport, BufferedBody.transport((request, bytes) => send(request, options, bytes)))
 
 const send = (
   { headers, method, onSent, url }: Request,

@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Connectivity } from "../client/Connectivity.js"
+import { Connectivity } from "../client/transport/Connectivity.js"
 
 /** How long a browser is believed before its word is put to the test. */
 const patience = "10 seconds"

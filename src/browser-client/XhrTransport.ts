@@ -5,8 +5,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Gathered from "../client/Gathered.js"
-import { isTaken, maxText, type Request, TransportError, TusTransport } from "../client/TusTransport.js"
+import * as BufferedBody from "../client/transport/BufferedBody.js"
+import { isTaken, maxText, type Request, TransportError, TusTransport } from "../client/transport/TusTransport.js"
 import type { RawResponse } from "../protocol/Reply.js"
 import * as Online from "./Online.js"
 
@@ -18,7 +18,7 @@ export interface Options {
 
 /** Trailers cannot be sent. A request under way fails at once when the browser goes offline. */
 export const layer = (options: Options = {}): Layer.Layer<TusTransport> =>
-  Layer.succeed(TusTransport, Gathered.transport((request, body) => exchange(request, options, body)))
+  Layer.succeed(TusTransport, BufferedBody.transport((request, body) => exchange(request, options, body)))
 
 const exchange = (
   { headers, method, onSent, url }: Request,

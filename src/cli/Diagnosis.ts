@@ -3,8 +3,8 @@
  */
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import { capabilities } from "../client/Answer.js"
-import * as Location from "../client/Location.js"
+import * as Location from "../client/requests/Location.js"
+import { capabilities } from "../client/requests/ResponseReader.js"
 import * as Options from "../protocol/Options.js"
 import type { RawResponse } from "../protocol/Reply.js"
 import { type Finding, note, ok, problem } from "./Finding.js"

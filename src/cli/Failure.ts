@@ -6,8 +6,8 @@ import * as Cause from "effect/Cause"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import * as SystemReason from "../client/SystemReason.js"
-import { type FileError, tlsTrouble } from "../client/TusError.js"
+import * as SystemReason from "../client/transport/SystemReason.js"
+import { type FileError, tlsTrouble } from "../client/transport/TusError.js"
 import * as Text from "./Text.js"
 
 /** The command was not called as it can be. */

@@ -5,9 +5,9 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type { TusError } from "../client/TusError.js"
-import type * as TusUpload from "../client/TusUpload.js"
-import type { SourceError, UploadSource } from "../client/UploadSource.js"
+import type { SourceError, UploadSource } from "../client/sources/UploadSource.js"
+import type { TusError } from "../client/transport/TusError.js"
+import type * as TusUpload from "../client/upload/TusUpload.js"
 import type { Algorithm } from "../protocol/Checksum.js"
 
 export interface Job {

@@ -3,8 +3,8 @@
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
-import type { Progress } from "../client/Progress.js"
-import type { FileError } from "../client/TusError.js"
+import type { FileError } from "../client/transport/TusError.js"
+import type { Progress } from "../client/upload/Progress.js"
 import type { Job, Update } from "./Job.js"
 import type * as Report from "./Report.js"
 

@@ -4,7 +4,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
-import type { Progress } from "../client/Progress.js"
+import type { Progress } from "../client/upload/Progress.js"
 import * as Failure from "./Failure.js"
 import type { Job, Update } from "./Job.js"
 import * as Size from "./Size.js"

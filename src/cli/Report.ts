@@ -2,7 +2,7 @@
  * What came of all files, and the exit code for it. Pure.
  */
 import type * as Duration from "effect/Duration"
-import type { FileError } from "../client/TusError.js"
+import type { FileError } from "../client/transport/TusError.js"
 import type { Job, Update } from "./Job.js"
 import * as Size from "./Size.js"
 import * as Time from "./Time.js"

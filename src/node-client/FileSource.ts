@@ -11,8 +11,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Fs from "node:fs"
 import * as Pull from "../bytes/Pull.js"
-import * as SystemReason from "../client/SystemReason.js"
-import * as UploadSource from "../client/UploadSource.js"
+import * as UploadSource from "../client/sources/UploadSource.js"
+import * as SystemReason from "../client/transport/SystemReason.js"
 import * as FilePath from "./FilePath.js"
 
 /**

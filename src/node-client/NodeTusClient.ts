@@ -2,9 +2,9 @@
  * A client for Node in one line: the transport on `node:http`, the hash functions of Node. Wiring only.
  */
 import * as Layer from "effect/Layer"
-import type { ClientOptions } from "../client/Request.js"
-import * as TusClient from "../client/TusClient.js"
-import type { TusTransport } from "../client/TusTransport.js"
+import type { ClientOptions } from "../client/requests/Request.js"
+import * as TusClient from "../client/requests/TusClient.js"
+import type { TusTransport } from "../client/transport/TusTransport.js"
 import * as NodeHashFunctions from "../node-shared/NodeHashFunctions.js"
 import type { NodeTransportError } from "../node-shared/NodeTls.js"
 import * as NodeTransport from "./NodeTransport.js"

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Examination from "../../src/cli/Examination.js"
 import type { Finding } from "../../src/cli/Finding.js"
-import { TusTransport } from "../../src/client/TusTransport.js"
+import { TusTransport } from "../../src/client/transport/TusTransport.js"
 import * as Servers from "../node-client/servers.js"
 import { tus } from "./process.js"
 

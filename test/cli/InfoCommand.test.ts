@@ -3,7 +3,7 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as InfoCommand from "../../src/cli/InfoCommand.js"
-import type { Info } from "../../src/client/Answer.js"
+import type { Info } from "../../src/client/requests/ResponseReader.js"
 import * as Upload from "../../src/protocol/Upload.js"
 
 const bytes = (count: number) => Option.some(Upload.Bytes.make(count))

@@ -3,7 +3,7 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Journal from "../../src/cli/Journal.js"
-import { Entry } from "../../src/client/UploadJournal.js"
+import { Entry } from "../../src/client/journal/UploadJournal.js"
 
 const entryOf = (fields: Partial<ConstructorParameters<typeof Entry>[0]>) =>
   new Entry({

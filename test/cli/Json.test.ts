@@ -6,8 +6,8 @@ import * as Option from "effect/Option"
 import type { Update } from "../../src/cli/Job.js"
 import * as Json from "../../src/cli/Json.js"
 import * as Report from "../../src/cli/Report.js"
-import type { Progress } from "../../src/client/Progress.js"
-import { SourceError } from "../../src/client/UploadSource.js"
+import { SourceError } from "../../src/client/sources/UploadSource.js"
+import type { Progress } from "../../src/client/upload/Progress.js"
 import * as Jobs from "./jobs.js"
 
 /** What is told of what happens at those times. */

@@ -9,7 +9,7 @@ import type * as Journal from "../../src/cli/Journal.js"
 import * as Report from "../../src/cli/Report.js"
 import * as Size from "../../src/cli/Size.js"
 import * as Uploads from "../../src/cli/Uploads.js"
-import type { TusError } from "../../src/client/TusError.js"
+import type { TusError } from "../../src/client/transport/TusError.js"
 import { passing } from "../client/world.js"
 import * as Jobs from "./jobs.js"
 

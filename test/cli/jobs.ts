@@ -6,9 +6,9 @@ import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import type { Job, Update } from "../../src/cli/Job.js"
-import type { Progress } from "../../src/client/Progress.js"
-import * as TusError from "../../src/client/TusError.js"
-import { SourceError } from "../../src/client/UploadSource.js"
+import { SourceError } from "../../src/client/sources/UploadSource.js"
+import * as TusError from "../../src/client/transport/TusError.js"
+import type { Progress } from "../../src/client/upload/Progress.js"
 
 export const job = (name: string, size?: number): Job => ({
   name,

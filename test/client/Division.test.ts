@@ -5,7 +5,7 @@ import * as DateTime from "effect/DateTime"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import * as Division from "../../src/client/Division.js"
+import * as Division from "../../src/client/upload/Division.js"
 
 const mebibyte = 1024 * 1024
 

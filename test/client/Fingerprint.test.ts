@@ -6,8 +6,8 @@ import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import * as Fingerprint from "../../src/client/Fingerprint.js"
-import { SourceError, type UploadSource } from "../../src/client/UploadSource.js"
+import * as Fingerprint from "../../src/client/journal/Fingerprint.js"
+import { SourceError, type UploadSource } from "../../src/client/sources/UploadSource.js"
 
 const KiB = 1024
 const GiB = 1024 * 1024 * KiB

@@ -19,7 +19,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as Inherited from "../../src/client/Inherited.js"
+import * as Inherited from "../../src/client/upload/Inherited.js"
 import { endpoint } from "../loopback.js"
 import { type Answer, answer, metadataAt, passing, type Script, storedAt, world } from "./world.js"
 

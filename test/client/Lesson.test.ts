@@ -2,7 +2,7 @@ import { describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { TusError } from "effect-tus/client"
 import * as Option from "effect/Option"
-import * as Lesson from "../../src/client/Lesson.js"
+import * as Lesson from "../../src/client/upload/Lesson.js"
 import type * as Next from "../../src/protocol/Next.js"
 
 const asked = (attempts: number) => ({ method: "PATCH", url: "http://a/files/1", offset: Option.some(0), attempts })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Either from "effect/Either"
-import * as Location from "../../src/client/Location.js"
+import * as Location from "../../src/client/requests/Location.js"
 
 const check = (endpoint: string, location: string, allowed: ReadonlyArray<string> = []) =>
   Either.getOrUndefined(Location.check(endpoint, location, allowed))

@@ -1,6 +1,6 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import * as Patience from "../../src/client/Patience.js"
+import * as Patience from "../../src/client/transport/Patience.js"
 
 const mebibyte = 1024 * 1024
 

@@ -8,9 +8,9 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import * as PrefixDigest from "../../src/client/PrefixDigest.js"
-import type { Prefix } from "../../src/client/UploadJournal.js"
-import { SourceError, type UploadSource } from "../../src/client/UploadSource.js"
+import * as PrefixDigest from "../../src/client/journal/PrefixDigest.js"
+import type { Prefix } from "../../src/client/journal/UploadJournal.js"
+import { SourceError, type UploadSource } from "../../src/client/sources/UploadSource.js"
 
 /** All chunks are one buffer. */
 const sourceOf = (bytes: Uint8Array, length: Option.Option<number> = Option.some(bytes.length)) => {

@@ -4,8 +4,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
-import * as Progress from "../../src/client/Progress.js"
-import * as Tally from "../../src/client/Tally.js"
+import * as Progress from "../../src/client/upload/Progress.js"
+import * as ProgressCounter from "../../src/client/upload/ProgressCounter.js"
 
 /** After samples at these times and positions, from nothing at 0. */
 const rateOf = (...samples: ReadonlyArray<readonly [millis: number, position: number]>) =>
@@ -53,7 +53,7 @@ describe("the counters", () => {
   it.effect("count what this session sent, and only that makes its speed", () =>
     Effect.gen(function*() {
       const seen: Array<Progress.Progress> = []
-      const tally = yield* Tally.make(Option.some(1000), (progress) => seen.push(progress))
+      const tally = yield* ProgressCounter.make(Option.some(1000), (progress) => seen.push(progress))
       yield* TestClock.adjust("1 second")
       tally.acknowledged("Resumed", "http://a/1", Option.some(1000), 600)
       yield* TestClock.adjust("1 second")
@@ -76,7 +76,7 @@ describe("the counters", () => {
 
   it.effect("take back what was sent for nothing, and never what was acknowledged", () =>
     Effect.gen(function*() {
-      const tally = yield* Tally.make(Option.some(1000), () => {})
+      const tally = yield* ProgressCounter.make(Option.some(1000), () => {})
       tally.acknowledged("Created", "http://a/1", Option.some(1000), 0)
       tally.acknowledged("Acknowledged", "http://a/1", Option.some(1000), 400)
       tally.sent(900)

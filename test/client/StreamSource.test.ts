@@ -15,8 +15,8 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
 import { join } from "node:path"
-import * as StreamSource from "../../src/client/StreamSource.js"
-import type * as UploadSource from "../../src/client/UploadSource.js"
+import * as StreamSource from "../../src/client/sources/StreamSource.js"
+import type * as UploadSource from "../../src/client/sources/UploadSource.js"
 import { directory } from "../node/temporary.js"
 
 const kib = 1024

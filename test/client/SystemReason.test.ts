@@ -4,7 +4,7 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
-import * as SystemReason from "../../src/client/SystemReason.js"
+import * as SystemReason from "../../src/client/transport/SystemReason.js"
 
 it.layer(NodeFileSystem.layer)("what the system has against a file", (it) => {
   const cases: ReadonlyArray<readonly [string, (fs: FileSystem.FileSystem) => Effect.Effect<unknown, PlatformError>]> =

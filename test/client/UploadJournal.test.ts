@@ -24,9 +24,9 @@ import * as Fs from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
-import * as JournalFiles from "../../src/client/JournalFiles.js"
-import * as JournalStore from "../../src/client/JournalStore.js"
-import * as UploadJournal from "../../src/client/UploadJournal.js"
+import * as JournalFiles from "../../src/client/journal/JournalFiles.js"
+import * as JournalStore from "../../src/client/journal/JournalStore.js"
+import * as UploadJournal from "../../src/client/journal/UploadJournal.js"
 import { directory } from "../node/temporary.js"
 
 const at = (millis: number) => DateTime.unsafeMake(millis)

@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import { mkdtempSync, openAsBlob, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as UploadSource from "../../src/client/UploadSource.js"
+import * as UploadSource from "../../src/client/sources/UploadSource.js"
 
 const counting = (length: number) => Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) % 251)
 

@@ -22,7 +22,7 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import * as TestContext from "effect/TestContext"
-import * as Gathered from "../../src/client/Gathered.js"
+import * as BufferedBody from "../../src/client/transport/BufferedBody.js"
 import { endpoint, server, transport } from "../loopback.js"
 import { generator } from "../random.js"
 import { spoil } from "./faults.js"
@@ -52,7 +52,7 @@ const until = (journal: UploadJournal.Journal, killed: () => boolean): UploadJou
 const gathered = Layer.effect(
   TusTransport.TusTransport,
   Effect.map(TusTransport.TusTransport, ({ send }) =>
-    Gathered.transport((request, bytes) =>
+    BufferedBody.transport((request, bytes) =>
       send({
         ...request,
         body: bytes && {

@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import type { Socket } from "node:net"
-import { maxText } from "../../src/client/TusTransport.js"
+import { maxText } from "../../src/client/transport/TusTransport.js"
 import { ask, broken, byteAt, echo, failing, http, lent, patch, raw, transport } from "./servers.js"
 
 const mebibyte = 1024 * 1024

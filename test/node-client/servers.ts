@@ -11,8 +11,8 @@ import { readFileSync } from "node:fs"
 import * as Http from "node:http"
 import * as Https from "node:https"
 import * as Net from "node:net"
-import { type Body, type Request, TusTransport } from "../../src/client/TusTransport.js"
-import { SourceError } from "../../src/client/UploadSource.js"
+import { SourceError } from "../../src/client/sources/UploadSource.js"
+import { type Body, type Request, TusTransport } from "../../src/client/transport/TusTransport.js"
 import * as NodeTransport from "../../src/node-client/NodeTransport.js"
 
 export const certificate = (name: string) => readFileSync(new URL(`certificates/${name}`, import.meta.url))

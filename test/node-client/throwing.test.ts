@@ -7,7 +7,7 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Body } from "../../src/client/TusTransport.js"
+import type { Body } from "../../src/client/transport/TusTransport.js"
 import { ask, echo, http, lent, patch, transport } from "./servers.js"
 
 const throws = (): never => {

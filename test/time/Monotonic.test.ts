@@ -19,7 +19,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import * as Watch from "../../src/client/Watch.js"
+import * as StallTimeout from "../../src/client/transport/StallTimeout.js"
 import * as UploadBody from "../../src/server/body/UploadBody.js"
 import * as Monotonic from "../../src/time/Monotonic.js"
 import { answer, passing, world } from "../client/world.js"
@@ -166,7 +166,7 @@ for (const [name, by] of [["back", -hour], ["ahead", hour]] as const) {
       withWallClock((set) =>
         Effect.gen(function*() {
           const request = { method: "HEAD", url: endpoint, headers: {}, stallTimeout: 3000 } as const
-          const stalling = yield* Effect.fork(Effect.flip(Watch.watched(request, () => Effect.never)))
+          const stalling = yield* Effect.fork(Effect.flip(StallTimeout.watched(request, () => Effect.never)))
           yield* settled
           yield* set(by)
           yield* TestClock.adjust("2900 millis")

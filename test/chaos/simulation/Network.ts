@@ -11,8 +11,8 @@ import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import * as Race from "../../../src/client/Race.js"
-import * as Watch from "../../../src/client/Watch.js"
+import * as RaceAndWait from "../../../src/client/transport/RaceAndWait.js"
+import * as StallTimeout from "../../../src/client/transport/StallTimeout.js"
 import type { RawResponse } from "../../../src/protocol/Reply.js"
 import { framing, serve } from "../../loopback.js"
 import { Arriving, type Exchange, isChecked } from "./Connection.js"
@@ -59,7 +59,7 @@ export class Network {
     return Layer.succeed(TusTransport.TusTransport, {
       trailers,
       bodyLimit: Infinity,
-      send: (request) => Watch.watched(request, (request) => this.send(process, nth, gap, request))
+      send: (request) => StallTimeout.watched(request, (request) => this.send(process, nth, gap, request))
     })
   }
 
@@ -102,7 +102,7 @@ export class Network {
       )
       const limit = fault === "cut body" ? dice.whole(0, request.body?.length ?? 0) : Infinity
       const spoilt = fault === "spoilt body" && isChecked({ request }) ? dice.whole(0, request.body?.length ?? 0) : -1
-      return Race.first(
+      return RaceAndWait.first(
         Deferred.await(line.answer),
         Effect.zipRight(this.pump(line, client, gap, request, limit, spoilt), Effect.never)
       ).pipe(Effect.ensuring(Effect.sync(() => {

@@ -1,0 +1,68 @@
+/**
+ * By what a source is found again in another session: its name, its size, when it was changed, and a few samples of what is
+ * in it. Cheap for any size, and no proof: whether the bytes are the same is for a `PrefixDigest` to say.
+ */
+import * as Effect from "effect/Effect"
+import * as Encoding from "effect/Encoding"
+import * as Option from "effect/Option"
+import * as UploadSource from "../sources/UploadSource.js"
+import * as Sha256 from "./Sha256.js"
+
+const samples = 5
+const sampleBytes = 64 * 1024
+
+/**
+ * None where the source has no identity, no length, or cannot be read at any offset. Reads at most 320 KiB, the first and the
+ * last bytes among them. Where there are neither `HashFunctions` nor Web Crypto nothing is read; then a source that does not say when it was
+ * changed has no fingerprint either.
+ */
+export const of = Effect.fnUntraced(function*(source: UploadSource.UploadSource): Effect.fn.Return<
+  Option.Option<string>,
+  UploadSource.SourceError
+> {
+  if (Option.isNone(source.identity) || Option.isNone(source.length) || !source.seekable) {
+    return Option.none()
+  }
+  const known = describe(source.identity.value)
+  if (Option.isNone(yield* Sha256.digest(known))) {
+    return Option.as(source.identity.value.modified, `tus-0:${Encoding.encodeHex(known)}`)
+  }
+  const sampled = yield* sample(source, source.length.value)
+  const all = new Uint8Array(known.length + sampled.length)
+  all.set(known)
+  all.set(sampled, known.length)
+  return Option.map(yield* Sha256.digest(all), (digest) => `tus-1:${Encoding.encodeHex(digest)}`)
+})
+
+/** That of a part of a parallel upload. */
+export const ofRange = (fingerprint: string, start: number, length: number): string =>
+  `${fingerprint}:${start}+${length}`
+
+/** Whether something is of this source, or of a part of it. */
+export const isOf = (
+  fingerprint: string,
+  of: { readonly fingerprint: string; readonly start: number; readonly length: number }
+) => of.fingerprint === fingerprint || of.fingerprint === ofRange(fingerprint, of.start, of.length)
+
+/** JSON shows where it ends, so that no name can pass for bytes. */
+const describe = ({ modified, name, size }: UploadSource.Identity) =>
+  new TextEncoder().encode(JSON.stringify([name, size, Option.getOrNull(modified)]))
+
+const sample = Effect.fnUntraced(function*(source: UploadSource.UploadSource, length: number) {
+  const size = Math.min(length, samples * sampleBytes)
+  const bytes = new Uint8Array(size)
+  const ranges = size === length
+    ? [[0, length] as const]
+    : Array.from(
+      { length: samples },
+      (_, i) => [Math.floor(((length - sampleBytes) * i) / (samples - 1)), sampleBytes] as const
+    )
+  let filled = 0
+  for (const [offset, count] of ranges) {
+    yield* UploadSource.forEach(source, offset, count, (chunk) => {
+      bytes.set(chunk, filled)
+      filled += chunk.length
+    })
+  }
+  return bytes
+})

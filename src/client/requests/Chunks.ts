@@ -1,0 +1,96 @@
+/**
+ * The next bytes of a source as something to send, with their digest before or behind them.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { Hasher } from "../../bytes/HashFunctions.js"
+import { type Algorithm, Checksum } from "../../protocol/Checksum.js"
+import * as UploadSource from "../sources/UploadSource.js"
+import * as Given from "../transport/Given.js"
+import { Unsupported } from "../transport/TusError.js"
+import { type Capabilities, has, lacks } from "./Endpoint.js"
+import type { Chunk } from "./Request.js"
+
+/** How chunks are checked. */
+export type Checking =
+  | { readonly _tag: "Not" }
+  | { readonly _tag: "Before" | "Behind"; readonly algorithm: Algorithm; readonly hasher: () => Hasher }
+
+export const unchecked: Checking = { _tag: "Not" }
+
+/** What is asked for, where the server and this side can both do it; behind the bytes where that is possible: they are read once. */
+export const checking = (
+  url: string,
+  algorithm: Algorithm,
+  capabilities: Capabilities,
+  trailers: boolean
+): Effect.Effect<Checking, Unsupported> =>
+  Effect.flatMap(Given.digests, (digests) => {
+    const hasher = digests.get(algorithm)
+    if (hasher === undefined) {
+      return new Unsupported({
+        url,
+        extension: "checksum",
+        detail: `no ${algorithm} on this side; provide HashFunctions`
+      })
+    }
+    return lacks(capabilities, "checksum") || (capabilities.told && !capabilities.algorithms.includes(algorithm))
+      ? new Unsupported({
+        url,
+        extension: "checksum",
+        detail: has(capabilities, "checksum")
+          ? `it knows ${capabilities.algorithms.join(", ")}, not ${algorithm}`
+          : `chunks cannot be checked by ${algorithm}`
+      })
+      : Effect.succeed({
+        _tag: trailers && has(capabilities, "checksum-trailer") ? "Behind" : "Before",
+        algorithm,
+        hasher
+      })
+  })
+
+export interface Watching {
+  /** Bytes that are about to be sent. */
+  readonly observe: (offset: number, bytes: Uint8Array) => void
+  /** All of them have been read. A transport that holds them has sent none of them so far. */
+  readonly observed: Effect.Effect<void>
+  readonly onSent: (bytes: number) => void
+}
+
+export const make = (
+  source: UploadSource.UploadSource,
+  offset: number,
+  length: number,
+  checking: Checking,
+  { observe, observed, onSent }: Watching
+): Effect.Effect<Chunk, UploadSource.SourceError> => {
+  const open = (each: (bytes: Uint8Array) => void) =>
+    Effect.map(source.read(offset, length), ({ close, pull }) => {
+      let position = offset
+      const seen = Effect.map(pull, (batch) => {
+        for (const bytes of batch) {
+          each(bytes)
+          observe(position, bytes)
+          position += bytes.length
+        }
+        return batch
+      })
+      return {
+        pull: seen,
+        close: (exit: Exit.Exit<unknown, unknown>) =>
+          Exit.isSuccess(exit) ? Effect.zipRight(close(exit), observed) : close(exit)
+      }
+    })
+  if (checking._tag === "Not") {
+    return Effect.succeed({ length, open: open(() => {}), checksum: Option.none(), onSent })
+  }
+  const hasher = checking.hasher()
+  const checksum = () => new Checksum({ algorithm: checking.algorithm, digest: hasher.digest() })
+  return checking._tag === "Behind"
+    ? Effect.succeed({ length, open: open((bytes) => hasher.update(bytes)), checksum, onSent })
+    : Effect.map(
+      UploadSource.forEach(source, offset, length, (bytes) => hasher.update(bytes)),
+      () => ({ length, open: open(() => {}), checksum: Option.some(checksum()), onSent })
+    )
+}

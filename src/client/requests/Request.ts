@@ -1,0 +1,161 @@
+/**
+ * What every request has in common: the headers of the application, evaluated for each, and what becomes of no for an answer.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Encoding from "effect/Encoding"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import type { Checksum } from "../../protocol/Checksum.js"
+import * as Options from "../../protocol/Options.js"
+import type { RawResponse } from "../../protocol/Reply.js"
+import type { SourceError } from "../sources/UploadSource.js"
+import * as Given from "../transport/Given.js"
+import * as Sendable from "../transport/Sendable.js"
+import * as TusError from "../transport/TusError.js"
+import * as TusTransport from "../transport/TusTransport.js"
+import * as ServerClock from "./ServerClock.js"
+
+/** What every call can be told. */
+export interface Call {
+  readonly url: string
+  /** Attempts since the last progress, this one included; for messages. */
+  readonly attempts?: number | undefined
+  /** The last attempt was answered 401. */
+  readonly refresh?: boolean | undefined
+  /** Leaves out the application's headers: `url` is not on the host that they are meant for. */
+  readonly anonymous?: boolean | undefined
+}
+
+/** Bytes to send with one request. */
+export interface Chunk extends Omit<TusTransport.Body, "trailers"> {
+  /** Their digest: none, known before them, or asked for once they have all been read. */
+  readonly checksum: Option.Option<Checksum> | (() => Checksum)
+  readonly onSent?: TusTransport.Request["onSent"]
+}
+
+/** A request that is about to be made. */
+export interface Attempt {
+  readonly method: string
+  readonly url: string
+  /** The last attempt was answered 401: a token that was kept is no longer good. */
+  readonly refresh: boolean
+}
+
+/**
+ * What all requests of a client have in common. `E` is what the making of headers fails with, which becomes a `HeadersError`;
+ * `R` is what it needs.
+ */
+export interface ClientOptions<E = never, R = never> {
+  /**
+   * Headers of the application, such as Authorization: evaluated for each request. Those of tus win. What HTTP does not allow in
+   * a header is a `HeadersError`, at once, and so is whatever keeps the headers from being made: that it throws, dies or interrupts
+   * itself as well.
+   */
+  readonly headers?: ((attempt: Attempt) => Effect.Effect<Readonly<Record<string, string>>, E, R>) | undefined
+  /** How long a request may go without a byte moving in either direction. 30 seconds by default. */
+  readonly stallTimeout?: Duration.DurationInput | undefined
+  /**
+   * How long an answer may take in all once nothing more of the request's body moves, however its own bytes come. Ten times
+   * `stallTimeout` by default.
+   */
+  readonly answerTimeout?: Duration.DurationInput | undefined
+  /** Sends an `X-Request-ID` of its own with each request. */
+  readonly requestId?: boolean | undefined
+  /** Sends PATCH and DELETE as POST with `X-HTTP-Method-Override`, for networks that let nothing else through. */
+  readonly methodOverride?: boolean | undefined
+}
+
+export interface Sending {
+  readonly method: TusTransport.Request["method"]
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly offset?: number | undefined
+  readonly chunk?: Chunk | undefined
+}
+
+/** A successful answer, and what it answers. */
+export interface Answer extends RawResponse {
+  readonly asked: TusError.Asked
+  /** By how many milliseconds the server's clock is ahead of ours. */
+  readonly ahead: number
+}
+
+export type Send = (call: Call, sending: Sending) => Effect.Effect<Answer, TusError.RequestError>
+
+export const make = Effect.fnUntraced(function*<E = never, R = never>(options: ClientOptions<E, R>) {
+  const transport = yield* TusTransport.TusTransport
+  const context = yield* Effect.context<R>()
+  const stallTimeout = Duration.toMillis(options.stallTimeout ?? "30 seconds")
+  const answerTimeout = Duration.toMillis(options.answerTimeout ?? 10 * stallTimeout)
+
+  const { headers: evaluate } = options
+  const headersOf = (attempt: Attempt) =>
+    evaluate === undefined
+      ? Effect.succeed({})
+      : Effect.suspend(() => evaluate(attempt)).pipe(
+        Effect.tap((headers) =>
+          Option.match(Sendable.fault(headers), { onNone: () => Effect.void, onSome: Effect.fail })
+        ),
+        Effect.map(lowerCase),
+        Effect.catchAllCause((cause) => new TusError.HeadersError({ url: attempt.url, cause: Given.reasonOf(cause) })),
+        Effect.provide(context)
+      )
+
+  const send: Send = Effect.fnUntraced(function*(call, { chunk, headers, method, offset }) {
+    const { anonymous = false, attempts = 1, refresh = false, url } = call
+    const asked = { method, url, offset: Option.fromNullable(offset), attempts }
+    const overridden = options.methodOverride === true && (method === "PATCH" || method === "DELETE")
+    const request: TusTransport.Request = {
+      method: overridden ? "POST" : method,
+      url,
+      headers: {
+        ...(anonymous ? {} : yield* headersOf({ method, url, refresh })),
+        ...(options.requestId === true ? { "x-request-id": requestId() } : {}),
+        ...headers,
+        ...(overridden ? { "x-http-method-override": method } : {}),
+        ...(method === "OPTIONS" ? {} : { "tus-resumable": Options.version })
+      },
+      body: chunk && bodyOf(chunk),
+      onSent: chunk?.onSent,
+      stallTimeout,
+      answerTimeout
+    }
+    const response = yield* Given.effect("the transport", () =>
+      transport.send(request).pipe(
+        Effect.filterOrDie(isAnswer, () => new TypeError("expected an answer with a status and headers")),
+        Effect.catchIf(Predicate.not(isFailure), Effect.die)
+      )).pipe(Effect.mapError((error) => TusError.fromTransport(asked, error)))
+    return response.status >= 200 && response.status < 300
+      ? { ...response, asked, ahead: ServerClock.ahead(response.headers.date, yield* DateTime.now) }
+      : yield* new TusError.Refused({
+        ...asked,
+        status: response.status,
+        text: response.body ?? "",
+        retryAfter: response.headers["retry-after"],
+        date: response.headers.date,
+        location: response.headers.location
+      })
+  })
+  return send
+})
+
+const isAnswer = (value: unknown): value is RawResponse =>
+  Predicate.hasProperty(value, "status") && Number.isInteger(value.status)
+  && Predicate.hasProperty(value, "headers") && Predicate.isRecord(value.headers)
+
+const isFailure = (error: unknown): error is TusTransport.TransportError | SourceError =>
+  Predicate.isTagged(error, "TransportError") || Predicate.isTagged(error, "SourceError")
+
+const lowerCase = (headers: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+
+const requestId = () => Encoding.encodeHex(crypto.getRandomValues(new Uint8Array(16)))
+
+const bodyOf = ({ checksum, length, open }: Chunk): TusTransport.Body => ({
+  length,
+  open,
+  trailers: typeof checksum === "function" ? () => ({ "upload-checksum": printChecksum(checksum()) }) : undefined
+})
+
+const printChecksum = ({ algorithm, digest }: Checksum) => `${algorithm} ${Encoding.encodeBase64(digest)}`

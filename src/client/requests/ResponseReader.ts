@@ -1,0 +1,122 @@
+/**
+ * Reading the answers of any server: strict about what an upload depends on, patient with the rest.
+ */
+import type * as DateTime from "effect/DateTime"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
+import * as Codec from "../../protocol/Codec.js"
+import * as Create from "../../protocol/Create.js"
+import * as Head from "../../protocol/Head.js"
+import * as Options from "../../protocol/Options.js"
+import * as Patch from "../../protocol/Patch.js"
+import type { RawResponse } from "../../protocol/Reply.js"
+import { Misbehaved } from "../transport/TusError.js"
+import type { Answer } from "./Request.js"
+import * as ServerClock from "./ServerClock.js"
+
+/** Fails with what was expected, but not for a date that cannot be read: that is left out. Others become those of our clock. */
+const reader = <A extends Expiring>(
+  decode: (headers: RawResponse["headers"]) => Either.Either<A, unknown>,
+  expected: string
+) =>
+(answer: Answer): Either.Either<A, Misbehaved> =>
+  decode(answer.headers).pipe(
+    Either.orElse(() => decode(Struct.omit(answer.headers, "upload-expires"))),
+    Either.mapBoth({
+      onLeft: () => notTus(answer, expected),
+      onRight: (read) => ({ ...read, expires: Option.map(read.expires, (at) => ServerClock.toOurs(at, answer.ahead)) })
+    })
+  )
+
+interface Expiring {
+  readonly expires: Option.Option<DateTime.Utc>
+}
+
+const notTus = (answer: Answer, expected: string) =>
+  new Misbehaved({
+    ...answer.asked,
+    reason: "NotTus",
+    status: answer.status,
+    text: answer.body ?? "",
+    expected,
+    actual: `${answer.status} with ${answer.headers["content-type"]?.slice(0, 100) ?? "no such header"}`
+  })
+
+const Info = Schema.Struct(Struct.omit(Head.Response.fields, "cacheControl"))
+/** Where an upload stands. A final upload that is not yet assembled has no offset. */
+export interface Info extends Schema.Schema.Type<typeof Info> {}
+
+const expectedInfo = "the Upload-Offset of an upload"
+
+export const info = (answer: Answer): Either.Either<Info, Misbehaved> =>
+  readInfo(answer).pipe(
+    Either.filterOrLeft(
+      ({ concat, offset }) => Option.isSome(offset) || Option.exists(concat, (kind) => kind.startsWith("final")),
+      () => notTus(answer, expectedInfo)
+    )
+  )
+
+const readInfo = reader(Schema.decodeUnknownEither(Info), expectedInfo)
+
+/** Where the upload was created, absolute, and where it stands after `size` bytes came along. */
+export const created = (answer: Answer, size: number) =>
+  Either.gen(function*() {
+    const { expires, location, offset } = yield* readCreated(answer)
+    if (location.length > longestLocation || !URL.canParse(location, answer.asked.url)) {
+      return yield* Either.left(notTus(answer, expectedCreated))
+    }
+    if (Option.isSome(offset)) {
+      yield* between(answer, offset.value, 0, size)
+    }
+    return { url: new URL(location, answer.asked.url).href, offset, expires, answer: raw(answer) }
+  })
+
+/** In characters: what is longer does not come through most servers again. */
+const longestLocation = 4096
+
+const expectedCreated = "201 with the URL of the upload as Location"
+const readCreated = reader(Codec.decoder(Create.Response), expectedCreated)
+
+/** Where the upload stands after `size` bytes were sent from `start`. */
+export const appended = (answer: Answer, start: number, size: number) =>
+  Either.flatMap(
+    readAppended(answer),
+    ({ expires, offset }) =>
+      Either.map(between(answer, offset, start, start + size), () => ({ offset, expires, answer: raw(answer) }))
+  )
+
+const readAppended = reader(Codec.decoder(Patch.Response), "204 with the new Upload-Offset")
+
+const raw = (answer: Answer): RawResponse => Struct.omit(answer, "asked", "ahead")
+
+/** A server cannot have what it was not sent. */
+export const between = (
+  { asked, body = "", status }: Pick<Answer, "asked" | "body" | "status">,
+  offset: number,
+  from: number,
+  to: number
+): Either.Either<number, Misbehaved> =>
+  offset >= from && offset <= to
+    ? Either.right(offset)
+    : Either.left(
+      new Misbehaved({
+        ...asked,
+        reason: offset < from ? "OffsetBehind" : "OffsetBeyond",
+        status,
+        text: body,
+        expected: `an offset from ${from} to ${to}`,
+        actual: `${offset}`
+      })
+    )
+
+/** None where the server says nothing of tus, as when something in front of it answers. What cannot be read is left out. */
+export const capabilities = (headers: RawResponse["headers"]): Option.Option<Options.Response> =>
+  Option.firstSomeOf(
+    [[], ["tus-max-size"], ["tus-max-size", "tus-extension", "tus-checksum-algorithm"]].map((unread) =>
+      decodeCapabilities(Struct.omit(headers, ...unread))
+    )
+  )
+
+const decodeCapabilities = Schema.decodeUnknownOption(Options.Response)

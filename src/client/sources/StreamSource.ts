@@ -1,0 +1,176 @@
+/**
+ * A stream that can be read only once as the source of an upload. It is read as far as is asked for and no further; what has
+ * been read and not been released is kept to be sent again.
+ */
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Pull from "../../bytes/Pull.js"
+import * as ReplayWindow from "./ReplayWindow.js"
+import * as UploadSource from "./UploadSource.js"
+
+/** What is known of a stream, and how much of it is kept. */
+export interface Options {
+  /** What messages call it. */
+  readonly name?: string | undefined
+  /** In bytes, where it is known: a stream that has more or less fails before its last bytes are handed out. */
+  readonly length?: number | undefined
+  /** In bytes, 8 MiB unless told. */
+  readonly window?: number | undefined
+}
+
+/**
+ * Keeps everything in memory: `ready` offers `window` bytes at most, which bounds what is kept by someone who releases one
+ * offer before asking for the next, to `window` and a chunk of the stream.
+ */
+export const make = <E, R>(
+  stream: Stream.Stream<Uint8Array, E, R>,
+  options?: Options
+): Effect.Effect<UploadSource.UploadSource, never, R | Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (scope) => build(stream, scope, options))
+
+/**
+ * Keeps `window` bytes in memory, but not less than 256 KiB, and the others in a temporary file: `ready` offers what is asked
+ * for. The file is made when it is first needed, in `directory` or where the system has such files, and goes with the scope.
+ */
+export const makeSpilling = <E, R>(
+  stream: Stream.Stream<Uint8Array, E, R>,
+  options?: Options & { readonly directory?: string | undefined }
+): Effect.Effect<UploadSource.UploadSource, never, R | Scope.Scope | FileSystem.FileSystem> =>
+  Effect.flatMap(
+    Effect.zip(Effect.scope, FileSystem.FileSystem),
+    ([scope, fs]) =>
+      build(stream, scope, options, (name, files) =>
+        ReplayWindow.openSpill(name, options?.directory).pipe(
+          Effect.provideService(FileSystem.FileSystem, fs),
+          Scope.extend(files)
+        ))
+  )
+
+const defaultWindow = 8 * 1024 * 1024
+
+const build = Effect.fnUntraced(function*<E, R>(
+  stream: Stream.Stream<Uint8Array, E, R>,
+  parent: Scope.Scope,
+  { length, name = "stream", window: asked = defaultWindow }: Options = {},
+  open?: (name: string, files: Scope.Scope) => Effect.Effect<ReplayWindow.Spill, UploadSource.SourceError>
+) {
+  // In this order, so that at the end the pull under way is stopped first, then the stream, and the file goes last.
+  const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
+  const files = yield* Scope.fork(scope, ExecutionStrategy.sequential)
+  const memory = Math.max(1, asked)
+  const total = length ?? Infinity
+  const window = ReplayWindow.make({ name, total, spill: open && { memory, open: open(name, files) } })
+  yield* Scope.addFinalizer(scope, window.close)
+  const pull = yield* stream.pipe(
+    Stream.provideContext(yield* Effect.context<R>()),
+    Stream.mapError(UploadSource.unreadable(name)),
+    Stream.toPull,
+    Effect.map((pull) => (length === undefined ? pull : UploadSource.exactly(name, length)(pull))),
+    Scope.extend(scope)
+  )
+
+  let ended: Exit.Exit<void, UploadSource.SourceError> | undefined
+  let pulling: Deferred.Deferred<void> | undefined
+
+  const finish = (
+    cause: Cause.Cause<Option.Option<UploadSource.SourceError>>
+  ): Effect.Effect<void, UploadSource.SourceError> =>
+    Either.match(Cause.failureOrCause(cause), {
+      onLeft: Option.match({
+        onNone: () =>
+          Effect.sync(() => {
+            ended = Exit.void
+          }),
+        onSome: Effect.fail
+      }),
+      onRight: (cause) =>
+        Cause.isInterruptedOnly(cause)
+          ? UploadSource.unreadable(name)(new Error("the stream was interrupted"))
+          : Effect.failCause(cause)
+    })
+
+  /** What a pull that is interrupted had in hand would be lost: it runs in a fiber of its own, and is only waited for. */
+  const advance = Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() => {
+      if (pulling !== undefined) {
+        return restore(Deferred.await(pulling))
+      }
+      const done = Deferred.unsafeMake<void>(FiberId.none)
+      pulling = done
+      const step = Effect.interruptible(pull).pipe(
+        Effect.matchCauseEffect({ onSuccess: window.append, onFailure: finish }),
+        Effect.exit,
+        Effect.map((exit) => {
+          ended = Exit.isFailure(exit) ? exit : ended
+          pulling = undefined
+          Deferred.unsafeDone(done, Exit.void)
+        })
+      )
+      return Effect.zipRight(Effect.forkIn(step, scope), restore(Deferred.await(done)))
+    })
+  )
+
+  const gather = (
+    offset: number,
+    size: number
+  ): Effect.Effect<UploadSource.Ready, UploadSource.SourceError> =>
+    Effect.suspend(() => {
+      const until = Math.min(offset + size, total)
+      const end = window.end()
+      if (offset < window.start()) {
+        return ReplayWindow.spent(name, offset)
+      }
+      // The last bytes of a known length count only once nothing came behind them.
+      if (until <= end && until < total) {
+        return Effect.succeed({
+          size: until - offset,
+          last: until === end && ended !== undefined && Exit.isSuccess(ended)
+        })
+      }
+      return ended === undefined
+        ? Effect.zipRight(advance, gather(offset, size))
+        : Effect.as(ended, { size: Math.max(0, Math.min(until, end) - offset), last: true })
+    })
+
+  const read = (offset: number, size: number) =>
+    Effect.sync((): Pull.Reading<UploadSource.SourceError> => {
+      let buffer: Uint8Array | undefined
+      let at = offset
+      const lent = () => (buffer ??= new Uint8Array(Math.min(size, ReplayWindow.blockBytes)))
+      const until = offset + size
+      return Pull.reading(Effect.suspend(() =>
+        at === until ? Pull.end : gather(at, Math.min(until - at, ReplayWindow.blockBytes)).pipe(
+          Effect.flatMap((ready) =>
+            ready.size === 0 ? UploadSource.tooShort(name, until, at) : window.read(at, ready.size, lent)
+          ),
+          Effect.mapBoth({
+            onFailure: Option.some,
+            onSuccess: (bytes) => {
+              at += bytes.length
+              return Chunk.of(bytes)
+            }
+          })
+        )
+      ))
+    })
+
+  return {
+    name,
+    length: Option.fromNullable(length),
+    identity: Option.none(),
+    ready: (offset, size) => gather(offset, open === undefined ? Math.min(size, memory) : size),
+    read,
+    release: window.release,
+    seekable: false
+  } satisfies UploadSource.UploadSource
+})

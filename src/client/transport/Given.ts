@@ -1,0 +1,117 @@
+/**
+ * What an application gives may throw, die, interrupt itself, or be something else than was asked for. Then what is said names it,
+ * and no interruption hides it.
+ */
+import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { identity } from "effect/Function"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
+import { type Hasher, HashFunctions } from "../../bytes/HashFunctions.js"
+import * as Pull from "../../bytes/Pull.js"
+import * as UploadSource from "../sources/UploadSource.js"
+import { Connectivity } from "./Connectivity.js"
+import * as Kind from "./Kind.js"
+import { Broken } from "./TusError.js"
+
+/** What is wrong with something that should have ended well, or failed as it may. */
+export const reasonOf = (cause: Cause.Cause<unknown>): unknown =>
+  Cause.isInterruptedOnly(cause) ? new Error("it interrupted itself") : Cause.squash(cause)
+
+/** The bug that it is; one that has a name keeps it. */
+export const bugOf = (what: string, cause: unknown): Broken =>
+  cause instanceof Broken ? cause : new Broken({ what, cause })
+
+/** Whatever it does but fail becomes a defect that names it. */
+export const effect = <A, E, R>(what: string, make: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.catchAllCause(Effect.suspend(make), (cause) =>
+    Either.match(Cause.failureOrCause(cause), {
+      onLeft: Effect.fail,
+      onRight: (cause) => Effect.die(bugOf(what, reasonOf(cause)))
+    }))
+
+/** The same of what may not fail. */
+const sure = <A, R>(what: string, make: () => Effect.Effect<A, never, R>): Effect.Effect<A, never, R> =>
+  effect(what, () => Effect.catchAll(Effect.suspend(make), Effect.die))
+
+/** What it should be, if it is. */
+const expected = <A, E, R>(what: string, isIt: (value: unknown) => boolean, given: Effect.Effect<A, E, R>) =>
+  Effect.filterOrDie(given, isIt, (value) => new TypeError(`expected ${what}, got ${Kind.of(value)}`))
+
+/** The same of a function, which throws it. */
+const call = <A>(what: string, evaluate: () => A): A =>
+  Either.getOrThrowWith(Either.try({ try: evaluate, catch: (cause) => bugOf(what, cause) }), identity)
+
+export const schedule = <In, R>(given: Schedule.Schedule<unknown, In, R>): Schedule.Schedule<unknown, In, R> =>
+  Schedule.makeWithState(
+    given.initial,
+    (now, input: In, state) =>
+      sure("the retry schedule", () => expected("a step", Array.isArray, given.step(now, input, state)))
+  )
+
+export const connectivity = Effect.map(Connectivity, ({ isOffline = () => false, online }) => ({
+  online: sure("online of Connectivity", () => online),
+  isOffline: () => call("isOffline of Connectivity", isOffline)
+}))
+
+export const digests: Effect.Effect<typeof HashFunctions.Service> = Effect.map(
+  HashFunctions,
+  (given) =>
+    new Map(Array.from(given, ([algorithm, make]) => [algorithm, () => hasher(`the digest ${algorithm}`, make)]))
+)
+
+const hasher = (what: string, make: () => Hasher): Hasher => {
+  const given = call(what, make)
+  return {
+    update: (bytes) => call(what, () => given.update(bytes)),
+    copy: () => hasher(what, () => given.copy()),
+    digest: () => call(what, () => bytesOf(given.digest()))
+  }
+}
+
+/** What breaks in it is what breaks off a reading: it cannot be read. */
+export const source = (given: UploadSource.UploadSource): UploadSource.UploadSource => {
+  const { name } = given
+  const unreadable = UploadSource.unreadable(name)
+  const read = <A>(make: () => Effect.Effect<A, UploadSource.SourceError>) =>
+    Effect.catchAllCause(Effect.suspend(make), (cause) => Effect.fail(unreadable(reasonOf(cause))))
+  const checked = (pull: Pull.Pull<UploadSource.SourceError>): Pull.Pull<UploadSource.SourceError> =>
+    Effect.matchCauseEffect(Effect.map(pull, Chunk.map(bytesOf)), {
+      onSuccess: Effect.succeed,
+      onFailure: (cause) => {
+        const reason = reasonOf(cause)
+        return !Option.isOption(reason)
+          ? Pull.fail(unreadable(reason))
+          : Option.isNone(reason)
+          ? Pull.end
+          : Pull.fail(unreadable(reason.value))
+      }
+    })
+  return {
+    name,
+    length: given.length,
+    identity: given.identity,
+    seekable: given.seekable,
+    ready: (offset, size) => read(() => expected("a size", isReady, given.ready(offset, size))),
+    read: (offset, size) =>
+      Effect.map(read(() => expected("a reading", isReading, given.read(offset, size))), ({ close, pull }) => ({
+        pull: checked(pull),
+        close: (exit) => sure(`close of the source ${name}`, () => close(exit))
+      })),
+    release: (offset) => sure(`release of the source ${name}`, () => given.release(offset))
+  }
+}
+
+const isReady = (value: unknown) => Predicate.hasProperty(value, "size") && Number.isSafeInteger(value.size)
+
+const isReading = (value: unknown) => Predicate.hasProperty(value, "pull") && Predicate.hasProperty(value, "close")
+
+const bytesOf = (value: Uint8Array): Uint8Array => {
+  if (!Kind.isBytes(value)) {
+    throw new TypeError(`expected bytes, got ${Kind.of(value)}`)
+  }
+  return value
+}

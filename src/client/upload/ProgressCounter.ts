@@ -1,0 +1,114 @@
+/**
+ * The counters of one upload in this session, and the progress they add up to.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { RawResponse } from "../../protocol/Reply.js"
+import * as Monotonic from "../../time/Monotonic.js"
+import type { TusError } from "../transport/TusError.js"
+import * as Progress from "./Progress.js"
+
+type Event = Progress.Progress["event"]
+
+export interface Tally {
+  /** As it was published last. */
+  readonly progress: () => Progress.Progress
+  /** Something has happened that moves nothing. */
+  readonly publish: (event: Event) => void
+  /** Bytes have left, up to `position`. */
+  readonly sent: (position: number) => void
+  /** The server has the bytes up to `offset`; what was sent behind it does not count. */
+  readonly acknowledged: (
+    event: Event,
+    url: string,
+    total: Option.Option<number>,
+    offset: number,
+    answer?: RawResponse
+  ) => void
+  /** An attempt came to nothing, and what it sent counts for nothing until the server says otherwise. */
+  readonly failed: (problem: TusError, retryIn: Duration.Duration) => void
+  /** What the server has is of no use or not to be had, and why, where that was an answer: all is sent anew. */
+  readonly lost: (problem?: TusError) => void
+}
+
+export const make = (
+  total: Option.Option<number>,
+  onProgress: (progress: Progress.Progress) => void
+): Effect.Effect<Tally> =>
+  Effect.clockWith((clock) =>
+    Effect.sync(() => {
+      const start = Monotonic.unsafeMillis(clock)
+      let meter = Progress.meter(start, 0)
+      let offset = 0
+      let progress: Progress.Progress = {
+        event: "Created",
+        url: Option.none(),
+        total,
+        sent: 0,
+        acknowledged: 0,
+        resumed: 0,
+        chunks: 0,
+        retries: 0,
+        elapsed: Duration.zero,
+        rate: 0,
+        eta: Option.none(),
+        problem: Option.none(),
+        retryIn: Option.none(),
+        answer: Option.none()
+      }
+
+      const change = (event: Event, fields: Partial<Progress.Progress> = {}) => {
+        const now = Monotonic.unsafeMillis(clock)
+        const next = { ...progress, retryIn: Option.none(), ...fields }
+        // What was found to be there already was not sent in this session.
+        meter = event === "Resumed" ? Progress.meter(now, next.sent) : Progress.measure(meter, now, next.sent)
+        const rate = Progress.rate(meter)
+        progress = {
+          ...next,
+          event,
+          elapsed: Duration.millis(now - start),
+          rate,
+          eta: Progress.eta(rate, Option.map(next.total, (total) => total - next.sent))
+        }
+        onProgress(progress)
+      }
+
+      return {
+        progress: () => progress,
+        publish: (event) => change(event),
+        sent: (position) => change("Sent", { sent: position }),
+        acknowledged: (event, url, total, at, answer) => {
+          const chunks = progress.chunks + (event !== "Resumed" && at > offset ? 1 : 0)
+          offset = at
+          change(event, {
+            url: Option.some(url),
+            total,
+            sent: at,
+            acknowledged: Math.max(progress.acknowledged, at),
+            resumed: event === "Resumed" ? at : progress.resumed,
+            chunks,
+            problem: Option.none(),
+            answer: Option.fromNullable(answer)
+          })
+        },
+        failed: (problem, retryIn) =>
+          change("Retrying", {
+            sent: offset,
+            retries: progress.retries + 1,
+            problem: Option.some(problem),
+            retryIn: Option.some(retryIn)
+          }),
+        lost: (problem) => {
+          offset = 0
+          change("Recreated", {
+            sent: 0,
+            resumed: 0,
+            url: Option.none(),
+            problem: Option.fromNullable(problem),
+            answer: Option.none()
+          })
+        }
+      }
+    })
+  )

@@ -1,0 +1,217 @@
+/**
+ * Uploads as Streams of their progress. Interruption is pause: the request has ended when the fiber has, and what the server
+ * acknowledged is where another session goes on.
+ */
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { RawResponse } from "../../protocol/Reply.js"
+import type { Entry } from "../journal/UploadJournal.js"
+import { type Info, TusClient } from "../requests/TusClient.js"
+import type { SourceError, UploadSource } from "../sources/UploadSource.js"
+import * as Given from "../transport/Given.js"
+import { type FileError, type TusError, Unsupported } from "../transport/TusError.js"
+import * as Division from "./Division.js"
+import * as JournaledUpload from "./JournaledUpload.js"
+import * as LatestQueue from "./LatestQueue.js"
+import * as Parallel from "./Parallel.js"
+import type { Progress } from "./Progress.js"
+import * as Retry from "./Retry.js"
+import * as Uploader from "./Uploader.js"
+import { defaultRetry, settle, type Settled, type UploadOptions } from "./UploadOptions.js"
+
+/** Whether there is nothing left to do: the upload is complete, or has come to `stopAt`. */
+export const isDone = Uploader.isDone
+
+/** What came of an upload. */
+export interface Result {
+  readonly url: string
+  /** Bytes that the server has. All of them, but for an upload that was to stop before. */
+  readonly bytes: number
+  readonly complete: boolean
+  /** Of this session. */
+  readonly seconds: number
+  /** Requests that brought bytes, and all that failed. */
+  readonly attempts: number
+  /**
+   * The answer to the request that brought the last bytes, or joined the parts, with what the application of the server adds
+   * (`onComplete`). None where the server had to be asked how far the upload is: that answer was lost, did not say, or came in
+   * another session.
+   */
+  readonly answer: Option.Option<RawResponse>
+}
+
+/** Uploads, and tells how far it is; ends when the server has all bytes. */
+export const upload = <R = never>(options: UploadOptions<R>): Stream.Stream<Progress, TusError, TusClient | R> =>
+  Stream.unwrapScoped(
+    Effect.gen(function*() {
+      const settled = yield* settle(options)
+      const updates = LatestQueue.make<Progress, TusError>((before, after) =>
+        before.event === "Sent" && after.event === "Sent"
+      )
+      yield* drive(settled, updates.offer).pipe(
+        Effect.onExit((exit) => Effect.sync(() => updates.end(exit))),
+        Effect.forkScoped
+      )
+      return updates.stream
+    })
+  )
+
+/** Uploads, and tells what came of it. */
+export const run = <R = never>(options: UploadOptions<R>): Effect.Effect<Result, TusError, TusClient | R> =>
+  Effect.flatMap(settle(options), (settled) => Effect.map(drive(settled, () => {}), resultOf))
+
+const resultOf = ({ acknowledged, answer, chunks, elapsed, event, retries, url }: Progress): Result => ({
+  url: Option.getOrElse(url, () => ""),
+  bytes: acknowledged,
+  complete: event === "Complete",
+  seconds: Duration.toSeconds(elapsed),
+  attempts: chunks + retries,
+  answer
+})
+
+/** Returns the last that there is to tell. */
+const drive = Effect.fnUntraced(function*<R>(options: Settled<R>, onProgress: (progress: Progress) => void) {
+  const key = yield* JournaledUpload.keyOf(options.source)
+  const begun = yield* JournaledUpload.partsOf(options.endpoint, options.source, key)
+  const ranges = Division.rangesOf({ ...options, parallel: Option.getOrElse(begun, () => options.parallel) })
+  if (ranges.length > 1 && (yield* Parallel.isPossible(options, Option.isSome(begun)))) {
+    return yield* Parallel.run(options, ranges, key, onProgress)
+  }
+  const uploader = yield* Uploader.make(options, onProgress, { key, count: 1 })
+  const all = options.terminateOnInterrupt === true
+    ? Effect.onInterrupt(
+      uploader.all,
+      // One that is complete has not been interrupted, whoever has stopped listening.
+      () =>
+        Effect.flatMap(uploader.progress, ({ acknowledged, total }) =>
+          Option.contains(total, acknowledged)
+            ? Effect.void
+            : uploader.terminate.pipe(Effect.interruptible, Effect.timeout(Uploader.farewell), Effect.ignore))
+    )
+    : uploader.all
+  return yield* Effect.ensuring(all, uploader.close)
+})
+
+/** One upload to be sent chunk by chunk, as long as the scope is open. Never in parallel. */
+export const uploader = <R = never>(
+  options: UploadOptions<R>
+): Effect.Effect<Uploader.Uploader<R>, TusError, TusClient | Scope.Scope> =>
+  Effect.flatMap(settle(options), (settled) => Uploader.makeScoped(settled))
+
+/** What happens to one of many files. */
+export type Update<A> =
+  | { readonly _tag: "Progress"; readonly file: A; readonly progress: Progress }
+  | { readonly _tag: "Failed"; readonly file: A; readonly error: FileError }
+
+/** How many files are sent at a time. */
+export interface AllOptions {
+  /** How many files are under way at once. 3 by default. */
+  readonly concurrency?: number | undefined
+}
+
+const defaultConcurrency = 3
+
+/** Uploads many files, a few at a time. None waits for one that is slow or fails but in the queue. */
+export const all = <A, R = never, R2 = never>(
+  files: Iterable<A>,
+  toOptions: (file: A) => Effect.Effect<UploadOptions<R>, TusError, R2>,
+  { concurrency = defaultConcurrency }: AllOptions = {}
+): Stream.Stream<Update<A>, never, TusClient | R | R2> =>
+  Stream.flatMap(
+    Stream.fromIterable(files),
+    (file) =>
+      Stream.unwrap(Effect.map(optionsOf(file, toOptions), upload)).pipe(
+        Stream.map((progress): Update<A> => ({ _tag: "Progress", file, progress })),
+        Stream.catchAllCause((cause) => Stream.succeed<Update<A>>({ _tag: "Failed", file, error: failureOf(cause) }))
+      ),
+    { concurrency }
+  )
+
+const optionsOf = <A, B, E, R>(file: A, toOptions: (file: A) => Effect.Effect<B, E, R>) =>
+  Given.effect("toOptions", () => toOptions(file))
+
+const failureOf = (cause: Cause.Cause<TusError>): FileError =>
+  Option.getOrElse(Cause.failureOption(cause), () => Given.bugOf("the upload", Given.reasonOf(cause)))
+
+/** What came of many files. */
+export interface Report<A> {
+  readonly succeeded: ReadonlyArray<readonly [file: A, result: Result]>
+  readonly failed: ReadonlyArray<readonly [file: A, error: FileError]>
+}
+
+/** Uploads many files, and tells what came of each. */
+export const runAll = <A, R = never, R2 = never>(
+  files: Iterable<A>,
+  toOptions: (file: A) => Effect.Effect<UploadOptions<R>, TusError, R2>,
+  { concurrency = defaultConcurrency }: AllOptions = {}
+): Effect.Effect<Report<A>, never, TusClient | R | R2> =>
+  Effect.map(
+    Effect.forEach(
+      files,
+      (file) =>
+        Effect.matchCause(Effect.flatMap(optionsOf(file, toOptions), run), {
+          onFailure: (cause) => Either.left([file, failureOf(cause)] as const),
+          onSuccess: (result) => Either.right([file, result] as const)
+        }),
+      { concurrency }
+    ),
+    (ended) => {
+      const [failed, succeeded] = Arr.separate(ended)
+      return { failed, succeeded }
+    }
+  )
+
+/**
+ * What earlier sessions left unfinished of this source at this endpoint, the newest first; parts of an upload that was sent in
+ * parallel are not among them.
+ */
+export const findPrevious = (
+  options: { readonly endpoint: string; readonly source: UploadSource }
+): Effect.Effect<ReadonlyArray<Entry>, SourceError> =>
+  Effect.flatMap(
+    JournaledUpload.keyOf(Given.source(options.source)),
+    (key) => JournaledUpload.candidates(options.endpoint, options.source, key)
+  )
+
+/** What a request about an upload that is known by its URL can be told. */
+export interface UrlOptions<R = never> {
+  /** Pays for each attempt after the first, with its error as input. `defaultRetry` by default. */
+  readonly retry?: Schedule.Schedule<unknown, TusError, R> | undefined
+}
+
+const retrying = <R>(url: string, { retry }: UrlOptions<R>) =>
+  Effect.flatMap(TusClient, (client) =>
+    Effect.map(
+      Retry.make<R>(retry ?? defaultRetry, client.endpoint(url), () => {}),
+      (retry) => ({ client, retry })
+    ))
+
+/** Where an upload stands. */
+export const info = <R = never>(
+  url: string,
+  options: UrlOptions<R> = {}
+): Effect.Effect<Info, TusError, R | TusClient> =>
+  Effect.flatMap(
+    retrying(url, options),
+    ({ client, retry }) => retry.persist("Head", (told) => client.head({ ...told, url }))
+  )
+
+/** Removes an upload from the server. What is not there need not be removed. */
+export const terminate = <R = never>(url: string, options: UrlOptions<R> = {}) =>
+  Effect.flatMap(
+    retrying(url, options),
+    ({ client, retry }) =>
+      retry.persist("Terminate", (told) => client.terminate({ ...told, url })).pipe(
+        Effect.catchIf(
+          (error) => error._tag === "Refused" && (error.status === 405 || error.status === 501),
+          () => new Unsupported({ url, extension: "termination", detail: "uploads stay until they expire" })
+        )
+      )
+  )
