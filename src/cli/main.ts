@@ -5,9 +5,9 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import Process from "node:process"
-import * as Argv from "./Argv.js"
 import * as Cli from "./Cli.js"
-import { exitCodes } from "./Report.js"
+import * as Argv from "./options/Argv.js"
+import { exitCodes } from "./terminal/Report.js"
 
 /** The first signal lets the command end well; the next ends the process, as if nobody had listened. */
 const stop = Effect.async<void>((resume) => {

@@ -3,6 +3,6 @@
  *
  * @since 0.1.0
  */
-export * as ByteStoreSuite from "./ByteStoreSuite.js"
-export * as UploadLockSuite from "./UploadLockSuite.js"
-export * as UploadRegistrySuite from "./UploadRegistrySuite.js"
+export * as ByteStoreSuite from "./bytes/ByteStoreSuite.js"
+export * as UploadLockSuite from "./lock/UploadLockSuite.js"
+export * as UploadRegistrySuite from "./registry/UploadRegistrySuite.js"

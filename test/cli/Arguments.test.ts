@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
-import * as Arguments from "../../src/cli/Arguments.js"
+import * as Arguments from "../../src/cli/options/Arguments.js"
 
 const flags: ReadonlyArray<Arguments.Flag> = [
   { names: ["--to"], takesValue: true, repeats: false },

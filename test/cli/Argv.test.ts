@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import * as Argv from "../../src/cli/Argv.js"
+import * as Argv from "../../src/cli/options/Argv.js"
 
 const line = (...args: ReadonlyArray<string | Uint8Array>) =>
   Buffer.concat(args.flatMap((arg) => [Buffer.from(arg as string), Buffer.of(0)]))

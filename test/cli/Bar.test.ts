@@ -3,8 +3,8 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Duration from "effect/Duration"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
-import * as Bar from "../../src/cli/Bar.js"
-import * as Text from "../../src/cli/Text.js"
+import * as Bar from "../../src/cli/terminal/Bar.js"
+import * as Text from "../../src/cli/terminal/Text.js"
 import { names } from "./jobs.js"
 
 const half: Bar.Bar = {

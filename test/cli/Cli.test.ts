@@ -7,7 +7,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import * as Cli from "../../src/cli/Cli.js"
-import { CommandError, Reported } from "../../src/cli/Failure.js"
+import { CommandError, Reported } from "../../src/cli/terminal/Failure.js"
 import { output } from "./output.js"
 
 const interrupt = Cause.interrupt(FiberId.none)

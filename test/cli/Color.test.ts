@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Color from "../../src/cli/Color.js"
+import * as Color from "../../src/cli/terminal/Color.js"
 
 const cases: ReadonlyArray<readonly [env: Readonly<Record<string, string>>, onTerminal: boolean, elsewhere: boolean]> =
   [

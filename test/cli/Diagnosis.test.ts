@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Option from "effect/Option"
-import * as Diagnosis from "../../src/cli/Diagnosis.js"
-import * as Finding from "../../src/cli/Finding.js"
-import * as Page from "../../src/cli/Page.js"
+import * as CorsCheck from "../../src/cli/doctor/CorsCheck.js"
+import * as Diagnosis from "../../src/cli/doctor/Diagnosis.js"
+import * as Finding from "../../src/cli/doctor/Finding.js"
 
 const endpoint = "https://example.org/api/files"
 
@@ -95,42 +95,45 @@ const cases: ReadonlyArray<readonly [Finding.Finding, Finding.Finding["level"], 
   [Diagnosis.override(answer(204)), "ok", /stands for PATCH/],
   [Diagnosis.override(answer(400)), "note", /was answered 400: clients/],
 
-  [Page.diagnose(page), "ok", /^pages of every origin can upload$/],
+  [CorsCheck.diagnose(page), "ok", /^pages of every origin can upload$/],
   [
-    Page.diagnose({ ...page, preflight: without(page.preflight, "access-control-allow-origin") }),
+    CorsCheck.diagnose({ ...page, preflight: without(page.preflight, "access-control-allow-origin") }),
     "note",
     /pages of https:\/\/example\.org cannot upload/,
     /--origin/
   ],
   [
-    Page.diagnose({ ...page, answer: without(page.answer, "access-control-allow-origin"), wanted: true }),
+    CorsCheck.diagnose({ ...page, answer: without(page.answer, "access-control-allow-origin"), wanted: true }),
     "problem",
     /cannot upload/,
     /cors\.origins/
   ],
   [
-    Page.diagnose({ ...page, answer: answer(201, { ...page.answer.headers, "access-control-allow-origin": "*, *" }) }),
+    CorsCheck.diagnose({
+      ...page,
+      answer: answer(201, { ...page.answer.headers, "access-control-allow-origin": "*, *" })
+    }),
     "problem",
     /said twice: \*, \*/
   ],
   [
-    Page.diagnose({ ...page, preflight: without(page.preflight, "access-control-allow-methods") }),
+    CorsCheck.diagnose({ ...page, preflight: without(page.preflight, "access-control-allow-methods") }),
     "problem",
     /may not send PATCH, may not send DELETE$/,
     /CORS headers of the proxy/
   ],
   [
-    Page.diagnose({ ...page, answer: without(page.answer, "access-control-expose-headers") }),
+    CorsCheck.diagnose({ ...page, answer: without(page.answer, "access-control-expose-headers") }),
     "problem",
     /may not read Location, may not read Upload-Length, may not read Upload-Offset/
   ],
   [
-    Page.diagnose({ ...page, extensions: ["checksum", "concatenation", "expiration"] }),
+    CorsCheck.diagnose({ ...page, extensions: ["checksum", "concatenation", "expiration"] }),
     "note",
     /^pages of another origin may not send Upload-Concat, may not read Upload-Expires$/
   ],
   [
-    Page.diagnose({
+    CorsCheck.diagnose({
       ...page,
       preflight: answer(204, { ...page.preflight.headers, "access-control-allow-headers": "*" })
     }),
@@ -138,7 +141,7 @@ const cases: ReadonlyArray<readonly [Finding.Finding, Finding.Finding["level"], 
     /can upload/
   ],
   [
-    Page.diagnose({
+    CorsCheck.diagnose({
       ...page,
       preflight: answer(204, {
         ...page.preflight.headers,

@@ -4,7 +4,7 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import * as Exposure from "../../src/cli/Exposure.js"
+import * as Exposure from "../../src/cli/doctor/Exposure.js"
 import { directory } from "../node/temporary.js"
 import * as Process from "./process.js"
 

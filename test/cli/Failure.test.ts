@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as FastCheck from "effect/FastCheck"
-import * as Failure from "../../src/cli/Failure.js"
+import * as Failure from "../../src/cli/terminal/Failure.js"
 import { SourceError } from "../../src/client/sources/UploadSource.js"
 import * as TusError from "../../src/client/transport/TusError.js"
 import * as Jobs from "./jobs.js"

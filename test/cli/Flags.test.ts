@@ -4,7 +4,7 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
-import * as Flags from "../../src/cli/Flags.js"
+import * as Flags from "../../src/cli/options/Flags.js"
 
 const read = (...headers: ReadonlyArray<string>) =>
   Options.processCommandLine(

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
-import * as InfoCommand from "../../src/cli/InfoCommand.js"
+import * as InfoCommand from "../../src/cli/commands/InfoCommand.js"
 import type { Info } from "../../src/client/requests/ResponseReader.js"
 import * as Upload from "../../src/protocol/Upload.js"
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
-import * as Journal from "../../src/cli/Journal.js"
+import * as Journal from "../../src/cli/options/Journal.js"
 import { Entry } from "../../src/client/journal/UploadJournal.js"
 
 const entryOf = (fields: Partial<ConstructorParameters<typeof Entry>[0]>) =>

@@ -3,8 +3,8 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Duration from "effect/Duration"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
-import type { Update } from "../../src/cli/Job.js"
-import * as Line from "../../src/cli/Line.js"
+import type { Update } from "../../src/cli/terminal/FileUpload.js"
+import * as Line from "../../src/cli/terminal/Line.js"
 import * as Jobs from "./jobs.js"
 
 /** What is said, and when, of what happens at those times. */

@@ -2,7 +2,7 @@ import { describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
-import * as ListCommand from "../../src/cli/ListCommand.js"
+import * as ListCommand from "../../src/cli/commands/ListCommand.js"
 import { Entry } from "../../src/client/journal/UploadJournal.js"
 
 const at = (seconds: number) => DateTime.unsafeMake(seconds * 1000)

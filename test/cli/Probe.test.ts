@@ -4,7 +4,7 @@ import { TusTransport } from "effect-tus/client"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Probe from "../../src/cli/Probe.js"
+import * as Probe from "../../src/cli/doctor/Probe.js"
 
 const offsetOf = (said: string | undefined) =>
   Effect.flatMap(

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Duration from "effect/Duration"
-import type { Update } from "../../src/cli/Job.js"
-import * as Report from "../../src/cli/Report.js"
+import type { Update } from "../../src/cli/terminal/FileUpload.js"
+import * as Report from "../../src/cli/terminal/Report.js"
 import * as Jobs from "./jobs.js"
 
 const after = (jobs: number, updates: ReadonlyArray<Update>) => updates.reduce(Report.add, Report.make(jobs))

@@ -3,8 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
-import type { Flag } from "../../src/cli/Arguments.js"
-import * as Settings from "../../src/cli/Settings.js"
+import type { Flag } from "../../src/cli/options/Arguments.js"
+import * as Settings from "../../src/cli/options/Settings.js"
 import * as Process from "./process.js"
 
 const flag = (name: string, takesValue = true, repeats = false): Flag => ({ names: [`--${name}`], takesValue, repeats })

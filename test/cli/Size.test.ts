@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { assertNone, assertSome, deepStrictEqual } from "@effect/vitest/utils"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
-import * as Size from "../../src/cli/Size.js"
+import * as Size from "../../src/cli/terminal/Size.js"
 
 const bytes = FastCheck.oneof(
   FastCheck.maxSafeNat(),

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as FastCheck from "effect/FastCheck"
-import * as Text from "../../src/cli/Text.js"
+import * as Text from "../../src/cli/terminal/Text.js"
 import { names } from "./jobs.js"
 
 const columns = FastCheck.integer({ min: -5, max: 150 })

@@ -3,7 +3,7 @@ import { assertNone, deepStrictEqual } from "@effect/vitest/utils"
 import * as Duration from "effect/Duration"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
-import * as Time from "../../src/cli/Time.js"
+import * as Time from "../../src/cli/terminal/Time.js"
 
 const read = (text: string) => Option.map(Time.parse(text), Duration.toSeconds)
 

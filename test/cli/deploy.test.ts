@@ -6,8 +6,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Either from "effect/Either"
 import { readFileSync } from "node:fs"
-import * as Arguments from "../../src/cli/Arguments.js"
-import * as ServeCommand from "../../src/cli/ServeCommand.js"
+import * as ServeCommand from "../../src/cli/commands/ServeCommand.js"
+import * as Arguments from "../../src/cli/options/Arguments.js"
 
 const flags = Arguments.flagsOf(Command.getUsage(ServeCommand.command))
 const variables = flags.map(({ names: [name = ""] }) =>

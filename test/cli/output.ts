@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Output } from "../../src/cli/Output.js"
+import { Output } from "../../src/cli/terminal/Output.js"
 
 const nothing = () => Effect.void
 

@@ -549,7 +549,7 @@ describe("a journal in a directory", () => {
   it.scopedLive("several processes at once lose nothing", () =>
     Effect.gen(function*() {
       const path = join(yield* directory, "journal")
-      const module = new URL("../../dist/client/UploadJournal.js", import.meta.url).href
+      const module = new URL("../../dist/client/journal/UploadJournal.js", import.meta.url).href
       const program = (name: string) => `
         import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
         import * as NodePath from "@effect/platform-node/NodePath"

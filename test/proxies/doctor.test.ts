@@ -10,8 +10,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { readdirSync } from "node:fs"
-import * as Examination from "../../src/cli/Examination.js"
-import * as Finding from "../../src/cli/Finding.js"
+import * as DoctorRun from "../../src/cli/doctor/DoctorRun.js"
+import * as Finding from "../../src/cli/doctor/Finding.js"
 import * as Process from "../cli/process.js"
 import { directory } from "../interop/server.js"
 import { http } from "../node-client/servers.js"
@@ -19,7 +19,7 @@ import { nginx, server } from "./proxies.js"
 
 const doctor = Effect.fnUntraced(function*(url: string, origin?: string) {
   const findings: Array<Finding.Finding> = []
-  yield* Examination.run(
+  yield* DoctorRun.run(
     { url, headers: {}, timeout: Duration.seconds(30), origin: Option.fromNullable(origin) },
     (finding) => Effect.sync(() => findings.push(finding))
   )

@@ -5,7 +5,7 @@ import type { ByteStore, Refusal, Upload, UploadLock, UploadRegistry, UploadStor
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { restore } from "../../../src/cli/OrphanActions.js"
+import type { restore } from "../../../src/cli/commands/OrphanActions.js"
 import type { World } from "./World.js"
 
 type Alter<A> = (self: A, world: World) => A

@@ -1,0 +1,83 @@
+/**
+ * `effect-tus list`: what the journal remembers.
+ */
+import * as Command from "@effect/cli/Command"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Str from "effect/String"
+import type { Creation, Entry } from "../../client/journal/UploadJournal.js"
+import * as Inherited from "../../client/upload/Inherited.js"
+import * as Flags from "../options/Flags.js"
+import * as Journal from "../options/Journal.js"
+import * as Json from "../terminal/Json.js"
+import { Output } from "../terminal/Output.js"
+import * as Size from "../terminal/Size.js"
+import * as Text from "../terminal/Text.js"
+import * as Time from "../terminal/Time.js"
+import { remaining } from "./InfoCommand.js"
+
+export const command = Command.make(
+  "list",
+  { journal: Flags.journal, json: Flags.json, debug: Flags.debug },
+  ({ journal, json }) =>
+    Effect.gen(function*() {
+      const output = yield* Output
+      const entries = yield* Journal.entries(journal)
+      const now = yield* DateTime.now
+      if (entries.length === 0 && !json) {
+        return yield* output.say("effect-tus: no upload is unfinished")
+      }
+      yield* Effect.forEach(
+        json ? entries.map((entry) => Json.print(facts(entry))) : entries.flatMap((entry) => lines(entry, now)),
+        output.result,
+        { discard: true }
+      )
+    }).pipe(Effect.provide(Journal.layer(journal)))
+).pipe(Command.withDescription("Shows the uploads that were interrupted and can be resumed."))
+
+const facts = (entry: Entry) => ({
+  source: entry.source,
+  url: entry.url,
+  endpoint: entry.endpoint,
+  start: entry.start,
+  length: entry.length,
+  sent: Inherited.sentOf(entry),
+  acknowledged: entry.acknowledged,
+  metadata: Option.getOrNull(Option.flatMap(entry.creation, ({ metadata }) => metadata)),
+  parts: Option.getOrNull(Option.map(entry.creation, ({ parts }) => parts)),
+  updated: DateTime.formatIso(entry.updated),
+  expires: Option.getOrNull(Option.map(entry.expires, DateTime.formatIso))
+})
+
+/** Of a request that was cut off only the server knows how much it kept: what has left is said, as about so much. */
+export const lines = (entry: Entry, now: DateTime.Utc): ReadonlyArray<string> => {
+  const sent = Inherited.sentOf(entry)
+  // Something is left to be done, if only a part of what waits on the way.
+  const most = sent > entry.acknowledged ? 99 : 100
+  return [
+    [
+      `${Text.clean(entry.source)}${entry.start > 0 ? ` from ${Size.print(entry.start)}` : ""}`,
+      `${sent > entry.acknowledged ? "about " : ""}${Math.min(Size.percent(sent, entry.length), most)}% of ${
+        Size.print(entry.length)
+      }`,
+      `${Time.words(DateTime.distanceDuration(entry.updated, now))} ago`,
+      ...Option.toArray(Option.map(entry.expires, (at) => `expires ${remaining(at, now)}`))
+    ].join("  "),
+    `  ${Text.clean(entry.url)}`,
+    ...Option.toArray(Option.map(Option.flatMap(entry.creation, created), (words) => `  ${Text.clean(words)}`))
+  ]
+}
+
+/** As it is created again, where it has to be. */
+const created = (creation: Creation): Option.Option<string> =>
+  Option.liftPredicate(
+    [
+      ...Object.entries(Journal.metadataOf(creation)).map(([key, value]) =>
+        `${key}=${new TextDecoder().decode(value)}`
+      ),
+      ...Option.toArray(creation.checksum),
+      ...(creation.parts === 1 ? [] : [`${creation.parts} parts`])
+    ].join(", "),
+    Str.isNonEmpty
+  )

@@ -1,0 +1,204 @@
+/**
+ * `effect-tus serve`: what it is told, and what it tells.
+ */
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { resolve } from "node:path"
+import * as Connection from "../options/Connection.js"
+import * as Flags from "../options/Flags.js"
+import * as Limits from "../options/Limits.js"
+import { CommandError, sentence, UsageError } from "../terminal/Failure.js"
+import * as Json from "../terminal/Json.js"
+import { Output } from "../terminal/Output.js"
+
+const isPath = (text: string): text is `/${string}` => /^(\/[\w.~-]+)+$/.test(text)
+
+export const command = Command.make("serve", {
+  port: Flags.whole("port", 0, 65535).pipe(
+    Options.withDefault(1080),
+    Options.withDescription("1080 by default; 0 takes any free port.")
+  ),
+  host: Options.text("host").pipe(
+    Options.withPseudoName("ADDRESS"),
+    Options.withDefault("127.0.0.1"),
+    Options.withDescription("The address to listen on: 127.0.0.1 by default, which only this machine reaches.")
+  ),
+  directory: Flags.store,
+  path: Flags.parsed(
+    "path",
+    "PATH",
+    "a path that begins with / and does not end with it",
+    Option.liftPredicate(isPath)
+  ).pipe(
+    Options.withDefault("/files"),
+    Options.withDescription("Where uploads are created: /files by default.")
+  ),
+  limits: Limits.options,
+  expiresAfter: Flags.life("expires-after").pipe(
+    Options.withDescription(
+      `How long an unfinished upload lives after its last byte: "1 day" by default, "never" for ever.`
+    )
+  ),
+  durability: Flags.oneOf("durability", ["process", "completion", "always"]).pipe(
+    Options.withDefault("completion" as const),
+    Options.withDescription(
+      "What a power cut leaves: completion (the default) all that is complete, always every acknowledged byte, process neither."
+    )
+  ),
+  permissions: Flags.oneOf("permissions", ["owner", "group"]).pipe(
+    Options.withDefault("owner" as const),
+    Options.withDescription(
+      "Who else of this machine may read what is kept: nobody (owner, the default), or the group of the directory."
+    )
+  ),
+  publicUrl: Options.text("public-url").pipe(
+    Options.withPseudoName("URL"),
+    Options.optional,
+    Options.withDescription(
+      "What clients write before the path, where they are to be told a whole URL: https://example.org."
+    )
+  ),
+  trustedProxies: Options.text("trust-proxy").pipe(
+    Options.withPseudoName("RANGE"),
+    Options.repeated,
+    Options.withDescription(
+      "A proxy, such as 10.0.0.0/8, that says in Forwarded or X-Forwarded- headers where clients see the server. Repeatable."
+    )
+  ),
+  corsOrigins: Options.text("cors-origin").pipe(
+    Options.withPseudoName("ORIGIN"),
+    Options.repeated,
+    Options.withDescription(
+      "Whose pages may upload, such as https://example.org: those of all origins by default. Repeatable."
+    )
+  ),
+  downloads: Options.boolean("downloads").pipe(
+    Options.withDescription("Answers GET with what was uploaded, as a file to be saved.")
+  ),
+  adopt: Options.boolean("adopt").pipe(
+    Options.withDescription(
+      "Goes on where the database is not the one of DIR: what that one does not name is set aside, not removed."
+    )
+  ),
+  keepOrphans: Flags.duration("keep-orphans").pipe(
+    Options.optional,
+    Options.withDescription(
+      `How long bytes are kept that the database does not name, and that were set aside in DIR/orphans: "30 days" by default.`
+    )
+  ),
+  metrics: Options.boolean("metrics").pipe(
+    Options.withDescription("Answers GET /metrics with what the server does, for Prometheus and whoever else asks.")
+  ),
+  cert: Options.text("tls-cert").pipe(
+    Options.withPseudoName("FILE"),
+    Options.optional,
+    Options.withDescription("The certificate (PEM) of the server, which then speaks https; needs --tls-key.")
+  ),
+  key: Options.text("tls-key").pipe(
+    Options.withPseudoName("FILE"),
+    Options.optional,
+    Options.withDescription("The private key (PEM) of --tls-cert.")
+  ),
+  ca: Options.text("tls-ca").pipe(
+    Options.withPseudoName("FILE"),
+    Options.optional,
+    Options.withDescription("Authorities (PEM): only clients with a certificate of theirs are let in.")
+  ),
+  config: Options.text("config").pipe(
+    Options.withPseudoName("FILE"),
+    Options.optional,
+    Options.withDescription(
+      `These options as JSON: {"port": 8080, "max-size": "10 GB"}. EFFECT_TUS_PORT and the like go before it, options before both.`
+    )
+  ),
+  json: Flags.json,
+  debug: Flags.debug
+}, ({ json, ...options }) =>
+  Effect.gen(function*() {
+    const Server = yield* server
+    const output = yield* Output
+    const directory = resolve(options.directory)
+    const announce = Effect.flatMap(Server.NodeTusServer, ({ url }) =>
+      Effect.gen(function*() {
+        if (json) {
+          return yield* output.result(Json.print({ event: "listening", url, directory }))
+        }
+        if (!output.seen) {
+          yield* output.result(url)
+        }
+        yield* output.say(`effect-tus listens at ${url}`)
+        yield* output.say(
+          `The bytes go to ${directory}. Ctrl-C stops it. Upload something: effect-tus upload FILE --to ${url}`
+        )
+      }))
+    const tell = Layer.succeed(Server.UploadEvents, {
+      publish: (event) =>
+        event._tag !== "Completed" ? Effect.void : json
+          ? output.result(
+            Json.print({
+              event: "completed",
+              id: event.upload.id,
+              bytes: event.upload.offset,
+              location: Option.getOrNull(event.location)
+            })
+          )
+          : output.say(
+            `completed ${event.upload.id}: ${event.upload.offset} bytes, ${
+              Option.getOrElse(event.location, () => "in no file")
+            }`
+          )
+    })
+    yield* Layer.effectDiscard(announce).pipe(
+      Layer.provide(Server.layer({
+        port: options.port,
+        host: options.host,
+        path: options.path,
+        directory,
+        ...options.limits,
+        expiresAfter: Option.getOrUndefined(options.expiresAfter),
+        durability: options.durability,
+        permissions: options.permissions,
+        publicUrl: Option.getOrUndefined(options.publicUrl),
+        trustedProxies: options.trustedProxies,
+        cors: options.corsOrigins.length === 0 ? undefined : { origins: options.corsOrigins },
+        downloads: options.downloads,
+        adopt: options.adopt,
+        keepOrphans: Option.getOrUndefined(options.keepOrphans),
+        metrics: options.metrics,
+        tls: yield* tls(options)
+      })),
+      Layer.provide(tell),
+      Layer.launch,
+      // Once nothing is written any more.
+      Effect.onInterrupt(() => output.say("effect-tus has stopped")),
+      Effect.mapError((cause) => new CommandError({ message: named(sentence(cause)), cause }))
+    )
+  })).pipe(Command.withDescription("Runs a server that keeps uploads in a directory, until Ctrl-C or SIGTERM."))
+
+/** By what the options are called here. */
+const named = (message: string) =>
+  message
+    .replace("adopt: true", "--adopt")
+    .replace(/^tls\.(?=\w+: expected)/, "--tls-")
+    .replace(/^publicUrl(?=: expected)/, "--public-url")
+    .replace(/^trustedProxies(?=: expected)/, "--trust-proxy")
+    .replace(/^cors\.origins(: expected [^;]*); a pattern is a RegExp/, "--cors-origin$1")
+
+const tls = Effect.fnUntraced(function*(
+  options: Readonly<Record<"ca" | "cert" | "key", Option.Option<string>>>
+) {
+  const ca = yield* Connection.contents("tls-ca", options.ca)
+  const cert = yield* Connection.contents("tls-cert", options.cert)
+  const key = yield* Connection.contents("tls-key", options.key)
+  return cert !== undefined && key !== undefined
+    ? { ca, cert, key }
+    : (ca ?? cert ?? key) === undefined
+    ? undefined
+    : yield* new UsageError({ message: "--tls-cert and --tls-key belong together" })
+})
+
+/** Which no upload needs. */
+const server = Effect.promise(() => import("./Server.js"))

@@ -1,0 +1,68 @@
+/**
+ * `effect-tus upload`: files, directories and the standard input to a server.
+ */
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Connection from "../options/Connection.js"
+import * as Flags from "../options/Flags.js"
+import * as Journal from "../options/Journal.js"
+import { UsageError } from "../terminal/Failure.js"
+import * as Files from "./Files.js"
+import * as Uploads from "./Uploads.js"
+
+export const command = Command.make("upload", {
+  operands: Args.text({ name: "FILE|DIR|-" }).pipe(
+    Args.withDescription("Files, directories (with -r), or - for the standard input."),
+    Args.atLeast(1)
+  ),
+  to: Options.text("to").pipe(
+    Options.withPseudoName("URL"),
+    Options.optional,
+    Options.withDescription("The URL of the server at which uploads are created; EFFECT_TUS_URL by default.")
+  ),
+  recursive: Options.boolean("recursive").pipe(
+    Options.withAlias("r"),
+    Options.withDescription("Uploads all files in directories, and in those in them.")
+  ),
+  name: Options.text("name").pipe(
+    Options.withPseudoName("NAME"),
+    Options.optional,
+    Options.withDescription("What the standard input is called.")
+  ),
+  metadata: Flags.metadata,
+  transfer: Flags.transfer,
+  connection: Flags.connection,
+  journal: Flags.journalOrNone,
+  mode: Flags.mode,
+  debug: Flags.debug
+}, ({ connection, journal, metadata, mode, name, operands, recursive, to, transfer }) =>
+  Effect.gen(function*() {
+    const endpoint = yield* endpointOf(to)
+    const jobs = yield* Files.collect(operands, { endpoint, metadata, name, recursive })
+    yield* Uploads.run(jobs, { ...transfer, journal, mode })
+  }).pipe(
+    Effect.provide(Layer.merge(Connection.layer(connection), Journal.layerIfAny(journal)))
+  )).pipe(Command.withDescription("Uploads files. What is interrupted goes on where it was when it is run again."))
+
+const endpointOf = Effect.fnUntraced(function*(to: Option.Option<string>) {
+  const url = Option.isSome(to) ? to : yield* fromEnvironment
+  return Option.isNone(url)
+    ? yield* new UsageError({ message: "say where to upload with --to URL, or with EFFECT_TUS_URL in the environment" })
+    : Flags.isUrl(url.value)
+    ? url.value
+    : yield* new UsageError({
+      message: `${
+        Option.isSome(to) ? "--to" : "EFFECT_TUS_URL"
+      }: expected a URL that begins with http:// or https://, got ${JSON.stringify(url.value)}`
+    })
+})
+
+const fromEnvironment = Effect.orElseSucceed(
+  Effect.option(Config.nonEmptyString("EFFECT_TUS_URL")),
+  () => Option.none<string>()
+)

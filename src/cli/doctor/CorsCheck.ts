@@ -1,0 +1,92 @@
+/**
+ * What pages of another origin may do with a server, by what it answers them. Pure.
+ *
+ * @see https://fetch.spec.whatwg.org/#http-cors-protocol
+ */
+import type { RawResponse } from "../../protocol/Reply.js"
+import { type Finding, note, ok, problem } from "./Finding.js"
+
+/** What it would ask before it uploads, what that is answered, and what its requests are. */
+export interface Page {
+  readonly origin: string
+  readonly preflight: RawResponse
+  readonly answer: RawResponse
+  readonly extensions: ReadonlyArray<string>
+  /** Somebody wants to know about this origin. */
+  readonly wanted: boolean
+}
+
+export const diagnose = ({ answer, extensions, origin, preflight, wanted }: Page): Finding => {
+  const allowed = [preflight, answer].map(({ headers }) => headers["access-control-allow-origin"])
+  const twice = allowed.find((value) => value?.includes(","))
+  if (twice !== undefined) {
+    return problem(
+      "cors",
+      `Access-Control-Allow-Origin is said twice: ${twice}; no browser takes that`,
+      "Let only one say it: the server has CORS of its own, a proxy need not"
+    )
+  }
+  if (!allowed.every((value) => value === "*" || value === origin)) {
+    const message = `pages of ${origin} cannot upload: there is no Access-Control-Allow-Origin for them`
+    return wanted
+      ? problem("cors", message, "Allow the origin on the server (cors.origins), and let OPTIONS through to it")
+      : note(
+        "cors",
+        message,
+        "If pages of another origin are to upload, say whose with --origin, and allow it on the server"
+      )
+  }
+  const lacking = [
+    ...missing(preflight, "access-control-allow-methods", methods(extensions)).map((name) => `may not send ${name}`),
+    ...missing(preflight, "access-control-allow-headers", sent(extensions)).map((name) => `may not send ${name}`),
+    ...missing(answer, "access-control-expose-headers", read(extensions)).map((name) => `may not read ${name}`)
+  ]
+  const vital = lacking.filter((each) => !extras.test(each))
+  const message = `pages of another origin ${lacking.join(", ")}`
+  return vital.length > 0
+    ? problem("cors", message, "Let the server answer OPTIONS, or name these in the CORS headers of the proxy")
+    : lacking.length > 0
+    ? note("cors", message)
+    : ok("cors", `pages of ${allowed.includes("*") ? "every origin" : origin} can upload`)
+}
+
+const methods = (extensions: ReadonlyArray<string>) => [
+  "PATCH",
+  ...(extensions.includes("termination") ? ["DELETE"] : [])
+]
+
+const sent = (extensions: ReadonlyArray<string>) => [
+  "Content-Type",
+  "Tus-Resumable",
+  "Upload-Length",
+  "Upload-Metadata",
+  "Upload-Offset",
+  ...(extensions.includes("checksum") ? ["Upload-Checksum"] : []),
+  ...(extensions.includes("concatenation") ? ["Upload-Concat"] : []),
+  ...(extensions.includes("creation-defer-length") ? ["Upload-Defer-Length"] : [])
+]
+
+const read = (extensions: ReadonlyArray<string>) => [
+  "Location",
+  "Upload-Length",
+  "Upload-Offset",
+  "Tus-Extension",
+  ...(extensions.includes("expiration") ? ["Upload-Expires"] : [])
+]
+
+/** Without these an upload still gets to its end. */
+const extras = /(Tus-Extension|Upload-Expires|Upload-Checksum|Upload-Concat|Upload-Defer-Length)$/
+
+/** What a page asks for before it uploads. */
+export const preflightHeaders = (origin: string, extensions: ReadonlyArray<string>) => ({
+  origin,
+  "access-control-request-method": "PATCH",
+  "access-control-request-headers": sent(extensions).map((name) => name.toLowerCase()).toSorted().join(",")
+})
+
+const missing = ({ headers }: RawResponse, header: string, names: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const said = (headers[header] ?? "").toLowerCase().split(",").map((name) => name.trim())
+  return said.includes("*") && headers["access-control-allow-credentials"] !== "true"
+    ? []
+    : names.filter((name) => !said.includes(name.toLowerCase()))
+}

@@ -1,0 +1,79 @@
+/**
+ * Where the command remembers what is unfinished, and what of it can be gone on with.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { join } from "node:path"
+import * as JournalFiles from "../../client/journal/JournalFiles.js"
+import * as UploadJournal from "../../client/journal/UploadJournal.js"
+import * as SystemReason from "../../client/transport/SystemReason.js"
+import * as Metadata from "../../protocol/Metadata.js"
+import { CommandError } from "../terminal/Failure.js"
+import * as Text from "../terminal/Text.js"
+import * as Place from "./Place.js"
+
+export type Choice =
+  | { readonly _tag: "Default" }
+  | { readonly _tag: "Directory"; readonly path: string }
+  | { readonly _tag: "None" }
+
+const directoryOf = (choice: Choice) =>
+  choice._tag === "Directory"
+    ? Place.absolute(choice.path)
+    : Effect.map(Place.state, (path) => join(path, "effect-tus"))
+
+/** Fails where nobody knows where it is. */
+export const layer = (choice: Choice) =>
+  choice._tag === "None"
+    ? Layer.empty
+    : Layer.unwrapEffect(Effect.map(directoryOf(choice), UploadJournal.layerFileSystem))
+
+/** An upload does not wait for a place to be remembered in, where none was asked for by name. */
+export const layerIfAny = (choice: Choice) =>
+  choice._tag === "Default"
+    ? Layer.catchAll(layer(choice), ({ message }) =>
+      Layer.effectDiscard(Effect.logWarning(`what is interrupted cannot be resumed: ${message}`)))
+    : layer(choice)
+
+/** What is unfinished. Where nobody can tell, that is said: a journal is no help here, but what was asked for. */
+export const entries = Effect.fnUntraced(function*(choice: Choice) {
+  const directory = yield* directoryOf(choice)
+  const { keys } = yield* JournalFiles.make(directory)
+  yield* Effect.mapError(keys, (cause) =>
+    new CommandError({
+      message: `${Text.clean(directory)}: the journal cannot be read: ${SystemReason.of(cause)}`,
+      cause
+    }))
+  const { list } = yield* UploadJournal.UploadJournal
+  return yield* list
+})
+
+/** What one file at one endpoint has left: one upload, several of them, or the parts of one. */
+export interface Remnant {
+  readonly source: string
+  readonly endpoint: string
+  readonly entries: ReadonlyArray<UploadJournal.Entry>
+}
+
+/** In the order of the entries. */
+export const group = (entries: ReadonlyArray<UploadJournal.Entry>): ReadonlyArray<Remnant> => {
+  const remnants = new Map<string, Remnant>()
+  for (const entry of entries) {
+    const key = JSON.stringify([entry.source, entry.endpoint])
+    const { endpoint, source } = entry
+    remnants.set(key, { source, endpoint, entries: [...(remnants.get(key)?.entries ?? []), entry] })
+  }
+  return [...remnants.values()]
+}
+
+/** What an earlier session told the server of it; none where an earlier release wrote it down. */
+export const creationOf = (entries: ReadonlyArray<UploadJournal.Entry>): Option.Option<UploadJournal.Creation> =>
+  Option.firstSomeOf(entries.map(({ creation }) => creation))
+
+/** By key, as bytes: what was no text is none. */
+export const metadataOf = ({ metadata }: UploadJournal.Creation): Readonly<Record<string, Uint8Array>> =>
+  Option.match(Option.flatMap(metadata, decodeMetadata), { onNone: () => ({}), onSome: Object.fromEntries })
+
+const decodeMetadata = Schema.decodeOption(Metadata.FromHeader)

@@ -1,0 +1,810 @@
+/**
+ * What every `UploadRegistry` promises. Run it over a layer of your own; each test builds the layer anew and expects it
+ * to be empty.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Arr from "effect/Array"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as FastCheck from "effect/FastCheck"
+import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Uploads from "../../protocol/Upload.js"
+import * as Registries from "../../store/UploadRegistry.js"
+import * as StoreErrors from "../../store/UploadStoreError.js"
+import { patience } from "../Fixtures.js"
+
+type Upload = Uploads.Upload
+type UploadId = Uploads.UploadId
+type UploadRegistry = Registries.UploadRegistry
+const { Bytes, Upload, UploadId } = Uploads
+const { UploadRegistry } = Registries
+const { Superseded } = StoreErrors
+
+/** Declares the tests in the file that calls it, under `name`. A layer that cannot be built fails every one of them. */
+export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>): void => {
+  const test = <A, E>(title: string, self: (registry: UploadRegistry["Type"]) => Effect.Effect<A, E>) =>
+    it.effect(title, () => Effect.provide(Effect.flatMap(UploadRegistry, self), layer))
+
+  const law = <A, E>(
+    title: string,
+    arbitrary: FastCheck.Arbitrary<A>,
+    self: (registry: UploadRegistry["Type"], value: A) => Effect.Effect<void, E>
+  ) =>
+    it.effect.prop(
+      title,
+      [arbitrary],
+      ([value]) => Effect.provide(Effect.flatMap(UploadRegistry, (registry) => self(registry, value)), layer),
+      { fastCheck: { numRuns: 20 } }
+    )
+
+  describe(name, patience, () => {
+    describe("create", () => {
+      test("stores the upload as version 1 under the fence of its writer", (registry) =>
+        Effect.gen(function*() {
+          const created = yield* registry.create(open(1), { fence: 7, durable: false })
+          same(created, { upload: open(1), version: 1, fence: 7, synced: 0 })
+          same(yield* stored(registry, 1), created)
+        }))
+
+      test("refuses an id that is taken and leaves what it names alone", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1, { offset: 3 }), fence(1))
+          yield* superseded(registry.create(open(1, { offset: 4 }), fence(2)))
+          same(yield* stored(registry, 1), first)
+        }))
+
+      test("lets one of many win that create the same id at once", (registry) =>
+        Effect.gen(function*() {
+          const results = yield* atOnce(Arr.range(0, 49), (n) => registry.create(open(1, { offset: n }), fence(1)))
+          const [lost, won] = Arr.separate(results)
+          assert.strictEqual(won.length, 1)
+          lost.forEach((error) => assert.instanceOf(error, Superseded))
+          same(yield* stored(registry, 1), won[0])
+        }))
+
+      law("keeps whatever state an upload is in", manyUploads, (registry, uploads) =>
+        Effect.gen(function*() {
+          yield* atOnce(uploads, (upload) => registry.create(upload, fence(1)))
+          for (const upload of uploads) {
+            same(yield* registry.get(upload.id), Option.some({ upload, version: 1, fence: 1, synced: 0 }))
+          }
+        }))
+    })
+
+    describe("get", () => {
+      test("finds nothing where nothing was created", (registry) =>
+        Effect.gen(function*() {
+          yield* registry.create(open(1), fence(1))
+          assert.isTrue(Option.isNone(yield* registry.get(id(2))))
+        }))
+
+      test("finds nothing where the upload was removed", (registry) =>
+        Effect.gen(function*() {
+          yield* registry.remove(yield* registry.create(open(1), fence(1)), fence(1))
+          assert.isTrue(Option.isNone(yield* registry.get(id(1))))
+        }))
+    })
+
+    describe("missing", () => {
+      test("tells which ids name no upload, whatever became of the others", (registry) =>
+        Effect.gen(function*() {
+          yield* registry.create(open(1), fence(1))
+          yield* registry.create(complete(2), fence(1))
+          yield* registry.remove(yield* registry.create(open(3), fence(1)), fence(1))
+          deepStrictEqual([...(yield* registry.missing([1, 2, 3, 4].map(id)))].toSorted(byCode), [id(3), id(4)])
+          deepStrictEqual(yield* registry.missing([id(1)]), [])
+        }))
+
+      test("knows none where none is asked for", (registry) =>
+        Effect.map(registry.missing([]), (ids) => deepStrictEqual(ids, [])))
+
+      test("knows a page at a time", (registry) =>
+        Effect.gen(function*() {
+          yield* atOnce(Arr.range(1, 256), (n) => registry.create(open(2 * n), fence(1)))
+          const asked = Arr.range(1, 256).map((n) => id(n))
+          deepStrictEqual(
+            [...(yield* registry.missing(asked))].toSorted(byCode),
+            asked.filter((_, i) => i % 2 === 0)
+          )
+        }))
+    })
+
+    describe("commit", () => {
+      test("replaces the entry, and the version grows by one", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1), fence(1))
+          const second = yield* registry.commit(first, open(1, { offset: 5 }), fence(2))
+          same(second, { upload: open(1, { offset: 5 }), version: 2, fence: 2, synced: 0 })
+          const third = yield* registry.commit(second, open(1, { offset: 6 }), fence(2))
+          same(third, { upload: open(1, { offset: 6 }), version: 3, fence: 2, synced: 0 })
+          same(yield* stored(registry, 1), third)
+        }))
+
+      test("leaves all other uploads alone", (registry) =>
+        Effect.gen(function*() {
+          const entry = yield* registry.create(open(1), fence(1))
+          const other = yield* registry.create(open(2), fence(1))
+          yield* registry.commit(entry, open(1, { offset: 5 }), fence(1))
+          same(yield* stored(registry, 2), other)
+        }))
+
+      test("is refused, and changes nothing, where the stored version is a later one", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1), fence(1))
+          const second = yield* registry.commit(first, open(1, { offset: 5 }), fence(1))
+          yield* superseded(registry.commit(first, open(1, { offset: 9 }), fence(1)))
+          same(yield* stored(registry, 1), second)
+        }))
+
+      test("is refused, and changes nothing, where the stored version is an earlier one", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1), fence(1))
+          yield* superseded(registry.commit({ ...first, version: 2 }, open(1, { offset: 9 }), fence(1)))
+          same(yield* stored(registry, 1), first)
+        }))
+
+      test("is refused, and changes nothing, where the stored fence is above the writer's", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1), fence(5))
+          yield* superseded(registry.commit(first, open(1, { offset: 9 }), fence(4)))
+          same(yield* stored(registry, 1), first)
+        }))
+
+      test("is refused where the upload was removed, and brings it not back", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1), fence(1))
+          yield* registry.remove(first, fence(1))
+          yield* superseded(registry.commit(first, open(1, { offset: 9 }), fence(2)))
+          assert.isTrue(Option.isNone(yield* registry.get(id(1))))
+          deepStrictEqual((yield* registry.usage).uploads, 0)
+        }))
+
+      test("is refused where the upload was never created, and creates it not", (registry) =>
+        Effect.gen(function*() {
+          yield* superseded(registry.commit({ upload: open(1), version: 1, fence: 1, synced: 0 }, open(1), fence(1)))
+          assert.isTrue(Option.isNone(yield* registry.get(id(1))))
+        }))
+
+      test("lets each of 200 at once through that are to different uploads", (registry) =>
+        Effect.gen(function*() {
+          const uploads = Arr.range(1, 200)
+          const entries = yield* Effect.forEach(uploads, (n) => registry.create(open(n), fence(n)), everyone)
+          yield* Effect.forEach(
+            entries,
+            (entry, i) => registry.commit(entry, open(i + 1, { offset: i % 100 }), fence(1000 + i)),
+            everyone
+          )
+          for (const n of uploads) {
+            same(yield* stored(registry, n), {
+              upload: open(n, { offset: (n - 1) % 100 }),
+              version: 2,
+              fence: 999 + n,
+              synced: 0
+            })
+          }
+        }))
+
+      test("lets one of 50 at once through that are to the same entry", (registry) =>
+        Effect.gen(function*() {
+          const entry = yield* registry.create(open(1), fence(1))
+          const results = yield* atOnce(
+            Arr.range(1, 50),
+            (n) => registry.commit(entry, open(1, { offset: n }), fence(1))
+          )
+          const [lost, won] = Arr.separate(results)
+          assert.strictEqual(won.length, 1)
+          lost.forEach((error) => assert.instanceOf(error, Superseded))
+          same(yield* stored(registry, 1), won[0])
+        }))
+
+      test("survives, when asked to, what its fellows survive", (registry) =>
+        Effect.gen(function*() {
+          const entry = yield* registry.create(open(1), { fence: 1, durable: true })
+          const next = yield* registry.commit(entry, open(1, { offset: 5 }), { fence: 1, durable: true })
+          same(yield* stored(registry, 1), next)
+          yield* registry.remove(next, { fence: 1, durable: true })
+          assert.isTrue(Option.isNone(yield* registry.get(id(1))))
+        }))
+
+      test("knows as synced what was committed to last, what the writer knows, and nothing behind the offset", (registry) =>
+        Effect.gen(function*() {
+          const moves = [
+            [4, true, undefined, 4],
+            [9, false, undefined, 4],
+            [9, false, 7, 7],
+            [6, false, undefined, 6],
+            [8, true, undefined, 8]
+          ] as const
+          let entry = yield* registry.create(open(1, { offset: 3 }), { fence: 1, durable: true })
+          assert.strictEqual(entry.synced, 3)
+          for (const [offset, durable, known = entry.synced, synced] of moves) {
+            entry = yield* registry.commit({ ...entry, synced: known }, open(1, { offset }), { fence: 1, durable })
+            assert.strictEqual(entry.synced, synced)
+            same(yield* stored(registry, 1), entry)
+          }
+        }))
+
+      law(
+        "keeps whatever state follows another",
+        tuple(anyUpload, anyUpload),
+        (registry, [before, after]) =>
+          Effect.gen(function*() {
+            const next = new Upload({ ...after, id: before.id })
+            const entry = yield* registry.create(before, fence(1))
+            yield* registry.commit(entry, next, fence(Number.MAX_SAFE_INTEGER))
+            same(
+              yield* registry.get(before.id),
+              Option.some({ upload: next, version: 2, fence: Number.MAX_SAFE_INTEGER, synced: 0 })
+            )
+          })
+      )
+    })
+
+    describe("remove", () => {
+      test("takes the upload away and no other", (registry) =>
+        Effect.gen(function*() {
+          const other = yield* registry.create(open(2), fence(1))
+          yield* registry.remove(yield* registry.create(open(1), fence(1)), fence(2))
+          deepStrictEqual(yield* registry.missing([id(1), id(2)]), [id(1)])
+          same(yield* stored(registry, 2), other)
+        }))
+
+      test("is refused, and changes nothing, where the stored version is another one", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1), fence(1))
+          const second = yield* registry.commit(first, open(1, { offset: 5 }), fence(1))
+          yield* superseded(registry.remove(first, fence(1)))
+          same(yield* stored(registry, 1), second)
+        }))
+
+      test("is refused, and changes nothing, where the stored fence is above the writer's", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1), fence(5))
+          yield* superseded(registry.remove(first, fence(4)))
+          same(yield* stored(registry, 1), first)
+        }))
+
+      test("is refused where the upload was removed already", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1), fence(1))
+          yield* registry.remove(first, fence(1))
+          yield* superseded(registry.remove(first, fence(1)))
+        }))
+
+      test("lets one through of a removal and a commit at once", (registry) =>
+        Effect.gen(function*() {
+          const entries = yield* Effect.forEach(Arr.range(1, 20), (n) => registry.create(open(n), fence(1)), everyone)
+          const results = yield* Effect.forEach(
+            entries,
+            (entry, i) => {
+              const commit = registry.commit(entry, open(i + 1, { offset: 5 }), fence(1))
+              const remove = registry.remove(entry, fence(1))
+              return atOnce(i % 2 === 0 ? [commit, remove] : [remove, commit], (self) => self)
+            },
+            everyone
+          )
+          results.forEach((both) => assert.strictEqual(both.filter(Either.isRight).length, 1))
+        }))
+    })
+
+    describe("expired", () => {
+      test("lists unfinished uploads whose time has run out, to the millisecond", (registry) =>
+        Effect.gen(function*() {
+          yield* registry.create(open(1, { expiresAt: at(999) }), fence(1))
+          yield* registry.create(open(2, { expiresAt: at(1000) }), fence(1))
+          yield* registry.create(open(3, { expiresAt: at(1001) }), fence(1))
+          yield* registry.create(open(4), fence(1))
+          deepStrictEqual(yield* expired(registry, 1000), [id(1), id(2)])
+          deepStrictEqual(yield* expired(registry, 998), [])
+        }))
+
+      test("lists no upload that has got all its bytes, and none whose life was renewed", (registry) =>
+        Effect.gen(function*() {
+          const [full, renewed] = yield* Effect.all([
+            registry.create(open(1, { expiresAt: at(1000) }), fence(1)),
+            registry.create(open(2, { expiresAt: at(1000) }), fence(1))
+          ])
+          yield* registry.commit(full, complete(1), fence(1))
+          yield* registry.commit(renewed, open(2, { expiresAt: at(2000) }), fence(1))
+          deepStrictEqual(yield* expired(registry, 1999), [])
+          deepStrictEqual(yield* expired(registry, 2000), [id(2)])
+        }))
+
+      test("lists uploads page by page, in the order of times and then of ids", (registry) =>
+        Effect.gen(function*() {
+          yield* atOnce(shuffled, (n) => registry.create(open(n, { expiresAt: at(5000 - n % 3) }), fence(1)))
+          const found = Array.from(
+            yield* Stream.runCollect(
+              Registries.pages((page: Registries.Page<Registries.Due>) => registry.expired(at(9999), page), 7)
+            )
+          )
+          const expected = [2, 1, 0].flatMap((rest) => shuffled.filter((n) => n % 3 === rest).map(id).toSorted(byCode))
+          deepStrictEqual(found.map((due) => due.id), expected)
+          same(found.map(({ expiresAt }) => expiresAt), shuffled.map((n) => at(5000 - n % 3)).toSorted(DateTime.Order))
+        }))
+    })
+
+    describe("unsettled", () => {
+      test("lists open finals, and uploads whose completion is being decided, and no others", (registry) =>
+        Effect.gen(function*() {
+          const all = [
+            open(1),
+            open(2, { kind: partial }),
+            open(3, { kind: finalOf(2) }),
+            complete(4),
+            complete(5, { kind: finalOf(2) }),
+            complete(6, { completion: { _tag: "Finishing" } }),
+            complete(7, { completion: { _tag: "Finishing" }, kind: finalOf(2) }),
+            complete(8, { completion: { _tag: "Rejected", status: 422, reason: "a virus" } })
+          ]
+          yield* atOnce(all, (upload) => registry.create(upload, fence(1)))
+          deepStrictEqual(yield* registry.unsettled({ limit: 9 }), [id(3), id(6), id(7)])
+        }))
+
+      test("forgets an upload that has settled", (registry) =>
+        Effect.gen(function*() {
+          const entry = yield* registry.create(open(1, { kind: finalOf(9) }), fence(1))
+          yield* registry.commit(entry, complete(1, { kind: finalOf(9) }), fence(1))
+          deepStrictEqual(yield* registry.unsettled({ limit: 9 }), [])
+        }))
+
+      test("lists uploads page by page", (registry) =>
+        Effect.gen(function*() {
+          yield* atOnce(shuffled, (n) => registry.create(open(n, { kind: finalOf(9) }), fence(1)))
+          yield* paged(registry.unsettled, shuffled)
+        }))
+    })
+
+    describe("unsynced", () => {
+      test("lists unfinished uploads of which more counts than is synced, and no others", (registry) =>
+        Effect.gen(function*() {
+          const all = [open(1, { offset: 5 }), open(2), complete(3), open(4, { kind: partial, offset: 5 })]
+          yield* atOnce(all, (upload) => registry.create(upload, fence(1)))
+          yield* registry.create(open(5, { offset: 5 }), { fence: 1, durable: true })
+          deepStrictEqual(yield* registry.unsynced({ limit: 9 }), [id(1), id(4)])
+        }))
+
+      test("forgets an upload that is synced, set back or complete, and knows one that grows again", (registry) =>
+        Effect.gen(function*() {
+          const [synced, back, full, grown] = yield* Effect.all([
+            registry.create(open(1, { offset: 5 }), fence(1)),
+            registry.create(open(2, { offset: 5 }), fence(1)),
+            registry.create(open(3, { offset: 5 }), fence(1)),
+            registry.create(open(4, { offset: 5 }), { fence: 1, durable: true })
+          ])
+          yield* registry.commit({ ...synced, synced: 5 }, synced.upload, fence(1))
+          yield* registry.commit(back, open(2), fence(1))
+          yield* registry.commit(full, complete(3), fence(1))
+          yield* registry.commit(grown, open(4, { offset: 6 }), fence(1))
+          deepStrictEqual(yield* registry.unsynced({ limit: 9 }), [id(4)])
+        }))
+
+      test("lists uploads page by page", (registry) =>
+        Effect.gen(function*() {
+          yield* atOnce(shuffled, (n) => registry.create(open(n, { offset: 1 }), fence(1)))
+          yield* paged(registry.unsynced, shuffled)
+        }))
+    })
+
+    describe("finalsOf", () => {
+      test("lists the open finals that name the part, each once", (registry) =>
+        Effect.gen(function*() {
+          const all = [
+            open(1, { kind: finalOf(7) }),
+            open(2, { kind: finalOf(8, 7, 9, 7) }),
+            open(3, { kind: finalOf(8, 9) }),
+            complete(4, { kind: finalOf(7) }),
+            open(7, { kind: partial })
+          ]
+          yield* atOnce(all, (upload) => registry.create(upload, fence(1)))
+          deepStrictEqual([...(yield* registry.finalsOf(id(7)))].toSorted(), [id(1), id(2)])
+          deepStrictEqual(yield* registry.finalsOf(id(6)), [])
+        }))
+
+      test("forgets a final that is complete, or removed", (registry) =>
+        Effect.gen(function*() {
+          const [first, second] = yield* Effect.all([
+            registry.create(open(1, { kind: finalOf(7) }), fence(1)),
+            registry.create(open(2, { kind: finalOf(7) }), fence(1))
+          ])
+          yield* registry.commit(first, complete(1, { kind: first.upload.kind }), fence(1))
+          deepStrictEqual(yield* registry.finalsOf(id(7)), [id(2)])
+          yield* registry.remove(second, fence(1))
+          deepStrictEqual(yield* registry.finalsOf(id(7)), [])
+        }))
+
+      test("forgets the parts that a final no longer names", (registry) =>
+        Effect.gen(function*() {
+          const entry = yield* registry.create(open(1, { kind: finalOf(7, 8) }), fence(1))
+          const next = yield* registry.commit(entry, open(1, { kind: finalOf(8, 9) }), fence(1))
+          deepStrictEqual(yield* registry.finalsOf(id(7)), [])
+          deepStrictEqual(yield* registry.finalsOf(id(8)), [id(1)])
+          deepStrictEqual(yield* registry.finalsOf(id(9)), [id(1)])
+          yield* registry.commit(next, open(1), fence(1))
+          deepStrictEqual(yield* registry.finalsOf(id(9)), [])
+        }))
+
+      test("knows a final of very many parts", (registry) =>
+        Effect.gen(function*() {
+          const [first, ...rest] = Arr.makeBy(20_000, (n) => 10_000 + n)
+          const upload = open(1, { kind: finalOf(first, ...rest) })
+          yield* registry.create(upload, fence(1))
+          same((yield* stored(registry, 1)).upload, upload)
+          deepStrictEqual(yield* registry.finalsOf(id(10_000)), [id(1)])
+          deepStrictEqual(yield* registry.finalsOf(id(29_999)), [id(1)])
+        }))
+    })
+
+    describe("usedUp", () => {
+      const part = complete(1, { kind: partial })
+      const final = { kind: finalOf(2, 1) }
+
+      test("lists a complete part that a complete final names", (registry) =>
+        Effect.map(usedUpAmong(registry, [part, complete(5, final)]), (ids) => deepStrictEqual(ids, [id(1)])))
+
+      test("lists it not before any final is complete", (registry) =>
+        Effect.map(usedUpAmong(registry, [part, open(5, final)]), (ids) => deepStrictEqual(ids, [])))
+
+      test("lists it not while another final that names it is unfinished", (registry) =>
+        Effect.gen(function*() {
+          deepStrictEqual(yield* usedUpAmong(registry, [part, complete(5, final), open(6, final)]), [])
+          const waiting = yield* stored(registry, 6)
+          yield* registry.commit(waiting, complete(6, { ...final, completion: { _tag: "Finishing" } }), fence(1))
+          deepStrictEqual(yield* registry.usedUp({ limit: 9 }), [])
+          yield* registry.commit(yield* stored(registry, 6), complete(6, final), fence(1))
+          deepStrictEqual(yield* registry.usedUp({ limit: 9 }), [id(1)])
+        }))
+
+      test("and removes it unless one has come meanwhile", (registry) =>
+        Effect.gen(function*() {
+          const unneeded = { ...fence(1), unlessNamed: true }
+          yield* usedUpAmong(registry, [part, complete(5, final), open(6, final)])
+          const entry = yield* stored(registry, 1)
+          yield* superseded(registry.remove(entry, unneeded))
+          const waiting = yield* stored(registry, 6)
+          yield* registry.commit(waiting, complete(6, { ...final, completion: { _tag: "Finishing" } }), fence(1))
+          yield* superseded(registry.remove(entry, unneeded))
+          yield* registry.commit(yield* stored(registry, 6), complete(6, final), fence(1))
+          yield* registry.remove(entry, unneeded)
+          deepStrictEqual(yield* registry.get(id(1)), Option.none())
+        }))
+
+      test("lists no part that no final names, or only one that was removed", (registry) =>
+        Effect.gen(function*() {
+          deepStrictEqual(yield* usedUpAmong(registry, [part, complete(5, { kind: finalOf(2) })]), [])
+          yield* registry.remove(yield* registry.create(complete(6, final), fence(1)), fence(1))
+          deepStrictEqual(yield* registry.usedUp({ limit: 9 }), [])
+        }))
+
+      test("lists no part that is unfinished, and no upload that is no part", (registry) =>
+        Effect.map(
+          usedUpAmong(registry, [open(1, { kind: partial }), complete(2), complete(5, final)]),
+          (ids) => deepStrictEqual(ids, [])
+        ))
+
+      test("lists parts page by page", (registry) =>
+        Effect.gen(function*() {
+          const [first, ...rest] = shuffled
+          yield* registry.create(complete(9000, { kind: finalOf(first, ...rest) }), fence(1))
+          yield* atOnce(shuffled, (n) => registry.create(complete(n, { kind: partial }), fence(1)))
+          yield* paged(registry.usedUp, shuffled)
+        }))
+    })
+
+    describe("begun", () => {
+      test("lists unfinished uploads of which bytes count, with how many, and no others", (registry) =>
+        Effect.gen(function*() {
+          const all = [open(1, { offset: 5 }), open(2), complete(3), open(4, { kind: partial, offset: 1 })]
+          yield* atOnce(all, (upload) => registry.create(upload, fence(1)))
+          yield* registry.create(open(5, { offset: 7 }), { fence: 1, durable: true })
+          yield* registry.create(complete(6, { completion: { _tag: "Finishing" } }), fence(1))
+          deepStrictEqual(yield* begun(registry, { limit: 9 }), [[id(1), 5], [id(4), 1], [id(5), 7]])
+        }))
+
+      test("knows an upload as it stands, and forgets it where it is set back to nothing, complete or removed", (registry) =>
+        Effect.gen(function*() {
+          const [grown, back, full, gone] = yield* Effect.all([
+            registry.create(open(1), fence(1)),
+            registry.create(open(2, { offset: 5 }), fence(1)),
+            registry.create(open(3, { offset: 5 }), fence(1)),
+            registry.create(open(4, { offset: 5 }), fence(1))
+          ])
+          yield* registry.commit(
+            yield* registry.commit(grown, open(1, { offset: 2 }), fence(1)),
+            open(1, { offset: 6 }),
+            {
+              fence: 1,
+              durable: true
+            }
+          )
+          yield* registry.commit(back, open(2), fence(1))
+          yield* registry.commit(full, complete(3), fence(1))
+          yield* registry.remove(gone, fence(1))
+          deepStrictEqual(yield* begun(registry, { limit: 9 }), [[id(1), 6]])
+        }))
+
+      test("lists uploads page by page, in the order of ids by code unit", (registry) =>
+        Effect.gen(function*() {
+          const ids = Arr.map(["-", "0", "9", "A", "Z", "_", "a", "z", "zz", "-a", "aB", "ab"], (start) =>
+            UploadId.make(start.padEnd(22, "m")))
+          yield* atOnce(ids.toReversed(), (id) =>
+            registry.create(new Upload({ ...open(1, { offset: 5 }), id }), fence(1)))
+          const expected = ids.toSorted(byCode).map((id) => ({ id, offset: Bytes.make(5) }))
+          deepStrictEqual(yield* registry.begun({ limit: 99 }), expected)
+          deepStrictEqual(yield* registry.begun({ limit: 5 }), expected.slice(0, 5))
+          deepStrictEqual(yield* registry.begun({ limit: 5, after: expected[4] }), expected.slice(5, 10))
+          deepStrictEqual(yield* registry.begun({ limit: 5, after: expected[9] }), expected.slice(10))
+          deepStrictEqual(yield* registry.begun({ limit: 5, after: expected[11] }), [])
+        }))
+
+      test("begins a page behind an id that has been removed meanwhile", (registry) =>
+        Effect.gen(function*() {
+          const entries = yield* Effect.forEach(
+            Arr.range(1, 4),
+            (n) => registry.create(open(n, { offset: 1 }), fence(1))
+          )
+          yield* Effect.forEach(entries.slice(0, 2), (entry) => registry.remove(entry, fence(1)))
+          const after = { id: id(2), offset: Bytes.make(1) }
+          deepStrictEqual(yield* begun(registry, { limit: 9, after }), [[id(3), 1], [id(4), 1]])
+        }))
+    })
+
+    describe("usage", () => {
+      test("is nothing at first", (registry) =>
+        Effect.map(registry.usage, (usage) => deepStrictEqual(usage, { uploads: 0, bytes: 0 })))
+
+      test("counts uploads and the bytes below their offsets", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1, { offset: 3 }), fence(1))
+          const second = yield* registry.create(open(2, { offset: 4 }), fence(1))
+          yield* registry.create(complete(3), fence(1))
+          deepStrictEqual(yield* registry.usage, { uploads: 3, bytes: 107 })
+          yield* registry.commit(first, open(1, { offset: 50 }), fence(1))
+          yield* registry.remove(second, fence(1))
+          deepStrictEqual(yield* registry.usage, { uploads: 2, bytes: 150 })
+        }))
+
+      test("counts files of many gibibytes", (registry) =>
+        Effect.gen(function*() {
+          yield* atOnce([1, 2, 3], (n) => registry.create(complete(n, { length: 2 ** 51 }), fence(1)))
+          deepStrictEqual(yield* registry.usage, { uploads: 3, bytes: 3 * 2 ** 51 })
+        }))
+    })
+
+    describe("list", () => {
+      law(
+        "finds every upload once, page by page, in the order of ids",
+        manyUploads,
+        (registry, uploads) =>
+          Effect.gen(function*() {
+            yield* atOnce(uploads, (upload) => registry.create(upload, fence(1)))
+            const found: Array<Upload> = []
+            for (let after: UploadId | undefined;;) {
+              const page = yield* registry.list({ limit: 7, after })
+              found.push(...Arr.getRights(page))
+              if (page.length < 7) {
+                break
+              }
+              after = found.at(-1)?.id
+            }
+            same(found, uploads.toSorted((a, b) => (a.id < b.id ? -1 : 1)))
+          })
+      )
+    })
+
+    describe("identity", () => {
+      test("a new registry has no name, and remembers the one it is given", ({ identity }) =>
+        Effect.gen(function*() {
+          if (identity !== undefined) {
+            deepStrictEqual(yield* identity.get, Option.none())
+            yield* identity.set({ name: "one", isTold: false })
+            deepStrictEqual(yield* identity.get, Option.some({ name: "one", isTold: false }))
+            yield* identity.set({ name: "one", isTold: true })
+            deepStrictEqual(yield* identity.get, Option.some({ name: "one", isTold: true }))
+          }
+        }))
+    })
+
+    describe("usageByOwner", () => {
+      test("are none at first", (registry) =>
+        Effect.map(registry.usageByOwner, (usageByOwner) => deepStrictEqual(usageByOwner, [])))
+
+      test("sum up what the uploads of each owner take", (registry) =>
+        Effect.gen(function*() {
+          const owned = (upload: Upload, owner: string) => new Upload({ ...upload, owner: Option.some(owner) })
+          const deferred = new Upload({ ...open(4, { offset: 30 }), length: Option.none() })
+          const final: Uploads.Kind = { _tag: "Final", parts: [id(5)], concat: "final;/files/5" }
+          for (
+            const upload of [
+              owned(open(1, { offset: 10 }), "ann"),
+              owned(complete(2, { length: 50 }), "ann"),
+              owned(open(3), "bob"),
+              owned(deferred, "bob"),
+              open(5, { offset: 1 }),
+              open(6, { kind: final })
+            ]
+          ) {
+            yield* registry.create(upload, fence(1))
+          }
+          deepStrictEqual(
+            (yield* registry.usageByOwner).toSorted((a, b) => key(a.owner).localeCompare(key(b.owner))),
+            [
+              { owner: Option.none(), bytes: 200, open: 2, outstanding: 99 },
+              { owner: Option.some("ann"), bytes: 150, open: 1, outstanding: 90 },
+              { owner: Option.some("bob"), bytes: 130, open: 2, outstanding: 100 }
+            ]
+          )
+        }))
+    })
+
+    describe("lastFence", () => {
+      test("is 0 at first", (registry) => Effect.map(registry.lastFence, (last) => assert.strictEqual(last, 0)))
+
+      test("is the highest fence that is stored", (registry) =>
+        Effect.gen(function*() {
+          const first = yield* registry.create(open(1), fence(5))
+          const second = yield* registry.create(open(2), fence(3))
+          assert.strictEqual(yield* registry.lastFence, 5)
+          yield* registry.commit(second, open(2), fence(8))
+          assert.strictEqual(yield* registry.lastFence, 8)
+          yield* superseded(registry.commit(second, open(2), fence(9)))
+          assert.strictEqual(yield* registry.lastFence, 8)
+          yield* registry.commit(first, open(1), fence(Number.MAX_SAFE_INTEGER))
+          assert.strictEqual(yield* registry.lastFence, Number.MAX_SAFE_INTEGER)
+        }))
+    })
+  })
+}
+
+const fence = (fence: number): Registries.WriteOptions => ({ fence, durable: false })
+const everyone = { concurrency: "unbounded" } as const
+
+/** Ids in the order of their numbers. */
+const id = (n: number): UploadId => UploadId.make(`upload-${String(n).padStart(16, "0")}`)
+const at = (millis: number): DateTime.Utc => DateTime.unsafeMake(millis)
+
+interface Details {
+  readonly offset?: number
+  readonly length?: number
+  readonly kind?: Uploads.Kind
+  readonly expiresAt?: DateTime.Utc
+  readonly completion?: Exclude<Uploads.Completion, { readonly _tag: "Open" }>
+}
+
+const partial: Uploads.Kind = { _tag: "Partial" }
+const finalOf = (first: number, ...rest: ReadonlyArray<number>): Uploads.Kind => ({
+  _tag: "Final",
+  parts: [id(first), ...rest.map(id)],
+  concat: `final;${[first, ...rest].map((n) => `/files/${id(n)}`).join(" ")}`
+})
+
+const key = Option.getOrElse(() => "")
+
+const open = (n: number, { expiresAt, kind = { _tag: "Whole" }, length = 100, offset = 0 }: Details = {}): Upload =>
+  new Upload({
+    id: id(n),
+    kind,
+    offset: Bytes.make(offset),
+    length: Option.some(Bytes.make(length)),
+    metadata: Option.some("filename d29ybGQ="),
+    createdAt: at(1),
+    expiresAt: Option.fromNullable(expiresAt),
+    expiryStands: false,
+    completion: { _tag: "Open" },
+    owner: Option.none(),
+    dialect: "tus"
+  })
+
+const complete = (n: number, { completion = { _tag: "Complete", at: at(2) }, ...details }: Details = {}): Upload =>
+  open(n, details).fill(Bytes.make(details.length ?? 100), completion)
+
+const usedUpAmong = (registry: UploadRegistry["Type"], uploads: ReadonlyArray<Upload>) =>
+  Effect.zipRight(
+    Effect.forEach(uploads, (upload) => registry.create(upload, fence(1)), everyone),
+    registry.usedUp({ limit: 9 })
+  )
+
+/** Three pages of ten and one of two. */
+const shuffled = Arr.map(Arr.range(1, 32), (n) => 1000 + (n * 7) % 33)
+
+const stored = (registry: UploadRegistry["Type"], n: number) =>
+  Effect.map(registry.get(id(n)), Option.getOrThrowWith(() => new Error(`${id(n)} is gone`)))
+
+const superseded = <A>(self: Effect.Effect<A, StoreErrors.Superseded | StoreErrors.UploadStoreError>) =>
+  Effect.map(Effect.flip(self), (error) => assert.instanceOf(error, Superseded))
+
+const atOnce = <A, B, E>(items: ReadonlyArray<A>, self: (item: A) => Effect.Effect<B, E>) =>
+  Effect.forEach(items, (item) => Effect.either(self(item)), everyone)
+
+const expired = (registry: UploadRegistry["Type"], millis: number) =>
+  Effect.map(registry.expired(at(millis), { limit: 9 }), (found) => found.map((due) => due.id))
+
+const begun = (registry: UploadRegistry["Type"], page: Registries.Page<Registries.Begun>) =>
+  Effect.map(registry.begun(page), (found) => found.map(({ id, offset }) => [id, Number(offset)]))
+
+const byCode = (a: string, b: string) => a < b ? -1 : 1
+
+const paged = Effect.fnUntraced(function*<E>(
+  query: (page: Registries.Page) => Effect.Effect<ReadonlyArray<UploadId>, E>,
+  numbers: ReadonlyArray<number>
+) {
+  const expected = numbers.map(id).toSorted(byCode)
+  for (const start of [0, 10, 20, 30]) {
+    const after = start === 0 ? undefined : expected[start - 1]
+    deepStrictEqual(yield* query({ limit: 10, after }), expected.slice(start, start + 10))
+  }
+  deepStrictEqual(yield* query({ limit: 10, after: expected.at(-1) }), [])
+})
+
+/** Compares what would be sent, since values such as dates keep notes about themselves. */
+const same = <A>(actual: A, expected: A) => deepStrictEqual(plain(actual), plain(expected))
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+
+const {
+  array,
+  boolean,
+  constant,
+  constantFrom,
+  integer,
+  maxSafeNat,
+  oneof,
+  option,
+  record,
+  string,
+  stringMatching,
+  tuple
+} = FastCheck
+const instant = integer({ min: 0, max: 8.64e15 }).map(at)
+const anyId = stringMatching(/^[A-Za-z0-9_-]{22,128}$/).map((id) => UploadId.make(id))
+
+const anyKind: FastCheck.Arbitrary<Uploads.Kind> = oneof(
+  constant<Uploads.Kind>({ _tag: "Whole" }),
+  constant(partial),
+  record({ first: anyId, rest: array(anyId), concat: string({ unit: "grapheme" }) }).map((final): Uploads.Kind => ({
+    _tag: "Final",
+    parts: [final.first, ...final.rest],
+    concat: final.concat
+  }))
+)
+
+const anyEnd = oneof(
+  constant<NonNullable<Details["completion"]>>({ _tag: "Finishing" }),
+  instant.map((at) => ({ _tag: "Complete", at } as const)),
+  record({ _tag: constant("Rejected" as const), status: integer(), reason: string({ unit: "grapheme" }) })
+)
+
+const anyUpload: FastCheck.Arbitrary<Upload> = record({
+  id: anyId,
+  kind: anyKind,
+  size: maxSafeNat(),
+  share: constantFrom(0, 0.5, 0.999),
+  isDeferred: boolean(),
+  metadata: option(string({ unit: "grapheme" })),
+  createdAt: instant,
+  expiresAt: option(instant),
+  expiryStands: boolean(),
+  end: option(anyEnd),
+  owner: option(string({ unit: "grapheme" }))
+}).map(({ createdAt, end, expiresAt, expiryStands, id, isDeferred, kind, metadata, owner, share, size }) => {
+  const length = Bytes.make(size)
+  const upload = new Upload({
+    id,
+    kind,
+    offset: Bytes.make(kind._tag === "Final" ? 0 : Math.floor(size * share)),
+    length: isDeferred || size === 0 ? Option.none() : Option.some(length),
+    metadata: Option.fromNullable(metadata),
+    createdAt,
+    expiresAt: Option.fromNullable(expiresAt),
+    expiryStands,
+    completion: { _tag: "Open" },
+    owner: Option.fromNullable(owner),
+    dialect: "tus"
+  })
+  return end === null ? upload : upload.fill(length, end)
+})
+
+const manyUploads = FastCheck.uniqueArray(anyUpload, { selector: ({ id }) => id, minLength: 1, maxLength: 30 })

@@ -1,0 +1,53 @@
+/**
+ * Servers that end connections in the middle of a body: `doctor` says at which step, and from which size on.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as DoctorRun from "../../src/cli/doctor/DoctorRun.js"
+import type { Finding } from "../../src/cli/doctor/Finding.js"
+import { TusTransport } from "../../src/client/transport/TusTransport.js"
+import * as Servers from "../node-client/servers.js"
+import { tus } from "./process.js"
+
+/** What is found where no more than so many bytes are let through in one body. */
+const examined = (limit: number) =>
+  Effect.gen(function*() {
+    const { listener } = tus()
+    const { url } = yield* Servers.http((request, response) =>
+      request.method === "PATCH" && Number(request.headers["content-length"]) > limit
+        ? void request.socket.destroy()
+        : listener(request, response)
+    )
+    const findings: Array<Finding> = []
+    yield* DoctorRun.run(
+      { url: `${url}/files`, headers: {}, timeout: Duration.seconds(10), origin: Option.none() },
+      (finding) => Effect.sync(() => findings.push(finding))
+    ).pipe(Effect.provideServiceEffect(TusTransport, Servers.transport()))
+    return findings
+  })
+
+describe("an examination", () => {
+  it.scopedLive("tries smaller bodies where a larger one ends the connection, and says which size came through", () =>
+    Effect.gen(function*() {
+      const findings = yield* examined(50 * 1024 ** 2)
+      const said = findings.find(({ check }) => check === "size")
+      assert.isDefined(said)
+      assert.strictEqual(said.level, "problem")
+      assert.strictEqual(
+        said.message,
+        "bodies of 100.0 MiB end the connection without an answer, those of 10.0 MiB are let through"
+      )
+    }))
+
+  it.scopedLive("names the step where every body ends the connection, and goes on with the others", () =>
+    Effect.gen(function*() {
+      const findings = yield* examined(0)
+      const problems = findings.filter(({ level }) => level === "problem")
+      deepStrictEqual(problems.map(({ check }) => check), ["patch"])
+      assert.match(problems[0]?.message ?? "", /closed the connection without an answer/)
+      assert.strictEqual(findings.at(-1)?.check, "delete")
+    }))
+})
