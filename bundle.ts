@@ -38,7 +38,9 @@ export const bundle = async (): Promise<void> => {
   })
   writeFileSync(join(directory, notices), licenses(Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs))))
   const made = new Set([notices, ...Object.keys(outputs).map((path) => basename(path))])
-  readdirSync(directory).filter((name) => !made.has(name)).forEach((name) => rmSync(join(directory, name), { recursive: true }))
+  readdirSync(directory).filter((name) => !made.has(name)).forEach((name) =>
+    rmSync(join(directory, name), { recursive: true })
+  )
 }
 
 /** What the authors of the packages in it want to be said wherever these go. */

@@ -6,18 +6,25 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import { execFileSync } from "node:child_process"
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
+import { table } from "./lint/rooms.js"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
-const lint = (file: string, source: string) => {
+const rooms: Readonly<Record<string, { readonly rooms: ReadonlyArray<string> }>> = table
+
+/** What the linter says of these files, which lie in a folder of their own with the project's rules. */
+const lint = (files: Readonly<Record<string, string>>): string => {
   const directory = mkdtempSync(join(tmpdir(), "effect-tus-lint-"))
   try {
     cpSync(join(root, ".oxlintrc.json"), join(directory, ".oxlintrc.json"))
-    mkdirSync(join(directory, dirname(file)), { recursive: true })
-    writeFileSync(join(directory, file), source)
-    execFileSync(join(root, "node_modules/.bin/oxlint"), ["src"], { cwd: directory, stdio: "pipe" })
+    cpSync(join(root, "test/lint"), join(directory, "test/lint"), { recursive: true })
+    for (const [file, source] of Object.entries(files)) {
+      mkdirSync(join(directory, dirname(file)), { recursive: true })
+      writeFileSync(join(directory, file), source)
+    }
+    execFileSync(join(root, "node_modules/.bin/oxlint"), ["-f", "unix", "src"], { cwd: directory, stdio: "pipe" })
     return ""
   } catch (error) {
     return String((error as { readonly stdout: Buffer }).stdout)
@@ -34,37 +41,40 @@ const planted: ReadonlyArray<readonly [file: string, source: string]> = [
   ["src/protocol/A.ts", `export const a = Date.now()\n`],
   ["src/store/A.ts", `import * as Http from "@effect/platform/HttpApp"\nexport const a = Http\n`],
   ["src/store/A.ts", `import * as TusServer from "../server/TusServer.js"\nexport const a = TusServer\n`],
-  ["src/server/A.ts", `import * as http from "node:http"\nexport const a = http\n`],
-  ["src/server/A.ts", `import * as Sql from "../sql/SqlUploadRegistry.js"\nexport const a = Sql\n`],
+  ["src/server/verbs/A.ts", `import * as http from "node:http"\nexport const a = http\n`],
+  ["src/server/verbs/A.ts", `import * as Sql from "../../sql/SqlUploadRegistry.js"\nexport const a = Sql\n`],
   ["src/server/TusServer.ts", `import * as Http from "@effect/platform/HttpApp"\nexport const a = Http\n`],
-  ["src/client/A.ts", `import * as http from "node:http"\nexport const a = http\n`],
-  ["src/client/A.ts", `import * as Store from "../store/ByteStore.js"\nexport const a = Store\n`],
-  ["src/client/A.ts", `import * as TusServer from "../server/TusServer.js"\nexport const a = TusServer\n`],
+  ["src/client/requests/A.ts", `import * as http from "node:http"\nexport const a = http\n`],
+  ["src/client/requests/A.ts", `import * as Store from "../../store/ByteStore.js"\nexport const a = Store\n`],
+  ["src/client/requests/A.ts", `import * as TusServer from "../../server/TusServer.js"\nexport const a = TusServer\n`],
   ["src/sql/A.ts", `import * as Sqlite from "@effect/sql-sqlite-node/SqliteClient"\nexport const a = Sqlite\n`],
   ["src/sql/A.ts", `import * as TusServer from "../server/TusServer.js"\nexport const a = TusServer\n`],
-  ["src/client/A.ts", `import * as Cli from "../cli/Cli.js"\nexport const a = Cli\n`],
-  ["src/client/A.ts", `import * as Node from "../node-client/NodeTransport.js"\nexport const a = Node\n`],
-  ["src/client/A.ts", `import * as Browser from "../browser-client/Online.js"\nexport const a = Browser\n`],
+  ["src/client/requests/A.ts", `import * as Cli from "../../cli/Cli.js"\nexport const a = Cli\n`],
+  ["src/client/requests/A.ts", `import * as Node from "../../node-client/NodeTransport.js"\nexport const a = Node\n`],
+  ["src/client/requests/A.ts", `import * as Browser from "../../browser-client/Online.js"\nexport const a = Browser\n`],
   ["src/browser-client/A.ts", `import * as http from "node:http"\nexport const a = http\n`],
   ["src/browser-client/A.ts", `import * as Node from "../node-client/NodeTransport.js"\nexport const a = Node\n`],
   ["src/node-client/A.ts", `import * as Cli from "../cli/Cli.js"\nexport const a = Cli\n`],
-  ["src/node/A.ts", `import { Effect } from "effect"\nexport const a = Effect.void\n`],
-  ["src/server/A.ts", `import * as DateTime from "effect/DateTime"\nexport const a = DateTime.now\n`],
-  ["src/client/A.ts", `import * as DateTime from "effect/DateTime"\nexport const a = DateTime.unsafeNow()\n`],
+  ["src/node/files/A.ts", `import { Effect } from "effect"\nexport const a = Effect.void\n`],
+  ["src/server/verbs/A.ts", `import * as DateTime from "effect/DateTime"\nexport const a = DateTime.now\n`],
+  ["src/client/requests/A.ts", `import * as DateTime from "effect/DateTime"\nexport const a = DateTime.unsafeNow()\n`],
   [
     "src/client/upload/Retry.ts",
     `import * as DateTime from "effect/DateTime"\nexport const a = DateTime.unsafeNow()\n`
   ],
   ["src/client/upload/Retry.ts", `import * as Clock from "effect/Clock"\nexport const a = Clock.currentTimeMillis\n`],
   [
-    "src/server/A.ts",
+    "src/server/verbs/A.ts",
     `import type { Clock } from "effect/Clock"\nexport const a = (c: Clock) => c.unsafeCurrentTimeMillis()\n`
   ],
   [
-    "src/server/A.ts",
+    "src/server/verbs/A.ts",
     `import type { Clock } from "effect/Clock"\nexport const a = (c: Clock) => c.currentTimeMillis\n`
   ],
-  ["src/cli/A.ts", `import * as Schedule from "effect/Schedule"\nexport const a = Schedule.recurUpTo("1 second")\n`],
+  [
+    "src/cli/commands/A.ts",
+    `import * as Schedule from "effect/Schedule"\nexport const a = Schedule.recurUpTo("1 second")\n`
+  ],
   ["src/store/A.ts", `export const a = new Date()\n`]
 ]
 
@@ -79,9 +89,45 @@ describe("lint", () => {
     assert.strictEqual(guilty.join(), "")
   })
 
+  it("knows every folder, and no circle among them", () => {
+    const folders = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+      .filter((name) => /(?<!\/index|^index)(?<!\.d)\.ts$/.test(name))
+      .map((name) => dirname(name))
+    deepStrictEqual(Object.keys(rooms).toSorted(), [...new Set(folders)].toSorted())
+    const below = new Map<string, ReadonlySet<string>>()
+    const reached = (room: string, path: ReadonlyArray<string>): ReadonlySet<string> => {
+      assert.notInclude(path, room)
+      const known = below.get(room) ??
+        new Set(rooms[room]?.rooms.flatMap((other) => [other, ...reached(other, [...path, room])]))
+      below.set(room, known)
+      return known
+    }
+    Object.keys(rooms).forEach((room) => reached(room, []))
+  })
+
+  it("refuses every import between folders that the table does not list", () => {
+    const names = Object.keys(rooms)
+    const forbidden = names.map((room) =>
+      [room, names.filter((other) => other !== room && !rooms[room]?.rooms.includes(other))] as const
+    )
+    const report = lint(Object.fromEntries(forbidden.map(([room, others]) => [
+      `src/${room}/Planted.ts`,
+      others.map((other, at) => `export * as a${at} from "./${relative(`src/${room}`, `src/${other}/Other.js`)}"\n`)
+        .join(
+          ""
+        )
+    ])))
+    const missed = forbidden.flatMap(([room, others]) =>
+      others.map((other) => `${room} must not import from ${other}: `).filter((text) => !report.includes(text))
+    )
+    deepStrictEqual(missed, [])
+    assert.isAbove(forbidden.flatMap(([, others]) => others).length, 500)
+  })
+
   it("finds nobody but NodeRequest who listens to a request or an answer, unless it is to hear nothing", () => {
     const folder = join(root, "src/node")
-    const guilty = readdirSync(folder).filter((name) => name !== "NodeRequest.ts").flatMap((name) =>
+    const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"))
+    const guilty = files.filter((name) => name !== "http/NodeRequest.ts").flatMap((name) =>
       Array.from(
         readFileSync(join(folder, name), "utf8").matchAll(
           /\b(request|response|message|stream)\s*\.(on|once|addListener|prependListener)\((?!"error", ignore\)).*/g
@@ -90,16 +136,17 @@ describe("lint", () => {
       )
     )
     // There a timer is set, and nothing is asked of the session.
-    deepStrictEqual(guilty, ["HttpListener.ts: stream.once(\"close\", () => {"])
+    deepStrictEqual(guilty, ["http/HttpListener.ts: stream.once(\"close\", () => {"])
   })
 
   for (const [file, source] of planted) {
     it(`refuses ${source.trimEnd().replaceAll("\n", "; ")} in ${file}`, () => {
-      assert.match(lint(file, source), /no-restricted-(imports|globals|properties)/)
+      assert.match(lint({ [file]: source }), /rooms.imports|no-restricted-(globals|properties)/)
     })
   }
 
   it("accepts what the table allows", () => {
-    assert.strictEqual(lint("src/node/A.ts", `import * as fs from "node:fs"\nexport const a = fs.constants\n`), "")
+    const source = `import * as fs from "node:fs"\nexport const a = fs.constants\n`
+    assert.strictEqual(lint({ "src/node/files/A.ts": source }), "")
   })
 })

@@ -24,10 +24,11 @@ import type { UploadId } from "../protocol/Upload.js"
 import { UploadLock } from "../store/UploadLock.js"
 import { UploadStore } from "../store/UploadStore.js"
 import type { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
+import { unlimited } from "./body/Allowance.js"
 import type { UploadBody } from "./body/UploadBody.js"
 import { TusTracing } from "./hooks/TusTracing.js"
 import { UploadEvents } from "./hooks/UploadEvents.js"
-import { unlimited, UploadLimits } from "./hooks/UploadLimits.js"
+import { UploadLimits } from "./hooks/UploadLimits.js"
 import { UploadUrls } from "./hooks/UploadUrls.js"
 import * as TusPolicy from "./policy/TusPolicy.js"
 import { quietly } from "./verbs/Background.js"
@@ -145,8 +146,8 @@ export const make = Effect.gen(function*() {
         const plan = yield* Patch.decide(entry.upload, request, yield* DateTime.now, policy)
         const { entry: received, refusal } = yield* isCounted(plan)
           ? receive(entry, plan, lease, body, unlimited, policy)
-          : limits.growing(entry.upload, entry.upload, Append.wanted(plan, request.contentLength), (room) =>
-            receive(entry, plan, lease, body, room, policy))
+          : limits.growing(entry.upload, entry.upload, Append.wanted(plan, request.contentLength), (allowance) =>
+            receive(entry, plan, lease, body, allowance, policy))
         const isNews = entry.upload.completion._tag !== "Complete" && !received.upload.isOpen
         const concluded: CompleteUpload.Concluded = isNews
           ? yield* completion.follow(received, lease)

@@ -88,7 +88,7 @@ const restOfTurn = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
-/** Cut where a batch is full, and before a second write to the same upload. */
+/** AbortReason where a batch is full, and before a second write to the same upload. */
 const split = <W>(jobs: ReadonlyArray<Job<W>>, limit: number): ReadonlyArray<Arr.NonEmptyReadonlyArray<Job<W>>> => {
   const batches: Array<Arr.NonEmptyArray<Job<W>>> = []
   const seen = new Set<string>()

@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
+import type { Allowance } from "../../src/server/body/Allowance.js"
 import * as BoundedBody from "../../src/server/body/BoundedBody.js"
 import type * as UploadBody from "../../src/server/body/UploadBody.js"
 import { uploadOf } from "../protocol/arbitraries.js"
@@ -169,7 +170,7 @@ describe("the disk", () => {
 
 const digits = "0123456789".repeat(10)
 
-/** Cut into pieces of these sizes, between which others go on. */
+/** AbortReason into pieces of these sizes, between which others go on. */
 const inPieces = (text: string, sizes: ReadonlyArray<number>): UploadBody.UploadBody => {
   const left = [...sizes]
   let at = 0
@@ -231,7 +232,7 @@ describe("bodies that do not say how long they are", () => {
 
   it.effect("end with a defect, not in a loop, where an application grants the same room again", () =>
     Effect.gen(function*() {
-      const same: UploadLimits.Room = { size: 2, more: () => Effect.succeed(same) }
+      const same: Allowance = { size: 2, more: () => Effect.succeed(same) }
       const intake = BoundedBody.make(
         inPieces("abc", [3]),
         { room: 10, upload: uploadOf({}) },

@@ -99,14 +99,14 @@ export const head = (answer: RawResponse): Finding =>
     : note("head", "HEAD was answered without Cache-Control: no-store: a cache may tell an old offset")
 
 /** A body that was cut off on purpose. */
-export interface Cut {
+export interface AbortReason {
   /** Bytes of it that were sent. */
   readonly sent: number
   /** Bytes of it that the server had in the end. */
   readonly kept: number
 }
 
-export const buffering = ({ kept, sent }: Cut): Finding =>
+export const buffering = ({ kept, sent }: AbortReason): Finding =>
   kept > 0
     ? ok(
       "buffering",

@@ -10,8 +10,8 @@ import * as Option from "effect/Option"
 import type { IncomingMessage } from "node:http"
 import { clearTimeout, setTimeout } from "node:timers"
 import {
+  type AbortReason,
   consumed,
-  type Cut,
   defaultIdleTimeout,
   empty,
   isConsumed,
@@ -49,7 +49,7 @@ export interface NodeBody extends UploadBody {
   readonly discard: () => void
 }
 
-type Pulled = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<Cut>>
+type Pulled = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<AbortReason>>
 
 /**
  * @param idleMillis - how long the sender may send nothing before the body is cut off.
@@ -104,7 +104,7 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
     }
   }
 
-  const end = (cut: Option.Option<Cut>) => {
+  const end = (cut: Option.Option<AbortReason>) => {
     ending ??= Effect.fail(cut)
     wake()
   }

@@ -11,10 +11,10 @@ import type { Hasher } from "../../bytes/HashFunctions.js"
 import * as Pull from "../../bytes/Pull.js"
 import type * as Append from "../../protocol/Append.js"
 import type { UploadStoreError } from "../../store/UploadStoreError.js"
-import type { Room } from "../hooks/UploadLimits.js"
+import type { Allowance } from "./Allowance.js"
 import type { UploadBody } from "./UploadBody.js"
 
-export interface Intake {
+export interface BoundedBody {
   readonly pull: Pull.Pull<UploadStoreError>
   /** Known when `pull` has come to the end. */
   readonly ending: () => Append.Receipt["ending"]
@@ -23,12 +23,12 @@ export interface Intake {
 export const make = (
   body: UploadBody,
   plan: Pick<Append.Plan, "room" | "upload">,
-  room: Room,
+  allowance: Allowance,
   hasher: Option.Option<Hasher>
-): Intake => {
+): BoundedBody => {
   const { offset } = plan.upload
   let taken = 0
-  let most = Math.min(plan.room, room.size - offset)
+  let most = Math.min(plan.room, allowance.size - offset)
   /** What has come and has no room yet. */
   let waiting = nothing
   let ending: Append.Receipt["ending"] | undefined
@@ -66,14 +66,14 @@ export const make = (
   const further: Pull.Pull<UploadStoreError> = Effect.suspend(() =>
     taken === plan.room
       ? end("Overrun")
-      : Effect.matchEffect(room.more(offset + taken), {
+      : Effect.matchEffect(allowance.more(offset + taken), {
         onFailure: (error) => error._tag === "Denied" ? end(error) : Effect.fail(Option.some(error)),
         onSuccess: (next) => {
-          if (next.size <= room.size) {
-            return Effect.die(new Error(`expected more room than ${room.size} bytes, or to be denied it`))
+          if (next.size <= allowance.size) {
+            return Effect.die(new Error(`expected more room than ${allowance.size} bytes, or to be denied it`))
           }
-          room = next
-          most = Math.min(plan.room, room.size - offset)
+          allowance = next
+          most = Math.min(plan.room, allowance.size - offset)
           return Effect.succeed(take(waiting))
         }
       })

@@ -13,17 +13,18 @@ import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type { Interrupted } from "../../protocol/Refusal.js"
 
-/** Why a body will never be whole. */
-export type Cut = Interrupted["reason"]
+/** Why a body ended before its announced end. */
+export type AbortReason = Interrupted["reason"]
 
+/** The body of one request, which is read once. */
 export interface UploadBody {
   /**
    * Waits for the next bytes; fails with none at the end of the body, with a reason where it is cut off. The bytes are
    * lent: their memory may be given back or used again with the next pull.
    */
-  readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<Cut>>
+  readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<AbortReason>>
   /** The bytes end here: whoever waits for the next ones waits no longer. A body that has arrived whole stays whole. */
-  readonly stop: (reason: Cut) => void
+  readonly stop: (reason: AbortReason) => void
   /** The fields that followed the body, by lower-case name; only after its end. */
   readonly trailers: Effect.Effect<Readonly<Record<string, string | undefined>>>
   /** Somebody else has read it. */
@@ -66,6 +67,7 @@ export interface Options {
   readonly idleTimeout?: Duration.DurationInput | undefined
 }
 
+/** What `idleTimeout` is where nothing is given. */
 export const defaultIdleTimeout: Duration.DurationInput = "30 seconds"
 
 type Source<E> = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<E>>
@@ -79,7 +81,7 @@ export const fromPull = <E>(
   source: Source<E>,
   options: Options
 ): UploadBody & { readonly rest: Effect.Effect<void> } => {
-  const stopped = Deferred.unsafeMake<never, Option.Option<Cut>>(FiberId.none)
+  const stopped = Deferred.unsafeMake<never, Option.Option<AbortReason>>(FiberId.none)
   // What is here already is handed over first: a source that has it needs a moment to say so.
   const stop = Effect.tapError(Deferred.await(stopped), () => Effect.sleep(0))
   let begun = false
@@ -92,8 +94,8 @@ export const fromPull = <E>(
       }))
   })
   const awaited = observed.pipe(
-    Effect.mapError(Option.map((): Cut => "Disconnected")),
-    (reading) => within(reading, options.idleTimeout ?? defaultIdleTimeout, () => Option.some<Cut>("Idle"))
+    Effect.mapError(Option.map((): AbortReason => "Disconnected")),
+    (reading) => within(reading, options.idleTimeout ?? defaultIdleTimeout, () => Option.some<AbortReason>("Idle"))
   )
   return {
     // What loses a race is left behind where the racer is interrupted. Its scope ends the reading before `rest` reads on.

@@ -18,6 +18,7 @@ import type { UploadStoreError } from "../../store/UploadStoreError.js"
 import * as Usage from "../../store/Usage.js"
 import { type Hold, UsageLedger } from "../../store/UsageLedger.js"
 import * as Monotonic from "../../time/Monotonic.js"
+import { type Allowance, unlimited } from "../body/Allowance.js"
 import type { UploadBody } from "../body/UploadBody.js"
 import * as OptionError from "../policy/OptionError.js"
 import * as Quota from "../policy/Quota.js"
@@ -43,7 +44,7 @@ export interface Limits {
     upload: Upload,
     current: Upload | undefined,
     wanted: number,
-    grow: (room: Room) => Effect.Effect<A, E, R>
+    grow: (allowance: Allowance) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | Denied | UploadStoreError, R>
   /** Runs what takes the bytes of a body. */
   readonly taking: <A, E, R>(
@@ -51,16 +52,6 @@ export interface Limits {
     take: (body: UploadBody) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | Denied, R>
 }
-
-/** How many bytes an upload may have, for now. */
-export interface Room {
-  readonly size: number
-  /** Asks for a larger one, where as many bytes are stored as it was granted. `Denied` answers a body that has more. */
-  readonly more: (stored: number) => Effect.Effect<Room, Denied | UploadStoreError>
-}
-
-/** As much as anybody sends. */
-export const unlimited: Room = { size: Infinity, more: () => Effect.succeed(unlimited) }
 
 /** Lets everything through by default. To be provided to the server, by `layer`. */
 export class UploadLimits extends Context.Reference<UploadLimits>()("effect-tus/UploadLimits", {
@@ -93,7 +84,7 @@ export const make = (options: Options) =>
       const decide = (given: Omit<Quota.Given, "usage" | "total">) =>
         Quota.decide(options, { ...given, usage: ledger.usageOf(upload.owner), total: ledger.total() })
 
-      const roomOf = (hold: Hold, size: number): Room => ({
+      const allowanceOf = (hold: Hold, size: number): Allowance => ({
         size,
         more: (stored) =>
           Effect.flatMap(free, (free) =>
@@ -102,7 +93,7 @@ export const make = (options: Options) =>
                 decide({ isNew: false, stored, taken: hold.taken(), wanted: Infinity, free: free() }),
                 (size) => {
                   hold.resize(size)
-                  return roomOf(hold, size)
+                  return allowanceOf(hold, size)
                 }
               )
             ))
@@ -121,7 +112,7 @@ export const make = (options: Options) =>
             })
             return Either.map(size, (size) => {
               const hold = ledger.hold(upload, current, size)
-              return { held: roomOf(hold, size), release: hold.release }
+              return { held: allowanceOf(hold, size), release: hold.release }
             })
           },
           grow

@@ -166,7 +166,7 @@ export const make = (policy: Policy, application: Application) =>
     /** Why a final whose parts are all there is not assembled; none where nothing is known to be in its way. */
     const denialOf = ({ id, isOpen }: Upload): Option.Option<Denied> => {
       const reason = isOpen ? waiting.reasonOf(id) : undefined
-      return reason?._tag === "Room" ? Option.some(reason.denial) : Option.none()
+      return reason?._tag === "Space" ? Option.some(reason.denial) : Option.none()
     }
 
     /** A final that can never be assembled is of no use to anybody. */
@@ -183,7 +183,7 @@ export const make = (policy: Policy, application: Application) =>
               TooLarge: () => forsake(entry, lease),
               // There may be room for it later: its parts stay, and it is looked at again.
               Denied: (denial) => {
-                waiting.remember(id, { _tag: "Room", denial })
+                waiting.remember(id, { _tag: "Space", denial })
                 return Effect.succeed<Concluded>({ entry })
               }
             })

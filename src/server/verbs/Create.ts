@@ -13,11 +13,12 @@ import type { Upload, UploadId } from "../../protocol/Upload.js"
 import { type Lease, UploadLock } from "../../store/UploadLock.js"
 import { draft } from "../../store/UploadRegistry.js"
 import { UploadStore } from "../../store/UploadStore.js"
+import type { Allowance } from "../body/Allowance.js"
 import type { UploadBody } from "../body/UploadBody.js"
 import { TusTracing } from "../hooks/TusTracing.js"
 import { UploadEvents } from "../hooks/UploadEvents.js"
 import { UploadIds } from "../hooks/UploadIds.js"
-import { type Room, UploadLimits } from "../hooks/UploadLimits.js"
+import { UploadLimits } from "../hooks/UploadLimits.js"
 import { UploadUrls } from "../hooks/UploadUrls.js"
 import type { Completion, Concluded } from "./CompleteUpload.js"
 import type { Application } from "./HookRunner.js"
@@ -103,12 +104,12 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
           onSome: Effect.fail
         })
 
-      const fill = Effect.fnUntraced(function*(lease: Lease, room: Room) {
+      const fill = Effect.fnUntraced(function*(lease: Lease, allowance: Allowance) {
         const entry = isBrief
           ? draft(upload, lease.fence)
           : yield* Effect.zipLeft(store.create(upload, lease.fence), tell)
         const { entry: received, refusal } = Option.isSome(plan)
-          ? yield* receive(entry, plan.value, lease, body, room, policy)
+          ? yield* receive(entry, plan.value, lease, body, allowance, policy)
           : { entry, refusal: Option.none() }
         // Where the body was cut off the client is told how far it came; any other refusal leaves nothing behind.
         if (Option.isSome(refusal) && refusal.value._tag !== "Interrupted") {
@@ -138,7 +139,7 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
           Effect.tapError(
             upload.isFinal
               ? join(lease)
-              : limits.growing(upload, undefined, wanted, (room) => fill(lease, room)),
+              : limits.growing(upload, undefined, wanted, (allowance) => fill(lease, allowance)),
             () =>
               store.get(upload.id).pipe(
                 Effect.catchTag("UploadNotFound", () => Effect.succeed(draft(upload, lease.fence))),

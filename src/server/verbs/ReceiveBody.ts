@@ -21,9 +21,9 @@ import type { Lease } from "../../store/UploadLock.js"
 import type { Entry } from "../../store/UploadRegistry.js"
 import type { UploadStore } from "../../store/UploadStore.js"
 import * as Monotonic from "../../time/Monotonic.js"
+import type { Allowance } from "../body/Allowance.js"
 import * as BoundedBody from "../body/BoundedBody.js"
 import type { UploadBody } from "../body/UploadBody.js"
-import type { Room } from "../hooks/UploadLimits.js"
 
 /** What even `kill -9` costs at most, on a body that never stops. */
 const checkpointBytes = 8 * 1024 * 1024
@@ -52,7 +52,7 @@ export const make = ({ digests, store, tell }: Means) => {
     plan: Append.Plan,
     lease: Lease,
     body: UploadBody,
-    room: Room,
+    allowance: Allowance,
     policy: Policy
   ) {
     const { offset } = plan.upload
@@ -60,7 +60,7 @@ export const make = ({ digests, store, tell }: Means) => {
     const hasher = verification._tag === "Header"
       ? Option.some(yield* makeHasher(verification.checksum))
       : Option.none()
-    const intake = BoundedBody.make(body, plan, room, hasher)
+    const bounded = BoundedBody.make(body, plan, allowance, hasher)
     lease.onRequested(() => body.stop("TakenOver"))
 
     let latest = entry
@@ -117,11 +117,11 @@ export const make = ({ digests, store, tell }: Means) => {
     )
     yield* plan.upload.isOpen
       ? Effect.tapError(
-        store.write(entry, intake.pull, onWritten),
+        store.write(entry, bounded.pull, onWritten),
         (error) => error._tag === "UploadStoreError" ? salvage : Effect.void
       )
-      : forEachBatch(intake.pull, () => Effect.void)
-    const ending = intake.ending()
+      : forEachBatch(bounded.pull, () => Effect.void)
+    const ending = bounded.ending()
     const verdict = ending === "Ended" && verification._tag !== "None"
       ? yield* Effect.either(verify).pipe(Effect.flatMap(Either.match({
         onLeft: (error) => (isRefusal(error) ? Effect.succeed(Either.left(error)) : Effect.fail(error)),

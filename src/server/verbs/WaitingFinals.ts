@@ -7,7 +7,7 @@ import type { UploadId } from "../../protocol/Upload.js"
 
 export type Reason =
   | { readonly _tag: "Part"; readonly id: UploadId }
-  | { readonly _tag: "Room"; readonly denial: Denied }
+  | { readonly _tag: "Space"; readonly denial: Denied }
 
 /** How many are remembered. */
 const capacity = 10_000
