@@ -57,7 +57,7 @@ const main = Effect.map(config, ({ directory, port, quota }) =>
       port,
       directory,
       expiresAfter: "1 day",
-      limits: { bytesPerOwner: quota, openPerOwner: 20, keepFree: 1024 ** 3 }
+      limits: { bytesPerOwner: quota, unfinishedPerOwner: 20, minFreeBytes: 1024 ** 3 }
     })),
     Layer.provide(Layer.succeed(UploadHooks.UploadHooks, hooks)),
     Layer.provide(UploadEvents.layerFeed({ progressEvery: "500 millis" }))

@@ -32,7 +32,7 @@ const check = OptionError.check(Schema.Struct({
   removeUsedPartials: Schema.optional(OptionError.flag),
   adopt: Schema.optional(OptionError.flag),
   keepOrphans: Schema.optional(OptionError.duration),
-  traced: Schema.optional(OptionError.flag),
+  tracing: Schema.optional(OptionError.flag),
   syncDeadline: Schema.optional(OptionError.duration)
 }))
 
@@ -45,7 +45,7 @@ export type Failure = OptionError.OptionError | StoreMismatch | UploadStoreError
 /** Hooks and events are provided to it like any Reference. At its end bodies under way are cut off and committed. */
 export const layer = (options: Options): Layer.Layer<Services, Failure> =>
   TusSweeper.layer(options).pipe(
-    Layer.provideMerge(options.traced === true ? Layer.provide(TusServer.layer, TusTracing.layer) : TusServer.layer),
+    Layer.provideMerge(options.tracing === true ? Layer.provide(TusServer.layer, TusTracing.layer) : TusServer.layer),
     // Below the server: the last round finds what the last requests have committed.
     Layer.provideMerge(TusSyncer.layer(options)),
     Layer.provideMerge(EmbeddedStore.layer(options)),

@@ -71,25 +71,25 @@ describe("serve", { concurrent: true }, () => {
       assert.strictEqual((yield* create(url, 4)).status, 201)
     }))
 
-  it.scopedLive("--max-open bounds those that are unfinished", () =>
+  it.scopedLive("--max-unfinished bounds those that are unfinished", () =>
     Effect.gen(function*() {
-      const url = yield* serving("--max-open", "1")
+      const url = yield* serving("--max-unfinished", "1")
       const first = yield* create(url, 3)
       assert.strictEqual((yield* create(url, 3)).status, 429)
       assert.strictEqual((yield* send(first.location, "PATCH", { "upload-offset": "0" }, "abc")).status, 204)
       assert.strictEqual((yield* create(url, 3)).status, 201)
     }))
 
-  it.scopedLive("--keep-free leaves room on the disk", () =>
+  it.scopedLive("--min-free leaves room on the disk", () =>
     Effect.gen(function*() {
-      const url = yield* serving("--keep-free", "8000T")
+      const url = yield* serving("--min-free", "8000T")
       const refused = yield* create(url, 1)
       deepStrictEqual([refused.status, /no space/.test(refused.text)], [507, true])
     }))
 
-  it.scopedLive("--max-writes bounds the bodies under way, --idle-timeout how long they rest", () =>
+  it.scopedLive("--max-concurrent-writes bounds the bodies under way, --idle-timeout how long they rest", () =>
     Effect.gen(function*() {
-      const url = yield* serving("--max-writes", "1", "--idle-timeout", "3s")
+      const url = yield* serving("--max-concurrent-writes", "1", "--idle-timeout", "3s")
       const { location } = yield* create(url, 3)
       const patch = `PATCH ${new URL(location).pathname} HTTP/1.1\r\nHost: a\r\nTus-Resumable: 1.0.0\r\n` +
         "Content-Type: application/offset+octet-stream\r\nUpload-Offset: 0\r\nContent-Length: 3\r\n\r\na"

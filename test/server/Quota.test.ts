@@ -24,19 +24,19 @@ const sizes: Array<[title: string, quota: Quota.Quota, given: Partial<Quota.Give
   ["a step, where nothing is said", {}, { wanted: Infinity }, Quota.step],
   ["a step more than it has, where nothing is said", {}, { wanted: Infinity, stored: 9 }, 9 + Quota.step],
   ["the last byte of a quota", { bytesPerOwner: 20 }, { usage: ten }, 10],
-  ["the last upload of a quota", { openPerOwner: 2 }, { usage: ten }, 10],
-  ["the last byte of the disk", { keepFree: 5 }, { total: ten, free: 25 }, 10],
+  ["the last upload of a quota", { unfinishedPerOwner: 2 }, { usage: ten }, 10],
+  ["the last byte of the disk", { minFreeBytes: 5 }, { total: ten, free: 25 }, 10],
   [
     "half of what is left of a quota, where nothing is said",
     { bytesPerOwner: 17 },
     { usage: ten, wanted: Infinity },
     4
   ],
-  ["half of what is left of the disk, where nothing is said", { keepFree: 1 }, { free: 9, wanted: Infinity }, 4],
-  ["the last byte that is left, where nothing is said", { keepFree: 8 }, { free: 9, wanted: Infinity }, 1],
+  ["half of what is left of the disk, where nothing is said", { minFreeBytes: 1 }, { free: 9, wanted: Infinity }, 4],
+  ["the last byte that is left, where nothing is said", { minFreeBytes: 8 }, { free: 9, wanted: Infinity }, 1],
   [
     "of an upload that is there, its own bytes once",
-    { bytesPerOwner: 12, keepFree: 0 },
+    { bytesPerOwner: 12, minFreeBytes: 0 },
     {
       ...there,
       usage: Usage.ofUpload(deferred),
@@ -46,7 +46,7 @@ const sizes: Array<[title: string, quota: Quota.Quota, given: Partial<Quota.Give
     },
     8
   ],
-  ["more for one that is open, where the owner has as many as may be", { openPerOwner: 1 }, {
+  ["more for one that is open, where the owner has as many as may be", { unfinishedPerOwner: 1 }, {
     ...there,
     usage: Usage.ofUpload(deferred)
   }, 10]
@@ -55,8 +55,8 @@ const sizes: Array<[title: string, quota: Quota.Quota, given: Partial<Quota.Give
 const denials: Array<[title: string, quota: Quota.Quota, given: Partial<Quota.Given>, status: number, reason: RegExp]> =
   [
     ["one byte more than a quota", { bytesPerOwner: 19 }, { usage: ten }, 507, /at most 19 bytes together/],
-    ["one upload more than a quota", { openPerOwner: 1 }, { usage: ten }, 429, /at most 1 unfinished/],
-    ["one byte more than the disk has", { keepFree: 6 }, { total: ten, free: 25 }, 507, /no space/],
+    ["one upload more than a quota", { unfinishedPerOwner: 1 }, { usage: ten }, 429, /at most 1 unfinished/],
+    ["one byte more than the disk has", { minFreeBytes: 6 }, { total: ten, free: 25 }, 507, /no space/],
     [
       "an upload that does not say how long it is, with nothing left",
       { bytesPerOwner: 10 },

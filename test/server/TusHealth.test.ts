@@ -61,7 +61,7 @@ describe("health", () => {
       const why = "the disk has 99 bytes left, expected at least 100"
       deepStrictEqual(JSON.parse(yield* text({})), { status: "unavailable", problems: [why] })
       deepStrictEqual(lines, [])
-      deepStrictEqual(JSON.parse(yield* text({ explained: false })), { status: "unavailable" })
+      deepStrictEqual(JSON.parse(yield* text({ showProblems: false })), { status: "unavailable" })
       deepStrictEqual(lines, [[why]])
     }).pipe(Effect.provide([store(Option.some(99)), logged]))
   })

@@ -56,7 +56,7 @@ describe("a policy that means nothing", () => {
     [{ durability: "sometimes" }, `durability: expected one of process, completion, always, got "sometimes"`],
     [{ directory: "" }, `directory: expected a text that is not empty, got ""`],
     [{ limits: { bytesPerOwner: "1 GB" } }, `limits.bytesPerOwner: expected a whole number from 0, got "1 GB"`],
-    [{ limits: { writes: 0 } }, `limits.writes: expected a whole number from 1, got "0"`]
+    [{ limits: { concurrentWrites: 0 } }, `limits.concurrentWrites: expected a whole number from 1, got "0"`]
   ]
   for (const [wrong, sentence] of options) {
     it.scopedLive(`such as ${JSON.stringify(wrong)} is said in one sentence`, () =>

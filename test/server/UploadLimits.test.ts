@@ -153,7 +153,7 @@ describe("the unfinished uploads of an owner", () => {
       deepStrictEqual([refused.status, refused.headers["retry-after"]], [429, "60"])
       yield* patch(paths[0] ?? "", 0, "abc", as("bob"))
       assert.strictEqual((yield* post("bob", { "upload-length": "3" })).status, 201)
-    }).pipe(Effect.provide(limited({ openPerOwner: 2 }))))
+    }).pipe(Effect.provide(limited({ unfinishedPerOwner: 2 }))))
 })
 
 describe("the disk", () => {
@@ -165,7 +165,7 @@ describe("the disk", () => {
       deepStrictEqual([refused.status, refused.headers["retry-after"]], [507, "60"])
       assert.strictEqual((yield* post("bob", { "upload-length": "30" })).status, 201)
       assert.strictEqual((yield* post("bob", { "upload-length": "0" })).status, 201)
-    }).pipe(Effect.provide(limited({ keepFree: 10 }, 100))))
+    }).pipe(Effect.provide(limited({ minFreeBytes: 10 }, 100))))
 })
 
 const digits = "0123456789".repeat(10)
@@ -186,7 +186,7 @@ describe("bodies that do not say how long they are", () => {
   for (
     const [what, limits, size] of [
       ["an owner may have", { bytesPerOwner: 30 }, Infinity],
-      ["the disk has", { keepFree: 10 }, 40]
+      ["the disk has", { minFreeBytes: 10 }, 40]
     ] as const
   ) {
     it.effect.prop(
@@ -261,7 +261,7 @@ describe("a final that is assembled when its parts are there", () => {
   for (
     const [what, limits, size] of [
       ["an owner may have", { bytesPerOwner: 100 }, Infinity],
-      ["the disk has", { keepFree: 10 }, 110]
+      ["the disk has", { minFreeBytes: 10 }, 110]
     ] as const
   ) {
     it.effect(`takes no more than ${what}, counts a part as often as it is named, and waits for room`, () =>
@@ -321,7 +321,7 @@ describe("writes", () => {
       yield* Deferred.succeed(more, undefined)
       assert.strictEqual((yield* Fiber.join(running)).status, 204)
       assert.strictEqual((yield* patch(paths[1] ?? "", 0, "abc")).status, 204)
-    }).pipe(Effect.provide(limited({ writes: 1 }))))
+    }).pipe(Effect.provide(limited({ concurrentWrites: 1 }))))
 })
 
 describe("the bandwidth", () => {

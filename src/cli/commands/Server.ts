@@ -43,6 +43,6 @@ const collection = HttpServerResponse.text("uploads are made here, by clients of
 
 const pages = HttpRouter.empty.pipe(
   HttpRouter.get("/health/live", TusHealth.live),
-  HttpRouter.get("/health/ready", TusHealth.ready({ explained: false })),
+  HttpRouter.get("/health/ready", TusHealth.ready({ showProblems: false })),
   HttpRouter.get("*", HttpServerResponse.text("this server takes uploads, and has no such page\n", { status: 404 }))
 )

@@ -30,13 +30,13 @@ const limits: OptionsOf<Limits> = {
     Flags.size("max-total"),
     "The most that all uploads may have together. No limit by default."
   ),
-  openPerOwner: described(
-    Flags.whole("max-open", 0),
+  unfinishedPerOwner: described(
+    Flags.whole("max-unfinished", 0),
     "How many uploads may be unfinished at a time. No limit by default."
   ),
-  keepFree: described(Flags.size("keep-free"), "How much of the disk no upload takes. Nothing by default."),
-  writes: described(
-    Flags.whole("max-writes", 1),
+  minFreeBytes: described(Flags.size("min-free"), "How much of the disk no upload takes. Nothing by default."),
+  concurrentWrites: described(
+    Flags.whole("max-concurrent-writes", 1),
     "How many requests may bring bytes at the same time; one more is told to come back. No limit by default."
   ),
   bytesPerSecond: described(

@@ -46,7 +46,7 @@ export interface Options extends Pairing.Options {
   /** What uploads may take. Summing up what they take already reads all states once, at the start. */
   readonly limits?: UploadLimits.Options | undefined
   /** Whether each call of the store has a span. They have none by default. */
-  readonly traced?: boolean | undefined
+  readonly tracing?: boolean | undefined
 }
 
 // A database that cannot be opened is a defect to some clients, and an answer to whoever starts a server.
@@ -78,7 +78,7 @@ export type Services = ByteStore | UploadLock.UploadLock | UploadRegistry | Uplo
 export const layer = (
   options: Options
 ): Layer.Layer<Services, OptionError | Pairing.StoreMismatch | UploadStoreError> => {
-  const { adopt, directory, limits, traced = false } = options
+  const { adopt, directory, limits, tracing = false } = options
   const permissions = NodeFs.permissions[options.permissions ?? "owner"]
   const lock = DirectoryLock.layer({
     directory,
@@ -109,7 +109,7 @@ export const layer = (
   > = limits === undefined
     ? registry
     : Layer.provideMerge(UploadLimits.layer(limits), Layer.provide(UsageLedger.layer, registry))
-  const store = traced ? Layer.provide(TracedStore.layer, UploadStore.layer) : UploadStore.layer
+  const store = tracing ? Layer.provide(TracedStore.layer, UploadStore.layer) : UploadStore.layer
   return Layer.mergeAll(store, UploadLock.layerMemory).pipe(
     Layer.provideMerge(limited),
     Layer.provideMerge(bytes)

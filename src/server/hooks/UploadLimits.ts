@@ -26,7 +26,7 @@ import * as Quota from "../policy/Quota.js"
 /** How much at a time, and how fast. What is left out has no limit; `layer` fails where a number means nothing. */
 export interface Options extends Quota.Quota {
   /** Requests that may bring bytes at the same time. One more is a 503. */
-  readonly writes?: number | undefined
+  readonly concurrentWrites?: number | undefined
   /** Bytes a second of all bodies together. They wait. */
   readonly bytesPerSecond?: number | undefined
 }
@@ -61,13 +61,13 @@ export class UploadLimits extends Context.Reference<UploadLimits>()("effect-tus/
   })
 }) {}
 
-/** With these options as they are: it is `layer` that checks them. Asks the disk only where `keepFree` is given. */
+/** With these options as they are: it is `layer` that checks them. Asks the disk only where `minFreeBytes` is given. */
 export const make = (options: Options) =>
   Effect.gen(function*() {
     const ledger = yield* UsageLedger
     const bytes = yield* ByteStore
     /** What has come to count since the disk was asked takes of what it said. */
-    const free = options.keepFree === undefined
+    const free = options.minFreeBytes === undefined
       ? Effect.succeed(() => Infinity)
       : Effect.suspend(() => {
         const before = ledger.grown()
@@ -76,7 +76,7 @@ export const make = (options: Options) =>
           (free) => () => Option.getOrElse(free, () => Infinity) - (ledger.grown() - before)
         )
       })
-    const { writes = Infinity } = options
+    const { concurrentWrites = Infinity } = options
     const pace = options.bytesPerSecond === undefined ? (body: UploadBody) => body : pacer(options.bytesPerSecond)
     let writing = 0
 
@@ -122,7 +122,7 @@ export const make = (options: Options) =>
     const taking: Limits["taking"] = (body, take) =>
       held(
         () => {
-          if (writing >= writes) {
+          if (writing >= concurrentWrites) {
             return Either.left(busy())
           }
           writing++
@@ -156,9 +156,9 @@ const held = <H, A, E, R>(
 const check = OptionError.check(Schema.Struct({
   limits: Schema.Struct({
     bytesPerOwner: Schema.optional(OptionError.whole(0)),
-    openPerOwner: Schema.optional(OptionError.whole(0)),
-    keepFree: Schema.optional(OptionError.whole(0)),
-    writes: Schema.optional(OptionError.whole(1)),
+    unfinishedPerOwner: Schema.optional(OptionError.whole(0)),
+    minFreeBytes: Schema.optional(OptionError.whole(0)),
+    concurrentWrites: Schema.optional(OptionError.whole(1)),
     bytesPerSecond: Schema.optional(OptionError.whole(1))
   })
 }))

@@ -13,7 +13,7 @@ export interface Options {
   /** Bytes that the disk has to have left. 1 GiB by default. */
   readonly minFree?: number | undefined
   /** Whether the answer says what is wrong. It does by default; otherwise the log does, where anybody may ask. */
-  readonly explained?: boolean | undefined
+  readonly showProblems?: boolean | undefined
 }
 
 /** What keeps the server from its work, each as a sentence; nothing where it can do it. Asks the store, and so waits for it. */
@@ -48,7 +48,7 @@ export const ready = (
   Effect.flatMap(problems(options), (problems) =>
     problems.length === 0
       ? Effect.succeed(HttpServerResponse.unsafeJson({ status: "ready" }))
-      : options.explained === false
+      : options.showProblems === false
       ? Effect.as(Effect.logWarning(problems.join("; ")), unavailable())
       : Effect.succeed(unavailable(problems)))
 

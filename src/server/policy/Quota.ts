@@ -10,9 +10,9 @@ export interface Quota {
   /** Bytes that the uploads of one owner may take together; so may those that have none. */
   readonly bytesPerOwner?: number | undefined
   /** Unfinished uploads that one owner may have at a time. */
-  readonly openPerOwner?: number | undefined
+  readonly unfinishedPerOwner?: number | undefined
   /** Bytes of the disk that no upload takes. Without it a full disk is found out by writing. */
-  readonly keepFree?: number | undefined
+  readonly minFreeBytes?: number | undefined
 }
 
 /** What is so when it is decided on. `total` is asked for what is yet to come: bytes that were announced need their room. */
@@ -40,14 +40,14 @@ export const step = 64 * 1024 * 1024
  * of what is left, so that something is for the next. It may ask again.
  */
 export const decide = (
-  { bytesPerOwner = Infinity, keepFree = -Infinity, openPerOwner = Infinity }: Quota,
+  { bytesPerOwner = Infinity, minFreeBytes = -Infinity, unfinishedPerOwner = Infinity }: Quota,
   { usage, free, isNew, stored, taken, total, wanted }: Given
 ): Either.Either<number, Denied> => {
-  if (isNew && usage.open >= openPerOwner) {
-    return Either.left(tooMany(openPerOwner))
+  if (isNew && usage.open >= unfinishedPerOwner) {
+    return Either.left(tooMany(unfinishedPerOwner))
   }
   const owned = bytesPerOwner - (usage.bytes - taken.bytes)
-  const fitting = stored + free - keepFree - (total.outstanding - taken.outstanding)
+  const fitting = stored + free - minFreeBytes - (total.outstanding - taken.outstanding)
   const most = Math.min(owned, fitting)
   const size = Number.isFinite(wanted) ? wanted : stored + Math.max(1, Math.min(step, Math.ceil((most - stored) / 2)))
   return size <= most ? Either.right(size) : Either.left(owned < fitting ? overQuota(bytesPerOwner) : noSpace())
