@@ -1,5 +1,5 @@
 /**
- * The chart for the README: how many times as fast as the peer, scenario by scenario.
+ * The chart of `README.md` here: how many times as fast as the peer, scenario by scenario.
  */
 import type { Result } from "./Report.js"
 

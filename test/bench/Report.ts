@@ -126,7 +126,7 @@ const readSaved = (): Saved =>
     ? JSON.parse(readFileSync(local("./results.json"), "utf8")) as Saved
     : { results: [], clients: {} }
 
-/** Everything as JSON, and the chart for the README. What was not measured now is kept as it was saved. */
+/** Everything as JSON, and the chart of `README.md` here. What was not measured now is kept as it was saved. */
 export const save = async (measured: ReadonlyArray<Result>, clients: Clients, names: ReadonlyArray<string>) => {
   const before = readSaved()
   const results = names.flatMap((name) =>

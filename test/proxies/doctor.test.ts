@@ -32,7 +32,7 @@ const doctor = Effect.fnUntraced(function*(url: string, origin?: string) {
 const all = ["server", "creation", "location", "cors", "head", "patch", "size", "buffering", "override", "delete"]
 
 describe("effect-tus doctor", { concurrent: true }, () => {
-  it.scopedLive("finds nothing wrong with a server, nor behind nginx as the README shows it", () =>
+  it.scopedLive("finds nothing wrong with a server, nor behind nginx as examples/deploy configures it", () =>
     Effect.gen(function*() {
       const { port, url } = yield* server({ expiresAfter: "1 day" })
       const proxy = yield* nginx(port)

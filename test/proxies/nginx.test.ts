@@ -5,7 +5,7 @@ import { relay } from "../interop/relay.js"
 import { bytes, client, digest, head, post, suite } from "./behind.js"
 import { nginx, server } from "./proxies.js"
 
-suite("nginx, as the README shows it", nginx)
+suite("nginx, as examples/deploy configures it", nginx)
 
 describe("nginx", () => {
   const cut = Effect.fnUntraced(function*(endpoint: string) {

@@ -1,5 +1,5 @@
 /**
- * Proxies as they are shown in the README, each a process of its own on a free port of the loopback, before a server that
+ * The proxies of `examples/deploy`, each a process of its own on a free port of the loopback, before a server that
  * trusts them. Only processes that were started here are ever ended.
  */
 import { NodeTusServer } from "effect-tus/node"

@@ -1,0 +1,95 @@
+/**
+ * The pages for people: their links lead somewhere, also in the package as npm unpacks it, and the programs that they show compile.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { execFileSync } from "node:child_process"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { dirname, join, normalize } from "node:path"
+import { fileURLToPath } from "node:url"
+import { check, programsOf } from "./programs.js"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+const read = (file: string) => readFileSync(join(root, file), "utf8")
+
+/** Every page of the repository. */
+const pages = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].concat(
+  ["examples", "src", "test"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".md") && !name.includes("node_modules"))
+      .map((name) => join(folder, name))
+  )
+)
+
+/** What npm would publish, without building it: what `dist` holds does not matter to pages. */
+const published = new Set(
+  (JSON.parse(execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+    cwd: root,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"]
+  })) as ReadonlyArray<{ readonly files: ReadonlyArray<{ readonly path: string }> }>)
+    .flatMap(({ files }) => files.map(({ path }) => path))
+)
+
+interface Link {
+  readonly file: string
+  readonly anchor: string | undefined
+}
+
+/** What a page leads to, pictures too, but for the addresses of others; code leads nowhere. */
+const linksOf = (page: string, text: string): ReadonlyArray<Link> =>
+  Array.from(
+    text.replace(/^```[^]*?^```$/gm, "").replace(/`[^`\n]*`/g, "").matchAll(/\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]*))?\)/g),
+    ([, path = "", anchor]) => ({ file: path === "" ? page : normalize(join(dirname(page), path)), anchor })
+  )
+
+/** As GitHub and npm make them of headings. */
+const anchorsOf = (text: string): ReadonlyArray<string> =>
+  Array.from(
+    text.replace(/^```[^]*?^```$/gm, "").matchAll(/^#+ (.*)$/gm),
+    ([, heading = ""]) => heading.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-")
+  )
+
+const brokenLinks = (page: string, text: string): ReadonlyArray<string> =>
+  linksOf(page, text).flatMap(({ anchor, file }) => {
+    const exists = existsSync(join(root, file))
+    const found = anchor === undefined || (exists && anchorsOf(file === page ? text : read(file)).includes(anchor))
+    return exists && found ? [] : [`${page}: ${file}${anchor === undefined ? "" : `#${anchor}`}`]
+  })
+
+/** Links of published pages to what is not published. */
+const unpublishedLinks = (page: string, text: string): ReadonlyArray<string> =>
+  linksOf(page, text).flatMap(({ file }) => published.has(file) ? [] : [`${page}: ${file}`])
+
+describe("pages", () => {
+  it("have links that lead to a file and a heading", () => {
+    assert.isAbove(pages.flatMap((page) => linksOf(page, read(page))).length, 50)
+    assert.strictEqual(pages.flatMap((page) => brokenLinks(page, read(page))).join("\n"), "")
+  })
+
+  it("have links that lead somewhere in the package, too", () => {
+    assert.isTrue(published.has("README.md"))
+    const guilty = pages.filter((page) => published.has(page)).flatMap((page) => unpublishedLinks(page, read(page)))
+    assert.strictEqual(guilty.join("\n"), "")
+  })
+
+  it("would be found with a link that leads nowhere", () => {
+    const text = "# A b\n[a](nowhere.md) [b](#a-b) [c](#c) ![d](test/docs.test.ts) `[e](e)`\n"
+    assert.strictEqual(brokenLinks("README.md", text).join(), "README.md: nowhere.md,README.md: README.md#c")
+    assert.strictEqual(
+      unpublishedLinks("README.md", text).join(),
+      "README.md: nowhere.md,README.md: test/docs.test.ts"
+    )
+  })
+
+  it("show programs that compile", () => {
+    const programs = pages.flatMap((page) => programsOf(page, read(page)))
+    assert.isAbove(programs.length, 12)
+    assert.strictEqual(check(programs), "")
+  }, 300_000)
+
+  it("would be found with a program that does not compile", () => {
+    const text = "```ts\nimport { NodeTusServer } from \"effect-tus/node\"\n\nNodeTusServer.layer({ dir: \"\" })\n```\n"
+    assert.match(check(programsOf("README.md", text)), /^README\.md:4: .*'dir' does not exist/)
+  }, 300_000)
+})
