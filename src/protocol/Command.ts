@@ -9,12 +9,12 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import * as Codec from "./Codec.js"
+import * as Append from "./Append.js"
 import * as Create from "./Create.js"
+import * as Offer from "./Discovery.js"
 import * as Download from "./Download.js"
 import * as Header from "./Header.js"
-import * as Offer from "./Options.js"
-import * as Patch from "./Patch.js"
+import * as HeaderCodec from "./HeaderCodec.js"
 import * as Refusal from "./Refusal.js"
 import { UploadId } from "./Upload.js"
 
@@ -23,12 +23,12 @@ import { UploadId } from "./Upload.js"
  * `Download`; DELETE is `Terminate`. Whether the upload exists is not known yet.
  */
 export type Command = Data.TaggedEnum<{
-  Options: {}
+  Discover: {}
   /** `collection` is where clients see it: a path, or a URL. */
   Create: { readonly collection: string; readonly request: Create.Request }
   Download: { readonly id: UploadId; readonly request: Download.Request }
-  Head: { readonly id: UploadId }
-  Patch: { readonly id: UploadId; readonly request: Patch.Request }
+  Inspect: { readonly id: UploadId }
+  Append: { readonly id: UploadId; readonly request: Append.Request }
   Terminate: { readonly id: UploadId }
 }>
 
@@ -36,7 +36,7 @@ export const Command = Data.taggedEnum<Command>()
 
 /** Whether the body of the request goes into an upload. */
 export const takesBody = (command: Command): boolean =>
-  command._tag === "Patch" || (command._tag === "Create" && command.request.withUpload)
+  command._tag === "Append" || (command._tag === "Create" && command.request.withUpload)
 
 /** The head of a request, in the shape that every door can give it. */
 export interface RawRequest {
@@ -44,7 +44,7 @@ export interface RawRequest {
   /** The target of the request as the client sees it, with its path in full. */
   readonly url: string
   /** By lower-case name; several lines of one field joined by a comma. */
-  readonly headers: Codec.Headers
+  readonly headers: HeaderCodec.Headers
   /** The IP address of whoever has made the connection, be it a proxy; left out where it is not known. */
   readonly remoteAddress?: string | undefined
 }
@@ -115,15 +115,15 @@ export const decode = (
     case "GET":
       return Either.map(decodeDownload(raw.headers), (request) => Command.Download({ id: id.value, request }))
     case "HEAD":
-      return Either.right(Command.Head({ id: id.value }))
+      return Either.right(Command.Inspect({ id: id.value }))
     case "PATCH":
-      return Either.map(decodePatch(raw.headers), (request) => Command.Patch({ id: id.value, request }))
+      return Either.map(decodePatch(raw.headers), (request) => Command.Append({ id: id.value, request }))
     case "DELETE":
       return Either.right(Command.Terminate({ id: id.value }))
   }
 }
 
-const options = Command.Options()
+const options = Command.Discover()
 
 /**
  * The path of a request target in any of its forms, without query, fragment or slash at the end. Looks behind itself to
@@ -144,9 +144,9 @@ const onHost = (path: string) => {
 const decodeId = Schema.decodeOption(UploadId)
 
 /** The first header the schema dislikes becomes the refusal. */
-const refusing = <A>(decode: (headers: Codec.Headers) => Either.Either<A, ParseResult.ParseError>) =>
+const refusing = <A>(decode: (headers: HeaderCodec.Headers) => Either.Either<A, ParseResult.ParseError>) =>
 (
-  headers: Codec.Headers
+  headers: HeaderCodec.Headers
 ): Either.Either<A, Refusal.InvalidHeader> =>
   Either.mapLeft(decode(headers), (error) => {
     const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
@@ -169,7 +169,7 @@ class Versioned extends Schema.Class<Versioned>("effect-tus/Command/Versioned")(
   version: Header.required("tus-resumable", Header.literal(Offer.version))
 }) {}
 
-const decodeVersion = refusing(Codec.decoder(Versioned))
-const decodeCreate = refusing(Codec.decoder(Create.Request))
-const decodeDownload = refusing(Codec.decoder(Download.Request))
-const decodePatch = refusing(Codec.decoder(Patch.Request))
+const decodeVersion = refusing(HeaderCodec.decoder(Versioned))
+const decodeCreate = refusing(HeaderCodec.decoder(Create.Request))
+const decodeDownload = refusing(HeaderCodec.decoder(Download.Request))
+const decodePatch = refusing(HeaderCodec.decoder(Append.Request))

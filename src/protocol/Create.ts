@@ -7,13 +7,13 @@ import type * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Append from "./Append.js"
-import * as Body from "./Body.js"
+import * as BodyHeaders from "./BodyHeaders.js"
 import * as Concat from "./Concat.js"
 import * as Header from "./Header.js"
 import * as Metadata from "./Metadata.js"
 import { expiryAt, type Policy } from "./Policy.js"
 import * as Refusal from "./Refusal.js"
+import * as Transfer from "./Transfer.js"
 import { type Amendments, Bytes, type Kind, Upload, type UploadId } from "./Upload.js"
 
 /** What the client says. */
@@ -24,11 +24,11 @@ export class Request extends Schema.Class<Request>("effect-tus/Create/Request")(
   concat: Header.optional("upload-concat", Concat.FromHeader),
   contentType: Header.optional("content-type", Schema.String),
   contentEncoding: Header.optional("content-encoding", Schema.String),
-  ...Body.fields
+  ...BodyHeaders.fields
 }) {
   /** The first bytes of the upload come with its creation. */
   get withUpload(): boolean {
-    return Option.exists(this.contentType, Body.isOctets)
+    return Option.exists(this.contentType, BodyHeaders.isOctets)
   }
 }
 
@@ -51,7 +51,7 @@ export interface Given {
 /** The upload to create and what to do with the bytes that come along. */
 export interface Decision {
   readonly upload: Upload
-  readonly plan: Option.Option<Append.Plan>
+  readonly plan: Option.Option<Transfer.Plan>
 }
 
 /** The parts that have to be looked up before `decide`. */
@@ -84,7 +84,7 @@ export const decide = (
     ) {
       return yield* Either.left(new Refusal.TooLarge({ reason: "MaxSize", limit: policy.maxSize.value }))
     }
-    const verification = yield* Body.verification(request, policy)
+    const verification = yield* BodyHeaders.verification(request, policy)
     const full = Option.exists(length, (length) => length === 0) && kind._tag !== "Final"
     const upload = Upload.of({
       id,
@@ -96,7 +96,7 @@ export const decide = (
       // A final lives as long as its parts: they expire by themselves, and it goes when one of them is gone.
       expiresAt: full || kind._tag === "Final" ? Option.none() : expiryAt(policy, now),
       expiryStands: false,
-      completion: full ? Append.completionOf({ isPartial: kind._tag === "Partial" }, now, policy) : { _tag: "Open" },
+      completion: full ? Transfer.completionOf({ isPartial: kind._tag === "Partial" }, now, policy) : { _tag: "Open" },
       owner: Option.none(),
       dialect: "tus"
     })
@@ -104,7 +104,7 @@ export const decide = (
     return {
       upload,
       plan: request.withUpload
-        ? Option.some(yield* Append.plan(upload, length, { contentLength, verification }, policy))
+        ? Option.some(yield* Transfer.plan(upload, length, { contentLength, verification }, policy))
         : Option.none()
     }
   })
@@ -130,8 +130,8 @@ const checkBody = (request: Request) => {
     const reason = "expected application/offset+octet-stream for a body that comes along"
     return Either.left(invalid("content-type", reason, request.contentType))
   }
-  return request.withUpload && Option.exists(request.contentEncoding, (codings) => !Body.isPlain(codings))
-    ? Either.left(invalid("content-encoding", Body.plain, request.contentEncoding))
+  return request.withUpload && Option.exists(request.contentEncoding, (codings) => !BodyHeaders.isPlain(codings))
+    ? Either.left(invalid("content-encoding", BodyHeaders.plain, request.contentEncoding))
     : Either.right(undefined)
 }
 

@@ -7,7 +7,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import * as Codec from "./Codec.js"
+import * as HeaderCodec from "./HeaderCodec.js"
 import * as Upload from "./Upload.js"
 
 /** A field that the header must carry. */
@@ -26,7 +26,7 @@ const Digits = Schema.String.pipe(
 )
 
 /** A number of bytes: digits only, no sign, no space, at most 2^53-1. */
-export const Bytes = Codec.shorten(
+export const Bytes = HeaderCodec.shorten(
   Digits.pipe(Schema.compose(Schema.NumberFromString), Schema.compose(Upload.Bytes)),
   {
     // Fifteen digits are below 2^53; longer ones are for the Schema to judge.
@@ -50,7 +50,7 @@ const MediaType =
  */
 export const mediaType = <const T extends string>(type: T): Schema.Schema<T, string> => {
   const read = (text: string) => MediaType.exec(text.trim())?.[1]?.toLowerCase() === type ? type : undefined
-  return Codec.shorten(
+  return HeaderCodec.shorten(
     Schema.transformOrFail(Schema.String, Schema.Literal(type), {
       strict: true,
       decode: (text, _, ast) =>
@@ -70,7 +70,7 @@ const split = (text: string) => text.split(",").map((token) => token.trim()).fil
 const join = (tokens: ReadonlyArray<string>) => tokens.join(",")
 
 /** A list of tokens separated by commas; empty members are dropped, as HTTP lists allow. */
-export const tokens = Codec.shorten(
+export const tokens = HeaderCodec.shorten(
   Schema.transform(Schema.String, Schema.Array(Token), { strict: true, decode: split, encode: join }),
   {
     decode: (text) => {
@@ -95,7 +95,7 @@ const parseHttpDate = (text: string) =>
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
  */
-export const HttpDate = Codec.shorten(
+export const HttpDate = HeaderCodec.shorten(
   Schema.transformOrFail(Schema.String, Schema.DateTimeUtcFromSelf, {
     strict: true,
     decode: (text, _, ast) =>

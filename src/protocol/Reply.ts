@@ -2,12 +2,12 @@
  * What the server can answer, written in the shape every HTTP response has.
  */
 import * as Schema from "effect/Schema"
-import * as Codec from "./Codec.js"
+import * as Append from "./Append.js"
 import * as Create from "./Create.js"
+import * as Discovery from "./Discovery.js"
 import * as Download from "./Download.js"
-import * as Head from "./Head.js"
-import * as Options from "./Options.js"
-import * as Patch from "./Patch.js"
+import * as HeaderCodec from "./HeaderCodec.js"
+import * as Inspect from "./Inspect.js"
 import { isRefusal, type Refusal, ResponseHeaders } from "./Refusal.js"
 import * as Terminate from "./Terminate.js"
 
@@ -15,9 +15,9 @@ import * as Terminate from "./Terminate.js"
 export const Reply = Schema.Union(
   Create.Response,
   Download.Response,
-  Head.Response,
-  Options.Response,
-  Patch.Response,
+  Inspect.Response,
+  Discovery.Response,
+  Append.Response,
   Terminate.Response
 )
 export type Reply = typeof Reply.Type
@@ -74,7 +74,7 @@ const add = ({ headers, status }: RawResponse, { body, headers: added }: Additio
 
 const text = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" }
 
-const common = { "tus-resumable": Options.version }
+const common = { "tus-resumable": Discovery.version }
 
 /** What some refusals have to carry. */
 const extra = (refusal: Refusal): Readonly<Record<string, string>> => {
@@ -88,7 +88,7 @@ const extra = (refusal: Refusal): Readonly<Record<string, string>> => {
     case 416:
       return refusal._tag === "RangeNotSatisfiable" ? { "content-range": `bytes */${refusal.size}` } : {}
     case 412:
-      return { "tus-version": Options.version }
+      return { "tus-version": Discovery.version }
     case 423:
     case 503:
       return { "retry-after": "1" }
@@ -97,4 +97,4 @@ const extra = (refusal: Refusal): Readonly<Record<string, string>> => {
   }
 }
 
-const encodeHeaders = Codec.encoder(Reply)
+const encodeHeaders = HeaderCodec.encoder(Reply)

@@ -11,15 +11,15 @@ import * as Stream from "effect/Stream"
 import { HashFunctions } from "../bytes/HashFunctions.js"
 import * as Append from "../protocol/Append.js"
 import { type Command, type RawRequest, takesBody } from "../protocol/Command.js"
+import * as Discovery from "../protocol/Discovery.js"
 import * as Download from "../protocol/Download.js"
 import * as Extension from "../protocol/Extension.js"
-import * as Head from "../protocol/Head.js"
-import * as Options from "../protocol/Options.js"
-import * as Patch from "../protocol/Patch.js"
+import * as Inspect from "../protocol/Inspect.js"
 import type { Policy } from "../protocol/Policy.js"
 import { Contended, type Refusal, rejectionOf } from "../protocol/Refusal.js"
 import type { Answer } from "../protocol/Reply.js"
 import * as Terminate from "../protocol/Terminate.js"
+import * as Transfer from "../protocol/Transfer.js"
 import type { UploadId } from "../protocol/Upload.js"
 import { UploadLock } from "../store/UploadLock.js"
 import { UploadStore } from "../store/UploadStore.js"
@@ -85,8 +85,8 @@ export const make = Effect.gen(function*() {
     without: yield* policyOf({ trailers: false }, application)
   }
   const offers = {
-    withTrailers: { reply: Options.respond(policies.withTrailers) },
-    without: { reply: Options.respond(policies.without) }
+    withTrailers: { reply: Discovery.respond(policies.withTrailers) },
+    without: { reply: Discovery.respond(policies.without) }
   }
   const writing = yield* InFlight.make
   // It ends before that: what it assembles stops, and the requests that wait for that are answered.
@@ -100,7 +100,7 @@ export const make = Effect.gen(function*() {
   const create = yield* Create.make({ application, completion, receive })
 
   /** Asks the application before anybody who holds the lock is disturbed. */
-  const admit = (intent: "Patch" | "Terminate", id: UploadId, request: RawRequest) =>
+  const admit = (intent: "Append" | "Terminate", id: UploadId, request: RawRequest) =>
     application.admits
       ? Effect.flatMap(store.get(id), ({ upload }) => application.admit(intent, upload, request.url, request))
       : Effect.void
@@ -108,11 +108,11 @@ export const make = Effect.gen(function*() {
   const head = Effect.fnUntraced(function*(id: UploadId, raw: RawRequest) {
     const { upload } = yield* store.get(id)
     if (application.admits) {
-      yield* application.admit("Head", upload, raw.url, raw)
+      yield* application.admit("Inspect", upload, raw.url, raw)
     }
     const parts = upload.isOpen ? yield* completion.partsOf(upload) : []
     const shown = urls.areSigned ? upload.withoutQueries() : upload
-    const reply = yield* Head.decide(shown, parts, yield* DateTime.now)
+    const reply = yield* Inspect.decide(shown, parts, yield* DateTime.now)
     const denial = completion.denialOf(upload)
     return Option.isSome(denial) ? yield* denial.value : { reply }
   })
@@ -139,14 +139,14 @@ export const make = Effect.gen(function*() {
       })
     )
 
-  const patch = (id: UploadId, request: Patch.Request, body: UploadBody, policy: Policy) =>
+  const patch = (id: UploadId, request: Append.Request, body: UploadBody, policy: Policy) =>
     lock.withLock(id, (lease) =>
       Effect.gen(function*() {
         const entry = yield* store.get(id)
-        const plan = yield* Patch.decide(entry.upload, request, yield* DateTime.now, policy)
+        const plan = yield* Append.decide(entry.upload, request, yield* DateTime.now, policy)
         const { entry: received, refusal } = yield* isCounted(plan)
           ? receive(entry, plan, lease, body, unlimited, policy)
-          : limits.growing(entry.upload, entry.upload, Append.wanted(plan, request.contentLength), (allowance) =>
+          : limits.growing(entry.upload, entry.upload, Transfer.wanted(plan, request.contentLength), (allowance) =>
             receive(entry, plan, lease, body, allowance, policy))
         const isNews = entry.upload.completion._tag !== "Complete" && !received.upload.isOpen
         const concluded: CompleteUpload.Concluded = isNews
@@ -155,7 +155,7 @@ export const make = Effect.gen(function*() {
         const { addition, entry: { upload } } = concluded
         const refused = Option.orElse(refusal, () =>
           rejectionOf(upload))
-        return Option.isSome(refused) ? yield* refused.value : { reply: Patch.respond(upload), addition }
+        return Option.isSome(refused) ? yield* refused.value : { reply: Append.respond(upload), addition }
       }))
 
   const settle = (id: UploadId) =>
@@ -173,20 +173,20 @@ export const make = Effect.gen(function*() {
   ): Effect.Effect<Answered, Refusal | Superseded | UploadStoreError> => {
     const policy = trailers ? policies.withTrailers : policies.without
     switch (command._tag) {
-      case "Options":
+      case "Discover":
         return Effect.succeed(trailers ? offers.withTrailers : offers.without)
       case "Create":
         return create(command.collection, command.request, body, policy, request)
       case "Download":
         return traced("Download", command.id, request, download(command.id, command.request, request))
-      case "Head":
-        return traced("Head", command.id, request, head(command.id, request))
-      case "Patch":
+      case "Inspect":
+        return traced("Inspect", command.id, request, head(command.id, request))
+      case "Append":
         return traced(
-          "Patch",
+          "Append",
           command.id,
           request,
-          Effect.zipRight(admit("Patch", command.id, request), patch(command.id, command.request, body, policy))
+          Effect.zipRight(admit("Append", command.id, request), patch(command.id, command.request, body, policy))
         )
       case "Terminate":
         return traced(
@@ -222,7 +222,7 @@ export const make = Effect.gen(function*() {
 export const layer: Layer.Layer<TusServer, never, UploadStore | UploadLock> = Layer.scoped(TusServer, make)
 
 /** An upload that has announced its length takes no more than was held and counted when it did. */
-const isCounted = ({ upload }: Append.Plan) => !upload.isOpen || Option.isSome(upload.length)
+const isCounted = ({ upload }: Transfer.Plan) => !upload.isOpen || Option.isSome(upload.length)
 
 const policyOf = Effect.fnUntraced(function*({ trailers }: Door, { completes }: HookRunner.Application) {
   const options = yield* Effect.orDie(TusPolicy.check(yield* TusPolicy.TusPolicy))

@@ -3,7 +3,7 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import { TusError } from "effect-tus/client"
 import * as Option from "effect/Option"
 import * as Lesson from "../../src/client/upload/Lesson.js"
-import type * as Next from "../../src/protocol/Next.js"
+import type * as NextStep from "../../src/protocol/NextStep.js"
 
 const asked = (attempts: number) => ({ method: "PATCH", url: "http://a/files/1", offset: Option.some(0), attempts })
 
@@ -27,7 +27,7 @@ type Row = readonly [
   title: string,
   errors: typeof brokeOff,
   attempts: number,
-  verbs: ReadonlyArray<Next.Verb>,
+  verbs: ReadonlyArray<NextStep.Verb>,
   lesson: Lesson.Lesson
 ]
 
@@ -39,7 +39,7 @@ const table: ReadonlyArray<Row> = [
     "what brings no bytes teaches nothing",
     brokeOff,
     2,
-    ["Discover", "Create", "Concat", "Head", "Terminate"],
+    ["Discover", "Create", "Concat", "Inspect", "Terminate"],
     "Nothing"
   ],
   ["what is not about bytes teaches nothing", others, 2, ["CreateWithUpload", "Append"], "Nothing"]

@@ -72,7 +72,7 @@ const idOf = (url: string) =>
     Command.decode({ method: "HEAD", url: new URL(url).pathname, headers: { "tus-resumable": "1.0.0" } }, {
       path: "/files"
     }),
-    (command) => command._tag === "Head" ? Effect.succeed(command.id) : Effect.dieMessage("no upload")
+    (command) => command._tag === "Inspect" ? Effect.succeed(command.id) : Effect.dieMessage("no upload")
   )
 
 /** The bytes that the server has. */

@@ -1,279 +1,365 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Append, Checksum, type Policy, Refusal, type Upload } from "effect-tus"
-import type * as Duration from "effect/Duration"
+import { Append, Checksum, Refusal, Transfer, type Upload } from "effect-tus"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
-import { at, bytes, fulls, now, policy, takers, unlimited, uploadOf } from "./arbitraries.js"
+import * as Schema from "effect/Schema"
+import { at, bytes, fulls, id, inSeconds, now, policy, takers, unlimited, uploadOf, uploads } from "./arbitraries.js"
+import { inOrder, told } from "./defects.js"
 
-const none: Append.Verification = { _tag: "None" }
-const byTrailer: Append.Verification = { _tag: "Trailer" }
-const byHeader: Append.Verification = {
-  _tag: "Header",
-  checksum: new Checksum.Checksum({ algorithm: "crc32", digest: new Uint8Array(4) })
+/** An upload and a request, to be made and decided together. */
+interface Draft {
+  readonly upload: Partial<ConstructorParameters<typeof Upload.Upload>[0]>
+  readonly offset: number
+  readonly length?: number
+  readonly contentLength?: number
+  readonly checksum?: Checksum.Checksum
+  readonly trailer?: ReadonlyArray<string>
 }
 
-const endings = ["Ended", "Overrun", "Disconnected", "Idle", "TakenOver", "Shutdown"] as const
-const wrong = Either.left(new Refusal.ChecksumMismatch({ algorithm: "crc32" }))
-
-const planOf = (
-  upload: Upload.Upload,
-  options: {
-    readonly length?: Option.Option<Upload.Bytes>
-    readonly verification?: Append.Verification
-    readonly contentLength?: number
-    readonly policy?: Policy.Policy
-  } = {}
-) =>
-  Append.plan(
-    upload,
-    options.length ?? upload.length,
-    { contentLength: Option.fromNullable(options.contentLength), verification: options.verification ?? none },
-    options.policy ?? unlimited
-  )
-
-const planned = (...args: Parameters<typeof planOf>) => Either.getOrThrow(planOf(...args))
-
-/** A plan, and a receipt that it can lead to. */
-const received = (verifications: ReadonlyArray<Append.Verification>) =>
-  FastCheck.record({
-    upload: FastCheck.oneof(takers, fulls),
-    verification: FastCheck.constantFrom(...verifications),
-    sent: FastCheck.nat(6),
-    ending: FastCheck.constantFrom(...endings),
-    verdict: FastCheck.constantFrom<Append.Receipt["verdict"]>(Either.void, wrong),
-    finishes: FastCheck.boolean()
-  }).map(({ ending, finishes, sent, upload, verdict, verification }) => {
-    const plan = planned(upload, { verification })
-    const received = ending === "Overrun" && plan.room < Infinity ? plan.room : Math.min(sent, plan.room)
-    const receipt: Append.Receipt = {
-      received,
-      ending,
-      verdict: verification._tag === "None" ? Either.void : verdict
-    }
-    return { plan, policy: { ...unlimited, finishes }, receipt, upload }
+const requestOf = ({ checksum, contentLength, length, offset, trailer }: Omit<Draft, "upload">) =>
+  new Append.Request({
+    contentType: "application/offset+octet-stream",
+    contentEncoding: Option.none(),
+    offset: bytes(offset),
+    length: Option.map(Option.fromNullable(length), bytes),
+    transferEncoding: Option.none(),
+    contentLength: Option.map(Option.fromNullable(contentLength), bytes),
+    checksum: Option.fromNullable(checksum),
+    trailer: Option.fromNullable(trailer)
   })
+
+const decide = ({ upload, ...request }: Draft, rules = policy) =>
+  Append.decide(uploadOf(upload), requestOf(request), now, rules)
+
+const crc32 = new Checksum.Checksum({ algorithm: "crc32", digest: new Uint8Array(4) })
+const md5 = new Checksum.Checksum({ algorithm: "md5", digest: new Uint8Array(16) })
+
+const halfway: Draft = {
+  upload: { offset: bytes(5), length: Option.some(bytes(10)), expiresAt: Option.some(at(1)) },
+  offset: 5,
+  contentLength: 5
+}
+const full: Draft = {
+  upload: { offset: bytes(10), length: Option.some(bytes(10)), completion: { _tag: "Complete", at: now } },
+  offset: 10
+}
+const deferred: Draft = { ...halfway, upload: { offset: bytes(5) } }
+
+const withUpload = (draft: Draft, fields: Draft["upload"]): Draft => ({
+  ...draft,
+  upload: { ...draft.upload, ...fields }
+})
+
+const refusalOf = (draft: Draft, rules = policy) => Either.getOrThrow(Either.flip(decide(draft, rules)))
 
 describe("Append", () => {
-  describe("the plan", () => {
-    const at3 = uploadOf({ offset: bytes(3) })
-    const of10 = uploadOf({ offset: bytes(3), length: Option.some(bytes(10)) })
-
-    it("has room for the rest of the upload", () => {
-      assert.strictEqual(planned(of10).room, 7)
-      assert.strictEqual(planned(at3, { length: Option.some(bytes(10)) }).room, 7)
-      assert.strictEqual(planned(at3, { length: Option.some(bytes(3)) }).room, 0)
-    })
-
-    it("has room up to the maximum where the length is not known", () => {
-      assert.strictEqual(planned(at3, { policy }).room, 97)
-      assert.strictEqual(planned(at3, { policy: unlimited }).room, Infinity)
-    })
-
-    it("has no room below none where the maximum has been lowered since", () => {
-      const lowered = { ...policy, maxSize: Option.some(2) }
-      assert.strictEqual(planned(at3, { policy: lowered }).room, 0)
-      assert(Either.isLeft(planOf(at3, { contentLength: 1, policy: lowered })))
-    })
-
-    it("refuses a body that tells that it is too long, before its first byte", () => {
-      assert(Either.isRight(planOf(of10, { contentLength: 7 })))
-      const beyondLength = Either.getOrThrow(Either.flip(planOf(of10, { contentLength: 8 })))
-      assert.strictEqual(beyondLength.status, 413)
-      assert.strictEqual(beyondLength.message, "expected a body of at most 7 bytes, the rest of the upload")
-      const beyondMaximum = Either.getOrThrow(Either.flip(planOf(at3, { contentLength: 98, policy })))
-      assert.strictEqual(beyondMaximum.status, 413)
-      assert.strictEqual(beyondMaximum.message, "expected an upload of at most 100 bytes")
-    })
-
-    it.prop("refuses a body if and only if it is longer than the room, and says so as an overrun would", [
-      takers,
-      FastCheck.nat(10)
-    ], ([upload, contentLength]) => {
-      const { limit, room } = planned(upload)
-      const decision = planOf(upload, { contentLength })
-      assert.strictEqual(Either.isLeft(decision), contentLength > room)
-      if (Either.isLeft(decision)) {
-        deepStrictEqual(decision.left, new Refusal.TooLarge(limit))
+  describe("the order of refusals", () =>
+    inOrder<Draft>(halfway, decide, [
+      {
+        name: "an upload whose time has run out",
+        refused: "410 UploadExpired",
+        of: ["life"],
+        spoil: (draft) => withUpload(draft, { expiresAt: Option.some(now) })
+      },
+      {
+        name: "a final upload",
+        refused: "403 FinalUpload",
+        of: ["kind"],
+        spoil: (draft) =>
+          withUpload(draft, {
+            kind: { _tag: "Final", parts: [id("b")], concat: `final;/files/${id("b")}` },
+            offset: bytes(0)
+          })
+      },
+      {
+        name: "an upload that the application has rejected",
+        refused: "422 UploadRejected",
+        of: ["life", "kind"],
+        spoil: (draft) =>
+          withUpload(draft, {
+            offset: bytes(10),
+            expiresAt: Option.none(),
+            completion: { _tag: "Rejected", status: 422, reason: "a virus" }
+          })
+      },
+      {
+        name: "an algorithm that is not offered",
+        refused: "400 upload-checksum",
+        of: ["checksum"],
+        spoil: (draft) => ({ ...draft, checksum: md5 })
+      },
+      {
+        name: "another offset",
+        refused: "409 OffsetMismatch",
+        of: ["offset"],
+        spoil: (draft) => ({ ...draft, offset: 4 })
+      },
+      {
+        name: "another length",
+        refused: "400 LengthConflict",
+        of: ["length"],
+        spoil: (draft) => ({ ...draft, length: 11 })
+      },
+      {
+        name: "a length below the offset",
+        refused: "400 LengthConflict",
+        of: ["length", "kind"],
+        spoil: (draft) => ({ ...withUpload(draft, { length: Option.none() }), length: 4 })
+      },
+      {
+        name: "a length beyond the maximum",
+        refused: "413 TooLarge",
+        of: ["length", "kind"],
+        spoil: (draft) => ({ ...withUpload(draft, { length: Option.none() }), length: 101 })
+      },
+      {
+        name: "a body beyond the length",
+        refused: "413 TooLarge",
+        of: ["body"],
+        spoil: (draft) => ({ ...draft, contentLength: 6 })
       }
+    ]))
+
+  it("The Server MUST respond with 403 to PATCH requests against a final upload, in whatever state it is", () => {
+    const kind: Upload.Kind = { _tag: "Final", parts: [id("b")], concat: `final;/files/${id("b")}` }
+    for (
+      const upload of [
+        { kind },
+        { kind, length: Option.some(bytes(0)) },
+        { ...full.upload, kind },
+        { ...full.upload, kind, completion: { _tag: "Finishing" } as const },
+        { ...full.upload, kind, completion: { _tag: "Rejected", status: 422, reason: "x" } as const }
+      ]
+    ) {
+      for (const offset of [0, 10, 3]) {
+        assert.strictEqual(told(refusalOf({ upload, offset, checksum: md5, contentLength: 1000 })), "403 FinalUpload")
+      }
+    }
+  })
+
+  it("If the offsets do not match, the Server MUST respond with 409, and it says both", () => {
+    for (const offset of [0, 4, 6, 10, Number.MAX_SAFE_INTEGER]) {
+      const refusal = refusalOf({ ...halfway, offset })
+      assert.strictEqual(refusal.status, 409)
+      assert.strictEqual(
+        refusal.message,
+        `Upload-Offset: expected 5, where the upload stands, got ${offset}`
+      )
+    }
+  })
+
+  it("400 if the checksum algorithm is not supported by the server", () => {
+    const refusal = refusalOf({ ...halfway, checksum: md5 })
+    assert.strictEqual(refusal.status, 400)
+    assert.strictEqual(
+      refusal.message,
+      "Upload-Checksum: expected one of the algorithms sha1, crc32, got \"md5\""
+    )
+  })
+
+  describe("the length", () => {
+    it("Once set the length MUST NOT be changed", () => {
+      for (const length of [0, 5, 9, 11, 1000]) {
+        const refusal = refusalOf({ ...halfway, length })
+        assert.strictEqual(refusal.status, 400)
+        assert.strictEqual(refusal.message, `Upload-Length: expected 10, as declared before, got ${length}`)
+      }
+    })
+
+    it("the same length may be said again", () => {
+      const plan = Either.getOrThrow(decide({ ...halfway, length: 10 }))
+      deepStrictEqual(plan.length, Option.some(bytes(10)))
+    })
+
+    it("a deferred length is set by the PATCH that knows it", () => {
+      deepStrictEqual(Either.getOrThrow(decide({ ...deferred, length: 10 })).length, Option.some(bytes(10)))
+      deepStrictEqual(Either.getOrThrow(decide(deferred)).length, Option.none())
+    })
+
+    it("the offset itself may be the length, what is below may not", () => {
+      assert(Either.isRight(decide({ ...deferred, length: 5, contentLength: 0 })))
+      assert.strictEqual(
+        refusalOf({ ...deferred, length: 4, contentLength: 0 }).message,
+        "Upload-Length: expected at least 5, the bytes that are already here, got 4"
+      )
+    })
+
+    it("a declared length holds for the body that comes with it", () => {
+      assert.strictEqual(told(refusalOf({ ...deferred, length: 9 })), "413 TooLarge")
+      assert(Either.isRight(decide({ ...deferred, length: 10 })))
+    })
+
+    it("the maximum may be reached and not be passed", () => {
+      assert(Either.isRight(decide({ ...deferred, length: 100 })))
+      assert.strictEqual(told(refusalOf({ ...deferred, length: 101 })), "413 TooLarge")
+      assert(Either.isRight(decide({ ...deferred, length: Number.MAX_SAFE_INTEGER }, unlimited)))
     })
   })
 
-  describe("the settlement", () => {
-    it("Upload-Offset MUST be the sum of the offset before and the number of bytes received", () => {
-      const upload = uploadOf({ offset: bytes(3), length: Option.some(bytes(10)) })
-      const settled = Append.settle(
-        planned(upload),
-        { received: 4, ending: "Ended", verdict: Either.void },
-        now,
-        policy
-      )
-      assert.strictEqual(settled.upload.offset, 7)
-      deepStrictEqual(settled.refusal, Option.none())
+  it("a complete upload takes an empty PATCH and no other", () => {
+    assert(Either.isRight(decide(full)))
+    assert(Either.isRight(decide({ ...full, contentLength: 0 })))
+    assert.strictEqual(told(refusalOf({ ...full, contentLength: 1 })), "413 TooLarge")
+    assert.strictEqual(told(refusalOf({ ...full, offset: 0, contentLength: 1 })), "409 OffsetMismatch")
+    assert.strictEqual(Either.getOrThrow(decide(full)).room, 0)
+  })
+
+  it("an upload lives up to the moment it expires at", () => {
+    assert(Either.isRight(decide(withUpload(halfway, { expiresAt: Option.some(at(0.001)) }))))
+    assert.strictEqual(told(refusalOf(withUpload(halfway, { expiresAt: Option.some(now) }))), "410 UploadExpired")
+    assert.strictEqual(told(refusalOf(withUpload(halfway, { expiresAt: Option.some(at(-1)) }))), "410 UploadExpired")
+  })
+
+  it("a rejected upload answers by what the application said", () => {
+    const refusal = refusalOf({
+      ...full,
+      upload: { ...full.upload, completion: { _tag: "Rejected", status: 415, reason: "not an image" } }
+    })
+    assert.strictEqual(refusal.status, 415)
+    assert.strictEqual(refusal.message, "not an image")
+  })
+
+  describe("the answer", () => {
+    it("The Server MUST acknowledge successful PATCH requests with 204 and Upload-Offset", () => {
+      const response = Append.respond(uploadOf(full.upload))
+      assert.strictEqual(response.status, 204)
+      deepStrictEqual(Schema.encodeSync(Append.Response)(response), { "upload-offset": "10" })
     })
 
-    it("460 if the checksums mismatch: the chunk MUST be discarded and the offset MUST NOT be updated", () => {
-      const upload = uploadOf({ length: Option.some(bytes(10)), expiresAt: Option.some(at(1)) })
-      for (const verification of [byHeader, byTrailer]) {
-        for (const received of [0, 4, 10]) {
-          const plan = planned(upload, { verification })
-          const settled = Append.settle(plan, { received, ending: "Ended", verdict: wrong }, now, policy)
-          assert.strictEqual(settled.upload, upload)
-          assert.strictEqual(Option.getOrThrow(settled.refusal).status, 460)
-        }
-      }
-    })
-
-    it("a length that came with a mismatching body is not set either", () => {
-      const upload = uploadOf({})
-      const plan = planned(upload, { length: Option.some(bytes(4)), verification: byHeader })
-      const { upload: next } = Append.settle(plan, { received: 4, ending: "Ended", verdict: wrong }, now, policy)
-      deepStrictEqual(next.length, Option.none())
-    })
-
-    it("The Server SHOULD always attempt to store as much of the received data as possible", () => {
-      const upload = uploadOf({ length: Option.some(bytes(10)) })
-      const status = { Disconnected: 503, Idle: 503, Shutdown: 503, TakenOver: 423 }
-      for (const ending of ["Disconnected", "Idle", "Shutdown", "TakenOver"] as const) {
-        const settled = Append.settle(planned(upload), { received: 4, ending, verdict: Either.void }, now, policy)
-        assert.strictEqual(settled.upload.offset, 4)
-        const refusal = Option.getOrThrow(settled.refusal)
-        assert.strictEqual(refusal.status, status[ending])
-        assert.match(refusal.message, /; the upload stands at 4, continue from there$/)
-      }
-    })
-
-    it("a body cut off under a checksum is not kept, and the refusal says where the upload stands", () => {
-      const upload = uploadOf({ offset: bytes(3), length: Option.some(bytes(10)) })
-      for (const verification of [byHeader, byTrailer]) {
-        const plan = planned(upload, { verification })
-        const receipt = { received: 4, ending: "Disconnected", verdict: Either.void } as const
-        const settled = Append.settle(plan, receipt, now, policy)
-        assert.strictEqual(settled.upload, upload)
-        assert.include(Option.getOrThrow(settled.refusal).message, "stands at 3")
-      }
-    })
-
-    it("a body that is too long fills the upload and is refused, with a checksum nothing is kept", () => {
-      const upload = uploadOf({ offset: bytes(3), length: Option.some(bytes(10)) })
-      const receipt = { received: 7, ending: "Overrun", verdict: Either.void } as const
-      const without = Append.settle(planned(upload), receipt, now, policy)
-      assert.strictEqual(without.upload.offset, 10)
-      assert.isFalse(without.upload.isOpen)
-      assert.strictEqual(Option.getOrThrow(without.refusal).status, 413)
-      const under = Append.settle(planned(upload, { verification: byHeader }), receipt, now, policy)
-      assert.strictEqual(under.upload, upload)
-      assert.strictEqual(Option.getOrThrow(under.refusal).status, 413)
-    })
-
-    it("a deferred length is set by what it came with, even where nothing else arrived", () => {
-      const upload = uploadOf({ offset: bytes(3) })
-      const plan = planned(upload, { length: Option.some(bytes(9)) })
-      const receipt = { received: 0, ending: "Disconnected", verdict: Either.void } as const
-      deepStrictEqual(Append.settle(plan, receipt, now, policy).upload.length, Option.some(bytes(9)))
-    })
-
-    it("a deferred length that has been reached completes the upload", () => {
-      const upload = uploadOf({ offset: bytes(3), expiresAt: Option.some(at(1)) })
-      const plan = planned(upload, { length: Option.some(bytes(3)) })
-      const settled = Append.settle(plan, { received: 0, ending: "Ended", verdict: Either.void }, now, policy)
-      deepStrictEqual<unknown>(settled.upload.completion, { _tag: "Complete", at: now })
-      deepStrictEqual(settled.upload.expiresAt, Option.none())
-    })
-
-    it("an upload that took bytes lives anew from now on", () => {
-      const upload = uploadOf({ length: Option.some(bytes(9)), expiresAt: Option.some(at(1)) })
-      const receipt = { received: 1, ending: "Ended", verdict: Either.void } as const
-      deepStrictEqual(Append.settle(planned(upload), receipt, now, policy).upload.expiresAt, Option.some(at(60)))
-      const eternal = { ...policy, expiresAfter: Option.none<Duration.Duration>() }
-      deepStrictEqual(Append.settle(planned(upload), receipt, now, eternal).upload.expiresAt, Option.none())
+    it("Upload-Expires MUST be included in every PATCH response if the upload is going to expire", () => {
+      deepStrictEqual(Schema.encodeSync(Append.Response)(Append.respond(uploadOf(halfway.upload))), {
+        "upload-offset": "5",
+        "upload-expires": "Sun, 22 Nov 2026 12:00:01 GMT"
+      })
     })
 
     it.prop(
-      "counts what arrived, however the body ended",
-      [received([none])],
-      ([{ plan, policy, receipt, upload }]) => {
-        const settled = Append.settle(plan, receipt, now, policy)
-        assert.strictEqual(settled.upload.offset, upload.offset + receipt.received)
-        deepStrictEqual(settled.upload.length, plan.length)
-        assert.strictEqual(Option.isNone(settled.refusal), receipt.ending === "Ended")
-        if (Option.isSome(settled.refusal) && settled.refusal.value._tag === "Interrupted") {
-          assert.strictEqual(settled.refusal.value.offset, settled.upload.offset)
-        }
-      },
-      { fastCheck: { numRuns: 300 } }
+      "survives the round trip",
+      [inSeconds(Append.Response, (fields) => new Append.Response(fields))],
+      ([response]) => {
+        const headers = Schema.encodeSync(Append.Response)(response)
+        deepStrictEqual(Schema.decodeSync(Append.Response)(headers), response)
+      }
+    )
+  })
+
+  it.prop("a request survives the round trip", [Append.Request], ([request]) => {
+    const headers = Schema.encodeSync(Append.Request)(request)
+    deepStrictEqual(Schema.decodeSync(Append.Request)(headers), request)
+  })
+
+  it.prop("decides for every state and request, and plans no more than there is room for", [uploads, Append.Request], (
+    [upload, request]
+  ) => {
+    for (const offset of [request.offset, upload.offset]) {
+      const decision = Append.decide(upload, new Append.Request({ ...request, offset }), now, unlimited)
+      if (Either.isLeft(decision)) {
+        assert.isTrue(Refusal.isRefusal(decision.left))
+        continue
+      }
+      const { length, room, upload: planned } = decision.right
+      assert.strictEqual(planned, upload)
+      assert.strictEqual(offset, upload.offset)
+      assert.isFalse(upload.isFinal || upload.hasExpired(now) || upload.completion._tag === "Rejected")
+      assert.isAtLeast(room, 0)
+      assert.isTrue(Option.isNone(upload.length) || Option.getOrNull(length) === upload.length.value)
+      assert.isAtMost(Option.getOrElse(request.contentLength, () => 0), room)
+      assert.isTrue(Option.match(length, { onNone: () => true, onSome: (length) => offset + room === length }))
+    }
+  })
+
+  describe("sequences of requests", () => {
+    interface Step {
+      readonly astray: number
+      readonly length: number | undefined
+      readonly sent: number
+      readonly told: boolean
+      readonly verification: "none" | "good" | "bad"
+      readonly ending: "Ended" | Refusal.Interrupted["reason"]
+      readonly later: number
+    }
+
+    const step: FastCheck.Arbitrary<Step> = FastCheck.record({
+      astray: FastCheck.oneof({ weight: 5, arbitrary: FastCheck.constant(0) }, FastCheck.integer({ min: -2, max: 2 })),
+      length: FastCheck.option(FastCheck.nat(12), { nil: undefined, freq: 2 }),
+      sent: FastCheck.nat(5),
+      told: FastCheck.boolean(),
+      verification: FastCheck.constantFrom("none", "good", "bad"),
+      ending: FastCheck.constantFrom("Ended", "Ended", "Ended", "Disconnected", "Idle", "TakenOver", "Shutdown"),
+      later: FastCheck.nat(30)
+    })
+
+    const begun = FastCheck.oneof(
+      takers,
+      fulls.filter(({ isFinal }) => !isFinal),
+      FastCheck.constantFrom(
+        uploadOf({ expiresAt: Option.some(at(60)) }),
+        uploadOf({ length: Option.some(bytes(12)) }),
+        uploadOf({ kind: { _tag: "Partial" }, length: Option.some(bytes(7)) })
+      )
     )
 
-    it.prop("keeps all that a checksum vouches for, and changes nothing otherwise", [received([byHeader, byTrailer])], (
-      [{ plan, policy, receipt, upload }]
+    /** One PATCH and all that follows from it: the state before, the state after, and whether it was refused. */
+    const perform = (upload: Upload.Upload, step: Step, moment: DateTime.Utc) => {
+      const request = requestOf({
+        offset: Math.min(Math.max(0, upload.offset + step.astray), Number.MAX_SAFE_INTEGER),
+        ...(step.length === undefined ? {} : { length: step.length }),
+        ...(step.told ? { contentLength: step.sent } : {}),
+        ...(step.verification === "none" ? {} : { checksum: crc32 })
+      })
+      const decision = Append.decide(upload, request, moment, unlimited)
+      if (Either.isLeft(decision)) {
+        return { next: upload, refusal: Option.some(decision.left) }
+      }
+      const plan = decision.right
+      const received = Math.min(step.sent, plan.room)
+      const verdict = step.verification === "bad"
+        ? Either.left(new Refusal.ChecksumMismatch({ algorithm: "crc32" }))
+        : Either.void
+      const ending = step.sent > received ? "Overrun" : step.ending
+      const { refusal, upload: next } = Transfer.settle(plan, { received, ending, verdict }, moment, unlimited)
+      return { next, refusal }
+    }
+
+    it.prop("the offset never decreases nor passes the length, a set length stays, what is complete stays", [
+      begun,
+      FastCheck.array(step, { maxLength: 20 })
+    ], ([first, steps]) => {
+      let upload = first
+      let moment = now
+      for (const step of steps) {
+        moment = DateTime.addDuration(moment, Duration.seconds(step.later))
+        const { next, refusal } = perform(upload, step, moment)
+        assert.isAtLeast(next.offset, upload.offset)
+        assert.isAtMost(next.offset, upload.offset + step.sent)
+        assert.isTrue(Option.match(next.length, { onNone: () => true, onSome: (length) => next.offset <= length }))
+        assert.isTrue(Option.isNone(upload.length) || Option.getOrNull(next.length) === upload.length.value)
+        if (!upload.isOpen || (Option.isSome(refusal) && step.verification !== "none")) {
+          assert.strictEqual(next, upload)
+        }
+        for (const field of ["id", "kind", "metadata", "createdAt", "dialect"] as const) {
+          deepStrictEqual(next[field], upload[field])
+        }
+        upload = next
+      }
+    }, { fastCheck: { numRuns: 500 } })
+
+    it.prop("whoever goes on from where the upload stands comes to its end", [begun, FastCheck.array(step)], (
+      [first, steps]
     ) => {
-      const settled = Append.settle(plan, receipt, now, policy)
-      const verified = receipt.ending === "Ended" && Either.isRight(receipt.verdict)
-      assert.strictEqual(Option.isNone(settled.refusal), verified)
-      assert.strictEqual(settled.upload.offset, upload.offset + (verified ? receipt.received : 0))
-      if (!verified) {
-        assert.strictEqual(settled.upload, upload)
-      }
-    }, { fastCheck: { numRuns: 300 } })
-
-    it.prop("closes an upload with its last byte and not before", [received([none, byHeader])], (
-      [{ plan, policy, receipt, upload }]
-    ) => {
-      const { upload: next } = Append.settle(plan, receipt, now, policy)
-      if (!upload.isOpen) {
-        assert.strictEqual(next, upload)
-        return
-      }
-      assert.strictEqual(next.isOpen, Option.isNone(next.length) || next.offset < next.length.value)
-      if (!next.isOpen) {
-        assert.strictEqual(next.completion._tag, policy.finishes && !next.isPartial ? "Finishing" : "Complete")
-        deepStrictEqual(next.expiresAt, Option.none())
-      }
-    }, { fastCheck: { numRuns: 300 } })
-  })
-
-  describe("the checkpoint", () => {
-    it.prop("is what has arrived, short of the last byte, of a body that no checksum covers", [
-      received([none, byHeader, byTrailer])
-    ], ([{ plan, policy, receipt, upload }]) => {
-      const checkpoint = Append.checkpoint(plan, receipt.received, now, policy)
-      const expected = upload.isOpen && plan.verification._tag === "None" && receipt.received > 0 &&
-        receipt.received < plan.room
-      assert.strictEqual(Option.isSome(checkpoint), expected)
-      if (Option.isSome(checkpoint)) {
-        assert.isTrue(checkpoint.value.isOpen)
-        assert.strictEqual(checkpoint.value.offset, upload.offset + receipt.received)
-        deepStrictEqual(checkpoint.value.length, plan.length)
-        deepStrictEqual(checkpoint.value.expiresAt, Option.some(at(60)))
-      }
-    }, { fastCheck: { numRuns: 300 } })
-
-    it.prop("never is ahead of the settlement that follows", [received([none]), FastCheck.nat(6)], (
-      [{ plan, policy, receipt }, sooner]
-    ) => {
-      const before = Append.checkpoint(plan, Math.max(0, receipt.received - sooner), now, policy)
-      const after = Append.settle(plan, receipt, now, policy)
-      assert.isTrue(Option.match(before, { onNone: () => true, onSome: ({ offset }) => offset <= after.upload.offset }))
-    })
-
-    it("never reports a full upload, were it by a length that came along", () => {
-      const upload = uploadOf({ offset: bytes(3) })
-      const plan = planned(upload, { length: Option.some(bytes(5)) })
-      deepStrictEqual(Append.checkpoint(plan, 2, now, policy), Option.none())
-      const checkpoint = Option.getOrThrow(Append.checkpoint(plan, 1, now, policy))
-      assert.strictEqual(checkpoint.offset, 4)
-      deepStrictEqual(checkpoint.length, Option.some(bytes(5)))
-    })
-  })
-
-  it("hooks see files, not parts", () => {
-    const finishing = { ...policy, finishes: true }
-    deepStrictEqual<unknown>(Append.completionOf({ isPartial: false }, now, finishing), { _tag: "Finishing" })
-    assert.strictEqual(Append.completionOf({ isPartial: true }, now, finishing)._tag, "Complete")
-    deepStrictEqual<unknown>(Append.completionOf({ isPartial: false }, now, policy), {
-      _tag: "Complete",
-      at: now
+      const upload = steps.reduce((upload, step) => perform(upload, step, now).next, first)
+      const rest = { astray: 0, told: true, verification: "good", ending: "Ended", later: 0 } as const
+      const { next, refusal } = perform(upload, {
+        ...rest,
+        length: Option.getOrElse(upload.length, () => upload.offset + 3),
+        sent: Option.getOrElse(upload.length, () => upload.offset + 3) - upload.offset
+      }, now)
+      assert.strictEqual(Option.isSome(refusal), upload.completion._tag === "Rejected")
+      assert.isFalse(next.isOpen)
     })
   })
 })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Command, Create, Patch } from "effect-tus"
+import { Append, Command, Create } from "effect-tus"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
@@ -99,15 +99,15 @@ describe("Command", () => {
 
   it("knows the five requests of the protocol", () => {
     const cases = {
-      "OPTIONS /files": Command.Command.Options(),
+      "OPTIONS /files": Command.Command.Discover(),
       "POST /files": Command.Command.Create({
         collection: "/files",
         request: Schema.decodeSync(Create.Request)({ "upload-length": "1" })
       }),
-      [`HEAD /files/${upload}`]: Command.Command.Head({ id: upload }),
-      [`PATCH /files/${upload}`]: Command.Command.Patch({
+      [`HEAD /files/${upload}`]: Command.Command.Inspect({ id: upload }),
+      [`PATCH /files/${upload}`]: Command.Command.Append({
         id: upload,
-        request: Schema.decodeSync(Patch.Request)({
+        request: Schema.decodeSync(Append.Request)({
           "content-type": "application/offset+octet-stream",
           "upload-offset": "0"
         })
@@ -144,7 +144,7 @@ describe("Command", () => {
       for (const headers of [{}, version, { "tus-resumable": "0.2.2" }]) {
         deepStrictEqual(
           decode(request("OPTIONS", "/anywhere", headers)),
-          Either.right(Command.Command.Options())
+          Either.right(Command.Command.Discover())
         )
       }
     })
@@ -153,9 +153,9 @@ describe("Command", () => {
   describe("the method", () => {
     it("X-HTTP-Method-Override MUST be interpreted as the method, and the actual one MUST be ignored", () => {
       for (const actual of ["POST", "GET", "DELETE", "BREW", "OPTIONS", ""]) {
-        deepStrictEqual(overridden(actual, "HEAD"), Either.right(Command.Command.Head({ id: upload })))
+        deepStrictEqual(overridden(actual, "HEAD"), Either.right(Command.Command.Inspect({ id: upload })))
         deepStrictEqual(overridden(actual, "delete"), Either.right(Command.Command.Terminate({ id: upload })))
-        assert.strictEqual(Either.getOrThrow(overridden(actual, "PATCH"))._tag, "Patch")
+        assert.strictEqual(Either.getOrThrow(overridden(actual, "PATCH"))._tag, "Append")
       }
       for (const override of ["GET", "", "PATCH, PATCH", "BREW"]) {
         assert.strictEqual(told(refusalOf(overridden("PATCH", override))), "405 MethodNotAllowed")
@@ -196,7 +196,7 @@ describe("Command", () => {
     ]
     for (const url of targets) {
       it(`finds the upload in ${url}`, () => {
-        deepStrictEqual(decode(request("HEAD", url)), Either.right(Command.Command.Head({ id: upload })))
+        deepStrictEqual(decode(request("HEAD", url)), Either.right(Command.Command.Inspect({ id: upload })))
         deepStrictEqual(Command.decode(request("HEAD", url)), decode(request("HEAD", url)))
       })
     }
@@ -411,11 +411,11 @@ describe("Command", () => {
     )
   })
 
-  it.prop("what the client encodes the server decodes: PATCH", [Patch.Request], ([patch]) => {
-    const headers = { ...version, ...Schema.encodeSync(Patch.Request)(patch) }
+  it.prop("what the client encodes the server decodes: PATCH", [Append.Request], ([patch]) => {
+    const headers = { ...version, ...Schema.encodeSync(Append.Request)(patch) }
     deepStrictEqual(
       decode(request("PATCH", `/files/${upload}`, headers)),
-      Either.right(Command.Command.Patch({ id: upload, request: patch }))
+      Either.right(Command.Command.Append({ id: upload, request: patch }))
     )
   })
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Create, Head, Options, Patch, Refusal, Reply, Terminate } from "effect-tus"
+import { Append, Create, Discovery, Inspect, Refusal, Reply, Terminate } from "effect-tus"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -11,7 +11,7 @@ const some = Option.some
 
 describe("Reply", () => {
   const answers: ReadonlyArray<readonly [title: string, Reply.Reply, status: number, headers: object]> = [
-    ["OPTIONS", Options.respond({ ...policy, extensions: ["creation"], maxSize: none }), 204, {
+    ["OPTIONS", Discovery.respond({ ...policy, extensions: ["creation"], maxSize: none }), 204, {
       "tus-version": "1.0.0",
       "tus-extension": "creation"
     }],
@@ -21,7 +21,7 @@ describe("Reply", () => {
     }],
     [
       "HEAD",
-      new Head.Response({
+      new Inspect.Response({
         offset: some(bytes(3)),
         length: none,
         deferLength: some("1"),
@@ -40,7 +40,7 @@ describe("Reply", () => {
         "cache-control": "no-store"
       }
     ],
-    ["PATCH", new Patch.Response({ offset: bytes(7), expires: none }), 204, { "upload-offset": "7" }],
+    ["PATCH", new Append.Response({ offset: bytes(7), expires: none }), 204, { "upload-offset": "7" }],
     ["DELETE", new Terminate.Response(), 204, {}]
   ]
   for (const [method, response, status, headers] of answers) {
@@ -100,11 +100,11 @@ describe("Reply", () => {
     inSeconds(Create.Response, (fields) => new Create.Response(fields)).map((response) =>
       [response, Schema.decodeUnknownSync(Create.Response)] as const
     ),
-    inSeconds(Head.Response, (fields) => new Head.Response(fields)).map((response) =>
-      [response, Schema.decodeUnknownSync(Head.Response)] as const
+    inSeconds(Inspect.Response, (fields) => new Inspect.Response(fields)).map((response) =>
+      [response, Schema.decodeUnknownSync(Inspect.Response)] as const
     ),
-    inSeconds(Patch.Response, (fields) => new Patch.Response(fields)).map((response) =>
-      [response, Schema.decodeUnknownSync(Patch.Response)] as const
+    inSeconds(Append.Response, (fields) => new Append.Response(fields)).map((response) =>
+      [response, Schema.decodeUnknownSync(Append.Response)] as const
     )
   )
 

@@ -8,16 +8,16 @@
 import { assert } from "@effect/vitest"
 import {
   Append,
-  Body,
+  BodyHeaders,
   Command,
   Concat,
   Create,
-  Head,
-  Patch,
+  Inspect,
   type Policy,
   Refusal,
   type Reply,
   Terminate,
+  Transfer,
   Upload
 } from "effect-tus"
 import * as DateTime from "effect/DateTime"
@@ -127,9 +127,9 @@ const letter = <R>(
   }
 }
 
-const decodePatch = (raw: Command.RawRequest): Patch.Request => {
+const decodePatch = (raw: Command.RawRequest): Append.Request => {
   const command = Either.getOrThrow(Command.decode({ ...raw, method: "PATCH", url: `/files/${id("a")}` }))
-  return command._tag === "Patch" ? command.request : assert.fail(command._tag)
+  return command._tag === "Append" ? command.request : assert.fail(command._tag)
 }
 
 const decodeCreate = (raw: Command.RawRequest): Create.Request => {
@@ -144,7 +144,7 @@ const lengths: ReadonlyArray<Record<string, string>> = [
 ]
 
 /** Every PATCH: any offset, a length declared or not, any body. */
-export const patchesOf = (name: "a" | "b"): ReadonlyArray<Letter<Patch.Request>> =>
+export const patchesOf = (name: "a" | "b"): ReadonlyArray<Letter<Append.Request>> =>
   sizes.flatMap((offset) =>
     [{}, ...sizes.map((size) => ({ "upload-length": String(size) }))].flatMap((declared) =>
       arrivals.map((arrival) =>
@@ -196,23 +196,23 @@ export interface Outcome {
 const answered = (slot: Slot, answer: Reply.Reply | Refusal.Refusal): Outcome => ({ slot, answer: Option.some(answer) })
 
 /** The bytes that the rules let in, and what they make of them. */
-const receive = (stored: Stored, plan: Append.Plan, letter: Letter<unknown>, rules: Policy.Policy) => {
+const receive = (stored: Stored, plan: Transfer.Plan, letter: Letter<unknown>, rules: Policy.Policy) => {
   const kept = letter.sent.slice(0, Math.min(letter.arrives, plan.room))
   const bytes = stored.bytes + kept
   const store = (upload: Upload.Upload): Stored =>
     upload === stored.upload ? stored : { upload, bytes: bytes.slice(0, upload.offset) }
   if (letter.ending === "Killed") {
-    const checkpoint = Append.checkpoint(plan, kept.length, now, rules)
+    const checkpoint = Transfer.checkpoint(plan, kept.length, now, rules)
     return { stored: store(Option.getOrElse(checkpoint, () => plan.upload)), refusal: Option.none() }
   }
   const ending = letter.arrives > plan.room ? "Overrun" : letter.ending
   const verdict = ending === "Ended" ? verify(plan.verification, kept, letter, rules) : Either.void
-  const { refusal, upload } = Append.settle(plan, { received: kept.length, ending, verdict }, now, rules)
+  const { refusal, upload } = Transfer.settle(plan, { received: kept.length, ending, verdict }, now, rules)
   return { stored: store(upload), refusal }
 }
 
 const verify = (
-  verification: Append.Verification,
+  verification: Transfer.Verification,
   kept: string,
   { trailers }: Letter<unknown>,
   rules: Policy.Policy
@@ -222,22 +222,22 @@ const verify = (
   }
   const checksum = verification._tag === "Header"
     ? Either.right(verification.checksum)
-    : Body.trailing(trailers, rules)
+    : BodyHeaders.trailing(trailers, rules)
   return Either.flatMap(checksum, (checksum) =>
     checksum.matches(createHash("sha1").update(kept).digest())
       ? Either.void
       : Either.left(new Refusal.ChecksumMismatch({ algorithm: checksum.algorithm })))
 }
 
-export const patch = (stored: Stored, letter: Letter<Patch.Request>, rules: Policy.Policy): Outcome => {
-  const plan = Patch.decide(stored.upload, letter.request, now, rules)
+export const patch = (stored: Stored, letter: Letter<Append.Request>, rules: Policy.Policy): Outcome => {
+  const plan = Append.decide(stored.upload, letter.request, now, rules)
   if (Either.isLeft(plan)) {
     return answered(stored, plan.left)
   }
   const { refusal, stored: next } = receive(stored, plan.right, letter, rules)
   return letter.ending === "Killed"
     ? { slot: next, answer: Option.none() }
-    : answered(next, Option.getOrElse(refusal, () => Patch.respond(next.upload)))
+    : answered(next, Option.getOrElse(refusal, () => Append.respond(next.upload)))
 }
 
 export const create = (name: "a" | "b", letter: Letter<Create.Request>, rules: Policy.Policy): Outcome => {
@@ -292,7 +292,7 @@ export const assemble = (world: World, rules: Policy.Policy): Slot => {
   }
   const assembly = Concat.assemblyOf(f.upload, partsOf(world, f.upload), rules)
   return assembly._tag !== "Ready" ? f : {
-    upload: f.upload.fill(assembly.length, Append.completionOf(f.upload, now, rules)),
+    upload: f.upload.fill(assembly.length, Transfer.completionOf(f.upload, now, rules)),
     bytes: f.upload.kind.parts.map((part) => part === id("a") ? world.a : world.b)
       .map((slot) => (isStored(slot) ? slot.bytes : "")).join("")
   }
@@ -325,8 +325,8 @@ export const wait = (slot: Slot): Slot => {
   return { ...slot, upload: new Upload.Upload({ ...slot.upload, expiresAt: Option.some(expiresAt) }) }
 }
 
-export const head = (world: World, stored: Stored): Either.Either<Head.Response, Refusal.Refusal> =>
-  Head.decide(stored.upload, stored.upload.isOpen ? partsOf(world, stored.upload) : [], now)
+export const head = (world: World, stored: Stored): Either.Either<Inspect.Response, Refusal.Refusal> =>
+  Inspect.decide(stored.upload, stored.upload.isOpen ? partsOf(world, stored.upload) : [], now)
 
 /** What tells one state of an upload from another. */
 export const keyOf = (slot: Slot): string =>

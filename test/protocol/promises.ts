@@ -3,7 +3,7 @@
  */
 import { assert } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { type Create, type Patch, type Policy, Refusal, Reply, Upload } from "effect-tus"
+import { type Append, type Create, type Policy, Refusal, Reply, Upload } from "effect-tus"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -68,7 +68,7 @@ export const checkState = (name: Model.Name, { bytes: stored, upload }: Model.St
 /** What a request deserves, worked out in another way than the rules do. */
 const expectation = (
   upload: Upload.Upload,
-  letter: Model.Letter<Patch.Request | Create.Request>,
+  letter: Model.Letter<Append.Request | Create.Request>,
   declared: Option.Option<number>,
   claimed: number,
   rules: Policy.Policy
@@ -106,7 +106,7 @@ const expectation = (
 
 export const checkPatch = (
   before: Model.Stored,
-  letter: Model.Letter<Patch.Request>,
+  letter: Model.Letter<Append.Request>,
   { answer, slot }: Model.Outcome,
   rules: Policy.Policy
 ) => {

@@ -79,15 +79,15 @@ describe("tracing", () => {
       const requests = spans.filter(({ name }) => name.startsWith("tus "))
       deepStrictEqual(requests.map(({ name, traceId }) => [name, traceId]), [
         ["tus Create", idOf(path)],
-        ["tus Patch", idOf(path)],
-        ["tus Head", idOf(path)],
+        ["tus Append", idOf(path)],
+        ["tus Inspect", idOf(path)],
         ["tus Terminate", idOf(path)],
         ["tus Create", idOf(other)]
       ])
       deepStrictEqual(requests[0]?.links, [`${"a".repeat(32)}/${"b".repeat(16)}`])
       assert.strictEqual(requests[1]?.attributes.get("tus.upload.id"), idOf(path))
       const ofPatch = spans.filter(({ parent }) =>
-        parent === String(spans.findIndex(({ name }) => name === "tus Patch"))
+        parent === String(spans.findIndex(({ name }) => name === "tus Append"))
       )
       deepStrictEqual(ofPatch.map(({ name }) => name), ["UploadStore.get", "UploadStore.write", "UploadStore.commit"])
     }).pipe(Effect.provide(traced), Effect.withTracer(tracer))
@@ -115,7 +115,7 @@ describe("tracing", () => {
     return Effect.gen(function*() {
       yield* patch(yield* create({ "upload-length": "3" }), 0, "abc")
       const hook = spans.find(({ name }) => name === "virus scan")
-      assert.strictEqual(spans[Number(hook?.parent)]?.name, "tus Patch")
+      assert.strictEqual(spans[Number(hook?.parent)]?.name, "tus Append")
     }).pipe(
       Effect.provide(traced.pipe(Layer.provide(Layer.succeed(UploadHooks.UploadHooks, {
         onComplete: () => Effect.withSpan(Effect.void, "virus scan")

@@ -103,7 +103,7 @@ describe("authorize", () => {
       assert.strictEqual(pulls, 0)
     }).pipe(Effect.provide(hooked({
       authorize: (intent) =>
-        intent === "Patch" ? new Refusal.Denied({ status: 402, reason: "first you pay" }) : Effect.void
+        intent === "Append" ? new Refusal.Denied({ status: 402, reason: "first you pay" }) : Effect.void
     })))
   })
 
@@ -113,7 +113,7 @@ describe("authorize", () => {
       const path = yield* create({ "upload-length": "3", "upload-metadata": "filename eA==" })
       yield* head(path)
       yield* request("OPTIONS", path)
-      deepStrictEqual(seen, [["Create", 3, "filename eA==", "/files"], ["Head", 3, "filename eA==", path]])
+      deepStrictEqual(seen, [["Create", 3, "filename eA==", "/files"], ["Inspect", 3, "filename eA==", path]])
     }).pipe(Effect.provide(hooked({
       authorize: (intent, { length, metadata }, { url }) =>
         Effect.sync(() => void seen.push([intent, Option.getOrNull(length), Option.getOrNull(metadata), url]))

@@ -130,7 +130,7 @@ describe("what is told of requests", () => {
 
       const all = [...told, yield* Prometheus.text].join("\n")
       const [path = ""] = url.split("?")
-      for (const word of [`PATCH ${path} failed`, "EIO", `DELETE ${path} failed`, "no answer to", "tus Patch"]) {
+      for (const word of [`PATCH ${path} failed`, "EIO", `DELETE ${path} failed`, "no answer to", "tus Append"]) {
         assert.include(all, word)
       }
       assert.notInclude(all, "signature")

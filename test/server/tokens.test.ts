@@ -24,7 +24,7 @@ const guarded = () => {
   const authorize: UploadHooks.Hooks["authorize"] = (intent, _, { headers }) =>
     Effect.suspend(() => {
       const isGood = headers["authorization"] === `Bearer ${state.token}`
-      if (intent === "Patch") {
+      if (intent === "Append") {
         state.bodies.push(isGood ? "let in" : "refused")
       }
       return isGood ? Effect.void : Effect.fail(new Refusal.Denied({ status: 401, reason: "expected a fresh token" }))

@@ -5,8 +5,8 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import type * as Discovery from "../../protocol/Discovery.js"
 import type { Extension } from "../../protocol/Extension.js"
-import type * as Options from "../../protocol/Options.js"
 import { type RequestError, TooLarge, Unsupported } from "../transport/TusError.js"
 
 export interface Capabilities {
@@ -22,7 +22,7 @@ export interface Endpoint {
   readonly url: string
   /** What the server can do, asked once. One that does not say can do what the protocol asks of all, and create uploads. */
   readonly capabilities: (
-    discover: Effect.Effect<Option.Option<Options.Response>, RequestError>
+    discover: Effect.Effect<Option.Option<Discovery.Response>, RequestError>
   ) => Effect.Effect<Capabilities, RequestError>
   /** As far as was asked. */
   readonly known: () => Capabilities
@@ -94,7 +94,7 @@ const untold: Capabilities = {
   maxSize: Option.none()
 }
 
-const capabilitiesOf = (said: Option.Option<Options.Response>): Capabilities =>
+const capabilitiesOf = (said: Option.Option<Discovery.Response>): Capabilities =>
   Option.match(said, {
     onNone: () => untold,
     onSome: ({ algorithms, extensions, maxSize }) => ({

@@ -8,7 +8,7 @@ import * as Encoding from "effect/Encoding"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type { Checksum } from "../../protocol/Checksum.js"
-import * as Options from "../../protocol/Options.js"
+import * as Discovery from "../../protocol/Discovery.js"
 import type { RawResponse } from "../../protocol/Reply.js"
 import type { SourceError } from "../sources/UploadSource.js"
 import * as Given from "../transport/Given.js"
@@ -114,7 +114,7 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: C
         ...(options.requestId === true ? { "x-request-id": requestId() } : {}),
         ...headers,
         ...(overridden ? { "x-http-method-override": method } : {}),
-        ...(method === "OPTIONS" ? {} : { "tus-resumable": Options.version })
+        ...(method === "OPTIONS" ? {} : { "tus-resumable": Discovery.version })
       },
       body: chunk && bodyOf(chunk),
       onSent: chunk?.onSent,

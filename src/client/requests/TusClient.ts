@@ -7,11 +7,11 @@ import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Codec from "../../protocol/Codec.js"
+import * as Append from "../../protocol/Append.js"
 import * as Concat from "../../protocol/Concat.js"
 import * as Create from "../../protocol/Create.js"
-import type * as Options from "../../protocol/Options.js"
-import * as Patch from "../../protocol/Patch.js"
+import type * as Discovery from "../../protocol/Discovery.js"
+import * as HeaderCodec from "../../protocol/HeaderCodec.js"
 import type { RawResponse } from "../../protocol/Reply.js"
 import { Bytes } from "../../protocol/Upload.js"
 import type { RequestError } from "../transport/TusError.js"
@@ -55,7 +55,7 @@ export class TusClient extends Context.Tag("effect-tus/TusClient")<TusClient, {
   readonly endpoint: (url: string) => Endpoint.Endpoint
 
   /** What the server can do; none where it does not say. */
-  readonly discover: (call: Request.Call) => Effect.Effect<Option.Option<Options.Response>, RequestError>
+  readonly discover: (call: Request.Call) => Effect.Effect<Option.Option<Discovery.Response>, RequestError>
 
   /** POST to the collection. An upload without a length is told it later. */
   readonly create: (
@@ -167,8 +167,8 @@ export const layer = <E = never, R = never>(
 
 const contentType = "application/offset+octet-stream"
 
-const encodeCreate = Codec.fieldsEncoder(Create.Request.fields)
-const encodePatch = Codec.fieldsEncoder(Patch.Request.fields)
+const encodeCreate = HeaderCodec.fieldsEncoder(Create.Request.fields)
+const encodePatch = HeaderCodec.fieldsEncoder(Append.Request.fields)
 
 /** How the body is framed is the transport's to say. */
 const bodyFields = (chunk: Request.Chunk | undefined) => ({

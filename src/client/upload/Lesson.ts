@@ -1,7 +1,7 @@
 /**
  * What a failed attempt teaches about how much to send at once. Pure.
  */
-import type * as Next from "../../protocol/Next.js"
+import type * as NextStep from "../../protocol/NextStep.js"
 import type { Refused, TusError, Unanswered } from "../transport/TusError.js"
 
 /**
@@ -14,7 +14,7 @@ export type Lesson = "Nothing" | "Alone" | "Fewer"
  * Of a failure that another attempt follows. A creation that broke off in its bytes has told no URL, and the next would begin at its
  * first byte again. Bytes that are sent to a URL go on where they stand, and only where they do not is it their number.
  */
-export const of = (verb: Next.Verb, error: TusError): Lesson =>
+export const of = (verb: NextStep.Verb, error: TusError): Lesson =>
   !brokeOff(error)
     ? "Nothing"
     : verb === "CreateWithUpload"

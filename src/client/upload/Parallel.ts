@@ -79,7 +79,7 @@ export const run = Effect.fnUntraced(function*<R>(
     }))
   const at = yield* Location.check(endpoint.url, final.url, options.allowedHosts ?? [])
   const total = Option.getOrElse(options.source.length, () => 0)
-  yield* retry.persist("Head", (told) =>
+  yield* retry.persist("Inspect", (told) =>
     Effect.filterOrFail(
       client.head({ ...told, url: at.url, anonymous: at.foreign }),
       ({ offset }) => Option.contains(offset, total),

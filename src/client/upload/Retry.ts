@@ -1,12 +1,12 @@
 /**
- * What attempts cost: the table of `Next` says what is worth another, the schedule pays for it, and progress renews the budget.
+ * What attempts cost: the table of `NextStep` says what is worth another, the schedule pays for it, and progress renews the budget.
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import * as Next from "../../protocol/Next.js"
+import * as NextStep from "../../protocol/NextStep.js"
 import * as Monotonic from "../../time/Monotonic.js"
 import type { Endpoint } from "../requests/Endpoint.js"
 import * as Given from "../transport/Given.js"
@@ -31,14 +31,14 @@ export interface Retry<R> {
    * paid for, `RetryAfter` for the same again.
    */
   readonly after: (
-    verb: Next.Verb,
+    verb: NextStep.Verb,
     error: TusError
-  ) => Effect.Effect<Exclude<Next.Next["_tag"], "Continue" | "Fail">, TusError, R>
+  ) => Effect.Effect<Exclude<NextStep.Next["_tag"], "Continue" | "Fail">, TusError, R>
   /** Pays for one more attempt and waits until it is due, or fails with the error. */
   readonly pay: (error: TusError) => Effect.Effect<void, TusError, R>
   /** A request that knows no other answer to failure than another attempt. */
   readonly persist: <A>(
-    verb: Next.Verb,
+    verb: NextStep.Verb,
     request: (call: Told) => Effect.Effect<A, TusError>
   ) => Effect.Effect<A, TusError, R>
 }
@@ -134,16 +134,16 @@ export const make = Effect.fnUntraced(function*<R>(
   return retry
 })
 
-const classify = (verb: Next.Verb, error: TusError, now: DateTime.Utc): Next.Next => {
+const classify = (verb: NextStep.Verb, error: TusError, now: DateTime.Utc): NextStep.Next => {
   switch (error._tag) {
     case "Refused":
-      return Next.classify(verb, Next.Result.Answered(error), now)
+      return NextStep.classify(verb, NextStep.Result.Answered(error), now)
     case "Unanswered":
-      return Next.classify(verb, Next.Result.Unanswered({ passing: passing[error.reason] }), now)
+      return NextStep.classify(verb, NextStep.Result.Unanswered({ passing: passing[error.reason] }), now)
     case "Misbehaved":
-      return Next.classify(verb, Next.Result.Unanswered({ passing: error.reason === "NoProgress" }), now)
+      return NextStep.classify(verb, NextStep.Result.Unanswered({ passing: error.reason === "NoProgress" }), now)
     default:
-      return Next.Next.Fail()
+      return NextStep.Next.Fail()
   }
 }
 

@@ -200,7 +200,7 @@ export const info = <R = never>(
 ): Effect.Effect<Info, TusError, R | TusClient> =>
   Effect.flatMap(
     retrying(url, options),
-    ({ client, retry }) => retry.persist("Head", (told) => client.head({ ...told, url }))
+    ({ client, retry }) => retry.persist("Inspect", (told) => client.head({ ...told, url }))
   )
 
 /** Removes an upload from the server. What is not there need not be removed. */

@@ -6,7 +6,7 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import type * as Next from "../../protocol/Next.js"
+import type * as NextStep from "../../protocol/NextStep.js"
 import type { RawResponse } from "../../protocol/Reply.js"
 import type { Entry } from "../journal/UploadJournal.js"
 import * as Chunks from "../requests/Chunks.js"
@@ -261,7 +261,7 @@ export const make = Effect.fnUntraced(function*<R>(
   )
 
   /** What to do about a failure, once it is paid for. */
-  const settle = Effect.fnUntraced(function*(verb: Next.Verb, error: TusError) {
+  const settle = Effect.fnUntraced(function*(verb: NextStep.Verb, error: TusError) {
     switch (yield* retry.after(verb, error)) {
       case "Refresh":
         return
@@ -297,7 +297,7 @@ export const make = Effect.fnUntraced(function*<R>(
   })
 
   /** A new upload is not held up by what became of another session's. */
-  const recover = (verb: Next.Verb, place: UploadPosition.Place, error: TusError) =>
+  const recover = (verb: NextStep.Verb, place: UploadPosition.Place, error: TusError) =>
     Effect.catchAll(
       settle(verb, error),
       (error) =>
@@ -321,7 +321,7 @@ export const make = Effect.fnUntraced(function*<R>(
     const [verb, action] = place._tag === "Nowhere"
       ? ([lessons.alone ? "Create" : "CreateWithUpload", create] as const)
       : place._tag === "Somewhere"
-      ? (["Head", find(place)] as const)
+      ? (["Inspect", find(place)] as const)
       : (["Append", append(place)] as const)
     return retry.ready.pipe(
       Effect.zipRight(action),

@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import { maxHeaderSize, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
-import * as Offer from "../../protocol/Options.js"
+import * as Offer from "../../protocol/Discovery.js"
 import { lingering } from "../../server/body/UploadBody.js"
 import type { Cors } from "../../server/policy/TusCors.js"
 

@@ -9,7 +9,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { Hasher } from "../../bytes/HashFunctions.js"
 import * as Pull from "../../bytes/Pull.js"
-import type * as Append from "../../protocol/Append.js"
+import type * as Transfer from "../../protocol/Transfer.js"
 import type { UploadStoreError } from "../../store/UploadStoreError.js"
 import type { Allowance } from "./Allowance.js"
 import type { UploadBody } from "./UploadBody.js"
@@ -17,12 +17,12 @@ import type { UploadBody } from "./UploadBody.js"
 export interface BoundedBody {
   readonly pull: Pull.Pull<UploadStoreError>
   /** Known when `pull` has come to the end. */
-  readonly ending: () => Append.Receipt["ending"]
+  readonly ending: () => Transfer.Receipt["ending"]
 }
 
 export const make = (
   body: UploadBody,
-  plan: Pick<Append.Plan, "room" | "upload">,
+  plan: Pick<Transfer.Plan, "room" | "upload">,
   allowance: Allowance,
   hasher: Option.Option<Hasher>
 ): BoundedBody => {
@@ -31,7 +31,7 @@ export const make = (
   let most = Math.min(plan.room, allowance.size - offset)
   /** What has come and has no room yet. */
   let waiting = nothing
-  let ending: Append.Receipt["ending"] | undefined
+  let ending: Transfer.Receipt["ending"] | undefined
 
   const take = (batch: Chunk.Chunk<Uint8Array>) => {
     const size = Pull.sizeOf(batch)
@@ -45,7 +45,7 @@ export const make = (
     return kept
   }
 
-  const end = (how: Append.Receipt["ending"]) => {
+  const end = (how: Transfer.Receipt["ending"]) => {
     ending = how
     return Pull.end
   }

@@ -14,7 +14,7 @@ import type { Addition } from "../../protocol/Reply.js"
 import type { Amendments, Upload } from "../../protocol/Upload.js"
 
 /** What a request is about to do with an upload: `Concatenate` is asked for each part that a new final names. */
-export type Intent = "Create" | "Concatenate" | "Head" | "Patch" | "Terminate" | "Download"
+export type Intent = "Create" | "Concatenate" | "Inspect" | "Append" | "Terminate" | "Download"
 
 /** What goes with a permission to create. */
 export interface Grant {

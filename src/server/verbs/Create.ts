@@ -4,11 +4,11 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Append from "../../protocol/Append.js"
 import type { RawRequest } from "../../protocol/Command.js"
 import * as Create from "../../protocol/Create.js"
 import type { Policy } from "../../protocol/Policy.js"
 import { Denied, rejectionOf } from "../../protocol/Refusal.js"
+import * as Transfer from "../../protocol/Transfer.js"
 import type { Upload, UploadId } from "../../protocol/Upload.js"
 import { type Lease, UploadLock } from "../../store/UploadLock.js"
 import { draft } from "../../store/UploadRegistry.js"
@@ -91,7 +91,7 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
       const tell = events.publish({ _tag: "Created", upload })
       const wanted = Option.match(plan, {
         onNone: () => Option.getOrElse(upload.length, () => 0),
-        onSome: (plan) => Append.wanted(plan, request.contentLength)
+        onSome: (plan) => Transfer.wanted(plan, request.contentLength)
       })
 
       const answer = ({ addition, entry }: Concluded) =>

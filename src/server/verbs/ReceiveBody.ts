@@ -11,11 +11,11 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Hasher, HashFunctions } from "../../bytes/HashFunctions.js"
 import { forEachBatch } from "../../bytes/Pull.js"
-import * as Append from "../../protocol/Append.js"
-import * as Body from "../../protocol/Body.js"
+import * as BodyHeaders from "../../protocol/BodyHeaders.js"
 import type { Checksum } from "../../protocol/Checksum.js"
 import type { Policy } from "../../protocol/Policy.js"
 import { ChecksumMismatch, isRefusal, type Refusal } from "../../protocol/Refusal.js"
+import * as Transfer from "../../protocol/Transfer.js"
 import type { Upload } from "../../protocol/Upload.js"
 import type { Lease } from "../../store/UploadLock.js"
 import type { Entry } from "../../store/UploadRegistry.js"
@@ -49,7 +49,7 @@ export const make = ({ digests, store, tell }: Means) => {
 
   return Effect.fnUntraced(function*(
     entry: Entry,
-    plan: Append.Plan,
+    plan: Transfer.Plan,
     lease: Lease,
     body: UploadBody,
     allowance: Allowance,
@@ -72,7 +72,7 @@ export const make = ({ digests, store, tell }: Means) => {
     const progress = ({ upload }: Entry) => upload.isOpen && entry.version > 0 ? tell(upload) : Effect.void
 
     const checkpoint = Effect.gen(function*() {
-      const next = Append.checkpoint(plan, end - offset, yield* DateTime.now, policy)
+      const next = Transfer.checkpoint(plan, end - offset, yield* DateTime.now, policy)
       if (Option.isSome(next)) {
         latest = yield* store.commit(latest, next.value, lease.fence)
         yield* progress(latest)
@@ -99,7 +99,7 @@ export const make = ({ digests, store, tell }: Means) => {
       }
       if (verification._tag === "Trailer") {
         // The algorithm is known only now: what was written is read back for it, most likely from memory.
-        const checksum = yield* Body.trailing(yield* body.trailers, policy)
+        const checksum = yield* BodyHeaders.trailing(yield* body.trailers, policy)
         const hasher = yield* makeHasher(checksum)
         const written = store.read(plan.upload.id, { start: offset, end })
         yield* Stream.runForEach(written, (bytes) => Effect.sync(() => hasher.update(bytes)))
@@ -129,7 +129,7 @@ export const make = ({ digests, store, tell }: Means) => {
       })))
       : unverified
     const now = yield* DateTime.now
-    const { refusal, upload } = Append.settle(plan, { received: end - offset, ending, verdict }, now, policy)
+    const { refusal, upload } = Transfer.settle(plan, { received: end - offset, ending, verdict }, now, policy)
     if (upload !== plan.upload) {
       latest = yield* store.commit(latest, upload, lease.fence)
       yield* progress(latest)
@@ -141,7 +141,7 @@ export const make = ({ digests, store, tell }: Means) => {
   }, Effect.uninterruptible)
 }
 
-const unverified: Append.Receipt["verdict"] = Either.right(undefined)
+const unverified: Transfer.Receipt["verdict"] = Either.right(undefined)
 
 const check = (checksum: Checksum, hasher: Hasher) =>
   checksum.matches(hasher.digest())

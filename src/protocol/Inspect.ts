@@ -13,7 +13,7 @@ import * as Refusal from "./Refusal.js"
 import type { Upload } from "./Upload.js"
 
 /** What the server answers. */
-export class Response extends Schema.Class<Response>("effect-tus/Head/Response")({
+export class Response extends Schema.Class<Response>("effect-tus/Inspect/Response")({
   offset: Header.optional("upload-offset", Header.Bytes),
   length: Header.optional("upload-length", Header.Bytes),
   deferLength: Header.optional("upload-defer-length", Header.literal("1")),

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Head, type Upload } from "effect-tus"
+import { Inspect, type Upload } from "effect-tus"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
@@ -23,13 +23,13 @@ const final: Upload.Kind = {
 const part = (length: number | undefined) =>
   Option.some(uploadOf({ kind: { _tag: "Partial" }, length: Option.map(Option.fromNullable(length), bytes) }))
 
-const decide = (fields: Fields, parts: Parameters<typeof Head.decide>[1] = []) =>
-  Head.decide(uploadOf(fields), parts, now)
+const decide = (fields: Fields, parts: Parameters<typeof Inspect.decide>[1] = []) =>
+  Inspect.decide(uploadOf(fields), parts, now)
 
-const headersOf = (fields: Fields, parts?: Parameters<typeof Head.decide>[1]) =>
-  Schema.encodeSync(Head.Response)(Either.getOrThrow(decide(fields, parts)))
+const headersOf = (fields: Fields, parts?: Parameters<typeof Inspect.decide>[1]) =>
+  Schema.encodeSync(Inspect.Response)(Either.getOrThrow(decide(fields, parts)))
 
-describe("Head", () => {
+describe("Inspect", () => {
   const answers: ReadonlyArray<readonly [title: string, Fields, parts: Parameters<typeof decide>[1], headers: object]> =
     [
       ["MUST always include Upload-Offset, even if it is 0", { length: Option.some(bytes(10)) }, [], {
@@ -148,18 +148,20 @@ describe("Head", () => {
     assert.include(refusal.message, id("c"))
   })
 
-  it.prop("the response survives the round trip", [inSeconds(Head.Response, (fields) => new Head.Response(fields))], (
+  it.prop("the response survives the round trip", [
+    inSeconds(Inspect.Response, (fields) => new Inspect.Response(fields))
+  ], (
     [response]
   ) => {
-    const headers = Schema.encodeSync(Head.Response)(response)
-    deepStrictEqual(Schema.decodeSync(Head.Response)(headers), response)
+    const headers = Schema.encodeSync(Inspect.Response)(response)
+    deepStrictEqual(Schema.decodeSync(Inspect.Response)(headers), response)
   })
 
   it.prop("says of every upload where it stands, or why not", [
     uploads,
     FastCheck.array(FastCheck.option(uploads).map(Option.fromNullable), { minLength: 1, maxLength: 4 })
   ], ([upload, parts]) => {
-    const decision = Head.decide(upload, parts, now)
+    const decision = Inspect.decide(upload, parts, now)
     if (Either.isLeft(decision)) {
       assert.include(["UploadExpired", "UploadRejected", "Finishing", "PartGone"], decision.left._tag)
       return

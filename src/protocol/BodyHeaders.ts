@@ -4,11 +4,11 @@
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { Verification } from "./Append.js"
 import * as Checksum from "./Checksum.js"
 import * as Header from "./Header.js"
 import type { Policy } from "./Policy.js"
 import * as Refusal from "./Refusal.js"
+import type { Verification } from "./Transfer.js"
 
 /**
  * The content type of every PATCH; another one is a 415.

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Body, Checksum, type Refusal } from "effect-tus"
+import { BodyHeaders, Checksum, type Refusal } from "effect-tus"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
@@ -14,11 +14,11 @@ const verification = (
   checksum: Checksum.Checksum | undefined,
   trailer: ReadonlyArray<string> | undefined,
   rules = policy
-) => Body.verification({ checksum: Option.fromNullable(checksum), trailer: Option.fromNullable(trailer) }, rules)
+) => BodyHeaders.verification({ checksum: Option.fromNullable(checksum), trailer: Option.fromNullable(trailer) }, rules)
 
 const withoutTrailers = { ...policy, extensions: policy.extensions.filter((name) => name !== "checksum-trailer") }
 
-describe("Body", () => {
+describe("BodyHeaders", () => {
   it("the digest comes before the body, after it, or not at all", () => {
     deepStrictEqual(verification(undefined, undefined), Either.right({ _tag: "None" }))
     deepStrictEqual(verification(crc32, undefined), Either.right({ _tag: "Header", checksum: crc32 }))
@@ -43,17 +43,17 @@ describe("Body", () => {
       verification(undefined, ["upload-checksum"], withoutTrailers),
       "400 trailer"
     ],
-    "an announced checksum that is absent": [Body.trailing({}, policy), "400 upload-checksum"],
+    "an announced checksum that is absent": [BodyHeaders.trailing({}, policy), "400 upload-checksum"],
     "an announced checksum that is undefined": [
-      Body.trailing({ "upload-checksum": undefined }, policy),
+      BodyHeaders.trailing({ "upload-checksum": undefined }, policy),
       "400 upload-checksum"
     ],
     "an announced checksum that is malformed": [
-      Body.trailing({ "upload-checksum": "crc32 !" }, policy),
+      BodyHeaders.trailing({ "upload-checksum": "crc32 !" }, policy),
       "400 upload-checksum"
     ],
     "an announced checksum of an algorithm that is not offered": [
-      Body.trailing({ "upload-checksum": "md5 AAAAAAAAAAAAAAAAAAAAAA==" }, policy),
+      BodyHeaders.trailing({ "upload-checksum": "md5 AAAAAAAAAAAAAAAAAAAAAA==" }, policy),
       "400 upload-checksum"
     ]
   } as const
@@ -66,7 +66,7 @@ describe("Body", () => {
   }
 
   it("reads the checksum that came after the body", () => {
-    deepStrictEqual(Body.trailing({ "upload-checksum": "crc32 AQIDBA==" }, policy), Either.right(crc32))
+    deepStrictEqual(BodyHeaders.trailing({ "upload-checksum": "crc32 AQIDBA==" }, policy), Either.right(crc32))
   })
 
   it.prop("an announced checksum is never passed over", [

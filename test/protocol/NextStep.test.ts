@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Next } from "effect-tus"
+import { NextStep } from "effect-tus"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as FastCheck from "effect/FastCheck"
@@ -8,28 +8,28 @@ import * as Option from "effect/Option"
 
 const now = DateTime.unsafeMake("2026-01-01T00:00:00Z")
 
-const verbs: ReadonlyArray<Next.Verb> = [
+const verbs: ReadonlyArray<NextStep.Verb> = [
   "Discover",
   "Create",
   "CreateWithUpload",
   "Concat",
-  "Head",
+  "Inspect",
   "Append",
   "Terminate"
 ]
 
-const after = (verb: Next.Verb, status: number, retryAfter?: string) =>
-  Next.classify(verb, Next.Result.Answered({ status, retryAfter }), now)
+const after = (verb: NextStep.Verb, status: number, retryAfter?: string) =>
+  NextStep.classify(verb, NextStep.Result.Answered({ status, retryAfter }), now)
 
-const delays = (next: Next.Next) =>
+const delays = (next: NextStep.Next) =>
   next._tag === "RetryAfter" ? Option.map(next.delay, Duration.toSeconds) : Option.none()
 
-type Row = readonly [title: string, statuses: ReadonlyArray<number>, verbs: ReadonlyArray<Next.Verb>, next: string]
+type Row = readonly [title: string, statuses: ReadonlyArray<number>, verbs: ReadonlyArray<NextStep.Verb>, next: string]
 
 const table: ReadonlyArray<Row> = [
   ["an answer that says yes goes on", [200, 201, 204, 299], verbs, "Continue"],
   ["401 has the headers made anew", [401], verbs, "Refresh"],
-  ["an upload that is gone is created anew", [404, 410], ["Head", "Append"], "Recreate"],
+  ["an upload that is gone is created anew", [404, 410], ["Inspect", "Append"], "Recreate"],
   ["what is gone need not be removed", [404, 410], ["Terminate"], "Continue"],
   [
     "no endpoint where one was expected is final",
@@ -41,19 +41,19 @@ const table: ReadonlyArray<Row> = [
   [
     "a conflict about anything else is final",
     [409],
-    ["Create", "CreateWithUpload", "Concat", "Head", "Terminate"],
+    ["Create", "CreateWithUpload", "Concat", "Inspect", "Terminate"],
     "Fail"
   ],
   ["a body that is too large is made smaller", [413], ["Append", "CreateWithUpload"], "Shrink"],
-  ["an upload that is too large is refused for good", [413], ["Create", "Concat", "Head"], "Fail"],
+  ["an upload that is too large is refused for good", [413], ["Create", "Concat", "Inspect"], "Fail"],
   ["bytes that arrived damaged are sent again", [460], ["Append", "CreateWithUpload"], "RetryAfter"],
-  ["a checksum that fails without bytes makes no sense", [460], ["Create", "Head"], "Fail"],
+  ["a checksum that fails without bytes makes no sense", [460], ["Create", "Inspect"], "Fail"],
   ["what passes is waited for", [408, 423, 425, 429, 500, 501, 502, 503, 504, 507, 599], verbs, "RetryAfter"],
   ["every other no is final", [400, 402, 403, 405, 406, 411, 412, 415, 418, 422, 431, 451], verbs, "Fail"],
   ["a redirect is not followed", [300, 301, 302, 303, 307, 308], verbs, "Fail"]
 ]
 
-describe("Next", () => {
+describe("NextStep", () => {
   for (const [title, statuses, among, next] of table) {
     it(title, () => {
       for (const verb of among) {
@@ -66,8 +66,8 @@ describe("Next", () => {
 
   it("waits for a network that may come back, and for no other", () => {
     for (const verb of verbs) {
-      assert.strictEqual(Next.classify(verb, Next.Result.Unanswered({ passing: true }), now)._tag, "RetryAfter")
-      assert.strictEqual(Next.classify(verb, Next.Result.Unanswered({ passing: false }), now)._tag, "Fail")
+      assert.strictEqual(NextStep.classify(verb, NextStep.Result.Unanswered({ passing: true }), now)._tag, "RetryAfter")
+      assert.strictEqual(NextStep.classify(verb, NextStep.Result.Unanswered({ passing: false }), now)._tag, "Fail")
     }
   })
 
@@ -85,7 +85,7 @@ describe("Next", () => {
   })
 
   it("honours Retry-After in seconds and as a date", () => {
-    deepStrictEqual(delays(after("Head", 503, "120")), Option.some(120))
+    deepStrictEqual(delays(after("Inspect", 503, "120")), Option.some(120))
     deepStrictEqual(delays(after("Append", 429, " 7 ")), Option.some(7))
     deepStrictEqual(delays(after("Create", 423, "0")), Option.some(0))
     deepStrictEqual(delays(after("Append", 503, "Thu, 01 Jan 2026 00:01:00 GMT")), Option.some(60))
@@ -98,7 +98,7 @@ describe("Next", () => {
   it("takes the date of the answer for the time it is there, and ours where it has none", () => {
     const there = { status: 503, retryAfter: "Sat, 03 Jan 2026 00:01:00 GMT" }
     const classify = (date: string | undefined) =>
-      delays(Next.classify("Append", Next.Result.Answered({ ...there, date }), now))
+      delays(NextStep.classify("Append", NextStep.Result.Answered({ ...there, date }), now))
     deepStrictEqual(classify("Sat, 03 Jan 2026 00:00:00 GMT"), Option.some(60))
     deepStrictEqual(classify("Fri, 03 Jan 2020 00:00:00 GMT"), Option.some(3600))
     deepStrictEqual(["yesterday", undefined].map(classify), [Option.some(3600), Option.some(3600)])

@@ -1,16 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Extension, Options } from "effect-tus"
+import { Discovery, Extension } from "effect-tus"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { policy } from "./arbitraries.js"
 
 const headersOf = (rules: Partial<typeof policy>) =>
-  Schema.encodeSync(Options.Response)(Options.respond({ ...policy, ...rules }))
+  Schema.encodeSync(Discovery.Response)(Discovery.respond({ ...policy, ...rules }))
 
-describe("Options", () => {
+describe("Discovery", () => {
   it("A successful response MUST contain Tus-Version, and may tell all that the server can do", () => {
-    assert.strictEqual(Options.respond(policy).status, 204)
+    assert.strictEqual(Discovery.respond(policy).status, 204)
     deepStrictEqual<object>(headersOf({}), {
       "tus-version": "1.0.0",
       "tus-extension":
@@ -35,7 +35,7 @@ describe("Options", () => {
   })
 
   it("a client reads the versions of another server in its order, and extensions that are not known here", () => {
-    const response = Schema.decodeSync(Options.Response)({
+    const response = Schema.decodeSync(Discovery.Response)({
       "tus-version": "1.0.0,0.2.2, 0.2.1",
       "tus-extension": "creation, x-teleport",
       "tus-max-size": "1073741824",
@@ -47,9 +47,9 @@ describe("Options", () => {
     deepStrictEqual<unknown>(response.algorithms, Option.some(["md5", "sha1", "xxh3"]))
   })
 
-  it.prop("the response survives the round trip", [Options.Response], ([response]) => {
-    const headers = Schema.encodeSync(Options.Response)(response)
-    deepStrictEqual(Schema.decodeSync(Options.Response)(headers), response)
+  it.prop("the response survives the round trip", [Discovery.Response], ([response]) => {
+    const headers = Schema.encodeSync(Discovery.Response)(response)
+    deepStrictEqual(Schema.decodeSync(Discovery.Response)(headers), response)
   })
 })
 

@@ -13,7 +13,7 @@ import { Bytes } from "./Upload.js"
 export const version = "1.0.0"
 
 /** What the server answers. Names that are not known here are kept: a client reads this from any server. */
-export class Response extends Schema.Class<Response>("effect-tus/Options/Response")({
+export class Response extends Schema.Class<Response>("effect-tus/Discovery/Response")({
   versions: Header.required("tus-version", Header.tokens),
   extensions: Header.optional("tus-extension", Header.tokens),
   maxSize: Header.optional("tus-max-size", Header.Bytes),

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Create, Patch, Reply } from "effect-tus"
+import { Append, Create, Reply } from "effect-tus"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
-import * as Codec from "../../src/protocol/Codec.js"
+import * as HeaderCodec from "../../src/protocol/HeaderCodec.js"
 
 /** Values that headers have, might have, and should not have. */
 const values = FastCheck.oneof(
@@ -44,12 +44,12 @@ const changesOf = ({ fields }: { readonly fields: Schema.Struct.Fields }) =>
     { minKeys: 1, maxKeys: 2 }
   )
 
-const agrees = <A extends object, I>(name: string, request: Parameters<typeof Codec.decoder<A, I>>[0]) => {
+const agrees = <A extends object, I>(name: string, request: Parameters<typeof HeaderCodec.decoder<A, I>>[0]) => {
   const specified = Schema.decodeUnknownEither(request)
-  const compiled = Codec.decoder(request)
+  const compiled = HeaderCodec.decoder(request)
 
   it.prop(`decodes what a client encodes as the Schema does: ${name}`, [Arbitrary.make(request)], ([instance]) => {
-    const headers = Schema.encodeSync(request)(instance) as Codec.Headers
+    const headers = Schema.encodeSync(request)(instance) as HeaderCodec.Headers
     const decoded = Either.getOrThrow(compiled(headers))
     deepStrictEqual(decoded, Either.getOrThrow(specified(headers)))
     assert.isTrue(decoded instanceof request)
@@ -60,22 +60,24 @@ const agrees = <A extends object, I>(name: string, request: Parameters<typeof Co
     changesOf(request)
   ], ([instance, changes]) => {
     const changed = { ...Schema.encodeSync(request)(instance), ...changes }
-    const headers = Object.fromEntries(Object.entries(changed).filter(([, value]) => value !== null)) as Codec.Headers
+    const headers = Object.fromEntries(
+      Object.entries(changed).filter(([, value]) => value !== null)
+    ) as HeaderCodec.Headers
     const told = Either.mapLeft(({ message }: { readonly message: string }) => message)
     deepStrictEqual(told(compiled(headers)), told(specified(headers)))
   }, { fastCheck: { numRuns: 2000 } })
 }
 
-describe("Codec", () => {
+describe("HeaderCodec", () => {
   agrees("Create", Create.Request)
-  agrees("Patch", Patch.Request)
+  agrees("Patch", Append.Request)
 
   it.prop("encodes every reply as the Schema does", [Arbitrary.make(Reply.Reply)], ([reply]) => {
-    deepStrictEqual<unknown>(Codec.encoder(Reply.Reply)(reply), { ...Schema.encodeSync(Reply.Reply)(reply) })
+    deepStrictEqual<unknown>(HeaderCodec.encoder(Reply.Reply)(reply), { ...Schema.encodeSync(Reply.Reply)(reply) })
   }, { fastCheck: { numRuns: 1000 } })
 
   it("takes only classes of header fields", () => {
     class Strange extends Schema.Class<Strange>("Strange")({ name: Schema.String }) {}
-    assert.throws(() => Codec.decoder(Strange), "expected name to be made by Header.required or Header.optional")
+    assert.throws(() => HeaderCodec.decoder(Strange), "expected name to be made by Header.required or Header.optional")
   })
 })

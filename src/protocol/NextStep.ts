@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import * as Header from "./Header.js"
 
 /** What the client was doing. `CreateWithUpload` is a creation that brings bytes along. */
-export type Verb = "Discover" | "Create" | "CreateWithUpload" | "Concat" | "Head" | "Append" | "Terminate"
+export type Verb = "Discover" | "Create" | "CreateWithUpload" | "Concat" | "Inspect" | "Append" | "Terminate"
 
 /** What came of it. */
 export type Result = Data.TaggedEnum<{
@@ -62,7 +62,7 @@ export const classify = (verb: Verb, result: Result, now: DateTime.Utc): Next =>
       return Next.Refresh()
     case 404:
     case 410:
-      return verb === "Head" || verb === "Append"
+      return verb === "Inspect" || verb === "Append"
         ? Next.Recreate()
         : verb === "Terminate"
         ? Next.Continue()
