@@ -73,6 +73,13 @@ describe("pages", () => {
     assert.strictEqual(guilty.join("\n"), "")
   })
 
+  it("name files of the source that exist", () => {
+    const text = read("src/README.md")
+    const named = Array.from(text.matchAll(/`((?:[\w-]+\/)+\w+\.ts)`/g), ([, name = ""]) => name)
+    assert.isAbove(named.length, 25)
+    assert.strictEqual(named.filter((name) => !existsSync(join(root, "src", name))).join(), "")
+  })
+
   it("would be found with a link that leads nowhere", () => {
     const text = "# A b\n[a](nowhere.md) [b](#a-b) [c](#c) ![d](test/docs.test.ts) `[e](e)`\n"
     assert.strictEqual(brokenLinks("README.md", text).join(), "README.md: nowhere.md,README.md: README.md#c")
