@@ -56,7 +56,7 @@ const planted: ReadonlyArray<readonly [file: string, source: string]> = [
   ["src/browser-client/A.ts", `import * as Node from "../node-client/NodeTransport.js"\nexport const a = Node\n`],
   ["src/node-client/A.ts", `import * as Cli from "../cli/Cli.js"\nexport const a = Cli\n`],
   ["src/node/files/A.ts", `import { Effect } from "effect"\nexport const a = Effect.void\n`],
-  ["src/server/verbs/A.ts", `import * as DateTime from "effect/DateTime"\nexport const a = DateTime.now\n`],
+  ["src/server/hooks/A.ts", `import * as DateTime from "effect/DateTime"\nexport const a = DateTime.now\n`],
   ["src/client/requests/A.ts", `import * as DateTime from "effect/DateTime"\nexport const a = DateTime.unsafeNow()\n`],
   [
     "src/client/upload/Retry.ts",

@@ -29,11 +29,12 @@ export interface Arrival {
 
 /** Answers one request by the server's own door. */
 export const serve = ({ headers, method, pull, trailers, url }: Arrival) =>
-  Effect.flatMap(TusDoor.make({ path: "/files", trailers: true }), (respond) =>
-    respond(
-      { method, url: new URL(url).pathname, headers },
-      { ...UploadBody.fromPull(pull, {}), trailers: Effect.sync(trailers) }
-    ))
+  Effect.flatMap(TusDoor.make({ path: "/files" }), (respond) =>
+    respond({
+      request: { method, url: new URL(url).pathname, headers },
+      body: { ...UploadBody.fromPull(pull, {}), trailers: Effect.sync(trailers) },
+      trailers: true
+    }))
 
 /** The headers that say how the body comes. */
 export const framing = (body: TusTransport.Body | undefined): Readonly<Record<string, string>> =>

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as Allowance from "./body/Allowance.js"
+export * as Exchange from "./body/Exchange.js"
 export * as UploadBody from "./body/UploadBody.js"
 export * as TusHttp from "./doors/TusHttp.js"
 export * as TusWeb from "./doors/TusWeb.js"

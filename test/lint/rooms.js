@@ -31,7 +31,7 @@ export const table = {
     packages: effect
   },
   "server/doors": {
-    rooms: ["protocol", "store", "server", "server/policy", "server/body", "server/hooks"],
+    rooms: ["protocol", "store", "server", "server/policy", "server/body", "server/hooks", "server/verbs"],
     packages: platform
   },
   "server/operations": {

@@ -70,13 +70,12 @@ export const serve = Effect.fnUntraced(function*(
   const seen: Array<Command.RawRequest> = []
   const told: Array<UploadEvents.Event> = []
   let arrived = 0
-  const observer: TusObserver.Observer = (request, body, answer) =>
+  const observer: TusObserver.Observer = (exchange, answer) =>
     Effect.suspend(() => {
-      seen.push(request)
-      return answer({
-        ...body,
-        pull: Effect.tap(body.pull, (batch) => Effect.sync(() => arrived += Pull.sizeOf(batch)))
-      })
+      seen.push(exchange.request)
+      const { body } = exchange
+      const pull = Effect.tap(body.pull, (batch) => Effect.sync(() => arrived += Pull.sizeOf(batch)))
+      return answer({ ...exchange, body: { ...body, pull } })
     })
   const watching = Layer.merge(
     TusObserver.layer(Effect.succeed(observer)),

@@ -70,8 +70,8 @@ const handled = Effect.fnUntraced(function*(options: NodeHandler.Options) {
 /** What an observer sees: the outcome and the status of each answer. */
 const observed = () => {
   const answers: Array<string> = []
-  const observer: TusObserver.Observer = (_, body, answer) =>
-    Effect.tap(answer(body), ({ outcome, status }) => Effect.sync(() => answers.push(`${status} ${outcome}`)))
+  const observer: TusObserver.Observer = (exchange, answer) =>
+    Effect.tap(answer(exchange), ({ outcome, status }) => Effect.sync(() => answers.push(`${status} ${outcome}`)))
   return { answers, layer: TusObserver.layer(Effect.succeed(observer)) }
 }
 

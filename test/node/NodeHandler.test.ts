@@ -245,8 +245,8 @@ describe("NodeHandler", () => {
           yield* Layer.build(
             NodeTusServer.layerHttp({ port: 0, shutdownTimeout: 0, ...options }).pipe(
               Layer.provide(Layer.succeed(TusServer.TusServer, {
-                handle: (_command, _request, body) => Effect.zipRight(Effect.ignore(body.pull), Effect.never),
-                settle: () => Effect.void
+                handle: (_command, { body }) => Effect.zipRight(Effect.ignore(body.pull), Effect.never),
+                finishPending: () => Effect.void
               }))
             )
           )

@@ -323,8 +323,8 @@ describe("HTTP/2", () => {
             tls: { cert: read("server.pem"), key: read("server.key") }
           }).pipe(
             Layer.provide(Layer.succeed(TusServer.TusServer, {
-              handle: (_command, _request, body) => Effect.zipRight(Effect.ignore(body.pull), Effect.never),
-              settle: () => Effect.void
+              handle: (_command, { body }) => Effect.zipRight(Effect.ignore(body.pull), Effect.never),
+              finishPending: () => Effect.void
             }))
           )
         )

@@ -26,9 +26,13 @@ export const request = (
   url: string,
   headers: Readonly<Record<string, string>> = {},
   body: UploadBody.UploadBody = UploadBody.empty
-) => Effect.flatMap(door, (respond) => respond({ method, url, headers: { ...tus, ...headers } }, body))
+) =>
+  Effect.flatMap(
+    door,
+    (respond) => respond({ request: { method, url, headers: { ...tus, ...headers } }, body, trailers: true })
+  )
 
-const door = TusDoor.make({ path: "/files", trailers: true })
+const door = TusDoor.make({ path: "/files" })
 
 export const create = (headers: Readonly<Record<string, string>>) =>
   Effect.map(request("POST", "/files", headers), ({ headers }) => headers.location ?? "")

@@ -59,10 +59,12 @@ const given: Readonly<Record<string, (broken: Break) => Layer.Layer<never>>> = {
       UploadIds.UploadIds,
       Effect.map(UploadIds.UploadIds, ({ next }) => ({ next: Effect.suspend(() => broken() ?? next) }))
     ),
-  "an observer": (broken) => TusObserver.layer(Effect.succeed((_, body, answer) => broken() ?? answer(body))),
+  "an observer": (broken) => TusObserver.layer(Effect.succeed((exchange, answer) => broken() ?? answer(exchange))),
   "an observer, of an answer": (broken) =>
     TusObserver.layer(
-      Effect.succeed((_, body, answer) => Effect.zipLeft(answer(body), Effect.suspend(() => broken() ?? Effect.void)))
+      Effect.succeed((exchange, answer) =>
+        Effect.zipLeft(answer(exchange), Effect.suspend(() => broken() ?? Effect.void))
+      )
     )
 }
 

@@ -44,7 +44,7 @@ export interface NodeHandler {
 
 /** A handler that runs in the runtime in which it is made. */
 export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, TusServer> =>
-  Effect.zipWith(Effect.runtime(), TusDoor.make({ path: options.path, trailers: true }), (runtime, respond) => {
+  Effect.zipWith(Effect.runtime(), TusDoor.make({ path: options.path }), (runtime, respond) => {
     const runFork = Runtime.runFork(runtime)
     const running = new Map<Fiber.RuntimeFiber<void>, NodeBody.NodeBody>()
     const budget: NodeBody.Budget = { limit: options.bufferLimit ?? 16 * 1024 * 1024, used: 0 }
@@ -66,7 +66,7 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
         remoteAddress: request.socket.remoteAddress
       }
       const fiber = runFork(
-        Effect.flatMap(respond(raw, body), (answer) =>
+        Effect.flatMap(respond({ request: raw, body, trailers: true }), (answer) =>
           answer.content === undefined
             ? send(request, response, answer, body, { draining, idleMillis })
             : download(request, response, answer, answer.content, idleMillis))

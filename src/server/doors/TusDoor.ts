@@ -11,13 +11,15 @@ import * as Offer from "../../protocol/Discovery.js"
 import { isRefusal, type Refusal } from "../../protocol/Refusal.js"
 import * as Reply from "../../protocol/Reply.js"
 import { UploadStoreError } from "../../store/UploadStoreError.js"
+import type { Exchange } from "../body/Exchange.js"
 import * as UploadBody from "../body/UploadBody.js"
 import { type Observed, TusObserver, watched } from "../hooks/TusObserver.js"
 import * as DoorPolicy from "../policy/DoorPolicy.js"
 import * as LogText from "../policy/LogText.js"
 import * as OptionError from "../policy/OptionError.js"
 import { TusPolicy } from "../policy/TusPolicy.js"
-import { type Answered, type Door, TusServer } from "../TusServer.js"
+import { TusServer } from "../TusServer.js"
+import type { Performed } from "../verbs/Verb.js"
 
 export interface Options {
   /**
@@ -27,9 +29,9 @@ export interface Options {
   readonly path?: string | undefined
 }
 
-export interface Response extends Observed, Pick<Answered, "content"> {}
+export interface Response extends Observed, Pick<Performed, "content"> {}
 
-export const make = ({ path, trailers }: Options & Door) =>
+export const make = ({ path }: Options) =>
   Effect.gen(function*() {
     const server = yield* TusServer
     const policy = yield* TusPolicy
@@ -38,7 +40,8 @@ export const make = ({ path, trailers }: Options & Door) =>
     yield* Effect.orDie(check({ path }))
 
     const observers = yield* TusObserver
-    const respond = watched(observers, (request, body): Effect.Effect<Response> => {
+    const respond = watched(observers, (exchange): Effect.Effect<Response> => {
+      const { request } = exchange
       // Nothing, where the application cannot say whose pages may read: that is a defect like any other.
       let allowed: Readonly<Record<string, string>> = {}
       const finish = ({ body, content, headers, outcome, status }: Response): Response => ({
@@ -54,9 +57,9 @@ export const make = ({ path, trailers }: Options & Door) =>
           return Either.match(Command.decode(request, { base: baseOf(request), downloads, path }), {
             onLeft: Effect.fail,
             onRight: (command) =>
-              body.isConsumed === true && Command.takesBody(command)
+              exchange.body.isConsumed === true && Command.takesBody(command)
                 ? Effect.die(new UploadBody.BodyConsumed())
-                : server.handle(command, request, body, { trailers })
+                : server.handle(command, exchange)
           })
         }),
         {
@@ -70,13 +73,13 @@ export const make = ({ path, trailers }: Options & Door) =>
 
 const check = OptionError.check(Schema.Struct({ path: Schema.optional(OptionError.path) }))
 
-type Respond = (request: Command.RawRequest, body: UploadBody.UploadBody) => Effect.Effect<Response>
+type Respond = (exchange: Exchange) => Effect.Effect<Response>
 
 /** An observer that fails is a bug of the application: its request is answered all the same. */
-const guarded = (respond: Respond): Respond => (request, body) =>
-  Effect.catchAllCause(Effect.suspend(() => respond(request, body)), (cause) => explain(request, cause))
+const guarded = (respond: Respond): Respond => (exchange) =>
+  Effect.catchAllCause(Effect.suspend(() => respond(exchange)), (cause) => explain(exchange.request, cause))
 
-const encode = (answer: Answered): Response => {
+const encode = (answer: Performed): Response => {
   const { body, headers, status } = answer.reply instanceof Offer.Response
     ? encodeOffer(answer.reply)
     : Reply.encodeAnswer(answer)

@@ -28,7 +28,7 @@ export interface MountOptions extends Options {
 /** Answers with the server that there is now. */
 const open = (options: Options) =>
   Effect.map(
-    TusDoor.make({ path: options.path, trailers: false }),
+    TusDoor.make({ path: options.path }),
     (respond): HttpApp.Default<never, Scope.Scope> =>
       Effect.gen(function*() {
         const request = yield* HttpServerRequest.HttpServerRequest
@@ -39,7 +39,7 @@ const open = (options: Options) =>
           remoteAddress: remoteAddressOf(request)
         }
         const body = yield* bodyOf(request, options)
-        return toResponse(yield* respond(raw, body))
+        return toResponse(yield* respond({ request: raw, body, trailers: false }))
       })
   )
 

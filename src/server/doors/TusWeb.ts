@@ -18,14 +18,14 @@ export interface Options extends TusDoor.Options, UploadBody.Options {}
 export const make = (
   options: Options = {}
 ): Effect.Effect<(request: Request) => Promise<Response>, never, TusServer> =>
-  Effect.zipWith(Effect.runtime(), TusDoor.make({ path: options.path, trailers: false }), (runtime, respond) => {
+  Effect.zipWith(Effect.runtime(), TusDoor.make({ path: options.path }), (runtime, respond) => {
     const runPromise = Runtime.runPromise(runtime)
     const runFork = Runtime.runFork(runtime)
     return async (request) => {
       const body = bodyOf(request, options)
       const raw = { method: request.method, url: request.url, headers: Object.fromEntries(request.headers) }
       request.signal.addEventListener("abort", () => body.stop("Disconnected"), { once: true })
-      const response = await runPromise(respond(raw, body))
+      const response = await runPromise(respond({ request: raw, body, trailers: false }))
       runFork(body.rest)
       return toResponse(response)
     }

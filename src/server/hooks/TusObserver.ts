@@ -4,9 +4,8 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { RawRequest } from "../../protocol/Command.js"
 import type { RawResponse } from "../../protocol/Reply.js"
-import type { UploadBody } from "../body/UploadBody.js"
+import type { Exchange } from "../body/Exchange.js"
 
 /** An answer, with what came of the request in one word. */
 export interface Observed extends RawResponse {
@@ -19,9 +18,8 @@ export interface Observed extends RawResponse {
 
 /** Stands between a door and what answers: sees all, and changes nothing. */
 export type Observer = <R extends Observed>(
-  request: RawRequest,
-  body: UploadBody,
-  answer: (body: UploadBody) => Effect.Effect<R>
+  exchange: Exchange,
+  answer: (exchange: Exchange) => Effect.Effect<R>
 ) => Effect.Effect<R>
 
 /** Those that watch, the last one outermost; none by default. `layer` adds one. To be provided to the doors. */
@@ -39,9 +37,6 @@ export const layer = <E, R>(observer: Effect.Effect<Observer, E, R>): Layer.Laye
 /** What is watched by all of them, the last one outermost. */
 export const watched = <R extends Observed>(
   observers: ReadonlyArray<Observer>,
-  answer: (request: RawRequest, body: UploadBody) => Effect.Effect<R>
-): (request: RawRequest, body: UploadBody) => Effect.Effect<R> =>
-  observers.reduce(
-    (answer, observer) => (request, body) => observer(request, body, (body) => answer(request, body)),
-    answer
-  )
+  answer: (exchange: Exchange) => Effect.Effect<R>
+): (exchange: Exchange) => Effect.Effect<R> =>
+  observers.reduce((answer, observer) => (exchange) => observer(exchange, answer), answer)

@@ -7,13 +7,14 @@ import * as Monotonic from "../../time/Monotonic.js"
 import * as TusObserver from "../hooks/TusObserver.js"
 import * as LogText from "../policy/LogText.js"
 
-const observer: TusObserver.Observer = (request, body, answer) =>
+const observer: TusObserver.Observer = (exchange, answer) =>
   Effect.flatMap(
     Monotonic.millis,
     (begun) =>
-      Effect.tap(answer(body), ({ headers, outcome, status }) =>
-        Effect.flatMap(Monotonic.millis, (now) =>
-          Effect.log(`${LogText.nameOf(request)} ${status}`).pipe(
+      Effect.tap(answer(exchange), ({ headers, outcome, status }) =>
+        Effect.flatMap(Monotonic.millis, (now) => {
+          const { request } = exchange
+          return Effect.log(`${LogText.nameOf(request)} ${status}`).pipe(
             Effect.annotateLogs({
               method: LogText.printable(request.method),
               status,
@@ -23,7 +24,8 @@ const observer: TusObserver.Observer = (request, body, answer) =>
               ...(headers["upload-offset"] === undefined ? {} : { offset: Number(headers["upload-offset"]) }),
               ...(request.remoteAddress === undefined ? {} : { peer: request.remoteAddress })
             })
-          )))
+          )
+        }))
   )
 
 /** Each request as a line at level Info. What a URL says behind its path, such as a signature, stays out of it. */

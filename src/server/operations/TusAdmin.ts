@@ -58,7 +58,7 @@ export const make = Effect.gen(function*() {
   const registry = yield* UploadRegistry
   const store = yield* UploadStore
   const lock = yield* UploadLock
-  const terminate = yield* Terminate.make(yield* HookRunner.make)
+  const terminate = yield* Terminate.terminator(yield* HookRunner.make)
 
   return TusAdmin.of({
     list: pages(({ after, limit }: Page<Either.Either<Upload, Unreadable>>) =>

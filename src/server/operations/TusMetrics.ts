@@ -84,11 +84,11 @@ const makeObserver = (): TusObserver.Observer => {
       return Metric.set(Metric.tagged(activeRequests, "method", method), count)
     })
 
-  return (request, body, answer) => {
-    const method = methodOf(request.method)
+  return (exchange, answer) => {
+    const method = methodOf(exchange.request.method)
     return Effect.acquireUseRelease(
       Effect.zipRight(change(method, 1), Monotonic.millis),
-      () => answer(counted(body)),
+      () => answer({ ...exchange, body: counted(exchange.body) }),
       (begun, exit) =>
         Effect.zipRight(
           change(method, -1),

@@ -74,7 +74,7 @@ export const make = Effect.gen(function*() {
       )
   )
 
-  const settle = each(pages(registry.unsettled), server.settle)
+  const finishPending = each(pages(registry.unsettled), server.finishPending)
 
   /** A client that was not told of its final creates another one, at any time. */
   const removeUsedPartials = each(
@@ -97,7 +97,10 @@ export const make = Effect.gen(function*() {
   return {
     /** Removes what has expired, and goes on with what waits. */
     sweep: ({ removeUsedPartials: used = false }: Pick<Options, "removeUsedPartials"> = {}) =>
-      timed("Expired", Effect.all([expire, settle, Effect.when(removeUsedPartials, () => used)], { discard: true })),
+      timed(
+        "Expired",
+        Effect.all([expire, finishPending, Effect.when(removeUsedPartials, () => used)], { discard: true })
+      ),
     /** Sets bytes aside that no state names, and unfinished states back to the bytes that are there. */
     sweepOrphans: ({ keepOrphans }: Pick<Options, "keepOrphans"> = {}) =>
       timed(

@@ -21,7 +21,7 @@ import type { UploadStoreError } from "../../store/UploadStoreError.js"
 import { UploadEvents } from "../hooks/UploadEvents.js"
 import { UploadLimits } from "../hooks/UploadLimits.js"
 import { quietly } from "./Background.js"
-import type { Application } from "./HookRunner.js"
+import type { HookRunner } from "./HookRunner.js"
 import * as Removal from "./Removal.js"
 import * as WaitingFinals from "./WaitingFinals.js"
 
@@ -33,15 +33,16 @@ export interface Concluded {
 
 type Ready = Extract<Concat.Assembly, { readonly _tag: "Ready" }>
 
-export type Completion = Effect.Effect.Success<ReturnType<typeof make>>
+/** The steps of completion, which verbs and the sweeper share. */
+export type CompleteUpload = Effect.Effect.Success<ReturnType<typeof make>>
 
-export const make = (policy: Policy, application: Application) =>
+export const make = (policy: Policy, hooks: HookRunner) =>
   Effect.gen(function*() {
     const store = yield* UploadStore
     const lock = yield* UploadLock
     const events = yield* UploadEvents
     const limits = yield* UploadLimits
-    const removal = yield* Removal.make(application)
+    const removal = yield* Removal.make(hooks)
     const runInBackground = yield* FiberSet.makeRuntime<never>()
     const waiting = WaitingFinals.make()
     const ending = yield* Effect.acquireRelease(Deferred.make<void>(), (ending) => Deferred.succeed(ending, undefined))
@@ -53,7 +54,7 @@ export const make = (policy: Policy, application: Application) =>
         ? Effect.succeed<Concluded>({ entry })
         : Effect.uninterruptible(Effect.gen(function*() {
           const secured = yield* store.secure(entry, fence)
-          const { addition, completion } = yield* decide(application, entry.upload)
+          const { addition, completion } = yield* decide(hooks, entry.upload)
           const concluded = yield* store.commit(secured, entry.upload.fill(length.value, completion), fence)
           return { entry: concluded, addition: addition ?? undefined }
         }))
@@ -65,15 +66,15 @@ export const make = (policy: Policy, application: Application) =>
         return upload.completion._tag === "Rejected" ? events.publish({ _tag: "Rejected", upload }) : Effect.void
       }
       const told = events.publish({ _tag: "Completed", upload, location: store.locate(upload.id) })
-      return upload.isPartial ? Effect.zipRight(told, settleFinals(upload.id)) : told
+      return upload.isPartial ? Effect.zipRight(told, finishFinals(upload.id)) : told
     }
 
-    const settleFinals = (part: UploadId) =>
+    const finishFinals = (part: UploadId) =>
       Effect.map(
         store.finalsOf(part),
         (finals) =>
           finals.forEach((final) =>
-            void runInBackground(quietly(Effect.unlessEffect(settle(final), waitsForAnother(final, part))))
+            void runInBackground(quietly(Effect.unlessEffect(finishPending(final), waitsForAnother(final, part))))
           )
       )
 
@@ -124,7 +125,7 @@ export const make = (policy: Policy, application: Application) =>
         )
       })
 
-    /** One that was stopped is open as before, and begun anew by who settles it next. */
+    /** One that was stopped is open as before, and begun anew by who finishes it next. */
     const join = Effect.fnUntraced(function*(entry: Entry, { length, parts }: Ready, lease: Lease) {
       const joined = yield* Effect.catchIf(
         concat(entry, parts, lease),
@@ -173,7 +174,7 @@ export const make = (policy: Policy, application: Application) =>
     const forsake = (entry: Entry, { fence }: Lease) => Effect.as(removal.expire(entry, fence), { entry })
 
     /** Does what the server itself has to do for an upload, if anything, unless somebody is at it. */
-    const settle = (id: UploadId) =>
+    const finishPending = (id: UploadId) =>
       lock.withLockIfFree(id, (lease) =>
         Effect.gen(function*() {
           const entry = yield* store.get(id)
@@ -192,12 +193,12 @@ export const make = (policy: Policy, application: Application) =>
             : Effect.succeed<Concluded>({ entry })
         }))
 
-    return { assemble, denialOf, follow, partsOf, settle }
+    return { assemble, denialOf, follow, partsOf, finishPending }
   })
 
 /** What the application says to an upload that has all its bytes. A time limit that runs out is no decision. */
-const decide = (application: Application, upload: Upload) =>
-  application.complete(upload).pipe(
+const decide = (hooks: HookRunner, upload: Upload) =>
+  hooks.complete(upload).pipe(
     Effect.flatMap((addition) =>
       Effect.map(DateTime.now, (at) => ({ completion: { _tag: "Complete", at } as const, addition }))
     ),

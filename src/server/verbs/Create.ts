@@ -1,5 +1,5 @@
 /**
- * POST: asks the application, brings an upload into being, and takes the bytes that come along.
+ * POST: creates an upload as the client and the application want it, and stores the bytes that come along.
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -14,30 +14,21 @@ import { type Lease, UploadLock } from "../../store/UploadLock.js"
 import { draft } from "../../store/UploadRegistry.js"
 import { UploadStore } from "../../store/UploadStore.js"
 import type { Allowance } from "../body/Allowance.js"
-import type { UploadBody } from "../body/UploadBody.js"
 import { TusTracing } from "../hooks/TusTracing.js"
 import { UploadEvents } from "../hooks/UploadEvents.js"
 import { UploadIds } from "../hooks/UploadIds.js"
 import { UploadLimits } from "../hooks/UploadLimits.js"
 import { UploadUrls } from "../hooks/UploadUrls.js"
-import type { Completion, Concluded } from "./CompleteUpload.js"
-import type { Application } from "./HookRunner.js"
-import type { Receive } from "./ReceiveBody.js"
+import type { Concluded } from "./CompleteUpload.js"
+import type { CommandOf, Dependencies, Verb } from "./Verb.js"
 
 /**
  * An upload that comes along with its creation in no more bytes than this is stored once, when they are there: until then nobody
  * knows of it.
  */
-const briefBytes = 1024 * 1024
+const smallBytes = 1024 * 1024
 
-/** What it works with besides services. */
-export interface Means {
-  readonly application: Application
-  readonly completion: Completion
-  readonly receive: Receive
-}
-
-export const make = Effect.fnUntraced(function*({ application, completion, receive }: Means) {
+export const make = Effect.fnUntraced(function*({ completion, hooks, receive }: Dependencies) {
   const store = yield* UploadStore
   const lock = yield* UploadLock
   const events = yield* UploadEvents
@@ -46,21 +37,21 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
   const urls = yield* UploadUrls
   const { traced } = yield* TusTracing
 
-  /** The upload to create, in the words of the client and then of the application. */
+  /** The upload to create, in the words of the client and then of the hooks. */
   const propose = Effect.fnUntraced(
     function*(collection: string, request: Create.Request, policy: Policy, raw: RawRequest) {
       const parts: Array<Upload> = []
       for (const { id, url } of yield* Create.partsOf(request, collection)) {
         const { upload } = yield* store.get(id)
-        yield* application.admit("Concatenate", upload, url, raw)
+        yield* hooks.admit("Concatenate", upload, url, raw)
         parts.push(upload)
       }
       const given = { id: yield* ids.next, parts, now: yield* DateTime.now }
       const asked = yield* Create.decide(request, given, policy)
       const decided = urls.areSigned ? { ...asked, upload: asked.upload.withoutQueries() } : asked
-      const grant = yield* application.authorize(decided.upload, raw)
+      const grant = yield* hooks.authorize(decided.upload, raw)
       const owned = grant === undefined ? decided : Create.amend(decided, { owner: grant.owner })
-      const amendments = yield* application.create(owned.upload, raw)
+      const amendments = yield* hooks.create(owned.upload, raw)
       return { asked: decided.upload, ...(amendments === undefined ? owned : Create.amend(owned, amendments)) }
     }
   )
@@ -83,11 +74,11 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
       )
       : lock.withLock(id, use)
 
-  return Effect.fnUntraced(
-    function*(collection: string, request: Create.Request, body: UploadBody, policy: Policy, raw: RawRequest) {
+  const verb: Verb<CommandOf<"Create">> = Effect.fnUntraced(
+    function*({ collection, request }, { body, request: raw }, policy) {
       const { asked, plan, upload } = yield* propose(collection, request, policy, raw)
-      const isBrief = upload.isOpen && Option.isSome(plan) &&
-        Option.exists(request.contentLength, (size) => size <= briefBytes)
+      const isSmall = upload.isOpen && Option.isSome(plan) &&
+        Option.exists(request.contentLength, (size) => size <= smallBytes)
       const tell = events.publish({ _tag: "Created", upload })
       const wanted = Option.match(plan, {
         onNone: () => Option.getOrElse(upload.length, () => 0),
@@ -105,7 +96,7 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
         })
 
       const fill = Effect.fnUntraced(function*(lease: Lease, allowance: Allowance) {
-        const entry = isBrief
+        const entry = isSmall
           ? draft(upload, lease.fence)
           : yield* Effect.zipLeft(store.create(upload, lease.fence), tell)
         const { entry: received, refusal } = Option.isSome(plan)
@@ -118,7 +109,7 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
         const stored = received.version === 0
           ? yield* store.commit(received, received.upload, lease.fence)
           : received
-        if (isBrief) {
+        if (isSmall) {
           yield* tell
         }
         return yield* answer(yield* completion.follow(stored, lease))
@@ -151,4 +142,5 @@ export const make = Effect.fnUntraced(function*({ application, completion, recei
       return yield* traced("Create", upload.id, raw, created)
     }
   )
+  return verb
 })

@@ -1,5 +1,5 @@
 /**
- * The application as the server asks it: each hook within its time, and only for what concerns it.
+ * Runs the hooks of an application: each within its time limit, and only for the uploads that concern it.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -7,13 +7,15 @@ import * as Schema from "effect/Schema"
 import type { RawRequest } from "../../protocol/Command.js"
 import { Denied, type UploadRejected } from "../../protocol/Refusal.js"
 import { Addition } from "../../protocol/Reply.js"
-import { Amendments, type Upload } from "../../protocol/Upload.js"
+import { Amendments, type Upload, type UploadId } from "../../protocol/Upload.js"
+import type { UploadStore } from "../../store/UploadStore.js"
 import { type Grant, type Hooks, type Intent, UploadHooks } from "../hooks/UploadHooks.js"
 import { UploadUrls } from "../hooks/UploadUrls.js"
 import * as LogText from "../policy/LogText.js"
 import * as OptionError from "../policy/OptionError.js"
 
-export interface Application {
+/** The hooks of an application, as the server calls them. */
+export interface HookRunner {
   /** Whether requests are asked for at all: what has to be looked up for it is not looked up otherwise. */
   readonly admits: boolean
   /** Whether this may be done with an upload, which is named by `url`. */
@@ -32,7 +34,7 @@ export interface Application {
   readonly expire: (upload: Upload) => Effect.Effect<void, Denied>
 }
 
-export const make: Effect.Effect<Application> = Effect.gen(function*() {
+export const make: Effect.Effect<HookRunner> = Effect.gen(function*() {
   const hooks = yield* UploadHooks
   const urls = yield* UploadUrls
   const { timeLimit } = yield* Effect.orDie(check({ timeLimit: hooks.timeLimit ?? "30 seconds" }))
@@ -81,6 +83,14 @@ export const make: Effect.Effect<Application> = Effect.gen(function*() {
         : within("onExpire", () => hooks.onExpire?.(upload))
   }
 })
+
+/** Asks `authorize` about an upload before anybody who holds its lock is disturbed. */
+export const admitter =
+  (hooks: HookRunner, store: UploadStore["Type"]) =>
+  (intent: "Append" | "Terminate", id: UploadId, request: RawRequest) =>
+    hooks.admits
+      ? Effect.flatMap(store.get(id), ({ upload }) => hooks.admit(intent, upload, request.url, request))
+      : Effect.void
 
 const check = OptionError.check(Schema.Struct({ timeLimit: OptionError.timeout }))
 

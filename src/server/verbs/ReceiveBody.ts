@@ -35,16 +35,17 @@ export interface Received {
 }
 
 /** What bodies move into, and by which functions they are hashed. */
-export interface Means {
+export interface Dependencies {
   readonly store: UploadStore["Type"]
   readonly digests: HashFunctions["Type"]
   /** Told of each state of an upload that is still open in which more bytes count. */
   readonly tell: (upload: Upload) => Effect.Effect<void>
 }
 
-export type Receive = ReturnType<typeof make>
+/** Moves the body of a request into the store, as `Transfer` plans and settles it. */
+export type ReceiveBody = ReturnType<typeof make>
 
-export const make = ({ digests, store, tell }: Means) => {
+export const make = ({ digests, store, tell }: Dependencies) => {
   const makeHasher = ({ algorithm }: Checksum) => Effect.orDie(Effect.fromNullable(digests.get(algorithm)?.()))
 
   return Effect.fnUntraced(function*(

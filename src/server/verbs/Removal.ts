@@ -6,9 +6,9 @@ import * as Effect from "effect/Effect"
 import type { Entry } from "../../store/UploadRegistry.js"
 import { UploadStore } from "../../store/UploadStore.js"
 import { UploadEvents } from "../hooks/UploadEvents.js"
-import type { Application } from "./HookRunner.js"
+import type { HookRunner } from "./HookRunner.js"
 
-export const make = Effect.fnUntraced(function*(application: Application) {
+export const make = Effect.fnUntraced(function*(hooks: HookRunner) {
   const store = yield* UploadStore
   const events = yield* UploadEvents
 
@@ -21,8 +21,8 @@ export const make = Effect.fnUntraced(function*(application: Application) {
   return {
     /** Fails with what the application says against it. */
     terminate: (entry: Entry, fence: number) =>
-      Effect.zipRight(application.terminate(entry.upload), remove(entry, fence, "Terminated")),
+      Effect.zipRight(hooks.terminate(entry.upload), remove(entry, fence, "Terminated")),
     expire: (entry: Entry, fence: number) =>
-      Effect.zipRight(application.expire(entry.upload), remove(entry, fence, "Expired"))
+      Effect.zipRight(hooks.expire(entry.upload), remove(entry, fence, "Expired"))
   }
 })

@@ -1,5 +1,5 @@
 /**
- * An upload goes because somebody asks for it: who writes it is stopped first.
+ * DELETE: removes an upload for good. A request that writes to it is stopped first.
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -7,13 +7,16 @@ import * as Terminate from "../../protocol/Terminate.js"
 import type { UploadId } from "../../protocol/Upload.js"
 import { UploadLock } from "../../store/UploadLock.js"
 import { UploadStore } from "../../store/UploadStore.js"
-import type { Application } from "./HookRunner.js"
+import { TusTracing } from "../hooks/TusTracing.js"
+import * as HookRunner from "./HookRunner.js"
 import * as Removal from "./Removal.js"
+import type { CommandOf, Dependencies, Verb } from "./Verb.js"
 
-export const make = Effect.fnUntraced(function*(application: Application) {
+/** Removes an upload whose client, or administrator, asks for it. */
+export const terminator = Effect.fnUntraced(function*(hooks: HookRunner.HookRunner) {
   const store = yield* UploadStore
   const lock = yield* UploadLock
-  const { terminate } = yield* Removal.make(application)
+  const { terminate } = yield* Removal.make(hooks)
 
   return (id: UploadId) =>
     lock.withLock(id, ({ fence }) =>
@@ -22,4 +25,23 @@ export const make = Effect.fnUntraced(function*(application: Application) {
         yield* Terminate.decide(entry.upload, yield* DateTime.now)
         yield* terminate(entry, fence)
       }))
+})
+
+export const make = Effect.fnUntraced(function*({ hooks }: Dependencies) {
+  const store = yield* UploadStore
+  const { traced } = yield* TusTracing
+  const terminate = yield* terminator(hooks)
+  const admit = HookRunner.admitter(hooks, store)
+
+  const verb: Verb<CommandOf<"Terminate">> = ({ id }, { request }) =>
+    traced(
+      "Terminate",
+      id,
+      request,
+      admit("Terminate", id, request).pipe(
+        Effect.zipRight(terminate(id)),
+        Effect.as({ reply: new Terminate.Response() })
+      )
+    )
+  return verb
 })

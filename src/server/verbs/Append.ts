@@ -1,0 +1,57 @@
+/**
+ * PATCH: appends the body of the request to an upload.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Append from "../../protocol/Append.js"
+import { rejectionOf } from "../../protocol/Refusal.js"
+import * as Transfer from "../../protocol/Transfer.js"
+import { UploadLock } from "../../store/UploadLock.js"
+import { UploadStore } from "../../store/UploadStore.js"
+import { unlimited } from "../body/Allowance.js"
+import { TusTracing } from "../hooks/TusTracing.js"
+import { UploadLimits } from "../hooks/UploadLimits.js"
+import * as HookRunner from "./HookRunner.js"
+import type { CommandOf, Dependencies, Verb } from "./Verb.js"
+
+export const make = Effect.fnUntraced(function*({ completion, hooks, receive }: Dependencies) {
+  const store = yield* UploadStore
+  const lock = yield* UploadLock
+  const limits = yield* UploadLimits
+  const { traced } = yield* TusTracing
+  const admit = HookRunner.admitter(hooks, store)
+
+  const append: Verb<CommandOf<"Append">> = ({ id, request }, { body }, policy) =>
+    lock.withLock(id, (lease) =>
+      Effect.gen(function*() {
+        const entry = yield* store.get(id)
+        const plan = yield* Append.decide(entry.upload, request, yield* DateTime.now, policy)
+        const { entry: received, refusal } = yield* isCounted(plan)
+          ? receive(entry, plan, lease, body, unlimited, policy)
+          : limits.growing(
+            entry.upload,
+            entry.upload,
+            Transfer.wanted(plan, request.contentLength),
+            (allowance) => receive(entry, plan, lease, body, allowance, policy)
+          )
+        const isNews = entry.upload.completion._tag !== "Complete" && !received.upload.isOpen
+        const { addition, entry: { upload } } = isNews
+          ? yield* completion.follow(received, lease)
+          : { entry: received, addition: undefined }
+        const refused = Option.orElse(refusal, () => rejectionOf(upload))
+        return Option.isSome(refused) ? yield* refused.value : { reply: Append.respond(upload), addition }
+      }))
+
+  const verb: Verb<CommandOf<"Append">> = (command, exchange, policy) =>
+    traced(
+      "Append",
+      command.id,
+      exchange.request,
+      Effect.zipRight(admit("Append", command.id, exchange.request), append(command, exchange, policy))
+    )
+  return verb
+})
+
+/** An upload that has announced its length takes no more than was held and counted when it did. */
+const isCounted = ({ upload }: Transfer.Plan) => !upload.isOpen || Option.isSome(upload.length)

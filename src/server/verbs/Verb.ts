@@ -1,0 +1,37 @@
+/**
+ * What all verbs of the server have in common: each is made from the same dependencies, and performs its command.
+ */
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type { Command } from "../../protocol/Command.js"
+import type { Policy } from "../../protocol/Policy.js"
+import type { Refusal } from "../../protocol/Refusal.js"
+import type { Answer } from "../../protocol/Reply.js"
+import type { Superseded, UploadStoreError } from "../../store/UploadStoreError.js"
+import type { Exchange } from "../body/Exchange.js"
+import type { CompleteUpload } from "./CompleteUpload.js"
+import type { HookRunner } from "./HookRunner.js"
+import type { ReceiveBody } from "./ReceiveBody.js"
+
+/** The answer to a command, and of a download the bytes that follow it. */
+export interface Performed extends Answer {
+  /** The bytes of a download. The first of them have been read; a store that fails later ends them early. */
+  readonly content?: Stream.Stream<Uint8Array, UploadStoreError> | undefined
+}
+
+/** Performs a command under the policy that holds for its exchange. */
+export type Verb<C extends Command> = (
+  command: C,
+  exchange: Exchange,
+  policy: Policy
+) => Effect.Effect<Performed, Refusal | Superseded | UploadStoreError>
+
+/** What verbs are made from, besides the services. */
+export interface Dependencies {
+  readonly hooks: HookRunner
+  readonly completion: CompleteUpload
+  readonly receive: ReceiveBody
+}
+
+/** The command of a verb, by its tag. */
+export type CommandOf<Tag extends Command["_tag"]> = Extract<Command, { readonly _tag: Tag }>
