@@ -1,10 +1,12 @@
 /**
  * Whatever an entry exports is a promise, and says what it promises: each symbol without a docstring is named, and each option.
+ * What people start with has an example, and each example compiles.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { check, examplesOf } from "./programs.js"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
@@ -84,6 +86,39 @@ const files = (folder: string) =>
     .map((name) => join(folder, name))
     .filter((name) => name.endsWith(".ts"))
 
+/** Where people start. */
+const starts = [
+  "NodeTusServer.layer",
+  "EmbeddedServer.layer",
+  "EmbeddedStore.layer",
+  "NodeHandler.make",
+  "TusServer.layer",
+  "TusHttp.app",
+  "TusHttp.layer",
+  "TusWeb.make",
+  "UploadHooks.UploadHooks",
+  "UploadHooks.owned",
+  "UploadLimits.layer",
+  "UploadEvents.layerFeed",
+  "TusPolicy.layer",
+  "TusAdmin.layer",
+  "TusHealth.ready",
+  "TusMetrics.layer",
+  "TusUpload.upload",
+  "TusUpload.run",
+  "NodeTusClient.layer",
+  "BrowserTusClient.layer",
+  "FileSource.make",
+  "UploadSource.fromRange",
+  "StreamSource.make",
+  "UploadOptions.defaultRetry",
+  "UploadOptions.recurUpTo",
+  "UploadJournal.layerFileSystem",
+  "ByteStoreSuite.suite",
+  "UploadRegistrySuite.suite",
+  "UploadLockSuite.suite"
+]
+
 describe("docs", () => {
   it("finds every entry, and all that it exports", () => {
     const rooms = readdirSync(join(root, "src")).filter((name) => existsSync(join(root, "src", name, "index.ts")))
@@ -114,6 +149,31 @@ describe("docs", () => {
     const guilty = files("src").flatMap((file) => undocumentedOptions(read(file)).map((name) => `${file}: ${name}`))
     assert.strictEqual(guilty.join("\n"), "")
   })
+
+  it("finds an example on everything that people start with", () => {
+    const examples = files("src").flatMap((file) =>
+      examplesOf(file, read(file)).map(({ line }) => {
+        const lines = read(file).split("\n")
+        const end = lines.findIndex((text, at) => at >= line && text.endsWith("*/"))
+        return `${basename(file, ".ts")}.${declared.exec(lines[end + 1] ?? "")?.[1]}`
+      })
+    )
+    assert.strictEqual(starts.filter((name) => !examples.includes(name)).join(), "")
+    assert.strictEqual(examples.filter((name) => name.endsWith(".undefined")).join(), "")
+    const marked = files("src").flatMap((file) => read(file).match(/@example/g) ?? [])
+    assert.strictEqual(examples.length, marked.length, "each has a block that is marked as TypeScript")
+  })
+
+  it("finds only examples that compile", () => {
+    assert.strictEqual(check(files("src").flatMap((file) => examplesOf(file, read(file)))), "")
+  }, 300_000)
+
+  it("would find an example that does not compile", () => {
+    const source =
+      "/**\n * What it is.\n *\n * @example\n * ```ts\n * import { TusHttp } from \"effect-tus/server\"\n *\n" +
+      " * export const a = TusHttp.mount\n * ```\n */\nexport const b = 1\n"
+    assert.match(check(examplesOf("A.ts", source)), /^A\.ts:8: .*'mount' does not exist/)
+  }, 300_000)
 
   it("finds no type of this library that an editor would show as an import", () => {
     const guilty = modules.flatMap((file) =>

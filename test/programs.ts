@@ -24,6 +24,17 @@ export const programsOf = (file: string, page: string): ReadonlyArray<Program> =
     text
   }))
 
+/** The examples of docstrings, each a block that is marked as TypeScript. */
+export const examplesOf = (file: string, source: string): ReadonlyArray<Program> =>
+  Array.from(
+    source.matchAll(/^ *\* @example\n *\* ```ts\n((?: *\*(?! ```).*\n)*) *\* ```$/gm),
+    ({ 1: text = "", index }) => ({
+      file,
+      line: source.slice(0, index).split("\n").length + 2,
+      text: text.replace(/^ *\* ?/gm, "")
+    })
+  )
+
 /** What the compiler says of them, all in one program; a line each, as if they stood in files of their own. */
 export const check = (programs: ReadonlyArray<Program>): string => {
   const directory = mkdtempSync(join(tmpdir(), "effect-tus-programs-"))

@@ -16,6 +16,19 @@ export interface Options<E = never, R = never> extends ClientOptions<E, R>, XhrT
 /**
  * Pauses while the browser is offline, remembers unfinished uploads in localStorage, where there is one, and knows them again by the
  * digest of what was sent.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { BrowserTusClient } from "effect-tus/browser-client"
+ * import { TusUpload, UploadSource } from "effect-tus/client"
+ *
+ * export const upload = (file: File, show: (sent: number) => void) =>
+ *   TusUpload.upload({ endpoint: "https://example.org/files", source: UploadSource.fromBlob(file) }).pipe(
+ *     Stream.runForEach(({ sent }) => Effect.sync(() => show(sent))),
+ *     Effect.provide(BrowserTusClient.layer())
+ *   )
+ * ```
  */
 export const layer = <E = never, R = never>(
   options: Options<E, R> = {}

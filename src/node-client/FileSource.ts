@@ -18,6 +18,20 @@ import * as FilePath from "./FilePath.js"
 /**
  * `path` is also its name: given as a relative one, it is found again from the same directory only. One that is no UTF-8 is given
  * as its bytes, and named by a text that leads back to them: a lone surrogate, U+DC80 to U+DCFF, for each byte that is none.
+ *
+ * @example
+ * ```ts
+ * import * as NodeContext from "@effect/platform-node/NodeContext"
+ * import { Effect } from "effect"
+ * import { TusUpload } from "effect-tus/client"
+ * import { FileSource, NodeTusClient } from "effect-tus/node-client"
+ *
+ * export const main = FileSource.make("film.mp4").pipe(
+ *   Effect.flatMap((source) => TusUpload.run({ endpoint: "http://127.0.0.1:1080/files", source })),
+ *   Effect.provide(NodeTusClient.layer()),
+ *   Effect.provide(NodeContext.layer)
+ * )
+ * ```
  */
 export const make = Effect.fnUntraced(function*(
   file: string | Uint8Array

@@ -12,7 +12,26 @@ import * as NodeTransport from "./NodeTransport.js"
 /** What goes with each request, and how connections are made. */
 export interface Options<E = never, R = never> extends ClientOptions<E, R>, NodeTransport.Options {}
 
-/** Fails where a certificate or key cannot be used, or `proxy` is not the URL of a proxy. */
+/**
+ * Fails where a certificate or key cannot be used, or `proxy` is not the URL of a proxy.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { TusUpload, type UploadSource } from "effect-tus/client"
+ * import { NodeTusClient } from "effect-tus/node-client"
+ *
+ * const token = Effect.succeed("secret-of-ann") // where your application keeps it
+ *
+ * const client = NodeTusClient.layer({
+ *   headers: () => Effect.map(token, (token) => ({ authorization: `Bearer ${token}` })),
+ *   stallTimeout: "10 seconds"
+ * })
+ *
+ * export const upload = (source: UploadSource.UploadSource) =>
+ *   TusUpload.run({ endpoint: "https://example.org/files", source }).pipe(Effect.provide(client))
+ * ```
+ */
 export const layer = <E = never, R = never>(
   options: Options<E, R> = {}
 ): Layer.Layer<TusClient.TusClient, NodeTransportError, Exclude<R, TusTransport>> =>

@@ -42,7 +42,23 @@ export type Services = EmbeddedStore.Services | TusPolicy.TusPolicy | TusServer.
 /** Why it cannot be run: an option means nothing, or the directory or its database cannot be used. */
 export type Failure = OptionError.OptionError | StoreMismatch | UploadStoreError
 
-/** Hooks and events are provided to it like any Reference. At its end bodies under way are cut off and committed. */
+/**
+ * Hooks and events are provided to it like any Reference. At its end bodies under way are cut off and committed.
+ *
+ * @example
+ * ```ts
+ * import { HttpLayerRouter } from "@effect/platform"
+ * import { Layer } from "effect"
+ * import { EmbeddedServer } from "effect-tus/node"
+ * import { TusHttp } from "effect-tus/server"
+ *
+ * const uploads = TusHttp.layer({ path: "/api/uploads" }).pipe(
+ *   Layer.provide(EmbeddedServer.layer({ directory: "./uploads", maxSize: 10 * 1024 ** 3 }))
+ * )
+ *
+ * export const server = HttpLayerRouter.serve(uploads)
+ * ```
+ */
 export const layer = (options: Options): Layer.Layer<Services, Failure> =>
   TusSweeper.layer(options).pipe(
     Layer.provideMerge(options.tracing === true ? Layer.provide(TusServer.layer, TusTracing.layer) : TusServer.layer),

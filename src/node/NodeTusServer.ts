@@ -150,6 +150,20 @@ export type Services = EmbeddedServer.Services | NodeTusServer
 /** Why a whole server cannot be run. */
 export type Failure = EmbeddedServer.Failure | ListenError | ServerTls.TlsError
 
-/** A server on its embedded store. Hooks and events are provided to it like any Reference. */
+/**
+ * A server on its embedded store. Hooks and events are provided to it like any Reference.
+ *
+ * @example
+ * ```ts
+ * import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+ * import { Layer } from "effect"
+ * import { NodeTusServer } from "effect-tus/node"
+ *
+ * NodeTusServer.layer({ port: 1080, directory: "./uploads", expiresAfter: "1 day" }).pipe(
+ *   Layer.launch,
+ *   NodeRuntime.runMain
+ * )
+ * ```
+ */
 export const layer = (options: Options): Layer.Layer<Services, Failure> =>
   Layer.provideMerge(layerHttp(options), EmbeddedServer.layer(options))

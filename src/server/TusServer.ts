@@ -124,6 +124,19 @@ export const make = Effect.gen(function*() {
 /**
  * The server as a layer. When it is built it goes on with what an earlier process left half done, in the background. At its
  * end bodies under way are cut off and committed, whichever door they came through.
+ *
+ * @example
+ * ```ts
+ * import { Layer } from "effect"
+ * import { ByteStore, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
+ * import { TusServer } from "effect-tus/server"
+ *
+ * // Everything in memory, for tests.
+ * export const server = TusServer.layer.pipe(
+ *   Layer.provide([UploadStore.layer, UploadLock.layerMemory]),
+ *   Layer.provide([UploadRegistry.layerMemory, ByteStore.layerMemory])
+ * )
+ * ```
  */
 export const layer: Layer.Layer<TusServer, never, UploadStore | UploadLock> = Layer.scoped(TusServer, make)
 

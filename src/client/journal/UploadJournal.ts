@@ -158,6 +158,23 @@ export const layerMemory: Layer.Layer<never> = layerOf(JournalStore.memory)
 /**
  * Remembers in a directory, one file for each upload. Several processes may share it. It is made by the first upload, for its
  * owner alone, as the files are; a directory that is there already is taken as it is.
+ *
+ * @example
+ * ```ts
+ * import * as NodeContext from "@effect/platform-node/NodeContext"
+ * import { Effect, Layer } from "effect"
+ * import { TusUpload, UploadJournal } from "effect-tus/client"
+ * import { FileSource, NodeTusClient } from "effect-tus/node-client"
+ *
+ * const client = Layer.merge(NodeTusClient.layer(), UploadJournal.layerFileSystem(".uploads"))
+ *
+ * // Interrupted and run again, it resumes.
+ * export const main = FileSource.make("film.mp4").pipe(
+ *   Effect.flatMap((source) => TusUpload.run({ endpoint: "http://127.0.0.1:1080/files", source })),
+ *   Effect.provide(client),
+ *   Effect.provide(NodeContext.layer)
+ * )
+ * ```
  */
 export const layerFileSystem = (
   directory: string

@@ -31,6 +31,22 @@ export interface Options {
 /**
  * Keeps everything in memory: `ready` offers `window` bytes at most, which bounds what is kept by someone who releases one
  * offer before asking for the next, to `window` and a chunk of the stream.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { StreamSource, TusUpload } from "effect-tus/client"
+ * import { NodeTusClient } from "effect-tus/node-client"
+ *
+ * const bytes = Stream.make("one", "two").pipe(Stream.encodeText)
+ *
+ * // Its length is sent at its end.
+ * export const main = StreamSource.make(bytes).pipe(
+ *   Effect.flatMap((source) => TusUpload.run({ endpoint: "http://127.0.0.1:1080/files", source })),
+ *   Effect.scoped,
+ *   Effect.provide(NodeTusClient.layer())
+ * )
+ * ```
  */
 export const make = <E, R>(
   stream: Stream.Stream<Uint8Array, E, R>,

@@ -103,6 +103,20 @@ export const fromBlob = (blob: Blob): UploadSource => {
 /**
  * Bytes that a function returns again and again, those from `start` to `end` (exclusive) in chunks of any size: an object in
  * a store, a row of a database. `modified` in milliseconds since 1970.
+ *
+ * @example
+ * ```ts
+ * import { Stream } from "effect"
+ * import { UploadSource } from "effect-tus/client"
+ *
+ * const bytes = new Uint8Array(1024)
+ *
+ * export const source = UploadSource.fromRange({
+ *   name: "row-42",
+ *   length: bytes.length,
+ *   read: (start, end) => Stream.make(bytes.subarray(start, end))
+ * })
+ * ```
  */
 export const fromRange = (options: {
   readonly name: string

@@ -47,7 +47,25 @@ export interface Result {
   readonly answer: Option.Option<RawResponse>
 }
 
-/** Uploads, and tells how far it is; ends when the server has all bytes. */
+/**
+ * Uploads, and tells how far it is; ends when the server has all bytes.
+ *
+ * @example
+ * ```ts
+ * import { Console, Effect, Option, Stream } from "effect"
+ * import { TusUpload, UploadSource } from "effect-tus/client"
+ * import { NodeTusClient } from "effect-tus/node-client"
+ *
+ * const source = UploadSource.fromBytes(new TextEncoder().encode("hello"))
+ *
+ * export const main = TusUpload.upload({ endpoint: "http://127.0.0.1:1080/files", source }).pipe(
+ *   Stream.runForEach(({ acknowledged, total }) =>
+ *     Console.log(`${acknowledged} bytes of ${Option.getOrElse(total, () => "unknown")}`)
+ *   ),
+ *   Effect.provide(NodeTusClient.layer())
+ * )
+ * ```
+ */
 export const upload = <R = never>(options: UploadOptions<R>): Stream.Stream<Progress, TusError, TusClient | R> =>
   Stream.unwrapScoped(
     Effect.gen(function*() {
@@ -63,7 +81,28 @@ export const upload = <R = never>(options: UploadOptions<R>): Stream.Stream<Prog
     })
   )
 
-/** Uploads, and tells what came of it. */
+/**
+ * Uploads, and tells what came of it.
+ *
+ * @example
+ * ```ts
+ * import { Console, Effect } from "effect"
+ * import { TusUpload, UploadSource } from "effect-tus/client"
+ * import { NodeTusClient } from "effect-tus/node-client"
+ *
+ * const source = UploadSource.fromBytes(new TextEncoder().encode("hello"))
+ *
+ * export const main = TusUpload.run({
+ *   endpoint: "http://127.0.0.1:1080/files",
+ *   source,
+ *   metadata: { filename: "hello.txt" }
+ * }).pipe(
+ *   Effect.tap(({ url }) => Console.log(`stored at ${url}`)),
+ *   Effect.catchTag("Refused", ({ status, text }) => Console.error(`${status}: ${text}`)),
+ *   Effect.provide(NodeTusClient.layer())
+ * )
+ * ```
+ */
 export const run = <R = never>(options: UploadOptions<R>): Effect.Effect<Result, TusError, TusClient | R> =>
   Effect.flatMap(settle(options), (settled) => Effect.map(drive(settled, () => {}), resultOf))
 

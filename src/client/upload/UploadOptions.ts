@@ -74,12 +74,35 @@ export interface UploadOptions<R = never> {
 /**
  * After half a second, then after twice as long each time, up to half a minute, with jitter, ten times in a row. It knows nothing of
  * Retry-After, which is waited for anyway.
+ *
+ * @example
+ * ```ts
+ * import { Schedule } from "effect"
+ * import { type TusError, UploadOptions } from "effect-tus/client"
+ *
+ * // The default, but a full disk is not tried again.
+ * export const retry = UploadOptions.defaultRetry.pipe(
+ *   Schedule.whileInput((error: TusError.TusError) => !(error._tag === "Refused" && error.status === 507))
+ * )
+ * ```
  */
 export const defaultRetry: Schedule.Schedule<unknown> = Schedule.intersect(pace, Schedule.recurs(10))
 
 /**
  * Goes on for so long since the first failure, and tells how long that was: `Schedule.recurUpTo`, but of time that has passed. That
  * one asks the clock of the machine, which may be set ahead, and then it ends, or back, and then it goes on.
+ *
+ * @example
+ * ```ts
+ * import { Schedule } from "effect"
+ * import { TusUpload, UploadOptions, type UploadSource } from "effect-tus/client"
+ *
+ * // Every second, for five minutes without progress.
+ * const retry = Schedule.intersect(Schedule.spaced("1 second"), UploadOptions.recurUpTo("5 minutes"))
+ *
+ * export const upload = (source: UploadSource.UploadSource) =>
+ *   TusUpload.run({ endpoint: "http://127.0.0.1:1080/files", source, retry })
+ * ```
  */
 export const recurUpTo = (duration: Duration.DurationInput): Schedule.Schedule<Duration.Duration> => {
   const limit = Duration.toMillis(duration)

@@ -74,6 +74,18 @@ export type Services = ByteStore | UploadLock.UploadLock | UploadRegistry | Uplo
  * All that a `TusServer` is built on, and `UploadLimits` where there are `limits`. Fails with an `UploadStoreError` where the
  * directory or the database in it cannot be used, or another process has it, with a `StoreMismatch` where the database is not the one
  * of the directory, and with an `OptionError` where a limit means nothing.
+ *
+ * @example
+ * ```ts
+ * import { Layer } from "effect"
+ * import { EmbeddedStore, NodeHashFunctions, NodeTusServer } from "effect-tus/node"
+ * import { TusServer } from "effect-tus/server"
+ *
+ * export const server = NodeTusServer.layerHttp({ port: 1080 }).pipe(
+ *   Layer.provide(TusServer.layer),
+ *   Layer.provide([EmbeddedStore.layer({ directory: "./uploads" }), NodeHashFunctions.layer])
+ * )
+ * ```
  */
 export const layer = (
   options: Options

@@ -42,7 +42,24 @@ export interface NodeHandler {
   readonly drain: Effect.Effect<void>
 }
 
-/** A handler that runs in the runtime in which it is made. */
+/**
+ * A handler that runs in the runtime in which it is made.
+ *
+ * @example
+ * ```ts
+ * import { ManagedRuntime } from "effect"
+ * import { EmbeddedServer, NodeHandler } from "effect-tus/node"
+ * import { createServer } from "node:http"
+ *
+ * const tus = ManagedRuntime.make(EmbeddedServer.layer({ directory: "./uploads" }))
+ * const uploads = await tus.runPromise(NodeHandler.make({ path: "/files" }))
+ *
+ * // An upload may take any time; the head of a request may not.
+ * const server = createServer({ requestTimeout: 0, headersTimeout: 60_000, joinDuplicateHeaders: true })
+ * server.maxHeadersCount = 0
+ * server.on("request", uploads.listener).on("checkContinue", uploads.checkContinue).listen(1080)
+ * ```
+ */
 export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, TusServer> =>
   Effect.zipWith(Effect.runtime(), TusDoor.make({ path: options.path }), (runtime, respond) => {
     const runFork = Runtime.runFork(runtime)

@@ -51,10 +51,34 @@ const open = (options: Options) =>
 export const make = (options: Options = {}): HttpApp.Default<never, TusServer | Scope.Scope> =>
   Effect.flatten(open(options))
 
-/** Mounted anywhere: the collection is whatever is posted to. */
+/**
+ * Mounted anywhere: the collection is whatever is posted to.
+ *
+ * @example
+ * ```ts
+ * import { HttpRouter } from "@effect/platform"
+ * import { TusHttp } from "effect-tus/server"
+ *
+ * export const router = HttpRouter.empty.pipe(HttpRouter.mountApp("/files", TusHttp.app))
+ * ```
+ */
 export const app: HttpApp.Default<never, TusServer | Scope.Scope> = make()
 
-/** Mounted on an `HttpLayerRouter`, under `path`. */
+/**
+ * Mounted on an `HttpLayerRouter`, under `path`.
+ *
+ * @example
+ * ```ts
+ * import { HttpLayerRouter } from "@effect/platform"
+ * import { Layer } from "effect"
+ * import { EmbeddedServer } from "effect-tus/node"
+ * import { TusHttp } from "effect-tus/server"
+ *
+ * export const server = HttpLayerRouter.serve(TusHttp.layer({ path: "/files" })).pipe(
+ *   Layer.provide(EmbeddedServer.layer({ directory: "./uploads" }))
+ * )
+ * ```
+ */
 export const layer = (
   options: MountOptions
 ): Layer.Layer<never, never, HttpLayerRouter.HttpRouter | TusServer> =>

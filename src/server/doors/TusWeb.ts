@@ -14,7 +14,21 @@ import * as TusDoor from "./TusDoor.js"
 /** The path of the collection, and how long a body may be silent. What clients may do is in `TusPolicy`. */
 export interface Options extends TusDoor.Options, UploadBody.Options {}
 
-/** A handler that runs in the runtime in which it is made. */
+/**
+ * A handler that runs in the runtime in which it is made.
+ *
+ * @example
+ * ```ts
+ * import { ManagedRuntime } from "effect"
+ * import { EmbeddedServer } from "effect-tus/node"
+ * import { TusWeb } from "effect-tus/server"
+ *
+ * const tus = ManagedRuntime.make(EmbeddedServer.layer({ directory: "./uploads" }))
+ * const uploads = await tus.runPromise(TusWeb.make({ path: "/files" }))
+ *
+ * export default { fetch: (request: Request) => uploads(request) }
+ * ```
+ */
 export const make = (
   options: Options = {}
 ): Effect.Effect<(request: Request) => Promise<Response>, never, TusServer> =>

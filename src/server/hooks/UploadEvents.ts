@@ -43,7 +43,25 @@ export interface Options {
   readonly capacity?: number | undefined
 }
 
-/** No request waits for whoever listens to the feed. */
+/**
+ * No request waits for whoever listens to the feed.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer, Stream } from "effect"
+ * import { NodeTusServer } from "effect-tus/node"
+ * import { UploadEvents } from "effect-tus/server"
+ *
+ * const log = Layer.scopedDiscard(Effect.forkScoped(Effect.flatMap(
+ *   UploadEvents.UploadFeed,
+ *   Stream.runForEach(({ _tag, upload }) => Effect.logInfo(`${_tag} ${upload.id}: ${upload.offset} bytes`))
+ * )))
+ *
+ * export const server = Layer.merge(log, NodeTusServer.layer({ directory: "./uploads" })).pipe(
+ *   Layer.provide(UploadEvents.layerFeed())
+ * )
+ * ```
+ */
 export const layerFeed = (
   { capacity = 1024, progressEvery = "1 second" }: Options = {}
 ): Layer.Layer<UploadEvents | UploadFeed, OptionError.OptionError> =>

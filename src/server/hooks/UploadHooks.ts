@@ -55,7 +55,27 @@ export interface Hooks {
   readonly timeLimit?: Duration.DurationInput | undefined
 }
 
-/** Partial uploads are asked for by `authorize` only: the other hooks see whole files. */
+/**
+ * Partial uploads are asked for by `authorize` only: the other hooks see whole files.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Refusal } from "effect-tus"
+ * import { NodeTusServer } from "effect-tus/node"
+ * import { UploadHooks } from "effect-tus/server"
+ *
+ * const hooks = Layer.succeed(UploadHooks.UploadHooks, {
+ *   authorize: (_intent, _upload, { headers }) =>
+ *     headers["authorization"] === "Bearer secret"
+ *       ? Effect.succeed({ owner: "ann" })
+ *       : Effect.fail(new Refusal.Denied({ status: 401, reason: "expected a token" })),
+ *   onComplete: (upload) => Effect.logInfo(`${upload.id} is complete`)
+ * })
+ *
+ * export const server = NodeTusServer.layer({ directory: "./uploads" }).pipe(Layer.provide(hooks))
+ * ```
+ */
 export class UploadHooks extends Context.Reference<UploadHooks>()("effect-tus/UploadHooks", {
   defaultValue: (): Hooks => ({})
 }) {}
@@ -63,6 +83,22 @@ export class UploadHooks extends Context.Reference<UploadHooks>()("effect-tus/Up
 /**
  * Uploads that belong to whoever has created them, and are nobody else's: `whoIs` tells who sends a request, or fails with
  * `Denied`, most likely a 401. Uploads that belong to nobody, from a time without owners, are not to be had either.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Refusal } from "effect-tus"
+ * import { UploadHooks } from "effect-tus/server"
+ *
+ * const users = new Map([["Bearer secret-of-ann", "ann"]])
+ *
+ * export const hooks = UploadHooks.owned(({ headers }) =>
+ *   Effect.mapError(
+ *     Effect.fromNullable(users.get(headers["authorization"] ?? "")),
+ *     () => new Refusal.Denied({ status: 401, reason: "expected a token" })
+ *   )
+ * )
+ * ```
  */
 export const owned = (
   whoIs: (request: RawRequest) => Effect.Effect<string, Denied>

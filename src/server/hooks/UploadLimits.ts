@@ -163,7 +163,20 @@ const check = OptionError.check(Schema.Struct({
   })
 }))
 
-/** Holds every upload of a store to these limits; a `UsageLedger` stands before its registry. */
+/**
+ * Holds every upload of a store to these limits; a `UsageLedger` stands before its registry.
+ *
+ * @example
+ * ```ts
+ * import { NodeTusServer } from "effect-tus/node"
+ *
+ * // A server with an embedded store provides this layer by itself.
+ * export const server = NodeTusServer.layer({
+ *   directory: "./uploads",
+ *   limits: { bytesPerOwner: 100 * 1024 ** 3, unfinishedPerOwner: 20, minFreeBytes: 5 * 1024 ** 3 }
+ * })
+ * ```
+ */
 export const layer = (limits: Options): Layer.Layer<UploadLimits, OptionError.OptionError, ByteStore | UsageLedger> =>
   Layer.effect(UploadLimits, Effect.zipRight(check({ limits }), make(limits)))
 

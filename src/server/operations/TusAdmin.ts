@@ -81,6 +81,23 @@ export const make = Effect.gen(function*() {
 /**
  * For a process that serves uploads, or that has them to itself. Beside a server it needs what that one has: the same
  * `UploadLock`, or neither waits for the other, and the same `UploadHooks` and `UploadEvents`, or nobody hears of a removal.
+ *
+ * @example
+ * ```ts
+ * import { Console, Effect, Either, Layer, Stream } from "effect"
+ * import { EmbeddedServer } from "effect-tus/node"
+ * import { TusAdmin } from "effect-tus/server"
+ *
+ * const list = Effect.flatMap(TusAdmin.TusAdmin, ({ list }) =>
+ *   Stream.runForEach(list, Either.match({
+ *     onLeft: ({ id }) => Console.error(`${id} cannot be read`),
+ *     onRight: ({ id, offset }) => Console.log(`${id}: ${offset} bytes`)
+ *   })))
+ *
+ * export const main = list.pipe(
+ *   Effect.provide(TusAdmin.layer.pipe(Layer.provide(EmbeddedServer.layer({ directory: "./uploads" }))))
+ * )
+ * ```
  */
 export const layer: Layer.Layer<TusAdmin, never, UploadLock | UploadRegistry | UploadStore> = Layer.effect(
   TusAdmin,

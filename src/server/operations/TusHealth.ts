@@ -41,7 +41,20 @@ export const live: Effect.Effect<HttpServerResponse.HttpServerResponse> = Effect
   HttpServerResponse.unsafeJson({ status: "live" })
 )
 
-/** 200 where it can do its work, 503 where it cannot, with the reasons unless these are for the log only. */
+/**
+ * 200 where it can do its work, 503 where it cannot, with the reasons unless these are for the log only.
+ *
+ * @example
+ * ```ts
+ * import { HttpRouter } from "@effect/platform"
+ * import { TusHealth } from "effect-tus/server"
+ *
+ * export const router = HttpRouter.empty.pipe(
+ *   HttpRouter.get("/health/live", TusHealth.live),
+ *   HttpRouter.get("/health/ready", TusHealth.ready({ showProblems: false }))
+ * )
+ * ```
+ */
 export const ready = (
   options: Options = {}
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, ByteStore | UploadRegistry> =>

@@ -59,7 +59,20 @@ export const sweepDuration = Metric.histogram(
   "Seconds that a sweep has taken"
 )
 
-/** Watches requests and events; whoever is told of events beneath it is told as before. */
+/**
+ * Watches requests and events; whoever is told of events beneath it is told as before.
+ *
+ * @example
+ * ```ts
+ * import { HttpRouter } from "@effect/platform"
+ * import { Layer } from "effect"
+ * import { NodeTusServer } from "effect-tus/node"
+ * import { Prometheus, TusMetrics } from "effect-tus/server"
+ *
+ * export const server = NodeTusServer.layer({ directory: "./uploads" }).pipe(Layer.provide(TusMetrics.layer))
+ * export const metrics = HttpRouter.empty.pipe(HttpRouter.get("/metrics", Prometheus.app))
+ * ```
+ */
 export const layer: Layer.Layer<TusObserver.TusObserver | UploadEvents> = Layer.suspend(() =>
   Layer.merge(
     TusObserver.layer(Effect.sync(makeObserver)),

@@ -37,6 +37,24 @@ export const check = OptionError.check(Schema.Struct({
   downloads: Schema.optional(OptionError.flag)
 }))
 
-/** The policy as a layer, which fails where an option means nothing. Provided without it, the same is a defect of the server or its doors. */
+/**
+ * The policy as a layer, which fails where an option means nothing. Provided without it, the same is a defect of the
+ * server or its doors.
+ *
+ * @example
+ * ```ts
+ * import { Layer } from "effect"
+ * import { ByteStore, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
+ * import { TusHttp, TusPolicy, TusServer } from "effect-tus/server"
+ *
+ * export const uploads = TusHttp.layer({ path: "/files" }).pipe(
+ *   Layer.provide(TusServer.layer),
+ *   Layer.provide([UploadStore.layer, UploadLock.layerMemory]),
+ *   Layer.provide([UploadRegistry.layerMemory, ByteStore.layerMemory]),
+ *   // Below both: the server and its door read it.
+ *   Layer.provide(TusPolicy.layer({ maxSize: 1024 ** 3, cors: { origins: ["https://example.org"] } }))
+ * )
+ * ```
+ */
 export const layer = (options: Options): Layer.Layer<TusPolicy, OptionError.OptionError> =>
   Layer.effect(TusPolicy, Effect.zipRight(DoorPolicy.make(options), check(options)))

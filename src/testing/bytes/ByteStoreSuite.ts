@@ -58,6 +58,14 @@ const failsCorrupt = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<
 /**
  * Declares the tests in the file that calls it, with `name` before the titles of their groups. A layer that cannot be built
  * fails every one of them.
+ *
+ * @example
+ * ```ts
+ * import { ByteStore } from "effect-tus"
+ * import { ByteStoreSuite } from "effect-tus/testing"
+ *
+ * ByteStoreSuite.suite("my byte store", ByteStore.layerMemory) // your layer
+ * ```
  */
 export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): void => {
   const test = <E>(title: string, body: Effect.Effect<void, E, ByteStore>) =>

@@ -25,7 +25,17 @@ const { UploadLock } = Locks
 const { UploadRegistry } = Registries
 const { UploadId } = Uploads
 
-/** Declares the tests in the file that calls it, under `name`. The registry that the layer is given is one in memory. */
+/**
+ * Declares the tests in the file that calls it, under `name`. The registry that the layer is given is one in memory.
+ *
+ * @example
+ * ```ts
+ * import { UploadLock } from "effect-tus"
+ * import { UploadLockSuite } from "effect-tus/testing"
+ *
+ * UploadLockSuite.suite("my lock", UploadLock.layerMemory) // your layer
+ * ```
+ */
 export const suite = (
   name: string,
   layer: Layer.Layer<Locks.UploadLock, unknown, Registries.UploadRegistry>

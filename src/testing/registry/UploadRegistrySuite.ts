@@ -24,7 +24,17 @@ const { Bytes, Upload, UploadId } = Uploads
 const { UploadRegistry } = Registries
 const { Superseded } = StoreErrors
 
-/** Declares the tests in the file that calls it, under `name`. A layer that cannot be built fails every one of them. */
+/**
+ * Declares the tests in the file that calls it, under `name`. A layer that cannot be built fails every one of them.
+ *
+ * @example
+ * ```ts
+ * import { UploadRegistry } from "effect-tus"
+ * import { UploadRegistrySuite } from "effect-tus/testing"
+ *
+ * UploadRegistrySuite.suite("my registry", UploadRegistry.layerMemory) // your layer
+ * ```
+ */
 export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>): void => {
   const test = <A, E>(title: string, self: (registry: UploadRegistry["Type"]) => Effect.Effect<A, E>) =>
     it.effect(title, () => Effect.provide(Effect.flatMap(UploadRegistry, self), layer))
