@@ -40,7 +40,8 @@ const has = (path: string, count: number) =>
     /[\da-f]{32}$/.test(name) && statSync(join(path, name)).size >= count
   )
 
-const freePort = Effect.async<number>((resume) => {
+/** One that nobody listens on. */
+export const freePort = Effect.async<number>((resume) => {
   const server = Net.createServer().listen(0, "127.0.0.1", () => {
     const { port } = server.address() as Net.AddressInfo
     server.close(() => resume(Effect.succeed(port)))
