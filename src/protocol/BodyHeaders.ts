@@ -11,11 +11,14 @@ import * as Refusal from "./Refusal.js"
 import type { Verification } from "./Transfer.js"
 
 /**
- * The content type of every PATCH; another one is a 415.
+ * The media type of the bytes of an upload. A PATCH with another one is a 415.
  *
  * @see https://tus.io/protocols/resumable-upload#patch
  */
-export const contentType = Header.mediaType("application/offset+octet-stream")
+export const octets = "application/offset+octet-stream"
+
+/** Reads the content type of a PATCH. */
+export const contentType = Header.mediaType(octets)
 
 const decodeContentType = Schema.decodeOption(contentType)
 

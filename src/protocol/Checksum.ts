@@ -63,3 +63,6 @@ export const FromHeader: Schema.Schema<Checksum, string> = Schema.transformOrFai
     encode: ({ algorithm, digest }) => ParseResult.succeed(`${algorithm} ${Encoding.encodeBase64(digest)}`)
   }
 )
+
+/** The header of a checksum. */
+export const toHeader: (checksum: Checksum) => string = Schema.encodeSync(FromHeader)

@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as Append from "./Append.js"
+import * as BodyHeaders from "./BodyHeaders.js"
 import * as Create from "./Create.js"
 import * as Offer from "./Discovery.js"
 import * as Download from "./Download.js"
@@ -161,7 +162,7 @@ const refusing = <A>(decode: (headers: HeaderCodec.Headers) => Either.Either<A, 
 
 const expected: Record<string, string> = {
   "tus-resumable": `expected ${Offer.version}`,
-  "content-type": "expected application/offset+octet-stream",
+  "content-type": `expected ${BodyHeaders.octets}`,
   "upload-offset": "expected the offset at which the body continues, in bytes"
 }
 

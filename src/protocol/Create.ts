@@ -127,7 +127,7 @@ export const respond = (upload: Upload, collection: string, request: Request, qu
 const checkBody = (request: Request) => {
   const brings = Option.exists(request.contentLength, (n) => n > 0) || Option.isSome(request.transferEncoding)
   if (brings && !request.withUpload) {
-    const reason = "expected application/offset+octet-stream for a body that comes along"
+    const reason = `expected ${BodyHeaders.octets} for a body that comes along`
     return Either.left(invalid("content-type", reason, request.contentType))
   }
   return request.withUpload && Option.exists(request.contentEncoding, (codings) => !BodyHeaders.isPlain(codings))

@@ -56,11 +56,7 @@ export type Addition = typeof Addition.Type
  */
 export const encode = (reply: Reply | Refusal): RawResponse =>
   isRefusal(reply)
-    ? {
-      status: reply.status,
-      headers: { ...text, ...extra(reply), ...(reply._tag === "Denied" ? reply.headers : {}), ...common },
-      body: `${reply.message}\n`
-    }
+    ? sentence(reply.status, reply.message, { ...extra(reply), ...(reply._tag === "Denied" ? reply.headers : {}) })
     : { status: reply.status, headers: { ...common, ...encodeHeaders(reply) } }
 
 /** The response to a command that was performed. What the application adds never replaces a header that is there without it. */
@@ -71,6 +67,13 @@ const add = ({ headers, status }: RawResponse, { body, headers: added }: Additio
   body === undefined
     ? { status, headers: { ...added, ...headers } }
     : { status: status === 204 ? 200 : status, headers: { ...text, ...added, ...headers }, body }
+
+/** A response that is one sentence for a person. `headers` may add fields; `Tus-Resumable` stays. */
+export const sentence = (
+  status: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {}
+): RawResponse => ({ status, headers: { ...text, ...headers, ...common }, body: `${message}\n` })
 
 const text = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" }
 

@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import * as Pull from "../../bytes/Pull.js"
 import { fromTransport, Misbehaved, type RequestError } from "../../client/transport/TusError.js"
 import { type Body, type Request, TusTransport } from "../../client/transport/TusTransport.js"
+import * as BodyHeaders from "../../protocol/BodyHeaders.js"
 import { version } from "../../protocol/Discovery.js"
 import * as Header from "../../protocol/Header.js"
 import type { RawResponse } from "../../protocol/Reply.js"
@@ -113,6 +114,6 @@ const decodeBytes = Schema.decodeOption(Header.Bytes)
 const tus = { "tus-resumable": version }
 
 const patchOf = (offset: number) => ({
-  "content-type": "application/offset+octet-stream",
+  "content-type": BodyHeaders.octets,
   "upload-offset": String(offset)
 })

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import type { Checksum } from "../../protocol/Checksum.js"
+import * as Checksum from "../../protocol/Checksum.js"
 import * as Discovery from "../../protocol/Discovery.js"
 import type { RawResponse } from "../../protocol/Reply.js"
 import type { SourceError } from "../sources/UploadSource.js"
@@ -31,7 +31,7 @@ export interface Call {
 /** Bytes to send with one request. */
 export interface Chunk extends Omit<TusTransport.Body, "trailers"> {
   /** Their digest: none, known before them, or asked for once they have all been read. */
-  readonly checksum: Option.Option<Checksum> | (() => Checksum)
+  readonly checksum: Option.Option<Checksum.Checksum> | (() => Checksum.Checksum)
   readonly onSent?: TusTransport.Request["onSent"]
 }
 
@@ -155,7 +155,5 @@ const requestId = () => Encoding.encodeHex(crypto.getRandomValues(new Uint8Array
 const bodyOf = ({ checksum, length, open }: Chunk): TusTransport.Body => ({
   length,
   open,
-  trailers: typeof checksum === "function" ? () => ({ "upload-checksum": printChecksum(checksum()) }) : undefined
+  trailers: typeof checksum === "function" ? () => ({ "upload-checksum": Checksum.toHeader(checksum()) }) : undefined
 })
-
-const printChecksum = ({ algorithm, digest }: Checksum) => `${algorithm} ${Encoding.encodeBase64(digest)}`

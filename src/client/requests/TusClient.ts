@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Append from "../../protocol/Append.js"
+import * as BodyHeaders from "../../protocol/BodyHeaders.js"
 import * as Concat from "../../protocol/Concat.js"
 import * as Create from "../../protocol/Create.js"
 import type * as Discovery from "../../protocol/Discovery.js"
@@ -118,7 +119,7 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: R
           deferLength: Option.isNone(call.length) ? Option.some("1") : Option.none(),
           metadata: call.metadata,
           concat: call.partial === true ? Option.some(Concat.Partial.make()) : Option.none(),
-          contentType: call.chunk === undefined ? Option.none() : Option.some(contentType)
+          contentType: call.chunk === undefined ? Option.none() : Option.some(BodyHeaders.octets)
         }),
         offset: call.chunk && 0,
         chunk: call.chunk
@@ -141,7 +142,7 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: R
         method: "PATCH",
         headers: encodePatch({
           ...bodyFields(call.chunk),
-          contentType,
+          contentType: BodyHeaders.octets,
           offset: Bytes.make(call.offset),
           length: Option.map(call.length, (length) => Bytes.make(length))
         }),
@@ -164,8 +165,6 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: R
 export const layer = <E = never, R = never>(
   options: Request.ClientOptions<E, R> = {}
 ): Layer.Layer<TusClient, never, TusTransport | R> => Layer.effect(TusClient, make(options))
-
-const contentType = "application/offset+octet-stream"
 
 const encodeCreate = HeaderCodec.fieldsEncoder(Create.Request.fields)
 const encodePatch = HeaderCodec.fieldsEncoder(Append.Request.fields)

@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import { maxHeaderSize, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
-import * as Offer from "../../protocol/Discovery.js"
+import * as Reply from "../../protocol/Reply.js"
 import { lingering } from "../../server/body/UploadBody.js"
 import type { Cors } from "../../server/policy/TusCors.js"
 
@@ -36,23 +36,19 @@ export const refuse = (socket: Duplex, code: string | undefined, options: Option
   )
 
 const answer = (code: string | undefined, { cors, headersMillis }: Options) => {
-  const [status, expected] = code === "ERR_HTTP_REQUEST_TIMEOUT"
+  const [status, expected]: readonly [number, string] = code === "ERR_HTTP_REQUEST_TIMEOUT"
     ? [408, `the head of a request within ${headersMillis / 1000} seconds`]
     : code === "HPE_HEADER_OVERFLOW"
     ? [431, `a request line and headers of at most ${maxHeaderSize} bytes together`]
     : code === "HPE_CHUNK_EXTENSIONS_OVERFLOW"
     ? [413, `chunks with extensions of at most ${maxHeaderSize} bytes`]
     : [400, "a well-formed request of HTTP/1.1"]
-  const sentence = `expected ${expected}\n`
+  const { body = "", headers } = Reply.sentence(status, `expected ${expected}`, cors.anonymous)
+  const fields = Object.entries({ ...headers, "content-length": String(body.length), connection: "close" })
   return [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    `tus-resumable: ${Offer.version}`,
-    "content-type: text/plain; charset=utf-8",
-    "cache-control: no-store",
-    `content-length: ${sentence.length}`,
-    ...Object.entries(cors.anonymous).map(([name, value]) => `${name}: ${value}`),
-    "connection: close",
+    ...fields.map(([name, value]) => `${name}: ${value}`),
     "",
-    sentence
+    body
   ].join("\r\n")
 }

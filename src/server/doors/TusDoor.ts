@@ -121,10 +121,8 @@ const log = (request: Command.RawRequest, causeOf: (error: unknown) => Cause.Cau
   Effect.logError(`${LogText.nameOf(request)} failed`, causeOf(LogText.errorOf(request, error)))
 
 const plain = (status: number, outcome: string, text: string): Response => ({
-  status,
-  outcome,
-  headers: { "tus-resumable": "1.0.0", "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
-  body: `${text}\n`
+  ...Reply.sentence(status, text),
+  outcome
 })
 
 const failed = ({ reason }: UploadStoreError) =>

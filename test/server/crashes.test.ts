@@ -1,0 +1,42 @@
+/**
+ * What the log says of a request that died: the error's message and its stack, whichever of Effect's loggers writes the line.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { UploadHooks } from "effect-tus/server"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import { server } from "./doors.js"
+import { request } from "./requests.js"
+
+const failing = Layer.succeed(UploadHooks.UploadHooks, {
+  authorize: () => Effect.die(new Error("the user table is gone"))
+})
+
+const loggers: Readonly<Record<string, (write: (line: string) => void) => Logger.Logger<unknown, void>>> = {
+  default: (write) => Logger.map(Logger.stringLogger, write),
+  JSON: (write) => Logger.map(Logger.jsonLogger, write),
+  pretty: () => Logger.prettyLogger({ colors: false, mode: "tty" })
+}
+
+describe("the log of a request that died", () => {
+  for (const [name, loggerOf] of Object.entries(loggers)) {
+    it.effect(`has the message and the stack: ${name} logger`, () =>
+      Effect.gen(function*() {
+        const lines: Array<string> = []
+        const write = (...words: ReadonlyArray<unknown>) => void lines.push(words.join(" "))
+        const console = yield* Console.consoleWith(Effect.succeed)
+        const captured = { ...console, unsafe: { ...console.unsafe, log: write, group: write, error: write } }
+        const { status } = yield* request("POST", "/files", { "upload-length": "1" }).pipe(
+          Effect.provide(Layer.provide(server(), failing)),
+          Effect.provide(Logger.replace(Logger.defaultLogger, loggerOf(write))),
+          Effect.withConsole(captured)
+        )
+        assert.strictEqual(status, 500)
+        assert.match(lines.join("\n"), /POST \/files failed/)
+        assert.match(lines.join("\n"), /the user table is gone/)
+        assert.match(lines.join("\n"), /at .*crashes\.test\.ts:\d+/)
+      }))
+  }
+})
