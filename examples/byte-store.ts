@@ -1,6 +1,6 @@
 /**
- * A byte store of one's own: here a rope of chunks in memory. The contract says what a backend promises; `ByteStoreSuite` in
- * `effect-tus/testing` says whether it keeps it.
+ * A byte store of your own: here chunks in memory. The docstrings of `ByteStore` are the contract, and `ByteStoreSuite` of
+ * `effect-tus/testing` checks it.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Chunk, Config, DateTime, Effect, Layer, Option, Stream } from "effect"
@@ -9,7 +9,7 @@ import { NodeTusServer } from "effect-tus/node"
 import { TusServer } from "effect-tus/server"
 import { fileURLToPath } from "node:url"
 
-/** Bytes in the pieces in which they came. */
+/** Bytes in the chunks in which they arrived. */
 type Rope = ReadonlyArray<Uint8Array>
 
 const sizeOf = (rope: Rope) => rope.reduce((size, piece) => size + piece.length, 0)
@@ -60,7 +60,7 @@ export const layer = Layer.sync(ByteStore.ByteStore, () => {
         let end = at
         put(id, kept)
         const written = Pull.forEachBatch(pull, (batch) => {
-          // The pieces are lent: what is kept is a copy.
+          // The memory of a chunk is reused: keep a copy.
           put(id, [...(ropes.get(id) ?? []), ...Chunk.map(batch, (piece) => piece.slice())])
           end += Chunk.reduce(batch, 0, (size, piece) => size + piece.length)
           return onWritten(end)
@@ -86,7 +86,7 @@ export const layer = Layer.sync(ByteStore.ByteStore, () => {
         ropes.delete(id)
       }),
     size: (id) => Effect.sync(() => Option.map(Option.fromNullable(ropes.get(id)), sizeOf)),
-    // Neither `orphans` nor `identity`: bytes that no state names stay where they are, and end with the process.
+    // No `orphans` and no `identity`: unknown bytes stay where they are, and end with the process.
     list: Stream.suspend(() => Stream.fromIterable(Array.from(ropes.keys(), (id) => ({ id, look: look(id) })))),
     free: Effect.succeedNone,
     locate: () => Option.none()

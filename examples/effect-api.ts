@@ -1,5 +1,6 @@
 /**
- * Uploads beside the endpoints of an Effect `HttpApi`: no endpoint of its own, for tus is a protocol, but a mounted app.
+ * Uploads beside the endpoints of an Effect `HttpApi`. tus is a protocol of its own, so it is an app that is mounted, and no
+ * endpoint.
  */
 import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup, HttpServer } from "@effect/platform"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
@@ -35,7 +36,7 @@ const main = Effect.map(config, ({ directory, port }) =>
     Layer.provide(Layer.merge(TusHttp.layerApi({ path: "/files" }), HttpApiBuilder.api(api))),
     Layer.provide(greetings),
     Layer.provide(EmbeddedServer.layer({ directory, maxSize: 10 * 1024 ** 3, expiresAfter: "1 day" })),
-    // An upload may take as long as it likes, its head may not.
+    // An upload may take any time, but its head may not.
     Layer.provide(
       NodeHttpServer.layer(() => createServer({ requestTimeout: 0, headersTimeout: 60_000 }), {
         port,

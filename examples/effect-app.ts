@@ -1,5 +1,5 @@
 /**
- * Uploads in an Effect HTTP application that has routes of its own: the server's layers are provided like any other.
+ * Uploads in an Effect HTTP application with other routes. The layers of the server are provided like any other.
  */
 import { HttpLayerRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -31,9 +31,9 @@ const main = Effect.map(
   config,
   ({ directory, port }) =>
     announce.pipe(
-      // Before its routes are there, the server would take a request and never answer it.
+      // First the routes: a server without them would accept a request and never answer it.
       Layer.provide(HttpLayerRouter.serve(Layer.merge(echo, uploads(directory)))),
-      // An upload may take as long as it likes, its head may not.
+      // An upload may take any time, but its head may not.
       Layer.provide(
         NodeHttpServer.layer(() => createServer({ requestTimeout: 0, headersTimeout: 60_000 }), {
           port,

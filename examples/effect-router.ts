@@ -1,5 +1,5 @@
 /**
- * Uploads in an Effect HTTP application that is an `HttpRouter`; `effect-app.ts` shows an `HttpLayerRouter`.
+ * Uploads in an Effect `HttpRouter`. For an `HttpLayerRouter` see `effect-app.ts`.
  */
 import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
@@ -27,7 +27,7 @@ const main = Effect.map(config, ({ directory, port }) =>
   announce.pipe(
     Layer.provide(HttpServer.serve(router)),
     Layer.provide(EmbeddedServer.layer({ directory, maxSize: 10 * 1024 ** 3, expiresAfter: "1 day" })),
-    // An upload may take as long as it likes, its head may not.
+    // An upload may take any time, but its head may not.
     Layer.provide(
       NodeHttpServer.layer(() => createServer({ requestTimeout: 0, headersTimeout: 60_000 }), {
         port,

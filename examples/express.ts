@@ -15,14 +15,14 @@ const tus = ManagedRuntime.make(
 const uploads = await tus.runPromise(NodeHandler.make({ path: "/files" }))
 
 const app = express()
-// Before the parsers: one that is told to take every type would take the bytes of an upload, too.
+// Before the parsers: a parser of all content types would read the bytes of an upload.
 app.use("/files", uploads.listener)
 app.use(express.json(), express.urlencoded(), express.text(), express.raw({ type: () => true }))
 app.post("/echo", (request, response) => {
   response.json(request.body)
 })
 
-// An upload may take as long as it likes, its head may not.
+// An upload may take any time, but its head may not.
 const server = createServer({ requestTimeout: 0, headersTimeout: 60_000 }, app)
 server.listen(Number(PORT), "127.0.0.1", () => {
   console.log(`listens at http://127.0.0.1:${(server.address() as AddressInfo).port}`)
@@ -30,7 +30,7 @@ server.listen(Number(PORT), "127.0.0.1", () => {
 
 const stop = () => {
   server.close()
-  // Uploads under way are cut off, committed and answered.
+  // Running uploads are cut off, committed and answered.
   void tus.dispose()
 }
 process.once("SIGINT", stop).once("SIGTERM", stop)

@@ -15,7 +15,7 @@ const uploads = await tus.runPromise(NodeHandler.make({ path: "/files" }))
 const app = Fastify({ http: { headersTimeout: 60_000 } })
 app.post("/echo", (request) => request.body)
 app.register(async (app) => {
-  // A parser that leaves every body unread: without one Fastify refuses the type of an upload with 415.
+  // A parser that leaves bodies unread. Without one Fastify refuses the content type of an upload with 415.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser("*", (_request, _body, done) => done(null))
   for (const path of ["/files", "/files/*"]) {
@@ -25,7 +25,7 @@ app.register(async (app) => {
     })
   }
 })
-// Uploads under way are cut off, committed and answered, and only then are connections closed.
+// Running uploads are cut off, committed and answered; then connections are closed.
 app.addHook("preClose", () => tus.dispose())
 
 console.log(`listens at ${await app.listen({ port: Number(PORT), host: "127.0.0.1" })}`)

@@ -23,7 +23,7 @@ const server = serve(
     fetch: app.fetch,
     port: Number(PORT),
     hostname: "127.0.0.1",
-    // An upload may take as long as it likes, its head may not.
+    // An upload may take any time, but its head may not.
     serverOptions: { requestTimeout: 0, headersTimeout: 60_000 }
   },
   ({ port }) => console.log(`listens at http://127.0.0.1:${port}`)
@@ -31,7 +31,7 @@ const server = serve(
 
 const stop = () => {
   server.close()
-  // Uploads under way are cut off, committed and answered.
+  // Running uploads are cut off, committed and answered.
   void tus.dispose()
 }
 process.once("SIGINT", stop).once("SIGTERM", stop)

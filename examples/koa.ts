@@ -32,7 +32,7 @@ app.use((context) => {
   }
 })
 
-// An upload may take as long as it likes, its head may not.
+// An upload may take any time, but its head may not.
 const server = createServer({ requestTimeout: 0, headersTimeout: 60_000 }, app.callback())
 server.listen(Number(PORT), "127.0.0.1", () => {
   console.log(`listens at http://127.0.0.1:${(server.address() as AddressInfo).port}`)
@@ -40,7 +40,7 @@ server.listen(Number(PORT), "127.0.0.1", () => {
 
 const stop = () => {
   server.close()
-  // Uploads under way are cut off, committed and answered.
+  // Running uploads are cut off, committed and answered.
   void tus.dispose()
 }
 process.once("SIGINT", stop).once("SIGTERM", stop)

@@ -1,5 +1,5 @@
 /**
- * A server on its embedded default, set up by the environment, and a page that uploads to it: what `npm start` runs.
+ * A server with its embedded store, configured by environment variables, and a page that uploads to it. `npm start` runs it.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, ConfigError, Console, DateTime, Effect, Either, Layer, Option, Schema } from "effect"
@@ -32,7 +32,7 @@ const config = Config.all({
   durability: Config.literal("process", "completion", "always")("DURABILITY").pipe(Config.withDefault("completion"))
 })
 
-/** What the client calls its file; without that the upload is known by its id. No line of it can be taken for one of the log. */
+/** The file name that the client gave, or the id. Without control characters, so that it cannot forge a line of the log. */
 const nameOf = ({ id, metadata }: Upload.Upload) =>
   metadata.pipe(
     Option.flatMap(Schema.decodeOption(Metadata.TextFromHeader)),
@@ -53,11 +53,11 @@ const logCompleted = Layer.succeed(UploadEvents.UploadEvents, {
       : Effect.void
 })
 
-/** What `npm start` builds of `examples/browser`. */
+/** `npm start` builds it from `examples/browser`. */
 const page = fileURLToPath(new URL("browser/dist", import.meta.url))
 const hasPage = existsSync(page)
 
-/** Which variable, and what is wrong with it. */
+/** Names the variable and says what is wrong with it. */
 const says = (error: ConfigError.ConfigError): string =>
   error._op === "And" || error._op === "Or"
     ? `${says(error.left)}; ${says(error.right)}`
@@ -85,7 +85,7 @@ const main = Effect.gen(function*() {
     Layer.provide(NodeTusServer.layer({
       ...options,
       maxSize: Option.getOrUndefined(maxSize),
-      // What is on this machine may be had by who is on it; elsewhere think of who may know a URL.
+      // For this machine only. On a server, everybody who knows a URL could download the file.
       downloads: true,
       get: hasPage ? Static.make(page) : undefined
     })),

@@ -1,5 +1,5 @@
 /**
- * Uploads on a Node server of one's own, with the limits that uploads need: `NodeTusServer` sets them by itself.
+ * Uploads on your own `node:http` server, with the limits that uploads need. `NodeTusServer` sets them itself.
  */
 import { ManagedRuntime } from "effect"
 import { EmbeddedServer, NodeHandler } from "effect-tus/node"
@@ -15,12 +15,12 @@ const tus = ManagedRuntime.make(
 const uploads = await tus.runPromise(NodeHandler.make({ path: "/files" }))
 
 const server = createServer({
-  // An upload may take as long as it likes, its head may not.
+  // An upload may take any time, but its head may not.
   requestTimeout: 0,
   headersTimeout: 60_000,
   joinDuplicateHeaders: true
 })
-// Node leaves out headers without a word where there are many.
+// Node drops headers silently if there are many.
 server.maxHeadersCount = 0
 server.on("checkContinue", uploads.checkContinue)
 server.on("request", async (request, response) => {
@@ -36,7 +36,7 @@ server.listen(Number(PORT), "127.0.0.1", () => {
 
 const stop = () => {
   server.close()
-  // Uploads under way are cut off, committed and answered.
+  // Running uploads are cut off, committed and answered.
   void tus.dispose()
 }
 process.once("SIGINT", stop).once("SIGTERM", stop)

@@ -1,6 +1,6 @@
 /**
- * Three ways to pay for another attempt, each a Schedule with the error as its input, and an upload that uses them together.
- * The budget of each starts anew whenever the server has acknowledged bytes.
+ * Three ways to retry, each a Schedule with the error as its input, and an upload that combines them. Each Schedule starts again
+ * when the server has acknowledged bytes.
  *
  *     npx tsx examples/retry.ts film.mp4 http://127.0.0.1:1080/files
  */
@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url"
 
 type Retry<R = never> = Schedule.Schedule<unknown, TusError.TusError, R>
 
-/** By elapsed time: slower and slower, for as long as `duration` without a byte getting through, however often that is. */
+/** By elapsed time: slower and slower, until `duration` has passed without progress. */
 export const forAsLong = (duration: Duration.DurationInput): Retry =>
   Schedule.exponential("200 millis").pipe(
     Schedule.modifyDelay((_, delay) => Duration.min(delay, "10 seconds")),
@@ -21,7 +21,7 @@ export const forAsLong = (duration: Duration.DurationInput): Retry =>
     Schedule.intersect(UploadOptions.recurUpTo(duration))
   )
 
-/** By status: a lock is free in a moment, a deployment takes its time, a full disk is not worth another attempt. */
+/** By status: a lock (423) is free in a moment, a deployment (502, 503) takes longer, a full disk (507) is not retried. */
 export const byStatus = <R>(retry: Retry<R>): Retry<R> =>
   Schedule.identity<TusError.TusError>().pipe(
     Schedule.intersect(retry),
@@ -34,14 +34,14 @@ export const byStatus = <R>(retry: Retry<R>): Retry<R> =>
 const hasStatus = (error: TusError.TusError, ...statuses: ReadonlyArray<number>) =>
   error._tag === "Refused" && statuses.includes(error.status)
 
-/** Offline-aware: where no server can be reached nothing is paid; the next attempt follows when `online` says so. */
+/** Offline-aware: if no server can be reached, the next attempt waits for `online`. */
 export const whenOnline = <R, R2>(online: Effect.Effect<void, never, R2>, retry: Retry<R>): Retry<R | R2> =>
   Schedule.tapInput(
     retry,
     (error: TusError.TusError) => error._tag === "Unanswered" && error.reason === "Unreachable" ? online : Effect.void
   )
 
-/** In a browser this would wait for the window's event `online`; here it knocks at the server's door. */
+/** Waits until the server accepts a connection. In a browser this would wait for the window's event `online`. */
 export const reachable = (endpoint: string): Effect.Effect<void> => {
   const { hostname, port, protocol } = new URL(endpoint)
   const knock = Effect.async<void, Error>((resume) => {

@@ -1,26 +1,26 @@
 /**
- * A page and what belongs to it, from a directory.
+ * A page and its files, from a directory.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http"
 import sirv from "sirv"
 
-/** The directory may come and go: what is not there is answered with 404. */
+/** Files may appear and disappear: a missing file is a 404. */
 export const make = (directory: string): RequestListener => {
   const serve = sirv(directory, {
-    // Looked up at each request.
+    // Looked up for each request.
     dev: true,
     etag: true,
     gzip: true,
     setHeaders: (response, path) => {
       response.setHeader("x-content-type-options", "nosniff")
-      // Vite names what it puts there by its content.
+      // Vite names these files by their content.
       if (path.startsWith("/assets/")) {
         response.setHeader("cache-control", "public, max-age=31536000, immutable")
       }
     }
   })
   return (request, response) => {
-    // A file that goes while it is sent ends its own answer, and not the process.
+    // A file that is removed while it is sent ends its own response only, not the process.
     response.once("pipe", (file) => file.once("error", () => response.destroy()))
     try {
       serve(request, response, () => elsewhere(request, response))
@@ -33,7 +33,7 @@ export const make = (directory: string): RequestListener => {
 
 const elsewhere = ({ headers, url }: IncomingMessage, response: ServerResponse): void => {
   if (headers.accept?.includes("text/html") === true && url !== "/") {
-    // Whoever has typed the address of the server wants to see something.
+    // A person who types the address of the server expects a page.
     response.writeHead(302, { location: "/" }).end()
   } else {
     response.writeHead(404, { "content-type": "text/plain; charset=utf-8" }).end("there is no such file\n")

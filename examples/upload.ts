@@ -1,5 +1,5 @@
 /**
- * Uploads a file and prints how far it is. Interrupted, by Ctrl-C or worse, and run again, it goes on where it was.
+ * Uploads a file and prints its progress. Interrupted (by Ctrl-C or `kill -9`) and run again, it resumes.
  *
  *     npx tsx examples/upload.ts film.mp4 http://127.0.0.1:1080/files
  */
@@ -20,7 +20,7 @@ const [path = "README.md", endpoint = "http://127.0.0.1:1080/files"] = process.a
 FileSource.make(path).pipe(
   Effect.map((source) => TusUpload.upload({ endpoint, source, metadata: { filename: path } })),
   Stream.unwrap,
-  // The last of each second.
+  // The last progress of each second.
   Stream.groupedWithin(1_000_000, "1 second"),
   Stream.runForEach((progress) => Console.log(report(Chunk.unsafeLast(progress)))),
   Effect.provide(Layer.merge(NodeTusClient.layer(), UploadJournal.layerFileSystem(".uploads"))),

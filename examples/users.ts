@@ -1,6 +1,6 @@
 /**
- * A server with users: whoever has a token may upload, and comes to no uploads but their own, within a quota. Names are tidied
- * up, what is empty is refused, and what happens is a stream.
+ * A server with users. A user with a token may upload within a quota, and sees their own uploads only. The server cleans file
+ * names, rejects empty files, and logs what happens.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Console, Effect, Layer, Option, Schema, Stream } from "effect"
@@ -15,7 +15,7 @@ const config = Config.all({
   quota: Config.integer("QUOTA").pipe(Config.withDefault(1024 ** 3))
 })
 
-/** Yours come from a database. */
+/** In your application they come from a database. */
 const users = new Map([["secret-of-ann", "ann"], ["secret-of-bob", "bob"]])
 
 const unknown = new Refusal.Denied({
@@ -28,7 +28,7 @@ const { authorize } = UploadHooks.owned(({ headers }) =>
   Effect.mapError(Effect.fromNullable(users.get(headers.authorization?.replace(/^Bearer /, "") ?? "")), () => unknown)
 )
 
-/** What `Upload-Metadata` has to say. A client in TypeScript encodes with the same Schema. */
+/** What `Upload-Metadata` must contain. A client in TypeScript encodes with the same Schema. */
 const Document = Schema.Struct({ filename: Schema.NonEmptyString })
 const documents = TypedUploads.make(Document)
 
@@ -43,7 +43,7 @@ const hooks = documents.hooks({
   timeLimit: "10 seconds"
 })
 
-/** No upload waits for whoever listens. */
+/** A stream of events: no upload waits for this log. */
 const log = Layer.scopedDiscard(Effect.forkScoped(
   Stream.runForEach(
     documents.feed,

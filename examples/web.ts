@@ -1,6 +1,6 @@
 /**
- * Uploads where a server is an object with `fetch`. Deno and Bun serve such an object themselves; this file runs on Node, where an
- * adapter does. `Bun.serve` refuses bodies of more than 128 MiB without `maxRequestBodySize`.
+ * Uploads in a server that is an object with `fetch`. Deno and Bun serve such an object themselves; this file runs on Node
+ * with an adapter. `Bun.serve` refuses bodies above 128 MiB unless `maxRequestBodySize` is set.
  */
 import { serve } from "@hono/node-server"
 import { ManagedRuntime } from "effect"
@@ -9,7 +9,7 @@ import { TusWeb } from "effect-tus/server"
 
 const { PORT = "3000", UPLOAD_DIR = "./uploads" } = process.env
 
-// Where there is no file system, layers of one's own come in its place: `examples/byte-store.ts`.
+// Without a file system, use layers of your own instead: `examples/byte-store.ts`.
 const tus = ManagedRuntime.make(
   EmbeddedServer.layer({ directory: UPLOAD_DIR, maxSize: 10 * 1024 ** 3, expiresAfter: "1 day" })
 )
@@ -33,7 +33,7 @@ const server = serve(
     ...handler,
     port: Number(PORT),
     hostname: "127.0.0.1",
-    // An upload may take as long as it likes, its head may not.
+    // An upload may take any time, but its head may not.
     serverOptions: { requestTimeout: 0, headersTimeout: 60_000 }
   },
   ({ port }) => console.log(`listens at http://127.0.0.1:${port}`)
@@ -41,7 +41,7 @@ const server = serve(
 
 const stop = () => {
   server.close()
-  // Uploads under way are cut off, committed and answered.
+  // Running uploads are cut off, committed and answered.
   void tus.dispose()
 }
 process.once("SIGINT", stop).once("SIGTERM", stop)

@@ -1,6 +1,6 @@
 /**
- * Uploads as a route of a Next.js application: see `app/files`. A server of one's own, since `next start` gives a request five
- * minutes, and an upload may take as long as it likes.
+ * Uploads as a route of a Next.js application: see `app/files`. It has its own server, because `next start` ends a request after
+ * five minutes, and an upload may take longer.
  *
  *     npx next build examples/next && NODE_ENV=production npx tsx examples/next/server.ts
  */

@@ -1,5 +1,5 @@
 /**
- * Uploads as a route of the App Router. Next hands the body on unread, unless a `proxy.ts` in front of it makes it keep a copy.
+ * Uploads as a route of the App Router. Next passes the body on unread, unless there is a `proxy.ts`, which makes it keep a copy.
  */
 import { ManagedRuntime } from "effect"
 import { EmbeddedServer } from "effect-tus/node"
@@ -16,11 +16,11 @@ const tus = shared.tus ??= make()
 
 const uploads = TusWeb.make({ path: "/files" })
 
-// The first request opens the store: `next build` loads this file, too.
+// The first request opens the store, because `next build` loads this file too.
 const handle = async (request: Request) => (await tus.runPromise(uploads))(request)
 
 export { handle as DELETE, handle as HEAD, handle as OPTIONS, handle as PATCH, handle as POST }
 
-// Uploads under way are cut off, committed and answered.
+// Running uploads are cut off, committed and answered.
 const stop = () => void tus.dispose()
 process.once("SIGINT", stop).once("SIGTERM", stop)
