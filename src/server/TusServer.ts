@@ -18,6 +18,7 @@ import type { UploadLock } from "../store/UploadLock.js"
 import { UploadStore } from "../store/UploadStore.js"
 import type { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
 import type { Exchange } from "./body/Exchange.js"
+import * as InFlight from "./body/InFlight.js"
 import { UploadEvents } from "./hooks/UploadEvents.js"
 import { UploadLimits } from "./hooks/UploadLimits.js"
 import * as TusPolicy from "./policy/TusPolicy.js"
@@ -27,7 +28,6 @@ import * as CompleteUpload from "./verbs/CompleteUpload.js"
 import * as Create from "./verbs/Create.js"
 import * as Download from "./verbs/Download.js"
 import * as HookRunner from "./verbs/HookRunner.js"
-import * as InFlight from "./verbs/InFlight.js"
 import * as Inspect from "./verbs/Inspect.js"
 import * as ReceiveBody from "./verbs/ReceiveBody.js"
 import * as Terminate from "./verbs/Terminate.js"
@@ -41,13 +41,16 @@ export class TusServer extends Context.Tag("effect-tus/TusServer")<TusServer, {
    */
   readonly handle: (command: Command, exchange: Exchange) => Effect.Effect<Performed, Refusal | UploadStoreError>
 
+  /** Where doors enter each request, from its head until its answer is sent. The end of the server waits for them, for 10 seconds. */
+  readonly inFlight: InFlight.InFlight
+
   /** Does what the server itself has to do for an upload that waits for it, such as assembling a final. */
   readonly finishPending: (id: UploadId) => Effect.Effect<void, Refusal | UploadStoreError>
 }>() {}
 
 /**
  * Over the store and the lock that are provided, with the policy, hooks, limits, events, hash functions, ids, URLs and tracing that
- * are there when it is made. Lives as long as its scope: at its end, requests that write get 10 seconds to commit.
+ * are there when it is made. Lives as long as its scope: at its end, requests in flight get 10 seconds to commit.
  */
 export const make = Effect.gen(function*() {
   const store = yield* UploadStore
@@ -62,7 +65,7 @@ export const make = Effect.gen(function*() {
     withTrailers: { reply: Discovery.respond(policies.withTrailers) },
     without: { reply: Discovery.respond(policies.without) }
   }
-  const inFlight = yield* InFlight.make
+  const inFlight = yield* Effect.acquireRelease(Effect.sync(InFlight.make), end)
   // Its scope ends before that of `inFlight`: assembling stops, and the requests that wait for it are answered.
   const completion = yield* CompleteUpload.make(policies.without, hooks)
   const receive = ReceiveBody.make({
@@ -112,11 +115,10 @@ export const make = Effect.gen(function*() {
       const performed = (exchange: Exchange) =>
         Effect.catchTag(perform(command, exchange), "Superseded", () => new Contended())
       return takesBody(command)
-        ? limits.taking(exchange.body, (body) => inFlight(body, performed({ ...exchange, body })))
-        : command._tag === "Create" || command._tag === "Terminate"
-        ? inFlight(exchange.body, performed(exchange))
+        ? limits.taking(exchange.body, (body) => performed({ ...exchange, body }))
         : performed(exchange)
     },
+    inFlight,
     finishPending
   })
 })
@@ -139,6 +141,15 @@ export const make = Effect.gen(function*() {
  * ```
  */
 export const layer: Layer.Layer<TusServer, never, UploadStore | UploadLock> = Layer.scoped(TusServer, make)
+
+/** How long requests in flight get at the end of the server, a hook that has begun among them. */
+const deadline: Duration.DurationInput = "10 seconds"
+
+const end = ({ count, drain }: InFlight.InFlight) =>
+  Effect.flatMap(Effect.timeoutOption(Effect.interruptible(drain), deadline), (done) =>
+    Option.isSome(done)
+      ? Effect.void
+      : Effect.logWarning(`${count()} requests did not end within ${Duration.format(Duration.decode(deadline))}`))
 
 const policyOf = Effect.fnUntraced(function*(trailers: boolean, { completes }: HookRunner.HookRunner) {
   const options = yield* Effect.orDie(TusPolicy.check(yield* TusPolicy.TusPolicy))

@@ -5,6 +5,7 @@
  */
 export * as Allowance from "./body/Allowance.js"
 export * as Exchange from "./body/Exchange.js"
+export * as InFlight from "./body/InFlight.js"
 export * as UploadBody from "./body/UploadBody.js"
 export * as TusHttp from "./doors/TusHttp.js"
 export * as TusWeb from "./doors/TusWeb.js"

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { ByteStore, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
 import { NodeHandler, NodeTusServer } from "effect-tus/node"
-import { TusServer } from "effect-tus/server"
+import { InFlight, TusServer } from "effect-tus/server"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -246,6 +246,7 @@ describe("NodeHandler", () => {
             NodeTusServer.layerHttp({ port: 0, shutdownTimeout: 0, ...options }).pipe(
               Layer.provide(Layer.succeed(TusServer.TusServer, {
                 handle: (_command, { body }) => Effect.zipRight(Effect.ignore(body.pull), Effect.never),
+                inFlight: InFlight.make(),
                 finishPending: () => Effect.void
               }))
             )

@@ -6,7 +6,7 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import { TusUpload, UploadSource } from "effect-tus/client"
 import { NodeTusServer } from "effect-tus/node"
 import { type NodeTransport, NodeTusClient } from "effect-tus/node-client"
-import { TusServer } from "effect-tus/server"
+import { InFlight, TusServer } from "effect-tus/server"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -324,6 +324,7 @@ describe("HTTP/2", () => {
           }).pipe(
             Layer.provide(Layer.succeed(TusServer.TusServer, {
               handle: (_command, { body }) => Effect.zipRight(Effect.ignore(body.pull), Effect.never),
+              inFlight: InFlight.make(),
               finishPending: () => Effect.void
             }))
           )

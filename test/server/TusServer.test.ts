@@ -446,7 +446,7 @@ describe("the end of a server", () => {
       assert.isNull(ending.unsafePoll())
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(ending)
-      deepStrictEqual(logged, ["1 requests that write did not end within 10s"])
+      deepStrictEqual(logged, ["1 requests did not end within 10s"])
     }).pipe(
       Effect.provide(memory),
       Effect.provide(Logger.replace(Logger.defaultLogger, Logger.make(({ message }) => logged.push(String(message)))))

@@ -4,7 +4,6 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { RawResponse } from "../../protocol/Reply.js"
@@ -36,8 +35,8 @@ export interface NodeHandler {
   /** The same for `server.on("checkContinue", ...)`: a client that asks first is refused before it sends a byte. */
   readonly checkContinue: (request: IncomingMessage, response: ServerResponse) => void
   /**
-   * Cuts off every body under way, from now on, and returns when all of them are committed and answered. Where that is
-   * interrupted, so are they, but for what they are writing.
+   * Cuts off every body in flight, and those to come, of all doors of this server. Returns when all are committed and answered.
+   * Interrupting it interrupts the requests, except for what they are writing.
    */
   readonly drain: Effect.Effect<void>
 }
@@ -61,12 +60,10 @@ export interface NodeHandler {
  * ```
  */
 export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, TusServer> =>
-  Effect.zipWith(Effect.runtime(), TusDoor.make({ path: options.path }), (runtime, respond) => {
+  Effect.zipWith(Effect.runtime(), TusDoor.open({ path: options.path }), (runtime, { inFlight, respond }) => {
     const runFork = Runtime.runFork(runtime)
-    const running = new Map<Fiber.RuntimeFiber<void>, NodeBody.NodeBody>()
     const budget: NodeBody.Budget = { limit: options.bufferLimit ?? 16 * 1024 * 1024, used: 0 }
     const idleMillis = NodeBody.idleMillisOf(options)
-    let draining = false
 
     const handle = (request: IncomingMessage, response: ServerResponse, begin: () => void) => {
       response.on("error", ignore)
@@ -85,17 +82,14 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
       const fiber = runFork(
         Effect.flatMap(respond({ request: raw, body, trailers: true }), (answer) =>
           answer.content === undefined
-            ? send(request, response, answer, body, { draining, idleMillis })
+            ? send(request, response, answer, body, { draining: inFlight.isDraining(), idleMillis })
             : download(request, response, answer, answer.content, idleMillis))
       )
-      running.set(fiber, body)
+      const leave = inFlight.enter({ body, fiber })
       fiber.addObserver(() => {
-        running.delete(fiber)
+        leave()
         body.discard()
       })
-      if (draining) {
-        body.stop("Shutdown")
-      }
     }
 
     const answer = (request: IncomingMessage, response: ServerResponse, begin: () => void) =>
@@ -109,14 +103,7 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
     return {
       listener: (request, response) => answer(request, response, () => {}),
       checkContinue: (request, response) => answer(request, response, () => response.writeContinue()),
-      drain: Effect.suspend(() => {
-        draining = true
-        running.forEach((body) => body.stop("Shutdown"))
-        return Effect.onInterrupt(
-          Fiber.awaitAll(running.keys()),
-          () => Effect.forEach(running.keys(), Fiber.interruptFork, { discard: true })
-        )
-      })
+      drain: Effect.onInterrupt(inFlight.drain, () => inFlight.interrupt)
     }
   })
 

@@ -31,7 +31,8 @@ export interface Options {
 
 export interface Response extends Observed, Pick<Performed, "content"> {}
 
-export const make = ({ path }: Options) =>
+/** For a door that enters its requests in `inFlight` itself, until their answers are sent. */
+export const open = ({ path }: Options) =>
   Effect.gen(function*() {
     const server = yield* TusServer
     const policy = yield* TusPolicy
@@ -68,8 +69,18 @@ export const make = ({ path }: Options) =>
         }
       )
     })
-    return observers.length === 0 ? respond : guarded(respond)
+    return { respond: observers.length === 0 ? respond : guarded(respond), inFlight: server.inFlight }
   })
+
+/** For a door that does not see how its answers are sent: a request is in flight until its response is made. */
+export const make = (options: Options) =>
+  Effect.map(
+    open(options),
+    ({ inFlight, respond }): Respond => (exchange) =>
+      Effect.withFiberRuntime((fiber) =>
+        Effect.ensuring(respond(exchange), Effect.sync(inFlight.enter({ body: exchange.body, fiber })))
+      )
+  )
 
 const check = OptionError.check(Schema.Struct({ path: Schema.optional(OptionError.path) }))
 

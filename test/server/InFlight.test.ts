@@ -1,0 +1,43 @@
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { InFlight } from "effect-tus/server"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+
+/** A request that runs until somebody interrupts it. */
+const running = Effect.map(Effect.fork(Effect.never), (fiber) => {
+  const reasons: Array<string> = []
+  return { body: { stop: (reason: string) => void reasons.push(reason) }, fiber, reasons }
+})
+
+describe("InFlight", () => {
+  it.effect("drains: it cuts off each body, also those of later requests, and returns when no request is left", () =>
+    Effect.gen(function*() {
+      const inFlight = InFlight.make()
+      const [before, after] = [yield* running, yield* running]
+      const leaveBefore = inFlight.enter(before)
+      deepStrictEqual([inFlight.isDraining(), before.reasons], [false, []])
+      const draining = yield* Effect.fork(inFlight.drain)
+      yield* Effect.yieldNow()
+      const leaveAfter = inFlight.enter(after)
+      deepStrictEqual([inFlight.isDraining(), before.reasons, after.reasons], [true, ["Shutdown"], ["Shutdown"]])
+      leaveBefore()
+      yield* Effect.yieldNow()
+      deepStrictEqual([inFlight.count(), draining.unsafePoll()], [1, null])
+      leaveAfter()
+      yield* Fiber.join(draining)
+      yield* inFlight.drain
+    }))
+
+  it.effect("interrupts the requests that have not left", () =>
+    Effect.gen(function*() {
+      const inFlight = InFlight.make()
+      const [gone, there] = [yield* running, yield* running]
+      inFlight.enter(gone)()
+      inFlight.enter(there)
+      yield* inFlight.interrupt
+      assert.isTrue(Exit.isInterrupted(yield* Fiber.await(there.fiber)))
+      assert.isNull(gone.fiber.unsafePoll())
+    }))
+})
