@@ -61,6 +61,9 @@ const brokenLinks = (page: string, text: string): ReadonlyArray<string> =>
 const unpublishedLinks = (page: string, text: string): ReadonlyArray<string> =>
   linksOf(page, text).flatMap(({ file }) => published.has(file) ? [] : [`${page}: ${file}`])
 
+/** Where a test may be that a page names; exported suites are in the source. */
+const places = (name: string) => [`test/${name}.test.ts`, `test/${name}.ts`, `test/${name}`, `src/${name}.ts`]
+
 describe("pages", () => {
   it("have links that lead to a file and a heading", () => {
     assert.isAbove(pages.flatMap((page) => linksOf(page, read(page))).length, 50)
@@ -78,6 +81,16 @@ describe("pages", () => {
     const named = Array.from(text.matchAll(/`((?:[\w-]+\/)+\w+\.ts)`/g), ([, name = ""]) => name)
     assert.isAbove(named.length, 25)
     assert.strictEqual(named.filter((name) => !existsSync(join(root, "src", name))).join(), "")
+  })
+
+  it("name tests that exist", () => {
+    const rows = read("test/README.md").match(/^\|.*\|$/gm) ?? []
+    const named = rows.flatMap((row) =>
+      Array.from((row.split("|")[2] ?? "").matchAll(/`([\w-]+(?:\/[\w-]+)+)`/g), ([, name = ""]) => name)
+    )
+    assert.isAbove(named.length, 100)
+    const missing = named.filter((name) => !places(name).some((place) => existsSync(join(root, place))))
+    assert.strictEqual(missing.join(), "")
   })
 
   it("would be found with a link that leads nowhere", () => {
