@@ -88,7 +88,7 @@ export const make = (
   let begun = 0
 
   const clearTimers = () => [connecting, patience, overdue].forEach((timer) => clearTimeout(timer))
-  const settle = (outcome: Outcome | typeof stale) => {
+  const finish = (outcome: Outcome | typeof stale) => {
     if (settled) {
       return
     }
@@ -104,18 +104,18 @@ export const make = (
   const onClose = (listener: () => void) => request.once("close", () => queueMicrotask(listener))
   const succeed = () => {
     if (response !== undefined) {
-      settle(Effect.succeed(answerOf(response, text?.() ?? "")))
+      finish(Effect.succeed(answerOf(response, text?.() ?? "")))
     }
   }
   const fail = () => {
     const failure = NetworkError.toTransportError(error ?? new Error("the connection was closed"))
     // Only what changes nothing is safe to send twice without anybody knowing.
     const isStale = request.reusedSocket && failure.reason === "Closed" && response === undefined && isSafe(request)
-    settle(isStale ? stale : Effect.fail(failure))
+    finish(isStale ? stale : Effect.fail(failure))
   }
   /** A no counts without the rest of its text. */
   const giveUp = (failure: TransportError) =>
-    response !== undefined && !isYes(response) ? succeed() : settle(Effect.fail(failure))
+    response !== undefined && !isYes(response) ? succeed() : finish(Effect.fail(failure))
   /** While the body is sent it has all the time it needs as long as it moves; behind its last byte a slow line has more of it. */
   const onMoved = (allowance: number) => {
     interim = 0
@@ -147,7 +147,7 @@ export const make = (
   }
   const connecting = setTimeout(() => {
     const cause = new Error(`no connection within ${Duration.format(connectTimeout)}`)
-    settle(Effect.fail(new TransportError({ reason: "Unreachable", cause })))
+    finish(Effect.fail(new TransportError({ reason: "Unreachable", cause })))
   }, Timer.millis(connectTimeout))
 
   request
@@ -270,7 +270,7 @@ export const make = (
         succeed()
       }
     },
-    fail: settle,
+    fail: finish,
     onOutcome: (listener) => {
       tell = listener
     },

@@ -106,14 +106,14 @@ export const missing = (
 export type Assembly = Data.TaggedEnum<{
   Ready: { readonly parts: ReadonlyArray<Upload>; readonly length: Bytes }
   Waiting: {}
-  Hopeless: { readonly refusal: Refusal.PartGone | Refusal.TooLarge }
+  Impossible: { readonly refusal: Refusal.PartGone | Refusal.TooLarge }
 }>
 
 export const Assembly = Data.taggedEnum<Assembly>()
 
 /**
  * What can be done about an open final; `parts` are in its order, none for one that is gone. `Ready` when all of them are
- * complete, with the sum of their lengths in bytes. `Hopeless` with `PartGone` where one is gone, and with `TooLarge` as soon
+ * complete, with the sum of their lengths in bytes. `Impossible` with `PartGone` where one is gone, and with `TooLarge` as soon
  * as the lengths are known to exceed `maxSize`, or 2^53-1 bytes.
  */
 export const assemblyOf = (
@@ -123,7 +123,7 @@ export const assemblyOf = (
 ): Assembly => {
   const gone = missing(final, parts)
   if (Option.isSome(gone)) {
-    return Assembly.Hopeless({ refusal: gone.value })
+    return Assembly.Impossible({ refusal: gone.value })
   }
   const found = Option.getOrElse(Option.all(parts), () => [])
   const length = lengthOf(found)
@@ -132,7 +132,7 @@ export const assemblyOf = (
     return Assembly.Waiting()
   }
   if (Option.isNone(length) || length.value > limit) {
-    return Assembly.Hopeless({ refusal: new Refusal.TooLarge({ reason: "MaxSize", limit }) })
+    return Assembly.Impossible({ refusal: new Refusal.TooLarge({ reason: "MaxSize", limit }) })
   }
   return found.some(({ isOpen }) => isOpen)
     ? Assembly.Waiting()

@@ -95,7 +95,7 @@ export const decide = (
       createdAt: now,
       // A final lives as long as its parts: they expire by themselves, and it goes when one of them is gone.
       expiresAt: full || kind._tag === "Final" ? Option.none() : expiryAt(policy, now),
-      expiryStands: false,
+      expiryIsFixed: false,
       completion: full ? Transfer.completionOf({ isPartial: kind._tag === "Partial" }, now, policy) : { _tag: "Open" },
       owner: Option.none(),
       dialect: "tus"
@@ -167,11 +167,11 @@ const kindOf = (
   const [first, ...rest] = parts
   const { urls } = request.concat.value
   const expired = parts.find((part) => part.hasExpired(now))
-  const foreign = parts.find((part) => !part.isPartial)
+  const notPartial = parts.find((part) => !part.isPartial)
   return request.withUpload
     ? Either.left(new Refusal.FinalUpload())
-    : foreign !== undefined
-    ? Either.left(invalid("upload-concat", "expected partial uploads only", Option.some(foreign.id)))
+    : notPartial !== undefined
+    ? Either.left(invalid("upload-concat", "expected partial uploads only", Option.some(notPartial.id)))
     : expired !== undefined
     ? Either.left(new Refusal.UploadExpired({ id: expired.id }))
     : first === undefined

@@ -50,7 +50,7 @@ const Fields = Schema.Struct({
   createdAt: Schema.DateTimeUtcFromNumber,
   expiresAt: Schema.OptionFromNullOr(Schema.DateTimeUtcFromNumber),
   /** Whether `expiresAt` stands as it was given; otherwise every acknowledged byte renews it. */
-  expiryStands: Schema.Boolean,
+  expiryIsFixed: Schema.Boolean,
   completion: Completion,
   /** Whose it is, in the words of the application. */
   owner: Schema.OptionFromNullOr(Schema.String),
@@ -124,7 +124,7 @@ export class Upload extends Schema.Class<Upload>("effect-tus/Upload")(Fields.pip
       ...this,
       offset: Bytes.make(this.offset + count),
       length,
-      expiresAt: this.expiryStands ? this.expiresAt : expiresAt
+      expiresAt: this.expiryIsFixed ? this.expiresAt : expiresAt
     })
   }
   /** A new upload as the application wants it, which is not the one that was asked for. */
@@ -135,7 +135,7 @@ export class Upload extends Schema.Class<Upload>("effect-tus/Upload")(Fields.pip
       metadata: metadata === undefined ? this.metadata : Option.some(metadata),
       owner: owner === undefined ? this.owner : Option.some(owner),
       // What has all its bytes does not expire.
-      ...(expiresAt === undefined || !this.isOpen ? {} : { expiresAt, expiryStands: true })
+      ...(expiresAt === undefined || !this.isOpen ? {} : { expiresAt, expiryIsFixed: true })
     })
   }
   /** What lies behind `offset`, which is below its own, does not count any more, and is waited for again: until `expiresAt` where it had all. */

@@ -86,7 +86,7 @@ export const make = Effect.gen(function*() {
     )
 
   yield* Effect.forkScoped(
-    store.unsettled.pipe(Stream.runForEach((id) => quietly(finishPending(id))), Effect.ignoreLogged)
+    store.pending.pipe(Stream.runForEach((id) => quietly(finishPending(id))), Effect.ignoreLogged)
   )
 
   const perform = (

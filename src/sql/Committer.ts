@@ -40,7 +40,7 @@ export const make = <W>(
   Effect.gen(function*() {
     const mailbox = yield* Mailbox.make<Job<W>>()
 
-    const settle = (batch: Arr.NonEmptyReadonlyArray<Job<W>>): Effect.Effect<void> =>
+    const writeBatch = (batch: Arr.NonEmptyReadonlyArray<Job<W>>): Effect.Effect<void> =>
       Effect.matchCauseEffect(Effect.suspend(() => options.write(Arr.map(batch, ({ write }) => write))), {
         onSuccess: (done) =>
           Effect.sync(() => {
@@ -49,7 +49,7 @@ export const make = <W>(
           }),
         onFailure: (cause) =>
           batch.length > 1 && !Option.exists(Cause.failureOption(cause), options.isOutage)
-            ? Effect.forEach(batch, (job) => settle([job]), { discard: true })
+            ? Effect.forEach(batch, (job) => writeBatch([job]), { discard: true })
             : Effect.sync(() => batch.forEach(({ answer }) => answer(Exit.failCause(cause))))
       })
 
@@ -58,7 +58,7 @@ export const make = <W>(
         const [first, isDone] = yield* mailbox.takeAll
         yield* restOfTurn
         const rest = yield* mailbox.clear
-        yield* Effect.forEach(split([...first, ...rest], options.limit), settle, { discard: true })
+        yield* Effect.forEach(split([...first, ...rest], options.limit), writeBatch, { discard: true })
         if (isDone) {
           return
         }

@@ -11,7 +11,7 @@ import { BootId } from "../store/BootId.js"
  * Sets unfinished uploads back to what is known to have survived, and remembers the boot. In this order: where it is cut
  * short it is done again, and there is nothing left to do twice.
  */
-export const settle = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
+export const rollBack = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
   const boot = yield* BootId
   const [last] = yield* sql<{ readonly boot: string }>`SELECT boot FROM effect_tus_boot`
   if (Option.isSome(boot) && boot.value !== last?.boot) {

@@ -37,7 +37,7 @@ export const make = (sql: SqlClient.SqlClient): Reads => ({
       sql`SELECT * FROM effect_tus_uploads WHERE id = ${id}`,
       ([row]) => row === undefined ? Either.right(Option.none()) : Either.map(UploadRow.decode(row), Option.some)
     ),
-  missing: (asked) =>
+  absent: (asked) =>
     Arr.isNonEmptyReadonlyArray(asked)
       ? Rows.all(
         `look for ${asked.length} uploads`,
@@ -57,7 +57,7 @@ export const make = (sql: SqlClient.SqlClient): Reads => ({
       decodeDue
     )(page.after && { id: page.after.id, expires_at: DateTime.toEpochMillis(page.after.expiresAt) }, page.limit),
   /** The condition is spelled like that of the index. */
-  unsettled: ids("look for unsettled uploads", (after, limit) =>
+  pending: ids("look for pending uploads", (after, limit) =>
     sql`SELECT id FROM effect_tus_uploads
         WHERE (completion = 'Finishing' OR (kind = 'Final' AND completion = 'Open')) AND id > ${after}
         ORDER BY id LIMIT ${limit}`),
@@ -73,7 +73,7 @@ export const make = (sql: SqlClient.SqlClient): Reads => ({
           WHERE part_id = ${part} AND final.completion = 'Open' ORDER BY final.id`,
       decodeId
     ),
-  usedUp: ids("look for parts that are used up", (after, limit) =>
+  consumedParts: ids("look for parts that are used up", (after, limit) =>
     sql`SELECT part.id FROM effect_tus_parts
         JOIN effect_tus_uploads part ON part.id = part_id
         JOIN effect_tus_uploads final ON final.id = final_id
@@ -83,7 +83,7 @@ export const make = (sql: SqlClient.SqlClient): Reads => ({
           AND SUM(CASE WHEN final.completion IN ('Open', 'Finishing') THEN 1 ELSE 0 END) = 0
         ORDER BY part.id LIMIT ${limit}`),
   /** Likewise. */
-  begun: ({ after, limit }) =>
+  withBytes: ({ after, limit }) =>
     Rows.page(
       "look for uploads that have begun",
       (after: IdRow | undefined, limit) =>

@@ -33,7 +33,7 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
     const prepare = SqlFailure.toStoreError("Write", "prepare the tables")
     const durably = yield* Effect.mapError(Effect.zipLeft(SqliteSync.make(sql), Migrations.run), prepare)
     yield* Registration.admit(sql, Migrations.latest)
-    yield* Effect.mapError(CrashRecovery.settle(sql), prepare)
+    yield* Effect.mapError(CrashRecovery.rollBack(sql), prepare)
     const perform = WriteBatch.perform(sql)
 
     const write = yield* Committer.make<WriteBatch.Write>({
@@ -48,7 +48,7 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
       }
     })
 
-    const settle = (next: WriteBatch.Write, entry: Entry) =>
+    const writeOrSuperseded = (next: WriteBatch.Write, entry: Entry) =>
       Effect.flatMap(
         write(next),
         (done) => done ? Effect.succeed(entry) : new Superseded({ id: entry.upload.id })
@@ -58,13 +58,13 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
       ...Reads.make(sql),
       create: (upload, options) => {
         const entry = created(upload, options)
-        return settle(WriteBatch.create(entry, options), entry)
+        return writeOrSuperseded(WriteBatch.create(entry, options), entry)
       },
       commit: (entry, upload, options) => {
         const next = committed(entry, upload, options)
-        return settle(WriteBatch.commit(entry.upload, next, options), next)
+        return writeOrSuperseded(WriteBatch.commit(entry.upload, next, options), next)
       },
-      remove: (entry, options) => Effect.asVoid(settle(WriteBatch.remove(entry, options), entry)),
+      remove: (entry, options) => Effect.asVoid(writeOrSuperseded(WriteBatch.remove(entry, options), entry)),
       identity: Registration.identity(sql, durably)
     })
   })

@@ -55,7 +55,7 @@ export const encode = ({ fence, synced, upload, version }: Entry): UploadRow => 
     metadata: Option.getOrNull(upload.metadata),
     created_at: DateTime.toEpochMillis(upload.createdAt),
     expires_at: Option.getOrNull(Option.map(upload.expiresAt, DateTime.toEpochMillis)),
-    expiry_stands: upload.expiryStands ? 1 : 0,
+    expiry_stands: upload.expiryIsFixed ? 1 : 0,
     completion: completion._tag,
     completed_at: completion._tag === "Complete" ? DateTime.toEpochMillis(completion.at) : null,
     rejected_status: completion._tag === "Rejected" ? completion.status : null,
@@ -80,7 +80,7 @@ export const decode = (row: unknown): Either.Either<Entry, ParseResult.ParseErro
         metadata: columns.metadata,
         createdAt: columns.created_at,
         expiresAt: columns.expires_at,
-        expiryStands: columns.expiry_stands === 1,
+        expiryIsFixed: columns.expiry_stands === 1,
         completion: {
           _tag: columns.completion,
           at: columns.completed_at,

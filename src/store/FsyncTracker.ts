@@ -150,7 +150,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
     }, Effect.uninterruptible),
 
     /** Writes down, under the lock, what syncs have come to. */
-    settle: (id: UploadId, fence: number): Effect.Effect<void, Superseded | UploadStoreError> =>
+    recordSync: (id: UploadId, fence: number): Effect.Effect<void, Superseded | UploadStoreError> =>
       Effect.flatMap(registry.get(id), (found) => {
         if (Option.isNone(found) || isConcluded(found.value.upload)) {
           return Effect.sync(() => forget(id))

@@ -56,7 +56,7 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
     })
 
   /** Waited for to the end, or it might take effect when nobody looks any more. What became of a failed one is not known. */
-  const writing = <A, E>(id: UploadId, write: Effect.Effect<A, E>, settle: (written: A) => void) =>
+  const writing = <A, E>(id: UploadId, write: Effect.Effect<A, E>, update: (written: A) => void) =>
     Effect.uninterruptible(Effect.matchCauseEffect(write, {
       onFailure: (cause) => {
         writes++
@@ -65,7 +65,7 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
       },
       onSuccess: (written) => {
         writes++
-        settle(written)
+        update(written)
         return Effect.succeed(written)
       }
     }))

@@ -8,7 +8,7 @@ import type { UploadId } from "../protocol/Upload.js"
 import { UploadStore } from "./UploadStore.js"
 
 /**
- * `store`, with a span named `UploadStore.get` and so on around `get`, `create`, `write`, `read`, `commit`, `secure`, `sync`,
+ * `store`, with a span named `UploadStore.get` and so on around `get`, `create`, `write`, `read`, `commit`, `makeDurable`, `sync`,
  * `discard`, `concat` and `remove`, which has the id of the upload as `tus.upload.id`. The other methods are those of `store`.
  */
 export const make = (store: UploadStore["Type"]): UploadStore["Type"] =>
@@ -19,7 +19,7 @@ export const make = (store: UploadStore["Type"]): UploadStore["Type"] =>
     write: (entry, pull, onWritten) => spanned("write", entry.upload.id, store.write(entry, pull, onWritten)),
     read: (id, range) => Stream.withSpan(store.read(id, range), "UploadStore.read", options(id)),
     commit: (entry, next, fence) => spanned("commit", next.id, store.commit(entry, next, fence)),
-    secure: (entry, fence) => spanned("secure", entry.upload.id, store.secure(entry, fence)),
+    makeDurable: (entry, fence) => spanned("makeDurable", entry.upload.id, store.makeDurable(entry, fence)),
     sync: (id) => spanned("sync", id, store.sync(id)),
     discard: (entry) => spanned("discard", entry.upload.id, store.discard(entry)),
     concat: (entry, parts) => spanned("concat", entry.upload.id, store.concat(entry, parts)),

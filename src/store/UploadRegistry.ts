@@ -62,7 +62,7 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
   readonly get: (id: UploadId) => Effect.Effect<Option.Option<Entry>, UploadStoreError>
 
   /** Those of a page of ids that name no upload, in any order. */
-  readonly missing: (ids: ReadonlyArray<UploadId>) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
+  readonly absent: (ids: ReadonlyArray<UploadId>) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 
   /**
    * Replaces `entry` by `next`, as `committed` says, compare-and-set: fails with `Superseded` and changes nothing where the
@@ -85,7 +85,7 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
   readonly expired: (now: DateTime.Utc, page: Page<Due>) => Effect.Effect<ReadonlyArray<Due>, UploadStoreError>
 
   /** Uploads on which the server itself has to act: open finals, and those whose completion is being decided. */
-  readonly unsettled: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
+  readonly pending: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 
   /** Unfinished uploads of which more bytes count than are known to survive a power cut, found by index. */
   readonly unsynced: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
@@ -94,10 +94,10 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
   readonly finalsOf: (part: UploadId) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 
   /** Complete partials that at least one complete final names, and no unfinished one. */
-  readonly usedUp: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
+  readonly consumedParts: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 
   /** Unfinished uploads of which bytes count, in the order of their ids, found by index. */
-  readonly begun: (page: Page<Begun>) => Effect.Effect<ReadonlyArray<Begun>, UploadStoreError>
+  readonly withBytes: (page: Page<Begun>) => Effect.Effect<ReadonlyArray<Begun>, UploadStoreError>
 
   /** All uploads, in the order of their ids; of one whose state cannot be read, why not. */
   readonly list: (
@@ -241,7 +241,7 @@ export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistr
           : Effect.succeed(put(created(upload, options)))
       ),
     get: (id) => Effect.sync(() => Option.fromNullable(entries.get(id))),
-    missing: (ids) => Effect.sync(() => ids.filter((id) => !entries.has(id))),
+    absent: (ids) => Effect.sync(() => ids.filter((id) => !entries.has(id))),
     commit: (entry, next, options) => replace(entry, options, () => put(committed(entry, next, options))),
     remove: (entry, options) => Effect.asVoid(replace(entry, options, () => entries.delete(entry.upload.id))),
     expired: (now, { after, limit }) =>
@@ -256,17 +256,17 @@ export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistr
           .toSorted(byTime)
           .slice(0, limit)
       ),
-    unsettled: (options) =>
+    pending: (options) =>
       page(options, (upload) => (upload.isFinal && upload.isOpen) || upload.completion._tag === "Finishing"),
     unsynced: (options) => page(options, ({ isOpen, offset }, { synced }) => isOpen && offset > synced),
     finalsOf: (part) => Effect.sync(() => finalsNaming(part).filter(({ isOpen }) => isOpen).map(({ id }) => id)),
-    usedUp: (options) =>
+    consumedParts: (options) =>
       page(options, (upload) => {
         const finals = upload.isPartial && !upload.isOpen ? finalsNaming(upload.id) : []
         return finals.some(({ completion }) => completion._tag === "Complete") &&
           !finals.some(isUnfinished)
       }),
-    begun: ({ after, limit }) =>
+    withBytes: ({ after, limit }) =>
       Effect.map(
         found({ after: after?.id, limit }, ({ isOpen, offset }) => isOpen && offset > 0),
         Arr.map(({ id, offset }) => ({ id, offset }))

@@ -87,7 +87,7 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
    * Has what counts of the upload survive a power cut, where `Durability` asks for it before a completion: what was
    * acknowledged under a lesser promise may not. Fails like `commit`.
    */
-  readonly secure: (entry: Entry, fence: number) => Effect.Effect<Entry, Superseded | UploadStoreError>
+  readonly makeDurable: (entry: Entry, fence: number) => Effect.Effect<Entry, Superseded | UploadStoreError>
 
   /** Unfinished uploads that a power cut would set back. */
   readonly unsynced: Stream.Stream<UploadId, UploadStoreError>
@@ -99,7 +99,7 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   readonly sync: (id: UploadId) => Effect.Effect<boolean, UploadStoreError>
 
   /** Makes what came of `sync` part of the state: of an upload whose bytes are lost, fewer count. */
-  readonly settleSync: (id: UploadId, fence: number) => Effect.Effect<void, Superseded | UploadStoreError>
+  readonly recordSync: (id: UploadId, fence: number) => Effect.Effect<void, Superseded | UploadStoreError>
 
   /**
    * Has an upload that is unfinished, or a part, go back to the bytes that are there where some that count have gone, and tells how
@@ -129,7 +129,7 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   readonly finalsOf: (part: UploadId) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 
   /** Uploads on which the server itself has to act. */
-  readonly unsettled: Stream.Stream<UploadId, UploadStoreError>
+  readonly pending: Stream.Stream<UploadId, UploadStoreError>
 
   /** Where a person finds the bytes. */
   readonly locate: (id: UploadId) => Option.Option<string>
@@ -187,13 +187,13 @@ export const make = Effect.gen(function*() {
       const committed = syncs.commit(entry, next, { fence, durable: isDurable(entry.upload, next) })
       return next.isOpen ? committed : Effect.zipLeft(committed, bytes.release(next.id))
     },
-    secure: (entry, fence) =>
+    makeDurable: (entry, fence) =>
       durability === "process" || entry.synced === entry.upload.offset
         ? Effect.succeed(entry)
         : syncs.commit(entry, entry.upload, { fence, durable: true }),
     unsynced: pages(registry.unsynced),
     sync: syncs.sync,
-    settleSync: syncs.settle,
+    recordSync: syncs.recordSync,
     discard: ({ upload }) => bytes.truncate(upload.id, upload.offset),
     concat: ({ upload }, parts) => bytes.concat(upload.id, parts.map((part) => ({ id: part.id, length: part.offset }))),
     // A state that was to last would come back with a power cut, and find its bytes gone.
@@ -219,7 +219,7 @@ export const make = Effect.gen(function*() {
       )
     },
     finalsOf: registry.finalsOf,
-    unsettled: pages(registry.unsettled),
+    pending: pages(registry.pending),
     locate: bytes.locate
   })
 })

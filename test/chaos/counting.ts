@@ -58,7 +58,7 @@ const main = Effect.gen(function*() {
   const count = Effect.gen(function*() {
     const registry = yield* UploadRegistry.UploadRegistry
     const { uploads } = yield* registry.usage
-    const missing = new Set(yield* registry.missing([...created]))
+    const missing = new Set(yield* registry.absent([...created]))
     const fibers = yield* supervisor.value
     globalThis.gc?.()
     const { heapUsed: heap, rss } = process.memoryUsage()

@@ -180,14 +180,14 @@ describe("Concat", () => {
 
     it("is hopeless when a part is gone", () => {
       const assembly = assembled(Option.none(), other, 5)
-      assert(assembly._tag === "Hopeless" && assembly.refusal._tag === "PartGone")
+      assert(assembly._tag === "Impossible" && assembly.refusal._tag === "PartGone")
       assert.strictEqual(assembly.refusal.part, id("a"))
     })
 
     it("is hopeless as soon as the parts are known to be too large together, be they under way", () => {
       for (const a of [full, Option.some(partial("a", 1, Option.some(3)))]) {
         const assembly = assembled(a, other, 4)
-        assert(assembly._tag === "Hopeless")
+        assert(assembly._tag === "Impossible")
         assert.strictEqual(assembly.refusal.status, 413)
       }
     })

@@ -39,7 +39,7 @@ export const fieldsOf = (fields: Partial<Fields>): Fields => ({
   metadata: Option.none(),
   createdAt: now,
   expiresAt: Option.none(),
-  expiryStands: false,
+  expiryIsFixed: false,
   completion: { _tag: "Open" },
   owner: Option.none(),
   dialect: "tus",

@@ -268,7 +268,7 @@ describe("TusSweeper", () => {
       // What is asked for all at once may have become untrue for each.
       const { sweepOrphans } = yield* Effect.provideService(TusSweeper.make, UploadRegistry.UploadRegistry, {
         ...registry,
-        missing: Effect.succeed
+        absent: Effect.succeed
       })
       const [creating, created] = [id("a"), id("b")]
       yield* write(creating)
@@ -291,7 +291,8 @@ describe("TusSweeper", () => {
       const registry = yield* UploadRegistry.UploadRegistry
       const { sweepOrphans } = yield* Effect.provideService(TusSweeper.make, UploadRegistry.UploadRegistry, {
         ...registry,
-        begun: (page) => Effect.map(registry.begun(page), (found) => found.map(({ id }) => ({ id, offset: size(9) })))
+        withBytes: (page) =>
+          Effect.map(registry.withBytes(page), (found) => found.map(({ id }) => ({ id, offset: size(9) })))
       })
       const path = yield* create({ "upload-length": "9" })
       yield* patch(path, 0, "ab")
@@ -328,8 +329,8 @@ describe("TusSweeper", () => {
         Effect.zipRight(Effect.sync(() => turns.push(`${what} ${turn}`)), self)
       const { sweepOrphans } = yield* Effect.provideService(TusSweeper.make, UploadRegistry.UploadRegistry, {
         ...registry,
-        begun: (page) => noted("begun", registry.begun(page)),
-        missing: (ids) => noted("missing", registry.missing(ids))
+        withBytes: (page) => noted("begun", registry.withBytes(page)),
+        absent: (ids) => noted("missing", registry.absent(ids))
       })
       for (let n = 0; n < 600; n++) {
         const upload = uploadOf({ id: id(String(n)), length: Option.none() }).cut(3)

@@ -134,7 +134,7 @@ describe("SqlUploadRegistry", () => {
           const listed = yield* registry.list({ limit: 10 })
           deepStrictEqual(Arr.getRights(listed).map(({ id }) => id), ids.filter((id) => id !== bad))
           deepStrictEqual(Arr.getLefts(listed).map(({ id }) => id), [bad])
-          const begun = yield* registry.begun({ limit: 2 })
+          const begun = yield* registry.withBytes({ limit: 2 })
           deepStrictEqual(begun.map(({ id }) => id), [ids[0], ids[2]])
           assert.isAtLeast(yield* registry.lastFence, 1)
           assert.strictEqual((yield* registry.usage).uploads, 5)
@@ -249,16 +249,16 @@ describe("SqlUploadRegistry", () => {
         const [first, ...rest] = yield* created(registry, 300)
         statements.length = 0
         yield* registry.get(id(1))
-        yield* registry.missing(numbers(20).map((n) => id(n)))
+        yield* registry.absent(numbers(20).map((n) => id(n)))
         yield* registry.expired(DateTime.unsafeMake(1010), {
           limit: 10,
           after: { id: id(5), expiresAt: DateTime.unsafeMake(1000) }
         })
-        yield* registry.unsettled({ limit: 10, after: id(5) })
+        yield* registry.pending({ limit: 10, after: id(5) })
         yield* registry.unsynced({ limit: 10, after: id(5) })
-        yield* registry.begun({ limit: 10, after: { id: id(5), offset: Bytes.make(1) } })
+        yield* registry.withBytes({ limit: 10, after: { id: id(5), offset: Bytes.make(1) } })
         yield* registry.finalsOf(id(1))
-        yield* registry.usedUp({ limit: 10, after: id(5) })
+        yield* registry.consumedParts({ limit: 10, after: id(5) })
         yield* registry.lastFence
         yield* moved(registry, first)
         yield* Effect.forEach(rest, (entry) => registry.remove(entry, options), everyone)
@@ -346,7 +346,7 @@ describe("SqlUploadRegistry", () => {
           everyone
         )
         deepStrictEqual(results.map((result) => Either.isRight(result)), [false, true, true])
-        deepStrictEqual(yield* registry.missing([1, 7, 8].map((n) => id(n))), [id(7)])
+        deepStrictEqual(yield* registry.absent([1, 7, 8].map((n) => id(n))), [id(7)])
       })))
 
   it.effect("says so where the disk is full, and goes on when there is room again", () =>
@@ -458,7 +458,7 @@ const open = (n: number) =>
     metadata: Option.some("filename d29ybGQ="),
     createdAt: DateTime.unsafeMake(1),
     expiresAt: Option.some(DateTime.unsafeMake(1000 + n)),
-    expiryStands: false,
+    expiryIsFixed: false,
     completion: { _tag: "Open" },
     owner: Option.none(),
     dialect: "tus"

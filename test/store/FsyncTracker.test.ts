@@ -80,8 +80,8 @@ describe("FsyncTracker", () => {
       yield* grown(store, 3)
       yield* store.sync(upload.id)
       yield* store.sync(upload.id)
-      yield* store.settleSync(upload.id, 2)
-      yield* store.settleSync(upload.id, 2)
+      yield* store.recordSync(upload.id, 2)
+      yield* store.recordSync(upload.id, 2)
       yield* store.sync(upload.id)
       deepStrictEqual(yield* stateOf(registry), [3, 3, 3])
       assert.strictEqual(syncs, 1)
@@ -99,7 +99,7 @@ describe("FsyncTracker", () => {
       yield* store.commit(entry, at(6), 1)
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(syncing)
-      yield* store.settleSync(upload.id, 2)
+      yield* store.recordSync(upload.id, 2)
       deepStrictEqual(yield* stateOf(registry), [6, 3, 4])
     }))
 
@@ -167,9 +167,9 @@ describe("FsyncTracker", () => {
       const { registry, store } = yield* open({ bytes: { sync: () => sync } })
       yield* grown(store, 3)
       yield* store.sync(upload.id)
-      yield* store.settleSync(upload.id, 2)
+      yield* store.recordSync(upload.id, 2)
       deepStrictEqual(yield* stateOf(registry), [0, 0, 3])
-      yield* store.settleSync(upload.id, 2)
+      yield* store.recordSync(upload.id, 2)
       deepStrictEqual(yield* stateOf(registry), [0, 0, 3])
     }))
 
@@ -219,7 +219,7 @@ describe("FsyncTracker", () => {
       yield* store.commit(again, at(5), 1)
       yield* Deferred.succeed(second, undefined)
       yield* Fiber.join(syncing)
-      yield* store.settleSync(upload.id, 2)
+      yield* store.recordSync(upload.id, 2)
       deepStrictEqual([...(yield* stateOf(registry)), syncs], [5, 0, 4, 2])
     }))
 
@@ -252,11 +252,11 @@ describe("FsyncTracker", () => {
       const { registry, store } = yield* open({ bytes: { sync: () => sync } })
       const finishing = upload.fill(bytes(10), { _tag: "Finishing" })
       const entry = yield* registry.create(finishing, { fence: 1, durable: false })
-      deepStrictEqual(yield* Effect.flip(store.secure(entry, 1)), broken)
+      deepStrictEqual(yield* Effect.flip(store.makeDurable(entry, 1)), broken)
       const again = yield* store.get(upload.id)
       deepStrictEqual([again.upload.completion._tag, again.upload.offset], ["Open", 0])
       yield* write(store, again, 10)
-      const secured = yield* store.secure(yield* store.commit(again, finishing, 1), 1)
+      const secured = yield* store.makeDurable(yield* store.commit(again, finishing, 1), 1)
       deepStrictEqual([secured.upload.completion._tag, secured.synced, secured.version], ["Finishing", 10, 3])
     }))
 
@@ -283,7 +283,7 @@ describe("FsyncTracker", () => {
       assert.isFalse(yield* store.sync(upload.id))
       yield* Deferred.succeed(gate, undefined)
       yield* store.commit(yield* finishing, full, 1)
-      yield* store.settleSync(upload.id, 2)
+      yield* store.recordSync(upload.id, 2)
       deepStrictEqual([...(yield* stateOf(registry)), syncs], [10, 10, 4, 2])
     }))
 
@@ -291,7 +291,7 @@ describe("FsyncTracker", () => {
     Effect.gen(function*() {
       const { registry, store } = yield* open({ bytes: { sync: () => broken } }, "process")
       const entry = yield* registry.create(upload.fill(bytes(10), { _tag: "Finishing" }), { fence: 1, durable: false })
-      deepStrictEqual(yield* store.secure(entry, 1), entry)
+      deepStrictEqual(yield* store.makeDurable(entry, 1), entry)
     }))
 
   it.effect("what is gone when its sync ends is given back", () =>

@@ -47,11 +47,11 @@ export const next = (board: Board, update: Update, now: number): Board => {
         waiting: Option.some({ until: now + Duration.toMillis(update.delay), why: Failure.reason(update.error) })
       })
     case "Failed":
-      return settle(board, update.file, 0, sizeOf(update.file))
+      return removeRow(board, update.file, 0, sizeOf(update.file))
     case "Progress": {
       const { acknowledged, event } = update.progress
       return event === "Complete"
-        ? settle(board, update.file, acknowledged, 0)
+        ? removeRow(board, update.file, acknowledged, 0)
         : set(board, update.file, {
           progress: Option.some(update.progress),
           at: now,
@@ -63,7 +63,7 @@ export const next = (board: Board, update: Update, now: number): Board => {
 
 const set = (board: Board, job: Job, row: Row): Board => ({ ...board, rows: new Map([...board.rows, [job, row]]) })
 
-const settle = (board: Board, job: Job, bytes: number, lost: number): Board => ({
+const removeRow = (board: Board, job: Job, bytes: number, lost: number): Board => ({
   ...board,
   rows: new Map([...board.rows].filter(([other]) => other !== job)),
   settled: board.settled + 1,

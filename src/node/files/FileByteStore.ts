@@ -135,10 +135,10 @@ const make = (
       Effect.flatMap(pathOf(id), (path) =>
         use(
           path,
-          at === 0 ? create(path) : Effect.catchIf(reopen(path), NodeFs.isAbsent, () => NodeFs.lacking(path, at)),
+          at === 0 ? create(path) : Effect.catchIf(reopen(path), NodeFs.isAbsent, () => NodeFs.tooShort(path, at)),
           (file) =>
             file.end < at
-              ? NodeFs.lacking(path, at)
+              ? NodeFs.tooShort(path, at)
               : Effect.zipRight(cut(file, at), write(file, pull, onWritten))
         )),
     truncate: (id, at) =>
@@ -284,7 +284,7 @@ const write = <E, R, E2, R2>(
 const found = (file: OpenFiles.OpenFile) =>
   Effect.flatMap(
     NodeFs.sizeNow(file),
-    (size) => Option.isNone(size) ? NodeFs.lacking(file.path, file.end) : Effect.succeed(file.end)
+    (size) => Option.isNone(size) ? NodeFs.tooShort(file.path, file.end) : Effect.succeed(file.end)
   )
 
 /** How much of a file one reader holds in memory. */
@@ -295,7 +295,7 @@ const read = (path: string, { end, start }: { readonly start: number; readonly e
     Effect.gen(function*() {
       const file = yield* NodeFs.openScoped(path, "r")
       if ((yield* NodeFs.size(file)) < end) {
-        return yield* NodeFs.lacking(path, end)
+        return yield* NodeFs.tooShort(path, end)
       }
       return start >= end ? Stream.empty : Stream.paginateEffect(start, (at) => {
         const buffer = Buffer.allocUnsafeSlow(Math.min(readBytes, end - at))
@@ -305,7 +305,7 @@ const read = (path: string, { end, start }: { readonly start: number; readonly e
         ])
       })
     }).pipe(
-      Effect.catchIf(NodeFs.isAbsent, () => (end > 0 ? NodeFs.lacking(path, end) : Effect.succeed(Stream.empty)))
+      Effect.catchIf(NodeFs.isAbsent, () => (end > 0 ? NodeFs.tooShort(path, end) : Effect.succeed(Stream.empty)))
     )
   )
 

@@ -53,7 +53,7 @@ export const make = (permissions: NodeFs.Permissions): FileConcat => {
   })
 
   /** Copies the first `length` bytes of `from` to `end` in `to`. */
-  const pour = Effect.fnUntraced(function*(from: NodeFs.File, length: number, to: NodeFs.File, end: number) {
+  const copy = Effect.fnUntraced(function*(from: NodeFs.File, length: number, to: NodeFs.File, end: number) {
     for (let done = 0; done < length;) {
       done += yield* alone(move(from, done, length - done, to, end + done))
     }
@@ -63,7 +63,7 @@ export const make = (permissions: NodeFs.Permissions): FileConcat => {
   const extend = Effect.fnUntraced(function*(file: NodeFs.File, sources: ReadonlyArray<Source>, held: number) {
     let end = held
     for (const { length, path } of sources) {
-      yield* NodeFs.use(path, "r", (source) => pour(source, length, file, end))
+      yield* NodeFs.use(path, "r", (source) => copy(source, length, file, end))
       end += length
     }
     return yield* NodeFs.truncate(file, end)
@@ -79,7 +79,7 @@ export const make = (permissions: NodeFs.Permissions): FileConcat => {
             Effect.flatMap(
               NodeFs.size(file),
               (size) =>
-                size < first.length ? NodeFs.lacking(first.path, first.length) : extend(file, others, first.length)
+                size < first.length ? NodeFs.tooShort(first.path, first.length) : extend(file, others, first.length)
             ))
           : NodeFs.use(
             temporary,
@@ -111,8 +111,8 @@ const verify = (sources: ReadonlyArray<Source>) =>
     sources,
     ({ length, path }) =>
       Effect.flatMap(
-        Effect.catchIf(NodeFs.sizeOf(path), NodeFs.isAbsent, () => NodeFs.lacking(path, length)),
-        (size) => (size < length ? NodeFs.lacking(path, length) : Effect.void)
+        Effect.catchIf(NodeFs.sizeOf(path), NodeFs.isAbsent, () => NodeFs.tooShort(path, length)),
+        (size) => (size < length ? NodeFs.tooShort(path, length) : Effect.void)
       ),
     { discard: true }
   )

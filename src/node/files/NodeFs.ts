@@ -126,7 +126,7 @@ export const read = (
   Effect.filterOrFail(
     call<number>("Read", `read ${path}`, (done) => Fs.read(fd, buffer, 0, buffer.length, position, done)),
     (count) => count > 0,
-    () => lacking(path, position + buffer.length)
+    () => tooShort(path, position + buffer.length)
   )
 
 /** Writes at `position` and returns how much of the buffers one call took, never nothing. */
@@ -250,7 +250,7 @@ const fileSystemOf = (path: string) =>
   call<Fs.StatsFs>("Read", `stat file system of ${path}`, (done) => Fs.statfs(path, done))
 
 /** A file is shorter than what has been acknowledged. */
-export const lacking = (path: string, size: number): UploadStoreError =>
+export const tooShort = (path: string, size: number): UploadStoreError =>
   new UploadStoreError({ reason: "Corrupt", operation: `find ${size} bytes in ${path}` })
 
 /** Whether there was no such file. Anything else that goes wrong proves no absence. */

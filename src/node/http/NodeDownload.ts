@@ -14,7 +14,7 @@ class Gone extends Data.TaggedError("Gone") {}
  * Writes all of it. Where the content fails, or the client takes nothing for `idleMillis`, the connection is closed: less than was
  * announced is how a client is told. The head has been written before.
  */
-export const pour = <E>(
+export const pipe = <E>(
   request: IncomingMessage,
   response: ServerResponse,
   content: Stream.Stream<Uint8Array, E>,
@@ -49,13 +49,13 @@ const write = (request: IncomingMessage, response: ServerResponse, bytes: Uint8A
     if (response.write(bytes)) {
       return resume(Effect.void)
     }
-    const settle = (next: Effect.Effect<void, Gone>) => () => {
+    const finish = (next: Effect.Effect<void, Gone>) => () => {
       stop()
       resume(next)
     }
     const stop = NodeRequest.listen(request, response, {
-      drain: settle(Effect.void),
-      close: settle(new Gone())
+      drain: finish(Effect.void),
+      close: finish(new Gone())
     })
     return Effect.sync(stop)
   })

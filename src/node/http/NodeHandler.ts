@@ -194,7 +194,7 @@ const download = (
 ) =>
   Effect.suspend(() => {
     response.writeHead(status, headers)
-    return Effect.ignoreLogged(NodeDownload.pour(request, response, content, idleMillis))
+    return Effect.ignoreLogged(NodeDownload.pipe(request, response, content, idleMillis))
   })
 
 const ignore = () => {}

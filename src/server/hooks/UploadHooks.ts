@@ -17,7 +17,7 @@ import type { Amendments, Upload } from "../../protocol/Upload.js"
 export type Intent = "Create" | "Concatenate" | "Inspect" | "Append" | "Terminate" | "Download"
 
 /** What goes with a permission to create. */
-export interface Grant {
+export interface Admission {
   /** Whose the upload is from now on. */
   readonly owner: string
 }
@@ -33,7 +33,7 @@ export interface Hooks {
    * that is not told to anybody before. A request for an upload that does not exist does not come here.
    */
   readonly authorize?:
-    | ((intent: Intent, upload: Upload, request: RawRequest) => Effect.Effect<Grant | void, Denied>)
+    | ((intent: Intent, upload: Upload, request: RawRequest) => Effect.Effect<Admission | void, Denied>)
     | undefined
   /** Runs before an upload is created, and may have it created otherwise. */
   readonly onCreate?: ((upload: Upload, request: RawRequest) => Effect.Effect<Amendments | void, Denied>) | undefined

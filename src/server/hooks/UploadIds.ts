@@ -9,10 +9,10 @@ import { UploadId } from "../../protocol/Upload.js"
 const bytes = 16
 
 /** Asking for the bytes of one id takes as long as asking for those of many. */
-const drawn = 256
+const poolSize = 256
 
 const random = () => {
-  const pool = new Uint8Array(drawn * bytes)
+  const pool = new Uint8Array(poolSize * bytes)
   let next = pool.length
   return Effect.sync(() => {
     if (next === pool.length) {

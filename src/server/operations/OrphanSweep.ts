@@ -61,7 +61,7 @@ export const make = Effect.gen(function*() {
   /** Requests that wait go before each page. */
   const unnamed = Stream.mapConcatEffect(Stream.grouped(bytes.list, 256), (page) =>
     Effect.map(
-      Effect.zipRight(Effect.sleep(0), registry.missing(Chunk.toReadonlyArray(Chunk.map(page, ({ id }) => id)))),
+      Effect.zipRight(Effect.sleep(0), registry.absent(Chunk.toReadonlyArray(Chunk.map(page, ({ id }) => id)))),
       (missing) => {
         const ids = new Set(missing)
         return Chunk.filter(page, ({ id, isCondemned = false }) => isCondemned || ids.has(id))

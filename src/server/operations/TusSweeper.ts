@@ -74,11 +74,11 @@ export const make = Effect.gen(function*() {
       )
   )
 
-  const finishPending = each(pages(registry.unsettled), server.finishPending)
+  const finishPending = each(pages(registry.pending), server.finishPending)
 
   /** A client that was not told of its final creates another one, at any time. */
   const removeUsedPartials = each(
-    pages(registry.usedUp),
+    pages(registry.consumedParts),
     (id) => removeIf(id, (upload) => Effect.succeed(upload.isPartial && !upload.isOpen), removeUnlessNamed)
   )
 
@@ -86,7 +86,7 @@ export const make = Effect.gen(function*() {
 
   /** An unfinished upload whose acknowledged bytes are gone goes back to those that are there, as it does for whoever goes on with it. */
   const recover = each(
-    pages(registry.begun),
+    pages(registry.withBytes),
     ({ id, offset }) =>
       Effect.whenEffect(
         lock.withLockIfFree(id, ({ fence }) => store.recover(id, fence)),

@@ -33,8 +33,8 @@ export const make = Effect.gen(function*() {
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(store.sync(id), (isSynced) =>
         isSynced
-          ? lock.withLockIfFree(id, ({ fence }) => store.settleSync(id, fence))
-          : restore(lock.withLock(id, ({ fence }) => store.settleSync(id, fence))))
+          ? lock.withLockIfFree(id, ({ fence }) => store.recordSync(id, fence))
+          : restore(lock.withLock(id, ({ fence }) => store.recordSync(id, fence))))
     )
 
   /** Each takes a thread for as long as the disk does. */

@@ -66,10 +66,10 @@ interface Seen {
 /** As the proxy saw it that the client has spoken to, or the nearest to it that we know. */
 const newerOf = (header: string, isTrusted: (address: string) => boolean): Seen => {
   const elements = Option.getOrElse(Forwarded.parse(header), (): ReadonlyArray<Forwarded.Element> => [])
-  const foreign = elements.findLastIndex((element) =>
+  const lastUntrusted = elements.findLastIndex((element) =>
     !Option.exists(Forwarded.addressOf(element.get("for") ?? ""), isTrusted)
   )
-  const ours = elements.slice(Math.max(0, foreign))
+  const ours = elements.slice(Math.max(0, lastUntrusted))
   const scheme = ours.map((element) => readScheme(element.get("proto"))).find((scheme) => scheme !== undefined)
   return {
     scheme,

@@ -53,7 +53,7 @@ export const make = (policy: Policy, hooks: HookRunner) =>
       return completion._tag !== "Finishing" || Option.isNone(length)
         ? Effect.succeed<Concluded>({ entry })
         : Effect.uninterruptible(Effect.gen(function*() {
-          const secured = yield* store.secure(entry, fence)
+          const secured = yield* store.makeDurable(entry, fence)
           const { addition, completion } = yield* decide(hooks, entry.upload)
           const concluded = yield* store.commit(secured, entry.upload.fill(length.value, completion), fence)
           return { entry: concluded, addition: addition ?? undefined }
@@ -157,7 +157,7 @@ export const make = (policy: Policy, hooks: HookRunner) =>
           }
           return { entry }
         }
-        case "Hopeless":
+        case "Impossible":
           return yield* assembly.refusal
         case "Ready":
           return yield* limits.growing(upload, upload, assembly.length, () => join(entry, assembly, lease))
@@ -171,7 +171,7 @@ export const make = (policy: Policy, hooks: HookRunner) =>
     }
 
     /** A final that can never be assembled is of no use to anybody. */
-    const forsake = (entry: Entry, { fence }: Lease) => Effect.as(removal.expire(entry, fence), { entry })
+    const abandonFinal = (entry: Entry, { fence }: Lease) => Effect.as(removal.expire(entry, fence), { entry })
 
     /** Does what the server itself has to do for an upload, if anything, unless somebody is at it. */
     const finishPending = (id: UploadId) =>
@@ -180,8 +180,8 @@ export const make = (policy: Policy, hooks: HookRunner) =>
           const entry = yield* store.get(id)
           return yield* entry.upload.isFinal && entry.upload.isOpen
             ? Effect.catchTags(assemble(entry, lease), {
-              PartGone: () => forsake(entry, lease),
-              TooLarge: () => forsake(entry, lease),
+              PartGone: () => abandonFinal(entry, lease),
+              TooLarge: () => abandonFinal(entry, lease),
               // There may be room for it later: its parts stay, and it is looked at again.
               Denied: (denial) => {
                 waiting.remember(id, { _tag: "Space", denial })

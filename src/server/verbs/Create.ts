@@ -49,8 +49,8 @@ export const make = Effect.fnUntraced(function*({ completion, hooks, receive }: 
       const given = { id: yield* ids.next, parts, now: yield* DateTime.now }
       const asked = yield* Create.decide(request, given, policy)
       const decided = urls.areSigned ? { ...asked, upload: asked.upload.withoutQueries() } : asked
-      const grant = yield* hooks.authorize(decided.upload, raw)
-      const owned = grant === undefined ? decided : Create.amend(decided, { owner: grant.owner })
+      const admission = yield* hooks.authorize(decided.upload, raw)
+      const owned = admission === undefined ? decided : Create.amend(decided, { owner: admission.owner })
       const amendments = yield* hooks.create(owned.upload, raw)
       return { asked: decided.upload, ...(amendments === undefined ? owned : Create.amend(owned, amendments)) }
     }

@@ -9,7 +9,7 @@ import { Denied, type UploadRejected } from "../../protocol/Refusal.js"
 import { Addition } from "../../protocol/Reply.js"
 import { Amendments, type Upload, type UploadId } from "../../protocol/Upload.js"
 import type { UploadStore } from "../../store/UploadStore.js"
-import { type Grant, type Hooks, type Intent, UploadHooks } from "../hooks/UploadHooks.js"
+import { type Admission, type Hooks, type Intent, UploadHooks } from "../hooks/UploadHooks.js"
 import { UploadUrls } from "../hooks/UploadUrls.js"
 import * as LogText from "../policy/LogText.js"
 import * as OptionError from "../policy/OptionError.js"
@@ -25,7 +25,7 @@ export interface HookRunner {
     url: string,
     request: RawRequest
   ) => Effect.Effect<void, Denied>
-  readonly authorize: (upload: Upload, request: RawRequest) => Effect.Effect<Grant | void, Denied>
+  readonly authorize: (upload: Upload, request: RawRequest) => Effect.Effect<Admission | void, Denied>
   readonly create: (upload: Upload, request: RawRequest) => Effect.Effect<Amendments | void, Denied>
   /** Whether an upload with all its bytes waits for a decision. */
   readonly completes: boolean

@@ -328,7 +328,7 @@ const upload = new Uploads.Upload({
   metadata: Option.none(),
   createdAt: DateTime.unsafeMake(0),
   expiresAt: Option.none(),
-  expiryStands: false,
+  expiryIsFixed: false,
   completion: { _tag: "Open" },
   owner: Option.none(),
   dialect: "tus"

@@ -99,25 +99,25 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         }))
     })
 
-    describe("missing", () => {
+    describe("absent", () => {
       test("tells which ids name no upload, whatever became of the others", (registry) =>
         Effect.gen(function*() {
           yield* registry.create(open(1), fence(1))
           yield* registry.create(complete(2), fence(1))
           yield* registry.remove(yield* registry.create(open(3), fence(1)), fence(1))
-          deepStrictEqual([...(yield* registry.missing([1, 2, 3, 4].map(id)))].toSorted(byCode), [id(3), id(4)])
-          deepStrictEqual(yield* registry.missing([id(1)]), [])
+          deepStrictEqual([...(yield* registry.absent([1, 2, 3, 4].map(id)))].toSorted(byCode), [id(3), id(4)])
+          deepStrictEqual(yield* registry.absent([id(1)]), [])
         }))
 
       test("knows none where none is asked for", (registry) =>
-        Effect.map(registry.missing([]), (ids) => deepStrictEqual(ids, [])))
+        Effect.map(registry.absent([]), (ids) => deepStrictEqual(ids, [])))
 
       test("knows a page at a time", (registry) =>
         Effect.gen(function*() {
           yield* atOnce(Arr.range(1, 256), (n) => registry.create(open(2 * n), fence(1)))
           const asked = Arr.range(1, 256).map((n) => id(n))
           deepStrictEqual(
-            [...(yield* registry.missing(asked))].toSorted(byCode),
+            [...(yield* registry.absent(asked))].toSorted(byCode),
             asked.filter((_, i) => i % 2 === 0)
           )
         }))
@@ -259,7 +259,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         Effect.gen(function*() {
           const other = yield* registry.create(open(2), fence(1))
           yield* registry.remove(yield* registry.create(open(1), fence(1)), fence(2))
-          deepStrictEqual(yield* registry.missing([id(1), id(2)]), [id(1)])
+          deepStrictEqual(yield* registry.absent([id(1), id(2)]), [id(1)])
           same(yield* stored(registry, 2), other)
         }))
 
@@ -338,7 +338,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         }))
     })
 
-    describe("unsettled", () => {
+    describe("pending", () => {
       test("lists open finals, and uploads whose completion is being decided, and no others", (registry) =>
         Effect.gen(function*() {
           const all = [
@@ -352,20 +352,20 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
             complete(8, { completion: { _tag: "Rejected", status: 422, reason: "a virus" } })
           ]
           yield* atOnce(all, (upload) => registry.create(upload, fence(1)))
-          deepStrictEqual(yield* registry.unsettled({ limit: 9 }), [id(3), id(6), id(7)])
+          deepStrictEqual(yield* registry.pending({ limit: 9 }), [id(3), id(6), id(7)])
         }))
 
       test("forgets an upload that has settled", (registry) =>
         Effect.gen(function*() {
           const entry = yield* registry.create(open(1, { kind: finalOf(9) }), fence(1))
           yield* registry.commit(entry, complete(1, { kind: finalOf(9) }), fence(1))
-          deepStrictEqual(yield* registry.unsettled({ limit: 9 }), [])
+          deepStrictEqual(yield* registry.pending({ limit: 9 }), [])
         }))
 
       test("lists uploads page by page", (registry) =>
         Effect.gen(function*() {
           yield* atOnce(shuffled, (n) => registry.create(open(n, { kind: finalOf(9) }), fence(1)))
-          yield* paged(registry.unsettled, shuffled)
+          yield* paged(registry.pending, shuffled)
         }))
     })
 
@@ -449,7 +449,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         }))
     })
 
-    describe("usedUp", () => {
+    describe("consumedParts", () => {
       const part = complete(1, { kind: partial })
       const final = { kind: finalOf(2, 1) }
 
@@ -464,9 +464,9 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           deepStrictEqual(yield* usedUpAmong(registry, [part, complete(5, final), open(6, final)]), [])
           const waiting = yield* stored(registry, 6)
           yield* registry.commit(waiting, complete(6, { ...final, completion: { _tag: "Finishing" } }), fence(1))
-          deepStrictEqual(yield* registry.usedUp({ limit: 9 }), [])
+          deepStrictEqual(yield* registry.consumedParts({ limit: 9 }), [])
           yield* registry.commit(yield* stored(registry, 6), complete(6, final), fence(1))
-          deepStrictEqual(yield* registry.usedUp({ limit: 9 }), [id(1)])
+          deepStrictEqual(yield* registry.consumedParts({ limit: 9 }), [id(1)])
         }))
 
       test("and removes it unless one has come meanwhile", (registry) =>
@@ -487,7 +487,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         Effect.gen(function*() {
           deepStrictEqual(yield* usedUpAmong(registry, [part, complete(5, { kind: finalOf(2) })]), [])
           yield* registry.remove(yield* registry.create(complete(6, final), fence(1)), fence(1))
-          deepStrictEqual(yield* registry.usedUp({ limit: 9 }), [])
+          deepStrictEqual(yield* registry.consumedParts({ limit: 9 }), [])
         }))
 
       test("lists no part that is unfinished, and no upload that is no part", (registry) =>
@@ -501,11 +501,11 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           const [first, ...rest] = shuffled
           yield* registry.create(complete(9000, { kind: finalOf(first, ...rest) }), fence(1))
           yield* atOnce(shuffled, (n) => registry.create(complete(n, { kind: partial }), fence(1)))
-          yield* paged(registry.usedUp, shuffled)
+          yield* paged(registry.consumedParts, shuffled)
         }))
     })
 
-    describe("begun", () => {
+    describe("withBytes", () => {
       test("lists unfinished uploads of which bytes count, with how many, and no others", (registry) =>
         Effect.gen(function*() {
           const all = [open(1, { offset: 5 }), open(2), complete(3), open(4, { kind: partial, offset: 1 })]
@@ -544,11 +544,11 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           yield* atOnce(ids.toReversed(), (id) =>
             registry.create(new Upload({ ...open(1, { offset: 5 }), id }), fence(1)))
           const expected = ids.toSorted(byCode).map((id) => ({ id, offset: Bytes.make(5) }))
-          deepStrictEqual(yield* registry.begun({ limit: 99 }), expected)
-          deepStrictEqual(yield* registry.begun({ limit: 5 }), expected.slice(0, 5))
-          deepStrictEqual(yield* registry.begun({ limit: 5, after: expected[4] }), expected.slice(5, 10))
-          deepStrictEqual(yield* registry.begun({ limit: 5, after: expected[9] }), expected.slice(10))
-          deepStrictEqual(yield* registry.begun({ limit: 5, after: expected[11] }), [])
+          deepStrictEqual(yield* registry.withBytes({ limit: 99 }), expected)
+          deepStrictEqual(yield* registry.withBytes({ limit: 5 }), expected.slice(0, 5))
+          deepStrictEqual(yield* registry.withBytes({ limit: 5, after: expected[4] }), expected.slice(5, 10))
+          deepStrictEqual(yield* registry.withBytes({ limit: 5, after: expected[9] }), expected.slice(10))
+          deepStrictEqual(yield* registry.withBytes({ limit: 5, after: expected[11] }), [])
         }))
 
       test("begins a page behind an id that has been removed meanwhile", (registry) =>
@@ -703,7 +703,7 @@ const open = (n: number, { expiresAt, kind = { _tag: "Whole" }, length = 100, of
     metadata: Option.some("filename d29ybGQ="),
     createdAt: at(1),
     expiresAt: Option.fromNullable(expiresAt),
-    expiryStands: false,
+    expiryIsFixed: false,
     completion: { _tag: "Open" },
     owner: Option.none(),
     dialect: "tus"
@@ -715,7 +715,7 @@ const complete = (n: number, { completion = { _tag: "Complete", at: at(2) }, ...
 const usedUpAmong = (registry: UploadRegistry["Type"], uploads: ReadonlyArray<Upload>) =>
   Effect.zipRight(
     Effect.forEach(uploads, (upload) => registry.create(upload, fence(1)), everyone),
-    registry.usedUp({ limit: 9 })
+    registry.consumedParts({ limit: 9 })
   )
 
 /** Three pages of ten and one of two. */
@@ -734,7 +734,7 @@ const expired = (registry: UploadRegistry["Type"], millis: number) =>
   Effect.map(registry.expired(at(millis), { limit: 9 }), (found) => found.map((due) => due.id))
 
 const begun = (registry: UploadRegistry["Type"], page: Registries.Page<Registries.Begun>) =>
-  Effect.map(registry.begun(page), (found) => found.map(({ id, offset }) => [id, Number(offset)]))
+  Effect.map(registry.withBytes(page), (found) => found.map(({ id, offset }) => [id, Number(offset)]))
 
 const byCode = (a: string, b: string) => a < b ? -1 : 1
 
@@ -796,10 +796,10 @@ const anyUpload: FastCheck.Arbitrary<Upload> = record({
   metadata: option(string({ unit: "grapheme" })),
   createdAt: instant,
   expiresAt: option(instant),
-  expiryStands: boolean(),
+  expiryIsFixed: boolean(),
   end: option(anyEnd),
   owner: option(string({ unit: "grapheme" }))
-}).map(({ createdAt, end, expiresAt, expiryStands, id, isDeferred, kind, metadata, owner, share, size }) => {
+}).map(({ createdAt, end, expiresAt, expiryIsFixed, id, isDeferred, kind, metadata, owner, share, size }) => {
   const length = Bytes.make(size)
   const upload = new Upload({
     id,
@@ -809,7 +809,7 @@ const anyUpload: FastCheck.Arbitrary<Upload> = record({
     metadata: Option.fromNullable(metadata),
     createdAt,
     expiresAt: Option.fromNullable(expiresAt),
-    expiryStands,
+    expiryIsFixed,
     completion: { _tag: "Open" },
     owner: Option.fromNullable(owner),
     dialect: "tus"

@@ -44,6 +44,6 @@ export const completion: Mutants = {
 
   "leaves undone what a crash has interrupted": {
     where: has("crash", "power cut"),
-    registry: (registry) => ({ ...registry, unsettled: () => Effect.succeed([]) })
+    registry: (registry) => ({ ...registry, pending: () => Effect.succeed([]) })
   }
 }

@@ -82,7 +82,7 @@ export const losses: Mutants = {
             metadata: Option.none(),
             createdAt: orphan.since,
             expiresAt: Option.none(),
-            expiryStands: false,
+            expiryIsFixed: false,
             completion: { _tag: "Complete", at: orphan.since },
             owner: Option.none(),
             dialect: "tus"

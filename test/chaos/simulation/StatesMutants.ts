@@ -106,7 +106,7 @@ export const states: Mutants = {
 
   "sweeps parts that are still needed": {
     where: ({ removeUsedPartials }) => removeUsedPartials,
-    registry: (registry, world) => ({ ...registry, usedUp: (page) => all(world, page) })
+    registry: (registry, world) => ({ ...registry, consumedParts: (page) => all(world, page) })
   },
 
   "takes bytes for what has expired": {
