@@ -1,6 +1,6 @@
 /**
- * Classes of header fields, compiled. Their Schema is the specification; what is compiled from it takes what is plainly
- * right at a fraction of the cost, and leaves all else to the Schema, whose errors stay what they are.
+ * A compiled fast path for header Schemas. It accepts common well-formed values; everything else goes to the Schema, so
+ * error messages do not change.
  */
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"

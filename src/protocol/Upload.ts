@@ -79,7 +79,7 @@ const invariants = ({ completion, expiresAt, kind, length, offset }: typeof Fiel
   }
 }
 
-/** What an application may have otherwise of an upload that is to be created. */
+/** What `onCreate` may change about a new upload. */
 export const Amendments = Schema.Struct({
   id: Schema.optional(UploadId),
   /** In place of the `Upload-Metadata` header, in the same form. */

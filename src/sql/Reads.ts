@@ -56,12 +56,12 @@ export const make = (sql: SqlClient.SqlClient): Reads => ({
             ORDER BY expires_at, id LIMIT ${limit}`,
       decodeDue
     )(page.after && { id: page.after.id, expires_at: DateTime.toEpochMillis(page.after.expiresAt) }, page.limit),
-  /** The condition is spelled like that of the index. */
+  /** Must repeat the WHERE clause of the partial index, or the planner does not use it. */
   pending: ids("look for pending uploads", (after, limit) =>
     sql`SELECT id FROM effect_tus_uploads
         WHERE (completion = 'Finishing' OR (kind = 'Final' AND completion = 'Open')) AND id > ${after}
         ORDER BY id LIMIT ${limit}`),
-  /** Likewise: what is not synced has begun. */
+  /** Must repeat the WHERE clause of the partial index: an upload with unsynced bytes has bytes. */
   unsynced: ids("look for uploads that are not synced", (after, limit) =>
     sql`SELECT id FROM effect_tus_uploads
         WHERE completion = 'Open' AND upload_offset > 0 AND upload_offset > synced_offset AND id > ${after}
@@ -82,7 +82,7 @@ export const make = (sql: SqlClient.SqlClient): Reads => ({
         HAVING SUM(CASE WHEN final.completion = 'Complete' THEN 1 ELSE 0 END) > 0
           AND SUM(CASE WHEN final.completion IN ('Open', 'Finishing') THEN 1 ELSE 0 END) = 0
         ORDER BY part.id LIMIT ${limit}`),
-  /** Likewise. */
+  /** Must repeat the WHERE clause of the partial index. */
   withBytes: ({ after, limit }) =>
     Rows.page(
       "look for uploads that have begun",

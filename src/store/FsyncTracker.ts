@@ -42,7 +42,10 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
     return note?.version === entry.version ? { ...entry, synced: Math.max(entry.synced, note.synced) } : entry
   }
 
-  /** One at a time for each upload: whoever comes second may be the one who is told that all is well, with the bytes gone. */
+  /**
+   * One fsync per upload at a time: after a failed fsync the kernel reports success to the next caller although the bytes
+   * are lost.
+   */
   const syncBytes = (id: UploadId): Effect.Effect<void, UploadStoreError> =>
     Effect.uninterruptible(Effect.suspend(() => {
       const other = running.get(id)
@@ -62,8 +65,8 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
     }))
 
   /**
-   * Whoever holds the old state cannot go on from it. Where the new one cannot be written the bytes are cut off, so that a
-   * later process, which knows nothing of this, finds too few of them. What was synced before, or has been decided on, stands.
+   * The commit invalidates the old entry. If it fails, the file is truncated instead: the next process then sees that
+   * acknowledged bytes are missing. Bytes that were synced before, and completions that were decided, stand.
    */
   const setBack = (entry: Entry, fence: number) =>
     Effect.suspend(() => {

@@ -90,7 +90,7 @@ export const layerMemory: Layer.Layer<UploadLock, UploadStoreError, UploadRegist
         }
       })
 
-    /** Not to be interrupted but where `use` is. */
+    /** Uninterruptible, except while `use` runs. */
     const hold = <A, E, R>(grip: Grip, id: UploadId, use: (lease: Lease) => Effect.Effect<A, E, R>, restore: Restore) =>
       Effect.flatMap(
         Effect.exit(restore(Effect.suspend(() => use({ fence: ++fence, onRequested: grip.onRequested })))),

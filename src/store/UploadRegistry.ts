@@ -27,8 +27,8 @@ export interface Entry {
 }
 
 /**
- * Where a page begins: behind this one, in the order of ids by code unit where nothing else is said. Pages are shorter than
- * `limit` only at the end.
+ * Keyset pagination. `after` is the last key of the previous page; keys are ids in code-unit order unless the query says
+ * otherwise. A page shorter than `limit` is the last one.
  */
 export interface Page<A = UploadId> {
   readonly limit: number

@@ -84,8 +84,8 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   ) => Effect.Effect<Entry, Superseded | UploadStoreError>
 
   /**
-   * Has what counts of the upload survive a power cut, where `Durability` asks for it before a completion: what was
-   * acknowledged under a lesser promise may not. Fails like `commit`.
+   * Makes all committed bytes durable before the completion hook runs, unless `Durability` is `process`. Fails like
+   * `commit`.
    */
   readonly makeDurable: (entry: Entry, fence: number) => Effect.Effect<Entry, Superseded | UploadStoreError>
 
@@ -93,8 +93,8 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   readonly unsynced: Stream.Stream<UploadId, UploadStoreError>
 
   /**
-   * Has what counts of an unfinished upload survive a power cut, and disturbs no writer. Tells whether it does; what came of
-   * it is to be settled, and where it does not, nothing is committed before.
+   * Syncs the committed bytes of an unfinished upload, beside its writer. Returns false if the sync failed. Call
+   * `recordSync` afterwards; until then commits of this upload fail.
    */
   readonly sync: (id: UploadId) => Effect.Effect<boolean, UploadStoreError>
 

@@ -22,7 +22,10 @@ export interface OwnedUsage extends Usage {
 /** What no upload at all takes: where a sum begins. */
 export const nothing: Usage = { bytes: 0, open: 0, outstanding: 0 }
 
-/** What one upload takes, which may not exist yet, or no more, and for which so many bytes may be held. */
+/**
+ * The usage of one upload. `upload` is undefined before creation and after removal; `held` are bytes that are reserved
+ * for it.
+ */
 export const ofUpload = (upload: Upload | undefined, held?: number | undefined): Usage => {
   if (upload === undefined) {
     return held === undefined ? nothing : { bytes: held, open: 1, outstanding: held }

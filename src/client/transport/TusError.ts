@@ -1,6 +1,6 @@
 /**
- * Every way an upload can fail for good. Fields are facts: what was asked of whom, at which offset, and the how manieth attempt
- * without progress it was. The message is a sentence with what to do.
+ * Every way an upload can fail for good. Fields are facts: what was asked of whom, at which offset, and the
+ * number of attempts since the last progress. The message is a sentence with what to do.
  */
 import type * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"

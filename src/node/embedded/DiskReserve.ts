@@ -53,7 +53,7 @@ const make = Effect.fnUntraced(function*({ directory, permissions }: Options) {
     if ((yield* NodeFs.free(directory)) < 2 * size) {
       return yield* new UploadStoreError({ reason: "NoSpace", operation: `keep ${size} bytes in reserve in ${path}` })
     }
-    yield* NodeFs.use(path, "w", (file) => fill(file, size), permissions).pipe(
+    yield* NodeFs.use(path, "w", (file) => writeFilling(file, size), permissions).pipe(
       Effect.onError(() => Effect.ignore(NodeFs.removeIfPresent(path)))
     )
     isKept = true
@@ -73,7 +73,7 @@ const make = Effect.fnUntraced(function*({ directory, permissions }: Options) {
     }))
 
   const probe = `${path}.probe`
-  const hasRoom = NodeFs.use(probe, "w", (file) => fill(file, filling.length), permissions).pipe(
+  const hasRoom = NodeFs.use(probe, "w", (file) => writeFilling(file, filling.length), permissions).pipe(
     Effect.as(true),
     Effect.catchIf(isNoSpace, () => Effect.succeed(false)),
     Effect.ensuring(Effect.ignore(NodeFs.removeIfPresent(probe)))
@@ -111,7 +111,7 @@ const isNoSpace = (error: unknown): error is UploadStoreError =>
 const mayLackRoom = (error: unknown): error is UploadStoreError =>
   error instanceof UploadStoreError && (error.reason === "NoSpace" || SqlFailure.isUnexplained(error))
 
-const fill = Effect.fnUntraced(function*(file: NodeFs.File, size: number) {
+const writeFilling = Effect.fnUntraced(function*(file: NodeFs.File, size: number) {
   for (let at = 0; at < size;) {
     at += yield* NodeFs.write(file, [filling.subarray(0, size - at)], at)
   }

@@ -64,7 +64,7 @@ const make = (
   permissions: NodeFs.Permissions,
   names: FileNames.FileNames
 ) => {
-  /** Shards whose names last. Those that an earlier process made may not be among them. */
+  /** Shard directories whose own entry is known to be synced in this process. */
   const lasting = new Set<string>()
   let syncsDirectories = NodeFs.canSyncDirectories
   const joining = FileConcat.make(permissions)

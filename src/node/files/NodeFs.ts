@@ -103,7 +103,10 @@ export const exists = (path: string): Effect.Effect<boolean, UploadStoreError> =
     Effect.catchIf(isAbsent, () => Effect.succeed(false))
   )
 
-/** The size of an open file; none where nobody finds it any more. The system knows it by heart, so it is asked at once. */
+/**
+ * The size of an open file; `Option.none` if it has been unlinked. `fstat` does not touch the disk, so the synchronous
+ * call is cheaper.
+ */
 export const sizeNow = ({ fd, path }: File): Effect.Effect<Option.Option<number>, UploadStoreError> =>
   Effect.try({
     try: () => {

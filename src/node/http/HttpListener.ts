@@ -31,8 +31,8 @@ export interface Secure {
 }
 
 /**
- * An upload may take as long as it likes, a head may not: where it is not told so, Node derives the one limit from the
- * other. And it tells nobody which headers it has left out, because there were many or because there should be one.
+ * No limit for bodies, one for heads: Node derives `headersTimeout` from `requestTimeout` unless both are set. Node also
+ * drops headers beyond `maxHeadersCount`, and repeated ones, without a word, so both are switched off here.
  *
  * @param headersMillis - how long a head may take, for ever where that is not finite.
  */

@@ -82,7 +82,7 @@ export const fromPull = <E>(
   options: Options
 ): UploadBody & { readonly rest: Effect.Effect<void> } => {
   const stopped = Deferred.unsafeMake<never, Option.Option<AbortReason>>(FiberId.none)
-  // What is here already is handed over first: a source that has it needs a moment to say so.
+  // Yields once before it stops, so that bytes that were received already are delivered first.
   const stop = Effect.tapError(Deferred.await(stopped), () => Effect.sleep(0))
   let begun = false
   let ended = false
@@ -98,7 +98,8 @@ export const fromPull = <E>(
     (reading) => within(reading, options.idleTimeout ?? defaultIdleTimeout, () => Option.some<AbortReason>("Idle"))
   )
   return {
-    // What loses a race is left behind where the racer is interrupted. Its scope ends the reading before `rest` reads on.
+    // `raceFirst` does not wait for the loser when it is interrupted. The scope makes sure that this read has ended before
+    // `rest` starts another one.
     pull: Effect.scoped(
       Effect.flatMap(
         Effect.forkScoped(Effect.exit(awaited)),

@@ -1,6 +1,6 @@
 /**
- * What uploads may take of a server: room, as `Quota` says, requests that write at the same time, and bytes a second. There is
- * no limit by default, and what there is none of costs nothing.
+ * Limits of a server: space, as `Quota` says, requests with a body at the same time, and bytes per second. No limits by
+ * default; an unset limit costs nothing.
  */
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"

@@ -1,5 +1,5 @@
 /**
- * What an operator does with uploads, beside clients and under the same locks. Nobody is asked who is asking.
+ * What an operator does with uploads, beside clients and under the same locks. It checks no authorization: code that has this service is trusted.
  */
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"

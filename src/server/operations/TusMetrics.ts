@@ -60,7 +60,7 @@ export const sweepDuration = Metric.histogram(
 )
 
 /**
- * Watches requests and events; whoever is told of events beneath it is told as before.
+ * Adds metrics to requests and events, and forwards every event unchanged.
  *
  * @example
  * ```ts

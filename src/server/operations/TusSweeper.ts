@@ -76,7 +76,7 @@ export const make = Effect.gen(function*() {
 
   const finishPending = each(pages(registry.pending), server.finishPending)
 
-  /** A client that was not told of its final creates another one, at any time. */
+  /** If the response to a final upload was lost, the client may create it again, so this is checked under the lock. */
   const removeUsedPartials = each(
     pages(registry.consumedParts),
     (id) => removeIf(id, (upload) => Effect.succeed(upload.isPartial && !upload.isOpen), removeUnlessNamed)

@@ -63,7 +63,7 @@ interface Seen {
   readonly host: string | undefined
 }
 
-/** As the proxy saw it that the client has spoken to, or the nearest to it that we know. */
+/** From the element that the outermost trusted proxy added. */
 const newerOf = (header: string, isTrusted: (address: string) => boolean): Seen => {
   const elements = Option.getOrElse(Forwarded.parse(header), (): ReadonlyArray<Forwarded.Element> => [])
   const lastUntrusted = elements.findLastIndex((element) =>
