@@ -289,7 +289,7 @@ suite("From @tus/server", {
     const path = yield* create(1, me)
     const answers = [yield* head(path), yield* head(path, me)]
     deepStrictEqual(answers.map(({ status }) => status), [401, 200])
-    deepStrictEqual(asked, [`Create ${idOf(path)}`, `Head ${idOf(path)}`])
+    deepStrictEqual(asked, [`Create ${idOf(path)}`, `Inspect ${idOf(path)}`])
   }),
 
   "onResponseError": Effect.gen(function*() {
