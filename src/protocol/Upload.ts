@@ -5,6 +5,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Dialect from "./Dialect.js"
 import * as Metadata from "./Metadata.js"
 
 /** Opaque and unguessable: 22 characters of this alphabet hold 132 bits. No other input ever becomes a path. */
@@ -55,13 +56,17 @@ const Fields = Schema.Struct({
   /** Whose it is, in the words of the application. */
   owner: Schema.OptionFromNullOr(Schema.String),
   /** The protocol in which the upload was created. */
-  dialect: Schema.Literal("tus")
+  dialect: Dialect.Dialect
 })
 
-/** What has to hold between the fields, or why it does not. */
-const invariants = ({ completion, expiresAt, kind, length, offset }: typeof Fields.Type): true | string => {
+/** What has to hold between the fields, or why it does not. The rest is known only of a dialect that is served. */
+const invariants = (fields: typeof Fields.Type): true | string => {
+  const { completion, expiresAt, kind, length, offset } = fields
   if (Option.isSome(length) && offset > length.value) {
     return "the offset exceeds the length"
+  }
+  if (!Dialect.isServed(fields)) {
+    return true
   }
   const full = Option.isSome(length) && offset === length.value
   switch (completion._tag) {

@@ -12,6 +12,7 @@ import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { Bytes, UploadId } from "../protocol/Upload.js"
 import type { Page, UploadRegistry } from "../store/UploadRegistry.js"
+import { unknownDialect } from "../store/UploadStoreError.js"
 import * as Rows from "./Rows.js"
 import * as SqlFailure from "./SqlFailure.js"
 import * as UploadRow from "./UploadRow.js"
@@ -32,10 +33,12 @@ const ids =
 
 export const make = (sql: SqlClient.SqlClient): Reads => ({
   get: (id) =>
-    read(
-      `read the state of ${id}`,
-      sql`SELECT * FROM effect_tus_uploads WHERE id = ${id}`,
-      ([row]) => row === undefined ? Either.right(Option.none()) : Either.map(UploadRow.decode(row), Option.some)
+    Effect.flatMap(
+      Effect.mapError(
+        sql<IdRow>`SELECT * FROM effect_tus_uploads WHERE id = ${id}`,
+        SqlFailure.toStoreError("Read", `read the state of ${id}`)
+      ),
+      ([row]) => row === undefined ? Either.right(Option.none()) : Either.map(decodeEntry(row), Option.some)
     ),
   absent: (asked) =>
     Arr.isNonEmptyReadonlyArray(asked)
@@ -98,8 +101,8 @@ export const make = (sql: SqlClient.SqlClient): Reads => ({
       {
         onFailure: SqlFailure.toStoreError("Read", "list uploads"),
         onSuccess: Arr.map((row) =>
-          Either.mapBoth(UploadRow.decode(row), {
-            onLeft: (error) => ({ id: row.id, error: Rows.corrupt(`read the state of ${row.id}`, error) }),
+          Either.mapBoth(decodeEntry(row), {
+            onLeft: (error) => ({ id: row.id, error }),
             onRight: ({ upload }) => upload
           })
         )
@@ -138,6 +141,14 @@ interface IdRow {
 interface DueRow extends IdRow {
   readonly expires_at: number
 }
+
+/** A row that cannot be read is damaged, unless its dialect says that a newer version has written it. */
+const decodeEntry = (row: IdRow) =>
+  Either.mapLeft(UploadRow.decode(row), (error) =>
+    Option.match(UploadRow.unknownDialectOf(row), {
+      onNone: () => Rows.corrupt(`read the state of ${row.id}`, error),
+      onSome: (dialect) => unknownDialect(row.id, dialect)
+    }))
 
 const Id = Schema.Struct({ id: UploadId })
 const decodeId = (row: object) => Either.map(Schema.decodeUnknownEither(Id)(row), ({ id }) => id)

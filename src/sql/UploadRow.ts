@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
+import * as Dialect from "../protocol/Dialect.js"
 import { Bytes, Upload } from "../protocol/Upload.js"
 import type { Entry } from "../store/UploadRegistry.js"
 
@@ -92,6 +93,11 @@ export const decode = (row: unknown): Either.Either<Entry, ParseResult.ParseErro
       }
     }))
 
+/** The dialect of a row that this version does not serve: its other columns may hold what only a newer version reads. */
+export const unknownDialectOf = (row: unknown): Option.Option<Dialect.Dialect> =>
+  decodeDialect(row).pipe(Option.filter((row) => !Dialect.isServed(row)), Option.map(({ dialect }) => dialect))
+
+const decodeDialect = Schema.decodeUnknownOption(Schema.Struct({ dialect: Dialect.Dialect }))
 const decodeColumns = Schema.decodeUnknownEither(Columns)
 const decodeEntry = Schema.decodeUnknownEither(
   Schema.Struct({ upload: Upload, version: Schema.Int, fence: Schema.Int, synced: Bytes })

@@ -9,13 +9,14 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import * as Pull from "../bytes/Pull.js"
+import * as Dialect from "../protocol/Dialect.js"
 import { OffsetMismatch, UploadNotFound } from "../protocol/Refusal.js"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { ByteStore } from "./ByteStore.js"
 import * as FsyncTracker from "./FsyncTracker.js"
 import * as Reconciliation from "./Reconciliation.js"
 import { type Entry, pages, type RemoveOptions, UploadRegistry } from "./UploadRegistry.js"
-import { type Superseded, UploadStoreError } from "./UploadStoreError.js"
+import { type Superseded, unknownDialect, UploadStoreError } from "./UploadStoreError.js"
 
 /**
  * What an answer promises.
@@ -44,7 +45,10 @@ export interface Removal extends Pick<RemoveOptions, "unlessNamed"> {
  * `UploadStoreError`; `Superseded` says that another writer was faster, and that no state was changed.
  */
 export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadStore, {
-  /** Absence is proven: a store that fails is a `UploadStoreError`. */
+  /**
+   * Absence is proven: a store that fails is an `UploadStoreError`. So is an upload whose dialect this version does not serve, which no
+   * method but `remove` touches.
+   */
   readonly get: (id: UploadId) => Effect.Effect<Entry, UploadNotFound | UploadStoreError>
 
   /**
@@ -137,7 +141,7 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
 
 /** Joins the registry and the bytes that are provided, under the `Durability` that is there when it is made. */
 export const make = Effect.gen(function*() {
-  const registry = yield* UploadRegistry
+  const registry = served(yield* UploadRegistry)
   const bytes = yield* ByteStore
   const durability = yield* Durability
   const syncs = FsyncTracker.make(registry, bytes)
@@ -222,6 +226,16 @@ export const make = Effect.gen(function*() {
     pending: pages(registry.pending),
     locate: bytes.locate
   })
+})
+
+/** The registry, in which nobody goes on with an upload of another dialect. */
+const served = (registry: UploadRegistry["Type"]): UploadRegistry["Type"] => ({
+  ...registry,
+  get: (id) =>
+    Effect.flatMap(registry.get(id), (entry) =>
+      Option.isSome(entry) && !Dialect.isServed(entry.value.upload)
+        ? unknownDialect(id, entry.value.upload.dialect)
+        : Effect.succeed(entry))
 })
 
 const isCorrupt = (error: unknown): error is UploadStoreError =>

@@ -123,6 +123,26 @@ describe("the command admin", { concurrent: true, timeout: 120_000 }, () => {
       assert.isBelow(all.stderr.length, 300)
     }))
 
+  it.scopedLive("shows an upload of a dialect that it does not serve, and leaves it as it is", () =>
+    Effect.gen(function*() {
+      const { at, ids, stop } = yield* left
+      yield* stop
+      yield* alter(at, `UPDATE effect_tus_uploads SET dialect = 'ietf' WHERE id = '${ids.open}'`)
+      const all = yield* Process.run(at, ["admin", "list"])
+      deepStrictEqual([all.code, all.out.length], [0, 2])
+      assert.match(all.stdout, new RegExp(`^${ids.open}  open  .*  in the dialect ietf  a b\\.txt$`, "m"))
+      const inspected = yield* Process.run(at, ["admin", "inspect", ids.open, "--json"])
+      assert.propertyVal(JSON.parse(inspected.stdout), "dialect", "ietf")
+      const refused = yield* Process.run(at, ["admin", "terminate", ids.open])
+      deepStrictEqual([refused.code, refused.err], [
+        1,
+        [
+          `effect-tus: serve the upload ${ids.open}: it was created in the dialect ietf, which this version of effect-tus does not speak; run the version that wrote it`
+        ]
+      ])
+      assert.strictEqual((yield* Process.run(at, ["admin", "list"])).out.length, 2)
+    }))
+
   it.scopedLive("copies the database beside a server, and never over another file", () =>
     Effect.gen(function*() {
       const { at, stop } = yield* left

@@ -401,6 +401,33 @@ describe("SqlUploadRegistry", () => {
         assert.isTrue(Option.isSome(yield* registry.get(id(2))))
       })))
 
+  it.effect("says of a row that a newer version has written in which dialect, and reads what it can", () =>
+    withRegistry(layerTemporary, (registry, sql) =>
+      Effect.gen(function*() {
+        yield* created(registry, 4)
+        yield* sql`UPDATE effect_tus_uploads SET dialect = 'ietf', upload_offset = 100 WHERE id = ${id(1)}`
+        yield* sql`UPDATE effect_tus_uploads SET dialect = 'ietf', completion = 'Sealed' WHERE id = ${id(2)}`
+        yield* sql`UPDATE effect_tus_uploads SET dialect = '' WHERE id = ${id(3)}`
+        const full = Option.getOrThrow(yield* registry.get(id(1)))
+        deepStrictEqual([full.upload.dialect, Number(full.upload.offset), full.upload.isOpen], ["ietf", 100, true])
+        const error = yield* Effect.flip(registry.get(id(2)))
+        assert.deepInclude(error, { _tag: "UploadStoreError", reason: "UnknownDialect" })
+        assert.include(error.message, "created in the dialect ietf, which this version of effect-tus does not speak")
+        assert.propertyVal(yield* Effect.flip(registry.get(id(3))), "reason", "Corrupt")
+        deepStrictEqual(
+          (yield* registry.list({ limit: 9 })).map(Either.match({
+            onLeft: ({ error }) => error.reason,
+            onRight: ({ dialect }) => dialect
+          })),
+          ["ietf", "UnknownDialect", "Corrupt", "tus"]
+        )
+        deepStrictEqual(yield* registry.usage, { uploads: 4, bytes: 100 })
+        deepStrictEqual(
+          (yield* registry.expired(DateTime.unsafeMake(1002), { limit: 9 })).map((due) => due.id),
+          [id(1), id(2)]
+        )
+      })))
+
   it.effect("fails, and calls nothing absent, where the database cannot be read", () =>
     withRegistry(layerTemporary, (registry, sql) =>
       Effect.gen(function*() {

@@ -4,6 +4,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Dialect from "../../protocol/Dialect.js"
 import * as Metadata from "../../protocol/Metadata.js"
 import type { Upload } from "../../protocol/Upload.js"
 import * as Size from "../terminal/Size.js"
@@ -22,6 +23,7 @@ export const line = (upload: Upload, now: DateTime.Utc): string =>
     `created ${Time.words(DateTime.distanceDuration(upload.createdAt, now))} ago`,
     ...Option.toArray(Option.map(upload.expiresAt, (at) => `expires ${remaining(at, now)}`)),
     ...Option.toArray(Option.map(upload.owner, (owner) => `of ${Text.clean(owner)}`)),
+    ...(Dialect.isServed(upload) ? [] : [`in the dialect ${upload.dialect}`]),
     ...Option.toArray(Option.map(nameOf(upload), Text.clean))
   ].join("  ")
 
@@ -32,6 +34,7 @@ export const facts = (upload: Upload, location: Option.Option<string>) => ({
   offset: upload.offset,
   length: Option.getOrNull(upload.length),
   owner: Option.getOrNull(upload.owner),
+  dialect: upload.dialect,
   metadata: Option.getOrNull(upload.metadata),
   created: DateTime.formatIso(upload.createdAt),
   completed: upload.completion._tag === "Complete" ? DateTime.formatIso(upload.completion.at) : null,

@@ -136,8 +136,10 @@ const plain = (status: number, outcome: string, text: string): Response => ({
   outcome
 })
 
-const failed = ({ reason }: UploadStoreError) =>
-  reason === "NoSpace"
+const failed = ({ message, reason }: UploadStoreError) =>
+  reason === "UnknownDialect"
+    ? plain(501, "UploadStoreError", message)
+    : reason === "NoSpace"
     ? plain(507, "UploadStoreError", "the server has no space left; what was acknowledged is safe, continue later")
     : reason === "Corrupt"
     ? plain(500, "UploadStoreError", "the server no longer has all that it has acknowledged of this upload")

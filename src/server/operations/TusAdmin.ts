@@ -8,7 +8,7 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
-import { Contended, type Refusal, type UploadNotFound } from "../../protocol/Refusal.js"
+import { Contended, type Refusal, UploadNotFound } from "../../protocol/Refusal.js"
 import type { Upload, UploadId } from "../../protocol/Upload.js"
 import { UploadLock } from "../../store/UploadLock.js"
 import { type Entry, type Page, pages, type Unreadable, UploadRegistry } from "../../store/UploadRegistry.js"
@@ -25,7 +25,8 @@ export interface Inspection extends Entry {
 
 /**
  * What tools call. Every method fails with an `UploadStoreError` where the store does, and with `UploadNotFound` where no such
- * upload is stored; `terminate` also with what a DELETE is refused with, such as `Denied`.
+ * upload is stored; `terminate` also with what a DELETE is refused with, such as `Denied`. An upload of a dialect that this version
+ * does not serve is listed and inspected; to change it is an `UploadStoreError`.
  */
 export class TusAdmin extends Context.Tag("effect-tus/TusAdmin")<TusAdmin, {
   /**
@@ -34,7 +35,9 @@ export class TusAdmin extends Context.Tag("effect-tus/TusAdmin")<TusAdmin, {
    */
   readonly list: Stream.Stream<Either.Either<Upload, Unreadable>, UploadStoreError>
 
-  /** What is known of an upload; its offset counts what is committed, which a request under way is ahead of. */
+  /**
+   * What is known of an upload, whatever its dialect; its offset counts what is committed, which a request under way is ahead of.
+   */
   readonly inspect: (id: UploadId) => Effect.Effect<Inspection, UploadNotFound | UploadStoreError>
 
   /**
@@ -64,7 +67,14 @@ export const make = Effect.gen(function*() {
     list: pages(({ after, limit }: Page<Either.Either<Upload, Unreadable>>) =>
       registry.list({ limit, after: after && Either.merge(after).id })
     ),
-    inspect: (id) => Effect.map(store.get(id), (entry) => ({ ...entry, location: store.locate(id) })),
+    inspect: (id) =>
+      Effect.flatMap(
+        registry.get(id),
+        Option.match({
+          onNone: () => new UploadNotFound({ id }),
+          onSome: (entry) => Effect.succeed({ ...entry, location: store.locate(id) })
+        })
+      ),
     extend: (id, expiresAt) =>
       lock.withLockIfFree(id, ({ fence }) =>
         Effect.flatMap(store.get(id), (entry) =>

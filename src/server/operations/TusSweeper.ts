@@ -3,7 +3,8 @@
  * of a creation if it is empty or says that it is not all there; it sets unfinished uploads back whose bytes are gone, and goes on
  * with what waits for it. Of bytes that no state names it removes nothing else: it sets them aside, tells of each, puts them back where a
  * state names them again, and removes them after `keepOrphans`. It never removes a completed upload that is not a used-up partial,
- * and never disturbs a writer.
+ * and never disturbs a writer. Of a dialect that this version does not serve it removes unfinished uploads whose time has run out, and
+ * nothing else.
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -12,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
+import * as Dialect from "../../protocol/Dialect.js"
 import type { Upload, UploadId } from "../../protocol/Upload.js"
 import { ByteStore } from "../../store/ByteStore.js"
 import { UploadLock } from "../../store/UploadLock.js"
@@ -70,7 +72,7 @@ export const make = Effect.gen(function*() {
     (now) =>
       each(
         pages((page: Page<Due>) => registry.expired(now, page)),
-        ({ id }) => removeIf(id, (upload) => Effect.succeed(upload.hasExpired(now)), removal.expire)
+        ({ id }) => removeIf(id, (upload) => Effect.succeed(upload.isOpen && upload.hasExpired(now)), removal.expire)
       )
   )
 
@@ -79,7 +81,12 @@ export const make = Effect.gen(function*() {
   /** If the response to a final upload was lost, the client may create it again, so this is checked under the lock. */
   const removeUsedPartials = each(
     pages(registry.consumedParts),
-    (id) => removeIf(id, (upload) => Effect.succeed(upload.isPartial && !upload.isOpen), removeUnlessNamed)
+    (id) =>
+      removeIf(
+        id,
+        (upload) => Effect.succeed(Dialect.isServed(upload) && upload.isPartial && !upload.isOpen),
+        removeUnlessNamed
+      )
   )
 
   const orphans = yield* OrphanSweep.make

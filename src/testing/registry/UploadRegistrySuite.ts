@@ -85,6 +85,21 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         }))
     })
 
+    test("holds an upload of any dialect, of which it knows only that its offset is within its length", (registry) =>
+      Effect.gen(function*() {
+        const upload = new Upload({
+          ...open(1, { offset: 99, expiresAt: at(5) }),
+          offset: Bytes.make(100),
+          dialect: "ietf"
+        })
+        const entry = yield* registry.create(upload, fence(1))
+        same(yield* stored(registry, 1), entry)
+        same(Arr.getRights(yield* registry.list({ limit: 9 })), [upload])
+        deepStrictEqual(yield* registry.usage, { uploads: 1, bytes: 100 })
+        deepStrictEqual(yield* expired(registry, 5), [id(1)])
+        same(yield* registry.commit(entry, upload, fence(2)), { ...entry, version: 2, fence: 2 })
+      }))
+
     describe("get", () => {
       test("finds nothing where nothing was created", (registry) =>
         Effect.gen(function*() {
@@ -798,8 +813,9 @@ const anyUpload: FastCheck.Arbitrary<Upload> = record({
   expiresAt: option(instant),
   expiryIsFixed: boolean(),
   end: option(anyEnd),
-  owner: option(string({ unit: "grapheme" }))
-}).map(({ createdAt, end, expiresAt, expiryIsFixed, id, isDeferred, kind, metadata, owner, share, size }) => {
+  owner: option(string({ unit: "grapheme" })),
+  dialect: constantFrom("tus", "ietf")
+}).map(({ createdAt, dialect, end, expiresAt, expiryIsFixed, id, isDeferred, kind, metadata, owner, share, size }) => {
   const length = Bytes.make(size)
   const upload = new Upload({
     id,
@@ -812,7 +828,7 @@ const anyUpload: FastCheck.Arbitrary<Upload> = record({
     expiryIsFixed,
     completion: { _tag: "Open" },
     owner: Option.fromNullable(owner),
-    dialect: "tus"
+    dialect
   })
   return end === null ? upload : upload.fill(length, end)
 })

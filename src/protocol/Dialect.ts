@@ -1,0 +1,19 @@
+/**
+ * The wire protocol in which an upload was created. Its rules decide when the upload is complete and what may be asked of it, so it is
+ * stored with the state, and a version that does not serve it leaves the upload to one that does.
+ */
+import * as Schema from "effect/Schema"
+
+/** The name of a dialect, whether this version serves it or not: 1 to 32 letters, digits, dots and hyphens. */
+export const Dialect = Schema.String.pipe(
+  Schema.pattern(/^[A-Za-z0-9][A-Za-z0-9.-]{0,31}$/, {
+    message: () => "expected a dialect: 1 to 32 letters, digits, dots or hyphens"
+  })
+)
+export type Dialect = typeof Dialect.Type
+
+/** The dialects that this version serves. */
+export const served: ReadonlySet<Dialect> = new Set(["tus"])
+
+/** Whether this version may serve the upload. */
+export const isServed = ({ dialect }: { readonly dialect: Dialect }): boolean => served.has(dialect)

@@ -1,0 +1,137 @@
+/**
+ * Uploads of a dialect that this version does not serve: a newer version wrote them, and a newer version is to find them as they were.
+ */
+import * as SqlClient from "@effect/sql/SqlClient"
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { ByteStore, Upload, UploadRegistry } from "effect-tus"
+import { EmbeddedStore, NodeTusServer } from "effect-tus/node"
+import { TusAdmin, TusPolicy, TusServer, TusSweeper, TusSyncer } from "effect-tus/server"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { join } from "node:path"
+import * as Sqlite from "../../src/node/embedded/Sqlite.js"
+import { directory as temporary } from "../node/temporary.js"
+import { askPort } from "./doors.js"
+import { create, head, patch } from "./requests.js"
+
+const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? "")
+
+const tus = { "tus-resumable": "1.0.0" }
+const octets = { ...tus, "content-type": "application/offset+octet-stream" }
+
+/** One process after another on the same directory, and what is written to the database between them. */
+const machine = Effect.map(temporary, (directory) => {
+  const server = NodeTusServer.layerHttp({ port: 0 }).pipe(
+    Layer.provideMerge(Layer.mergeAll(TusServer.layer, TusAdmin.layer)),
+    Layer.provideMerge(EmbeddedStore.layer({ directory })),
+    Layer.provideMerge(Layer.succeed(TusPolicy.TusPolicy, { downloads: true, expiresAfter: "1 hour" }))
+  )
+  return {
+    process: <A, E>(use: Effect.Effect<A, E, Layer.Layer.Success<typeof server>>) =>
+      Effect.scoped(Effect.flatMap(Layer.build(server), (context) => Effect.provide(use, context))),
+    rows: (statement: string) =>
+      Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe<Readonly<Record<string, unknown>>>(statement)).pipe(
+        Effect.provide(Sqlite.layer(join(directory, "uploads.sqlite")))
+      )
+  }
+})
+
+/** All that a server does on its own, once. */
+const housekeeping = Effect.gen(function*() {
+  const { sweep, sweepOrphans } = yield* TusSweeper.make
+  const { sync } = yield* TusSyncer.make
+  yield* sync(1)
+  yield* sweep({ removeUsedPartials: true })
+  yield* sweepOrphans()
+})
+
+describe("an upload of a dialect that is not served", () => {
+  it.scopedLive("is told by each request for it, and is changed by none", () =>
+    Effect.gen(function*() {
+      const { process, rows } = yield* machine
+      const path = yield* process(
+        Effect.tap(create({ "upload-length": "6", "upload-concat": "partial" }), (path) => patch(path, 0, "abc"))
+      )
+      const id = idOf(path)
+      yield* rows(`UPDATE effect_tus_uploads SET dialect = 'ietf' WHERE id = '${id}'`)
+      const before = yield* rows("SELECT * FROM effect_tus_uploads")
+      yield* process(Effect.gen(function*() {
+        const ask = askPort((yield* NodeTusServer.NodeTusServer).port)
+        const answers = yield* Effect.promise(() =>
+          Promise.all([
+            ask({ method: "HEAD", path, headers: tus }),
+            ask({ method: "PATCH", path, headers: { ...octets, "upload-offset": "3" }, body: "def" }),
+            ask({ method: "DELETE", path, headers: tus }),
+            ask({ method: "GET", path, headers: {} }),
+            ask({ method: "POST", path: "/files", headers: { ...tus, "upload-concat": `final;${path}` } })
+          ])
+        )
+        deepStrictEqual(answers.map(({ status }) => status), [501, 501, 501, 501, 501])
+        for (const { text } of answers.slice(1)) {
+          assert.include(
+            text,
+            "created in the dialect ietf, which this version of effect-tus does not speak; run the version that wrote it"
+          )
+        }
+        const admin = yield* TusAdmin.TusAdmin
+        for (const change of [admin.terminate(id), admin.extend(id, Option.none())]) {
+          assert.propertyVal(yield* Effect.flip(change), "reason", "UnknownDialect")
+        }
+        const listed = Either.getOrThrow(Either.all(yield* Stream.runCollect(admin.list)))
+        deepStrictEqual(listed.map(({ dialect }) => dialect), ["ietf"])
+        deepStrictEqual((yield* admin.inspect(id)).upload.dialect, "ietf")
+      }))
+      deepStrictEqual(yield* rows("SELECT * FROM effect_tus_uploads"), before)
+    }))
+
+  it.scopedLive("is neither set aside nor set back nor finished nor removed, whatever state it is in", () =>
+    Effect.gen(function*() {
+      const { process, rows } = yield* machine
+      const paths = yield* process(Effect.gen(function*() {
+        const paths = [
+          yield* create({ "upload-length": "6" }),
+          yield* create({ "upload-length": "6" }),
+          yield* create({ "upload-length": "3" }),
+          yield* create({ "upload-length": "3", "upload-concat": "partial" }),
+          yield* create({ "upload-length": "3", "upload-concat": "partial" })
+        ]
+        yield* Effect.forEach(paths, (path) => patch(path, 0, "abc"))
+        yield* create({ "upload-concat": `final;${paths[3]} ${paths[4]}` })
+        return paths
+      }))
+      const [open, lacking, finishing, part] = paths.map(idOf)
+      yield* rows(`UPDATE effect_tus_uploads SET dialect = 'ietf' WHERE kind <> 'Final'`)
+      yield* rows(`UPDATE effect_tus_uploads SET synced_offset = 0 WHERE id = '${open}'`)
+      yield* rows(`UPDATE effect_tus_uploads SET upload_offset = 6 WHERE id = '${lacking}'`)
+      yield* rows(`UPDATE effect_tus_uploads SET completion = 'Finishing', expires_at = 1 WHERE id = '${finishing}'`)
+      yield* rows(`UPDATE effect_tus_uploads SET completion = 'Sealed' WHERE id = '${part}'`)
+      const before = yield* rows("SELECT * FROM effect_tus_uploads ORDER BY id")
+      const sizes = yield* process(Effect.gen(function*() {
+        yield* housekeeping
+        const bytes = yield* ByteStore.ByteStore
+        deepStrictEqual(yield* Stream.runCount(bytes.orphans?.list ?? Stream.empty), 0)
+        deepStrictEqual((yield* Effect.flatMap(UploadRegistry.UploadRegistry, ({ usage }) => usage)).uploads, 6)
+        return yield* Effect.forEach(paths, (path) => bytes.size(idOf(path)))
+      }))
+      deepStrictEqual(sizes.map(Option.getOrNull), [3, 3, 3, 3, 3])
+      deepStrictEqual(yield* rows("SELECT * FROM effect_tus_uploads ORDER BY id"), before)
+    }))
+
+  it.scopedLive("goes when it is unfinished and its time has run out, as any other", () =>
+    Effect.gen(function*() {
+      const { process, rows } = yield* machine
+      const [old, young] = yield* process(
+        Effect.all([create({ "upload-length": "6" }), create({ "upload-length": "6" })])
+      )
+      yield* rows("UPDATE effect_tus_uploads SET dialect = 'ietf'")
+      yield* rows(`UPDATE effect_tus_uploads SET expires_at = 1 WHERE id = '${idOf(old)}'`)
+      yield* process(Effect.gen(function*() {
+        yield* housekeeping
+        deepStrictEqual((yield* Effect.all([head(old), head(young)])).map(({ status }) => status), [404, 501])
+      }))
+    }))
+})
