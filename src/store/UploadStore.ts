@@ -141,7 +141,8 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
 
 /** Joins the registry and the bytes that are provided, under the `Durability` that is there when it is made. */
 export const make = Effect.gen(function*() {
-  const registry = served(yield* UploadRegistry)
+  const all = yield* UploadRegistry
+  const registry = served(all)
   const bytes = yield* ByteStore
   const durability = yield* Durability
   const syncs = FsyncTracker.make(registry, bytes)
@@ -155,10 +156,10 @@ export const make = Effect.gen(function*() {
   return UploadStore.of({
     get: (id) =>
       Effect.flatMap(
-        registry.get(id),
+        all.get(id),
         Option.match({
-          onNone: () => new UploadNotFound({ id }),
-          onSome: Effect.succeed
+          onNone: (): Effect.Effect<Entry, UploadNotFound | UploadStoreError> => new UploadNotFound({ id }),
+          onSome: servedOnly
         })
       ),
     vacate: reconciliation.vacate,
@@ -228,14 +229,18 @@ export const make = Effect.gen(function*() {
   })
 })
 
-/** The registry, in which nobody goes on with an upload of another dialect. */
+/** Fails for an upload of a dialect that this version does not serve. */
+const servedOnly = (entry: Entry): Effect.Effect<Entry, UploadStoreError> =>
+  Dialect.isServed(entry.upload) ? Effect.succeed(entry) : unknownDialect(entry.upload.id, entry.upload.dialect)
+
+/** The registry, except for uploads of other dialects: those are an `UploadStoreError`. */
 const served = (registry: UploadRegistry["Type"]): UploadRegistry["Type"] => ({
   ...registry,
   get: (id) =>
-    Effect.flatMap(registry.get(id), (entry) =>
-      Option.isSome(entry) && !Dialect.isServed(entry.value.upload)
-        ? unknownDialect(id, entry.value.upload.dialect)
-        : Effect.succeed(entry))
+    Effect.flatMap(
+      registry.get(id),
+      (entry) => Option.isSome(entry) ? Effect.asSome(servedOnly(entry.value)) : Effect.succeedNone
+    )
 })
 
 const isCorrupt = (error: unknown): error is UploadStoreError =>
