@@ -105,7 +105,7 @@ export const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, stop
   const operands = complete.indexOf("--")
   const options = operands === -1 ? complete : complete.slice(0, operands)
   if (options.includes("--help")) {
-    yield* output.result(help(complete[0] ?? "", output.columns))
+    yield* output.raw(help(complete[0] ?? "", output.columns))
     return exitCodes.done
   }
   const debug = options.includes("--debug")
@@ -123,7 +123,8 @@ export const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, stop
     stopped = true
     return Fiber.interrupt(running)
   })
-  yield* Effect.fork(Effect.zipRight(stop, halt))
+  const patience = Effect.delay(output.say("effect-tus: stopping; Ctrl-C once more ends at once"), "1 second")
+  yield* Effect.fork(stop.pipe(Effect.zipRight(Effect.fork(patience)), Effect.zipRight(halt)))
   const exit = yield* Fiber.await(running)
   if (Exit.isSuccess(exit)) {
     return exitCodes.done
@@ -198,6 +199,6 @@ const consoleOf = (
   usage: (message: string) => Effect.Effect<void>
 ): Console.Console => ({
   ...console,
-  log: (...args) => output.result(Text.uncolored(args.join(" ")).trimEnd()),
+  log: (...args) => output.raw(Text.uncolored(args.join(" ")).trimEnd()),
   error: (...args) => usage(Str.uncapitalize(Text.uncolored(args.join(" ")).replace(/\s+/g, " ").trim()))
 })

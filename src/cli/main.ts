@@ -13,13 +13,10 @@ import { exitCodes } from "./terminal/Report.js"
 const stop = Effect.async<void>((resume) => {
   const onSignal = () => {
     Process.off("SIGINT", onSignal).off("SIGTERM", onSignal)
-    Effect.runFork(Effect.delay(Effect.sync(() => Process.stderr.write(patience)), "1 second"))
     resume(Effect.void)
   }
   Process.on("SIGINT", onSignal).on("SIGTERM", onSignal)
 })
-
-const patience = "effect-tus: stopping; Ctrl-C once more ends at once\n"
 
 // Nothing else may keep the process alive while an attempt is waited for.
 Effect.runFork(Effect.forever(Effect.sleep("1 day")))

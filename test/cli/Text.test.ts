@@ -6,6 +6,8 @@ import { names } from "./jobs.js"
 
 const columns = FastCheck.integer({ min: -5, max: 150 })
 
+const split = (text: string) => text.split(" ").filter((word) => word !== "")
+
 describe("text for a terminal", () => {
   it("is on one line, and nothing in it is obeyed", () => {
     assert.strictEqual(Text.clean("a\nb\r\tc"), "a\ufffdb\ufffd\ufffdc")
@@ -90,6 +92,33 @@ describe("text for a terminal", () => {
       "  there"
     ])
     deepStrictEqual(Text.wrap("\u001b[31mred\u001b[39m and  blue", 14), ["\u001b[31mred\u001b[39m and  blue"])
+    deepStrictEqual(Text.wrap("", 12), [""])
+  })
+
+  it("is broken between fields where they fit, and within those that do not", () => {
+    deepStrictEqual(Text.wrap("a.bin  2 min 5 s ago  expires in 5 min", 22, 2), [
+      "a.bin  2 min 5 s ago",
+      "  expires in 5 min"
+    ])
+    deepStrictEqual(Text.wrap("name    a film that is long  a.bin", 16, 2), [
+      "name    a film",
+      "  that is long",
+      "  a.bin"
+    ])
+    deepStrictEqual(Text.wrap("  of a  http://example.com/1  b", 12, 1), ["  of a", "   http://example.com/1", "   b"])
+  })
+
+  it.prop("keeps all its words, in lines that are no wider than they have to be", [
+    FastCheck.array(FastCheck.oneof(names, FastCheck.constant("")), { maxLength: 12 }),
+    FastCheck.integer({ min: 1, max: 60 }),
+    FastCheck.nat(4)
+  ], ([words, columns, hang]) => {
+    const text = words.join(" ")
+    const lines = Text.wrap(text, columns, hang)
+    deepStrictEqual(lines.flatMap(split), split(text))
+    for (const line of lines.filter((line) => split(line).length > 1)) {
+      assert.isAtMost(Text.width(line), columns)
+    }
   })
 
   it.prop("is at most as wide as it may be", [names, columns], ([text, columns]) => {

@@ -12,6 +12,7 @@ export const output = () => {
   const said: Array<string> = []
   const service: Output["Type"] = {
     result: nothing,
+    raw: nothing,
     say: (line) => Effect.sync(() => said.push(line)),
     live: nothing,
     screen: Effect.succeedNone,

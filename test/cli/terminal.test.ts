@@ -4,64 +4,18 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
-import { spawnSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { readdirSync } from "node:fs"
 import * as Process from "./process.js"
-
-/** Of util-linux: runs a command on a terminal of its own, and passes on what is typed and what is seen. */
-const hasTerminal = /util-linux/.test(String(spawnSync("script", ["--version"]).stdout))
+import * as Pty from "./pty.js"
 
 const columns = 60
 const size = 4_000_000
 
-const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`
+const onTerminal = (at: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
+  Pty.program(at, [...Process.command, ...args], columns, env)
 
-const onTerminal = (at: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => {
-  const line = [...Process.command, ...args].map(quoted).join(" ")
-  return Process.program(at, ["script", "-qefc", `stty cols ${columns} rows 20; exec ${line}`, "/dev/null"], {
-    env: { SHELL: "/bin/sh", ...env },
-    input: ""
-  })
-}
-
-/** What is on the screen after all that was written. */
-const screen = (text: string): ReadonlyArray<string> => {
-  const lines = [""]
-  let row = 0
-  let column = 0
-  for (const [piece] of text.matchAll(/\p{Cc}\[[\d;]*[A-Za-z]|\r|\n|\P{Cc}+/gu)) {
-    const line = lines[row] ?? ""
-    const [, count = "", action] = /^\p{Cc}\[([\d;]*)([A-Za-z])$/u.exec(piece) ?? []
-    if (piece === "\r") {
-      column = 0
-    } else if (piece === "\n") {
-      row += 1
-      lines[row] ??= ""
-    } else if (action === undefined) {
-      lines[row] = line.slice(0, column).padEnd(column) + piece + line.slice(column + piece.length)
-      column += piece.length
-    } else if (action === "A") {
-      row = Math.max(0, row - Number(count))
-    } else if (action === "K") {
-      lines[row] = line.slice(0, column)
-    } else if (action === "J") {
-      lines[row] = line.slice(0, column)
-      lines.splice(row + 1)
-    } else {
-      assert.strictEqual(action, "m", "nothing else is asked of the terminal")
-    }
-  }
-  return lines.map((line) => line.trimEnd())
-}
-
-/** Everything that was ever drawn, line by line. */
-const drawn = (text: string): ReadonlyArray<string> => text.replace(/\p{Cc}\[[\d;]*[A-Za-z]/gu, "\n").split(/[\r\n]+/)
-
-const assertNarrow = (text: string) =>
-  drawn(text).filter((line) => !/^ *http:/.test(line)).forEach((line) => assert.isBelow(line.length, columns, line))
-
-describe.runIf(hasTerminal)("on a terminal", { concurrent: true, timeout: 120_000 }, () => {
+describe.runIf(Pty.isThere)("on a terminal", { concurrent: true, timeout: 120_000 }, () => {
   layer(Process.Server.layer, { excludeTestServices: true, timeout: "1 minute" })((it) => {
     it.scoped("a bar for each file and one for all; Ctrl-C takes them away and says how to go on", () =>
       Effect.gen(function*() {
@@ -78,9 +32,9 @@ describe.runIf(hasTerminal)("on a terminal", { concurrent: true, timeout: 120_00
         running.process.stdin?.write("\u0003")
         const { code, stdout } = yield* Effect.promise(() => running.ended)
         assert.strictEqual(code, 130)
-        assertNarrow(stdout)
+        Pty.assertNarrow(stdout, columns)
         deepStrictEqual(
-          screen(stdout).map((line) => line.replace("^C", "")).filter((line) => line !== "").at(-1),
+          Pty.screen(stdout).map((line) => line.replace("^C", "")).filter((line) => line !== "").at(-1),
           "effect-tus: interrupted; go on with: effect-tus resume"
         )
         assert.lengthOf(stdout.match(/\bstands\b/g) ?? [], 2)
@@ -96,10 +50,10 @@ describe.runIf(hasTerminal)("on a terminal", { concurrent: true, timeout: 120_00
         const running = yield* onTerminal(at, ["upload", "a.bin", "missing", "--to", url])
         const { code, stdout } = yield* Effect.promise(() => running.ended)
         assert.strictEqual(code, 1)
-        assertNarrow(stdout)
+        Pty.assertNarrow(stdout, columns)
         assert.include(stdout, "\u001b[32m✓\u001b[39m a.bin")
         assert.include(stdout, "\u001b[31m✗\u001b[39m missing")
-        const seen = screen(stdout)
+        const seen = Pty.screen(stdout)
         const address = seen.find((line) => line.trim().startsWith(url))?.trim() ?? ""
         assert.strictEqual(yield* Process.stored(directory, address), yield* Process.digest(path))
         deepStrictEqual(seen.map((line) => line.replace(/\d\.\d s/, "N s")).toSorted(), [
@@ -129,7 +83,7 @@ describe.runIf(hasTerminal)("on a terminal", { concurrent: true, timeout: 120_00
         )
         assert.strictEqual(plain.code, 0)
         assert.notMatch(plain.stdout, /\p{Cc}\[[\d;]*m/u)
-        assert.match(screen(plain.stdout)[0] ?? "", /^✓ a\.bin  3\.8 MiB in \d\.\d s$/)
+        assert.match(Pty.screen(plain.stdout)[0] ?? "", /^✓ a\.bin  3\.8 MiB in \d\.\d s$/)
 
         assert.strictEqual(dumb.code, 0)
         assert.notMatch(dumb.stdout, /[^\P{Cc}\r\n]|█/u)

@@ -57,7 +57,9 @@ const show = (json: boolean) => (upload: Upload, location: Option.Option<string>
     Output,
     (output) =>
       Effect.flatMap(DateTime.now, (now) =>
-        output.result(json ? Json.print(UploadSummary.facts(upload, location)) : UploadSummary.line(upload, now)))
+        json
+          ? output.raw(Json.print(UploadSummary.facts(upload, location)))
+          : output.result(UploadSummary.line(upload, now)))
   )
 
 const list: Plan = ({ json, operands, place }) =>
@@ -139,7 +141,9 @@ const orphans: Plan = ({ json, operands: [what, ...names], place, to }) => {
       Effect.provide(
         Stream.runForEach(OrphanActions.all, (orphan) =>
           Effect.flatMap(Effect.zip(Output, DateTime.now), ([output, now]) =>
-            output.result(json ? Json.print(OrphanActions.facts(orphan)) : OrphanActions.line(orphan, now)))),
+            json
+              ? output.raw(Json.print(OrphanActions.facts(orphan)))
+              : output.result(OrphanActions.line(orphan, now)))),
         layerFiles({ directory: place })
       )
     )

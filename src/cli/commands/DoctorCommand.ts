@@ -42,7 +42,7 @@ export const command = Command.make("doctor", {
     const tell = (finding: Finding.Finding) => {
       findings.push(finding)
       return json
-        ? output.result(Json.print(Finding.facts(finding)))
+        ? output.raw(Json.print(Finding.facts(finding)))
         : Effect.forEach(Finding.lines(finding, columns, output.paintResult), output.result, { discard: true })
     }
     yield* Flags.isUrl(target)

@@ -33,7 +33,7 @@ export const command = Command.make("info", {
     const info = yield* TusUpload.info(url, { retry: Uploads.schedule(retry) })
     const now = yield* DateTime.now
     yield* json
-      ? output.result(Json.print(facts(url, info)))
+      ? output.raw(Json.print(facts(url, info)))
       : Effect.forEach(lines(info, now), output.result, { discard: true })
   }).pipe(Effect.provide(Connection.layer(connection)))).pipe(
     Command.withDescription("Shows where an upload stands, and what is known about it.")

@@ -28,11 +28,9 @@ export const command = Command.make(
       if (entries.length === 0 && !json) {
         return yield* output.say("effect-tus: no upload is unfinished")
       }
-      yield* Effect.forEach(
-        json ? entries.map((entry) => Json.print(facts(entry))) : entries.flatMap((entry) => lines(entry, now)),
-        output.result,
-        { discard: true }
-      )
+      yield* json
+        ? Effect.forEach(entries, (entry) => output.raw(Json.print(facts(entry))), { discard: true })
+        : Effect.forEach(entries.flatMap((entry) => lines(entry, now)), output.result, { discard: true })
     }).pipe(Effect.provide(Journal.layer(journal)))
 ).pipe(Command.withDescription("Shows the uploads that were interrupted and can be resumed."))
 

@@ -124,10 +124,10 @@ export const command = Command.make("serve", {
     const announce = Effect.flatMap(Server.NodeTusServer, ({ url }) =>
       Effect.gen(function*() {
         if (json) {
-          return yield* output.result(Json.print({ event: "listening", url, directory }))
+          return yield* output.raw(Json.print({ event: "listening", url, directory }))
         }
         if (!output.seen) {
-          yield* output.result(url)
+          yield* output.raw(url)
         }
         yield* output.say(`effect-tus listens at ${url}`)
         yield* output.say(
@@ -137,7 +137,7 @@ export const command = Command.make("serve", {
     const tell = Layer.succeed(Server.UploadEvents, {
       publish: (event) =>
         event._tag !== "Completed" ? Effect.void : json
-          ? output.result(
+          ? output.raw(
             Json.print({
               event: "completed",
               id: event.upload.id,

@@ -49,7 +49,7 @@ export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options
   const summarize = Effect.fnUntraced(function*(interrupted: boolean) {
     const elapsed = yield* Display.elapsedSince(start)
     if (options.mode === "json") {
-      yield* output.result(Json.summary(report, elapsed, interrupted))
+      yield* output.raw(Json.summary(report, elapsed, interrupted))
     } else if (!interrupted && jobs.length > 1 && (options.mode === "normal" || report.failed.length > 0)) {
       yield* output.say(`effect-tus: ${Report.summary(report, elapsed)}`)
     }

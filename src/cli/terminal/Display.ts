@@ -42,7 +42,7 @@ const json = Effect.gen(function*() {
     Effect.flatMap(now, (at) =>
       Effect.flatMap(
         Ref.modify(told, (told) => swap(Json.next(told, update, at))),
-        Option.match({ onNone: () => Effect.void, onSome: output.result })
+        Option.match({ onNone: () => Effect.void, onSome: output.raw })
       ))
   return show
 })
@@ -51,7 +51,7 @@ const quiet = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>) {
   const output = yield* Output
   const show: Show = (update) =>
     isComplete(update)
-      ? output.result(urlOf(update.progress))
+      ? output.raw(urlOf(update.progress))
       // That of the only file is the error of the command.
       : update._tag === "Failed" && jobs.length > 1
       ? output.say(`effect-tus: ${update.file.name}: ${Failure.reason(update.error)}`)
@@ -66,7 +66,7 @@ const lines = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>) {
     update._tag === "Failed" && jobs.length === 1 ? Effect.void : now.pipe(
       Effect.flatMap((at) => Ref.modify(said, (said) => swap(Line.next(said, update, at)))),
       Effect.flatMap(Option.match({ onNone: () => Effect.void, onSome: output.say })),
-      Effect.zipRight(isComplete(update) ? output.result(urlOf(update.progress)) : Effect.void)
+      Effect.zipRight(isComplete(update) ? output.raw(urlOf(update.progress)) : Effect.void)
     )
   return show
 })
@@ -91,7 +91,7 @@ const bars = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>) {
         yield* output.say(line.replace(/^✓/, output.paint("green", "✓")))
       }
       if (!output.seen) {
-        yield* output.result(urlOf(update.progress))
+        yield* output.raw(urlOf(update.progress))
       }
     }
     const news = newsOf(update)

@@ -17,7 +17,7 @@ export const ofCommand = (name: string, help: HelpDoc.HelpDoc, columns: number):
     text
   }))
   return [
-    `effect-tus ${[name, ...operands.map(({ term }) => term)].join(" ")} [options]`,
+    ...Text.wrap(`effect-tus ${[name, ...operands.map(({ term }) => term)].join(" ")} [options]`, columns - 1, 4),
     "",
     ...Text.wrap(about, columns - 1),
     "",
@@ -33,23 +33,34 @@ export const ofAll = (
   columns: number
 ): string =>
   [
-    `effect-tus ${version}: ${about}`,
+    ...Text.wrap(`effect-tus ${version}: ${about}`, columns - 1),
     "",
     ...rows(
       Object.entries(commands).map(([term, help]) => ({ term, text: paragraphs(help)[0] ?? "" })),
       columns
     ),
     "",
-    "  effect-tus serve",
-    "  effect-tus upload video.mp4 --to http://127.0.0.1:1080/files",
-    "  tar c photos | effect-tus upload - --name photos.tar --to http://127.0.0.1:1080/files",
+    ...examples.flatMap((line) => shell(line, columns)),
     "",
-    ...Text.wrap(
-      "effect-tus COMMAND --help tells more, --version which one this is; --completions bash, zsh or fish prints a script for that shell.",
-      columns - 1
-    ),
-    "Exit codes: 0 done, 1 failed, 2 called in a wrong way, 130 interrupted."
+    ...closing.flatMap((line) => Text.wrap(line, columns - 1))
   ].join("\n")
+
+const examples = [
+  "  effect-tus serve",
+  "  effect-tus upload video.mp4 --to http://127.0.0.1:1080/files",
+  "  tar c photos | effect-tus upload - --name photos.tar --to http://127.0.0.1:1080/files"
+]
+
+const closing = [
+  "effect-tus COMMAND --help tells more, --version which one this is; --completions bash, zsh or fish prints a script for that shell.",
+  "Exit codes: 0 done, 1 failed, 2 called in a wrong way, 130 interrupted."
+]
+
+/** A shell takes the lines for the one that they are. */
+const shell = (line: string, columns: number): ReadonlyArray<string> =>
+  Text.width(line) < columns
+    ? [line]
+    : Text.wrap(line, columns - 3, 4).map((part, i, { length }) => (i === length - 1 ? part : `${part} \\`))
 
 interface Row {
   readonly term: string
@@ -58,13 +69,24 @@ interface Row {
 
 const blank: Row = { term: "", text: "" }
 
+/** Columns for the texts beside their terms. Where there are fewer, or a word needs more, each text stands below its term. */
+const beside = 20
+
 const rows = (all: ReadonlyArray<Row>, columns: number): ReadonlyArray<string> => {
   const widest = Math.max(...all.map(({ term }) => term.length))
-  return all.flatMap(({ term, text }) => {
-    const [first = "", ...rest] = Text.wrap(text, Math.max(24, columns - widest - 4) - 1)
-    return [`  ${term.padEnd(widest)}  ${first}`.trimEnd(), ...rest.map((line) => " ".repeat(widest + 4) + line)]
-  })
+  const margin = " ".repeat(widest + 4)
+  const longest = Math.max(beside, ...all.flatMap(({ text }) => text.split(" ").map(Text.width)))
+  return columns - 1 - margin.length < longest
+    ? all.flatMap((
+      { term, text }
+    ) => [`  ${term}`.trimEnd(), ...(text === "" ? [] : Text.wrap(below + text, columns - 1))])
+    : all.flatMap(({ term, text }) => {
+      const [first = "", ...rest] = Text.wrap(text, columns - 1 - margin.length)
+      return [`  ${term.padEnd(widest)}  ${first}`.trimEnd(), ...rest.map((line) => margin + line)]
+    })
 }
+
+const below = " ".repeat(10)
 
 /** `[FILE...]` may be left out. */
 const operand = (name: string, many: string | undefined): string =>

@@ -17,10 +17,12 @@ export interface Screen {
 }
 
 export class Output extends Context.Tag("effect-tus/cli/Output")<Output, {
-  /** A line of what was asked for. */
+  /** A line of what was asked for, for people: a terminal that is too narrow shows it in several. */
   readonly result: (line: string) => Effect.Effect<void>
-  /** A line for people. */
-  readonly say: (line: string) => Effect.Effect<void>
+  /** What was asked for, as it is: for programs, or for the width of the terminal already. */
+  readonly raw: (text: string) => Effect.Effect<void>
+  /** Lines for people about what was asked for: a terminal that is too narrow shows each in several. */
+  readonly say: (lines: string) => Effect.Effect<void>
   /** Replaces the last lines of the screen; no line may be as wide as the screen. Nothing where there is none. */
   readonly live: (lines: ReadonlyArray<string>) => Effect.Effect<void>
   /** The size of the terminal that people look at, as it is now. */
@@ -46,8 +48,7 @@ export const layer: Layer.Layer<Output> = Layer.sync(Output, () => {
     stream.on("error", () => {})
   }
 
-  // A terminal without a size says 0.
-  const size = (): Screen => ({ columns: stderr.columns || 80, rows: stderr.rows || 24 })
+  const size = (): Screen => ({ columns: widthOf(stderr), rows: stderr.rows || 24 })
 
   /** To where the live lines begin, which a terminal that has become narrower has broken. */
   const up = () => {
@@ -58,13 +59,15 @@ export const layer: Layer.Layer<Output> = Layer.sync(Output, () => {
   const erase = () => (drawn.length === 0 ? "" : `${up()}\u001b[J`)
   const draw = () => drawn.map((line) => `${line}\n`).join("")
 
-  const say = (line: string) => write(stderr, () => `${erase()}${wrapped(line)}\n${draw()}`)
+  const say = (lines: string) => write(stderr, () => `${erase()}${wrapped(stderr, lines)}\n${draw()}`)
 
-  /** A terminal would break it within a word. */
-  const wrapped = (line: string) =>
-    isScreen && Text.width(Text.uncolored(line)) >= size().columns
-      ? Text.wrap(line, size().columns - 1).join("\n")
-      : line
+  const raw = (text: string) =>
+    stdout.isTTY === true && isScreen
+      ? Effect.zipRight(
+        write(stderr, erase),
+        Effect.zipRight(write(stdout, () => `${text}\n`), write(stderr, draw))
+      )
+      : write(stdout, () => `${text}\n`)
 
   const painting = (stream: WriteStream) => {
     const isWanted = Color.isWanted(env, stream.isTTY === true)
@@ -72,13 +75,8 @@ export const layer: Layer.Layer<Output> = Layer.sync(Output, () => {
   }
 
   return {
-    result: (line) =>
-      stdout.isTTY === true && isScreen
-        ? Effect.zipRight(
-          write(stderr, erase),
-          Effect.zipRight(write(stdout, () => `${line}\n`), write(stderr, draw))
-        )
-        : write(stdout, () => `${line}\n`),
+    result: (line) => Effect.suspend(() => raw(wrapped(stdout, line, 2))),
+    raw,
     say,
     live: (lines) =>
       isScreen
@@ -93,9 +91,18 @@ export const layer: Layer.Layer<Output> = Layer.sync(Output, () => {
     seen: stdout.isTTY === true,
     paint: painting(stderr),
     paintResult: painting(stdout),
-    columns: Math.min((stdout.isTTY === true && stdout.columns) || 100, 120)
+    columns: Math.min(stdout.isTTY === true ? widthOf(stdout) : 100, 120)
   }
 })
+
+/** A terminal without a size says 0. */
+const widthOf = ({ columns }: WriteStream): number => columns || 80
+
+/** A terminal would break lines within words. */
+const wrapped = (stream: WriteStream, lines: string, hang?: number): string =>
+  stream.isTTY === true
+    ? lines.split("\n").flatMap((line) => Text.wrap(line, widthOf(stream) - 1, hang)).join("\n")
+    : lines
 
 /** Returns when the system has it. */
 const write = (stream: WriteStream, text: () => string): Effect.Effect<void> =>

@@ -65,20 +65,32 @@ export const shortenPath = (path: string, columns: number): string => {
     : `${fitting(graphemes(path.slice(0, -base.length - 1)), room).join("")}…/${base}`
 }
 
-/** Lines of at most so many columns, broken between words; what has no room in any is left whole. Others are indented like the first. */
-export const wrap = (text: string, columns: number): ReadonlyArray<string> => {
+/**
+ * Lines of at most `columns`. They break between fields, which two spaces or more keep apart, and within a field that has no line
+ * to itself between words. A word is never broken: one that has no room in any line, such as a URL, stands on a line of its own, so that
+ * it can be copied. Lines after the first are indented like it, and by `hang` more.
+ */
+export const wrap = (text: string, columns: number, hang = 0): ReadonlyArray<string> => {
   const [indent = ""] = /^ */.exec(text) ?? []
   const lines: Array<string> = []
-  for (const word of text.slice(indent.length).split(" ")) {
-    const last = lines.at(-1)
-    if (last !== undefined && width(uncolored(`${last} ${word}`)) <= columns) {
-      lines[lines.length - 1] = `${last} ${word}`
+  /** Where it still has room, else on a new line. */
+  const put = (gap: string, piece: string) => {
+    const line = lines.at(-1)
+    if (line !== undefined && fits(line + gap + piece, columns)) {
+      lines[lines.length - 1] = line + gap + piece
     } else {
-      lines.push(indent + word)
+      lines.push((line === undefined ? indent : indent + " ".repeat(hang)) + piece)
     }
   }
-  return lines
+  for (const [, gap = "", field = ""] of text.slice(indent.length).matchAll(/( *)([^ ]+(?: [^ ]+)*)/g)) {
+    const [first = "", ...others] = fits(indent + " ".repeat(hang) + field, columns) ? [field] : field.split(" ")
+    put(gap, first)
+    others.forEach((word) => put(" ", word))
+  }
+  return lines.length === 0 ? [indent] : lines
 }
+
+const fits = (line: string, columns: number): boolean => width(uncolored(line)) <= columns
 
 /** At most so many columns, without what does not fit at the end. */
 export const cut = (text: string, columns: number): string =>

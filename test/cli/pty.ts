@@ -1,0 +1,62 @@
+/**
+ * A terminal of its own for a process, and what is seen on it.
+ */
+import { assert } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
+import * as Process from "./process.js"
+
+/** Of util-linux: runs a command on a terminal of its own, and passes on what is typed and what is seen. */
+export const isThere = /util-linux/.test(String(spawnSync("script", ["--version"]).stdout))
+
+const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`
+
+/** Runs a program on a terminal of so many columns; ends it with the scope. */
+export const program = (
+  at: string,
+  words: ReadonlyArray<string>,
+  columns: number,
+  env: Readonly<Record<string, string>> = {}
+) =>
+  Process.program(
+    at,
+    ["script", "-qefc", `stty cols ${columns} rows 20; exec ${words.map(quoted).join(" ")}`, "/dev/null"],
+    { env: { SHELL: "/bin/sh", ...env }, input: "" }
+  )
+
+/** What is on the screen after all that was written. */
+export const screen = (text: string): ReadonlyArray<string> => {
+  const lines = [""]
+  let row = 0
+  let column = 0
+  for (const [piece] of text.matchAll(/\p{Cc}\[[\d;]*[A-Za-z]|\r|\n|\P{Cc}+/gu)) {
+    const line = lines[row] ?? ""
+    const [, count = "", action] = /^\p{Cc}\[([\d;]*)([A-Za-z])$/u.exec(piece) ?? []
+    if (piece === "\r") {
+      column = 0
+    } else if (piece === "\n") {
+      row += 1
+      lines[row] ??= ""
+    } else if (action === undefined) {
+      lines[row] = line.slice(0, column).padEnd(column) + piece + line.slice(column + piece.length)
+      column += piece.length
+    } else if (action === "A") {
+      row = Math.max(0, row - Number(count))
+    } else if (action === "K") {
+      lines[row] = line.slice(0, column)
+    } else if (action === "J") {
+      lines[row] = line.slice(0, column)
+      lines.splice(row + 1)
+    } else {
+      assert.strictEqual(action, "m", "nothing else is asked of the terminal")
+    }
+  }
+  return lines.map((line) => line.trimEnd())
+}
+
+/** Everything that was ever drawn, line by line. */
+export const drawn = (text: string): ReadonlyArray<string> =>
+  text.replace(/\p{Cc}\[[\d;]*m/gu, "").replace(/\p{Cc}\[[\d;]*[A-Za-z]/gu, "\n").split(/[\r\n]+/)
+
+/** Each line ends before the terminal does, but for what is one word. */
+export const assertNarrow = (text: string, columns: number) =>
+  drawn(text).filter((line) => / /.test(line.trim())).forEach((line) => assert.isBelow(line.length, columns, line))
