@@ -1,7 +1,7 @@
 /**
- * The whole server and the client in a world where everything goes wrong that can, as a seed says: promises P1 to P5, P7 and
- * P9 of the README are checked after every step. A seed that fails tells its shortest story; it is run alone with
- * `SEED=<number>`, `SEEDS=<count>` runs more of them, and both together so many from that one on.
+ * The whole server and the client in a world where everything goes wrong that can, as a seed says: promises P1 to P5,
+ * P7 and P9 of the README are checked after every step. A seed that fails tells its shortest story; it is run alone
+ * with `SEED=<number>`, `SEEDS=<count>` runs more of them, and both together so many from that one on.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { mkdtemp, rm } from "node:fs/promises"
@@ -20,7 +20,7 @@ vi.mock("node:fs", async () => (await import("./simulation/FileSystem.js")).file
 const { SEED, SEEDS } = process.env
 const first = Number(SEED ?? 1)
 const count = SEED === undefined || SEEDS !== undefined
-  ? size("SEEDS", 500, 100_000)
+  ? size("SEEDS", 300, 100_000)
   : 1
 const isAlone = count === 1
 

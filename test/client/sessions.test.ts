@@ -1,7 +1,7 @@
 /**
- * One source, one journal and several sessions, each of which is interrupted or killed, thrown by a seed: the last one completes
- * with the source's bytes as they are then, and what was there before is not sent again. A seed that fails is run alone with
- * `SEED=<number>`; `SEEDS=<count>` runs more of them.
+ * One source, one journal and several sessions, each of which is interrupted or killed, thrown by a seed: the last one
+ * completes with the source's bytes as they are then, and what was there before is not sent again. A seed that fails is
+ * run alone with `SEED=<number>`; `SEEDS=<count>` runs more of them.
  */
 import { assert, describe, it } from "@effect/vitest"
 import {
@@ -30,7 +30,7 @@ import { passing, storedAt } from "./world.js"
 
 const seeds = process.env.SEED === undefined
   ? Array.from(
-    { length: Number(process.env.SEEDS ?? 50) },
+    { length: Number(process.env.SEEDS ?? 30) },
     (_, i) => i + 1
   )
   : [Number(process.env.SEED)]
@@ -104,8 +104,8 @@ const simulate = (seed: number) => {
   return Effect.gen(function*() {
     const journal = yield* UploadJournal.UploadJournal
     let changes = 0
-    // Of the last bytes before a kill nobody has written down that they were sent: until another session has gone on from there,
-    // only the time of a change could tell.
+    // Of the last bytes before a kill nobody has written down that they were sent: until another session has gone on
+    // from there, only the time of a change could tell.
     let unsure = false
     for (let left = pick(1, 2, 4); left > 0; left--) {
       const kills = random() < 0.5

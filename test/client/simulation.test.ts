@@ -1,7 +1,7 @@
 /**
- * Everything that can go wrong between a client and a server, thrown by a seed: the upload completes with exactly the source's
- * bytes or fails with an error that says why, and what was acknowledged never goes back. A seed that fails is run alone with
- * `SEED=<number>`; `SEEDS=<count>` runs more of them.
+ * Everything that can go wrong between a client and a server, thrown by a seed: the upload completes with exactly the
+ * source's bytes or fails with an error that says why, and what was acknowledged never goes back. A seed that fails is
+ * run alone with `SEED=<number>`; `SEEDS=<count>` runs more of them.
  */
 import { assert, describe, it } from "@effect/vitest"
 import {
@@ -28,7 +28,7 @@ import { passing, storedAt } from "./world.js"
 
 const seeds = process.env.SEED === undefined
   ? Array.from(
-    { length: Number(process.env.SEEDS ?? 700) },
+    { length: Number(process.env.SEEDS ?? 400) },
     (_, i) => i + 1
   )
   : [Number(process.env.SEED)]
