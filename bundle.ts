@@ -1,10 +1,10 @@
 /**
- * Builds the command: all that it loads, in a few files of `dist/cli`, so that `npx effect-tus` runs where nothing else is installed,
- * and starts in a third of the time. Left out are what is native: a dependency of the package, and better-sqlite3, which a server takes
- * where it is there.
+ * Builds the command: all that it loads, in a few files of `dist/cli`, so that `npx effect-tus` runs where nothing else
+ * is installed, and starts in a third of the time. Left out are what is native: a dependency of the package, and
+ * better-sqlite3, which a server takes where it is there.
  *
- * The code is not minified, which does not make it start faster, and has no source map: what a stack names can be read where it
- * points.
+ * The code is not minified, which does not make it start faster, and has no source map: what a stack names can be read
+ * where it points.
  */
 import { build } from "esbuild"
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"

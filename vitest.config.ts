@@ -4,10 +4,16 @@ import { defineConfig } from "vitest/config"
 
 const local = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-/** Tests that leave nothing behind in their process. To load all that they need takes longer than most of them: they load it once. */
+/**
+ * Tests that leave nothing behind in their process. To load all that they need takes longer than most of them: they
+ * load it once.
+ */
 const together = ["protocol", "server"].map((room) => `test/${room}/**/*.test.ts`)
 
-/** What is run once more where better-sqlite3 cannot be loaded, by a Node that has a SQLite of its own; the first are tests of just that. */
+/**
+ * What is run once more where better-sqlite3 cannot be loaded, by a Node that has a SQLite of its own; the first are
+ * tests of just that.
+ */
 const sqlite = [
   "sqlite/**/*",
   "store/UploadRegistry",
@@ -29,7 +35,9 @@ const excluded: Readonly<Record<string, ReadonlyArray<string>>> = {
   apart: [...together, ...sqlite.slice(0, 1), ...runtimes]
 }
 
-/** `npm test` runs those together, and the others apart. Without a mode, whatever is named has a process for each file. */
+/**
+ * `npm test` runs those together, and the others apart. Without a mode, whatever is named has a process for each file.
+ */
 export default defineConfig(({ mode }) => ({
   resolve: {
     alias: [

@@ -1,6 +1,6 @@
 /**
- * A byte store of your own: here chunks in memory. The docstrings of `ByteStore` are the contract, and `ByteStoreSuite` of
- * `effect-tus/testing` checks it.
+ * A byte store of your own: here chunks in memory. The docstrings of `ByteStore` are the contract, and `ByteStoreSuite`
+ * of `effect-tus/testing` checks it.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Chunk, Config, DateTime, Effect, Layer, Option, Stream } from "effect"

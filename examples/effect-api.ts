@@ -1,6 +1,6 @@
 /**
- * Uploads beside the endpoints of an Effect `HttpApi`. tus is a protocol of its own, so it is an app that is mounted, and no
- * endpoint.
+ * Uploads beside the endpoints of an Effect `HttpApi`. tus is a protocol of its own, so it is an app that is mounted,
+ * and no endpoint.
  */
 import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup, HttpServer } from "@effect/platform"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"

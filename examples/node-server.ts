@@ -1,5 +1,6 @@
 /**
- * A server with its embedded store, configured by environment variables, and a page that uploads to it. `npm start` runs it.
+ * A server with its embedded store, configured by environment variables, and a page that uploads to it. `npm start`
+ * runs it.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, ConfigError, Console, DateTime, Effect, Either, Layer, Option, Schema } from "effect"
@@ -32,7 +33,9 @@ const config = Config.all({
   durability: Config.literal("process", "completion", "always")("DURABILITY").pipe(Config.withDefault("completion"))
 })
 
-/** The file name that the client gave, or the id. Without control characters, so that it cannot forge a line of the log. */
+/**
+ * The file name that the client gave, or the id. Without control characters, so that it cannot forge a line of the log.
+ */
 const nameOf = ({ id, metadata }: Upload.Upload) =>
   metadata.pipe(
     Option.flatMap(Schema.decodeOption(Metadata.TextFromHeader)),

@@ -1,6 +1,6 @@
 /**
- * Three ways to retry, each a Schedule with the error as its input, and an upload that combines them. Each Schedule starts again
- * when the server has acknowledged bytes.
+ * Three ways to retry, each a Schedule with the error as its input, and an upload that combines them. Each Schedule
+ * starts again when the server has acknowledged bytes.
  *
  *     npx tsx examples/retry.ts film.mp4 http://127.0.0.1:1080/files
  */
@@ -21,7 +21,9 @@ export const forAsLong = (duration: Duration.DurationInput): Retry =>
     Schedule.intersect(UploadOptions.recurUpTo(duration))
   )
 
-/** By status: a lock (423) is free in a moment, a deployment (502, 503) takes longer, a full disk (507) is not retried. */
+/**
+ * By status: a lock (423) is free in a moment, a deployment (502, 503) takes longer, a full disk (507) is not retried.
+ */
 export const byStatus = <R>(retry: Retry<R>): Retry<R> =>
   Schedule.identity<TusError.TusError>().pipe(
     Schedule.intersect(retry),

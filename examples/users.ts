@@ -1,6 +1,6 @@
 /**
- * A server with users. A user with a token may upload within a quota, and sees their own uploads only. The server cleans file
- * names, rejects empty files, and logs what happens.
+ * A server with users. A user with a token may upload within a quota, and sees their own uploads only. The server
+ * cleans file names, rejects empty files, and logs what happens.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Console, Effect, Layer, Option, Schema, Stream } from "effect"

@@ -1,6 +1,6 @@
 /**
- * Uploads in a server that is an object with `fetch`. Deno and Bun serve such an object themselves; this file runs on Node
- * with an adapter. `Bun.serve` refuses bodies above 128 MiB unless `maxRequestBodySize` is set.
+ * Uploads in a server that is an object with `fetch`. Deno and Bun serve such an object themselves; this file runs on
+ * Node with an adapter. `Bun.serve` refuses bodies above 128 MiB unless `maxRequestBodySize` is set.
  */
 import { serve } from "@hono/node-server"
 import { ManagedRuntime } from "effect"

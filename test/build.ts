@@ -1,5 +1,6 @@
 /**
- * Builds the package before the tests, what has changed of it: whatever they start as a process is that, and they load the sources.
+ * Builds the package before the tests, what has changed of it: whatever they start as a process is that, and they load
+ * the sources.
  */
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"

@@ -1,6 +1,6 @@
 /**
- * The clock of a machine that somebody sets while a test goes on: `TestClock` passes as before, and only what asks for the time of
- * day sees it.
+ * The clock of a machine that somebody sets while a test goes on: `TestClock` passes as before, and only what asks for
+ * the time of day sees it.
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

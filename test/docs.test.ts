@@ -1,6 +1,6 @@
 /**
- * Whatever an entry exports is a promise, and says what it promises: each symbol without a docstring is named, and each option.
- * What people start with has an example, and each example compiles.
+ * Whatever an entry exports is a promise, and says what it promises: each symbol without a docstring is named, and each
+ * option. What people start with has an example, and each example compiles.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { existsSync, readdirSync, readFileSync } from "node:fs"

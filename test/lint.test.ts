@@ -89,6 +89,19 @@ describe("lint", () => {
     assert.strictEqual(guilty.join(), "")
   })
 
+  it("finds no comment line wider than 120 columns", () => {
+    const wide = ["src", "test", "examples"].flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+        .filter((name) => name.endsWith(".ts") && !/(^|[/])(node_modules|dist|[.]next)[/]/.test(name))
+        .flatMap((name) =>
+          readFileSync(join(root, folder, name), "utf8").split("\n")
+            .filter((line) => line.length > 120 && /^ *([*]|[/][*]|[/][/])/.test(line))
+            .map((line) => `${folder}/${name}: ${line}`)
+        )
+    )
+    deepStrictEqual(wide, [])
+  })
+
   it("knows every folder, and no circle among them", () => {
     const folders = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
       .filter((name) => /(?<!\/index|^index)(?<!\.d)\.ts$/.test(name))

@@ -1,5 +1,6 @@
 /**
- * The pages for people: their links lead somewhere, also in the package as npm unpacks it, and the programs that they show compile.
+ * The pages for people: their links lead somewhere, also in the package as npm unpacks it, and the programs that they
+ * show compile.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"

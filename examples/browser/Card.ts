@@ -84,7 +84,10 @@ export const make = ({ onAct, onEnd, onFile, onNow }: Handlers): Card => {
   }
 }
 
-/** Of several buttons with the same words, each says for which file it is. Where there is little room the first word has to do. */
+/**
+ * Of several buttons with the same words, each says for which file it is. Where there is little room the first word has
+ * to do.
+ */
 const label = (button: HTMLButtonElement, [verb = "", rest = ""]: ReadonlyArray<string>, of: string) => {
   Dom.say(Dom.find(button, "span", HTMLElement), verb)
   Dom.say(Dom.find(button, "span + span", HTMLElement), rest === "" ? "" : ` ${rest}`)

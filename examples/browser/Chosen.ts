@@ -1,6 +1,6 @@
 /**
- * What somebody chose or dropped, as files, those in folders too, however deep; and where the browser has such, the handle by which it
- * finds a file again after a reload.
+ * What somebody chose or dropped, as files, those in folders too, however deep; and where the browser has such, the
+ * handle by which it finds a file again after a reload.
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * The files that are in the list, kept in the browser's IndexedDB: with their handles where it has such, so that after a reload one click
- * is enough, and by their names at least. Whatever goes wrong there, uploads go on.
+ * The files that are in the list, kept in the browser's IndexedDB: with their handles where it has such, so that after
+ * a reload one click is enough, and by their names at least. Whatever goes wrong there, uploads go on.
  *
  * @see https://developer.mozilla.org/en-US/docs/Web/API/FileSystemFileHandle
  */

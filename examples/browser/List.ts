@@ -1,5 +1,6 @@
 /**
- * The order of the cards: what is under way is on top. From the ninth on they are rows, and what is done is folded away.
+ * The order of the cards: what is under way is on top. From the ninth on they are rows, and what is done is folded
+ * away.
  */
 import * as Dom from "./Dom.js"
 import type { State } from "./Upload.js"

@@ -1,6 +1,6 @@
 /**
- * One upload and what can be done with it: pausing is interruption, going on is doing the same again, for the journal knows
- * where it was. Knows nothing of how that looks.
+ * One upload and what can be done with it: pausing is interruption, going on is doing the same again, for the journal
+ * knows where it was. Knows nothing of how that looks.
  */
 import { type TusClient, TusUpload, UploadJournal, UploadSource } from "effect-tus/client"
 import * as Duration from "effect/Duration"

@@ -1,6 +1,6 @@
 /**
- * Uploads as a route of a Next.js application: see `app/files`. It has its own server, because `next start` ends a request after
- * five minutes, and an upload may take longer.
+ * Uploads as a route of a Next.js application: see `app/files`. It has its own server, because `next start` ends a
+ * request after five minutes, and an upload may take longer.
  *
  *     npx next build examples/next && NODE_ENV=production npx tsx examples/next/server.ts
  */

@@ -1,6 +1,6 @@
 /**
- * Hash functions for pages and workers: Web Crypto has them only where a page came by https or from this machine, and wants all bytes
- * at once. These go on piece by piece.
+ * Hash functions for pages and workers: Web Crypto has them only where a page came by https or from this machine, and
+ * wants all bytes at once. These go on piece by piece.
  */
 import { md5, sha1 } from "@noble/hashes/legacy.js"
 import { sha256, sha512 } from "@noble/hashes/sha2.js"

@@ -14,8 +14,8 @@ import * as XhrTransport from "./XhrTransport.js"
 export interface Options<E = never, R = never> extends ClientOptions<E, R>, XhrTransport.Options {}
 
 /**
- * Pauses while the browser is offline, remembers unfinished uploads in localStorage, where there is one, and knows them again by the
- * digest of what was sent.
+ * Pauses while the browser is offline, remembers unfinished uploads in localStorage, where there is one, and knows them
+ * again by the digest of what was sent.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * What a browser knows of its network. That it is online does not mean that a server can be reached; that it is offline should mean
- * that none can, but behind some virtual adapters and firewalls it is said for ever, and is wrong.
+ * What a browser knows of its network. That it is online does not mean that a server can be reached; that it is offline
+ * should mean that none can, but behind some virtual adapters and firewalls it is said for ever, and is wrong.
  *
  * @see https://html.spec.whatwg.org/multipage/system-state.html#dom-navigator-online-dev
  */
@@ -20,8 +20,9 @@ export const heard = (answer: boolean): void => {
 }
 
 /**
- * Uploads pause while the browser is offline, and go on at once when it no longer is. Every ten seconds one attempt is made all the same:
- * it costs nothing, and when it is answered the browser is not believed any more, until a request comes to nothing.
+ * Uploads pause while the browser is offline, and go on at once when it no longer is. Every ten seconds one attempt is
+ * made all the same: it costs nothing, and when it is answered the browser is not believed any more, until a request
+ * comes to nothing.
  */
 export const layer: Layer.Layer<never> = Layer.succeed(Connectivity, {
   online: Effect.suspend(() => isOffline() ? Effect.asVoid(Effect.timeoutOption(back, patience)) : Effect.void),

@@ -73,8 +73,9 @@ const exchange = (
   })
 
 /**
- * How a request ends without an answer. A browser keeps to itself whether nobody was there, the connection broke, or the server lets
- * no such page look; the others are of somebody else in the page, who has wrapped or patched XMLHttpRequest.
+ * How a request ends without an answer. A browser keeps to itself whether nobody was there, the connection broke, or
+ * the server lets no such page look; the others are of somebody else in the page, who has wrapped or patched
+ * XMLHttpRequest.
  */
 const endings = {
   error: "no answer, or none that this page may see",

@@ -1,6 +1,6 @@
 /**
- * The hash functions at hand, by the name that tus knows them under. None by default, and then no checksums are offered:
- * the platform's entry brings them.
+ * The hash functions at hand, by the name that tus knows them under. None by default, and then no checksums are
+ * offered: the platform's entry brings them.
  */
 import * as Context from "effect/Context"
 import type { Algorithm } from "../protocol/Checksum.js"
@@ -15,8 +15,8 @@ export interface Hasher {
 }
 
 /**
- * What begins a new digest, by algorithm. `NodeHashFunctions.layer` provides those of Node. Without `sha1` a server offers no
- * checksums at all, since tus demands that one.
+ * What begins a new digest, by algorithm. `NodeHashFunctions.layer` provides those of Node. Without `sha1` a server
+ * offers no checksums at all, since tus demands that one.
  */
 export class HashFunctions extends Context.Reference<HashFunctions>()("effect-tus/HashFunctions", {
   defaultValue: (): ReadonlyMap<Algorithm, () => Hasher> => new Map()

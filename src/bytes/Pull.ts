@@ -1,6 +1,6 @@
 /**
- * Bytes that are asked for, batch by batch. It is what `Stream.toPull` makes of a Stream, and `toStream` makes a Stream of it: to
- * set up a Stream costs more than to store or to send a few KiB.
+ * Bytes that are asked for, batch by batch. It is what `Stream.toPull` makes of a Stream, and `toStream` makes a Stream
+ * of it: to set up a Stream costs more than to store or to send a few KiB.
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -50,8 +50,8 @@ export const use = <E, E2, R2, A, E3, R3>(
   Effect.acquireUseRelease(open, ({ pull }) => act(pull), ({ close }, exit) => close(exit))
 
 /**
- * A reading of the stream, from which nothing is read before the first pull. What the stream has acquired is released by
- * `close`, which the caller has to run.
+ * A reading of the stream, from which nothing is read before the first pull. What the stream has acquired is released
+ * by `close`, which the caller has to run.
  */
 export const fromStream = <E>(stream: Stream.Stream<Uint8Array, E>): Effect.Effect<Reading<E>> =>
   Effect.flatMap(

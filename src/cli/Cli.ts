@@ -139,8 +139,8 @@ export const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, stop
 }, Effect.provide(services))
 
 /**
- * Says what has not been said, and returns the exit code. That something was interrupted explains nothing where it was not the
- * user who did it, or where something failed besides.
+ * Says what has not been said, and returns the exit code. That something was interrupted explains nothing where it was
+ * not the user who did it, or where something failed besides.
  */
 export const explain = Effect.fnUntraced(function*(
   cause: Cause.Cause<unknown>,

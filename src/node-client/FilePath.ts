@@ -1,7 +1,7 @@
 /**
- * Paths as text that leads back to their bytes. On Linux a name is any bytes; those that are no UTF-8 stand in the text as lone
- * surrogates, U+DC80 to U+DCFF for the bytes 80 to FF, which no other name has. Wherever such a text is written they become
- * U+FFFD. Pure.
+ * Paths as text that leads back to their bytes. On Linux a name is any bytes; those that are no UTF-8 stand in the text
+ * as lone surrogates, U+DC80 to U+DCFF for the bytes 80 to FF, which no other name has. Wherever such a text is written
+ * they become U+FFFD. Pure.
  *
  * @see https://peps.python.org/pep-0383/
  */

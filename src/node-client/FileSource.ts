@@ -1,10 +1,11 @@
 /**
- * A file as the source of an upload. It is looked at anew with every block: bytes of a file that has changed since it was
- * first seen are never handed out, so that no upload is made of two versions.
+ * A file as the source of an upload. It is looked at anew with every block: bytes of a file that has changed since it
+ * was first seen are never handed out, so that no upload is made of two versions.
  *
- * A version is known by its size and its date. The numbers of the device and the file are no identity: sshfs, mergerfs and some
- * SMB mounts give other ones at each look, and a number that is free is given to the next file. Where they differ, or the system has
- * changed anything of the file, the bytes that were handed out last tell whether it is still the same.
+ * A version is known by its size and its date. The numbers of the device and the file are no identity: sshfs, mergerfs
+ * and some SMB mounts give other ones at each look, and a number that is free is given to the next file. Where they
+ * differ, or the system has changed anything of the file, the bytes that were handed out last tell whether it is still
+ * the same.
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -16,8 +17,9 @@ import * as SystemReason from "../client/transport/SystemReason.js"
 import * as FilePath from "./FilePath.js"
 
 /**
- * `path` is also its name: given as a relative one, it is found again from the same directory only. One that is no UTF-8 is given
- * as its bytes, and named by a text that leads back to them: a lone surrogate, U+DC80 to U+DCFF, for each byte that is none.
+ * `path` is also its name: given as a relative one, it is found again from the same directory only. One that is no
+ * UTF-8 is given as its bytes, and named by a text that leads back to them: a lone surrogate, U+DC80 to U+DCFF, for
+ * each byte that is none.
  *
  * @example
  * ```ts
@@ -76,7 +78,10 @@ interface Witness {
 
 const witnessBytes = 4096
 
-/** Fails where the name leads to another file: its bytes tell, where it is not for sure the one that was first seen, untouched. */
+/**
+ * Fails where the name leads to another file: its bytes tell, where it is not for sure the one that was first seen,
+ * untouched.
+ */
 const confirm = Effect.fnUntraced(function*(fd: number, path: string, original: Version, { at, bytes }: Witness) {
   if (bytes.length === 0) {
     return
@@ -167,7 +172,10 @@ interface Block {
   readonly stats: Fs.Stats
 }
 
-/** It is read first and then looked at, whatever came of the reading: what is handed out is of the version that is wanted. */
+/**
+ * It is read first and then looked at, whatever came of the reading: what is handed out is of the version that is
+ * wanted.
+ */
 const readBlock = (fd: number, buffer: Uint8Array, at: number) => (done: Done<Block>) =>
   Fs.read(
     fd,
@@ -180,7 +188,9 @@ const readBlock = (fd: number, buffer: Uint8Array, at: number) => (done: Done<Bl
 
 type Done<A> = (cause: NodeJS.ErrnoException | null, value: A) => void
 
-/** Waits for the call to end, interrupted or not: the descriptor may then be closed, and the buffer is written no more. */
+/**
+ * Waits for the call to end, interrupted or not: the descriptor may then be closed, and the buffer is written no more.
+ */
 const call = <A>(path: string, start: (done: Done<A>) => void): Effect.Effect<A, UploadSource.SourceError> =>
   Effect.uninterruptible(
     Effect.async<A, UploadSource.SourceError>((resume) => {

@@ -1,6 +1,6 @@
 /**
- * What a server has said before it closed a connection. Node ends a connection as soon as a write to it fails, and what has arrived and
- * is not read yet is lost: a server that refuses a body answers and closes, and the answer lies there.
+ * What a server has said before it closed a connection. Node ends a connection as soon as a write to it fails, and what
+ * has arrived and is not read yet is lost: a server that refuses a body answers and closes, and the answer lies there.
  */
 import type { Socket } from "node:net"
 import { clearTimeout, setTimeout } from "node:timers"

@@ -1,6 +1,7 @@
 /**
- * Connections to a name that has several addresses: to whichever answers first. Node gives each a quarter of a second and takes it
- * back before the next, which slow lines never meet; here each has all the time there is, and none waits for one that is silent.
+ * Connections to a name that has several addresses: to whichever answers first. Node gives each a quarter of a second
+ * and takes it back before the next, which slow lines never meet; here each has all the time there is, and none waits
+ * for one that is silent.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8305
  */
@@ -34,7 +35,10 @@ const failure = (errors: ReadonlyArray<Error>): Error =>
     ? errors[0]
     : new AggregateError(errors, errors.map(({ message }) => message).join("; "))
 
-/** Calls back once, with the first connection there is or with what kept all from being made; never once it has been ended. */
+/**
+ * Calls back once, with the first connection there is or with what kept all from being made; never once it has been
+ * ended.
+ */
 export const connect = (options: Net.TcpNetConnectOpts, timeout: number, callback: Callback): Ending => {
   const { host = "localhost", ...others } = options
   const sockets = new Set<Net.Socket>()

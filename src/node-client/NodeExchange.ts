@@ -26,15 +26,18 @@ export interface Exchange {
   /** Returns when there is a connection. */
   readonly connected: Effect.Effect<void>
   /**
-   * Hands bytes to Node; `isLast` where no others follow. Returns when the system has them, and never where it will not take
-   * them: then the connection has ended.
+   * Hands bytes to Node; `isLast` where no others follow. Returns when the system has them, and never where it will not
+   * take them: then the connection has ended.
    */
   readonly write: (batch: ReadonlyArray<Uint8Array>, isLast: boolean) => Effect.Effect<void>
   /** There is nothing more to send, and the source of the body is at its end. */
   readonly finish: (trailers?: Readonly<Record<string, string>>) => void
   /** Nothing more will be sent. */
   readonly fail: (failure: Effect.Effect<never, TransportError | SourceError>) => void
-  /** Called once; `isOver` where the request has ended, and its connection can be used again. Else it is for `end` to see to. */
+  /**
+   * Called once; `isOver` where the request has ended, and its connection can be used again. Else it is for `end` to
+   * see to.
+   */
   readonly onOutcome: (listener: (outcome: Outcome | typeof stale, isOver: boolean) => void) => void
   /** Ends the request where it has not, and returns when no byte of it can leave any more. */
   readonly end: Effect.Effect<void>
@@ -59,8 +62,8 @@ const patienceMillis = 1000
 const maxDiscarded = 64 * 1024
 
 /**
- * Where a body is not sent to its end, the rest of the answer is not waited for for long: its server may be waiting, too. Where
- * all of it is on its way, the request is given the time to end well, and its source to have the last word.
+ * Where a body is not sent to its end, the rest of the answer is not waited for for long: its server may be waiting,
+ * too. Where all of it is on its way, the request is given the time to end well, and its source to have the last word.
  */
 export const make = (
   request: Http.ClientRequest,
@@ -116,7 +119,10 @@ export const make = (
   /** A no counts without the rest of its text. */
   const giveUp = (failure: TransportError) =>
     response !== undefined && !isYes(response) ? succeed() : finish(Effect.fail(failure))
-  /** While the body is sent it has all the time it needs as long as it moves; behind its last byte a slow line has more of it. */
+  /**
+   * While the body is sent it has all the time it needs as long as it moves; behind its last byte a slow line has more
+   * of it.
+   */
   const onMoved = (allowance: number) => {
     interim = 0
     if (answerTimeout !== undefined && whole && !settled) {
@@ -279,8 +285,8 @@ export const make = (
 }
 
 /**
- * An answer to HEAD ends with its head, but Node lets it end the connection where it tells no length. Not every server knows that
- * there is no body: one that says that it goes on is believed.
+ * An answer to HEAD ends with its head, but Node lets it end the connection where it tells no length. Not every server
+ * knows that there is no body: one that says that it goes on is believed.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-6.3
  */

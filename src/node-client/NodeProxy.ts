@@ -1,6 +1,7 @@
 /**
- * How a request reaches its server: directly, through an HTTP proxy, or, where it is to be secure, through a tunnel of one.
- * What a proxy answers instead of opening a tunnel is never taken for an answer of the server: nobody has vouched for it.
+ * How a request reaches its server: directly, through an HTTP proxy, or, where it is to be secure, through a tunnel of
+ * one. What a proxy answers instead of opening a tunnel is never taken for an answer of the server: nobody has vouched
+ * for it.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -18,8 +19,9 @@ import * as Timer from "./Timer.js"
 
 export interface Options {
   /**
-   * `"environment"` by default: http_proxy, https_proxy, all_proxy and no_proxy, in small or capital letters, as they are when
-   * a server is first sent to. Or the URL of a proxy, with its user and password, for every request. `false` for none.
+   * `"environment"` by default: http_proxy, https_proxy, all_proxy and no_proxy, in small or capital letters, as they
+   * are when a server is first sent to. Or the URL of a proxy, with its user and password, for every request. `false`
+   * for none.
    */
   readonly proxy?: "environment" | (string & {}) | false | undefined
   /** How long a connection may take to be made, with its TLS handshake. 30 seconds by default. */

@@ -1,6 +1,6 @@
 /**
- * Requests over node:http and node:https. A body is taken as fast as the connection takes it, and memory that was lent to it
- * is given back only when the system has the bytes, or the connection is gone.
+ * Requests over node:http and node:https. A body is taken as fast as the connection takes it, and memory that was lent
+ * to it is given back only when the system has the bytes, or the connection is gone.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -79,8 +79,8 @@ const framing = (method: Request["method"], body: Body | undefined): Readonly<Re
 }
 
 /**
- * One fiber gives the body while this one waits for the answer, which may come before: then nobody gives it any more. What has
- * ended well leaves nothing to be ended.
+ * One fiber gives the body while this one waits for the answer, which may come before: then nobody gives it any more.
+ * What has ended well leaves nothing to be ended.
  */
 const send = (begin: (request: Request) => NodeExchange.Exchange, request: Request) =>
   Effect.flatMap(Effect.runtime(), (runtime) =>

@@ -1,5 +1,6 @@
 /**
- * How long a timer of Node runs: of a longer time, and of one without an end, it would make a millisecond, or an error. Pure.
+ * How long a timer of Node runs: of a longer time, and of one without an end, it would make a millisecond, or an error.
+ * Pure.
  */
 import * as Duration from "effect/Duration"
 

@@ -1,6 +1,6 @@
 /**
- * How much is written between two looks at what has arrived: as much as a connection takes in a moment, so that a fast one is
- * kept busy, and a slow one shows progress. Pure.
+ * How much is written between two looks at what has arrived: as much as a connection takes in a moment, so that a fast
+ * one is kept busy, and a slow one shows progress. Pure.
  */
 
 /** In bytes. */

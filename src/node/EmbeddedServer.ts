@@ -1,6 +1,6 @@
 /**
- * The server on its embedded store, with all that goes on beside requests: sweeper, syncer, hash functions. A door is what it
- * lacks, such as `NodeHandler`, `TusWeb` or `TusHttp`. Wiring only.
+ * The server on its embedded store, with all that goes on beside requests: sweeper, syncer, hash functions. A door is
+ * what it lacks, such as `NodeHandler`, `TusWeb` or `TusHttp`. Wiring only.
  */
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -17,8 +17,8 @@ import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as EmbeddedStore from "./embedded/EmbeddedStore.js"
 
 /**
- * What a server that has no door can be told: where it keeps uploads and what of them, whom it serves, and what it does on its
- * own.
+ * What a server that has no door can be told: where it keeps uploads and what of them, whom it serves, and what it does
+ * on its own.
  */
 export interface Options extends EmbeddedStore.Options, TusPolicy.Options, TusSweeper.Options, TusSyncer.Options {
   /** What an answer promises, as `Durability` says. `"completion"` by default, unless that is provided. */

@@ -37,7 +37,8 @@ export interface HttpOptions extends NodeHandler.Options {
 }
 
 /**
- * All options of a whole server in one record: of its listener, its door, its policy, its store, and what it does on its own.
+ * All options of a whole server in one record: of its listener, its door, its policy, its store, and what it does on
+ * its own.
  */
 export interface Options extends HttpOptions, EmbeddedServer.Options {}
 

@@ -1,5 +1,6 @@
 /**
- * What the headers of a request say about the bytes that follow it: how many, of which type, and which digest they have.
+ * What the headers of a request say about the bytes that follow it: how many, of which type, and which digest they
+ * have.
  */
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"

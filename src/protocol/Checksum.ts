@@ -51,8 +51,8 @@ const parse = (header: string): Either.Either<Checksum, string> => {
 }
 
 /**
- * The header, read and written: the algorithm, one space, the digest in base64. Fails on an algorithm that has no name here,
- * and on a digest of another length than its algorithm makes.
+ * The header, read and written: the algorithm, one space, the digest in base64. Fails on an algorithm that has no name
+ * here, and on a digest of another length than its algorithm makes.
  */
 export const FromHeader: Schema.Schema<Checksum, string> = Schema.transformOrFail(
   Schema.String,

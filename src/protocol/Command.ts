@@ -20,8 +20,8 @@ import * as Refusal from "./Refusal.js"
 import { UploadId } from "./Upload.js"
 
 /**
- * A request that was understood: one member for each verb of tus, with what its headers say. GET, which tus leaves open, is
- * `Download`; DELETE is `Terminate`. Whether the upload exists is not known yet.
+ * A request that was understood: one member for each verb of tus, with what its headers say. GET, which tus leaves
+ * open, is `Download`; DELETE is `Terminate`. Whether the upload exists is not known yet.
  */
 export type Command = Data.TaggedEnum<{
   Discover: {}
@@ -56,8 +56,8 @@ const all = [...tus, "GET"] as const
 /** What a server knows of its own URLs, and whether it gives away what was uploaded. */
 export interface Options {
   /**
-   * The path of the collection. Where it is left out, the collection is whatever is posted to, and the id of an upload is the
-   * last segment of its path: whoever mounts the handler has chosen the path.
+   * The path of the collection. Where it is left out, the collection is whatever is posted to, and the id of an upload
+   * is the last segment of its path: whoever mounts the handler has chosen the path.
    */
   readonly path?: string | undefined
   /** What the client sees before the path; proxies may have cut it off. Nothing by default. */
@@ -67,9 +67,10 @@ export interface Options {
 }
 
 /**
- * What the request asks for, or why it cannot be asked here: `MethodNotAllowed` (405), `UploadNotFound` (404) where the URL
- * names no upload of this collection, `InvalidHeader` (412 for the version, 415 for the type or the coding of a PATCH, else 400).
- * `X-HTTP-Method-Override` goes before the method. OPTIONS is answered on every path and whatever its version.
+ * What the request asks for, or why it cannot be asked here: `MethodNotAllowed` (405), `UploadNotFound` (404) where the
+ * URL names no upload of this collection, `InvalidHeader` (412 for the version, 415 for the type or the coding of a
+ * PATCH, else 400). `X-HTTP-Method-Override` goes before the method. OPTIONS is answered on every path and whatever its
+ * version.
  */
 export const decode = (
   raw: RawRequest,
@@ -134,8 +135,8 @@ const pathOf = (url: string) =>
   url.replace(/^[a-z]+:\/\/[^/?#]*/i, "").replace(/[?#].*$/s, "").replace(/(?<!\/)\/+$/, "")
 
 /**
- * The path as it may stand in a URL, where nobody can read the name of a host in it: to browsers a backslash is a slash, and a
- * tab or the end of a line is nothing.
+ * The path as it may stand in a URL, where nobody can read the name of a host in it: to browsers a backslash is a
+ * slash, and a tab or the end of a line is nothing.
  */
 const onHost = (path: string) => {
   const rest = path.replace(/[\0-\x20\x7f]/g, encodeURIComponent).replace(/^[/\\]+/, "")

@@ -17,7 +17,9 @@ const Url = Schema.String.pipe(Schema.pattern(/^[\x21-\x3a\x3c-\x7e]+$/))
 /** `Upload-Concat: partial`: the upload is to become a part of another. */
 export const Partial = Schema.TaggedStruct("Partial", {})
 
-/** `Upload-Concat: final;` and the URLs of its parts, in order and as the client wrote them: `partsOf` reads their ids. */
+/**
+ * `Upload-Concat: final;` and the URLs of its parts, in order and as the client wrote them: `partsOf` reads their ids.
+ */
 export const Final = Schema.TaggedStruct("Final", { urls: Schema.NonEmptyArray(Url) })
 
 /** What the header says. An upload that is whole has no such header. */
@@ -39,7 +41,10 @@ const parse = (header: string): Either.Either<Concat, string> => {
     : Either.left("expected the URL of at least one partial upload")
 }
 
-/** The header, read and written: `partial`, or `final;` and at least one URL, with spaces between them. Fails on all else. */
+/**
+ * The header, read and written: `partial`, or `final;` and at least one URL, with spaces between them. Fails on all
+ * else.
+ */
 export const FromHeader: Schema.Schema<Concat, string> = Schema.transformOrFail(
   Schema.String,
   Schema.typeSchema(Concat),
@@ -61,8 +66,8 @@ export interface Part {
 }
 
 /**
- * The parts a final upload names, in order. Each URL must lie directly under the collection that is posted to, where the client
- * sees it; on which host, says the client.
+ * The parts a final upload names, in order. Each URL must lie directly under the collection that is posted to, where
+ * the client sees it; on which host, says the client.
  */
 export const partsOf = (
   { urls }: typeof Final.Type,
@@ -112,9 +117,9 @@ export type Assembly = Data.TaggedEnum<{
 export const Assembly = Data.taggedEnum<Assembly>()
 
 /**
- * What can be done about an open final; `parts` are in its order, none for one that is gone. `Ready` when all of them are
- * complete, with the sum of their lengths in bytes. `Impossible` with `PartGone` where one is gone, and with `TooLarge` as soon
- * as the lengths are known to exceed `maxSize`, or 2^53-1 bytes.
+ * What can be done about an open final; `parts` are in its order, none for one that is gone. `Ready` when all of them
+ * are complete, with the sum of their lengths in bytes. `Impossible` with `PartGone` where one is gone, and with
+ * `TooLarge` as soon as the lengths are known to exceed `maxSize`, or 2^53-1 bytes.
  */
 export const assemblyOf = (
   final: Upload,

@@ -123,7 +123,9 @@ export const respond = (upload: Upload, collection: string, request: Request, qu
     expires: upload.expiresAt
   }, { disableValidation: true })
 
-/** A body of another type was meant for somebody else. Where none comes, neither its type nor its coding means anything. */
+/**
+ * A body of another type was meant for somebody else. Where none comes, neither its type nor its coding means anything.
+ */
 const checkBody = (request: Request) => {
   const brings = Option.exists(request.contentLength, (n) => n > 0) || Option.isSome(request.transferEncoding)
   if (brings && !request.withUpload) {

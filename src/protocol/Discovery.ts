@@ -23,8 +23,8 @@ export class Response extends Schema.Class<Response>("effect-tus/Discovery/Respo
 }
 
 /**
- * The answer under this policy. `Tus-Extension` is left out where there is none, `Tus-Checksum-Algorithm` where `checksum` is
- * not offered.
+ * The answer under this policy. `Tus-Extension` is left out where there is none, `Tus-Checksum-Algorithm` where
+ * `checksum` is not offered.
  */
 export const respond = ({ algorithms, extensions, maxSize }: Policy): Response =>
   new Response({

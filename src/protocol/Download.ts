@@ -1,6 +1,6 @@
 /**
- * GET: the bytes of a complete upload. Not of tus, which leaves it open; what is said here is HTTP. What was uploaded may be
- * anything, and comes as a file to be saved, never as a page or a program of this server.
+ * GET: the bytes of a complete upload. Not of tus, which leaves it open; what is said here is HTTP. What was uploaded
+ * may be anything, and comes as a file to be saved, never as a page or a program of this server.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14
  */
@@ -115,8 +115,8 @@ const describe =
     }, { disableValidation: true })
 
 /**
- * Whether a browser says that it would take the bytes for a program, the looks of a page, or a document within one. Those that say
- * nothing are told by the type.
+ * Whether a browser says that it would take the bytes for a program, the looks of a page, or a document within one.
+ * Those that say nothing are told by the type.
  *
  * @see https://fetch.spec.whatwg.org/#concept-request-destination
  */
@@ -173,7 +173,10 @@ const nameOf = ({ metadata }: Upload) => {
 
 const mediaType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/
 
-/** Types that no browser runs, whatever the bytes are. All others are as good as unknown: those that are run become more. */
+/**
+ * Types that no browser runs, whatever the bytes are. All others are as good as unknown: those that are run become
+ * more.
+ */
 const isInert = (type: string) => /^(audio|font|image|video)\/(?!.*(xml|svg))/.test(type) || inert.has(type)
 
 const inert = new Set([

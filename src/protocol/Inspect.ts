@@ -26,8 +26,8 @@ export class Response extends Schema.Class<Response>("effect-tus/Inspect/Respons
 }
 
 /**
- * Where the upload stands. `parts` are those of a final upload, none where one is gone: "The Server MUST NOT include the
- * Upload-Offset header" before it is assembled, and its length is told "as soon as it can be calculated".
+ * Where the upload stands. `parts` are those of a final upload, none where one is gone: "The Server MUST NOT include
+ * the Upload-Offset header" before it is assembled, and its length is told "as soon as it can be calculated".
  */
 export const decide = (
   upload: Upload,

@@ -13,7 +13,9 @@ import * as Schema from "effect/Schema"
 /** The pairs, in order. A map, so that no key is special. */
 export type Metadata = ReadonlyMap<string, Uint8Array>
 
-/** "The key MUST NOT contain spaces and commas and MUST NOT be empty", SHOULD be ASCII, and "All keys MUST be unique". */
+/**
+ * "The key MUST NOT contain spaces and commas and MUST NOT be empty", SHOULD be ASCII, and "All keys MUST be unique".
+ */
 const Key = /^[\x21-\x2b\x2d-\x7e]+$/
 const Base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 

@@ -1,6 +1,6 @@
 /**
- * What a client does next, after every answer and every failure: one total table. It knows no attempt, no clock but the one
- * it is given, and no budget: how often and how long is the caller's schedule.
+ * What a client does next, after every answer and every failure: one total table. It knows no attempt, no clock but the
+ * one it is given, and no budget: how often and how long is the caller's schedule.
  */
 import * as Data from "effect/Data"
 import * as DateTime from "effect/DateTime"
@@ -22,8 +22,8 @@ export type Result = Data.TaggedEnum<{
 export const Result = Data.taggedEnum<Result>()
 
 /**
- * The step that follows a `Result`. Whether there is an attempt left to pay for it is for the caller to know, and so is what
- * "once" means.
+ * The step that follows a `Result`. Whether there is an attempt left to pay for it is for the caller to know, and so is
+ * what "once" means.
  */
 export type Next = Data.TaggedEnum<{
   /** It is done. */
@@ -45,8 +45,8 @@ export const Next = Data.taggedEnum<Next>()
 
 /**
  * The step after the `result` of a request of this verb; there is one for each. A status that is not in the table is
- * `RetryAfter` from 500 on and `Fail` below. `now` makes a delay of a Retry-After that names a date, where the answer does
- * not say what time it is there.
+ * `RetryAfter` from 500 on and `Fail` below. `now` makes a delay of a Retry-After that names a date, where the answer
+ * does not say what time it is there.
  */
 export const classify = (verb: Verb, result: Result, now: DateTime.Utc): Next => {
   if (result._tag === "Unanswered") {

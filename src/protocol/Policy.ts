@@ -8,8 +8,8 @@ import type { Algorithm } from "./Checksum.js"
 import type { Extension } from "./Extension.js"
 
 /**
- * Every limit and every offer, with nothing left out: a server makes it of its `TusPolicy`, which has defaults, and of the
- * parts that it is composed of.
+ * Every limit and every offer, with nothing left out: a server makes it of its `TusPolicy`, which has defaults, and of
+ * the parts that it is composed of.
  */
 export interface Policy {
   /** Bytes that one upload may hold. */

@@ -79,8 +79,8 @@ export class FinalUpload extends Schema.TaggedError<FinalUpload>()("FinalUpload"
 }
 
 /**
- * A PATCH does not begin where the upload stands; both offsets in bytes. "If the offsets do not match, the Server MUST respond
- * with the 409 Conflict status without modifying the upload resource".
+ * A PATCH does not begin where the upload stands; both offsets in bytes. "If the offsets do not match, the Server MUST
+ * respond with the 409 Conflict status without modifying the upload resource".
  */
 export class OffsetMismatch extends Schema.TaggedError<OffsetMismatch>()("OffsetMismatch", {
   expected: Schema.Int,
@@ -93,7 +93,9 @@ export class OffsetMismatch extends Schema.TaggedError<OffsetMismatch>()("Offset
   }
 }
 
-/** A PATCH declares a length that cannot be: another than the one declared before, or fewer bytes than are already here. */
+/**
+ * A PATCH declares a length that cannot be: another than the one declared before, or fewer bytes than are already here.
+ */
 export class LengthConflict extends Schema.TaggedError<LengthConflict>()("LengthConflict", {
   reason: Schema.Literal("AlreadyDeclared", "BelowOffset"),
   expected: Schema.Int,
@@ -226,7 +228,8 @@ export class RangeNotSatisfiable extends Schema.TaggedError<RangeNotSatisfiable>
 }
 
 /**
- * A method that this URL does not take, or that no URL here does; `allow` are those that it takes, for the header `Allow`.
+ * A method that this URL does not take, or that no URL here does; `allow` are those that it takes, for the header
+ * `Allow`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6
  */

@@ -29,8 +29,8 @@ export interface Answer {
 }
 
 /**
- * A response in the shape that every door can send, and every transport can bring. Header names are in lower case. The bytes
- * of a download are not in it.
+ * A response in the shape that every door can send, and every transport can bring. Header names are in lower case. The
+ * bytes of a download are not in it.
  */
 export interface RawResponse {
   readonly status: number
@@ -50,16 +50,19 @@ export const Addition = Schema.Struct({
 export type Addition = typeof Addition.Type
 
 /**
- * The response, with `Tus-Resumable` on all of them, and with what a status has to carry: `Allow` with 405, `Tus-Version` with
- * 412, `Accept-Encoding` with 415 for a coding, `Content-Range` with 416, and with 423 and 503 a `Retry-After` of one second,
- * unless `Denied` says otherwise.
+ * The response, with `Tus-Resumable` on all of them, and with what a status has to carry: `Allow` with 405,
+ * `Tus-Version` with 412, `Accept-Encoding` with 415 for a coding, `Content-Range` with 416, and with 423 and 503 a
+ * `Retry-After` of one second, unless `Denied` says otherwise.
  */
 export const encode = (reply: Reply | Refusal): RawResponse =>
   isRefusal(reply)
     ? sentence(reply.status, reply.message, { ...extra(reply), ...(reply._tag === "Denied" ? reply.headers : {}) })
     : { status: reply.status, headers: { ...common, ...encodeHeaders(reply) } }
 
-/** The response to a command that was performed. What the application adds never replaces a header that is there without it. */
+/**
+ * The response to a command that was performed. What the application adds never replaces a header that is there without
+ * it.
+ */
 export const encodeAnswer = ({ addition, reply }: Answer): RawResponse =>
   addition === undefined ? encode(reply) : add(encode(reply), addition)
 

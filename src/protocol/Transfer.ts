@@ -33,15 +33,17 @@ export interface Plan {
 export interface Receipt {
   /** Bytes that are stored behind the upload's offset. */
   readonly received: number
-  /** Whether all came, or more than the plan has room for, or more than the application has, or why there was no more. */
+  /**
+   * Whether all came, or more than the plan has room for, or more than the application has, or why there was no more.
+   */
   readonly ending: "Ended" | "Overrun" | Refusal.Denied | Refusal.Interrupted["reason"]
   /** Whether the body's digest is the one expected; right where none was. */
   readonly verdict: Either.Either<void, Refusal.Refusal>
 }
 
 /**
- * The state to commit once the body has ended, and the refusal that answers the request, none where all went well. One does
- * not exclude the other: a body that was cut off is refused, and what came of it is kept.
+ * The state to commit once the body has ended, and the refusal that answers the request, none where all went well. One
+ * does not exclude the other: a body that was cut off is refused, and what came of it is kept.
  */
 export interface Settlement {
   readonly upload: Upload
@@ -84,11 +86,11 @@ export const checkpoint = (
     : Option.none()
 
 /**
- * What has become of the upload. With a checksum the whole body counts or nothing does: where it did not end well, or its
- * digest is another, the upload stays as it was. Without one, what was received counts, however the body ended.
+ * What has become of the upload. With a checksum the whole body counts or nothing does: where it did not end well, or
+ * its digest is another, the upload stays as it was. Without one, what was received counts, however the body ended.
  *
- * An `Overrun` is refused as `TooLarge`, one that was denied more room as it was told; a body that ended early in another way is
- * `Interrupted`.
+ * An `Overrun` is refused as `TooLarge`, one that was denied more room as it was told; a body that ended early in
+ * another way is `Interrupted`.
  */
 export const settle = (plan: Plan, receipt: Receipt, now: DateTime.Utc, policy: Policy): Settlement => {
   const { length, upload, verification } = plan

@@ -97,11 +97,13 @@ export const Amendments = Schema.Struct({
 export type Amendments = typeof Amendments.Type
 
 /**
- * The state of an upload at one moment. It never changes: each move returns the state that follows. The constructor throws a
- * `ParseError` where fields contradict each other, such as an offset beyond the length.
+ * The state of an upload at one moment. It never changes: each move returns the state that follows. The constructor
+ * throws a `ParseError` where fields contradict each other, such as an offset beyond the length.
  */
 export class Upload extends Schema.Class<Upload>("effect-tus/Upload")(Fields.pipe(Schema.filter(invariants))) {
-  /** From fields that are each true by their type: what has to hold between them is checked, at a hundredth of the cost. */
+  /**
+   * From fields that are each true by their type: what has to hold between them is checked, at a hundredth of the cost.
+   */
   static of(fields: typeof Fields.Type): Upload {
     return new Upload(fields, invariants(fields) === true)
   }
@@ -117,7 +119,10 @@ export class Upload extends Schema.Class<Upload>("effect-tus/Upload")(Fields.pip
   hasExpired(now: DateTime.Utc): boolean {
     return Option.exists(this.expiresAt, DateTime.lessThanOrEqualTo(now))
   }
-  /** For URLs with signatures: a final names its parts by their paths alone, since whoever may see it may not use them for that. */
+  /**
+   * For URLs with signatures: a final names its parts by their paths alone, since whoever may see it may not use them
+   * for that.
+   */
   withoutQueries(): Upload {
     return this.kind._tag === "Final"
       ? Upload.of({ ...this, kind: { ...this.kind, concat: this.kind.concat.replace(/[?#][^ ]*/g, "") } })
@@ -143,7 +148,10 @@ export class Upload extends Schema.Class<Upload>("effect-tus/Upload")(Fields.pip
       ...(expiresAt === undefined || !this.isOpen ? {} : { expiresAt, expiryIsFixed: true })
     })
   }
-  /** What lies behind `offset`, which is below its own, does not count any more, and is waited for again: until `expiresAt` where it had all. */
+  /**
+   * What lies behind `offset`, which is below its own, does not count any more, and is waited for again: until
+   * `expiresAt` where it had all.
+   */
   cut(offset: number, expiresAt: Option.Option<DateTime.Utc> = Option.none()): Upload {
     return Upload.of({
       ...this,

@@ -36,12 +36,15 @@ import type { Performed } from "./verbs/Verb.js"
 /** What doors hand their commands to; it is the same for all of them. */
 export class TusServer extends Context.Tag("effect-tus/TusServer")<TusServer, {
   /**
-   * Performs a command that was decoded from the request of the exchange. A refusal is an answer. A store that failed is not: it has
-   * changed nothing that a client was told.
+   * Performs a command that was decoded from the request of the exchange. A refusal is an answer. A store that failed
+   * is not: it has changed nothing that a client was told.
    */
   readonly handle: (command: Command, exchange: Exchange) => Effect.Effect<Performed, Refusal | UploadStoreError>
 
-  /** Where doors enter each request, from its head until its answer is sent. The end of the server waits for them, for 10 seconds. */
+  /**
+   * Where doors enter each request, from its head until its answer is sent. The end of the server waits for them, for
+   * 10 seconds.
+   */
   readonly inFlight: InFlight.InFlight
 
   /** Does what the server itself has to do for an upload that waits for it, such as assembling a final. */
@@ -49,8 +52,9 @@ export class TusServer extends Context.Tag("effect-tus/TusServer")<TusServer, {
 }>() {}
 
 /**
- * Over the store and the lock that are provided, with the policy, hooks, limits, events, hash functions, ids, URLs and tracing that
- * are there when it is made. Lives as long as its scope: at its end, requests in flight get 10 seconds to commit.
+ * Over the store and the lock that are provided, with the policy, hooks, limits, events, hash functions, ids, URLs and
+ * tracing that are there when it is made. Lives as long as its scope: at its end, requests in flight get 10 seconds to
+ * commit.
  */
 export const make = Effect.gen(function*() {
   const store = yield* UploadStore
@@ -124,8 +128,8 @@ export const make = Effect.gen(function*() {
 })
 
 /**
- * The server as a layer. When it is built it goes on with what an earlier process left half done, in the background. At its
- * end bodies under way are cut off and committed, whichever door they came through.
+ * The server as a layer. When it is built it goes on with what an earlier process left half done, in the background. At
+ * its end bodies under way are cut off and committed, whichever door they came through.
  *
  * @example
  * ```ts

@@ -9,8 +9,8 @@ import * as Option from "effect/Option"
 import * as Pairing from "../store/Pairing.js"
 
 /**
- * One row: what the bytes call this database, whether they were told, and the migration that a version has to know to write here. A
- * database that is new has no name.
+ * One row: what the bytes call this database, whether they were told, and the migration that a version has to know to
+ * write here. A database that is new has no name.
  */
 const registry = Effect.flatMap(
   SqlClient.SqlClient,
@@ -68,8 +68,8 @@ const synced = Effect.gen(function*() {
 })
 
 /**
- * One index for all unfinished uploads of which bytes count: those that are not synced are among them, and a second one would
- * be written to with every commit.
+ * One index for all unfinished uploads of which bytes count: those that are not synced are among them, and a second one
+ * would be written to with every commit.
  */
 const begun = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient

@@ -33,7 +33,9 @@ export const identity = (sql: SqlClient.SqlClient, durably: Durably): Identity =
     )
 })
 
-/** Fails where a newer version has changed the tables so that this one, which knows them up to `latest`, would do harm. */
+/**
+ * Fails where a newer version has changed the tables so that this one, which knows them up to `latest`, would do harm.
+ */
 export const admit = (sql: SqlClient.SqlClient, latest: number): Effect.Effect<void, UploadStoreError> =>
   Effect.flatMap(Effect.mapError(read(sql), SqlFailure.toStoreError("Read", "read whose the database is")), (row) => {
     const oldest = Number(row?.oldest ?? 0)

@@ -38,7 +38,10 @@ export const all = <Row extends object, A>(
     Effect.flatMap((rows) => readable(operation, rows, decode))
   )
 
-/** A page of them, which is shorter than `limit` only at the end: what takes the place of the unreadable comes from behind it. */
+/**
+ * A page of them, which is shorter than `limit` only at the end: what takes the place of the unreadable comes from
+ * behind it.
+ */
 export const page = <Row extends object, A>(
   operation: string,
   query: (after: Row | undefined, limit: number) => Effect.Effect<ReadonlyArray<Row>, SqlError>,

@@ -19,12 +19,16 @@ export const toStoreError = (reason: "Read" | "Write", operation: string) =>
 /** Somebody else holds the database; the driver has waited as long as it may, and kept the process waiting too. */
 export const isLocked = (error: UploadStoreError): boolean => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error))
 
-/** The system has not written, and SQLite keeps to itself why: of a quota it says no more than of a disk that is broken. */
+/**
+ * The system has not written, and SQLite keeps to itself why: of a quota it says no more than of a disk that is broken.
+ */
 export const isUnexplained = (error: UploadStoreError): boolean => codeOf(error).startsWith("SQLITE_IOERR")
 
 const full: ReadonlySet<string> = new Set(["SQLITE_FULL", "53100"])
 
-/** `node:sqlite` has a number where the other drivers of SQLite have a name; its low byte is what they have in common. */
+/**
+ * `node:sqlite` has a number where the other drivers of SQLite have a name; its low byte is what they have in common.
+ */
 const codeOf = ({ cause }: { readonly cause?: unknown }): string =>
   Predicate.hasProperty(cause, "errcode")
     ? names.get(Number(cause.errcode) & 0xff) ?? ""

@@ -21,7 +21,8 @@ import * as WriteBatch from "./WriteBatch.js"
 export const commitBatchSize = Committer.batchSize
 
 /**
- * Brings the tables up to date, sets back what a power cut may have taken where `BootId` tells of one, and begins to write. Closing its scope waits for what is queued.
+ * Brings the tables up to date, sets back what a power cut may have taken where `BootId` tells of one, and begins to
+ * write. Closing its scope waits for what is queued.
  *
  * - Never to be asked from within a transaction of the same client: the writes wait for the transaction to end.
  * - Pages are in the order of the database's collation: where that is not the order of code units (PostgreSQL: a locale
@@ -73,8 +74,8 @@ const refuse = () =>
   new UploadStoreError({ reason: "Write", operation: "write to a database that was opened for reading" })
 
 /**
- * What can be read beside a server: nothing is prepared, and a write fails. Fails with an `UploadStoreError` where the database
- * says that this version knows too little of it.
+ * What can be read beside a server: nothing is prepared, and a write fails. Fails with an `UploadStoreError` where the
+ * database says that this version knows too little of it.
  */
 export const makeReading: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlClient.SqlClient> = Effect.gen(
   function*() {
@@ -85,8 +86,8 @@ export const makeReading: Effect.Effect<UploadRegistry["Type"], UploadStoreError
 )
 
 /**
- * `make` as long as the layer lives, over the `SqlClient` that is provided. Fails with an `UploadStoreError` where the tables
- * cannot be prepared. Each `get` asks the database: `RegistryCache` spares it that where nobody else writes.
+ * `make` as long as the layer lives, over the `SqlClient` that is provided. Fails with an `UploadStoreError` where the
+ * tables cannot be prepared. Each `get` asks the database: `RegistryCache` spares it that where nobody else writes.
  */
 export const layer: Layer.Layer<UploadRegistry, UploadStoreError, SqlClient.SqlClient> = Layer.scoped(
   UploadRegistry,

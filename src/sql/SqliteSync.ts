@@ -17,8 +17,8 @@ export const make = (sql: SqlClient.SqlClient): Effect.Effect<Durably, SqlError>
   })
 
 /**
- * "A transaction committed in WAL mode with synchronous=NORMAL might roll back following a power loss", with FULL it does
- * not; without a write-ahead log, NORMAL may even corrupt the database, so it stays FULL there.
+ * "A transaction committed in WAL mode with synchronous=NORMAL might roll back following a power loss", with FULL it
+ * does not; without a write-ahead log, NORMAL may even corrupt the database, so it stays FULL there.
  *
  * Never a cached statement: whether such a setting is obeyed when it is prepared or when it is run "depends on the
  * pragma and on the specific release of SQLite".

@@ -93,7 +93,9 @@ export const decode = (row: unknown): Either.Either<Entry, ParseResult.ParseErro
       }
     }))
 
-/** The dialect of a row that this version does not serve: its other columns may hold what only a newer version reads. */
+/**
+ * The dialect of a row that this version does not serve: its other columns may hold what only a newer version reads.
+ */
 export const unknownDialectOf = (row: unknown): Option.Option<Dialect.Dialect> =>
   decodeDialect(row).pipe(Option.filter((row) => !Dialect.isServed(row)), Option.map(({ dialect }) => dialect))
 

@@ -16,16 +16,17 @@ import { UploadStoreError } from "./UploadStoreError.js"
 
 /**
  * Where bytes are kept: in memory by `layerMemory`, in files by `FileByteStore`, or in a store of your own, which
- * `ByteStoreSuite` examines. Offsets and sizes are in bytes. A backend that fails is an `UploadStoreError`; no method fails with
- * a refusal.
+ * `ByteStoreSuite` examines. Offsets and sizes are in bytes. A backend that fails is an `UploadStoreError`; no method
+ * fails with a refusal.
  */
 export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
   /**
-   * Writes all that `pull` gives from offset `at` on and returns the offset behind the last byte. Whatever lay at `at` or
-   * behind it is cut off first; an upload of which nothing is stored begins to exist, also where `pull` gives nothing.
+   * Writes all that `pull` gives from offset `at` on and returns the offset behind the last byte. Whatever lay at `at`
+   * or behind it is cut off first; an upload of which nothing is stored begins to exist, also where `pull` gives
+   * nothing.
    *
-   * `onWritten` is run, in order, with the offset up to which all bytes have been written since: they survive the end of
-   * the process, whether this effect succeeds or fails afterwards. How often is the backend's business. An
+   * `onWritten` is run, in order, with the offset up to which all bytes have been written since: they survive the end
+   * of the process, whether this effect succeeds or fails afterwards. How often is the backend's business. An
    * interruption may have to wait for it.
    *
    * The chunks are lent: whoever wants to keep one after asking for the next keeps a copy.
@@ -45,9 +46,9 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
 
   /**
    * Everything that was written survives a power cut, and so does its being found. Nothing happens where nothing is
-   * stored. May be run while somebody appends. Where it fails with `Unsynced`, all that was not synced before may be lost,
-   * though it can still be read: a later sync vouches only for what was written after that. After any other failure, such as
-   * one to open a file, it may be tried again.
+   * stored. May be run while somebody appends. Where it fails with `Unsynced`, all that was not synced before may be
+   * lost, though it can still be read: a later sync vouches only for what was written after that. After any other
+   * failure, such as one to open a file, it may be tried again.
    */
   readonly sync: (id: UploadId) => Effect.Effect<void, UploadStoreError>
 
@@ -55,8 +56,8 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
   readonly release: (id: UploadId) => Effect.Effect<void>
 
   /**
-   * Makes `id` hold the first `length` bytes of each part, in order, in place of whatever it held. May be run again after
-   * a failure at any point. Fails with `Corrupt` where a part holds less.
+   * Makes `id` hold the first `length` bytes of each part, in order, in place of whatever it held. May be run again
+   * after a failure at any point. Fails with `Corrupt` where a part holds less.
    */
   readonly concat: (
     id: UploadId,
@@ -70,8 +71,8 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
   ) => Stream.Stream<Uint8Array, UploadStoreError>
 
   /**
-   * Remembers, before the state of an upload is removed, that its client wants no bytes of it either: what is left of them when the
-   * process ends in between is no orphan, but removed. A store without it has them set aside.
+   * Remembers, before the state of an upload is removed, that its client wants no bytes of it either: what is left of
+   * them when the process ends in between is no orphan, but removed. A store without it has them set aside.
    */
   readonly condemn?: ((id: UploadId) => Effect.Effect<void, UploadStoreError>) | undefined
 
@@ -85,8 +86,8 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
   readonly size: (id: UploadId) => Effect.Effect<Option.Option<number>, UploadStoreError>
 
   /**
-   * Every upload of which something is stored, in any order, with what can be said of it. Where some cannot be found out it fails, after
-   * all others: an end without a failure proves that there are no more.
+   * Every upload of which something is stored, in any order, with what can be said of it. Where some cannot be found
+   * out it fails, after all others: an end without a failure proves that there are no more.
    */
   readonly list: Stream.Stream<Stored, UploadStoreError>
 
@@ -108,13 +109,19 @@ export interface Stored {
   readonly id: UploadId
   /** Nobody wants it, as `condemn` says, if it has no state. */
   readonly isCondemned?: boolean | undefined
-  /** Looks at it now, which may cost a call; none where nothing is stored any more, or what is there cannot be an upload. */
+  /**
+   * Looks at it now, which may cost a call; none where nothing is stored any more, or what is there cannot be an
+   * upload.
+   */
   readonly look: Effect.Effect<Option.Option<Look>, UploadStoreError>
 }
 
 /** What is stored of an upload. */
 export interface Look {
-  /** How many bytes may count; none of those that were put where it can be seen that they are not all, and are there once more. */
+  /**
+   * How many bytes may count; none of those that were put where it can be seen that they are not all, and are there
+   * once more.
+   */
   readonly size: number
   /** When they were last written. */
   readonly writtenAt: DateTime.Utc

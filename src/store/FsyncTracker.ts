@@ -1,7 +1,8 @@
 /**
- * What syncs have come to. One that succeeds beside a writer is noted, for the next commit to write down. One that fails leaves
- * bytes that can be read and are lost all the same: the system takes them for written, and a later sync has nothing to say
- * about them. So nothing more of the upload is committed until it is set back to what was synced before.
+ * What syncs have come to. One that succeeds beside a writer is noted, for the next commit to write down. One that
+ * fails leaves bytes that can be read and are lost all the same: the system takes them for written, and a later sync
+ * has nothing to say about them. So nothing more of the upload is committed until it is set back to what was synced
+ * before.
  *
  * What is noted here ends with the process: what was not written down is synced again.
  */
@@ -43,8 +44,8 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
   }
 
   /**
-   * One fsync per upload at a time: after a failed fsync the kernel reports success to the next caller although the bytes
-   * are lost.
+   * One fsync per upload at a time: after a failed fsync the kernel reports success to the next caller although the
+   * bytes are lost.
    */
   const syncBytes = (id: UploadId): Effect.Effect<void, UploadStoreError> =>
     Effect.uninterruptible(Effect.suspend(() => {
@@ -82,8 +83,9 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
     })
 
   /**
-   * Has an upload go back to its first `size` bytes, since the others have gone. Lasts where those below what was synced are
-   * written anew: a power cut that took it back would take new bytes for synced ones. One that had all is waited for until `expiresAt`.
+   * Has an upload go back to its first `size` bytes, since the others have gone. Lasts where those below what was
+   * synced are written anew: a power cut that took it back would take new bytes for synced ones. One that had all is
+   * waited for until `expiresAt`.
    */
   const cut = (entry: Entry, size: number, fence: number, expiresAt?: Option.Option<DateTime.Utc>) =>
     Effect.suspend(() => {
@@ -129,8 +131,9 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
     },
 
     /**
-     * FsyncTracker what counts of an unfinished upload, beside its writer: what lies below a committed offset is written anew only
-     * after a set-back, and then nothing is noted; of a final, which may be assembled anew, nothing counts before. Tells whether it went well; what it came to is for `settle` to write down.
+     * FsyncTracker what counts of an unfinished upload, beside its writer: what lies below a committed offset is
+     * written anew only after a set-back, and then nothing is noted; of a final, which may be assembled anew, nothing
+     * counts before. Tells whether it went well; what it came to is for `settle` to write down.
      */
     sync: Effect.fnUntraced(function*(id: UploadId) {
       const before = yield* registry.get(id)

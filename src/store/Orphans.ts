@@ -1,6 +1,6 @@
 /**
- * Bytes that no state names. Whatever may have happened to the states, nobody has said that these are not wanted: they are set
- * aside, told of, kept for long, and come back by themselves where a state names them again.
+ * Bytes that no state names. Whatever may have happened to the states, nobody has said that these are not wanted: they
+ * are set aside, told of, kept for long, and come back by themselves where a state names them again.
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -30,9 +30,9 @@ export interface Orphan {
 /** What a `ByteStore` can do that has a place for them. Nothing that is done here changes a byte. */
 export interface Orphans {
   /**
-   * Moves all that is stored of an upload there: afterwards nothing is stored of it. Never takes the place of others that were
-   * set aside. None where nothing is stored. What was written after `since` counts from then: a clock that was wrong, as that of a
-   * machine without one is at its start, does not make it older than it is.
+   * Moves all that is stored of an upload there: afterwards nothing is stored of it. Never takes the place of others
+   * that were set aside. None where nothing is stored. What was written after `since` counts from then: a clock that
+   * was wrong, as that of a machine without one is at its start, does not make it older than it is.
    */
   readonly setAside: (id: UploadId, since: DateTime.Utc) => Effect.Effect<Option.Option<Orphan>, UploadStoreError>
 
@@ -40,8 +40,8 @@ export interface Orphans {
   readonly list: Stream.Stream<Orphan, UploadStoreError>
 
   /**
-   * Makes them the bytes of their upload again; tells whether it did: not where something is in their place, and not where they are
-   * not what was set aside.
+   * Makes them the bytes of their upload again; tells whether it did: not where something is in their place, and not
+   * where they are not what was set aside.
    */
   readonly putBack: (orphan: Orphan) => Effect.Effect<boolean, UploadStoreError>
 
@@ -60,8 +60,8 @@ export const misfit = ({ isIntact, size }: Orphan, upload: Upload): Option.Optio
     : Option.some(`they are ${size} bytes, and the upload, which is complete, has ${upload.offset}`)
 
 /**
- * Bytes that a state names again, such as after a database was restored, are put back where they lack: it counts more of them than
- * none, they are no older than it, and they fit.
+ * Bytes that a state names again, such as after a database was restored, are put back where they lack: it counts more
+ * of them than none, they are no older than it, and they fit.
  */
 export const putBackNamed = (
   orphans: Orphans,

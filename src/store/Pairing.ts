@@ -1,6 +1,6 @@
 /**
- * States and bytes know each other: a registry that is new, empty or another one than that of the bytes would take all of them for
- * orphans. Such a pair is refused, and nothing is changed.
+ * States and bytes know each other: a registry that is new, empty or another one than that of the bytes would take all
+ * of them for orphans. Such a pair is refused, and nothing is changed.
  */
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
@@ -31,16 +31,16 @@ export class StoreMismatch extends Schema.TaggedError<StoreMismatch>("effect-tus
 /** Whether to go on with what does not belong together. */
 export interface Options {
   /**
-   * Makes bytes and states one that do not know each other: a new database, or another one, takes the bytes over. What it does
-   * not name is set aside by the sweeper. A start refuses them by default.
+   * Makes bytes and states one that do not know each other: a new database, or another one, takes the bytes over. What
+   * it does not name is set aside by the sweeper. A start refuses them by default.
    */
   readonly adopt?: boolean | undefined
 }
 
 /**
- * Sees to it that the registry and the bytes that are provided belong together. New ones are made known to each other, in an
- * order in which no crash and no power cut parts them: the registry remembers its name, the bytes are told it, and it remembers
- * that they were.
+ * Sees to it that the registry and the bytes that are provided belong together. New ones are made known to each other,
+ * in an order in which no crash and no power cut parts them: the registry remembers its name, the bytes are told it,
+ * and it remembers that they were.
  */
 export const pair = ({ adopt = false }: Options = {}): Effect.Effect<
   void,
@@ -104,7 +104,9 @@ const putBack: Effect.Effect<void, UploadStoreError, ByteStore | UploadRegistry>
       : Effect.flatMap(UploadRegistry, (registry) => Orphans.putBackNamed(orphans, registry))
 )
 
-/** `pair`, before anything works on what is provided; then what was set aside and is named again is back in its place. */
+/**
+ * `pair`, before anything works on what is provided; then what was set aside and is named again is back in its place.
+ */
 export const layer = (
   options?: Options
 ): Layer.Layer<never, StoreMismatch | UploadStoreError, ByteStore | UploadRegistry> =>

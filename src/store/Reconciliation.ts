@@ -1,6 +1,6 @@
 /**
- * Where states and bytes differ: which of the two goes back, and what becomes of bytes that no state counts. For whoever holds the
- * lock of the upload.
+ * Where states and bytes differ: which of the two goes back, and what becomes of bytes that no state counts. For
+ * whoever holds the lock of the upload.
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -33,9 +33,9 @@ export const make = (
 
   return {
     /**
-     * Has an upload that is unfinished, or a part, go back to the bytes that are there, and tells how many. None where all are there,
-     * or nothing can be done; nothing is decided where the bytes are not those of the registry, such as a directory in whose place
-     * another one is mounted, or none.
+     * Has an upload that is unfinished, or a part, go back to the bytes that are there, and tells how many. None where
+     * all are there, or nothing can be done; nothing is decided where the bytes are not those of the registry, such as
+     * a directory in whose place another one is mounted, or none.
      */
     recover: Effect.fnUntraced(function*(id: UploadId, fence: number, expiresAt?: Option.Option<DateTime.Utc>) {
       const found = yield* registry.get(id)
@@ -80,7 +80,10 @@ export const make = (
     removeCondemned: (id: UploadId): Effect.Effect<void, UploadStoreError> =>
       Effect.zipRight(bytes.remove(id), Effect.ignoreLogged(forget(id))),
 
-    /** Removes the bytes of an upload whose state is gone, unless there are more than it counted: then all are set aside. */
+    /**
+     * Removes the bytes of an upload whose state is gone, unless there are more than it counted: then all are set
+     * aside.
+     */
     removeCounted: ({ id, offset }: Upload) =>
       Effect.flatMap(bytes.size(id), (size) =>
         Option.exists(size, (size) => size > offset)

@@ -1,6 +1,6 @@
 /**
- * The states of the uploads that are being worked on, kept in memory in front of a registry to which nobody else writes:
- * each write goes through to it and is remembered, so what is read here is what is stored there.
+ * The states of the uploads that are being worked on, kept in memory in front of a registry to which nobody else
+ * writes: each write goes through to it and is remembered, so what is read here is what is stored there.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -11,15 +11,15 @@ import { type Entry, UploadRegistry } from "./UploadRegistry.js"
 /** What is remembered. Fewer states cost more reads, and change no answer. */
 export interface Options {
   /**
-   * How many states are remembered at most, and at least half as many: those of the uploads that were asked for last. 10,000 by
-   * default: about 10 MiB.
+   * How many states are remembered at most, and at least half as many: those of the uploads that were asked for last.
+   * 10,000 by default: about 10 MiB.
    */
   readonly capacity?: number | undefined
 }
 
 /**
- * `registry`, with the memory in front of it. Nobody else may write to `registry` from then on, in this process or another. Of
- * a write that failed nothing is remembered, and the state is read anew.
+ * `registry`, with the memory in front of it. Nobody else may write to `registry` from then on, in this process or
+ * another. Of a write that failed nothing is remembered, and the state is read anew.
  */
 export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Options = {}) => {
   /** Two halves, so that nothing has to be kept in order: where one is full, the one before it is forgotten. */
@@ -55,7 +55,10 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
         }))
     })
 
-  /** Waited for to the end, or it might take effect when nobody looks any more. What became of a failed one is not known. */
+  /**
+   * Waited for to the end, or it might take effect when nobody looks any more. What became of a failed one is not
+   * known.
+   */
   const writing = <A, E>(id: UploadId, write: Effect.Effect<A, E>, update: (written: A) => void) =>
     Effect.uninterruptible(Effect.matchCauseEffect(write, {
       onFailure: (cause) => {

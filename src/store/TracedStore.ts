@@ -8,8 +8,9 @@ import type { UploadId } from "../protocol/Upload.js"
 import { UploadStore } from "./UploadStore.js"
 
 /**
- * `store`, with a span named `UploadStore.get` and so on around `get`, `create`, `write`, `read`, `commit`, `makeDurable`, `sync`,
- * `discard`, `concat` and `remove`, which has the id of the upload as `tus.upload.id`. The other methods are those of `store`.
+ * `store`, with a span named `UploadStore.get` and so on around `get`, `create`, `write`, `read`, `commit`,
+ * `makeDurable`, `sync`, `discard`, `concat` and `remove`, which has the id of the upload as `tus.upload.id`. The other
+ * methods are those of `store`.
  */
 export const make = (store: UploadStore["Type"]): UploadStore["Type"] =>
   UploadStore.of({

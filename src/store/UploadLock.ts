@@ -20,8 +20,8 @@ export interface Lease {
 }
 
 /**
- * Who may write an upload: one at a time, in this process by `layerMemory`, or by a lock of your own, which `UploadLockSuite`
- * examines. Everything that writes to the same store has to share it.
+ * Who may write an upload: one at a time, in this process by `layerMemory`, or by a lock of your own, which
+ * `UploadLockSuite` examines. Everything that writes to the same store has to share it.
  */
 export class UploadLock extends Context.Tag("effect-tus/UploadLock")<UploadLock, {
   /**

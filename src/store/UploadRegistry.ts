@@ -27,8 +27,8 @@ export interface Entry {
 }
 
 /**
- * Keyset pagination. `after` is the last key of the previous page; keys are ids in code-unit order unless the query says
- * otherwise. A page shorter than `limit` is the last one.
+ * Keyset pagination. `after` is the last key of the previous page; keys are ids in code-unit order unless the query
+ * says otherwise. A page shorter than `limit` is the last one.
  */
 export interface Page<A = UploadId> {
   readonly limit: number
@@ -48,8 +48,8 @@ export interface Begun {
 }
 
 /**
- * Where states are kept: in memory by `layerMemory`, in a database by `SqlUploadRegistry`, or in a registry of your own, which
- * `UploadRegistrySuite` examines. A backend that fails is an `UploadStoreError`.
+ * Where states are kept: in memory by `layerMemory`, in a database by `SqlUploadRegistry`, or in a registry of your
+ * own, which `UploadRegistrySuite` examines. A backend that fails is an `UploadStoreError`.
  */
 export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<UploadRegistry, {
   /**
@@ -65,9 +65,9 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
   readonly absent: (ids: ReadonlyArray<UploadId>) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 
   /**
-   * Replaces `entry` by `next`, as `committed` says, compare-and-set: fails with `Superseded` and changes nothing where the
-   * stored version is another one, the stored fence is above `options.fence`, or the upload has been removed. What `entry`
-   * says of synced bytes is taken from it: whoever commits may know more than what is stored.
+   * Replaces `entry` by `next`, as `committed` says, compare-and-set: fails with `Superseded` and changes nothing where
+   * the stored version is another one, the stored fence is above `options.fence`, or the upload has been removed. What
+   * `entry` says of synced bytes is taken from it: whoever commits may know more than what is stored.
    */
   readonly commit: (
     entry: Entry,
@@ -79,8 +79,8 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
   readonly remove: (entry: Entry, options: RemoveOptions) => Effect.Effect<void, Superseded | UploadStoreError>
 
   /**
-   * Unfinished uploads whose time had run out at `now`, found by index, in the order of their times and then of their ids.
-   * Never one that has all its bytes.
+   * Unfinished uploads whose time had run out at `now`, found by index, in the order of their times and then of their
+   * ids. Never one that has all its bytes.
    */
   readonly expired: (now: DateTime.Utc, page: Page<Due>) => Effect.Effect<ReadonlyArray<Due>, UploadStoreError>
 
@@ -113,7 +113,9 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
   /** The highest fence among the stored ones, 0 where there is none. */
   readonly lastFence: Effect.Effect<number, UploadStoreError>
 
-  /** What the registry is called by the bytes it knows. One without a name, such as one in memory, is taken for theirs. */
+  /**
+   * What the registry is called by the bytes it knows. One without a name, such as one in memory, is taken for theirs.
+   */
   readonly identity?: Identity | undefined
 }>() {}
 

@@ -1,6 +1,7 @@
 /**
  * What the interpreter works on: states and bytes joined, and the one place where the order of the commit path is
- * written down. Bytes are written, then synced as `Durability` says, then the state is committed; only then is anybody told.
+ * written down. Bytes are written, then synced as `Durability` says, then the state is committed; only then is anybody
+ * told.
  */
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
@@ -22,7 +23,8 @@ import { type Superseded, unknownDialect, UploadStoreError } from "./UploadStore
  * What an answer promises.
  *
  * - `"process"`: what was acknowledged survives the end of the process (`kill -9`), not a power cut.
- * - `"completion"`: besides, bytes, directory and state of an upload survive a power cut once its completion was answered.
+ * - `"completion"`: besides, bytes, directory and state of an upload survive a power cut once its completion was
+ *   answered.
  * - `"always"`: every acknowledged byte survives a power cut.
  */
 export class Durability extends Context.Reference<Durability>()("effect-tus/Durability", {
@@ -32,38 +34,43 @@ export class Durability extends Context.Reference<Durability>()("effect-tus/Dura
 /** The conditions of a removal. */
 export interface Removal extends Pick<RemoveOptions, "unlessNamed"> {
   /**
-   * Who wants it. The client: then what is left of its bytes when the process ends in between is removed by the next one. The server:
-   * then bytes that the state does not count may be those of a newer state, of which the registry, being an older copy of itself,
-   * knows nothing, and all are set aside. By default nothing is known of either.
+   * Who wants it. The client: then what is left of its bytes when the process ends in between is removed by the next
+   * one. The server: then bytes that the state does not count may be those of a newer state, of which the registry,
+   * being an older copy of itself, knows nothing, and all are set aside. By default nothing is known of either.
    */
   readonly by?: "client" | "server" | undefined
 }
 
 /**
- * States and bytes of uploads for the interpreter. Not for a backend to implement: `make` builds it of an `UploadRegistry` and
- * a `ByteStore`. Offsets are in bytes; a `fence` is the number of the lock that the caller holds. A backend that fails is an
- * `UploadStoreError`; `Superseded` says that another writer was faster, and that no state was changed.
+ * States and bytes of uploads for the interpreter. Not for a backend to implement: `make` builds it of an
+ * `UploadRegistry` and a `ByteStore`. Offsets are in bytes; a `fence` is the number of the lock that the caller holds.
+ * A backend that fails is an `UploadStoreError`; `Superseded` says that another writer was faster, and that no state
+ * was changed.
  */
 export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadStore, {
   /**
-   * Absence is proven: a store that fails is an `UploadStoreError`. So is an upload whose dialect this version does not serve, which no
-   * method but `remove` touches.
+   * Absence is proven: a store that fails is an `UploadStoreError`. So is an upload whose dialect this version does not
+   * serve, which no method but `remove` touches.
    */
   readonly get: (id: UploadId) => Effect.Effect<Entry, UploadNotFound | UploadStoreError>
 
   /**
-   * Makes room for a new upload under an id that may have been given before: what is stored under it and belongs to no state is
-   * set aside. Tells whether there is room now. Done by whoever holds its lock, and has seen that it has no state.
+   * Makes room for a new upload under an id that may have been given before: what is stored under it and belongs to no
+   * state is set aside. Tells whether there is room now. Done by whoever holds its lock, and has seen that it has no
+   * state.
    */
   readonly vacate: (id: UploadId) => Effect.Effect<boolean, UploadStoreError>
 
-  /** Stores a new upload, which is full already where it is to have no bytes. Fails with `Superseded` where the id is taken. */
+  /**
+   * Stores a new upload, which is full already where it is to have no bytes. Fails with `Superseded` where the id is
+   * taken.
+   */
   readonly create: (upload: Upload, fence: number) => Effect.Effect<Entry, Superseded | UploadStoreError>
 
   /**
-   * Writes all that `pull` gives behind the upload's offset and returns the offset they reach; commits nothing. `onWritten` is run with
-   * each offset reached on the way. Where bytes that count have gone the upload goes back to those that are there, and
-   * `OffsetMismatch` tells how many.
+   * Writes all that `pull` gives behind the upload's offset and returns the offset they reach; commits nothing.
+   * `onWritten` is run with each offset reached on the way. Where bytes that count have gone the upload goes back to
+   * those that are there, and `OffsetMismatch` tells how many.
    */
   readonly write: <E, R>(
     entry: Entry,
@@ -78,8 +85,8 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   ) => Stream.Stream<Uint8Array, UploadStoreError>
 
   /**
-   * Makes `next` the state of the upload, which begins to exist where `entry` is a draft; its bytes have been written before.
-   * Where they cannot be synced, or could not before, it fails, and the upload goes back to those that are.
+   * Makes `next` the state of the upload, which begins to exist where `entry` is a draft; its bytes have been written
+   * before. Where they cannot be synced, or could not before, it fails, and the upload goes back to those that are.
    */
   readonly commit: (
     entry: Entry,
@@ -106,9 +113,10 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   readonly recordSync: (id: UploadId, fence: number) => Effect.Effect<void, Superseded | UploadStoreError>
 
   /**
-   * Has an upload that is unfinished, or a part, go back to the bytes that are there where some that count have gone, and tells how
-   * many there are; none where all are there, or where nothing can be done about it. Where the bytes are those of another registry, or the
-   * place has gone in which they were, nothing is decided. A part that had all its bytes is waited for until `expiresAt`, or for ever.
+   * Has an upload that is unfinished, or a part, go back to the bytes that are there where some that count have gone,
+   * and tells how many there are; none where all are there, or where nothing can be done about it. Where the bytes are
+   * those of another registry, or the place has gone in which they were, nothing is decided. A part that had all its
+   * bytes is waited for until `expiresAt`, or for ever.
    */
   readonly recover: (
     id: UploadId,
@@ -247,6 +255,7 @@ const isCorrupt = (error: unknown): error is UploadStoreError =>
   error instanceof UploadStoreError && error.reason === "Corrupt"
 
 /**
- * The store over any registry and any bytes. `Durability` is to be provided to it: it is read once, when the layer is built.
+ * The store over any registry and any bytes. `Durability` is to be provided to it: it is read once, when the layer is
+ * built.
  */
 export const layer: Layer.Layer<UploadStore, never, UploadRegistry | ByteStore> = Layer.effect(UploadStore, make)

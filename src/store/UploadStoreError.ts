@@ -1,5 +1,6 @@
 /**
- * How a store fails. A refusal is an answer; these are not: clients are told 5xx and nothing about their upload changes.
+ * How a store fails. A refusal is an answer; these are not: clients are told 5xx and nothing about their upload
+ * changes.
  */
 import * as Schema from "effect/Schema"
 import type { Dialect } from "../protocol/Dialect.js"
@@ -9,9 +10,9 @@ export const TypeId: TypeId = "~effect-tus/UploadStoreError"
 export type TypeId = "~effect-tus/UploadStoreError"
 
 /**
- * The backend did not do what it was asked. `Corrupt`: it holds less, or something else, than it had acknowledged. `Unsynced`:
- * what was written may be lost, though it can be read, and another sync would not tell. `UnknownDialect`: the upload was created in a
- * dialect that this version does not serve; nothing is wrong with it.
+ * The backend did not do what it was asked. `Corrupt`: it holds less, or something else, than it had acknowledged.
+ * `Unsynced`: what was written may be lost, though it can be read, and another sync would not tell. `UnknownDialect`:
+ * the upload was created in a dialect that this version does not serve; nothing is wrong with it.
  */
 export class UploadStoreError extends Schema.TaggedError<UploadStoreError>("effect-tus/UploadStoreError")(
   "UploadStoreError",

@@ -10,7 +10,10 @@ export interface Usage {
   readonly bytes: number
   /** How many uploads are unfinished. */
   readonly open: number
-  /** Bytes that unfinished ones have announced and that have not come; of a final those that are held for it to be assembled. */
+  /**
+   * Bytes that unfinished ones have announced and that have not come; of a final those that are held for it to be
+   * assembled.
+   */
   readonly outstanding: number
 }
 

@@ -1,6 +1,6 @@
 /**
- * What uploads take, summed up by owner and kept in memory, in front of a registry to which nobody else writes. What is about
- * to come is held, so that requests that run at the same time do not count on the same room.
+ * What uploads take, summed up by owner and kept in memory, in front of a registry to which nobody else writes. What is
+ * about to come is held, so that requests that run at the same time do not count on the same room.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -11,7 +11,10 @@ import { UploadRegistry } from "./UploadRegistry.js"
 import type { UploadStoreError } from "./UploadStoreError.js"
 import * as Usage from "./Usage.js"
 
-/** What `UploadLimits` asks how much room is taken. `layer` provides it together with the registry whose writes it counts. */
+/**
+ * What `UploadLimits` asks how much room is taken. `layer` provides it together with the registry whose writes it
+ * counts.
+ */
 export class UsageLedger extends Context.Tag("effect-tus/UsageLedger")<UsageLedger, {
   /** What the uploads of an owner take, or all that have none, with what is held. */
   readonly usageOf: (owner: Option.Option<string>) => Usage.Usage
@@ -20,8 +23,8 @@ export class UsageLedger extends Context.Tag("effect-tus/UsageLedger")<UsageLedg
   /** Bytes that have come to count since it was built: never less than before. */
   readonly grown: () => number
   /**
-   * Counts an upload as one of `size` bytes until it is released. `current` is its state, none before it is created. Of an upload one
-   * thing is held at a time: whoever holds has its lock.
+   * Counts an upload as one of `size` bytes until it is released. `current` is its state, none before it is created. Of
+   * an upload one thing is held at a time: whoever holds has its lock.
    */
   readonly hold: (upload: Pick<Upload, "id" | "owner">, current: Upload | undefined, size: number) => Hold
 }>() {}
@@ -36,8 +39,8 @@ export interface Hold {
 }
 
 /**
- * A context of two: the ledger, and in front of `registry` the one whose writes it counts; what is written past that one is
- * not counted. Sums up `usageByOwner` once, and fails with the `UploadStoreError` of that.
+ * A context of two: the ledger, and in front of `registry` the one whose writes it counts; what is written past that
+ * one is not counted. Sums up `usageByOwner` once, and fails with the `UploadStoreError` of that.
  */
 export const make = (registry: UploadRegistry["Type"]) =>
   Effect.map(registry.usageByOwner, (stored) => {

@@ -1,6 +1,7 @@
 /**
- * The clock for durations: it goes on at its pace whatever is done to the clock of the machine, which may be set back or ahead by
- * hours at any time, and it does not say what time it is. Instants, which people and other machines see, come from `DateTime.now`.
+ * The clock for durations: it goes on at its pace whatever is done to the clock of the machine, which may be set back
+ * or ahead by hours at any time, and it does not say what time it is. Instants, which people and other machines see,
+ * come from `DateTime.now`.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * A virtual machine gives memory back that nobody has used for a while, and gets it again when it is written to, page by page: who
- * writes a GiB then spends a second of processor time on it. In a comparison it must not be one of them.
+ * A virtual machine gives memory back that nobody has used for a while, and gets it again when it is written to, page
+ * by page: who writes a GiB then spends a second of processor time on it. In a comparison it must not be one of them.
  */
 import { open, rm } from "node:fs/promises"
 import { join } from "node:path"

@@ -6,7 +6,10 @@ import * as Effect from "effect/Effect"
 import { join } from "node:path"
 import { type Kind, start } from "./Server.js"
 
-/** `count` unfinished uploads without bytes, which expire at `expiresAt`. Their ids begin with `prefix`, and are in order. */
+/**
+ * `count` unfinished uploads without bytes, which expire at `expiresAt`. Their ids begin with `prefix`, and are in
+ * order.
+ */
 export const fill = async (
   kind: Kind,
   directory: string,

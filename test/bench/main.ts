@@ -1,6 +1,6 @@
 /**
- * The benchmark: every server does every scenario, in turns, several rounds of it; then the clients. Nothing else should
- * run on the machine meanwhile.
+ * The benchmark: every server does every scenario, in turns, several rounds of it; then the clients. Nothing else
+ * should run on the machine meanwhile.
  *
  *     npm run bench [-- [--rounds N] [--save] [SCENARIO...]]
  */

@@ -1,5 +1,6 @@
 /**
- * Real pages in a real browser: Debian's Chromium, and a server of their own whose origin is another than that of uploads.
+ * Real pages in a real browser: Debian's Chromium, and a server of their own whose origin is another than that of
+ * uploads.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * The client in real pages and workers, cross-origin, on a real server: whole, cut by everything that happens to a page, and
- * found again.
+ * The client in real pages and workers, cross-origin, on a real server: whole, cut by everything that happens to a
+ * page, and found again.
  */
 import { assert, describe, it, layer } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

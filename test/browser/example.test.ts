@@ -1,6 +1,6 @@
 /**
- * The page of `examples/browser`, as somebody uses it: with the keyboard, by drop, without a server, without a network, after a
- * reload; on a server of another origin.
+ * The page of `examples/browser`, as somebody uses it: with the keyboard, by drop, without a server, without a network,
+ * after a reload; on a server of another origin.
  */
 import { assert, describe, it, layer } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

@@ -1,5 +1,6 @@
 /**
- * The clients that most pages use, in a real page, cross-origin, on a real server that is killed, and without a network.
+ * The clients that most pages use, in a real page, cross-origin, on a real server that is killed, and without a
+ * network.
  */
 import { layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,6 @@
 /**
- * What a page does that uploads with the clients of others: by itself, and as somebody who uses Uppy's Dashboard asks it to.
+ * What a page does that uploads with the clients of others: by itself, and as somebody who uses Uppy's Dashboard asks
+ * it to.
  */
 import Uppy from "@uppy/core"
 import Dashboard from "@uppy/dashboard"

@@ -1,5 +1,6 @@
 /**
- * What the tests of browsers have in common: a server whose directory is at hand, a network in front of it, a page of another origin.
+ * What the tests of browsers have in common: a server whose directory is at hand, a network in front of it, a page of
+ * another origin.
  */
 import { assert } from "@effect/vitest"
 import { NodeTusServer } from "effect-tus/node"
@@ -98,8 +99,8 @@ export const killed = <R = never>(
   })
 
 /**
- * Only the rest has gone over the network again, perhaps once in vain: the server commits what it has of a request that hangs when
- * the next one takes over. From the beginning it would have been 22 MiB.
+ * Only the rest has gone over the network again, perhaps once in vain: the server commits what it has of a request that
+ * hangs when the next one takes over. From the beginning it would have been 22 MiB.
  */
 export const isRest = (network: Network) => assert.isBelow(network.up(), size + 5 * MiB)
 

@@ -1,6 +1,6 @@
 /**
- * A server that prints how much of everything is in its process whenever it gets SIGUSR2, and a line for each thing it has
- * to say besides.
+ * A server that prints how much of everything is in its process whenever it gets SIGUSR2, and a line for each thing it
+ * has to say besides.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { type Upload, UploadRegistry } from "effect-tus"

@@ -1,6 +1,6 @@
 /**
- * The server is killed without warning, again and again, under clients that upload in every way there is. Nothing that it
- * told them is ever taken back, whatever it promised about power cuts, and nothing is left over.
+ * The server is killed without warning, again and again, under clients that upload in every way there is. Nothing that
+ * it told them is ever taken back, whatever it promised about power cuts, and nothing is left over.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Arr from "effect/Array"

@@ -1,6 +1,6 @@
 /**
- * HTTP/2 that keeps to no rule, at a server process that is killed where it takes more memory than anything here may need: others
- * are served, and every connection comes to its end.
+ * HTTP/2 that keeps to no rule, at a server process that is killed where it takes more memory than anything here may
+ * need: others are served, and every connection comes to its end.
  */
 import { assert, describe, it } from "@effect/vitest"
 import type { NodeTusServer } from "effect-tus/node"

@@ -1,6 +1,6 @@
 /**
- * Requests that are made up, over real sockets, to a server on files and SQLite. Every answer is the one that is deserved,
- * nothing is stored but what was accepted, and no request that was refused has changed anything.
+ * Requests that are made up, over real sockets, to a server on files and SQLite. Every answer is the one that is
+ * deserved, nothing is stored but what was accepted, and no request that was refused has changed anything.
  *
  * `REQUESTS=100000` sends more of them, `SEED` sends the same again, `STORY` plays one story.
  */

@@ -2,9 +2,9 @@
  * Many clients that mean ill, or are very slow, at a server process: its memory is bounded, others are served, every
  * connection is answered or closed, and nothing is left behind.
  *
- * The bounds: Node takes less than 8 KiB for a connection. An upload that is open takes some 80 KiB more: the
- * state of its request, and as much again that the garbage collector lets gather. Whatever else is done to a server fits
- * into `slack`.
+ * The bounds: Node takes less than 8 KiB for a connection. An upload that is open takes some 80 KiB more: the state of
+ * its request, and as much again that the garbage collector lets gather. Whatever else is done to a server fits into
+ * `slack`.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

@@ -1,6 +1,6 @@
 /**
- * What no honest client sends, one request at a time: each has a clear answer or a closed connection, moves no offset, and
- * disturbs nobody.
+ * What no honest client sends, one request at a time: each has a clear answer or a closed connection, moves no offset,
+ * and disturbs nobody.
  */
 import { it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

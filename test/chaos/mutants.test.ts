@@ -1,6 +1,6 @@
 /**
- * The simulation is worth something only if it finds what is wrong: bugs, planted by name, each caught by the first seeds that
- * can bring it to light.
+ * The simulation is worth something only if it finds what is wrong: bugs, planted by name, each caught by the first
+ * seeds that can bring it to light.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { mkdtemp, rm } from "node:fs/promises"

@@ -1,6 +1,6 @@
 /**
- * What was on its way to the disk, and in which order, when an answer left: seen in the system calls of the running example.
- * A power cut takes what was written and not yet synced, so an answer that promises anything comes last.
+ * What was on its way to the disk, and in which order, when an answer left: seen in the system calls of the running
+ * example. A power cut takes what was written and not yet synced, so an answer that promises anything comes last.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -21,7 +21,9 @@ const state: ReadonlyArray<Stage> = [["write log"]]
 const durableState: ReadonlyArray<Stage> = [["write log"], ["sync log"]]
 const answer: ReadonlyArray<Stage> = [["answer"]]
 
-/** The database makes its log, with a name that lasts, and the tables in it; those last with whatever is synced first. */
+/**
+ * The database makes its log, with a name that lasts, and the tables in it; those last with whatever is synced first.
+ */
 const start: ReadonlyArray<Stage> = [
   ["make directory"],
   ["sync directory", "sync parent"],

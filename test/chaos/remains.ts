@@ -1,6 +1,6 @@
 /**
- * What lies in a directory of uploads once everything that may go has gone: the store, opened without a server, is swept
- * at a time at which all that is unfinished has expired.
+ * What lies in a directory of uploads once everything that may go has gone: the store, opened without a server, is
+ * swept at a time at which all that is unfinished has expired.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import { type Upload, UploadRegistry } from "effect-tus"

@@ -1,6 +1,6 @@
 /**
- * How much of everything: little of it with every `npm test`, all of it with `npm run test:chaos`, and what is asked for by
- * name with `CYCLES=50` and the like.
+ * How much of everything: little of it with every `npm test`, all of it with `npm run test:chaos`, and what is asked
+ * for by name with `CYCLES=50` and the like.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * What the calls of a server mean to a power cut, answer by answer, in stages: all that is in one has ended before anything
- * in the next begins.
+ * What the calls of a server mean to a power cut, answer by answer, in stages: all that is in one has ended before
+ * anything in the next begins.
  */
 import { relative } from "node:path"
 import type { Call } from "./strace.js"

@@ -1,5 +1,6 @@
 /**
- * A server in a process of its own, what it takes of the machine, and what has to be true of it whatever was done to it.
+ * A server in a process of its own, what it takes of the machine, and what has to be true of it whatever was done to
+ * it.
  */
 import { assert } from "@effect/vitest"
 import type { NodeTusServer } from "effect-tus/node"

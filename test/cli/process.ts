@@ -1,5 +1,6 @@
 /**
- * The command as a process, in a directory and with a home of its own. Only processes that were started here are ever ended.
+ * The command as a process, in a directory and with a home of its own. Only processes that were started here are ever
+ * ended.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -175,7 +176,10 @@ export const file = (directory: string, name: string, contents: string | Uint8Ar
 export const json = (lines: ReadonlyArray<string>): ReadonlyArray<Record<string, unknown>> =>
   lines.map((line) => JSON.parse(line))
 
-/** Between the command and a server: of each connection so many bytes go on to the server, and then none until it is opened. */
+/**
+ * Between the command and a server: of each connection so many bytes go on to the server, and then none until it is
+ * opened.
+ */
 export const relay = (port: number, hold: number) =>
   Effect.acquireRelease(
     Effect.promise(async () => {

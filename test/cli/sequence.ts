@@ -1,6 +1,6 @@
 /**
- * Commands one after the other, in one process: a start of its own for each takes longer than all that it does. Whatever is behind the
- * last of them on an output is followed by a line with its exit code.
+ * Commands one after the other, in one process: a start of its own for each takes longer than all that it does.
+ * Whatever is behind the last of them on an output is followed by a line with its exit code.
  */
 import * as Effect from "effect/Effect"
 import { writeSync } from "node:fs"

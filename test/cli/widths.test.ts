@@ -1,6 +1,6 @@
 /**
- * Every command, and what it says of itself, on terminals of several widths, in colour or without, and for programs: words stay whole,
- * lines end before the terminal does, and nothing but text comes where nothing else is wanted.
+ * Every command, and what it says of itself, on terminals of several widths, in colour or without, and for programs:
+ * words stay whole, lines end before the terminal does, and nothing but text comes where nothing else is wanted.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { assert, describe, layer } from "@effect/vitest"

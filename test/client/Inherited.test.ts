@@ -1,6 +1,6 @@
 /**
- * What a session does with what others have left: nothing that the server has acknowledged is lost for an error that may be
- * overcome, and nothing that cannot be gone on with is in the way.
+ * What a session does with what others have left: nothing that the server has acknowledged is lost for an error that
+ * may be overcome, and nothing that cannot be gone on with is in the way.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

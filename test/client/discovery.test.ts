@@ -1,5 +1,6 @@
 /**
- * What a server can do is asked where something depends on it, and where it cannot be asked, uploads go on all the same.
+ * What a server can do is asked where something depends on it, and where it cannot be asked, uploads go on all the
+ * same.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

@@ -1,6 +1,6 @@
 /**
- * Whatever an application gives a client may throw, die, fail as it may not, interrupt itself or be nothing of the kind: that costs
- * the upload that has met it, which says what broke, and nothing else.
+ * Whatever an application gives a client may throw, die, fail as it may not, interrupt itself or be nothing of the
+ * kind: that costs the upload that has met it, which says what broke, and nothing else.
  */
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert, describe, it } from "@effect/vitest"

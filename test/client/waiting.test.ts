@@ -55,7 +55,8 @@ describe("a budget", () => {
         deepStrictEqual(yield* after(few, 0, "1 hour"), [Option.some(0), Option.none()])
         deepStrictEqual(yield* after(Schedule.intersect(UploadOptions.defaultRetry, short), "1 hour"), [Option.none()])
       }
-      // As of `--retries 1 --retry-for 3s`: that there is no second one does not hide that the first would come too late.
+      // As of `--retries 1 --retry-for 3s`: that there is no second one does not hide that the first would come too
+      // late.
       const once = Schedule.intersect(
         Schedule.intersect(pace, Schedule.recurs(1)),
         UploadOptions.recurUpTo("3 seconds")

@@ -1,5 +1,6 @@
 /**
- * A network between a client and a server that does what it is told: one fate for each connection, in the order they come.
+ * A network between a client and a server that does what it is told: one fate for each connection, in the order they
+ * come.
  */
 import * as Effect from "effect/Effect"
 import { EventEmitter } from "node:events"

@@ -61,7 +61,10 @@ export const asking = (port: number, collection = "/files") => {
   }
 }
 
-/** A server of files and SQLite. It finds what `beside` provides; of the requests and the events the tests are told, too. */
+/**
+ * A server of files and SQLite. It finds what `beside` provides; of the requests and the events the tests are told,
+ * too.
+ */
 export const serve = Effect.fnUntraced(function*(
   options: Partial<NodeTusServer.Options> = {},
   beside: Layer.Layer<never, unknown> = Layer.empty

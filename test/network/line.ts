@@ -46,7 +46,9 @@ interface Counts {
 
 const node = [process.execPath, "--import", "tsx"]
 
-/** Uploads so many bytes: what the client has told on the way, whether they are all there, and what the line has seen. */
+/**
+ * Uploads so many bytes: what the client has told on the way, whether they are all there, and what the line has seen.
+ */
 export const upload = Effect.fnUntraced(function*(told: Told, bytes: Uint8Array) {
   const stored = yield* directory
   const file = join(yield* directory, "file")

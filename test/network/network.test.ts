@@ -1,6 +1,6 @@
 /**
- * A client with the options that it has by default on the lines that there are: far, slow and losing packets, or with an address
- * where nobody is.
+ * A client with the options that it has by default on the lines that there are: far, slow and losing packets, or with
+ * an address where nobody is.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,6 @@
 /**
- * A server that answers in the middle of a body, and closes, while its client is busy: what it has said is read all the same.
+ * A server that answers in the middle of a body, and closes, while its client is busy: what it has said is read all the
+ * same.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -8,7 +9,9 @@ import * as Net from "node:net"
 import { Worker } from "node:worker_threads"
 import * as LastWords from "../../src/node-client/LastWords.js"
 
-/** In a thread, so that it goes on while this one stands. What it leaves unread resets the connection when it closes. */
+/**
+ * In a thread, so that it goes on while this one stands. What it leaves unread resets the connection when it closes.
+ */
 const server = `
 const { parentPort, workerData } = require("node:worker_threads")
 require("node:net").createServer({ pauseOnConnect: true }, (socket) =>

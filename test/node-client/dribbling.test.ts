@@ -9,7 +9,10 @@ import { ask, http, lent, patch, raw, transport } from "./servers.js"
 /** Long enough for a machine that is busy. */
 const limits = { stallTimeout: 4000, answerTimeout: 5000 }
 
-/** Writes the pieces of an answer, one every 50 milliseconds, once a head has come, and for ever where they are a function. */
+/**
+ * Writes the pieces of an answer, one every 50 milliseconds, once a head has come, and for ever where they are a
+ * function.
+ */
 const dribbling = (piece: (n: number) => string) =>
   raw((socket: Socket) => {
     let n = 0

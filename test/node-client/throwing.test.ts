@@ -1,6 +1,6 @@
 /**
- * What a body does in the middle of a request, whoever has made it: the request ends, the connection with it, and the next one is
- * served.
+ * What a body does in the middle of a request, whoever has made it: the request ends, the connection with it, and the
+ * next one is served.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

@@ -12,7 +12,10 @@ import * as FileNames from "../../src/node/files/FileNames.js"
 import { numbered } from "../../src/testing/Fixtures.js"
 import { directory, open } from "./temporary.js"
 
-/** Whether capitals are taken for small letters, while names stay as they were given, below the directories of these tests. */
+/**
+ * Whether capitals are taken for small letters, while names stay as they were given, below the directories of these
+ * tests.
+ */
 let folds = false
 
 vi.mock("node:fs", async (original) => {

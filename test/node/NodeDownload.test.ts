@@ -42,7 +42,10 @@ const get = async (url: URL) => {
   return { request, response }
 }
 
-/** The first bytes are here, and no more are asked for. The server reads them alone, and opens the file once more for the others. */
+/**
+ * The first bytes are here, and no more are asked for. The server reads them alone, and opens the file once more for
+ * the others.
+ */
 const begun = async (response: Http.IncomingMessage) => {
   await once(response, "data")
   response.pause()

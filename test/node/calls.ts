@@ -1,6 +1,6 @@
 /**
- * The calls that the store makes, seen from below: a test may count them, hold one back, or let it go wrong. Each test file
- * hands `watch` to `vi.mock`.
+ * The calls that the store makes, seen from below: a test may count them, hold one back, or let it go wrong. Each test
+ * file hands `watch` to `vi.mock`.
  */
 import * as Effect from "effect/Effect"
 import type * as Fs from "node:fs"
@@ -15,7 +15,10 @@ export const calls = {
   synced: new Array<string>(),
   /** What becomes of a sync: nothing where it goes well. Directories and files are told apart by the call. */
   onSync: (_call: "fsync" | "fdatasync", _file: string): string | undefined => undefined,
-  /** Calls that move bytes or sync them, each of which has a thread of the pool for as long as it takes, and most at a time. */
+  /**
+   * Calls that move bytes or sync them, each of which has a thread of the pool for as long as it takes, and most at a
+   * time.
+   */
   long: 0,
   mostLong: 0,
   /** How files were copied by the system, and whether that goes well. */

@@ -1,6 +1,6 @@
 /**
- * Certificates that the test makes itself, as an operator would with openssl: an authority, a server and a client that it
- * vouches for, and a client that nobody does.
+ * Certificates that the test makes itself, as an operator would with openssl: an authority, a server and a client that
+ * it vouches for, and a client that nobody does.
  */
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"

@@ -1,5 +1,6 @@
 /**
- * Whatever a client keeps a server waiting for has an end, whichever protocol it speaks, and whoever goes on is let go on.
+ * Whatever a client keeps a server waiting for has an end, whichever protocol it speaks, and whoever goes on is let go
+ * on.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -133,7 +134,10 @@ const stored = {
   "content-type": "application/offset+octet-stream"
 }
 
-/** Takes a quarter of an answer at a time, and is busy with something else for three seconds meanwhile. Says how much it got. */
+/**
+ * Takes a quarter of an answer at a time, and is busy with something else for three seconds meanwhile. Says how much it
+ * got.
+ */
 const taken = async (answer: Readable) => {
   let got = 0
   let pauses = 0

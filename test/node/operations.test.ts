@@ -1,6 +1,6 @@
 /**
- * What requests cost in operations of Effect's interpreter, which is most of what a small one costs: counted, and so the same on
- * every machine. Whoever adds to a path takes something else from it, or says here that it is worth it.
+ * What requests cost in operations of Effect's interpreter, which is most of what a small one costs: counted, and so
+ * the same on every machine. Whoever adds to a path takes something else from it, or says here that it is worth it.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -48,8 +48,8 @@ class Counting extends Supervisor.AbstractSupervisor<void> {
 }
 
 /**
- * Lower it where you can. That a file is still there when it has been written to, and that there is room for a state, is worth six, and
- * one more where a new state is refused for a quota.
+ * Lower it where you can. That a file is still there when it has been written to, and that there is room for a state,
+ * is worth six, and one more where a new state is refused for a quota.
  */
 const worth = {
   OPTIONS: 8,

@@ -1,6 +1,6 @@
 /**
- * A server whose process stands still for longer than it waits for bytes, as one does whose machine is moved: what its clients have
- * sent meanwhile is there when it goes on, and no body is taken for one that has stalled.
+ * A server whose process stands still for longer than it waits for bytes, as one does whose machine is moved: what its
+ * clients have sent meanwhile is there when it goes on, and no body is taken for one that has stalled.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

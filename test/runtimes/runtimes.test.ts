@@ -1,6 +1,6 @@
 /**
- * The built package on every runtime: its server takes an upload, is killed in the middle of it, and goes on; its client uploads,
- * is cut off, and goes on.
+ * The built package on every runtime: its server takes an upload, is killed in the middle of it, and goes on; its
+ * client uploads, is cut off, and goes on.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

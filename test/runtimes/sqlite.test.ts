@@ -1,5 +1,6 @@
 /**
- * Where better-sqlite3 cannot be loaded: what holds with it holds with `node:sqlite`, and without both one sentence helps.
+ * Where better-sqlite3 cannot be loaded: what holds with it holds with `node:sqlite`, and without both one sentence
+ * helps.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -26,8 +26,8 @@ const octetsOf = (text: string) => new TextEncoder().encode(text)
 const owned = UploadHooks.owned(({ headers }) => Effect.succeed(headers.authorization ?? "nobody"))
 
 /**
- * On a disk with so many bytes, of which those that are stored are gone. Between what it says and who hears it, others have these
- * turns, one number for each time that it is asked.
+ * On a disk with so many bytes, of which those that are stored are gone. Between what it says and who hears it, others
+ * have these turns, one number for each time that it is asked.
  */
 const limited = (limits: UploadLimits.Options, size = Infinity, turns: ReadonlyArray<number> = []) => {
   const left = [...turns]

@@ -1,5 +1,6 @@
 /**
- * A body that somebody in front of the door has read: its operator is told what is wrong, at once, and nothing is stored.
+ * A body that somebody in front of the door has read: its operator is told what is wrong, at once, and nothing is
+ * stored.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"

@@ -1,5 +1,6 @@
 /**
- * An application with a CORS middleware of its own in front of the uploads: what works, what does not, and the way around.
+ * An application with a CORS middleware of its own in front of the uploads: what works, what does not, and the way
+ * around.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"

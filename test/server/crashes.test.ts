@@ -1,5 +1,6 @@
 /**
- * What the log says of a request that died: the error's message and its stack, whichever of Effect's loggers writes the line.
+ * What the log says of a request that died: the error's message and its stack, whichever of Effect's loggers writes the
+ * line.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { UploadHooks } from "effect-tus/server"

@@ -1,5 +1,6 @@
 /**
- * Uploads of a dialect that this version does not serve: a newer version wrote them, and a newer version is to find them as they were.
+ * Uploads of a dialect that this version does not serve: a newer version wrote them, and a newer version is to find
+ * them as they were.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"

@@ -1,5 +1,6 @@
 /**
- * What a request brings along is in no log, span, event or metric where it is as good as a password, or where a terminal would obey it.
+ * What a request brings along is in no log, span, event or metric where it is as good as a password, or where a
+ * terminal would obey it.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { ByteStore, TracedStore, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"

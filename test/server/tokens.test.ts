@@ -1,5 +1,6 @@
 /**
- * A token that expires while its bytes are on their way: whoever was let in may finish what they say, and is asked the next time.
+ * A token that expires while its bytes are on their way: whoever was let in may finish what they say, and is asked the
+ * next time.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

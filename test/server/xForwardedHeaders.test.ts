@@ -1,5 +1,6 @@
 /**
- * Effect's own middleware for such headers believes everybody: it must not make a trusted proxy of whoever says to be one.
+ * Effect's own middleware for such headers believes everybody: it must not make a trusted proxy of whoever says to be
+ * one.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"

@@ -1,5 +1,6 @@
 /**
- * What `effect-tus admin` does, by its name: first what it was asked is read, then the store is opened as far as it is needed.
+ * What `effect-tus admin` does, by its name: first what it was asked is read, then the store is opened as far as it is
+ * needed.
  */
 import * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"

@@ -1,5 +1,6 @@
 /**
- * `effect-tus admin`: the uploads in a directory, whether a server uses it or not; what would change them beside one is refused.
+ * `effect-tus admin`: the uploads in a directory, whether a server uses it or not; what would change them beside one is
+ * refused.
  */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"

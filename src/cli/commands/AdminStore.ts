@@ -1,6 +1,6 @@
 /**
- * What `effect-tus admin` works on: a directory that it has to itself, or one that a server uses and that it only reads. Loaded only
- * when it is asked for, since it is more than an upload needs.
+ * What `effect-tus admin` works on: a directory that it has to itself, or one that a server uses and that it only
+ * reads. Loaded only when it is asked for, since it is more than an upload needs.
  */
 import * as Layer from "effect/Layer"
 import * as DirectoryReader from "../../node/embedded/DirectoryReader.js"

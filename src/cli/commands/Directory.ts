@@ -1,5 +1,6 @@
 /**
- * What is in a directory, and in those in it: what can be uploaded, and beside it what cannot, and why. Names are bytes.
+ * What is in a directory, and in those in it: what can be uploaded, and beside it what cannot, and why. Names are
+ * bytes.
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -21,8 +22,8 @@ export type Found =
   | { readonly _tag: "Unreadable"; readonly path: string; readonly cause: Error }
 
 /**
- * In the order of the names. No link is followed, be it to a file or to a directory: the tree may be somebody else's, and a link
- * leads out of it, or back.
+ * In the order of the names. No link is followed, be it to a file or to a directory: the tree may be somebody else's,
+ * and a link leads out of it, or back.
  */
 export const walk = (directory: string): Effect.Effect<ReadonlyArray<Found>> => {
   const list = (path: string): Effect.Effect<ReadonlyArray<Found>> =>

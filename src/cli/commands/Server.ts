@@ -1,6 +1,6 @@
 /**
- * The server of `effect-tus serve`: the embedded one, and beside its uploads what an operator asks it. Loaded only when it is asked
- * for, since it is more than an upload needs.
+ * The server of `effect-tus serve`: the embedded one, and beside its uploads what an operator asks it. Loaded only when
+ * it is asked for, since it is more than an upload needs.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpRouter from "@effect/platform/HttpRouter"

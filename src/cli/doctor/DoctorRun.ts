@@ -1,6 +1,6 @@
 /**
- * Asks a server, and whatever stands before it, for everything that an upload depends on: creates an upload, breaks it off in the
- * middle of a body, looks what is left, and removes it.
+ * Asks a server, and whatever stands before it, for everything that an upload depends on: creates an upload, breaks it
+ * off in the middle of a body, looks what is left, and removes it.
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -26,7 +26,9 @@ export interface Told {
 
 type Tell = (finding: Finding) => Effect.Effect<void>
 
-/** Sizes of bodies that are tried, until one is let through. Those that proxies are known to stop at lie between them. */
+/**
+ * Sizes of bodies that are tried, until one is let through. Those that proxies are known to stop at lie between them.
+ */
 const sizes = [1024 ** 3, 100 * 1024 ** 2, 10 * 1024 ** 2, 1024 ** 2, 128 * 1024] as const
 
 /** Tells each finding as soon as there is one. */

@@ -12,8 +12,8 @@ const others = 0o007
 const readable = 0o004
 
 /**
- * Looks at the directory, at what lies in it and at what lies in its folders, as far as the first that everybody can read. Changes
- * nothing.
+ * Looks at the directory, at what lies in it and at what lies in its folders, as far as the first that everybody can
+ * read. Changes nothing.
  */
 export const examine = Effect.fnUntraced(function*(directory: string) {
   const fs = yield* FileSystem.FileSystem

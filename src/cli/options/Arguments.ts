@@ -1,7 +1,7 @@
 /**
- * Arguments in the order in which @effect/cli understands them: options first, operands behind `--`. It would take an option
- * that it does not know for an operand, `-` for nothing, and the operand after a flag for its value where it is a 1 or a y.
- * Pure.
+ * Arguments in the order in which @effect/cli understands them: options first, operands behind `--`. It would take an
+ * option that it does not know for an operand, `-` for nothing, and the operand after a flag for its value where it is
+ * a 1 or a y. Pure.
  */
 import type { Usage } from "@effect/cli/Usage"
 import * as Either from "effect/Either"

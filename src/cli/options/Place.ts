@@ -1,6 +1,6 @@
 /**
- * Where the command is, and where its user is at home. Either may be nowhere: the directory may have been removed meanwhile, and the
- * user of a container has no home and no name. Node throws then.
+ * Where the command is, and where its user is at home. Either may be nowhere: the directory may have been removed
+ * meanwhile, and the user of a container has no home and no name. Node throws then.
  */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -22,7 +22,10 @@ export const absolute = (path: string): Effect.Effect<string, CommandError> =>
       })
   })
 
-/** Where programs keep their state. "All paths set in these environment variables must be absolute", XDG Base Directory Specification. */
+/**
+ * Where programs keep their state. "All paths set in these environment variables must be absolute", XDG Base Directory
+ * Specification.
+ */
 export const state = Effect.gen(function*() {
   const said = yield* Effect.orElseSucceed(Config.string("XDG_STATE_HOME"), () => "")
   return isAbsolute(said) ? said : join(yield* home, ".local", "state")

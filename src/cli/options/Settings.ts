@@ -1,6 +1,7 @@
 /**
- * What a command is told besides its arguments: by the environment, and by a file. Each setting is called like its option:
- * `--max-size` is `EFFECT_TUS_MAX_SIZE`, and `"max-size"` in the file. An argument goes before the environment, that before the file.
+ * What a command is told besides its arguments: by the environment, and by a file. Each setting is called like its
+ * option: `--max-size` is `EFFECT_TUS_MAX_SIZE`, and `"max-size"` in the file. An argument goes before the environment,
+ * that before the file.
  */
 import { FileSystem } from "@effect/platform/FileSystem"
 import * as Config from "effect/Config"

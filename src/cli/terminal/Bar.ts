@@ -1,6 +1,6 @@
 /**
- * One line about one upload, for a terminal of any width: what matters least is left out first. No line is as wide as the
- * terminal, which would break it. Pure.
+ * One line about one upload, for a terminal of any width: what matters least is left out first. No line is as wide as
+ * the terminal, which would break it. Pure.
  */
 import type * as Duration from "effect/Duration"
 import * as Option from "effect/Option"

@@ -1,5 +1,6 @@
 /**
- * Shows what happens to the files: bars on a terminal, lines elsewhere, JSON for machines, nothing where nothing is wanted.
+ * Shows what happens to the files: bars on a terminal, lines elsewhere, JSON for machines, nothing where nothing is
+ * wanted.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

@@ -39,7 +39,10 @@ export const sentence = (error: unknown): string => {
 const besideCommand =
   "install better-sqlite3@^12 beside effect-tus (npx -p effect-tus -p better-sqlite3@12 effect-tus serve)"
 
-/** Whatever names a file without its directory asks for that in which the command was started, and throws where that is gone. */
+/**
+ * Whatever names a file without its directory asks for that in which the command was started, and throws where that is
+ * gone.
+ */
 export const isRemovedDirectory = (error: unknown) =>
   Predicate.hasProperty(error, "syscall") && error.syscall === "uv_cwd"
 

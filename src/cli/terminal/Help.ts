@@ -69,7 +69,10 @@ interface Row {
 
 const blank: Row = { term: "", text: "" }
 
-/** Columns for the texts beside their terms. Where there are fewer, or a word needs more, each text stands below its term. */
+/**
+ * Columns for the texts beside their terms. Where there are fewer, or a word needs more, each text stands below its
+ * term.
+ */
 const beside = 20
 
 const rows = (all: ReadonlyArray<Row>, columns: number): ReadonlyArray<string> => {

@@ -1,5 +1,6 @@
 /**
- * What is going on as JSON, one object a line, for machines. Pure: times are arguments, in milliseconds of a monotonic clock.
+ * What is going on as JSON, one object a line, for machines. Pure: times are arguments, in milliseconds of a monotonic
+ * clock.
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"

@@ -1,6 +1,6 @@
 /**
- * What is going on as plain lines, for files and other programs: what happens at once, progress now and then. Pure: times are
- * arguments, in milliseconds of a monotonic clock.
+ * What is going on as plain lines, for files and other programs: what happens at once, progress now and then. Pure:
+ * times are arguments, in milliseconds of a monotonic clock.
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"

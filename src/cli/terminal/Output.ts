@@ -1,6 +1,6 @@
 /**
- * Where the command writes: results to the standard output, all else to the standard error, whose last lines on a terminal can
- * be drawn anew. The one place that knows the streams of the process. A reader who has left is no error.
+ * Where the command writes: results to the standard output, all else to the standard error, whose last lines on a
+ * terminal can be drawn anew. The one place that knows the streams of the process. A reader who has left is no error.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * What is going on, for a terminal: the files under way, and all together. Pure: times are arguments, in milliseconds of a
- * monotonic clock.
+ * What is going on, for a terminal: the files under way, and all together. Pure: times are arguments, in milliseconds
+ * of a monotonic clock.
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"

@@ -5,8 +5,8 @@ import { stripVTControlCharacters } from "node:util"
 import stringWidth from "string-width"
 
 /**
- * On one line, and without anything that a terminal obeys or that changes the direction of writing: names and answers of
- * servers come from others.
+ * On one line, and without anything that a terminal obeys or that changes the direction of writing: names and answers
+ * of servers come from others.
  */
 export const clean = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "\ufffd")
@@ -15,8 +15,8 @@ export const clean = (text: string): string =>
 export const uncolored = stripVTControlCharacters
 
 /**
- * Columns. Where terminals disagree (emoji made of several, or of a character and a selector, marks of format) the larger number:
- * a line that ends early breaks nothing.
+ * Columns. Where terminals disagree (emoji made of several, or of a character and a selector, marks of format) the
+ * larger number: a line that ends early breaks nothing.
  */
 export const width = (text: string): number =>
   /^[\x20-\x7e]*$/.test(text)
@@ -66,9 +66,9 @@ export const shortenPath = (path: string, columns: number): string => {
 }
 
 /**
- * Lines of at most `columns`. They break between fields, which two spaces or more keep apart, and within a field that has no line
- * to itself between words. A word is never broken: one that has no room in any line, such as a URL, stands on a line of its own, so that
- * it can be copied. Lines after the first are indented like it, and by `hang` more.
+ * Lines of at most `columns`. They break between fields, which two spaces or more keep apart, and within a field that
+ * has no line to itself between words. A word is never broken: one that has no room in any line, such as a URL, stands
+ * on a line of its own, so that it can be copied. Lines after the first are indented like it, and by `hang` more.
  */
 export const wrap = (text: string, columns: number, hang = 0): ReadonlyArray<string> => {
   const [indent = ""] = /^ */.exec(text) ?? []

@@ -1,6 +1,6 @@
 /**
- * By what a source is found again in another session: its name, its size, when it was changed, and a few samples of what is
- * in it. Cheap for any size, and no proof: whether the bytes are the same is for a `PrefixDigest` to say.
+ * By what a source is found again in another session: its name, its size, when it was changed, and a few samples of
+ * what is in it. Cheap for any size, and no proof: whether the bytes are the same is for a `PrefixDigest` to say.
  */
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
@@ -12,9 +12,9 @@ const samples = 5
 const sampleBytes = 64 * 1024
 
 /**
- * None where the source has no identity, no length, or cannot be read at any offset. Reads at most 320 KiB, the first and the
- * last bytes among them. Where there are neither `HashFunctions` nor Web Crypto nothing is read; then a source that does not say when it was
- * changed has no fingerprint either.
+ * None where the source has no identity, no length, or cannot be read at any offset. Reads at most 320 KiB, the first
+ * and the last bytes among them. Where there are neither `HashFunctions` nor Web Crypto nothing is read; then a source
+ * that does not say when it was changed has no fingerprint either.
  */
 export const of = Effect.fnUntraced(function*(source: UploadSource.UploadSource): Effect.fn.Return<
   Option.Option<string>,

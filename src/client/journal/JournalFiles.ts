@@ -16,9 +16,9 @@ import type { JournalStore } from "./JournalStore.js"
 const abandonedAfter = Duration.days(1)
 
 /**
- * One file a key; the keys have to be names of files, and not begin with a dot. A file is written under another name and then
- * renamed: processes do not disturb each other, and no reader finds half of it. After a power cut it may be empty. Only its
- * owner can read it, and the directory, which is made by the first write.
+ * One file a key; the keys have to be names of files, and not begin with a dot. A file is written under another name
+ * and then renamed: processes do not disturb each other, and no reader finds half of it. After a power cut it may be
+ * empty. Only its owner can read it, and the directory, which is made by the first write.
  */
 export const make = Effect.fnUntraced(function*(directory: string): Effect.fn.Return<
   JournalStore,

@@ -3,7 +3,10 @@
  */
 import * as Effect from "effect/Effect"
 
-/** Whatever `make` comes to, an interruption of its own as well, `nothing` takes its place. The first time it is a warning. */
+/**
+ * Whatever `make` comes to, an interruption of its own as well, `nothing` takes its place. The first time it is a
+ * warning.
+ */
 export type OrElse = <A>(make: () => Effect.Effect<A, unknown>, nothing: A) => Effect.Effect<A>
 
 export const make = (): OrElse => {

@@ -1,6 +1,7 @@
 /**
- * What was sent so far, as a digest: by it another session tells whether the source still begins with the bytes that are on
- * the server, before it sends the rest behind them. Works where `HashFunctions` knows sha256 or sha1, and else does nothing.
+ * What was sent so far, as a digest: by it another session tells whether the source still begins with the bytes that
+ * are on the server, before it sends the rest behind them. Works where `HashFunctions` knows sha256 or sha1, and else
+ * does nothing.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -12,8 +13,8 @@ import type { Prefix } from "./UploadJournal.js"
 /** Offsets count from where the upload begins in its source. */
 export interface PrefixDigest {
   /**
-   * These bytes are about to be sent at `offset`. What was sent before is skipped: a retry sends it again. Bytes that leave
-   * out some before them end the digest for good: `prefix` is none from then on. Does not keep `bytes`.
+   * These bytes are about to be sent at `offset`. What was sent before is skipped: a retry sends it again. Bytes that
+   * leave out some before them end the digest for good: `prefix` is none from then on. Does not keep `bytes`.
    */
   readonly observe: (offset: number, bytes: Uint8Array) => void
   /** The digest of all bytes up to the last that was observed. */
@@ -29,9 +30,9 @@ export const make: Effect.Effect<PrefixDigest> = Effect.map(
 )
 
 /**
- * Reads the first bytes of the source, as many as `prefix` is long. Where they are the same the digest goes on behind them, up to
- * `until`: a session that was killed has sent more than it could write down. None where they are not the same, where the source
- * has not as many, or where the algorithm is unknown here.
+ * Reads the first bytes of the source, as many as `prefix` is long. Where they are the same the digest goes on behind
+ * them, up to `until`: a session that was killed has sent more than it could write down. None where they are not the
+ * same, where the source has not as many, or where the algorithm is unknown here.
  */
 export const verify = Effect.fnUntraced(function*(
   source: UploadSource.UploadSource,

@@ -1,10 +1,10 @@
 /**
- * What is remembered of unfinished uploads, so that another session goes on where this one ended. Helps, and never harms: a
- * journal that fails is as good as none.
+ * What is remembered of unfinished uploads, so that another session goes on where this one ended. Helps, and never
+ * harms: a journal that fails is as good as none.
  *
- * Who knows the URL of an upload can often write to it, and sometimes it holds a password. A journal keeps it as it is, and the
- * metadata too, with whatever the application tells the server in it: keep the journal where only its user can read it, and only
- * they can write it, and no secret in metadata.
+ * Who knows the URL of an upload can often write to it, and sometimes it holds a password. A journal keeps it as it is,
+ * and the metadata too, with whatever the application tells the server in it: keep the journal where only its user can
+ * read it, and only they can write it, and no secret in metadata.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import type * as FileSystem from "@effect/platform/FileSystem"
@@ -35,8 +35,8 @@ export const Prefix = Schema.Struct({
 export type Prefix = typeof Prefix.Type
 
 /**
- * What an upload was created with: one that has to be created anew is the same. The headers of requests are never in it, and so
- * no token.
+ * What an upload was created with: one that has to be created anew is the same. The headers of requests are never in
+ * it, and so no token.
  */
 export const Creation = Schema.Struct({
   /** As an Upload-Metadata header; of the whole where this is a part. */
@@ -71,7 +71,10 @@ export class Entry extends Schema.Class<Entry>("effect-tus/UploadJournal/Entry")
   creation: Schema.optionalWith(Creation, { as: "Option" }).pipe(Schema.withConstructorDefault(() => Option.none()))
 }) {}
 
-/** What uploads write down, and look up when they begin. It never fails: where it cannot remember, an upload begins anew. */
+/**
+ * What uploads write down, and look up when they begin. It never fails: where it cannot remember, an upload begins
+ * anew.
+ */
 export interface Journal {
   /** Entries for this source at this endpoint that have not expired, the newest first. */
   readonly find: (endpoint: string, fingerprint: string) => Effect.Effect<ReadonlyArray<Entry>>
@@ -108,9 +111,9 @@ const Later = Schema.parseJson(Schema.Struct({ version: Schema.Int.pipe(Schema.g
 const Stored = Schema.parseJson(Schema.Struct({ version: Schema.Literal(version), entry: Entry }))
 
 /**
- * A journal in a store, one key for each URL; the keys are fit to be names of files. `keys` are those that are in the store,
- * others among them. What has expired, what has not been touched for 90 days and what cannot be understood is removed when it is met. Whatever goes wrong in the
- * store is logged, the first time as a warning.
+ * A journal in a store, one key for each URL; the keys are fit to be names of files. `keys` are those that are in the
+ * store, others among them. What has expired, what has not been touched for 90 days and what cannot be understood is
+ * removed when it is met. Whatever goes wrong in the store is logged, the first time as a warning.
  */
 export const make = (
   store: KeyValueStore.KeyValueStore,
@@ -156,8 +159,8 @@ const layerOf = <R>(store: Effect.Effect<JournalStore.JournalStore, never, R>): 
 export const layerMemory: Layer.Layer<never> = layerOf(JournalStore.memory)
 
 /**
- * Remembers in a directory, one file for each upload. Several processes may share it. It is made by the first upload, for its
- * owner alone, as the files are; a directory that is there already is taken as it is.
+ * Remembers in a directory, one file for each upload. Several processes may share it. It is made by the first upload,
+ * for its owner alone, as the files are; a directory that is there already is taken as it is.
  *
  * @example
  * ```ts
@@ -180,7 +183,9 @@ export const layerFileSystem = (
   directory: string
 ): Layer.Layer<never, never, FileSystem.FileSystem | Path.Path> => layerOf(JournalFiles.make(directory))
 
-/** Remembers in the browser's localStorage, which all pages of an origin share; remembers nothing where there is none. */
+/**
+ * Remembers in the browser's localStorage, which all pages of an origin share; remembers nothing where there is none.
+ */
 export const layerLocalStorage: Layer.Layer<never> = layerOf(JournalStore.localStorage)
 
 const endOf = ({ expires, updated }: Entry) =>

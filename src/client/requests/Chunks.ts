@@ -19,7 +19,10 @@ export type Checking =
 
 export const unchecked: Checking = { _tag: "Not" }
 
-/** What is asked for, where the server and this side can both do it; behind the bytes where that is possible: they are read once. */
+/**
+ * What is asked for, where the server and this side can both do it; behind the bytes where that is possible: they are
+ * read once.
+ */
 export const checking = (
   url: string,
   algorithm: Algorithm,

@@ -1,6 +1,6 @@
 /**
- * What is known of an endpoint, by all uploads to it: what the server can do, asked once; how much it takes at a time, learnt; and
- * until when it wants to be left alone.
+ * What is known of an endpoint, by all uploads to it: what the server can do, asked once; how much it takes at a time,
+ * learnt; and until when it wants to be left alone.
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -20,7 +20,9 @@ export interface Capabilities {
 
 export interface Endpoint {
   readonly url: string
-  /** What the server can do, asked once. One that does not say can do what the protocol asks of all, and create uploads. */
+  /**
+   * What the server can do, asked once. One that does not say can do what the protocol asks of all, and create uploads.
+   */
   readonly capabilities: (
     discover: Effect.Effect<Option.Option<Discovery.Response>, RequestError>
   ) => Effect.Effect<Capabilities, RequestError>

@@ -20,8 +20,8 @@ export const toldTo = (endpoint: string, url: string): string => {
 }
 
 /**
- * A server behind a proxy that ends TLS often does not know that it is reached by https: its own host is not taken for a
- * foreign one, and never reached by less.
+ * A server behind a proxy that ends TLS often does not know that it is reached by https: its own host is not taken for
+ * a foreign one, and never reached by less.
  */
 export const check = (
   endpoint: string,

@@ -1,5 +1,6 @@
 /**
- * What every request has in common: the headers of the application, evaluated for each, and what becomes of no for an answer.
+ * What every request has in common: the headers of the application, evaluated for each, and what becomes of no for an
+ * answer.
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -44,21 +45,21 @@ export interface Attempt {
 }
 
 /**
- * What all requests of a client have in common. `E` is what the making of headers fails with, which becomes a `HeadersError`;
- * `R` is what it needs.
+ * What all requests of a client have in common. `E` is what the making of headers fails with, which becomes a
+ * `HeadersError`; `R` is what it needs.
  */
 export interface ClientOptions<E = never, R = never> {
   /**
-   * Headers of the application, such as Authorization: evaluated for each request. Those of tus win. What HTTP does not allow in
-   * a header is a `HeadersError`, at once, and so is whatever keeps the headers from being made: that it throws, dies or interrupts
-   * itself as well.
+   * Headers of the application, such as Authorization: evaluated for each request. Those of tus win. What HTTP does not
+   * allow in a header is a `HeadersError`, at once, and so is whatever keeps the headers from being made: that it
+   * throws, dies or interrupts itself as well.
    */
   readonly headers?: ((attempt: Attempt) => Effect.Effect<Readonly<Record<string, string>>, E, R>) | undefined
   /** How long a request may go without a byte moving in either direction. 30 seconds by default. */
   readonly stallTimeout?: Duration.DurationInput | undefined
   /**
-   * How long an answer may take in all once nothing more of the request's body moves, however its own bytes come. Ten times
-   * `stallTimeout` by default.
+   * How long an answer may take in all once nothing more of the request's body moves, however its own bytes come. Ten
+   * times `stallTimeout` by default.
    */
   readonly answerTimeout?: Duration.DurationInput | undefined
   /** Sends an `X-Request-ID` of its own with each request. */

@@ -16,7 +16,10 @@ import { Misbehaved } from "../transport/TusError.js"
 import type { Answer } from "./Request.js"
 import * as ServerClock from "./ServerClock.js"
 
-/** Fails with what was expected, but not for a date that cannot be read: that is left out. Others become those of our clock. */
+/**
+ * Fails with what was expected, but not for a date that cannot be read: that is left out. Others become those of our
+ * clock.
+ */
 const reader = <A extends Expiring>(
   decode: (headers: RawResponse["headers"]) => Either.Either<A, unknown>,
   expected: string
@@ -111,7 +114,9 @@ export const between = (
       })
     )
 
-/** None where the server says nothing of tus, as when something in front of it answers. What cannot be read is left out. */
+/**
+ * None where the server says nothing of tus, as when something in front of it answers. What cannot be read is left out.
+ */
 export const capabilities = (headers: RawResponse["headers"]): Option.Option<Discovery.Response> =>
   Option.firstSomeOf(
     [[], ["tus-max-size"], ["tus-max-size", "tus-extension", "tus-checksum-algorithm"]].map((unread) =>

@@ -1,6 +1,6 @@
 /**
- * One method per request of tus; no loops, no retries. The classes that the server decodes are encoded here, and the other
- * way round.
+ * One method per request of tus; no loops, no retries. The classes that the server decodes are encoded here, and the
+ * other way round.
  */
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
@@ -24,7 +24,9 @@ import * as ResponseReader from "./ResponseReader.js"
 export type { Attempt, Call, Chunk, ClientOptions } from "./Request.js"
 export type { Info } from "./ResponseReader.js"
 
-/** A new upload: where it is, where it stands, in bytes, and when the server forgets it, none where that is not said. */
+/**
+ * A new upload: where it is, where it stands, in bytes, and when the server forgets it, none where that is not said.
+ */
 export interface Created {
   /** Absolute. */
   readonly url: string
@@ -80,7 +82,10 @@ export class TusClient extends Context.Tag("effect-tus/TusClient")<TusClient, {
   /** HEAD: offset, length, metadata. */
   readonly head: (call: Request.Call) => Effect.Effect<ResponseReader.Info, RequestError>
 
-  /** PATCH: bytes at an offset; the offset that it answers lies within them. `length` where it has become known only now. */
+  /**
+   * PATCH: bytes at an offset; the offset that it answers lies within them. `length` where it has become known only
+   * now.
+   */
   readonly append: (
     call: Request.Call & {
       readonly offset: number
@@ -93,7 +98,9 @@ export class TusClient extends Context.Tag("effect-tus/TusClient")<TusClient, {
   readonly terminate: (call: Request.Call) => Effect.Effect<void, RequestError>
 }>() {}
 
-/** Over the `TusTransport` that is provided. What the function `headers` needs is taken from where the client is made. */
+/**
+ * Over the `TusTransport` that is provided. What the function `headers` needs is taken from where the client is made.
+ */
 export const make = Effect.fnUntraced(function*<E = never, R = never>(options: Request.ClientOptions<E, R> = {}) {
   const { bodyLimit, trailers } = yield* TusTransport
   const send = yield* Request.make(options)

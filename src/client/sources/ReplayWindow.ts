@@ -1,6 +1,6 @@
 /**
- * The bytes of a stream that may be asked for again: between what was released and what has come. In memory, and beyond what
- * is wanted there in a temporary file. Knows nothing about where a stream comes from or how it ends.
+ * The bytes of a stream that may be asked for again: between what was released and what has come. In memory, and beyond
+ * what is wanted there in a temporary file. Knows nothing about where a stream comes from or how it ends.
  */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
@@ -26,7 +26,10 @@ export interface Options {
   readonly name: string
   /** How many bytes will come at most. */
   readonly total: number
-  /** Where the bytes go that `memory`, a block at least, has no room for; opened when first needed. Without it, all stay. */
+  /**
+   * Where the bytes go that `memory`, a block at least, has no room for; opened when first needed. Without it, all
+   * stay.
+   */
   readonly spill?: { readonly memory: number; readonly open: Effect.Effect<Spill, SourceError> } | undefined
 }
 
@@ -147,8 +150,8 @@ export const openSpill = (
       ...(directory === undefined ? {} : { directory })
     })
     const file = yield* fs.open(path, { flag: "r+" })
-    // The window uses it for one thing at a time: nothing moves between a seek and what it is for. No call outlives its fiber,
-    // or the descriptor could be closed, and be another file's, while it runs.
+    // The window uses it for one thing at a time: nothing moves between a seek and what it is for. No call outlives its
+    // fiber, or the descriptor could be closed, and be another file's, while it runs.
     return {
       write: (position, bytes) =>
         Effect.zipRight(file.seek(position, "start"), file.writeAll(bytes)).pipe(

@@ -1,6 +1,6 @@
 /**
- * A stream that can be read only once as the source of an upload. It is read as far as is asked for and no further; what has
- * been read and not been released is kept to be sent again.
+ * A stream that can be read only once as the source of an upload. It is read as far as is asked for and no further;
+ * what has been read and not been released is kept to be sent again.
  */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Cause from "effect/Cause"
@@ -29,8 +29,8 @@ export interface Options {
 }
 
 /**
- * Keeps everything in memory: `ready` offers `window` bytes at most, which bounds what is kept by someone who releases one
- * offer before asking for the next, to `window` and a chunk of the stream.
+ * Keeps everything in memory: `ready` offers `window` bytes at most, which bounds what is kept by someone who releases
+ * one offer before asking for the next, to `window` and a chunk of the stream.
  *
  * @example
  * ```ts
@@ -55,8 +55,9 @@ export const make = <E, R>(
   Effect.flatMap(Effect.scope, (scope) => build(stream, scope, options))
 
 /**
- * Keeps `window` bytes in memory, but not less than 256 KiB, and the others in a temporary file: `ready` offers what is asked
- * for. The file is made when it is first needed, in `directory` or where the system has such files, and goes with the scope.
+ * Keeps `window` bytes in memory, but not less than 256 KiB, and the others in a temporary file: `ready` offers what is
+ * asked for. The file is made when it is first needed, in `directory` or where the system has such files, and goes with
+ * the scope.
  */
 export const makeSpilling = <E, R>(
   stream: Stream.Stream<Uint8Array, E, R>,
@@ -115,7 +116,9 @@ const build = Effect.fnUntraced(function*<E, R>(
           : Effect.failCause(cause)
     })
 
-  /** What a pull that is interrupted had in hand would be lost: it runs in a fiber of its own, and is only waited for. */
+  /**
+   * What a pull that is interrupted had in hand would be lost: it runs in a fiber of its own, and is only waited for.
+   */
   const advance = Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
       if (pulling !== undefined) {

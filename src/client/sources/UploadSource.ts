@@ -1,5 +1,6 @@
 /**
- * Where the bytes of an upload come from: something that can be read again, from any offset that is not yet acknowledged.
+ * Where the bytes of an upload come from: something that can be read again, from any offset that is not yet
+ * acknowledged.
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -45,8 +46,8 @@ export interface Ready {
 }
 
 /**
- * Bytes to be uploaded: `fromBytes`, `fromBlob` and `fromRange` make one, `FileSource` and `StreamSource` as well. Offsets and
- * sizes are in bytes.
+ * Bytes to be uploaded: `fromBytes`, `fromBlob` and `fromRange` make one, `FileSource` and `StreamSource` as well.
+ * Offsets and sizes are in bytes.
  */
 export interface UploadSource {
   /** What it is called in messages. */
@@ -56,14 +57,15 @@ export interface UploadSource {
   /** None where the source cannot be found again in another session: then it is not remembered. */
   readonly identity: Option.Option<Identity>
   /**
-   * Waits until `size` bytes can be read at `offset`, or as many of them as the source can hold, or it has ended. That it
-   * has may come to light only at the next call: no bytes, and the last. `offset` lies at or behind the one of the last
-   * `release`.
+   * Waits until `size` bytes can be read at `offset`, or as many of them as the source can hold, or it has ended. That
+   * it has may come to light only at the next call: no bytes, and the last. `offset` lies at or behind the one of the
+   * last `release`.
    */
   readonly ready: (offset: number, size: number) => Effect.Effect<Ready, SourceError>
   /**
-   * Begins to read the bytes from `offset`, exactly `size` of them, or a failure. Each chunk is lent: its memory is used again
-   * once the next is asked for. Where the source is not `seekable`, one reading has ended before the next begins.
+   * Begins to read the bytes from `offset`, exactly `size` of them, or a failure. Each chunk is lent: its memory is
+   * used again once the next is asked for. Where the source is not `seekable`, one reading has ended before the next
+   * begins.
    */
   readonly read: (offset: number, size: number) => Effect.Effect<Pull.Reading<SourceError>, SourceError>
   /** The bytes before `offset` will never be asked for again. */
@@ -101,8 +103,8 @@ export const fromBlob = (blob: Blob): UploadSource => {
 }
 
 /**
- * Bytes that a function returns again and again, those from `start` to `end` (exclusive) in chunks of any size: an object in
- * a store, a row of a database. `modified` in milliseconds since 1970.
+ * Bytes that a function returns again and again, those from `start` to `end` (exclusive) in chunks of any size: an
+ * object in a store, a row of a database. `modified` in milliseconds since 1970.
  *
  * @example
  * ```ts
@@ -158,8 +160,8 @@ export const seekable = (options: {
 }
 
 /**
- * The bytes as they are where there are `size` of them. What has more never gets to hand out the last of them, so that a request
- * whose length was announced does not end well. Failures become `Unreadable`, but for those that tell more.
+ * The bytes as they are where there are `size` of them. What has more never gets to hand out the last of them, so that
+ * a request whose length was announced does not end well. Failures become `Unreadable`, but for those that tell more.
  */
 export const exactly = (name: string, size: number) => (pull: Pull.Pull<unknown>): Pull.Pull<SourceError> => {
   let left = size

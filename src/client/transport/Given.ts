@@ -1,6 +1,6 @@
 /**
- * What an application gives may throw, die, interrupt itself, or be something else than was asked for. Then what is said names it,
- * and no interruption hides it.
+ * What an application gives may throw, die, interrupt itself, or be something else than was asked for. Then what is
+ * said names it, and no interruption hides it.
  */
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"

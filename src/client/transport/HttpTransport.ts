@@ -1,6 +1,6 @@
 /**
- * Requests over whatever HttpClient is provided: fetch, undici, or one that is made up for a test. None of them tells what has
- * really left, or when a request has really ended; a platform's own transport is better where there is one.
+ * Requests over whatever HttpClient is provided: fetch, undici, or one that is made up for a test. None of them tells
+ * what has really left, or when a request has really ended; a platform's own transport is better where there is one.
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpBody from "@effect/platform/HttpBody"
@@ -21,8 +21,8 @@ import * as Sendable from "./Sendable.js"
 import { isTaken, maxText, type Request, TransportError, TusTransport } from "./TusTransport.js"
 
 /**
- * Trailers cannot be sent. A body is handed over in one piece, since fetch sends a stream without a Content-Length, and in a
- * browser over HTTP/2 at best; it counts as sent when it has been taken.
+ * Trailers cannot be sent. A body is handed over in one piece, since fetch sends a stream without a Content-Length, and
+ * in a browser over HTTP/2 at best; it counts as sent when it has been taken.
  */
 export const layer: Layer.Layer<TusTransport, never, HttpClient.HttpClient> = Layer.effect(
   TusTransport,

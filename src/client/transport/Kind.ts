@@ -1,6 +1,6 @@
 /**
- * What a value is that comes from JavaScript, where types do not hold. Pure; those of another realm, such as a test's, are no instances
- * of the classes here.
+ * What a value is that comes from JavaScript, where types do not hold. Pure; those of another realm, such as a test's,
+ * are no instances of the classes here.
  */
 
 /** As in `[object Map]`. */

@@ -1,5 +1,6 @@
 /**
- * How long to wait for an answer behind the last bytes of a body, which have left this process and not yet this machine. Pure.
+ * How long to wait for an answer behind the last bytes of a body, which have left this process and not yet this
+ * machine. Pure.
  */
 
 /** What systems and proxies hold back of a connection at most, in bytes. */
@@ -18,8 +19,9 @@ export interface Handed {
 }
 
 /**
- * Besides the time in which something has to move, the one that a line of this speed needs for what may still be held back, in
- * milliseconds. Of a short body that was taken at once nobody knows how slow the line is: it has as long again at most.
+ * Besides the time in which something has to move, the one that a line of this speed needs for what may still be held
+ * back, in milliseconds. Of a short body that was taken at once nobody knows how slow the line is: it has as long again
+ * at most.
  *
  * @param timeout - how long nothing may move, in milliseconds
  */

@@ -5,9 +5,9 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 
 /**
- * As `Effect.raceFirst`: what ends first, well or not, is what comes of it. But both have ended before anything else happens, when
- * it is interrupted as well: those that `Effect.raceFirst` leaves run on beside the finalizers of whoever raced them, which may
- * ask for what they are just about to change.
+ * As `Effect.raceFirst`: what ends first, well or not, is what comes of it. But both have ended before anything else
+ * happens, when it is interrupted as well: those that `Effect.raceFirst` leaves run on beside the finalizers of whoever
+ * raced them, which may ask for what they are just about to change.
  */
 export const first = <A, E, R, A2, E2, R2>(
   self: Effect.Effect<A, E, R>,

@@ -1,6 +1,6 @@
 /**
- * What makes no request, whoever sends it: found before anything is sent, since no other attempt fares better, and told without
- * what is in it, which may be a password. Pure.
+ * What makes no request, whoever sends it: found before anything is sent, since no other attempt fares better, and told
+ * without what is in it, which may be a password. Pure.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-5.5
  */

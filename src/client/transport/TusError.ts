@@ -55,8 +55,8 @@ const advice = {
 }
 
 /**
- * What keeps a connection from being secure: a server that speaks plain HTTP, that wants to know who the client is, that has the
- * name of another; all else is about whom its certificate is from.
+ * What keeps a connection from being secure: a server that speaks plain HTTP, that wants to know who the client is,
+ * that has the name of another; all else is about whom its certificate is from.
  */
 export const tlsTrouble = (cause: unknown): keyof typeof advice => {
   const code = Predicate.hasProperty(cause, "code") ? String(cause.code) : ""
@@ -169,7 +169,10 @@ export class InvalidOption extends Schema.TaggedError<InvalidOption>("effect-tus
   }
 }
 
-/** A bug of something that the application gave, which `what` names, or of this client. Nothing is to be done about it here. */
+/**
+ * A bug of something that the application gave, which `what` names, or of this client. Nothing is to be done about it
+ * here.
+ */
 export class Broken extends Schema.TaggedError<Broken>("effect-tus/Broken")("Broken", {
   what: Schema.String,
   cause: Schema.Defect
@@ -185,12 +188,15 @@ export type RequestError = Unanswered | Refused | Misbehaved | HeadersError | So
 /** What an upload fails with when no attempt is left, or none would fare better. `_tag` tells one from the other. */
 export type TusError = RequestError | Unsupported | TooLarge | ForeignLocation | InvalidOption
 
-/** What becomes of one of many: a bug, which is the defect of an upload by itself, keeps none of the others from its end. */
+/**
+ * What becomes of one of many: a bug, which is the defect of an upload by itself, keeps none of the others from its
+ * end.
+ */
 export type FileError = TusError | Broken
 
 /**
- * What every error of a request says of it. `offset` is in bytes, none where the request was about the whole; `attempts`
- * counts those since the last progress, this one included.
+ * What every error of a request says of it. `offset` is in bytes, none where the request was about the whole;
+ * `attempts` counts those since the last progress, this one included.
  */
 export interface Asked {
   readonly method: string

@@ -1,6 +1,6 @@
 /**
- * How one request reaches a server and its answer comes back. Knows nothing of tus; a platform's own transport is better than
- * `HttpTransport` where it can tell what has really left, and end a request for good.
+ * How one request reaches a server and its answer comes back. Knows nothing of tus; a platform's own transport is
+ * better than `HttpTransport` where it can tell what has really left, and end a request for good.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -10,7 +10,9 @@ import type { RawResponse } from "../../protocol/Reply.js"
 import type { SourceError } from "../sources/UploadSource.js"
 import * as ErrorWords from "./ErrorWords.js"
 
-/** The bytes of one request. They are read while it is sent, or before that by a transport that has to hold them all. */
+/**
+ * The bytes of one request. They are read while it is sent, or before that by a transport that has to hold them all.
+ */
 export interface Body {
   /** How many bytes there are, exactly: the Content-Length, unless trailers follow. */
   readonly length: number
@@ -25,19 +27,21 @@ export interface Request {
   readonly method: "OPTIONS" | "POST" | "HEAD" | "PATCH" | "DELETE"
   /** Absolute, http or https. */
   readonly url: string
-  /** By lower-case name, without those that the transport itself has to know: content-length, transfer-encoding, host. */
+  /**
+   * By lower-case name, without those that the transport itself has to know: content-length, transfer-encoding, host.
+   */
   readonly headers: Readonly<Record<string, string>>
   readonly body?: Body | undefined
   /** Told each time when bytes of the body have left this process, with their number. */
   readonly onSent?: ((bytes: number) => void) | undefined
   /**
-   * How long no byte may move in either direction, in milliseconds; behind the last byte of a body longer, as long as a line that
-   * was so slow needs for what may still be under way. For ever by default.
+   * How long no byte may move in either direction, in milliseconds; behind the last byte of a body longer, as long as a
+   * line that was so slow needs for what may still be under way. For ever by default.
    */
   readonly stallTimeout?: number | undefined
   /**
-   * How long the answer may take in all once no byte of the body moves any more, in milliseconds, however its own bytes come. For
-   * ever by default.
+   * How long the answer may take in all once no byte of the body moves any more, in milliseconds, however its own bytes
+   * come. For ever by default.
    */
   readonly answerTimeout?: number | undefined
 }
@@ -49,7 +53,8 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-t
    * - `"Closed"`: a connection that ended before the answer was complete.
    * - `"Tls"`: no secure connection: a certificate that is not trusted, or a server that does not speak TLS.
    * - `"NotHttp"`: an answer that is not HTTP.
-   * - `"Stalled"`: no byte moved in either direction for `stallTimeout`, or the answer was not whole after `answerTimeout`.
+   * - `"Stalled"`: no byte moved in either direction for `stallTimeout`, or the answer was not whole after
+   *   `answerTimeout`.
    * - `"Invalid"`: a URL, a header or an option that makes no request; nothing was sent.
    */
   reason: Schema.Literal("Unreachable", "Closed", "Tls", "NotHttp", "Stalled", "Invalid"),
@@ -75,13 +80,16 @@ export const overdue = (timeout: number): TransportError =>
 export class TusTransport extends Context.Tag("effect-tus/TusTransport")<TusTransport, {
   /** Whether fields can be sent behind a body. */
   readonly trailers: boolean
-  /** How many bytes a body should have at most, since all of it is held in memory; infinite where it is sent as it is read. */
+  /**
+   * How many bytes a body should have at most, since all of it is held in memory; infinite where it is sent as it is
+   * read.
+   */
   readonly bodyLimit: number
   /**
-   * Sends one request and returns the answer, whatever its status; redirects are answers. Takes from the body no more than
-   * the connection does. An answer that comes before the body is sent ends the sending and wins. When it is interrupted it
-   * returns only after the request has ended: nothing more of it leaves. The body of the answer is cut at `maxText`
-   * characters.
+   * Sends one request and returns the answer, whatever its status; redirects are answers. Takes from the body no more
+   * than the connection does. An answer that comes before the body is sent ends the sending and wins. When it is
+   * interrupted it returns only after the request has ended: nothing more of it leaves. The body of the answer is cut
+   * at `maxText` characters.
    */
   readonly send: (request: Request) => Effect.Effect<RawResponse, TransportError | SourceError>
 }>() {}

@@ -1,6 +1,6 @@
 /**
- * What a schedule pays for: one attempt after another, each when it says so and no sooner than the server wants, until it is
- * spent or renewed.
+ * What a schedule pays for: one attempt after another, each when it says so and no sooner than the server wants, until
+ * it is spent or renewed.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -13,9 +13,9 @@ import * as Monotonic from "../../time/Monotonic.js"
 
 export interface Budget<In, R> {
   /**
-   * How long it is until the next attempt, which comes no sooner than `wanted`; none where nothing is left to pay for it, or
-   * where nothing would be by then: so it bounds a wait that a server asks for as well. It does not wait. For a `wanted` that is
-   * longer than the schedule's own pause, the schedule's steps are run again to look ahead.
+   * How long it is until the next attempt, which comes no sooner than `wanted`; none where nothing is left to pay for
+   * it, or where nothing would be by then: so it bounds a wait that a server asks for as well. It does not wait. For a
+   * `wanted` that is longer than the schedule's own pause, the schedule's steps are run again to look ahead.
    */
   readonly next: (input: In, wanted: Duration.Duration) => Effect.Effect<Option.Option<Duration.Duration>, never, R>
   readonly renew: Effect.Effect<void>
@@ -42,8 +42,9 @@ export const make = <In, R>(schedule: Schedule.Schedule<unknown, In, R>): Budget
     })
 
   /**
-   * Whether the time, and not the number of attempts, would be up by then. A schedule that does not say when its time is over counts
-   * it from its first step on, so that the first failure is looked at from the second one: where that is over anyway, nobody knows.
+   * Whether the time, and not the number of attempts, would be up by then. A schedule that does not say when its time
+   * is over counts it from its first step on, so that the first failure is looked at from the second one: where that is
+   * over anyway, nobody knows.
    */
   const isUp = Effect.fnUntraced(function*(input: In, before: unknown, after: unknown, soon: number, ahead: number) {
     const isFirst = before === schedule.initial

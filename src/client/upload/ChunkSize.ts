@@ -3,9 +3,14 @@
  */
 import * as Option from "effect/Option"
 
-/** Bounds in bytes. Chunks are as large as they may be, and half as large after each one that a server finds too large. */
+/**
+ * Bounds in bytes. Chunks are as large as they may be, and half as large after each one that a server finds too large.
+ */
 export interface Range {
-  /** Chunks are not made smaller than this, whatever happens; the last one is as small as it has to be. 64 KiB by default. */
+  /**
+   * Chunks are not made smaller than this, whatever happens; the last one is as small as it has to be. 64 KiB by
+   * default.
+   */
   readonly min?: number | undefined
   /** No more than this. The whole rest by default. */
   readonly max?: number | undefined

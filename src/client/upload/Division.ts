@@ -1,6 +1,6 @@
 /**
- * How a source is divided: in one, or in parts that are sent at once. The same each time, so that parts are found again, and as
- * an earlier session has divided it. Pure.
+ * How a source is divided: in one, or in parts that are sent at once. The same each time, so that parts are found
+ * again, and as an earlier session has divided it. Pure.
  */
 import * as Arr from "effect/Array"
 import * as Option from "effect/Option"
@@ -33,15 +33,19 @@ const divide = (endpoint: string, length: number, wanted: number): ReadonlyArray
 const autoPart = 64 * 1024 * 1024
 const autoParts = 4
 
-/** The final names all parts in one header: of more than this, in characters, much of what stands before servers takes none. */
+/**
+ * The final names all parts in one header: of more than this, in characters, much of what stands before servers takes
+ * none.
+ */
 const longestConcat = 8000
 
 /** In characters, with what is between a path and the next. */
 const idLength = 38
 
 /**
- * In how many parts that was sent which is remembered of a source, and none where nothing is: what was begun in one goes on in one,
- * and what was begun in parts in as many, whatever is asked for now. Where there is of both, that of which more was sent.
+ * In how many parts that was sent which is remembered of a source, and none where nothing is: what was begun in one
+ * goes on in one, and what was begun in parts in as many, whatever is asked for now. Where there is of both, that of
+ * which more was sent.
  *
  * @param length - of the source, in bytes
  */
@@ -60,7 +64,10 @@ const mostFirst = Order.reverse(
   Order.mapInput(Order.number, ([, sent]: readonly [parts: number, sent: number]) => sent)
 )
 
-/** None where no division has such a range. What an earlier release wrote down does not say how many there are: the range does. */
+/**
+ * None where no division has such a range. What an earlier release wrote down does not say how many there are: the
+ * range does.
+ */
 const partsOf = ({ creation, endpoint, length, start }: Entry, whole: number): number | undefined =>
   Option.match(creation, {
     onNone: () => Array.from({ length: mostParts }, (_, i) => i + 1),

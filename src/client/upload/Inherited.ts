@@ -7,8 +7,8 @@ import type { Entry } from "../journal/UploadJournal.js"
 import type { TusError } from "../transport/TusError.js"
 
 /**
- * What was handed to the network, in bytes: as much as the server may have. Of a request that was cut off only the server knows
- * how much it kept.
+ * What was handed to the network, in bytes: as much as the server may have. Of a request that was cut off only the
+ * server knows how much it kept.
  */
 export const sentOf = ({ acknowledged, prefix }: Entry): number =>
   Math.max(acknowledged, Option.match(prefix, { onNone: () => 0, onSome: ({ length }) => length }))
@@ -17,9 +17,10 @@ export const sentOf = ({ acknowledged, prefix }: Entry): number =>
 export const mostFirst: Order.Order<Entry> = Order.reverse(Order.mapInput(Order.number, sentOf))
 
 /**
- * Whether an upload that nothing was added to in this session is left alone, and its source goes on elsewhere: the server wants
- * nobody, or not this client, to go on with it, or it lies on another host that cannot be reached. What may pass by itself, and
- * what is wrong with a chunk, with the connection to the server or with the source, would be no better elsewhere.
+ * Whether an upload that nothing was added to in this session is left alone, and its source goes on elsewhere: the
+ * server wants nobody, or not this client, to go on with it, or it lies on another host that cannot be reached. What
+ * may pass by itself, and what is wrong with a chunk, with the connection to the server or with the source, would be no
+ * better elsewhere.
  *
  * @param foreign - it is on another host than its endpoint
  */

@@ -1,6 +1,6 @@
 /**
- * One upload and its entry in the journal: found again by the source's fingerprint, trusted once its digest has matched, kept up
- * to date while bytes go out, removed at the end.
+ * One upload and its entry in the journal: found again by the source's fingerprint, trusted once its digest has
+ * matched, kept up to date while bytes go out, removed at the end.
  */
 import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
@@ -25,20 +25,20 @@ export interface Remembered {
   /** What earlier sessions left of this source at this endpoint, the newest first. */
   readonly candidates: ReadonlyArray<Entry>
   /**
-   * Whether the source still begins with the bytes that were sent then; the server has those before `offset`. An entry without a
-   * digest is trusted for its fingerprint where no digest can be made here, or the server has no bytes.
+   * Whether the source still begins with the bytes that were sent then; the server has those before `offset`. An entry
+   * without a digest is trusted for its fingerprint where no digest can be made here, or the server has no bytes.
    */
   readonly verify: (entry: Entry, offset: number) => Effect.Effect<boolean, SourceError>
   /**
-   * Another upload takes the place of this one, or of the one that was noted. It stays until then: one that was refused until the
-   * other is complete, one that is gone until the other is there.
+   * Another upload takes the place of this one, or of the one that was noted. It stays until then: one that was refused
+   * until the other is complete, one that is gone until the other is there.
    */
   readonly replace: (why: "Gone" | "Refused", entry?: Entry) => Effect.Effect<void>
   /** These bytes are about to go out. */
   readonly observe: (offset: number, bytes: Uint8Array) => void
   /**
-   * Writes down where the upload stands, and the digest of what was observed. Before bytes go out, so that no session that ends
-   * without warning leaves bytes on the server that the journal knows no digest of.
+   * Writes down where the upload stands, and the digest of what was observed. Before bytes go out, so that no session
+   * that ends without warning leaves bytes on the server that the journal knows no digest of.
    */
   readonly write: Effect.Effect<void>
   /** Where the upload stands. Written at the latest by `close`. */
@@ -105,8 +105,8 @@ export const partsOf = (endpoint: string, { length }: UploadSource, key: Key) =>
   )
 
 /**
- * What the server is told of the whole: what another session told it of the same source, where this one leaves that open. So a
- * source has the same metadata whether it is gone on with or created anew.
+ * What the server is told of the whole: what another session told it of the same source, where this one leaves that
+ * open. So a source has the same metadata whether it is gone on with or created anew.
  */
 export const metadataOf = Effect.fnUntraced(function*(
   { metadata, uploadMetadata }: Pick<Settled<unknown>, "metadata" | "uploadMetadata">,
@@ -235,8 +235,8 @@ const saysSame = (one: Entry, other: Entry) =>
 const lengthOf = ({ prefix }: Entry) => (Option.isSome(prefix) ? prefix.value.length : 0)
 
 /**
- * How much of the work of a session that is killed without warning is not covered by the digest, where bytes go out while the rest of
- * them is read.
+ * How much of the work of a session that is killed without warning is not covered by the digest, where bytes go out
+ * while the rest of them is read.
  */
 const interval = "1 second"
 

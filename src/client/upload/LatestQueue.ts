@@ -1,5 +1,6 @@
 /**
- * From callbacks to a Stream that a slow reader does not fill up: of updates that only say more of the same, the latest is kept.
+ * From callbacks to a Stream that a slow reader does not fill up: of updates that only say more of the same, the latest
+ * is kept.
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"

@@ -11,8 +11,9 @@ import type { Refused, TusError, Unanswered } from "../transport/TusError.js"
 export type Lesson = "Nothing" | "Alone" | "Fewer"
 
 /**
- * Of a failure that another attempt follows. A creation that broke off in its bytes has told no URL, and the next would begin at its
- * first byte again. Bytes that are sent to a URL go on where they stand, and only where they do not is it their number.
+ * Of a failure that another attempt follows. A creation that broke off in its bytes has told no URL, and the next would
+ * begin at its first byte again. Bytes that are sent to a URL go on where they stand, and only where they do not is it
+ * their number.
  */
 export const of = (verb: NextStep.Verb, error: TusError): Lesson =>
   !brokeOff(error)

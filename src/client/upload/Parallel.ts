@@ -1,5 +1,6 @@
 /**
- * One source in several parts at once, joined by the server at the end. Each part is an upload of its own and resumes by itself.
+ * One source in several parts at once, joined by the server at the end. Each part is an upload of its own and resumes
+ * by itself.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -64,8 +65,8 @@ export const run = Effect.fnUntraced(function*<R>(
     (uploader) => Effect.map(uploader.all, ({ url }) => Option.getOrElse(url, () => "")),
     { concurrency: "unbounded" }
   ).pipe(
-    // What no journal remembers no session can find again: nobody knows the URLs of parts. All else is gone on with, whatever went
-    // wrong here: another token, another day, a file that is back again may do.
+    // What no journal remembers no session can find again: nobody knows the URLs of parts. All else is gone on with,
+    // whatever went wrong here: another token, another day, a file that is back again may do.
     Effect.tapError(() => (Option.isSome(key.fingerprint) ? Effect.void : abandon)),
     options.terminateOnInterrupt === true ? Effect.onInterrupt(() => abandon) : (self) => self
   )
@@ -103,7 +104,8 @@ export const run = Effect.fnUntraced(function*<R>(
 /**
  * Whether the server can join what is sent in parts.
  *
- * @param begun - parts are there already: a server that does not say that it cannot join them could when they were begun
+ * @param begun - parts are there already: a server that does not say that it cannot join them could when they were
+ * begun
  */
 export const isPossible = Effect.fnUntraced(function*<R>(options: Settled<R>, begun: boolean) {
   const client = yield* TusClient

@@ -1,6 +1,6 @@
 /**
- * How far an upload has come, as a value; and how fast, over the last seconds of this session. Pure: the time is an argument,
- * and it is monotonic.
+ * How far an upload has come, as a value; and how fast, over the last seconds of this session. Pure: the time is an
+ * argument, and it is monotonic.
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
@@ -12,12 +12,12 @@ export interface Progress {
   /**
    * What has just happened. `"Sent"` may be left out where nobody looks in time; the others come all.
    *
-   * - `"Created"`, `"Resumed"`: the upload has a URL; a resumed one starts at what the server has. One in parts says so once all
-   *   of them have one, and has its own at its end.
+   * - `"Created"`, `"Resumed"`: the upload has a URL; a resumed one starts at what the server has. One in parts says so
+   *   once all of them have one, and has its own at its end.
    * - `"Sent"`, `"Acknowledged"`: bytes left this machine; the server has them.
    * - `"Retrying"`: an attempt failed with `problem`, another follows in `retryIn`.
-   * - `"Recreated"`: it starts anew. The server has lost the upload or refuses that of another session, as `problem` says; where
-   *   there is no problem the source is another than the one that had been sent.
+   * - `"Recreated"`: it starts anew. The server has lost the upload or refuses that of another session, as `problem`
+   *   says; where there is no problem the source is another than the one that had been sent.
    * - `"Shrunk"`: the chunks were too large and are smaller from now on.
    * - `"Stopped"`: it has come to `stopAt`. `"Complete"`: the server has all bytes.
    */
@@ -55,8 +55,8 @@ export interface Progress {
   /** How long it is until the next attempt; some where the event is `"Retrying"`, and only there. */
   readonly retryIn: Option.Option<Duration.Duration>
   /**
-   * The answer by which bytes were acknowledged last, or the upload was created; none where that was found out by asking. Of
-   * one in parts, the answer to their being joined, at its end.
+   * The answer by which bytes were acknowledged last, or the upload was created; none where that was found out by
+   * asking. Of one in parts, the answer to their being joined, at its end.
    */
   readonly answer: Option.Option<RawResponse>
 }
@@ -94,8 +94,8 @@ export const rate = ({ samples }: Meter): number => {
 }
 
 /**
- * How long `left` bytes take at `rate` bytes a second: zero where none are left; unknown where nothing moves or nobody knows
- * how many there are.
+ * How long `left` bytes take at `rate` bytes a second: zero where none are left; unknown where nothing moves or nobody
+ * knows how many there are.
  */
 export const eta = (rate: number, left: Option.Option<number>): Option.Option<Duration.Duration> =>
   Option.flatMap(left, (bytes) =>

@@ -1,5 +1,6 @@
 /**
- * What attempts cost: the table of `NextStep` says what is worth another, the schedule pays for it, and progress renews the budget.
+ * What attempts cost: the table of `NextStep` says what is worth another, the schedule pays for it, and progress renews
+ * the budget.
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -27,8 +28,8 @@ export interface Retry<R> {
   /** Waits until there is a network, and the server wants to be asked again. */
   readonly ready: Effect.Effect<void>
   /**
-   * Fails with the error when nothing is to be done about it or nothing is left to pay with; returns what to do once it is
-   * paid for, `RetryAfter` for the same again.
+   * Fails with the error when nothing is to be done about it or nothing is left to pay with; returns what to do once it
+   * is paid for, `RetryAfter` for the same again.
    */
   readonly after: (
     verb: NextStep.Verb,

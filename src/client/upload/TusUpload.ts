@@ -1,6 +1,6 @@
 /**
- * Uploads as Streams of their progress. Interruption is pause: the request has ended when the fiber has, and what the server
- * acknowledged is where another session goes on.
+ * Uploads as Streams of their progress. Interruption is pause: the request has ended when the fiber has, and what the
+ * server acknowledged is where another session goes on.
  */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
@@ -40,9 +40,9 @@ export interface Result {
   /** Requests that brought bytes, and all that failed. */
   readonly attempts: number
   /**
-   * The answer to the request that brought the last bytes, or joined the parts, with what the application of the server adds
-   * (`onComplete`). None where the server had to be asked how far the upload is: that answer was lost, did not say, or came in
-   * another session.
+   * The answer to the request that brought the last bytes, or joined the parts, with what the application of the server
+   * adds (`onComplete`). None where the server had to be asked how far the upload is: that answer was lost, did not
+   * say, or came in another session.
    */
   readonly answer: Option.Option<RawResponse>
 }
@@ -208,8 +208,8 @@ export const runAll = <A, R = never, R2 = never>(
   )
 
 /**
- * What earlier sessions left unfinished of this source at this endpoint, the newest first; parts of an upload that was sent in
- * parallel are not among them.
+ * What earlier sessions left unfinished of this source at this endpoint, the newest first; parts of an upload that was
+ * sent in parallel are not among them.
  */
 export const findPrevious = (
   options: { readonly endpoint: string; readonly source: UploadSource }

@@ -28,39 +28,39 @@ export interface UploadOptions<R = never> {
   readonly endpoint: string
   readonly source: UploadSource
   /**
-   * Goes on with this upload instead of creating one; when it is gone, the upload fails. Nothing is created at `endpoint` then, but it
-   * still says whose headers the application's are: they are left out where `url` is of another origin. Without a collection it may
-   * be the same URL.
+   * Goes on with this upload instead of creating one; when it is gone, the upload fails. Nothing is created at
+   * `endpoint` then, but it still says whose headers the application's are: they are left out where `url` is of another
+   * origin. Without a collection it may be the same URL.
    */
   readonly url?: string | undefined
   /**
-   * Told to the server at the creation: keys of visible ASCII characters without commas; texts go as UTF-8, numbers and booleans as
-   * the text that they print as, and what is null or undefined is left out. By default none, or what an earlier session told it
-   * of the same source, which the journal remembers.
+   * Told to the server at the creation: keys of visible ASCII characters without commas; texts go as UTF-8, numbers and
+   * booleans as the text that they print as, and what is null or undefined is left out. By default none, or what an
+   * earlier session told it of the same source, which the journal remembers.
    */
   readonly metadata?: Readonly<Record<string, MetadataValue>> | undefined
   /**
-   * Bytes of one request: the whole rest by default, but 8 MiB at most where each has a checksum, and of a source that can be
-   * read only once.
+   * Bytes of one request: the whole rest by default, but 8 MiB at most where each has a checksum, and of a source that
+   * can be read only once.
    */
   readonly chunkSize?: ChunkSize.ChunkSize | undefined
   /**
-   * Up to how many bytes come along with the creation, where the server takes them. 1 MiB by default. What comes along is sent
-   * again when the answer is lost; 0 for never.
+   * Up to how many bytes come along with the creation, where the server takes them. 1 MiB by default. What comes along
+   * is sent again when the answer is lost; 0 for never.
    */
   readonly createWithUpload?: number | undefined
   /** Lets the server check each chunk; refused where it says that it cannot. None by default. */
   readonly checksum?: Algorithm | undefined
   /**
    * Pays for each attempt after the first, with its error as input; it starts anew whenever the server has acknowledged
-   * bytes. A Retry-After of the server is waited for besides, an hour at most, and never for longer than the schedule would go
-   * on: then the upload fails at once. `defaultRetry` by default.
+   * bytes. A Retry-After of the server is waited for besides, an hour at most, and never for longer than the schedule
+   * would go on: then the upload fails at once. `defaultRetry` by default.
    */
   readonly retry?: Schedule.Schedule<unknown, TusError, R> | undefined
   /**
-   * Sends so many parts at once and has the server join them, as many of them as it can be told of in one header (about 170);
-   * `"auto"` takes one for each 64 MiB, at most 4. 1 by default, and where the server cannot join or the source cannot be read in
-   * several places. What the journal remembers goes on in as many parts as it was begun in.
+   * Sends so many parts at once and has the server join them, as many of them as it can be told of in one header (about
+   * 170); `"auto"` takes one for each 64 MiB, at most 4. 1 by default, and where the server cannot join or the source
+   * cannot be read in several places. What the journal remembers goes on in as many parts as it was begun in.
    */
   readonly parallel?: number | "auto" | undefined
   /** Hosts, with their port where it is not the usual one, to which the server may send an upload besides its own. */
@@ -72,8 +72,8 @@ export interface UploadOptions<R = never> {
 }
 
 /**
- * After half a second, then after twice as long each time, up to half a minute, with jitter, ten times in a row. It knows nothing of
- * Retry-After, which is waited for anyway.
+ * After half a second, then after twice as long each time, up to half a minute, with jitter, ten times in a row. It
+ * knows nothing of Retry-After, which is waited for anyway.
  *
  * @example
  * ```ts
@@ -89,8 +89,9 @@ export interface UploadOptions<R = never> {
 export const defaultRetry: Schedule.Schedule<unknown> = Schedule.intersect(pace, Schedule.recurs(10))
 
 /**
- * Goes on for so long since the first failure, and tells how long that was: `Schedule.recurUpTo`, but of time that has passed. That
- * one asks the clock of the machine, which may be set ahead, and then it ends, or back, and then it goes on.
+ * Goes on for so long since the first failure, and tells how long that was: `Schedule.recurUpTo`, but of time that has
+ * passed. That one asks the clock of the machine, which may be set ahead, and then it ends, or back, and then it goes
+ * on.
  *
  * @example
  * ```ts
@@ -116,7 +117,8 @@ export const recurUpTo = (duration: Duration.DurationInput): Schedule.Schedule<D
           start,
           Duration.millis(elapsed),
           elapsed < limit
-            // When the time is over is part of what it says: so a wait can be seen to go beyond it, whatever else there is to say.
+            // When the time is over is part of what it says: so a wait can be seen to go beyond it, whatever else there
+            // is to say.
             ? ScheduleDecision.continueWith(ScheduleInterval.make(now, now + limit - elapsed))
             : ScheduleDecision.done
         ]
@@ -133,7 +135,10 @@ export interface Settled<R> extends UploadOptions<R> {
   readonly uploadMetadata: Option.Option<string>
 }
 
-/** Fills in what is left out. Fails with an `InvalidOption`, the first that makes no sense; nothing is sent or read for it. */
+/**
+ * Fills in what is left out. Fails with an `InvalidOption`, the first that makes no sense; nothing is sent or read for
+ * it.
+ */
 export const settle = <R>(options: UploadOptions<R>): Either.Either<Settled<R>, InvalidOption> =>
   Either.gen(function*() {
     const { checksum, chunkSize, createWithUpload = 1024 * 1024, retry = defaultRetry } = options

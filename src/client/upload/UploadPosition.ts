@@ -71,8 +71,8 @@ const raised = ({ ceiling }: Standing, offset: number) => ceiling === unlimited 
 export const isFound = ({ ceiling }: Standing) => ceiling === unlimited
 
 /**
- * From what it had to what was sent: an offset that is none of these is a lie. It may have lost some, as by a power cut, where that
- * can be sent again.
+ * From what it had to what was sent: an offset that is none of these is a lie. It may have lost some, as by a power
+ * cut, where that can be sent again.
  */
 export const bounds = (
   { ceiling, confirmed, total }: Standing,

@@ -1,6 +1,6 @@
 /**
- * One upload, step by step: where it stands, and what comes next. Everything that happens to an upload happens here; streams and
- * parallel uploads are made of it.
+ * One upload, step by step: where it stands, and what comes next. Everything that happens to an upload happens here;
+ * streams and parallel uploads are made of it.
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -28,9 +28,9 @@ import * as UploadPosition from "./UploadPosition.js"
 
 export interface Uploader<R = never> {
   /**
-   * Sends one chunk, whatever it takes: creates the upload or finds it again, asks where it stands, tries again as the schedule
-   * allows. Returns where the upload is then. Once it is complete or has come to `stopAt` it sends nothing more. When it is
-   * interrupted the request has ended, and another call goes on.
+   * Sends one chunk, whatever it takes: creates the upload or finds it again, asks where it stands, tries again as the
+   * schedule allows. Returns where the upload is then. Once it is complete or has come to `stopAt` it sends nothing
+   * more. When it is interrupted the request has ended, and another call goes on.
    */
   readonly next: Effect.Effect<Progress, TusError, R>
   /** One chunk after the other, until there is nothing more to send. */
@@ -38,7 +38,10 @@ export interface Uploader<R = never> {
   readonly progress: Effect.Effect<Progress>
   /** Removes the upload from the server and from the journal. */
   readonly terminate: Effect.Effect<void, TusError, R>
-  /** Removes a part from the journal: it is needed until all are joined. Any other upload is not in it once it is complete. */
+  /**
+   * Removes a part from the journal: it is needed until all are joined. Any other upload is not in it once it is
+   * complete.
+   */
   readonly forget: Effect.Effect<void>
   /** Writes down where the upload stands; nothing is called any more. */
   readonly close: Effect.Effect<void>

@@ -1,6 +1,6 @@
 /**
- * One server a directory: a lock on a file of its own, which the kernel frees when the process ends, however it ends. The
- * database itself stays open to whoever only reads it.
+ * One server a directory: a lock on a file of its own, which the kernel frees when the process ends, however it ends.
+ * The database itself stays open to whoever only reads it.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
@@ -19,8 +19,9 @@ import * as NodeFs from "../files/NodeFs.js"
 export const fileIn = (directory: string): string => join(directory, "server.lock")
 
 /**
- * Held as long as the connection of `sql` lives, whichever driver it is: the file is attached to it as a database, and in this
- * mode a database stays locked. Fails at once, and not after the driver has waited, where somebody else holds it.
+ * Held as long as the connection of `sql` lives, whichever driver it is: the file is attached to it as a database, and
+ * in this mode a database stays locked. Fails at once, and not after the driver has waited, where somebody else holds
+ * it.
  */
 const hold = (sql: SqlClient.SqlClient, directory: string): Effect.Effect<void, UploadStoreError> => {
   const run = (statement: string, parameters: ReadonlyArray<string> = []) =>
@@ -48,7 +49,9 @@ const failure = (directory: string) => (error: SqlError) => {
 
 /** The lock of this process. */
 export class DirectoryLock extends Context.Tag("effect-tus/DirectoryLock")<DirectoryLock, {
-  /** Why nothing may be written any more: another server has the directory since somebody removed the file of the lock. */
+  /**
+   * Why nothing may be written any more: another server has the directory since somebody removed the file of the lock.
+   */
   readonly loss: () => UploadStoreError | undefined
 }>() {}
 

@@ -1,5 +1,6 @@
 /**
- * What lies in a directory, for whoever only looks, and has a copy made: beside a server that uses it, or where none does.
+ * What lies in a directory, for whoever only looks, and has a copy made: beside a server that uses it, or where none
+ * does.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as Cause from "effect/Cause"

@@ -1,6 +1,7 @@
 /**
- * Room for the states of uploads on a disk that is full, beside a database on the same disk: a file that is given up where a state
- * cannot be written. What frees room always works then, and what takes room waits until the file is there again.
+ * Room for the states of uploads on a disk that is full, beside a database on the same disk: a file that is given up
+ * where a state cannot be written. What frees room always works then, and what takes room waits until the file is there
+ * again.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -19,7 +20,10 @@ export class Reserve extends Context.Tag("effect-tus/Reserve")<Reserve, {
   readonly isKept: () => boolean
   /** Sees to it that it is there, and fails with `NoSpace` where there is no room for it. */
   readonly keep: Effect.Effect<void, UploadStoreError>
-  /** Writes a state. Where there is no room for it that is what it fails with, also where the database does not say so, as of a quota. */
+  /**
+   * Writes a state. Where there is no room for it that is what it fails with, also where the database does not say so,
+   * as of a quota.
+   */
   readonly explain: <A, E>(write: Effect.Effect<A, E | UploadStoreError>) => Effect.Effect<A, E | UploadStoreError>
   /** As `explain`, and gives the room up where there is none left. */
   readonly spend: <A, E>(write: Effect.Effect<A, E | UploadStoreError>) => Effect.Effect<A, E | UploadStoreError>
@@ -137,8 +141,8 @@ export const layer = (options: Options): Layer.Layer<ByteStore | Reserve, Upload
   }))
 
 /**
- * The registry that is provided, whose database is on the same disk: it takes on nothing new while the reserve is not there. Where
- * even that was not enough to remove a state, its bytes go first, which nobody but this process can want.
+ * The registry that is provided, whose database is on the same disk: it takes on nothing new while the reserve is not
+ * there. Where even that was not enough to remove a state, its bytes go first, which nobody but this process can want.
  */
 export const layerRegistry: Layer.Layer<UploadRegistry, never, ByteStore | Reserve | UploadRegistry> = Layer.effect(
   UploadRegistry,

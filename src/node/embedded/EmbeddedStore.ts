@@ -1,6 +1,7 @@
 /**
- * The embedded default: states in SQLite, bytes in files beside it, locks in this process. One process owns a directory;
- * a second one is refused, since its locks would know nothing of the first. Whoever only reads the database may do so beside it.
+ * The embedded default: states in SQLite, bytes in files beside it, locks in this process. One process owns a
+ * directory; a second one is refused, since its locks would know nothing of the first. Whoever only reads the database
+ * may do so beside it.
  */
 import { SqlError } from "@effect/sql/SqlError"
 import * as Cause from "effect/Cause"
@@ -33,13 +34,13 @@ export interface Options extends Pairing.Options {
   /** Where everything is kept; made where it is missing. */
   readonly directory: string
   /**
-   * Who else may read what is made in the directory, database and all: nobody by default (`"owner"`), or its group (`"group"`), as
-   * `FileByteStore` says. What is there keeps its modes; `effect-tus doctor DIR` tells them.
+   * Who else may read what is made in the directory, database and all: nobody by default (`"owner"`), or its group
+   * (`"group"`), as `FileByteStore` says. What is there keeps its modes; `effect-tus doctor DIR` tells them.
    */
   readonly permissions?: FileByteStore.Options["permissions"]
   /**
-   * The client of the database, given the name of its file, and of an empty one called `:memory:` by which the directory is locked:
-   * `(filename) => SqliteClient.layer({ filename })`. By default that of
+   * The client of the database, given the name of its file, and of an empty one called `:memory:` by which the
+   * directory is locked: `(filename) => SqliteClient.layer({ filename })`. By default that of
    * `@effect/sql-sqlite-node`, and one over `node:sqlite` where its native module cannot be loaded, which is logged.
    */
   readonly sqlite?: Sqlite.Client | undefined
@@ -71,9 +72,9 @@ const unopened = (directory: string, error: unknown) =>
 export type Services = ByteStore | UploadLock.UploadLock | UploadRegistry | UploadStore.UploadStore
 
 /**
- * All that a `TusServer` is built on, and `UploadLimits` where there are `limits`. Fails with an `UploadStoreError` where the
- * directory or the database in it cannot be used, or another process has it, with a `StoreMismatch` where the database is not the one
- * of the directory, and with an `OptionError` where a limit means nothing.
+ * All that a `TusServer` is built on, and `UploadLimits` where there are `limits`. Fails with an `UploadStoreError`
+ * where the directory or the database in it cannot be used, or another process has it, with a `StoreMismatch` where the
+ * database is not the one of the directory, and with an `OptionError` where a limit means nothing.
  *
  * @example
  * ```ts
@@ -95,7 +96,8 @@ export const layer = (
   const lock = DirectoryLock.layer({
     directory,
     permissions,
-    // What there is to say of a driver is said of the database. A layer with another level would be one for all that is built after it.
+    // What there is to say of a driver is said of the database. A layer with another level would be one for all that is
+    // built after it.
     connection: Layer.scopedContext(
       Logger.withMinimumLogLevel(Layer.build(connection(options, ":memory:")), LogLevel.Warning)
     )

@@ -17,5 +17,7 @@ const read = Effect.option(
   )
 )
 
-/** Provides `BootId`, read once, when it is built. None where it cannot be read, and then no registry notices a reboot. */
+/**
+ * Provides `BootId`, read once, when it is built. None where it cannot be read, and then no registry notices a reboot.
+ */
 export const layer: Layer.Layer<never> = Layer.effect(BootId, read)

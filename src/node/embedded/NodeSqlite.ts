@@ -1,6 +1,6 @@
 /**
- * A `SqlClient` over `node:sqlite`, which is part of Node 22.13 and later, of Deno and of Bun: nothing native has to be installed.
- * One connection, with a write-ahead log.
+ * A `SqlClient` over `node:sqlite`, which is part of Node 22.13 and later, of Deno and of Bun: nothing native has to be
+ * installed. One connection, with a write-ahead log.
  */
 import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqlClient from "@effect/sql/SqlClient"
@@ -18,7 +18,10 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite"
 /** Statements that are kept prepared. Those of a batch differ in their text by its size. */
 const maxPrepared = 200
 
-/** Fails with an `SqlError` where the database cannot be opened. Whoever has `safeIntegers` gets each whole number as a `bigint`. */
+/**
+ * Fails with an `SqlError` where the database cannot be opened. Whoever has `safeIntegers` gets each whole number as a
+ * `bigint`.
+ */
 export const layer = (
   driver: typeof Driver,
   filename: string

@@ -1,6 +1,6 @@
 /**
- * Which SQLite the embedded store is kept in: that of `@effect/sql-sqlite-node`, and that of `node:sqlite` where the native module
- * which that needs is missing, was built for another runtime, or was never built.
+ * Which SQLite the embedded store is kept in: that of `@effect/sql-sqlite-node`, and that of `node:sqlite` where the
+ * native module which that needs is missing, was built for another runtime, or was never built.
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import * as Cause from "effect/Cause"
@@ -36,7 +36,9 @@ const builtIn = (why: string): Effect.Effect<Client, Error> =>
     )
   )
 
-/** The newest version of better-sqlite3 is none for a runtime that has no SQLite of its own: it ends the process there. */
+/**
+ * The newest version of better-sqlite3 is none for a runtime that has no SQLite of its own: it ends the process there.
+ */
 const missing = (why: string) =>
   `better-sqlite3 cannot be loaded (${why}), and this runtime has no node:sqlite; run "npm install @effect/sql-sqlite-node@^0.53 ` +
   `better-sqlite3@^12", or use Node 22.13 or later`

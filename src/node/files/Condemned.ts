@@ -1,6 +1,6 @@
 /**
- * Files of which nobody wants anything any more, from before their state is removed until they are: an empty file beside each says so
- * to whoever finds it after a crash.
+ * Files of which nobody wants anything any more, from before their state is removed until they are: an empty file
+ * beside each says so to whoever finds it after a crash.
  */
 import * as Effect from "effect/Effect"
 import type { UploadStoreError } from "../../store/UploadStoreError.js"

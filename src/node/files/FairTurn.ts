@@ -1,6 +1,6 @@
 /**
- * One at a time, in the order of arrival. The turn is handed over: with a semaphore of Effect whoever gives it back and asks again is
- * faster than those that wait, who then wait for ever.
+ * One at a time, in the order of arrival. The turn is handed over: with a semaphore of Effect whoever gives it back and
+ * asks again is faster than those that wait, who then wait for ever.
  */
 import * as Effect from "effect/Effect"
 

@@ -1,7 +1,7 @@
 /**
  * Bytes in files, one an upload, at `<directory>/<last two characters of the id>/<id>`: a million uploads do not sit in
- * one folder. Whoever uses a directory is alone in it. Where the file system does not tell capitals from small letters, a name
- * that has capitals is another one, as `FileNames` says.
+ * one folder. Whoever uses a directory is alone in it. Where the file system does not tell capitals from small letters,
+ * a name that has capitals is another one, as `FileNames` says.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -28,8 +28,8 @@ export interface Options {
   /** Made where it is missing. */
   readonly directory: string
   /**
-   * Who else may read the files that are made from now on: nobody by default (`"owner"`: modes 0600 and 0700), or whoever is in the
-   * group of the directory (`"group"`: 0640 and 0750). What is there keeps its modes.
+   * Who else may read the files that are made from now on: nobody by default (`"owner"`: modes 0600 and 0700), or
+   * whoever is in the group of the directory (`"group"`: 0640 and 0750). What is there keeps its modes.
    */
   readonly permissions?: "owner" | "group" | undefined
 }
@@ -110,7 +110,10 @@ const make = (
       Effect.catchIf(NodeFs.isTaken, () => Effect.void)
     )
 
-  /** A directory that cannot be synced loses nothing: that is how its file system is, and asked once it is not asked again. */
+  /**
+   * A directory that cannot be synced loses nothing: that is how its file system is, and asked once it is not asked
+   * again.
+   */
   const syncDirectory = (path: string) =>
     Effect.suspend(() =>
       syncsDirectories

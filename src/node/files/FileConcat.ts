@@ -1,9 +1,9 @@
 /**
- * One file out of several. It is assembled under another name and then renamed: a crash leaves all of it or nothing, and
- * the next try begins anew. Whether it survives a power cut is for a later sync to say.
+ * One file out of several. It is assembled under another name and then renamed: a crash leaves all of it or nothing,
+ * and the next try begins anew. Whether it survives a power cut is for a later sync to say.
  *
- * The bytes go in pieces, and of all files that are assembled at a time one piece is under way: Node has four threads for the
- * files of a process, and small uploads find three of them free, however long this takes.
+ * The bytes go in pieces, and of all files that are assembled at a time one piece is under way: Node has four threads
+ * for the files of a process, and small uploads find three of them free, however long this takes.
  */
 import * as Effect from "effect/Effect"
 import type { UploadStoreError } from "../../store/UploadStoreError.js"
@@ -25,7 +25,9 @@ export const nameOf = (file: string): string => file.endsWith(extension) ? file.
 const extension = ".concat"
 
 export interface FileConcat {
-  /** Makes `path` hold the sources one after the other, in place of what it held. Can be interrupted between two pieces. */
+  /**
+   * Makes `path` hold the sources one after the other, in place of what it held. Can be interrupted between two pieces.
+   */
   readonly concat: (path: string, sources: ReadonlyArray<Source>) => Effect.Effect<void, UploadStoreError>
   /** Runs what takes its time with a file that was assembled, while nothing else of the kind is under way. */
   readonly alone: FairTurn.FairTurn

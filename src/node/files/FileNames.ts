@@ -1,6 +1,6 @@
 /**
- * What the file of an upload is called. An id tells capitals from small letters, as not every file system does: there, its
- * name says which are which. The ids that this server makes have no capitals, and are called the same everywhere.
+ * What the file of an upload is called. An id tells capitals from small letters, as not every file system does: there,
+ * its name says which are which. The ids that this server makes have no capitals, and are called the same everywhere.
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -24,8 +24,8 @@ export const plain: FileNames = {
 }
 
 /**
- * Where they are not: an id with capitals is written in small letters, with a bit behind it for each, in hex, from the last one on.
- * No id contains a dot. What Windows keeps for devices, such as `con`, is shorter than any id.
+ * Where they are not: an id with capitals is written in small letters, with a bit behind it for each, in hex, from the
+ * last one on. No id contains a dot. What Windows keeps for devices, such as `con`, is shorter than any id.
  */
 export const folded: FileNames = {
   of: (id) => {

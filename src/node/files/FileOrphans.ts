@@ -1,7 +1,7 @@
 /**
- * A folder for files that no state names, inside the directory of uploads: `orphans/<last two characters of the id>/<id>.<size>.<when
- * it was set aside>`. A file is moved as it is, in one step that a crash does not divide, and never onto another. Its name tells
- * whether it is still that one.
+ * A folder for files that no state names, inside the directory of uploads: `orphans/<last two characters of the
+ * id>/<id>.<size>.<when it was set aside>`. A file is moved as it is, in one step that a crash does not divide, and
+ * never onto another. Its name tells whether it is still that one.
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"

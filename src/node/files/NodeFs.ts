@@ -1,6 +1,6 @@
 /**
- * The calls of node:fs that storage needs, as Effects. A call that has begun is waited for, by an interrupted fiber too:
- * where the Effect has ended, nothing is read or written any more. Knows nothing about uploads.
+ * The calls of node:fs that storage needs, as Effects. A call that has begun is waited for, by an interrupted fiber
+ * too: where the Effect has ended, nothing is read or written any more. Knows nothing about uploads.
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -18,7 +18,10 @@ export interface File {
   readonly path: string
 }
 
-/** `r` reads, `r+` also writes; `w` makes the file where there is none, and empties it where there is one, `a` only the former. */
+/**
+ * `r` reads, `r+` also writes; `w` makes the file where there is none, and empties it where there is one, `a` only the
+ * former.
+ */
 export type Mode = "r" | "r+" | "w" | "a"
 
 /** Who may use what is made. A umask takes away what it always does; what is there already keeps what it has. */
@@ -42,9 +45,9 @@ export const open = (
   )
 
 /**
- * Nothing but a network file system has anything to say at a close, and there only what `sync` reports as well. It is also
- * the only one that may have to send what was written: a file of no more than `soon` bytes is closed at once, since asking
- * another thread for it costs more than doing it.
+ * Nothing but a network file system has anything to say at a close, and there only what `sync` reports as well. It is
+ * also the only one that may have to send what was written: a file of no more than `soon` bytes is closed at once,
+ * since asking another thread for it costs more than doing it.
  *
  * @param size - how long the file is.
  */
@@ -54,8 +57,8 @@ export const close = ({ fd, path }: File, size = Infinity): Effect.Effect<void> 
     : Effect.orDie(act("Write", `close ${path}`, (done) => Fs.close(fd, done)))
 
 /**
- * To open a file and to write to it is never done at once, however small it is: each may wait for the journal, and then all
- * other uploads would wait as well. With 32 clients on ext4 that took more than it gave.
+ * To open a file and to write to it is never done at once, however small it is: each may wait for the journal, and then
+ * all other uploads would wait as well. With 32 clients on ext4 that took more than it gave.
  */
 const soon = 64 * 1024
 
@@ -66,7 +69,10 @@ export const use = <A, E, R>(
   permissions?: Permissions
 ) => Effect.acquireUseRelease(open(path, mode, permissions), use, (file) => close(file))
 
-/** An empty file where there is none. One that is there is not opened: whoever closes it gives up the locks that this process has on it. */
+/**
+ * An empty file where there is none. One that is there is not opened: whoever closes it gives up the locks that this
+ * process has on it.
+ */
 export const make = (path: string, permissions: Permissions) =>
   Effect.unlessEffect(use(path, "a", () => Effect.void, permissions), exists(path))
 
@@ -145,8 +151,8 @@ export const write = (
   )
 
 /**
- * The contents survive a power cut; that the file is found is for the directory to say. Where nothing can be synced at all
- * nothing is lost either: it fails, and not with `Unsynced`.
+ * The contents survive a power cut; that the file is found is for the directory to say. Where nothing can be synced at
+ * all nothing is lost either: it fails, and not with `Unsynced`.
  */
 export const sync = ({ fd, path }: File): Effect.Effect<void, UploadStoreError> =>
   Effect.mapError(act("Unsynced", `sync ${path}`, (done) => Fs.fdatasync(fd, done)), (error) =>
@@ -161,13 +167,16 @@ export const sync = ({ fd, path }: File): Effect.Effect<void, UploadStoreError> 
 /** Windows syncs no directories and needs it not. */
 export const canSyncDirectories: boolean = Os.platform() !== "win32"
 
-/** The names in a directory survive a power cut. Fails as `isUnsupported` says where the file system syncs no directories. */
+/**
+ * The names in a directory survive a power cut. Fails as `isUnsupported` says where the file system syncs no
+ * directories.
+ */
 export const syncDirectory = ({ fd, path }: File): Effect.Effect<void, UploadStoreError> =>
   act("Unsynced", `sync ${path}`, (done) => Fs.fsync(fd, done))
 
 /**
- * Makes a copy that shares the blocks of the other one, where the file system can do that, and tells whether it has. All else that
- * keeps it from it is found out by whoever copies the bytes.
+ * Makes a copy that shares the blocks of the other one, where the file system can do that, and tells whether it has.
+ * All else that keeps it from it is found out by whoever copies the bytes.
  */
 export const clone = (from: string, to: string): Effect.Effect<boolean> =>
   act(
@@ -213,8 +222,8 @@ export const makeDirectory = (path: string, { directory }: Permissions): Effect.
   act("Write", `make directory ${path}`, (done) => Fs.mkdir(path, { mode: directory }, done))
 
 /**
- * Makes a directory with all above it, to last, and fails where it cannot be read and written. What is there already may have
- * been made by a process that died before it synced anything.
+ * Makes a directory with all above it, to last, and fails where it cannot be read and written. What is there already
+ * may have been made by a process that died before it synced anything.
  */
 export const prepareDirectory = Effect.fnUntraced(function*(path: string, { directory }: Permissions) {
   yield* call<string | undefined>(
@@ -273,9 +282,9 @@ export const isBeyondLimit = ({ cause }: UploadStoreError): boolean => beyondLim
 const beyondLimit: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE"])
 
 /**
- * Whether a sync, or opening what is to be synced, says that it is not to be had here, as many network file systems and shared
- * folders say of their directories. It says nothing of what was written: that is what EIO, ENOSPC and EDQUOT are for, and
- * whatever else nobody can explain.
+ * Whether a sync, or opening what is to be synced, says that it is not to be had here, as many network file systems and
+ * shared folders say of their directories. It says nothing of what was written: that is what EIO, ENOSPC and EDQUOT are
+ * for, and whatever else nobody can explain.
  */
 export const isUnsupported = ({ cause }: UploadStoreError): boolean => unsupported.has(codeOf(cause))
 

@@ -31,8 +31,8 @@ export interface Secure {
 }
 
 /**
- * No limit for bodies, one for heads: Node derives `headersTimeout` from `requestTimeout` unless both are set. Node also
- * drops headers beyond `maxHeadersCount`, and repeated ones, without a word, so both are switched off here.
+ * No limit for bodies, one for heads: Node derives `headersTimeout` from `requestTimeout` unless both are set. Node
+ * also drops headers beyond `maxHeadersCount`, and repeated ones, without a word, so both are switched off here.
  *
  * @param headersMillis - how long a head may take, for ever where that is not finite.
  */
@@ -62,8 +62,8 @@ const single = (limits: Http.ServerOptions, tls: Tls.TlsOptions | undefined): Ht
 const peerOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`
 
 /**
- * Ends a connection that is not secure after `millis`. Node's own limit, `handshakeTimeout`, destroys the secure socket instead, out
- * of which Node 20 may be aborted.
+ * Ends a connection that is not secure after `millis`. Node's own limit, `handshakeTimeout`, destroys the secure socket
+ * instead, out of which Node 20 may be aborted.
  */
 const expectSecure = (server: Server, millis: number) => {
   const waiting = new Map<string, NodeJS.Timeout>()
@@ -98,8 +98,8 @@ const closerOf = (server: Server) => {
 }
 
 /**
- * Bytes that a client may send ahead of what has been read of one body: they wait in memory. With the 64 KiB that are usual it
- * would have to wait for leave all the time.
+ * Bytes that a client may send ahead of what has been read of one body: they wait in memory. With the 64 KiB that are
+ * usual it would have to wait for leave all the time.
  */
 const streamWindow = 512 * 1024
 
@@ -138,10 +138,10 @@ const multiplexed = (limits: Http.ServerOptions, tls: Tls.TlsOptions): HttpListe
 }
 
 /**
- * A session has to ask for something: soon after it has begun, and when what was under way is answered. Nothing else counts as
- * a sign of life, and nothing else ever ends one that Node 20 has given up with an error of its protocol: it tells nobody, and
- * leaves streams behind that are closed, but never come to their end. It is the socket that is destroyed: that asks nothing of a
- * session which may be beyond answering.
+ * A session has to ask for something: soon after it has begun, and when what was under way is answered. Nothing else
+ * counts as a sign of life, and nothing else ever ends one that Node 20 has given up with an error of its protocol: it
+ * tells nobody, and leaves streams behind that are closed, but never come to their end. It is the socket that is
+ * destroyed: that asks nothing of a session which may be beyond answering.
  *
  * @param headersMillis - how long the head of the first request may take, for ever where that is zero.
  */

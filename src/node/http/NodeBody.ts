@@ -1,7 +1,7 @@
 /**
- * The body of a Node request, coalesced: each pull hands over everything that has arrived since the last one, so an idle
- * trickle moves at once and a flood moves in big batches, without timers. Nothing is read before the first pull, and
- * little more than `bufferSize` ahead of the last.
+ * The body of a Node request, coalesced: each pull hands over everything that has arrived since the last one, so an
+ * idle trickle moves at once and a flood moves in big batches, without timers. Nothing is read before the first pull,
+ * and little more than `bufferSize` ahead of the last.
  */
 import * as Chunk from "effect/Chunk"
 import * as Duration from "effect/Duration"
@@ -25,7 +25,9 @@ import * as ReleaseBuffers from "./ReleaseBuffers.js"
 /** Bytes that may wait in memory, for each upload. */
 const bufferSize = 1024 * 1024
 
-/** What the bodies of a process may keep waiting in memory together. One that has nothing waiting may always read once. */
+/**
+ * What the bodies of a process may keep waiting in memory together. One that has nothing waiting may always read once.
+ */
 export interface Budget {
   readonly limit: number
   used: number

@@ -11,8 +11,8 @@ import * as NodeRequest from "./NodeRequest.js"
 class Gone extends Data.TaggedError("Gone") {}
 
 /**
- * Writes all of it. Where the content fails, or the client takes nothing for `idleMillis`, the connection is closed: less than was
- * announced is how a client is told. The head has been written before.
+ * Writes all of it. Where the content fails, or the client takes nothing for `idleMillis`, the connection is closed:
+ * less than was announced is how a client is told. The head has been written before.
  */
 export const pipe = <E>(
   request: IncomingMessage,
@@ -28,8 +28,8 @@ export const pipe = <E>(
   )
 
 /**
- * What is written at a time. Over TLS nobody tells how much of it has been taken: who takes all of it in time goes on, be it slowly,
- * whatever the store reads at a time.
+ * What is written at a time. Over TLS nobody tells how much of it has been taken: who takes all of it in time goes on,
+ * be it slowly, whatever the store reads at a time.
  */
 const pieceSize = 64 * 1024
 

@@ -1,6 +1,6 @@
 /**
- * The fast door: a plain Node request listener, for `http.createServer`, Express, Fastify, Nest, and whatever else hands
- * on an `IncomingMessage` that nobody has read. Trailers come through.
+ * The fast door: a plain Node request listener, for `http.createServer`, Express, Fastify, Nest, and whatever else
+ * hands on an `IncomingMessage` that nobody has read. Trailers come through.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -18,13 +18,13 @@ import * as NodeRequest from "./NodeRequest.js"
 /** The path of the collection, what bodies may cost, and what becomes of GET. */
 export interface Options extends TusDoor.Options, UploadBody.Options {
   /**
-   * Bytes that all bodies together keep waiting in memory, 16 MiB by default. Above it each upload reads on only when the
-   * store has taken what it read last.
+   * Bytes that all bodies together keep waiting in memory, 16 MiB by default. Above it each upload reads on only when
+   * the store has taken what it read last.
    */
   readonly bufferLimit?: number | undefined
   /**
-   * Answers GET, which tus does not know, and HEAD where it says nothing of tus, with a page or whatever else there is, but not
-   * below `path`, where uploads are. 405 by default.
+   * Answers GET, which tus does not know, and HEAD where it says nothing of tus, with a page or whatever else there is,
+   * but not below `path`, where uploads are. 405 by default.
    */
   readonly get?: ((request: IncomingMessage, response: ServerResponse) => void) | undefined
 }
@@ -35,8 +35,8 @@ export interface NodeHandler {
   /** The same for `server.on("checkContinue", ...)`: a client that asks first is refused before it sends a byte. */
   readonly checkContinue: (request: IncomingMessage, response: ServerResponse) => void
   /**
-   * Cuts off every body in flight, and those to come, of all doors of this server. Returns when all are committed and answered.
-   * Interrupting it interrupts the requests, except for what they are writing.
+   * Cuts off every body in flight, and those to come, of all doors of this server. Returns when all are committed and
+   * answered. Interrupting it interrupts the requests, except for what they are writing.
    */
   readonly drain: Effect.Effect<void>
 }
@@ -145,8 +145,8 @@ type Headers = Readonly<Record<string, string | undefined>>
 const urlOf = (request: IncomingMessage & { readonly originalUrl?: string }) => request.originalUrl ?? request.url ?? ""
 
 /**
- * The answer. Where the client still sends, it is written at once and the connection is closed a moment later: closing it
- * on unread bytes would reset it, and the client would never see the answer.
+ * The answer. Where the client still sends, it is written at once and the connection is closed a moment later: closing
+ * it on unread bytes would reset it, and the client would never see the answer.
  */
 const send = (
   request: IncomingMessage,

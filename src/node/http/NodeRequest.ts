@@ -51,9 +51,10 @@ export const hangUp = (stream: ServerHttp2Stream, idleMillis: number): void => {
 }
 
 /**
- * Does what follows from an event of a connection. Over HTTP/2 events come out of the native session, in the middle of what it
- * reads, and so do all promises and ticks that they settle: whoever closes a stream there calls back into it, and with Node 20 one
- * that then meets an error never comes back. So it is done in a turn of its own, where the session is at rest.
+ * Does what follows from an event of a connection. Over HTTP/2 events come out of the native session, in the middle of
+ * what it reads, and so do all promises and ticks that they settle: whoever closes a stream there calls back into it,
+ * and with Node 20 one that then meets an error never comes back. So it is done in a turn of its own, where the session
+ * is at rest.
  */
 export const enter = (request: IncomingMessage, act: () => void): void => {
   if (request.httpVersionMajor >= 2) {
@@ -63,7 +64,9 @@ export const enter = (request: IncomingMessage, act: () => void): void => {
   }
 }
 
-/** Events of a request or its answer, through which all that Node tells of them comes in; called back, no more of them. */
+/**
+ * Events of a request or its answer, through which all that Node tells of them comes in; called back, no more of them.
+ */
 export const listen = (
   request: IncomingMessage,
   source: IncomingMessage | ServerResponse,
@@ -80,7 +83,10 @@ export const listen = (
   }
 }
 
-/** Does so when what has arrived has been read: a process that was stopped for a while wakes up behind the time of its clients. */
+/**
+ * Does so when what has arrived has been read: a process that was stopped for a while wakes up behind the time of its
+ * clients.
+ */
 export const judge = (act: () => void): void => void setImmediate(act)
 
 /** Writes the end of an answer, and waits for the client to take it, but not for ever: see `expectTaken`. */
@@ -97,8 +103,8 @@ export const end = (
 }
 
 /**
- * Ends an answer of which the client takes nothing for `idleMillis`, and with it its connection, or over HTTP/2 its stream. While
- * nothing of it waits, whoever answers may take as long as he likes.
+ * Ends an answer of which the client takes nothing for `idleMillis`, and with it its connection, or over HTTP/2 its
+ * stream. While nothing of it waits, whoever answers may take as long as he likes.
  */
 export const expectTaken = (request: IncomingMessage, response: ServerResponse, idleMillis: number): void => {
   response.setTimeout(idleMillis)

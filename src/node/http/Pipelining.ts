@@ -1,8 +1,8 @@
 /**
- * The requests of one connection, one after another. A client may send the next before it has the answer to the last, but
- * only safe ones may be performed at the same time, and those of an upload are not. And Node reads ahead without a limit:
- * 10 MB of such requests would grow to gigabytes that wait. Over HTTP/2 they are independent of each other, and their number is
- * limited.
+ * The requests of one connection, one after another. A client may send the next before it has the answer to the last,
+ * but only safe ones may be performed at the same time, and those of an upload are not. And Node reads ahead without a
+ * limit: 10 MB of such requests would grow to gigabytes that wait. Over HTTP/2 they are independent of each other, and
+ * their number is limited.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-9.3.2
  */

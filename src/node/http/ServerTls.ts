@@ -13,7 +13,9 @@ export interface Options {
   readonly key: NodeTls.Contents
   /** What `key` is encrypted with. */
   readonly passphrase?: string | undefined
-  /** Authorities in PEM form: only clients with a certificate of theirs are let in. By default all are, and show none. */
+  /**
+   * Authorities in PEM form: only clients with a certificate of theirs are let in. By default all are, and show none.
+   */
   readonly ca?: NodeTls.Contents | undefined
   /** Whether clients may speak HTTP/2, as browsers do where they can. They may by default. */
   readonly http2?: boolean | undefined

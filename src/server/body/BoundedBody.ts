@@ -50,7 +50,8 @@ export const make = (
     return Pull.end
   }
 
-  // The wait for the network is the only place where the writer can be interrupted; it is then as if the sender had gone.
+  // The wait for the network is the only place where the writer can be interrupted; it is then as if the sender had
+  // gone.
   const arriving: Pull.Pull = Effect.matchCauseEffect(Effect.interruptible(body.pull), {
     onSuccess: (batch) => Effect.succeed(take(batch)),
     onFailure: (cause) =>

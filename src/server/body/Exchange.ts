@@ -1,6 +1,6 @@
 /**
- * One request on its way through the server: what was asked, the bytes that follow, and what its door can do. Doors make exchanges;
- * observers, verbs and hooks read them.
+ * One request on its way through the server: what was asked, the bytes that follow, and what its door can do. Doors
+ * make exchanges; observers, verbs and hooks read them.
  */
 import type { RawRequest } from "../../protocol/Command.js"
 import type { UploadBody } from "./UploadBody.js"
@@ -9,6 +9,9 @@ import type { UploadBody } from "./UploadBody.js"
 export interface Exchange {
   readonly request: RawRequest
   readonly body: UploadBody
-  /** Whether the door passes on the fields that follow a body. Without them the server does not offer `checksum-trailer`. */
+  /**
+   * Whether the door passes on the fields that follow a body. Without them the server does not offer
+   * `checksum-trailer`.
+   */
   readonly trailers: boolean
 }

@@ -1,6 +1,6 @@
 /**
- * The requests in flight, of all doors of a server. At the end of the server their bodies are cut off, and the store closes only when
- * what they have received is committed.
+ * The requests in flight, of all doors of a server. At the end of the server their bodies are cut off, and the store
+ * closes only when what they have received is committed.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"

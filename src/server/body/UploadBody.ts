@@ -98,8 +98,8 @@ export const fromPull = <E>(
     (reading) => within(reading, options.idleTimeout ?? defaultIdleTimeout, () => Option.some<AbortReason>("Idle"))
   )
   return {
-    // `raceFirst` does not wait for the loser when it is interrupted. The scope makes sure that this read has ended before
-    // `rest` starts another one.
+    // `raceFirst` does not wait for the loser when it is interrupted. The scope makes sure that this read has ended
+    // before `rest` starts another one.
     pull: Effect.scoped(
       Effect.flatMap(
         Effect.forkScoped(Effect.exit(awaited)),
@@ -120,8 +120,8 @@ export const fromPull = <E>(
 export const lingering: Duration.DurationInput = "2 seconds"
 
 /**
- * Fails where `self` takes longer. What has arrived meanwhile is looked at before: a process that was stopped for a while wakes up
- * behind the time of its clients, and has not read yet what they have sent.
+ * Fails where `self` takes longer. What has arrived meanwhile is looked at before: a process that was stopped for a
+ * while wakes up behind the time of its clients, and has not read yet what they have sent.
  */
 export const within = <A, E, R, E2>(
   self: Effect.Effect<A, E, R>,

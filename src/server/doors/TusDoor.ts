@@ -23,8 +23,8 @@ import type { Performed } from "../verbs/Verb.js"
 
 export interface Options {
   /**
-   * The path of the collection, such as `/files`; other paths are 404. Left out, the collection is whatever is posted to:
-   * then whoever mounts the door decides. One that is no such path is a defect when the door is made.
+   * The path of the collection, such as `/files`; other paths are 404. Left out, the collection is whatever is posted
+   * to: then whoever mounts the door decides. One that is no such path is a defect when the door is made.
    */
   readonly path?: string | undefined
 }

@@ -1,6 +1,7 @@
 /**
- * The door for Effect applications: an `HttpApp` for any path of an `HttpRouter`, an `HttpLayerRouter` or an `HttpApi`. Mount
- * it for all methods. Trailers do not come through `HttpServerRequest`, so `checksum-trailer` is not offered here.
+ * The door for Effect applications: an `HttpApp` for any path of an `HttpRouter`, an `HttpLayerRouter` or an `HttpApi`.
+ * Mount it for all methods. Trailers do not come through `HttpServerRequest`, so `checksum-trailer` is not offered
+ * here.
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import type * as HttpApp from "@effect/platform/HttpApp"
@@ -44,9 +45,10 @@ const open = (options: Options) =>
   )
 
 /**
- * Answers one request, with the server, the policy and the observers that there are at that time. It never fails: a refusal is
- * a response, a store that fails is logged and a 500, or a 507 where it is full. Dies of an `OptionError` where `publicUrl`,
- * `trustedProxies` or `cors` of the policy means nothing; `layer` and `layerApi` do so when they are built.
+ * Answers one request, with the server, the policy and the observers that there are at that time. It never fails: a
+ * refusal is a response, a store that fails is logged and a 500, or a 507 where it is full. Dies of an `OptionError`
+ * where `publicUrl`, `trustedProxies` or `cors` of the policy means nothing; `layer` and `layerApi` do so when they are
+ * built.
  */
 export const make = (options: Options = {}): HttpApp.Default<never, TusServer | Scope.Scope> =>
   Effect.flatten(open(options))
@@ -96,9 +98,9 @@ export const layerApi = (options: MountOptions): Layer.Layer<never, never, TusSe
   )
 
 /**
- * A middleware for all requests but those to `path` and below it, which are served as if it were not there. One that answers
- * OPTIONS itself, such as `HttpMiddleware.cors`, would hide from clients what the server can do, which has CORS of its own:
- * `TusPolicy`'s `cors`.
+ * A middleware for all requests but those to `path` and below it, which are served as if it were not there. One that
+ * answers OPTIONS itself, such as `HttpMiddleware.cors`, would hide from clients what the server can do, which has CORS
+ * of its own: `TusPolicy`'s `cors`.
  */
 export const except = (path: `/${string}`, middleware: Middleware): Middleware => (app) =>
   Effect.flatMap(
@@ -109,16 +111,16 @@ export const except = (path: `/${string}`, middleware: Middleware): Middleware =
 type Middleware = <E, R>(app: HttpApp.Default<E, R>) => HttpApp.Default<E, R>
 
 /**
- * Of the connection itself, where the platform tells it: `HttpMiddleware.xForwardedHeaders` would have put there what anybody
- * says.
+ * Of the connection itself, where the platform tells it: `HttpMiddleware.xForwardedHeaders` would have put there what
+ * anybody says.
  */
 const remoteAddressOf = ({ remoteAddress, source }: HttpServerRequest.HttpServerRequest) =>
   (source as { readonly socket?: { readonly remoteAddress?: string } }).socket?.remoteAddress
     ?? Option.getOrUndefined(remoteAddress)
 
 /**
- * The body, opened by the first pull. The platform resets the connection where a body is closed before its end, so it is closed
- * last of all: when the response has been handed over, and its rest read.
+ * The body, opened by the first pull. The platform resets the connection where a body is closed before its end, so it
+ * is closed last of all: when the response has been handed over, and its rest read.
  */
 const bodyOf = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest, options: Options) {
   if (request.source instanceof Request && request.source.body === null) {

@@ -10,8 +10,8 @@ import type { Exchange } from "../body/Exchange.js"
 /** An answer, with what came of the request in one word. */
 export interface Observed extends RawResponse {
   /**
-   * What came of the request: `Ok`, or why it was refused, as the refusal is called, such as `OffsetMismatch`; of a body that was
-   * cut off, by what, such as `TakenOver`; `UploadStoreError` and `Defect` where the server failed.
+   * What came of the request: `Ok`, or why it was refused, as the refusal is called, such as `OffsetMismatch`; of a
+   * body that was cut off, by what, such as `TakenOver`; `UploadStoreError` and `Defect` where the server failed.
    */
   readonly outcome: string
 }

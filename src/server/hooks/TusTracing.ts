@@ -1,6 +1,6 @@
 /**
- * A span for each request that concerns an upload, all of one upload in one trace, whichever process has served them: the trace is
- * told by the id of the upload, and so has to be kept nowhere. Nothing is traced by default.
+ * A span for each request that concerns an upload, all of one upload in one trace, whichever process has served them:
+ * the trace is told by the id of the upload, and so has to be kept nowhere. Nothing is traced by default.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * Uploads whose metadata has a known shape, as one Schema says: in the hooks and in the feed. A client encodes with the same
- * Schema.
+ * Uploads whose metadata has a known shape, as one Schema says: in the hooks and in the feed. A client encodes with the
+ * same Schema.
  *
  *     const Photo = Schema.Struct({ filename: Schema.String, taken: Schema.DateTimeUtc })
  *     const photos = TypedUploads.make(Photo)
@@ -47,8 +47,8 @@ export interface TypedHooks<A> extends Pick<Hooks, "authorize" | "timeLimit"> {
 /** What one Schema makes of the hooks and of the feed. */
 export interface TypedUploads<A> {
   /**
-   * An upload whose metadata does not match is not created: 400. One that was stored before, without this Schema, is a defect
-   * when it comes to a hook: it stays as it is, and that is logged.
+   * An upload whose metadata does not match is not created: 400. One that was stored before, without this Schema, is a
+   * defect when it comes to a hook: it stays as it is, and that is logged.
    */
   readonly hooks: (hooks: TypedHooks<A>) => Hooks
   /** What happens to uploads whose metadata matches, and so to no partial one that has none. */

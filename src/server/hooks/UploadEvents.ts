@@ -27,7 +27,10 @@ export type Event = Data.TaggedEnum<{
   Expired: { readonly upload: Upload }
 }>
 
-/** Whoever is told; the request waits for it. The upload is locked meanwhile: nothing should be asked of the server for it there. */
+/**
+ * Whoever is told; the request waits for it. The upload is locked meanwhile: nothing should be asked of the server for
+ * it there.
+ */
 export class UploadEvents extends Context.Reference<UploadEvents>()("effect-tus/UploadEvents", {
   defaultValue: (): { readonly publish: (event: Event) => Effect.Effect<void> } => ({ publish: () => Effect.void })
 }) {}

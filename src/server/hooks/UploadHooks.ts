@@ -1,8 +1,8 @@
 /**
  * Where an application has its say. Nothing happens by default.
  *
- * Each hook has a time limit: one that takes longer is interrupted, and the request is answered 503, as one to be tried again.
- * One that dies is a 500, and logged. What such a request was to change is as it was before.
+ * Each hook has a time limit: one that takes longer is interrupted, and the request is answered 503, as one to be tried
+ * again. One that dies is a 500, and logged. What such a request was to change is as it was before.
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -23,14 +23,14 @@ export interface Admission {
 }
 
 /**
- * Questions to an application. One that is left out says yes and changes nothing; a failure is the answer to the client, with
- * the status that it carries.
+ * Questions to an application. One that is left out says yes and changes nothing; a failure is the answer to the
+ * client, with the status that it carries.
  */
 export interface Hooks {
   /**
-   * Whether who sends this request may do this, for every request but OPTIONS. Asked before a byte of the body is read, and
-   * before a running request is disturbed. Of an upload that is to be created, it sees what the client asks for, under an id
-   * that is not told to anybody before. A request for an upload that does not exist does not come here.
+   * Whether who sends this request may do this, for every request but OPTIONS. Asked before a byte of the body is read,
+   * and before a running request is disturbed. Of an upload that is to be created, it sees what the client asks for,
+   * under an id that is not told to anybody before. A request for an upload that does not exist does not come here.
    */
   readonly authorize?:
     | ((intent: Intent, upload: Upload, request: RawRequest) => Effect.Effect<Admission | void, Denied>)
@@ -40,15 +40,15 @@ export interface Hooks {
   /**
    * Runs when all bytes of an upload are there, before the client is told, and decides whether they are accepted. A
    * failure is stored and answers every later request. Runs once per completion, and again after a crash in the middle:
-   * the id of the upload is the key by which a second run is told from a first. What it adds goes to the client that sends the
-   * last byte, if that is still there.
+   * the id of the upload is the key by which a second run is told from a first. What it adds goes to the client that
+   * sends the last byte, if that is still there.
    */
   readonly onComplete?: ((upload: Upload) => Effect.Effect<Addition | void, UploadRejected>) | undefined
   /** Runs before an upload is removed because a client asks for it. */
   readonly onTerminate?: ((upload: Upload) => Effect.Effect<void, Denied>) | undefined
   /**
-   * Runs before an unfinished upload is removed because its time has run out. One that fails is logged, and runs again with the
-   * next sweep, when the upload is removed at last.
+   * Runs before an unfinished upload is removed because its time has run out. One that fails is logged, and runs again
+   * with the next sweep, when the upload is removed at last.
    */
   readonly onExpire?: ((upload: Upload) => Effect.Effect<void>) | undefined
   /** How long a hook may take. 30 seconds by default. */
@@ -81,8 +81,9 @@ export class UploadHooks extends Context.Reference<UploadHooks>()("effect-tus/Up
 }) {}
 
 /**
- * Uploads that belong to whoever has created them, and are nobody else's: `whoIs` tells who sends a request, or fails with
- * `Denied`, most likely a 401. Uploads that belong to nobody, from a time without owners, are not to be had either.
+ * Uploads that belong to whoever has created them, and are nobody else's: `whoIs` tells who sends a request, or fails
+ * with `Denied`, most likely a 401. Uploads that belong to nobody, from a time without owners, are not to be had
+ * either.
  *
  * @example
  * ```ts

@@ -32,13 +32,13 @@ export interface Options extends Quota.Quota {
 }
 
 /**
- * What the server runs its work in. Where there is no room the work is not begun and `Denied` is the answer: 429 or 507 to an
- * upload that would grow, 503 to one body too many.
+ * What the server runs its work in. Where there is no room the work is not begun and `Denied` is the answer: 429 or 507
+ * to an upload that would grow, 503 to one body too many.
  */
 export interface Limits {
   /**
-   * Runs what makes an upload grow to `wanted` bytes, or step by step where that is infinite, and holds what it has room for
-   * meanwhile. `current` is its state, none where it is to be created.
+   * Runs what makes an upload grow to `wanted` bytes, or step by step where that is infinite, and holds what it has
+   * room for meanwhile. `current` is its state, none where it is to be created.
    */
   readonly growing: <A, E, R>(
     upload: Upload,
@@ -183,8 +183,8 @@ export const layer = (limits: Options): Layer.Layer<UploadLimits, OptionError.Op
 const busy = () => new Denied({ status: 503, reason: "too many uploads are under way; try again shortly" })
 
 /**
- * Bodies that together bring so many bytes a second: each batch is handed on when the one before it, of whichever body, has had
- * its time. One that is stopped waits no longer.
+ * Bodies that together bring so many bytes a second: each batch is handed on when the one before it, of whichever body,
+ * has had its time. One that is stopped waits no longer.
  */
 const pacer = (bytesPerSecond: number) => {
   let free = 0

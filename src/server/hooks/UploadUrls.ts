@@ -1,6 +1,6 @@
 /**
- * What the URL of an upload says besides its id. Nothing by default; with `layerSigned` it is a proof that this server has made
- * it: whoever has the URL may use the upload until its time has run out, and an id alone is worth nothing.
+ * What the URL of an upload says besides its id. Nothing by default; with `layerSigned` it is a proof that this server
+ * has made it: whoever has the URL may use the upload until its time has run out, and an id alone is worth nothing.
  */
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
@@ -15,7 +15,10 @@ import { Denied } from "../../protocol/Refusal.js"
 import type { UploadId } from "../../protocol/Upload.js"
 import * as OptionError from "../policy/OptionError.js"
 
-/** How the URL of an upload is made, and looked at again with each request. Who may not use it is told by `Denied`, a 403. */
+/**
+ * How the URL of an upload is made, and looked at again with each request. Who may not use it is told by `Denied`, a
+ * 403.
+ */
 export interface Urls {
   /** Whether URLs are looked at. */
   readonly areSigned: boolean
@@ -87,8 +90,8 @@ export const makeSigned = ({ secret, validFor = "1 day" }: Options): Effect.Effe
   })
 
 /**
- * `makeSigned`, for a server. Fails with an `OptionError` where the secret is shorter than 32 characters or `validFor` is no
- * duration.
+ * `makeSigned`, for a server. Fails with an `OptionError` where the secret is shorter than 32 characters or `validFor`
+ * is no duration.
  */
 export const layerSigned = (options: Options): Layer.Layer<UploadUrls, OptionError.OptionError> =>
   Layer.effect(UploadUrls, makeSigned(options))

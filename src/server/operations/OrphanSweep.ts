@@ -1,7 +1,7 @@
 /**
- * What becomes of bytes that no state names. They are removed only where it is proven that nobody can want them: where there are
- * none, where they say themselves that they are not all of it and are there once more, or where their client has said so before their
- * state was removed. All others are set aside.
+ * What becomes of bytes that no state names. They are removed only where it is proven that nobody can want them: where
+ * there are none, where they say themselves that they are not all of it and are there once more, or where their client
+ * has said so before their state was removed. All others are set aside.
  */
 import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
@@ -40,7 +40,10 @@ export const make = Effect.gen(function*() {
     })
   })
 
-  /** What has no state may be about to get one: its writer, who has the lock, writes bytes before it creates what is complete. */
+  /**
+   * What has no state may be about to get one: its writer, who has the lock, writes bytes before it creates what is
+   * complete.
+   */
   const explain = (stored: Stored) =>
     lock.withLockIfFree(
       stored.id,

@@ -23,8 +23,8 @@ export const app: Effect.Effect<HttpServerResponse.HttpServerResponse> = Effect.
 )
 
 /**
- * These metrics as text, those of a name together. Characters that a name or a label must not have become `_`; a frequency is
- * written as a counter with the label `value`.
+ * These metrics as text, those of a name together. Characters that a name or a label must not have become `_`; a
+ * frequency is written as a counter with the label `value`.
  */
 export const render = (pairs: ReadonlyArray<MetricPair.MetricPair.Untyped>): string => {
   const families = new Map<string, Array<string>>()

@@ -1,5 +1,6 @@
 /**
- * What an operator does with uploads, beside clients and under the same locks. It checks no authorization: code that has this service is trusted.
+ * What an operator does with uploads, beside clients and under the same locks. It checks no authorization: code that
+ * has this service is trusted.
  */
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
@@ -24,25 +25,27 @@ export interface Inspection extends Entry {
 }
 
 /**
- * What tools call. Every method fails with an `UploadStoreError` where the store does, and with `UploadNotFound` where no such
- * upload is stored; `terminate` also with what a DELETE is refused with, such as `Denied`. An upload of a dialect that this version
- * does not serve is listed and inspected; to change it is an `UploadStoreError`.
+ * What tools call. Every method fails with an `UploadStoreError` where the store does, and with `UploadNotFound` where
+ * no such upload is stored; `terminate` also with what a DELETE is refused with, such as `Denied`. An upload of a
+ * dialect that this version does not serve is listed and inspected; to change it is an `UploadStoreError`.
  */
 export class TusAdmin extends Context.Tag("effect-tus/TusAdmin")<TusAdmin, {
   /**
-   * All uploads, in the order of their ids, read page by page: what is created or removed meanwhile may be among them, or not.
-   * Of one whose state cannot be read, why not.
+   * All uploads, in the order of their ids, read page by page: what is created or removed meanwhile may be among them,
+   * or not. Of one whose state cannot be read, why not.
    */
   readonly list: Stream.Stream<Either.Either<Upload, Unreadable>, UploadStoreError>
 
   /**
-   * What is known of an upload, whatever its dialect; its offset counts what is committed, which a request under way is ahead of.
+   * What is known of an upload, whatever its dialect; its offset counts what is committed, which a request under way is
+   * ahead of.
    */
   readonly inspect: (id: UploadId) => Effect.Effect<Inspection, UploadNotFound | UploadStoreError>
 
   /**
-   * Has an unfinished upload live until then, none for ever, however many bytes come; also one whose time has run out, while it is
-   * still there. What is complete does not expire and stays as it is. Fails with `Contended` while somebody writes it.
+   * Has an unfinished upload live until then, none for ever, however many bytes come; also one whose time has run out,
+   * while it is still there. What is complete does not expire and stays as it is. Fails with `Contended` while somebody
+   * writes it.
    */
   readonly extend: (
     id: UploadId,
@@ -54,8 +57,8 @@ export class TusAdmin extends Context.Tag("effect-tus/TusAdmin")<TusAdmin, {
 }>() {}
 
 /**
- * Over the services that are provided, with the hooks and events that are there when it is made. Dies of an `OptionError`
- * where the `timeLimit` of the hooks is no duration.
+ * Over the services that are provided, with the hooks and events that are there when it is made. Dies of an
+ * `OptionError` where the `timeLimit` of the hooks is no duration.
  */
 export const make = Effect.gen(function*() {
   const registry = yield* UploadRegistry
@@ -90,7 +93,8 @@ export const make = Effect.gen(function*() {
 
 /**
  * For a process that serves uploads, or that has them to itself. Beside a server it needs what that one has: the same
- * `UploadLock`, or neither waits for the other, and the same `UploadHooks` and `UploadEvents`, or nobody hears of a removal.
+ * `UploadLock`, or neither waits for the other, and the same `UploadHooks` and `UploadEvents`, or nobody hears of a
+ * removal.
  *
  * @example
  * ```ts

@@ -16,7 +16,10 @@ export interface Options {
   readonly showProblems?: boolean | undefined
 }
 
-/** What keeps the server from its work, each as a sentence; nothing where it can do it. Asks the store, and so waits for it. */
+/**
+ * What keeps the server from its work, each as a sentence; nothing where it can do it. Asks the store, and so waits for
+ * it.
+ */
 export const problems = (
   { minFree = 1024 ** 3 }: Options = {}
 ): Effect.Effect<ReadonlyArray<string>, never, ByteStore | UploadRegistry> =>

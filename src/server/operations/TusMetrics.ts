@@ -25,15 +25,17 @@ export const refusals = Metric.counter("tus_refusals_total", {
   incremental: true
 })
 
-/** Counted as they are taken from a body: also those that are not kept in the end, and again those that are sent again. */
+/**
+ * Counted as they are taken from a body: also those that are not kept in the end, and again those that are sent again.
+ */
 export const receivedBytes = Metric.counter("tus_received_bytes_total", {
   description: "Bytes of uploads that have arrived",
   incremental: true
 })
 
 /**
- * By `method`, of this process, each from its head to its answer; the bytes of a download come after that. Uploads that are
- * arriving are those of `PATCH` and `POST`.
+ * By `method`, of this process, each from its head to its answer; the bytes of a download come after that. Uploads that
+ * are arriving are those of `PATCH` and `POST`.
  */
 export const activeRequests = Metric.gauge("tus_active_requests", {
   description: "Requests that are being answered"

@@ -1,10 +1,10 @@
 /**
- * What a server does on its own: it removes unfinished uploads whose time has run out, partials that were used up, and what is left
- * of a creation if it is empty or says that it is not all there; it sets unfinished uploads back whose bytes are gone, and goes on
- * with what waits for it. Of bytes that no state names it removes nothing else: it sets them aside, tells of each, puts them back where a
- * state names them again, and removes them after `keepOrphans`. It never removes a completed upload that is not a used-up partial,
- * and never disturbs a writer. Of a dialect that this version does not serve it removes unfinished uploads whose time has run out, and
- * nothing else.
+ * What a server does on its own: it removes unfinished uploads whose time has run out, partials that were used up, and
+ * what is left of a creation if it is empty or says that it is not all there; it sets unfinished uploads back whose
+ * bytes are gone, and goes on with what waits for it. Of bytes that no state names it removes nothing else: it sets
+ * them aside, tells of each, puts them back where a state names them again, and removes them after `keepOrphans`. It
+ * never removes a completed upload that is not a used-up partial, and never disturbs a writer. Of a dialect that this
+ * version does not serve it removes unfinished uploads whose time has run out, and nothing else.
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -39,8 +39,8 @@ export interface Options {
 }
 
 /**
- * Both sweeps, for whoever decides when they run; `layer` runs them as its schedules say. They never fail: what goes wrong
- * with one upload is logged, and it is looked at again by the next sweep.
+ * Both sweeps, for whoever decides when they run; `layer` runs them as its schedules say. They never fail: what goes
+ * wrong with one upload is logged, and it is looked at again by the next sweep.
  */
 export const make = Effect.gen(function*() {
   const registry = yield* UploadRegistry
@@ -91,7 +91,10 @@ export const make = Effect.gen(function*() {
 
   const orphans = yield* OrphanSweep.make
 
-  /** An unfinished upload whose acknowledged bytes are gone goes back to those that are there, as it does for whoever goes on with it. */
+  /**
+   * An unfinished upload whose acknowledged bytes are gone goes back to those that are there, as it does for whoever
+   * goes on with it.
+   */
   const recover = each(
     pages(registry.withBytes),
     ({ id, offset }) =>

@@ -1,6 +1,7 @@
 /**
- * Has what counts of unfinished uploads survive a power cut, a while after it was acknowledged and when the server stops: then
- * a reboot costs little of a long upload, and an orderly one nothing. It disturbs no writer, unless what was written is lost.
+ * Has what counts of unfinished uploads survive a power cut, a while after it was acknowledged and when the server
+ * stops: then a reboot costs little of a long upload, and an orderly one nothing. It disturbs no writer, unless what
+ * was written is lost.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -21,8 +22,8 @@ export interface Options {
 }
 
 /**
- * One round, for whoever decides when it runs, whatever `Durability` says: `sync(atOnce)` syncs all uploads that a power cut
- * would set back, so many at a time. It never fails: what goes wrong with one upload is logged.
+ * One round, for whoever decides when it runs, whatever `Durability` says: `sync(atOnce)` syncs all uploads that a
+ * power cut would set back, so many at a time. It never fails: what goes wrong with one upload is logged.
  */
 export const make = Effect.gen(function*() {
   const store = yield* UploadStore
@@ -51,7 +52,10 @@ export const make = Effect.gen(function*() {
   return { sync }
 })
 
-/** FsyncTracker in the background as long as the layer lives, and at its end. With durability `"process"` nothing is ever synced. */
+/**
+ * FsyncTracker in the background as long as the layer lives, and at its end. With durability `"process"` nothing is
+ * ever synced.
+ */
 export const layer = (
   { syncDeadline = "10 seconds", syncSchedule = Schedule.spaced("30 seconds") }: Options = {}
 ): Layer.Layer<never, never, UploadLock | UploadStore> =>

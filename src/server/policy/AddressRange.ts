@@ -1,6 +1,6 @@
 /**
- * Ranges of IP addresses, and what lies in them. Pure, and without a platform. An IPv4 address is the IPv6 address that it is
- * mapped to: a server that listens on both is told either.
+ * Ranges of IP addresses, and what lies in them. Pure, and without a platform. An IPv4 address is the IPv6 address that
+ * it is mapped to: a server that listens on both is told either.
  *
  * @see https://www.rfc-editor.org/rfc/rfc4632#section-3.1
  * @see https://www.rfc-editor.org/rfc/rfc4291#section-2

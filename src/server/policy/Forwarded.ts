@@ -1,6 +1,6 @@
 /**
- * What proxies tell of the request that they were sent: `Forwarded`, and the `X-Forwarded-` headers that were before it. Knows
- * nothing of whom to believe.
+ * What proxies tell of the request that they were sent: `Forwarded`, and the `X-Forwarded-` headers that were before
+ * it. Knows nothing of whom to believe.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7239
  */

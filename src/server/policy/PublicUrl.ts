@@ -1,6 +1,6 @@
 /**
- * Where clients see the server: what stands before the path of a collection in the `Location` that they are told. Nothing, by
- * default: a path is right wherever the request has come from. Pure.
+ * Where clients see the server: what stands before the path of a collection in the `Location` that they are told.
+ * Nothing, by default: a path is right wherever the request has come from. Pure.
  */
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -11,14 +11,15 @@ import { OptionError } from "./OptionError.js"
 
 export interface Options {
   /**
-   * What clients write before the path of the collection: `https://example.org`, or `https://example.org/api` where a proxy cuts
-   * off `/api`. `Location` is a path by default.
+   * What clients write before the path of the collection: `https://example.org`, or `https://example.org/api` where a
+   * proxy cuts off `/api`. `Location` is a path by default.
    */
   readonly publicUrl?: string | undefined
   /**
-   * The addresses of the proxies in front, such as `10.0.0.0/8` or `::1`. Where `publicUrl` is not given, theirs are the
-   * `Forwarded` and `X-Forwarded-Proto`, `-Host`, `-Port` and `-Prefix` headers that are believed; those of others are not read.
-   * They have to set these headers, or to remove them: what they pass on from a client is taken for theirs.
+   * The addresses of the proxies in front, such as `10.0.0.0/8` or `::1`. Where `publicUrl` is not given, theirs are
+   * the `Forwarded` and `X-Forwarded-Proto`, `-Host`, `-Port` and `-Prefix` headers that are believed; those of others
+   * are not read. They have to set these headers, or to remove them: what they pass on from a client is taken for
+   * theirs.
    */
   readonly trustedProxies?: ReadonlyArray<string> | undefined
 }
@@ -46,8 +47,8 @@ export const make = ({ publicUrl, trustedProxies = [] }: Options): Either.Either
 type Headers = RawRequest["headers"]
 
 /**
- * Scheme and host count only together, for only then is an absolute URL no guess. Where the two kinds of headers contradict each
- * other, one was passed on from a client, and neither counts.
+ * Scheme and host count only together, for only then is an absolute URL no guess. Where the two kinds of headers
+ * contradict each other, one was passed on from a client, and neither counts.
  */
 const told = (headers: Headers, isTrusted: (address: string) => boolean): string => {
   const older = olderOf(headers)

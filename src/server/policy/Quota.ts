@@ -15,7 +15,10 @@ export interface Quota {
   readonly minFreeBytes?: number | undefined
 }
 
-/** What is so when it is decided on. `total` is asked for what is yet to come: bytes that were announced need their room. */
+/**
+ * What is so when it is decided on. `total` is asked for what is yet to come: bytes that were announced need their
+ * room.
+ */
 export interface Given {
   /** Whether the upload is yet to be created. */
   readonly isNew: boolean
@@ -32,12 +35,15 @@ export interface Given {
   readonly free: number
 }
 
-/** What an upload is granted at a time that does not say how much it will be: whoever sends slowly keeps no more from others. */
+/**
+ * What an upload is granted at a time that does not say how much it will be: whoever sends slowly keeps no more from
+ * others.
+ */
 export const step = 64 * 1024 * 1024
 
 /**
- * How many bytes the upload may have: what is wanted or, where that is not said, what it has and a step more, but never more than half
- * of what is left, so that something is for the next. It may ask again.
+ * How many bytes the upload may have: what is wanted or, where that is not said, what it has and a step more, but never
+ * more than half of what is left, so that something is for the next. It may ask again.
  */
 export const decide = (
   { bytesPerOwner = Infinity, minFreeBytes = -Infinity, unfinishedPerOwner = Infinity }: Quota,

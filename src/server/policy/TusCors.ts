@@ -1,7 +1,7 @@
 /**
- * CORS for tus, as a pure function: errors included, every header of the protocol allowed and exposed. Bring no other CORS
- * middleware before it: `HttpMiddleware.cors` answers every OPTIONS itself and so hides what the server can do. Where the rest of
- * an application needs one, `TusHttp.except` keeps it from the uploads.
+ * CORS for tus, as a pure function: errors included, every header of the protocol allowed and exposed. Bring no other
+ * CORS middleware before it: `HttpMiddleware.cors` answers every OPTIONS itself and so hides what the server can do.
+ * Where the rest of an application needs one, `TusHttp.except` keeps it from the uploads.
  *
  * @see https://fetch.spec.whatwg.org/#http-cors-protocol
  */
@@ -12,8 +12,9 @@ import { OptionError } from "./OptionError.js"
 
 export interface Options {
   /**
-   * Whose pages may use the server: `"*"` for all, which is the default; a list of origins such as `https://example.org`, and of
-   * patterns that an origin has to match from its beginning to its end; or a function that is asked about each.
+   * Whose pages may use the server: `"*"` for all, which is the default; a list of origins such as
+   * `https://example.org`, and of patterns that an origin has to match from its beginning to its end; or a function
+   * that is asked about each.
    */
   readonly origins?: "*" | ReadonlyArray<string | RegExp> | ((origin: string) => boolean) | undefined
   /** Whether pages may send cookies and the like along. Not by default; where they may, `origins` has to say whose. */
@@ -138,7 +139,9 @@ const unnamed = (actual: string) =>
     actual
   })
 
-/** Whom nobody means: a pattern that lets them in lets everybody in. Any page can make itself one of the origin `null`. */
+/**
+ * Whom nobody means: a pattern that lets them in lets everybody in. Any page can make itself one of the origin `null`.
+ */
 const strangers = [
   "null",
   ...["https://", "http://"].flatMap((scheme) =>

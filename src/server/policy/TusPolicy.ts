@@ -9,7 +9,10 @@ import * as Schema from "effect/Schema"
 import * as DoorPolicy from "./DoorPolicy.js"
 import * as OptionError from "./OptionError.js"
 
-/** What a server allows, with a default for each. `publicUrl`, `trustedProxies`, `cors` and `downloads` are for its doors. */
+/**
+ * What a server allows, with a default for each. `publicUrl`, `trustedProxies`, `cors` and `downloads` are for its
+ * doors.
+ */
 export interface Options extends DoorPolicy.Options {
   /** Bytes that one upload may hold, however it comes. No limit by default. */
   readonly maxSize?: number | undefined
@@ -22,8 +25,8 @@ export interface Options extends DoorPolicy.Options {
 }
 
 /**
- * By default nothing but metadata has a limit, and uploads stay until somebody removes them. To be provided by `layer`, to the
- * server and to its doors alike: the one keeps the limits, the others read URLs and answer for CORS.
+ * By default nothing but metadata has a limit, and uploads stay until somebody removes them. To be provided by `layer`,
+ * to the server and to its doors alike: the one keeps the limits, the others read URLs and answer for CORS.
  */
 export class TusPolicy extends Context.Reference<TusPolicy>()("effect-tus/TusPolicy", {
   defaultValue: (): Options => ({})

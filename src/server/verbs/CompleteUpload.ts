@@ -47,7 +47,10 @@ export const make = (policy: Policy, hooks: HookRunner) =>
     const waiting = WaitingFinals.make()
     const ending = yield* Effect.acquireRelease(Deferred.make<void>(), (ending) => Deferred.succeed(ending, undefined))
 
-    /** Takes an upload from having all its bytes to being complete, or rejected for good. No hook sees bytes that may be lost. */
+    /**
+     * Takes an upload from having all its bytes to being complete, or rejected for good. No hook sees bytes that may be
+     * lost.
+     */
     const conclude = (entry: Entry, { fence }: Lease) => {
       const { completion, length } = entry.upload
       return completion._tag !== "Finishing" || Option.isNone(length)
@@ -78,7 +81,9 @@ export const make = (policy: Policy, hooks: HookRunner) =>
           )
       )
 
-    /** Of a final that names hundreds, most parts that become complete change nothing: one look at another one tells. */
+    /**
+     * Of a final that names hundreds, most parts that become complete change nothing: one look at another one tells.
+     */
     const waitsForAnother = (final: UploadId, part: UploadId) => {
       const reason = waiting.reasonOf(final)
       return reason?._tag !== "Part" || reason.id === part ? Effect.succeed(false) : store.get(reason.id).pipe(
@@ -100,7 +105,10 @@ export const make = (policy: Policy, hooks: HookRunner) =>
           ))
         : Effect.succeed([])
 
-    /** Parts whose bytes have gone go back to those that are there, and then are no parts of anything that is joined now. */
+    /**
+     * Parts whose bytes have gone go back to those that are there, and then are no parts of anything that is joined
+     * now.
+     */
     const recover = (parts: ReadonlyArray<Upload>) =>
       Effect.flatMap(
         Effect.filter(parts, ({ id }) =>
@@ -113,7 +121,10 @@ export const make = (policy: Policy, hooks: HookRunner) =>
         ([lacking]) => lacking === undefined ? Effect.void : new PartGone({ part: lacking.id })
       )
 
-    /** Gives a final the bytes of its parts, unless somebody else wants it or the server ends before; tells whether it has. */
+    /**
+     * Gives a final the bytes of its parts, unless somebody else wants it or the server ends before; tells whether it
+     * has.
+     */
     const concat = (entry: Entry, parts: ReadonlyArray<Upload>, lease: Lease) =>
       Effect.suspend(() => {
         const requested = Deferred.unsafeMake<void>(FiberId.none)
@@ -141,8 +152,8 @@ export const make = (policy: Policy, hooks: HookRunner) =>
     })
 
     /**
-     * Joins the parts of an open final where all of them are complete and there is room for as many bytes again; fails where
-     * there is none, or where it can never be.
+     * Joins the parts of an open final where all of them are complete and there is room for as many bytes again; fails
+     * where there is none, or where it can never be.
      */
     const assemble = Effect.fnUntraced(function*(entry: Entry, lease: Lease) {
       const { upload } = entry

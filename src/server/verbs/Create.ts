@@ -23,8 +23,8 @@ import type { Concluded } from "./CompleteUpload.js"
 import type { CommandOf, Dependencies, Verb } from "./Verb.js"
 
 /**
- * An upload that comes along with its creation in no more bytes than this is stored once, when they are there: until then nobody
- * knows of it.
+ * An upload that comes along with its creation in no more bytes than this is stored once, when they are there: until
+ * then nobody knows of it.
  */
 const smallBytes = 1024 * 1024
 

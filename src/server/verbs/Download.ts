@@ -15,7 +15,10 @@ export const make = Effect.fnUntraced(function*({ hooks }: Dependencies) {
   const store = yield* UploadStore
   const { traced } = yield* TusTracing
 
-  /** Reads the first bytes before the answer begins: a store that cannot read them is an HTTP error, and no file waits open for the client. */
+  /**
+   * Reads the first bytes before the answer begins: a store that cannot read them is an HTTP error, and no file waits
+   * open for the client.
+   */
   const begun = (id: UploadId, { end, start }: Download.Slice) =>
     Effect.map(
       Stream.runHead(store.read(id, { start, end })),

@@ -108,8 +108,9 @@ export const make = ({ digests, store, tell }: Dependencies) => {
       }
     })
 
-    // What was written before the store failed is worth keeping, unless it is a checkpoint that failed: what it was to keep
-    // may be lost. What does not count then is cut off: nobody else could use its room. That the store failed is what counts.
+    // What was written before the store failed is worth keeping, unless it is a checkpoint that failed: what it was to
+    // keep may be lost. What does not count then is cut off: nobody else could use its room. That the store failed is
+    // what counts.
     const salvage = Effect.suspend(() => isSound ? checkpoint : Effect.void).pipe(
       Effect.catchTag("UploadStoreError", () => Effect.void),
       Effect.zipRight(store.get(plan.upload.id)),

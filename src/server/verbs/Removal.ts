@@ -1,6 +1,6 @@
 /**
- * An upload goes, because somebody asks for it or its time has run out: the application is told, it is gone for good, and the
- * world is told. Done by whoever holds its lock.
+ * An upload goes, because somebody asks for it or its time has run out: the application is told, it is gone for good,
+ * and the world is told. Done by whoever holds its lock.
  */
 import * as Effect from "effect/Effect"
 import type { Entry } from "../../store/UploadRegistry.js"

@@ -1,6 +1,6 @@
 /**
- * Why open finals are not assembled, as it was seen last: a part of theirs has not all its bytes, or there is no room for them.
- * Where it is not known, somebody has to look.
+ * Why open finals are not assembled, as it was seen last: a part of theirs has not all its bytes, or there is no room
+ * for them. Where it is not known, somebody has to look.
  */
 import type { Denied } from "../../protocol/Refusal.js"
 import type { UploadId } from "../../protocol/Upload.js"

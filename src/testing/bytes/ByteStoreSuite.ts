@@ -56,8 +56,8 @@ const failsCorrupt = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<
 })
 
 /**
- * Declares the tests in the file that calls it, with `name` before the titles of their groups. A layer that cannot be built
- * fails every one of them.
+ * Declares the tests in the file that calls it, with `name` before the titles of their groups. A layer that cannot be
+ * built fails every one of them.
  *
  * @example
  * ```ts

@@ -1,5 +1,6 @@
 /**
- * What a `ByteStore` promises that can set bytes aside, and one that remembers its registry; of others nothing is asked.
+ * What a `ByteStore` promises that can set bytes aside, and one that remembers its registry; of others nothing is
+ * asked.
  */
 import { assert, describe } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

@@ -1,6 +1,6 @@
 /**
- * Small uploads beside finals that are assembled: what those cost who has nothing to do with them, and what the disk alone does to
- * them, where a bare program does the same writes.
+ * Small uploads beside finals that are assembled: what those cost who has nothing to do with them, and what the disk
+ * alone does to them, where a bare program does the same writes.
  */
 import { randomBytes } from "node:crypto"
 import type { Connection } from "../Connection.js"

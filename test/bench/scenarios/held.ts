@@ -24,7 +24,9 @@ const hold = async (server: Server) => {
 
 const p99 = (work: { readonly latencies: ReadonlyArray<number> }) => quantile(work.latencies, 0.99)
 
-/** In a server of its own. What an upload costs is what the second thousand adds: the first makes the heap grow anyway. */
+/**
+ * In a server of its own. What an upload costs is what the second thousand adds: the first makes the heap grow anyway.
+ */
 const run = async ({ kind }: Server) => {
   const server = await start(kind)
   try {

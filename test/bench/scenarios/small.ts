@@ -25,8 +25,8 @@ const small = { chunk, size: chunk.length }
 const tiny = { chunk, size: Tus.KiB }
 
 /**
- * Operations of which each leaves a new upload behind, to the end of the benchmark: ext4 creates files at a tenth of its
- * pace for a minute after so many have been removed, and that would be all there is to see.
+ * Operations of which each leaves a new upload behind, to the end of the benchmark: ext4 creates files at a tenth of
+ * its pace for a minute after so many have been removed, and that would be all there is to see.
  */
 const creating = (operation: (connection: Connection) => Promise<unknown>) => (server: Server) =>
   withConnections(server, clients, (connections) => measure(server, () => drive(connections, seconds, operation)))

@@ -1,7 +1,7 @@
 /**
  * What a request deserves, worked out from the specification and the README in another way than the rules do: from what
- * was meant, never from what was sent, as the set of everything that is wrong with it. Which of two wrongs is answered is
- * left open; that neither is overlooked is not.
+ * was meant, never from what was sent, as the set of everything that is wrong with it. Which of two wrongs is answered
+ * is left open; that neither is overlooked is not.
  */
 import { type Ask, limits, type Target } from "./Story.js"
 

@@ -1,6 +1,6 @@
 /**
- * One request on its way through the network, in two halves that share nothing: what the client sends arrives at the server
- * in order, later, and not always all of it.
+ * One request on its way through the network, in two halves that share nothing: what the client sends arrives at the
+ * server in order, later, and not always all of it.
  */
 import type { TusTransport } from "effect-tus/client"
 import * as Chunk from "effect/Chunk"

@@ -1,7 +1,7 @@
 /**
- * The bytes of one file, in memory and on the platter: what was written is read back at once, and survives a power cut only
- * where it was synced. What was not is lost, kept or torn, each write on its own. What a sync has failed to bring there is lost
- * for good, though it is still read: the system takes it for written.
+ * The bytes of one file, in memory and on the platter: what was written is read back at once, and survives a power cut
+ * only where it was synced. What was not is lost, kept or torn, each write on its own. What a sync has failed to bring
+ * there is lost for good, though it is still read: the system takes it for written.
  */
 import type { Dice } from "./Dice.js"
 import type { Sync } from "./Directory.js"
@@ -35,7 +35,9 @@ export class Contents {
     this.bytes = apply(this.bytes, change)
   }
 
-  /** What a sync that begins now will bring to the platter once it is done; one that fails loses all there is by then. */
+  /**
+   * What a sync that begins now will bring to the platter once it is done; one that fails loses all there is by then.
+   */
   mark(): Sync {
     const last = this.count
     return {

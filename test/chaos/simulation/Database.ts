@@ -1,7 +1,7 @@
 /**
- * The registry as processes meet it: a statement takes its time and may fail, before it takes effect or after. All writes are
- * recorded: a process that dies loses none that took effect; a power cut leaves a beginning of them that has every durable
- * one in it, to be opened under another boot.
+ * The registry as processes meet it: a statement takes its time and may fail, before it takes effect or after. All
+ * writes are recorded: a process that dies loses none that took effect; a power cut leaves a beginning of them that has
+ * every durable one in it, to be opened under another boot.
  */
 import { type Upload, UploadRegistry, UploadStoreError } from "effect-tus"
 import * as Context from "effect/Context"

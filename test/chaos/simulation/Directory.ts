@@ -1,7 +1,7 @@
 /**
- * The names in one directory: they survive a power cut only where the directory was synced. A change that was not is lost or
- * kept as a whole, each on its own. A sync that fails takes none of them: names go through the file system's journal, and where
- * that cannot be written nothing is written any more.
+ * The names in one directory: they survive a power cut only where the directory was synced. A change that was not is
+ * lost or kept as a whole, each on its own. A sync that fails takes none of them: names go through the file system's
+ * journal, and where that cannot be written nothing is written any more.
  */
 import type { Contents } from "./Contents.js"
 import type { Dice } from "./Dice.js"

@@ -1,6 +1,6 @@
 /**
- * A file system: a tree of names, open files, and the errors of the system. Everything here is done at once and as told; when
- * it is done and what goes wrong is for others to say.
+ * A file system: a tree of names, open files, and the errors of the system. Everything here is done at once and as
+ * told; when it is done and what goes wrong is for others to say.
  */
 import { Contents } from "./Contents.js"
 import type { Dice } from "./Dice.js"

@@ -1,6 +1,6 @@
 /**
- * The disk as processes meet it: a call takes its time, may fail, may do half of what it was asked, and may be under way when
- * its process dies.
+ * The disk as processes meet it: a call takes its time, may fail, may do half of what it was asked, and may be under
+ * way when its process dies.
  */
 import type { Dice } from "./Dice.js"
 import { type Disk, failure } from "./Disk.js"

@@ -1,6 +1,6 @@
 /**
- * `node:fs` on the simulated disk, for `vi.mock`. A function that is not here is missing, loudly: whoever makes the store call
- * it adds it here.
+ * `node:fs` on the simulated disk, for `vi.mock`. A function that is not here is missing, loudly: whoever makes the
+ * store call it adds it here.
  */
 import { failure } from "./Disk.js"
 import type { Call, DiskCalls, Done } from "./DiskCalls.js"

@@ -1,9 +1,9 @@
 /**
- * What runs when: one queue of things to come, and fibers that run only while nothing else does. Time passes only from one
- * event to the next, so that days take milliseconds and the same seed does the same.
+ * What runs when: one queue of things to come, and fibers that run only while nothing else does. Time passes only from
+ * one event to the next, so that days take milliseconds and the same seed does the same.
  *
- * A clock and a scheduler of our own in place of `TestClock`: they are told apart by process, so that one can die between any
- * two steps of its fibers, and its clock can be wrong; and they need no turn of the event loop.
+ * A clock and a scheduler of our own in place of `TestClock`: they are told apart by process, so that one can die
+ * between any two steps of its fibers, and its clock can be wrong; and they need no turn of the event loop.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -39,7 +39,10 @@ export class Kernel {
     return this.scheduleAt(this.now + Math.max(0, delay), run)
   }
 
-  /** What is to happen at the very same time happens in the order in which it was scheduled; sums of delays would not tell. */
+  /**
+   * What is to happen at the very same time happens in the order in which it was scheduled; sums of delays would not
+   * tell.
+   */
   scheduleAt(at: number, run: () => void): () => void {
     const event: Event = { at, run }
     let index = this.events.length
@@ -188,7 +191,9 @@ export class Process implements Scheduler.Scheduler {
     this.later = []
   }
 
-  /** Runs an effect, in the runtime of a server where one is given; tells how it ended, unless the process ends before. */
+  /**
+   * Runs an effect, in the runtime of a server where one is given; tells how it ended, unless the process ends before.
+   */
   fork<A, E, R = never>(
     effect: Effect.Effect<A, E, R>,
     onExit: (exit: Exit.Exit<A, E>) => void,

@@ -12,7 +12,10 @@ import type { Story } from "./Story.js"
 const adopting = (...faults: ReadonlyArray<LossFault>) => ({ losses }: Story): boolean =>
   losses.some(({ mend, what }) => mend === "adopt" && (faults.length === 0 || faults.includes(what)))
 
-/** Stories in which another database is adopted, and then the one of before; clocks are right, by which files are told from newer ones. */
+/**
+ * Stories in which another database is adopted, and then the one of before; clocks are right, by which files are told
+ * from newer ones.
+ */
 const returning = ({ likely, losses, troubles }: Story): boolean => {
   const [first, second] = losses.toSorted((a, b) => a.at - b.at)
   const isClear = troubles.length === 0 || !(likely.has("clock ahead") || likely.has("clock back"))

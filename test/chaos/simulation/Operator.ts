@@ -1,7 +1,7 @@
 /**
- * Whoever puts another database in the place of the server's, between two of its lives, and what has to come of that: one that is
- * not the database of the directory is refused, each time, until the right one is back or the server is told to adopt it; an
- * untouched directory never is.
+ * Whoever puts another database in the place of the server's, between two of its lives, and what has to come of that:
+ * one that is not the database of the directory is refused, each time, until the right one is back or the server is
+ * told to adopt it; an untouched directory never is.
  */
 import { Pairing, type UploadRegistry } from "effect-tus"
 import * as Cause from "effect/Cause"

@@ -1,6 +1,6 @@
 /**
- * What is promised, checked from outside: what was told to clients against what lies in the database and on the disk, now and
- * after the worst of power cuts.
+ * What is promised, checked from outside: what was told to clients against what lies in the database and on the disk,
+ * now and after the worst of power cuts.
  */
 import type { Upload, UploadRegistry } from "effect-tus"
 import * as Option from "effect/Option"
@@ -24,16 +24,21 @@ interface Told {
 export class Promises {
   /**
    * Uploads that are damaged where nothing was promised. By a power cut: those that were complete, with durability
-   * `"process"`, and those that were removed. By a sync that failed: those whose server has ended before it could write that
-   * down. The server cannot tell and goes on with them; so nothing more is asked of their bytes.
+   * `"process"`, and those that were removed. By a sync that failed: those whose server has ended before it could write
+   * that down. The server cannot tell and goes on with them; so nothing more is asked of their bytes.
    */
   readonly damaged = new Set<Id>()
   private readonly told = new Map<Id, Told>()
   /** Uploads that were removed to last. */
   private readonly gone = new Set<Id>()
-  /** Uploads that were removed since their clients asked for it: of these nothing is kept, also where the server is killed in between. */
+  /**
+   * Uploads that were removed since their clients asked for it: of these nothing is kept, also where the server is
+   * killed in between.
+   */
   readonly terminated = new Set<Id>()
-  /** Uploads that are set back, which their server has yet to be told by its database: it still says what was before. */
+  /**
+   * Uploads that are set back, which their server has yet to be told by its database: it still says what was before.
+   */
   private readonly settingBack = new Set<Id>()
   private readonly requests = new Set<Exchange>()
   /** Requests for what had expired when they came. */

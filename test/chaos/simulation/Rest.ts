@@ -1,6 +1,6 @@
 /**
- * The end of a story: nothing goes wrong any more, a new process finds what was left, and sweeps. What remains is complete, or
- * somebody's, or nothing.
+ * The end of a story: nothing goes wrong any more, a new process finds what was left, and sweeps. What remains is
+ * complete, or somebody's, or nothing.
  */
 import { TusSweeper } from "effect-tus/server"
 import * as Effect from "effect/Effect"
@@ -65,7 +65,8 @@ const check = (world: World): void => {
       upload !== undefined && (path === pathOf(upload.id) || isWaiting || damaged.has(upload.id))
     world.claim(isOwned, "P1", () => `${path} is left behind`)
   }
-  // What cannot be written down is not known afterwards; what seems to be older than its state is put back by nobody, and stays aside.
+  // What cannot be written down is not known afterwards; what seems to be older than its state is put back by nobody,
+  // and stays aside.
   const isLate = story.losses.length > 0 && (world.met.has("clock ahead") || world.met.has("clock back"))
   if (!isLate && !unwritten.some((fault) => world.met.has(fault))) {
     for (const id of world.promises.terminated) {

@@ -1,6 +1,6 @@
 /**
- * Effect keeps every fiber that nobody has forked until it ends. Those of a process that was killed never do: whoever makes
- * worlds by the thousand has to have them forgotten.
+ * Effect keeps every fiber that nobody has forked until it ends. Those of a process that was killed never do: whoever
+ * makes worlds by the thousand has to have them forgotten.
  */
 import type * as Fiber from "effect/Fiber"
 import { globalValue } from "effect/GlobalValue"

@@ -1,6 +1,6 @@
 /**
- * The server processes: born, killed, started anew a while after each death on whatever was left behind; and, where there are
- * two, which of them is asked.
+ * The server processes: born, killed, started anew a while after each death on whatever was left behind; and, where
+ * there are two, which of them is asked.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * What the clients send, and whether what the server has is that. The bytes of a source are random: a part of it is told by
- * what is in it.
+ * What the clients send, and whether what the server has is that. The bytes of a source are random: a part of it is
+ * told by what is in it.
  */
 import type { Upload } from "effect-tus"
 import { pathOf } from "./Paths.js"

@@ -1,6 +1,6 @@
 /**
- * States in a real database in a real file, which outlives the connections of the processes. Closing a connection is all that
- * is left of a process that dies: SQLite rolls back what it was in the middle of.
+ * States in a real database in a real file, which outlives the connections of the processes. Closing a connection is
+ * all that is left of a process that dies: SQLite rolls back what it was in the middle of.
  */
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { BootId } from "effect-tus"

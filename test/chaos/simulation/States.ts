@@ -1,5 +1,6 @@
 /**
- * The states of all uploads as they are, kept apart from the registry under test, and what no change may ever do to them.
+ * The states of all uploads as they are, kept apart from the registry under test, and what no change may ever do to
+ * them.
  */
 import { type Upload, type UploadRegistry, UploadStoreError } from "effect-tus"
 import * as Option from "effect/Option"
@@ -41,7 +42,9 @@ export class States {
     )
   }
 
-  /** A process that is alone is refused only what it should not have tried; another begins with fences that are too low. */
+  /**
+   * A process that is alone is refused only what it should not have tried; another begins with fences that are too low.
+   */
   checkRefusal(change: Change, error: unknown): void {
     const { upload: { id }, version } = change._tag === "Commit" ? change.before : change.entry
     const isStale = change._tag === "Create" || this.entries.get(id)?.version !== version

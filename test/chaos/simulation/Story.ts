@@ -1,6 +1,6 @@
 /**
- * What is to happen in one world, worked out from a seed before anything does: how the server is set up, what clients want of
- * it, and at which steps something goes wrong.
+ * What is to happen in one world, worked out from a seed before anything does: how the server is set up, what clients
+ * want of it, and at which steps something goes wrong.
  */
 import * as Dice from "./Dice.js"
 import { type Fault, faults, losses, type LossFault } from "./Faults.js"
@@ -49,7 +49,9 @@ export interface Story {
   readonly likely: ReadonlySet<Fault>
   /** The steps at which something goes wrong, in order. */
   readonly troubles: ReadonlyArray<number>
-  /** Whether the file system syncs directories; one that does not keeps their names all the same, as network drives do. */
+  /**
+   * Whether the file system syncs directories; one that does not keeps their names all the same, as network drives do.
+   */
   readonly syncsDirectories: boolean
   readonly losses: ReadonlyArray<Loss>
 }

@@ -1,6 +1,6 @@
 /**
- * Bytes that were acknowledged when their database was taken away. Whatever has become of the states, they are there, byte by byte:
- * in their place, or among what was set aside, from where they are restored as everybody does it.
+ * Bytes that were acknowledged when their database was taken away. Whatever has become of the states, they are there,
+ * byte by byte: in their place, or among what was set aside, from where they are restored as everybody does it.
  */
 import type { Upload } from "effect-tus"
 import * as Effect from "effect/Effect"

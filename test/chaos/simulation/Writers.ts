@@ -1,5 +1,6 @@
 /**
- * Who writes to which upload: one at a time (P3), from where the upload stands on (P1), with a checkpoint every second (P4).
+ * Who writes to which upload: one at a time (P3), from where the upload stands on (P1), with a checkpoint every second
+ * (P4).
  */
 import { ByteStore, type Upload } from "effect-tus"
 import * as Effect from "effect/Effect"

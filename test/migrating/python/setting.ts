@@ -95,7 +95,9 @@ export interface Scripted {
   readonly text?: string
 }
 
-/** A server whose requests are written down, and some of them answered in its place: by the how manieth of its method. */
+/**
+ * A server whose requests are written down, and some of them answered in its place: by the how manieth of its method.
+ */
 export const watched = Effect.fnUntraced(function*(
   answer: (request: Http.IncomingMessage, nth: number) => Scripted | undefined = () => undefined
 ) {

@@ -1,5 +1,6 @@
 /**
- * Uploads as a route of the App Router. Next passes the body on unread, unless there is a `proxy.ts`, which makes it keep a copy.
+ * Uploads as a route of the App Router. Next passes the body on unread, unless there is a `proxy.ts`, which makes it
+ * keep a copy.
  */
 import { ManagedRuntime } from "effect"
 import { EmbeddedServer } from "effect-tus/node"
