@@ -66,16 +66,34 @@ const counted = async (url: string, least: number): Promise<number> => {
 /** Each starts two or three processes. */
 const limit = 300_000
 
-/** The rows of README's table. */
+/** The rows of README's table: a runtime, and the SQLite that it takes. */
 const listed = () =>
   (/^\| runtime \|[^]*?\n\n/m.exec(readFileSync(join(root, "README.md"), "utf8"))?.[0] ?? "")
-    .trim().split("\n").slice(2).map((row) => row.split("|")[1]?.trim())
+    .trim().split("\n").slice(2).map((row) => {
+      const [, name = "", , , sqlite = ""] = row.split("|").map((cell) => cell.trim())
+      return { name, sqlite }
+    })
+
+const probe = `import("node:sqlite").then(() => console.log("node:sqlite"), () => console.log("none"))\n`
 
 describe("the built package", () => {
   it("is tested on all the runtimes that README lists, and on no other", () => {
     const [, ...others] = runtimes.map(([name]) => name)
-    deepStrictEqual(listed(), ["Node 20", ...others])
+    deepStrictEqual(listed().map(({ name }) => name), ["Node 20", ...others])
   })
+
+  it.scopedLive("finds a SQLite of the runtime exactly where README says so", () =>
+    Effect.gen(function*() {
+      const at = yield* directory
+      writeFileSync(join(at, "probe.mjs"), probe)
+      for (const [name, words] of runtimes) {
+        const row = name === "the Node at hand" ? `Node ${process.versions.node.split(".")[0]}` : name
+        const asked = yield* program(at, [...words, join(at, "probe.mjs")])
+        const { stdout } = yield* Effect.promise(() => asked.ended)
+        const sqlite = listed().find(({ name }) => name === row)?.sqlite ?? ""
+        assert.strictEqual(stdout.trim(), sqlite.includes("`node:sqlite`") ? "node:sqlite" : "none", name)
+      }
+    }), limit)
 
   for (const [name, words] of runtimes) {
     it.scopedLive(`on ${name} serves, is killed and goes on`, () =>
