@@ -16,7 +16,7 @@ type Action = Effect.Effect<void, never, TusClient.TusClient>
 export interface Transfer {
   readonly upload: () => Upload.Upload
   /** Whether the file is the one that is uploaded here; `previous` is what the journal has about it. */
-  readonly isOf: (file: File, previous: ReadonlyArray<UploadJournal.Entry>) => boolean
+  readonly isOf: (file: File, previous: ReadonlyArray<UploadJournal.JournalEntry>) => boolean
   /** Uploads the file, or the rest of it. Nothing happens where it is under way. */
   readonly start: (file: File) => Action
   /** Asks the server how much of it is there. */

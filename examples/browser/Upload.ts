@@ -47,7 +47,7 @@ const fresh = {
 export const ofFile = ({ name, size }: File): Upload => ({ ...fresh, name, state: "Waiting", total: size })
 
 export const ofEntry = (
-  { acknowledged, length, source, url }: Pick<UploadJournal.Entry, "acknowledged" | "length" | "source" | "url">,
+  { acknowledged, length, source, url }: Pick<UploadJournal.JournalEntry, "acknowledged" | "length" | "source" | "url">,
   isKept: boolean
 ): Upload => ({
   ...fresh,

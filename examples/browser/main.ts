@@ -119,7 +119,7 @@ const forget = (item: Item) => {
 
 const findItem = (file: File) =>
   Effect.suspend(() => {
-    const item = (previous: ReadonlyArray<UploadJournal.Entry>) =>
+    const item = (previous: ReadonlyArray<UploadJournal.JournalEntry>) =>
       [...items].find(({ transfer }) => transfer.isOf(file, previous))
     const known = item([])
     // Only what an earlier visit has left has to be looked up by what is in the file.
@@ -219,7 +219,7 @@ Dom.find(missing, "button", HTMLButtonElement).addEventListener("click", () => {
 })
 
 /** A part of an upload in parallel is no file of its own; this page makes none. */
-const isWhole = ({ endpoint, start }: UploadJournal.Entry) => endpoint === settings.endpoint && start === 0
+const isWhole = ({ endpoint, start }: UploadJournal.JournalEntry) => endpoint === settings.endpoint && start === 0
 
 /** What cannot be found again is told at least. */
 const tellMissing = (names: ReadonlyArray<string>) => {

@@ -6,7 +6,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { committed, created, type Entry, UploadRegistry } from "../store/UploadRegistry.js"
+import { committed, created, type StoredUpload, UploadRegistry } from "../store/UploadRegistry.js"
 import { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
 import * as Committer from "./Committer.js"
 import * as CrashRecovery from "./CrashRecovery.js"
@@ -49,7 +49,7 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
       }
     })
 
-    const writeOrSuperseded = (next: WriteBatch.Write, entry: Entry) =>
+    const writeOrSuperseded = (next: WriteBatch.Write, entry: StoredUpload) =>
       Effect.flatMap(
         write(next),
         (done) => done ? Effect.succeed(entry) : new Superseded({ id: entry.upload.id })

@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
 import * as Dialect from "../protocol/Dialect.js"
 import { Bytes, Upload } from "../protocol/Upload.js"
-import type { Entry } from "../store/UploadRegistry.js"
+import type { StoredUpload } from "../store/UploadRegistry.js"
 
 /** Whole numbers up to 2^53-1; some drivers hand BIGINT over as text. */
 export const BigInt = Schema.Union(Schema.Number, Schema.NumberFromString)
@@ -41,7 +41,7 @@ export type UploadRow = typeof Columns.Type
 export const columns = Struct.keys(Columns.fields)
 
 /** A plain function and no schema: an upload is true by construction, and this runs with every commit. */
-export const encode = ({ fence, synced, upload, version }: Entry): UploadRow => {
+export const encode = ({ fence, synced, upload, version }: StoredUpload): UploadRow => {
   const { completion, kind } = upload
   return {
     id: upload.id,
@@ -67,7 +67,7 @@ export const encode = ({ fence, synced, upload, version }: Entry): UploadRow => 
 }
 
 /** What lies in a database may have been written by anybody: every invariant of the upload is checked. */
-export const decode = (row: unknown): Either.Either<Entry, ParseResult.ParseError> =>
+export const decode = (row: unknown): Either.Either<StoredUpload, ParseResult.ParseError> =>
   Either.flatMap(decodeColumns(row), (columns) =>
     decodeEntry({
       version: columns.version,

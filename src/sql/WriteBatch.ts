@@ -8,7 +8,7 @@ import type { Fragment } from "@effect/sql/Statement"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { Upload } from "../protocol/Upload.js"
-import type { Entry, RemoveOptions, WriteOptions } from "../store/UploadRegistry.js"
+import type { RemoveOptions, StoredUpload, WriteOptions } from "../store/UploadRegistry.js"
 import * as UploadRow from "./UploadRow.js"
 
 export interface Write {
@@ -20,7 +20,7 @@ export interface Write {
   readonly durable: boolean
 }
 
-export const create = (entry: Entry, { durable }: WriteOptions): Write => ({
+export const create = (entry: StoredUpload, { durable }: WriteOptions): Write => ({
   _tag: "Create",
   row: UploadRow.encode(entry),
   relinks: entry.upload.isFinal,
@@ -28,14 +28,14 @@ export const create = (entry: Entry, { durable }: WriteOptions): Write => ({
 })
 
 /** An upload that moves on keeps the very same kind; to write the same parts once more would do no harm. */
-export const commit = (before: Upload, entry: Entry, { durable }: WriteOptions): Write => ({
+export const commit = (before: Upload, entry: StoredUpload, { durable }: WriteOptions): Write => ({
   _tag: "Commit",
   row: UploadRow.encode(entry),
   relinks: before.kind !== entry.upload.kind && (before.isFinal || entry.upload.isFinal),
   durable
 })
 
-export const remove = (entry: Entry, { durable, fence, unlessNamed = false }: RemoveOptions): Write => ({
+export const remove = (entry: StoredUpload, { durable, fence, unlessNamed = false }: RemoveOptions): Write => ({
   _tag: unlessNamed ? "RemoveUnlessNamed" : "Remove",
   row: UploadRow.encode({ ...entry, fence }),
   relinks: entry.upload.isFinal,

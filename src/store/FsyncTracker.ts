@@ -15,7 +15,7 @@ import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import type { ByteStore } from "./ByteStore.js"
-import type { Entry, UploadRegistry, WriteOptions } from "./UploadRegistry.js"
+import type { StoredUpload, UploadRegistry, WriteOptions } from "./UploadRegistry.js"
 import { type Superseded, UploadStoreError } from "./UploadStoreError.js"
 
 /** So many bytes are synced, which the state that follows `version` is to say. */
@@ -38,7 +38,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
   }
 
   /** The state as it is stored, with what is known besides. */
-  const known = (entry: Entry): Entry => {
+  const known = (entry: StoredUpload): StoredUpload => {
     const note = notes.get(entry.upload.id)
     return note?.version === entry.version ? { ...entry, synced: Math.max(entry.synced, note.synced) } : entry
   }
@@ -69,7 +69,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
    * The commit invalidates the old entry. If it fails, the file is truncated instead: the next process then sees that
    * acknowledged bytes are missing. Bytes that were synced before, and completions that were decided, stand.
    */
-  const setBack = (entry: Entry, fence: number) =>
+  const setBack = (entry: StoredUpload, fence: number) =>
     Effect.suspend(() => {
       const { upload } = entry
       const now = known(entry)
@@ -87,7 +87,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
    * synced are written anew: a power cut that took it back would take new bytes for synced ones. One that had all is
    * waited for until `expiresAt`.
    */
-  const cut = (entry: Entry, size: number, fence: number, expiresAt?: Option.Option<DateTime.Utc>) =>
+  const cut = (entry: StoredUpload, size: number, fence: number, expiresAt?: Option.Option<DateTime.Utc>) =>
     Effect.suspend(() => {
       const now = known(entry)
       setBacks++
@@ -95,7 +95,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
     })
 
   /** Sets the upload back, and fails. */
-  const refuse = (entry: Entry, fence: number): Effect.Effect<never, UploadStoreError> =>
+  const refuse = (entry: StoredUpload, fence: number): Effect.Effect<never, UploadStoreError> =>
     Effect.zipRight(
       Effect.ignoreLogged(setBack(entry, fence)),
       new UploadStoreError({ reason: "Write", operation: `count the bytes of ${entry.upload.id}: a sync has failed` })
@@ -109,10 +109,10 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
 
     /** Commits, under the lock, what has been synced before where it has to be. */
     commit: (
-      entry: Entry,
+      entry: StoredUpload,
       next: Upload,
       options: WriteOptions
-    ): Effect.Effect<Entry, Superseded | UploadStoreError> => {
+    ): Effect.Effect<StoredUpload, Superseded | UploadStoreError> => {
       const commit = () =>
         failed.has(next.id) && !isWhole(entry)
           ? refuse(entry, options.fence)
@@ -178,9 +178,9 @@ const isLoss = (cause: Cause.Cause<UploadStoreError>) =>
   Option.exists(Cause.failureOption(cause), ({ reason }) => reason === "Unsynced")
 
 /** Whether all of its bytes are there and synced: a sync that fails afterwards was of no use. */
-const isWhole = ({ synced, upload }: Entry): boolean => !upload.isOpen && synced === upload.offset
+const isWhole = ({ synced, upload }: StoredUpload): boolean => !upload.isOpen && synced === upload.offset
 
 /** Whether nothing more is to happen to its bytes. */
 const isConcluded = ({ completion: { _tag } }: Upload): boolean => _tag === "Complete" || _tag === "Rejected"
 
-const isBehind = ({ synced, upload }: Entry): boolean => upload.isOpen && upload.offset > synced
+const isBehind = ({ synced, upload }: StoredUpload): boolean => upload.isOpen && upload.offset > synced

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { UploadId } from "../protocol/Upload.js"
-import { type Entry, UploadRegistry } from "./UploadRegistry.js"
+import { type StoredUpload, UploadRegistry } from "./UploadRegistry.js"
 
 /** What is remembered. Fewer states cost more reads, and change no answer. */
 export interface Options {
@@ -23,11 +23,11 @@ export interface Options {
  */
 export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Options = {}) => {
   /** Two halves, so that nothing has to be kept in order: where one is full, the one before it is forgotten. */
-  let recent = new Map<UploadId, Entry>()
+  let recent = new Map<UploadId, StoredUpload>()
   let earlier: typeof recent = new Map()
   let writes = 0
 
-  const remember = (entry: Entry) => {
+  const remember = (entry: StoredUpload) => {
     if (capacity < 1) {
       return
     }

@@ -49,51 +49,56 @@ export const layerMemory: Layer.Layer<UploadLock, UploadStoreError, UploadRegist
   Effect.gen(function*() {
     const registry = yield* UploadRegistry
     let fence = yield* registry.lastFence
-    const held = new Map<UploadId, Line>()
+    const held = new Map<UploadId, Queue>()
 
     // Looking and acting is one step everywhere: between two effects another fiber may run.
     const release = (id: UploadId): void => {
-      const line = held.get(id)
-      const next = line?.waiting.shift()
-      if (line === undefined || next === undefined) {
+      const queue = held.get(id)
+      const next = queue?.waiting.shift()
+      if (queue === undefined || next === undefined) {
         held.delete(id)
         return
       }
-      line.holder = new Grip()
-      if (line.waiting.length > 0) {
-        line.holder.request()
+      queue.holder = new Holder()
+      if (queue.waiting.length > 0) {
+        queue.holder.request()
       }
       next.granted = true
-      Deferred.unsafeDone(next.turn, Effect.succeed(line.holder))
+      Deferred.unsafeDone(next.turn, Effect.succeed(queue.holder))
     }
 
-    const enter = (id: UploadId): Grip => {
-      const holder = new Grip()
+    const enter = (id: UploadId): Holder => {
+      const holder = new Holder()
       held.set(id, { holder, waiting: [] })
       return holder
     }
 
-    const wait = (id: UploadId, line: Line, restore: Restore): Effect.Effect<Grip> => {
-      const waiter: Waiter = { turn: Deferred.unsafeMake<Grip>(FiberId.none), granted: false }
-      line.holder.request()
-      line.waiting.push(waiter)
-      return Effect.onInterrupt(restore(Deferred.await(waiter.turn)), () => leave(id, line, waiter))
+    const wait = (id: UploadId, queue: Queue, restore: Restore): Effect.Effect<Holder> => {
+      const waiter: Waiter = { turn: Deferred.unsafeMake<Holder>(FiberId.none), granted: false }
+      queue.holder.request()
+      queue.waiting.push(waiter)
+      return Effect.onInterrupt(restore(Deferred.await(waiter.turn)), () => leave(id, queue, waiter))
     }
 
     /** A waiter that goes away may already have been given its turn; then the turn passes on. */
-    const leave = (id: UploadId, line: Line, waiter: Waiter) =>
+    const leave = (id: UploadId, queue: Queue, waiter: Waiter) =>
       Effect.sync(() => {
         if (waiter.granted) {
           release(id)
         } else {
-          line.waiting.splice(line.waiting.indexOf(waiter), 1)
+          queue.waiting.splice(queue.waiting.indexOf(waiter), 1)
         }
       })
 
     /** Uninterruptible, except while `use` runs. */
-    const hold = <A, E, R>(grip: Grip, id: UploadId, use: (lease: Lease) => Effect.Effect<A, E, R>, restore: Restore) =>
+    const hold = <A, E, R>(
+      holder: Holder,
+      id: UploadId,
+      use: (lease: Lease) => Effect.Effect<A, E, R>,
+      restore: Restore
+    ) =>
       Effect.flatMap(
-        Effect.exit(restore(Effect.suspend(() => use({ fence: ++fence, onRequested: grip.onRequested })))),
+        Effect.exit(restore(Effect.suspend(() => use({ fence: ++fence, onRequested: holder.onRequested })))),
         (exit) => {
           release(id)
           return exit
@@ -103,10 +108,10 @@ export const layerMemory: Layer.Layer<UploadLock, UploadStoreError, UploadRegist
     return UploadLock.of({
       withLock: (id, use) =>
         Effect.uninterruptibleMask((restore) => {
-          const line = held.get(id)
-          return line === undefined
+          const queue = held.get(id)
+          return queue === undefined
             ? hold(enter(id), id, use, restore)
-            : Effect.flatMap(wait(id, line, restore), (grip) => hold(grip, id, use, restore))
+            : Effect.flatMap(wait(id, queue, restore), (holder) => hold(holder, id, use, restore))
         }),
       withLockIfFree: (id, use) =>
         Effect.uninterruptibleMask((restore) =>
@@ -118,18 +123,18 @@ export const layerMemory: Layer.Layer<UploadLock, UploadStoreError, UploadRegist
 
 type Restore = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-interface Line {
-  holder: Grip
+interface Queue {
+  holder: Holder
   readonly waiting: Array<Waiter>
 }
 
 interface Waiter {
-  readonly turn: Deferred.Deferred<Grip>
+  readonly turn: Deferred.Deferred<Holder>
   granted: boolean
 }
 
 /** One hold of a lock, and whether somebody else wants it. */
-class Grip {
+class Holder {
   private requested = false
   private readonly listeners: Array<() => void> = []
   readonly onRequested = (listener: () => void): void => {

@@ -16,7 +16,7 @@ import { Superseded, type UploadStoreError } from "./UploadStoreError.js"
 import * as Usage from "./Usage.js"
 
 /** A state as it is stored. */
-export interface Entry {
+export interface StoredUpload {
   readonly upload: Upload
   /** Grows by one with each commit; 0 before the first. */
   readonly version: number
@@ -56,10 +56,10 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
    * Stores a new upload as version 1, `created`. Fails with `Superseded` where the id is taken. Survives the end of
    * the process.
    */
-  readonly create: (upload: Upload, options: WriteOptions) => Effect.Effect<Entry, Superseded | UploadStoreError>
+  readonly create: (upload: Upload, options: WriteOptions) => Effect.Effect<StoredUpload, Superseded | UploadStoreError>
 
   /** None only where the upload is proven absent: never created, or removed. */
-  readonly get: (id: UploadId) => Effect.Effect<Option.Option<Entry>, UploadStoreError>
+  readonly get: (id: UploadId) => Effect.Effect<Option.Option<StoredUpload>, UploadStoreError>
 
   /** Those of a page of ids that name no upload, in any order. */
   readonly absent: (ids: ReadonlyArray<UploadId>) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
@@ -70,13 +70,13 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
    * `entry` says of synced bytes is taken from it: whoever commits may know more than what is stored.
    */
   readonly commit: (
-    entry: Entry,
+    entry: StoredUpload,
     next: Upload,
     options: WriteOptions
-  ) => Effect.Effect<Entry, Superseded | UploadStoreError>
+  ) => Effect.Effect<StoredUpload, Superseded | UploadStoreError>
 
   /** Removes `entry` under the same conditions as `commit`, and that of `unlessNamed`. */
-  readonly remove: (entry: Entry, options: RemoveOptions) => Effect.Effect<void, Superseded | UploadStoreError>
+  readonly remove: (entry: StoredUpload, options: RemoveOptions) => Effect.Effect<void, Superseded | UploadStoreError>
 
   /**
    * Unfinished uploads whose time had run out at `now`, found by index, in the order of their times and then of their
@@ -155,10 +155,10 @@ export interface RemoveOptions extends WriteOptions {
 }
 
 /** The entry of an upload that is yet to be stored. */
-export const draft = (upload: Upload, fence: number): Entry => ({ upload, version: 0, fence, synced: 0 })
+export const draft = (upload: Upload, fence: number): StoredUpload => ({ upload, version: 0, fence, synced: 0 })
 
 /** The entry of a new upload. */
-export const created = (upload: Upload, { durable, fence }: WriteOptions): Entry => ({
+export const created = (upload: Upload, { durable, fence }: WriteOptions): StoredUpload => ({
   upload,
   version: 1,
   fence,
@@ -166,7 +166,11 @@ export const created = (upload: Upload, { durable, fence }: WriteOptions): Entry
 })
 
 /** The entry that follows another. */
-export const committed = ({ synced, version }: Entry, next: Upload, { durable, fence }: WriteOptions): Entry => ({
+export const committed = (
+  { synced, version }: StoredUpload,
+  next: Upload,
+  { durable, fence }: WriteOptions
+): StoredUpload => ({
   upload: next,
   version: version + 1,
   fence,
@@ -199,9 +203,9 @@ const byTime: Order.Order<Due> = Order.combine(
 
 /** States in a Map; they live as long as the layer. */
 export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistry, () => {
-  const entries = new Map<UploadId, Entry>()
+  const entries = new Map<UploadId, StoredUpload>()
 
-  const found = ({ after, limit }: Page, keep: (upload: Upload, entry: Entry) => boolean) =>
+  const found = ({ after, limit }: Page, keep: (upload: Upload, entry: StoredUpload) => boolean) =>
     Effect.sync(() =>
       Array.from(entries.values())
         .filter((entry) => (after === undefined || entry.upload.id > after) && keep(entry.upload, entry))
@@ -210,11 +214,11 @@ export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistr
         .slice(0, limit)
     )
 
-  const page = (options: Page, keep: (upload: Upload, entry: Entry) => boolean) =>
+  const page = (options: Page, keep: (upload: Upload, entry: StoredUpload) => boolean) =>
     Effect.map(found(options, keep), Arr.map(({ id }) => id))
 
   const replace = <A>(
-    { upload: { id }, version }: Entry,
+    { upload: { id }, version }: StoredUpload,
     { fence, unlessNamed = false }: RemoveOptions,
     act: () => A
   ) =>
@@ -226,7 +230,7 @@ export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistr
         : Effect.succeed(act())
     })
 
-  const put = (entry: Entry) => {
+  const put = (entry: StoredUpload) => {
     entries.set(entry.upload.id, entry)
     return entry
   }

@@ -16,7 +16,7 @@ import type { Upload, UploadId } from "../protocol/Upload.js"
 import { ByteStore } from "./ByteStore.js"
 import * as FsyncTracker from "./FsyncTracker.js"
 import * as Reconciliation from "./Reconciliation.js"
-import { type Entry, pages, type RemoveOptions, UploadRegistry } from "./UploadRegistry.js"
+import { pages, type RemoveOptions, type StoredUpload, UploadRegistry } from "./UploadRegistry.js"
 import { type Superseded, unknownDialect, UploadStoreError } from "./UploadStoreError.js"
 
 /**
@@ -52,7 +52,7 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
    * Absence is proven: a store that fails is an `UploadStoreError`. So is an upload whose dialect this version does not
    * serve, which no method but `remove` touches.
    */
-  readonly get: (id: UploadId) => Effect.Effect<Entry, UploadNotFound | UploadStoreError>
+  readonly get: (id: UploadId) => Effect.Effect<StoredUpload, UploadNotFound | UploadStoreError>
 
   /**
    * Makes room for a new upload under an id that may have been given before: what is stored under it and belongs to no
@@ -65,7 +65,7 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
    * Stores a new upload, which is full already where it is to have no bytes. Fails with `Superseded` where the id is
    * taken.
    */
-  readonly create: (upload: Upload, fence: number) => Effect.Effect<Entry, Superseded | UploadStoreError>
+  readonly create: (upload: Upload, fence: number) => Effect.Effect<StoredUpload, Superseded | UploadStoreError>
 
   /**
    * Writes all that `pull` gives behind the upload's offset and returns the offset they reach; commits nothing.
@@ -73,7 +73,7 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
    * those that are there, and `OffsetMismatch` tells how many.
    */
   readonly write: <E, R>(
-    entry: Entry,
+    entry: StoredUpload,
     pull: Pull.Pull<UploadStoreError>,
     onWritten: (end: number) => Effect.Effect<void, E, R>
   ) => Effect.Effect<number, E | OffsetMismatch | Superseded | UploadStoreError, R>
@@ -89,16 +89,19 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
    * before. Where they cannot be synced, or could not before, it fails, and the upload goes back to those that are.
    */
   readonly commit: (
-    entry: Entry,
+    entry: StoredUpload,
     next: Upload,
     fence: number
-  ) => Effect.Effect<Entry, Superseded | UploadStoreError>
+  ) => Effect.Effect<StoredUpload, Superseded | UploadStoreError>
 
   /**
    * Makes all committed bytes durable before the completion hook runs, unless `Durability` is `process`. Fails like
    * `commit`.
    */
-  readonly makeDurable: (entry: Entry, fence: number) => Effect.Effect<Entry, Superseded | UploadStoreError>
+  readonly makeDurable: (
+    entry: StoredUpload,
+    fence: number
+  ) => Effect.Effect<StoredUpload, Superseded | UploadStoreError>
 
   /** Unfinished uploads that a power cut would set back. */
   readonly unsynced: Stream.Stream<UploadId, UploadStoreError>
@@ -125,14 +128,14 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   ) => Effect.Effect<Option.Option<number>, Superseded | UploadStoreError>
 
   /** Frees what was written behind the offset and never committed. */
-  readonly discard: (entry: Entry) => Effect.Effect<void, UploadStoreError>
+  readonly discard: (entry: StoredUpload) => Effect.Effect<void, UploadStoreError>
 
   /** Gives the upload the bytes of complete uploads, in order; commits nothing. */
-  readonly concat: (entry: Entry, parts: ReadonlyArray<Upload>) => Effect.Effect<void, UploadStoreError>
+  readonly concat: (entry: StoredUpload, parts: ReadonlyArray<Upload>) => Effect.Effect<void, UploadStoreError>
 
   /** Removes the state, then the bytes; of a draft there are only bytes. */
   readonly remove: (
-    entry: Entry,
+    entry: StoredUpload,
     fence: number,
     options?: Removal
   ) => Effect.Effect<void, Superseded | UploadStoreError>
@@ -166,7 +169,7 @@ export const make = Effect.gen(function*() {
       Effect.flatMap(
         all.get(id),
         Option.match({
-          onNone: (): Effect.Effect<Entry, UploadNotFound | UploadStoreError> => new UploadNotFound({ id }),
+          onNone: (): Effect.Effect<StoredUpload, UploadNotFound | UploadStoreError> => new UploadNotFound({ id }),
           onSome: servedOnly
         })
       ),
@@ -238,7 +241,7 @@ export const make = Effect.gen(function*() {
 })
 
 /** Fails for an upload of a dialect that this version does not serve. */
-const servedOnly = (entry: Entry): Effect.Effect<Entry, UploadStoreError> =>
+const servedOnly = (entry: StoredUpload): Effect.Effect<StoredUpload, UploadStoreError> =>
   Dialect.isServed(entry.upload) ? Effect.succeed(entry) : unknownDialect(entry.upload.id, entry.upload.dialect)
 
 /** The registry, except for uploads of other dialects: those are an `UploadStoreError`. */

@@ -3,10 +3,10 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Journal from "../../src/cli/options/Journal.js"
-import { Entry } from "../../src/client/journal/UploadJournal.js"
+import { JournalEntry } from "../../src/client/journal/UploadJournal.js"
 
-const entryOf = (fields: Partial<ConstructorParameters<typeof Entry>[0]>) =>
-  new Entry({
+const entryOf = (fields: Partial<ConstructorParameters<typeof JournalEntry>[0]>) =>
+  new JournalEntry({
     endpoint: "http://a/files",
     fingerprint: "tus-1:aa",
     url: "http://a/files/1",

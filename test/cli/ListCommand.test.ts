@@ -3,13 +3,13 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as ListCommand from "../../src/cli/commands/ListCommand.js"
-import { Entry } from "../../src/client/journal/UploadJournal.js"
+import { JournalEntry } from "../../src/client/journal/UploadJournal.js"
 
 const at = (seconds: number) => DateTime.unsafeMake(seconds * 1000)
 
-const lines = (fields: Partial<ConstructorParameters<typeof Entry>[0]>) =>
+const lines = (fields: Partial<ConstructorParameters<typeof JournalEntry>[0]>) =>
   ListCommand.lines(
-    new Entry({
+    new JournalEntry({
       endpoint: "http://a/files",
       fingerprint: "tus-1:aa",
       url: "http://a/files/1",

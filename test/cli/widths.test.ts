@@ -87,9 +87,9 @@ const remember = (at: string) =>
         parts: 4
       })
     }
-    yield* put(new UploadJournal.Entry(entry))
+    yield* put(new UploadJournal.JournalEntry(entry))
     yield* put(
-      new UploadJournal.Entry({ ...entry, source: `/srv/${longName}`, start: 5_000_000, url: `${entry.url}-2` })
+      new UploadJournal.JournalEntry({ ...entry, source: `/srv/${longName}`, start: 5_000_000, url: `${entry.url}-2` })
     )
   }).pipe(
     Effect.provide(UploadJournal.layerFileSystem(join(Process.state(at), "effect-tus"))),

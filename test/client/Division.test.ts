@@ -16,8 +16,11 @@ const partsOf = (length: number, options: Partial<UploadOptions.UploadOptions>) 
 
 const most = (endpoint: string) => partsOf(10_000, { endpoint, parallel: 300 }).length
 
-const entry = (range: Division.Range, more: Partial<ConstructorParameters<typeof UploadJournal.Entry>[0]> = {}) =>
-  new UploadJournal.Entry({
+const entry = (
+  range: Division.Range,
+  more: Partial<ConstructorParameters<typeof UploadJournal.JournalEntry>[0]> = {}
+) =>
+  new UploadJournal.JournalEntry({
     endpoint: "http://a/files",
     fingerprint: "tus-1:aa",
     url: "http://a/files/1",

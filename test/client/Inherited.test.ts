@@ -335,7 +335,7 @@ describe("an upload that is removed when it is interrupted", () => {
       const journal = yield* UploadJournal.UploadJournal
       const slow = {
         ...journal,
-        remove: (entry: UploadJournal.Entry) => Effect.delay(journal.remove(entry), "1 second")
+        remove: (entry: UploadJournal.JournalEntry) => Effect.delay(journal.remove(entry), "1 second")
       }
       yield* TusUpload.upload({ ...base, terminateOnInterrupt: true }).pipe(
         Stream.takeUntil(({ event }) => event === "Complete"),
@@ -399,7 +399,10 @@ describe("what an upload was created with", () => {
       yield* fails({ metadata })
       const entries = yield* journaled
       assert.lengthOf(entries, 1)
-      assert.notInclude(JSON.stringify(entries.map((entry) => Schema.encodeSync(UploadJournal.Entry)(entry))), "s3cret")
+      assert.notInclude(
+        JSON.stringify(entries.map((entry) => Schema.encodeSync(UploadJournal.JournalEntry)(entry))),
+        "s3cret"
+      )
     }).pipe(Effect.provide(Layer.merge(layer, UploadJournal.layerMemory)))
   })
 
@@ -416,8 +419,8 @@ describe("what an upload was created with", () => {
       expires: null,
       updated: "2026-01-01T00:00:00.000Z"
     }
-    const entry = Schema.decodeSync(UploadJournal.Entry)(old)
+    const entry = Schema.decodeSync(UploadJournal.JournalEntry)(old)
     deepStrictEqual(entry.creation, Option.none())
-    assert.strictEqual(JSON.stringify(Schema.encodeSync(UploadJournal.Entry)(entry)), JSON.stringify(old))
+    assert.strictEqual(JSON.stringify(Schema.encodeSync(UploadJournal.JournalEntry)(entry)), JSON.stringify(old))
   })
 })

@@ -33,8 +33,8 @@ const at = (millis: number) => DateTime.unsafeMake(millis)
 
 const endpoint = "https://example.com/files"
 
-const entryOf = (fields: Partial<ConstructorParameters<typeof UploadJournal.Entry>[0]> = {}) =>
-  new UploadJournal.Entry({
+const entryOf = (fields: Partial<ConstructorParameters<typeof UploadJournal.JournalEntry>[0]> = {}) =>
+  new UploadJournal.JournalEntry({
     endpoint,
     fingerprint: "tus-1:aa",
     url: "https://example.com/files/one",
@@ -48,15 +48,18 @@ const entryOf = (fields: Partial<ConstructorParameters<typeof UploadJournal.Entr
     ...fields
   })
 
-/** As an object of its own: what was read again is equal to what was written, and is an Entry. */
-const same = (actual: ReadonlyArray<UploadJournal.Entry>, expected: ReadonlyArray<UploadJournal.Entry>) => {
+/** As an object of its own: what was read again is equal to what was written, and is an JournalEntry. */
+const same = (
+  actual: ReadonlyArray<UploadJournal.JournalEntry>,
+  expected: ReadonlyArray<UploadJournal.JournalEntry>
+) => {
   deepStrictEqual(actual.map((entry) => ({ ...entry })), expected.map((entry) => ({ ...entry })))
   for (const entry of actual) {
-    assert.instanceOf(entry, UploadJournal.Entry)
+    assert.instanceOf(entry, UploadJournal.JournalEntry)
   }
 }
 
-const byUrl = (entries: Iterable<UploadJournal.Entry>) =>
+const byUrl = (entries: Iterable<UploadJournal.JournalEntry>) =>
   Array.from(entries).toSorted((one, other) => (one.url < other.url ? -1 : 1))
 
 const layerNode = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer)
@@ -241,11 +244,13 @@ describe("a journal in a store", () => {
 
   it.effect.prop(
     "any entry survives",
-    [FastCheck.array(Arbitrary.make(UploadJournal.Entry), { maxLength: 5 })],
+    [FastCheck.array(Arbitrary.make(UploadJournal.JournalEntry), { maxLength: 5 })],
     ([entries]) =>
       Effect.gen(function*() {
         const { journal } = yield* open
-        const alive = entries.map((entry) => new UploadJournal.Entry({ ...entry, expires: Option.some(at(60_000)) }))
+        const alive = entries.map((entry) =>
+          new UploadJournal.JournalEntry({ ...entry, expires: Option.some(at(60_000)) })
+        )
         yield* Effect.forEach(alive, journal.put)
         const last = new Map(alive.map((entry) => [entry.url, entry]))
         same(byUrl(yield* journal.list), byUrl(last.values()))
@@ -557,8 +562,8 @@ describe("a journal in a directory", () => {
         import * as Effect from "effect/Effect"
         import * as Layer from "effect/Layer"
         import * as Option from "effect/Option"
-        import { Entry, layerFileSystem, UploadJournal } from ${JSON.stringify(module)}
-        const entry = (i) => new Entry({
+        import { JournalEntry, layerFileSystem, UploadJournal } from ${JSON.stringify(module)}
+        const entry = (i) => new JournalEntry({
           endpoint: "e", fingerprint: "f", url: "https://example.com/${name}/" + i, source: "s", length: 1, start: 0,
           acknowledged: 0, prefix: Option.none(), expires: Option.none(), updated: DateTime.unsafeNow()
         })

@@ -482,7 +482,7 @@ describe("another session", () => {
         length: 1000,
         digest: Uint8Array.from(createHash("sha256").update(long.subarray(0, 1000)).digest())
       }
-      yield* journal.put(new UploadJournal.Entry({ ...last, prefix: Option.some(early) }))
+      yield* journal.put(new UploadJournal.JournalEntry({ ...last, prefix: Option.some(early) }))
 
       yield* fails({ ...options, source: file(long) })
       const prefix = Option.getOrThrow((yield* journaled).prefix)

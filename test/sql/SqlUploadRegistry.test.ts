@@ -497,7 +497,7 @@ const created = (registry: Registry, count: number) =>
   Effect.forEach(numbers(count), (n) => registry.create(open(n), options), everyone)
 
 /** One byte more. */
-const moved = (registry: Registry, entry: Registries.Entry, how = options) =>
+const moved = (registry: Registry, entry: Registries.StoredUpload, how = options) =>
   registry.commit(entry, entry.upload.grow(1, entry.upload.length, entry.upload.expiresAt), how)
 
 /** What a client was asked. */

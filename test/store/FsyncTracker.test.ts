@@ -41,7 +41,7 @@ const grown = (store: Store, offset: number) =>
     return yield* store.commit(entry, at(offset), 1)
   })
 
-const write = (store: Store, entry: UploadRegistry.Entry, end: number) =>
+const write = (store: Store, entry: UploadRegistry.StoredUpload, end: number) =>
   Effect.scoped(
     Effect.flatMap(
       Stream.toPull(Stream.make(new Uint8Array(end - entry.upload.offset))),

@@ -6,7 +6,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Str from "effect/String"
-import type { Creation, Entry } from "../../client/journal/UploadJournal.js"
+import type { Creation, JournalEntry } from "../../client/journal/UploadJournal.js"
 import * as Inherited from "../../client/upload/Inherited.js"
 import * as Flags from "../options/Flags.js"
 import * as Journal from "../options/Journal.js"
@@ -34,7 +34,7 @@ export const command = Command.make(
     }).pipe(Effect.provide(Journal.layer(journal)))
 ).pipe(Command.withDescription("Shows the uploads that were interrupted and can be resumed."))
 
-const facts = (entry: Entry) => ({
+const facts = (entry: JournalEntry) => ({
   source: entry.source,
   url: entry.url,
   endpoint: entry.endpoint,
@@ -49,7 +49,7 @@ const facts = (entry: Entry) => ({
 })
 
 /** Of a request that was cut off only the server knows how much it kept: what has left is said, as about so much. */
-export const lines = (entry: Entry, now: DateTime.Utc): ReadonlyArray<string> => {
+export const lines = (entry: JournalEntry, now: DateTime.Utc): ReadonlyArray<string> => {
   const sent = Inherited.sentOf(entry)
   // Something is left to be done, if only a part of what waits on the way.
   const most = sent > entry.acknowledged ? 99 : 100

@@ -54,11 +54,11 @@ export const entries = Effect.fnUntraced(function*(choice: Choice) {
 export interface Remnant {
   readonly source: string
   readonly endpoint: string
-  readonly entries: ReadonlyArray<UploadJournal.Entry>
+  readonly entries: ReadonlyArray<UploadJournal.JournalEntry>
 }
 
 /** In the order of the entries. */
-export const group = (entries: ReadonlyArray<UploadJournal.Entry>): ReadonlyArray<Remnant> => {
+export const group = (entries: ReadonlyArray<UploadJournal.JournalEntry>): ReadonlyArray<Remnant> => {
   const remnants = new Map<string, Remnant>()
   for (const entry of entries) {
     const key = JSON.stringify([entry.source, entry.endpoint])
@@ -69,7 +69,7 @@ export const group = (entries: ReadonlyArray<UploadJournal.Entry>): ReadonlyArra
 }
 
 /** What an earlier session told the server of it; none where an earlier release wrote it down. */
-export const creationOf = (entries: ReadonlyArray<UploadJournal.Entry>): Option.Option<UploadJournal.Creation> =>
+export const creationOf = (entries: ReadonlyArray<UploadJournal.JournalEntry>): Option.Option<UploadJournal.Creation> =>
   Option.firstSomeOf(entries.map(({ creation }) => creation))
 
 /** By key, as bytes: what was no text is none. */

@@ -48,7 +48,7 @@ export const Creation = Schema.Struct({
 export type Creation = typeof Creation.Type
 
 /** One unfinished upload, or one part of an upload that is sent in parallel. */
-export class Entry extends Schema.Class<Entry>("effect-tus/UploadJournal/Entry")({
+export class JournalEntry extends Schema.Class<JournalEntry>("effect-tus/UploadJournal/JournalEntry")({
   endpoint: Schema.String,
   /** Of the source, and of the range where it is a part. */
   fingerprint: Schema.String,
@@ -77,12 +77,12 @@ export class Entry extends Schema.Class<Entry>("effect-tus/UploadJournal/Entry")
  */
 export interface Journal {
   /** Entries for this source at this endpoint that have not expired, the newest first. */
-  readonly find: (endpoint: string, fingerprint: string) => Effect.Effect<ReadonlyArray<Entry>>
+  readonly find: (endpoint: string, fingerprint: string) => Effect.Effect<ReadonlyArray<JournalEntry>>
   /** Remembers an upload, in place of what was remembered of the same `url`. */
-  readonly put: (entry: Entry) => Effect.Effect<void>
-  readonly remove: (entry: Entry) => Effect.Effect<void>
+  readonly put: (entry: JournalEntry) => Effect.Effect<void>
+  readonly remove: (entry: JournalEntry) => Effect.Effect<void>
   /** All that is remembered and has not expired, the newest first. */
-  readonly list: Effect.Effect<ReadonlyArray<Entry>>
+  readonly list: Effect.Effect<ReadonlyArray<JournalEntry>>
 }
 
 /** Remembers nothing. */
@@ -108,7 +108,7 @@ const forgottenAfter = Duration.days(90)
 
 const Later = Schema.parseJson(Schema.Struct({ version: Schema.Int.pipe(Schema.greaterThan(version)) }))
 
-const Stored = Schema.parseJson(Schema.Struct({ version: Schema.Literal(version), entry: Entry }))
+const Stored = Schema.parseJson(Schema.Struct({ version: Schema.Literal(version), entry: JournalEntry }))
 
 /**
  * A journal in a store, one key for each URL; the keys are fit to be names of files. `keys` are those that are in the
@@ -188,10 +188,10 @@ export const layerFileSystem = (
  */
 export const layerLocalStorage: Layer.Layer<never> = layerOf(JournalStore.localStorage)
 
-const endOf = ({ expires, updated }: Entry) =>
+const endOf = ({ expires, updated }: JournalEntry) =>
   Option.getOrElse(expires, () => DateTime.addDuration(updated, forgottenAfter))
 
-const newestFirst = Order.mapInput(Order.reverse(DateTime.Order), ({ updated }: Entry) => updated)
+const newestFirst = Order.mapInput(Order.reverse(DateTime.Order), ({ updated }: JournalEntry) => updated)
 
 /** A digest, because a URL may be longer than the name of a file. */
 const keyOf = (url: string): Effect.Effect<string> => {
@@ -204,7 +204,7 @@ const keyOf = (url: string): Effect.Effect<string> => {
 
 const decode = (text: string) => Option.map(Schema.decodeOption(Stored)(text), ({ entry }) => entry)
 
-const encode = (entry: Entry) => Schema.encodeSync(Stored)({ version, entry })
+const encode = (entry: JournalEntry) => Schema.encodeSync(Stored)({ version, entry })
 
 /** Written by a later release, which will know when to remove it. */
 const isLater = (text: string) => Option.isSome(Schema.decodeOption(Later)(text))

@@ -5,7 +5,7 @@
 import * as Arr from "effect/Array"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
-import type { Entry } from "../journal/UploadJournal.js"
+import type { JournalEntry } from "../journal/UploadJournal.js"
 import * as Inherited from "./Inherited.js"
 import type { UploadOptions } from "./UploadOptions.js"
 
@@ -49,7 +49,7 @@ const idLength = 38
  *
  * @param length - of the source, in bytes
  */
-export const remembered = (entries: ReadonlyArray<Entry>, length: number): Option.Option<number> => {
+export const remembered = (entries: ReadonlyArray<JournalEntry>, length: number): Option.Option<number> => {
   const sent = new Map<number, number>()
   for (const entry of entries) {
     const parts = partsOf(entry, length)
@@ -68,7 +68,7 @@ const mostFirst = Order.reverse(
  * None where no division has such a range. What an earlier release wrote down does not say how many there are: the
  * range does.
  */
-const partsOf = ({ creation, endpoint, length, start }: Entry, whole: number): number | undefined =>
+const partsOf = ({ creation, endpoint, length, start }: JournalEntry, whole: number): number | undefined =>
   Option.match(creation, {
     onNone: () => Array.from({ length: mostParts }, (_, i) => i + 1),
     onSome: ({ parts }) => [parts]

@@ -3,18 +3,18 @@
  */
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
-import type { Entry } from "../journal/UploadJournal.js"
+import type { JournalEntry } from "../journal/UploadJournal.js"
 import type { TusError } from "../transport/TusError.js"
 
 /**
  * What was handed to the network, in bytes: as much as the server may have. Of a request that was cut off only the
  * server knows how much it kept.
  */
-export const sentOf = ({ acknowledged, prefix }: Entry): number =>
+export const sentOf = ({ acknowledged, prefix }: JournalEntry): number =>
   Math.max(acknowledged, Option.match(prefix, { onNone: () => 0, onSome: ({ length }) => length }))
 
 /** The most is gone on with: one that was begun because this one was refused for a while does not take its place. */
-export const mostFirst: Order.Order<Entry> = Order.reverse(Order.mapInput(Order.number, sentOf))
+export const mostFirst: Order.Order<JournalEntry> = Order.reverse(Order.mapInput(Order.number, sentOf))
 
 /**
  * Whether an upload that nothing was added to in this session is left alone, and its source goes on elsewhere: the

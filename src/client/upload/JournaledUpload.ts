@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Fingerprint from "../journal/Fingerprint.js"
 import * as JournalTrouble from "../journal/JournalTrouble.js"
 import * as PrefixDigest from "../journal/PrefixDigest.js"
-import { type Creation, Entry, type Journal, none, UploadJournal } from "../journal/UploadJournal.js"
+import { type Creation, type Journal, JournalEntry, none, UploadJournal } from "../journal/UploadJournal.js"
 import type { SourceError, UploadSource } from "../sources/UploadSource.js"
 import * as Division from "./Division.js"
 import type { Settled } from "./UploadOptions.js"
@@ -23,17 +23,17 @@ export interface State {
 
 export interface Remembered {
   /** What earlier sessions left of this source at this endpoint, the newest first. */
-  readonly candidates: ReadonlyArray<Entry>
+  readonly candidates: ReadonlyArray<JournalEntry>
   /**
    * Whether the source still begins with the bytes that were sent then; the server has those before `offset`. An entry
    * without a digest is trusted for its fingerprint where no digest can be made here, or the server has no bytes.
    */
-  readonly verify: (entry: Entry, offset: number) => Effect.Effect<boolean, SourceError>
+  readonly verify: (entry: JournalEntry, offset: number) => Effect.Effect<boolean, SourceError>
   /**
    * Another upload takes the place of this one, or of the one that was noted. It stays until then: one that was refused
    * until the other is complete, one that is gone until the other is there.
    */
-  readonly replace: (why: "Gone" | "Refused", entry?: Entry) => Effect.Effect<void>
+  readonly replace: (why: "Gone" | "Refused", entry?: JournalEntry) => Effect.Effect<void>
   /** These bytes are about to go out. */
   readonly observe: (offset: number, bytes: Uint8Array) => void
   /**
@@ -60,7 +60,7 @@ export interface Key {
 /** That of the application: whoever has made it, it harms no upload. */
 const journalAtHand = Effect.map(UploadJournal, (given): Journal => {
   const orElse = JournalTrouble.make()
-  const listed = (list: () => Effect.Effect<ReadonlyArray<Entry>>) =>
+  const listed = (list: () => Effect.Effect<ReadonlyArray<JournalEntry>>) =>
     orElse(() => Effect.map(list(), (entries) => Array.from(entries)), [])
   return given === none ? none : {
     find: (...of) => listed(() => given.find(...of)),
@@ -135,19 +135,20 @@ export const make = Effect.fnUntraced(function*(
   let digest = yield* PrefixDigest.make
   const blind = Option.isNone(digest.prefix())
   let noted = Option.none<State>()
-  let written = Option.none<Entry>()
+  let written = Option.none<JournalEntry>()
   let writing = Option.none<Fiber.RuntimeFiber<never>>()
-  let replaced: { readonly Gone: ReadonlyArray<Entry>; readonly Refused: ReadonlyArray<Entry> } = noEntries
+  let replaced: { readonly Gone: ReadonlyArray<JournalEntry>; readonly Refused: ReadonlyArray<JournalEntry> } =
+    noEntries
 
   /** One at a time and whole: what is written last is what is there, and what is removed stays so. */
   const turns = Effect.unsafeMakeSemaphore(1)
   const inTurn = (effect: Effect.Effect<void>) => Effect.uninterruptible(turns.withPermits(1)(effect))
-  const removeAll = Effect.forEach((entry: Entry) => journal.remove(entry), { discard: true })
+  const removeAll = Effect.forEach((entry: JournalEntry) => journal.remove(entry), { discard: true })
 
   const write = inTurn(Effect.flatMap(DateTime.now, (updated) => {
     const prefix = digest.prefix()
     const entry = Option.map(noted, ({ acknowledged, expires, url }) =>
-      new Entry({
+      new JournalEntry({
         endpoint,
         fingerprint: fingerprint.value,
         url,
@@ -227,12 +228,12 @@ export const make = Effect.fnUntraced(function*(
 
 const noEntries = { Gone: [], Refused: [] }
 
-const saysSame = (one: Entry, other: Entry) =>
+const saysSame = (one: JournalEntry, other: JournalEntry) =>
   one.url === other.url
   && one.acknowledged === other.acknowledged
   && lengthOf(one) === lengthOf(other)
 
-const lengthOf = ({ prefix }: Entry) => (Option.isSome(prefix) ? prefix.value.length : 0)
+const lengthOf = ({ prefix }: JournalEntry) => (Option.isSome(prefix) ? prefix.value.length : 0)
 
 /**
  * How much of the work of a session that is killed without warning is not covered by the digest, where bytes go out

@@ -12,7 +12,7 @@ import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { RawResponse } from "../../protocol/Reply.js"
-import type { Entry } from "../journal/UploadJournal.js"
+import type { JournalEntry } from "../journal/UploadJournal.js"
 import { type Info, TusClient } from "../requests/TusClient.js"
 import type { SourceError, UploadSource } from "../sources/UploadSource.js"
 import * as Given from "../transport/Given.js"
@@ -213,7 +213,7 @@ export const runAll = <A, R = never, R2 = never>(
  */
 export const findPrevious = (
   options: { readonly endpoint: string; readonly source: UploadSource }
-): Effect.Effect<ReadonlyArray<Entry>, SourceError> =>
+): Effect.Effect<ReadonlyArray<JournalEntry>, SourceError> =>
   Effect.flatMap(
     JournaledUpload.keyOf(Given.source(options.source)),
     (key) => JournaledUpload.candidates(options.endpoint, options.source, key)

@@ -3,13 +3,13 @@
  */
 import type * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
-import type { Entry } from "../journal/UploadJournal.js"
+import type { JournalEntry } from "../journal/UploadJournal.js"
 import type { Location } from "../requests/Location.js"
 
 export type Place =
   | { readonly _tag: "Nowhere" }
   /** Its offset is to be asked. `entry` where it is one of another session, not yet trusted. */
-  | { readonly _tag: "Somewhere"; readonly at: Location; readonly entry: Option.Option<Entry> }
+  | { readonly _tag: "Somewhere"; readonly at: Location; readonly entry: Option.Option<JournalEntry> }
   | { readonly _tag: "Known"; readonly at: Location; readonly offset: number }
 
 export interface Standing {
@@ -41,7 +41,7 @@ export const nowhere = (total: Option.Option<number>): Standing => ({
 })
 
 /** It is there already, with as many bytes as others have sent. */
-export const found = (total: Option.Option<number>, at: Location, entry: Option.Option<Entry>): Standing => ({
+export const found = (total: Option.Option<number>, at: Location, entry: Option.Option<JournalEntry>): Standing => ({
   ...nowhere(total),
   place: { _tag: "Somewhere", at, entry },
   ceiling: unlimited

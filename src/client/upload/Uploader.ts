@@ -8,7 +8,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as NextStep from "../../protocol/NextStep.js"
 import type { RawResponse } from "../../protocol/Reply.js"
-import type { Entry } from "../journal/UploadJournal.js"
+import type { JournalEntry } from "../journal/UploadJournal.js"
 import * as Chunks from "../requests/Chunks.js"
 import * as Endpoint from "../requests/Endpoint.js"
 import * as Location from "../requests/Location.js"
@@ -90,7 +90,7 @@ export const make = Effect.fnUntraced(function*<R>(
   })
   const retry = yield* Retry.make(options.retry, endpoint, tally.failed)
   const candidates = options.url === undefined ? Arr.sort(remembered.candidates, Inherited.mostFirst) : []
-  let inherited = Option.none<Entry>()
+  let inherited = Option.none<JournalEntry>()
 
   let standing = UploadPosition.nowhere(source.length)
   let lessons: Lessons = {
@@ -117,7 +117,7 @@ export const make = Effect.fnUntraced(function*<R>(
     )
   })
   /** What another session left is of no use, or not to be had: the next is, or a new one. */
-  const leave = (why: "Gone" | "Refused", entry: Entry, problem?: TusError) =>
+  const leave = (why: "Gone" | "Refused", entry: JournalEntry, problem?: TusError) =>
     Effect.zipRight(
       remembered.replace(why, entry),
       Effect.map(begin, () => standing.place._tag === "Nowhere" ? tally.lost(problem) : undefined)

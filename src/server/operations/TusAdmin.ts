@@ -12,14 +12,14 @@ import type * as Stream from "effect/Stream"
 import { Contended, type Refusal, UploadNotFound } from "../../protocol/Refusal.js"
 import type { Upload, UploadId } from "../../protocol/Upload.js"
 import { UploadLock } from "../../store/UploadLock.js"
-import { type Entry, type Page, pages, type Unreadable, UploadRegistry } from "../../store/UploadRegistry.js"
+import { type Page, pages, type StoredUpload, type Unreadable, UploadRegistry } from "../../store/UploadRegistry.js"
 import { UploadStore } from "../../store/UploadStore.js"
 import type { UploadStoreError } from "../../store/UploadStoreError.js"
 import * as HookRunner from "../verbs/HookRunner.js"
 import * as Terminate from "../verbs/Terminate.js"
 
 /** The state as it is stored, and where its bytes are; none where the store has no place to show. */
-export interface Inspection extends Entry {
+export interface Inspection extends StoredUpload {
   /** Where a person finds the bytes. */
   readonly location: Option.Option<string>
 }

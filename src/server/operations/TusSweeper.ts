@@ -17,7 +17,7 @@ import * as Dialect from "../../protocol/Dialect.js"
 import type { Upload, UploadId } from "../../protocol/Upload.js"
 import { ByteStore } from "../../store/ByteStore.js"
 import { UploadLock } from "../../store/UploadLock.js"
-import { type Due, type Entry, type Page, pages, UploadRegistry } from "../../store/UploadRegistry.js"
+import { type Due, type Page, pages, type StoredUpload, UploadRegistry } from "../../store/UploadRegistry.js"
 import { UploadStore } from "../../store/UploadStore.js"
 import { TusServer } from "../TusServer.js"
 import { each } from "../verbs/Background.js"
@@ -50,14 +50,14 @@ export const make = Effect.gen(function*() {
   const server = yield* TusServer
   const removal = yield* Removal.make(yield* HookRunner.make)
 
-  const removeUnlessNamed = (entry: Entry, fence: number) =>
+  const removeUnlessNamed = (entry: StoredUpload, fence: number) =>
     Effect.uninterruptible(store.remove(entry, fence, { unlessNamed: true, by: "server" }))
 
   /** Removes an upload that still deserves it under the lock; one that is being written is left alone. */
   const removeIf = (
     id: UploadId,
     deserves: (upload: Upload) => Effect.Effect<boolean, unknown>,
-    act: (entry: Entry, fence: number) => Effect.Effect<void, unknown>
+    act: (entry: StoredUpload, fence: number) => Effect.Effect<void, unknown>
   ) =>
     lock.withLockIfFree(id, ({ fence }) =>
       Effect.gen(function*() {

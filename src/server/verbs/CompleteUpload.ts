@@ -15,7 +15,7 @@ import type { Addition } from "../../protocol/Reply.js"
 import { completionOf } from "../../protocol/Transfer.js"
 import type { Upload, UploadId } from "../../protocol/Upload.js"
 import { type Lease, UploadLock } from "../../store/UploadLock.js"
-import type { Entry } from "../../store/UploadRegistry.js"
+import type { StoredUpload } from "../../store/UploadRegistry.js"
 import { UploadStore } from "../../store/UploadStore.js"
 import type { UploadStoreError } from "../../store/UploadStoreError.js"
 import { UploadEvents } from "../hooks/UploadEvents.js"
@@ -27,7 +27,7 @@ import * as WaitingFinals from "./WaitingFinals.js"
 
 /** Where an upload stands now, and what the application adds where it has just become complete. */
 export interface Concluded {
-  readonly entry: Entry
+  readonly entry: StoredUpload
   readonly addition?: Addition | undefined
 }
 
@@ -51,7 +51,7 @@ export const make = (policy: Policy, hooks: HookRunner) =>
      * Takes an upload from having all its bytes to being complete, or rejected for good. No hook sees bytes that may be
      * lost.
      */
-    const conclude = (entry: Entry, { fence }: Lease) => {
+    const conclude = (entry: StoredUpload, { fence }: Lease) => {
       const { completion, length } = entry.upload
       return completion._tag !== "Finishing" || Option.isNone(length)
         ? Effect.succeed<Concluded>({ entry })
@@ -93,7 +93,7 @@ export const make = (policy: Policy, hooks: HookRunner) =>
     }
 
     /** An upload that was open, or new, and now stands as `entry` says. */
-    const follow = (entry: Entry, lease: Lease) => Effect.tap(conclude(entry, lease), announce)
+    const follow = (entry: StoredUpload, lease: Lease) => Effect.tap(conclude(entry, lease), announce)
 
     /** The parts of a final, in order; none for one that is gone. */
     const partsOf = (upload: Upload): Effect.Effect<ReadonlyArray<Option.Option<Upload>>, UploadStoreError> =>
@@ -125,7 +125,7 @@ export const make = (policy: Policy, hooks: HookRunner) =>
      * Gives a final the bytes of its parts, unless somebody else wants it or the server ends before; tells whether it
      * has.
      */
-    const concat = (entry: Entry, parts: ReadonlyArray<Upload>, lease: Lease) =>
+    const concat = (entry: StoredUpload, parts: ReadonlyArray<Upload>, lease: Lease) =>
       Effect.suspend(() => {
         const requested = Deferred.unsafeMake<void>(FiberId.none)
         lease.onRequested(() => Deferred.unsafeDone(requested, Effect.void))
@@ -137,7 +137,7 @@ export const make = (policy: Policy, hooks: HookRunner) =>
       })
 
     /** One that was stopped is open as before, and begun anew by who finishes it next. */
-    const join = Effect.fnUntraced(function*(entry: Entry, { length, parts }: Ready, lease: Lease) {
+    const join = Effect.fnUntraced(function*(entry: StoredUpload, { length, parts }: Ready, lease: Lease) {
       const joined = yield* Effect.catchIf(
         concat(entry, parts, lease),
         ({ reason }) => reason === "Corrupt",
@@ -155,7 +155,7 @@ export const make = (policy: Policy, hooks: HookRunner) =>
      * Joins the parts of an open final where all of them are complete and there is room for as many bytes again; fails
      * where there is none, or where it can never be.
      */
-    const assemble = Effect.fnUntraced(function*(entry: Entry, lease: Lease) {
+    const assemble = Effect.fnUntraced(function*(entry: StoredUpload, lease: Lease) {
       const { upload } = entry
       const parts = yield* partsOf(upload)
       const assembly = Concat.assemblyOf(upload, parts, policy)
@@ -182,7 +182,7 @@ export const make = (policy: Policy, hooks: HookRunner) =>
     }
 
     /** A final that can never be assembled is of no use to anybody. */
-    const abandonFinal = (entry: Entry, { fence }: Lease) => Effect.as(removal.expire(entry, fence), { entry })
+    const abandonFinal = (entry: StoredUpload, { fence }: Lease) => Effect.as(removal.expire(entry, fence), { entry })
 
     /** Does what the server itself has to do for an upload, if anything, unless somebody is at it. */
     const finishPending = (id: UploadId) =>

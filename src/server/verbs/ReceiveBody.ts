@@ -18,7 +18,7 @@ import { ChecksumMismatch, isRefusal, type Refusal } from "../../protocol/Refusa
 import * as Transfer from "../../protocol/Transfer.js"
 import type { Upload } from "../../protocol/Upload.js"
 import type { Lease } from "../../store/UploadLock.js"
-import type { Entry } from "../../store/UploadRegistry.js"
+import type { StoredUpload } from "../../store/UploadRegistry.js"
 import type { UploadStore } from "../../store/UploadStore.js"
 import * as Monotonic from "../../time/Monotonic.js"
 import type { Allowance } from "../body/Allowance.js"
@@ -30,7 +30,7 @@ const checkpointBytes = 8 * 1024 * 1024
 const checkpointMillis = 1000
 
 export interface Received {
-  readonly entry: Entry
+  readonly entry: StoredUpload
   readonly refusal: Option.Option<Refusal>
 }
 
@@ -49,7 +49,7 @@ export const make = ({ digests, store, tell }: Dependencies) => {
   const makeHasher = ({ algorithm }: Checksum) => Effect.orDie(Effect.fromNullable(digests.get(algorithm)?.()))
 
   return Effect.fnUntraced(function*(
-    entry: Entry,
+    entry: StoredUpload,
     plan: Transfer.Plan,
     lease: Lease,
     body: UploadBody,
@@ -70,7 +70,7 @@ export const make = ({ digests, store, tell }: Dependencies) => {
     let isSound = true
 
     /** Of what is stored only now, nobody has been told yet that it is there. */
-    const progress = ({ upload }: Entry) => upload.isOpen && entry.version > 0 ? tell(upload) : Effect.void
+    const progress = ({ upload }: StoredUpload) => upload.isOpen && entry.version > 0 ? tell(upload) : Effect.void
 
     const checkpoint = Effect.gen(function*() {
       const next = Transfer.checkpoint(plan, end - offset, yield* DateTime.now, policy)

@@ -3,7 +3,7 @@
  * and the world is told. Done by whoever holds its lock.
  */
 import * as Effect from "effect/Effect"
-import type { Entry } from "../../store/UploadRegistry.js"
+import type { StoredUpload } from "../../store/UploadRegistry.js"
 import { UploadStore } from "../../store/UploadStore.js"
 import { UploadEvents } from "../hooks/UploadEvents.js"
 import type { HookRunner } from "./HookRunner.js"
@@ -12,7 +12,7 @@ export const make = Effect.fnUntraced(function*(hooks: HookRunner) {
   const store = yield* UploadStore
   const events = yield* UploadEvents
 
-  const remove = (entry: Entry, fence: number, _tag: "Expired" | "Terminated") =>
+  const remove = (entry: StoredUpload, fence: number, _tag: "Expired" | "Terminated") =>
     Effect.zipRight(
       Effect.uninterruptible(store.remove(entry, fence, { by: _tag === "Terminated" ? "client" : "server" })),
       events.publish({ _tag, upload: entry.upload })
@@ -20,9 +20,9 @@ export const make = Effect.fnUntraced(function*(hooks: HookRunner) {
 
   return {
     /** Fails with what the application says against it. */
-    terminate: (entry: Entry, fence: number) =>
+    terminate: (entry: StoredUpload, fence: number) =>
       Effect.zipRight(hooks.terminate(entry.upload), remove(entry, fence, "Terminated")),
-    expire: (entry: Entry, fence: number) =>
+    expire: (entry: StoredUpload, fence: number) =>
       Effect.zipRight(hooks.expire(entry.upload), remove(entry, fence, "Expired"))
   }
 })

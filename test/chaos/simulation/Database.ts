@@ -88,7 +88,7 @@ export class Database {
   }
 
   /** Tells what was removed and is there again. */
-  cutPower(dice: Dice): ReadonlyArray<UploadRegistry.Entry> {
+  cutPower(dice: Dice): ReadonlyArray<UploadRegistry.StoredUpload> {
     const least = this.durable
     const kept = this.log.slice(0, dice.whole(least, this.log.length))
     this.replay = { log: kept, boot: this.replay === undefined ? this.boots : this.replay.boot }
@@ -112,14 +112,14 @@ export class Database {
   }
 
   /** The server has taken what lies here. Tells what was removed and is there again. */
-  accept(): ReadonlyArray<UploadRegistry.Entry> {
+  accept(): ReadonlyArray<UploadRegistry.StoredUpload> {
     this.isRight = true
     this.replay = undefined
     return this.states.restore(changesIn(this.log))
   }
 
   /** From now on the server is to have the states of this one. Tells what was removed and is there again. */
-  enter(copy: Copy): ReadonlyArray<UploadRegistry.Entry> {
+  enter(copy: Copy): ReadonlyArray<UploadRegistry.StoredUpload> {
     this.place(copy)
     this.isRight = true
     return this.states.restore(changesIn(copy.log))
@@ -305,7 +305,7 @@ export class Database {
 }
 
 /** Whatever becomes of the power. */
-const survivor = ({ synced, upload }: UploadRegistry.Entry) => upload.isOpen ? upload.cut(synced) : upload
+const survivor = ({ synced, upload }: UploadRegistry.StoredUpload) => upload.isOpen ? upload.cut(synced) : upload
 
 const perform = (
   registry: Registry,

@@ -144,7 +144,7 @@ export class Operator {
   }
 
   /** Whether what an older state says is still true. */
-  private isWhole({ synced, upload }: UploadRegistry.Entry): boolean {
+  private isWhole({ synced, upload }: UploadRegistry.StoredUpload): boolean {
     const { disk, sources } = this.world
     return sources.isGenuine(upload) && sources.stored(upload.id).length >= upload.offset &&
       (synced === 0 || disk.isLasting(pathOf(upload.id), synced))

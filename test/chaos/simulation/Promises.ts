@@ -56,7 +56,7 @@ export class Promises {
 
   // What servers do.
 
-  committed(before: Upload.Upload, { synced, upload: after }: UploadRegistry.Entry): void {
+  committed(before: Upload.Upload, { synced, upload: after }: UploadRegistry.StoredUpload): void {
     const isSynced = synced === 0 || this.damaged.has(after.id) || this.world.disk.isLasting(pathOf(after.id), synced)
     this.claim(isSynced, "P2", after.id, `${synced} bytes are taken for synced that a power cut may take`)
     const exchange = currentOrigin()
@@ -89,7 +89,7 @@ export class Promises {
   }
 
   /** More counted of it than is known to survive a power cut; no more than that does any longer. */
-  setBack(before: UploadRegistry.Entry, { upload: { id, offset } }: UploadRegistry.Entry): void {
+  setBack(before: UploadRegistry.StoredUpload, { upload: { id, offset } }: UploadRegistry.StoredUpload): void {
     const told = this.told.get(id)
     this.settingBack.add(id)
     this.claim(offset >= before.synced, "P1", id, `it is set back to ${offset}, though ${before.synced} are synced`)
@@ -111,7 +111,7 @@ export class Promises {
   }
 
   /** Another database is there: what was told before is not what it says, and what it names again may be gone. */
-  replaced(revived: ReadonlyArray<UploadRegistry.Entry>): void {
+  replaced(revived: ReadonlyArray<UploadRegistry.StoredUpload>): void {
     this.told.clear()
     this.gone.clear()
     this.terminated.clear()
@@ -239,7 +239,7 @@ export class Promises {
   }
 
   /** The power is back: what was promised to survive has, what was not may be gone, or damaged. */
-  powerCut(revived: ReadonlyArray<UploadRegistry.Entry>): void {
+  powerCut(revived: ReadonlyArray<UploadRegistry.StoredUpload>): void {
     this.terminated.clear()
     const { database, sources, story: { durability } } = this.world
     for (const [id, { complete, offset }] of this.told) {

@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import type { Process } from "./Kernel.js"
 import type { World } from "./World.js"
 
-type Entry = UploadRegistry.Entry
+type Entry = UploadRegistry.StoredUpload
 
 /** A write that took effect. */
 export type Change =
