@@ -1,5 +1,5 @@
 /**
- * What has happened to uploads, told after it was committed. Nobody listens by default.
+ * Events of uploads, published after each commit. Nobody listens by default.
  */
 import * as Context from "effect/Context"
 import type * as Data from "effect/Data"
@@ -14,40 +14,40 @@ import type { Upload, UploadId } from "../../protocol/Upload.js"
 import * as Monotonic from "../../time/Monotonic.js"
 import * as OptionError from "../policy/OptionError.js"
 
-/** What has happened, with the state of the upload after it; of one that is gone, its last. */
+/** An event, with the state of the upload after it, or its last state if it has been removed. */
 export type Event = Data.TaggedEnum<{
   Created: { readonly upload: Upload }
-  /** More of its bytes are acknowledged, and it is still open. */
+  /** More of its bytes are committed, and it is still open. */
   Progress: { readonly upload: Upload }
-  /** `location` is where a person finds the bytes. */
+  /** `location` is the path of the file, if the byte store has files. */
   Completed: { readonly upload: Upload; readonly location: Option.Option<string> }
-  /** It has all its bytes, and the application refused them. */
+  /** All its bytes were stored, and the application refused them. */
   Rejected: { readonly upload: Upload }
   Terminated: { readonly upload: Upload }
   Expired: { readonly upload: Upload }
 }>
 
 /**
- * Whoever is told; the request waits for it. The upload is locked meanwhile: nothing should be asked of the server for
- * it there.
+ * The listener. The request waits for it, and the upload is locked meanwhile: do not call the server for this upload
+ * from here.
  */
 export class UploadEvents extends Context.Reference<UploadEvents>()("effect-tus/UploadEvents", {
   defaultValue: (): { readonly publish: (event: Event) => Effect.Effect<void> } => ({ publish: () => Effect.void })
 }) {}
 
-/** The same as a stream, of this process, from the moment at which one begins to listen. */
+/** The events of this process as a stream, from the moment of the subscription. */
 export class UploadFeed extends Context.Tag("effect-tus/UploadFeed")<UploadFeed, Stream.Stream<Event>>() {}
 
-/** What the feed leaves out, where an upload is fast or a listener is slow. */
+/** Which events the feed drops when an upload is fast or a listener is slow. */
 export interface Options {
-  /** At most one `Progress` of an upload in this time. One second by default. */
+  /** At most one `Progress` per upload in this time. One second by default. */
   readonly progressEvery?: Duration.DurationInput | undefined
-  /** How many events wait for a listener that is slow: beyond, it misses the oldest. 1024 by default. */
+  /** How many events are kept for a slow listener. Beyond it, the oldest are dropped. 1024 by default. */
   readonly capacity?: number | undefined
 }
 
 /**
- * No request waits for whoever listens to the feed.
+ * Provides `UploadFeed`. No request waits for the listeners of the feed.
  *
  * @example
  * ```ts

@@ -1,8 +1,9 @@
 /**
- * Where an application has its say. Nothing happens by default.
+ * The hooks of an application. None by default.
  *
- * Each hook has a time limit: one that takes longer is interrupted, and the request is answered 503, as one to be tried
- * again. One that dies is a 500, and logged. What such a request was to change is as it was before.
+ * Each hook has a time limit. A hook that takes longer is interrupted, and the request is answered 503, so that the
+ * client tries again. A hook that dies is logged, and the request is answered 500. In both cases the request has
+ * changed nothing.
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -13,42 +14,42 @@ import { Denied, type UploadRejected } from "../../protocol/Refusal.js"
 import type { Addition } from "../../protocol/Reply.js"
 import type { Amendments, Upload } from "../../protocol/Upload.js"
 
-/** What a request is about to do with an upload: `Concatenate` is asked for each part that a new final names. */
+/** What a request is about to do with an upload. `Concatenate` is asked once for each part of a new final upload. */
 export type Intent = "Create" | "Concatenate" | "Inspect" | "Append" | "Terminate" | "Download"
 
-/** What goes with a permission to create. */
+/** What `authorize` may return with its permission to create. */
 export interface Admission {
-  /** Whose the upload is from now on. */
+  /** The owner of the upload from now on. */
   readonly owner: string
 }
 
 /**
- * Questions to an application. One that is left out says yes and changes nothing; a failure is the answer to the
- * client, with the status that it carries.
+ * The hooks. A hook that is not given allows everything and changes nothing. The failure of a hook is the answer to the
+ * client, with the status of the failure.
  */
 export interface Hooks {
   /**
-   * Whether who sends this request may do this, for every request but OPTIONS. Asked before a byte of the body is read,
-   * and before a running request is disturbed. Of an upload that is to be created, it sees what the client asks for,
-   * under an id that is not told to anybody before. A request for an upload that does not exist does not come here.
+   * Decides whether the sender of a request may do this. Runs for every request except OPTIONS, before a byte of the
+   * body is read and before a running request is stopped. For a new upload it sees what the client asks for, with an id
+   * that nobody knows yet. It does not run for an upload that does not exist.
    */
   readonly authorize?:
     | ((intent: Intent, upload: Upload, request: RawRequest) => Effect.Effect<Admission | void, Denied>)
     | undefined
-  /** Runs before an upload is created, and may have it created otherwise. */
+  /** Runs before an upload is created, and may change it. */
   readonly onCreate?: ((upload: Upload, request: RawRequest) => Effect.Effect<Amendments | void, Denied>) | undefined
   /**
-   * Runs when all bytes of an upload are there, before the client is told, and decides whether they are accepted. A
+   * Runs when all bytes of an upload are stored, before the client is told, and decides whether they are accepted. A
    * failure is stored and answers every later request. Runs once per completion, and again after a crash in the middle:
-   * the id of the upload is the key by which a second run is told from a first. What it adds goes to the client that
-   * sends the last byte, if that is still there.
+   * use the id of the upload to recognize a second run. What it adds goes to the client that sent the last byte, if it
+   * is still connected.
    */
   readonly onComplete?: ((upload: Upload) => Effect.Effect<Addition | void, UploadRejected>) | undefined
-  /** Runs before an upload is removed because a client asks for it. */
+  /** Runs before an upload is removed at the request of a client. */
   readonly onTerminate?: ((upload: Upload) => Effect.Effect<void, Denied>) | undefined
   /**
-   * Runs before an unfinished upload is removed because its time has run out. One that fails is logged, and runs again
-   * with the next sweep, when the upload is removed at last.
+   * Runs before an unfinished upload is removed because it has expired. If it dies, this is logged, the upload stays,
+   * and the hook runs again with the next sweep.
    */
   readonly onExpire?: ((upload: Upload) => Effect.Effect<void>) | undefined
   /** How long a hook may take. 30 seconds by default. */
@@ -56,7 +57,7 @@ export interface Hooks {
 }
 
 /**
- * Partial uploads are asked for by `authorize` only: the other hooks see whole files.
+ * Partial uploads are passed to `authorize` only: the other hooks see whole files.
  *
  * @example
  * ```ts
@@ -81,9 +82,8 @@ export class UploadHooks extends Context.Reference<UploadHooks>()("effect-tus/Up
 }) {}
 
 /**
- * Uploads that belong to whoever has created them, and are nobody else's: `whoIs` tells who sends a request, or fails
- * with `Denied`, most likely a 401. Uploads that belong to nobody, from a time without owners, are not to be had
- * either.
+ * Only the user who created an upload may use it. `whoIs` returns the user who sends a request, or fails with `Denied`,
+ * usually a 401. Nobody may use an upload without an owner, such as one from before owners were introduced.
  *
  * @example
  * ```ts

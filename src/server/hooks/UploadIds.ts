@@ -1,5 +1,5 @@
 /**
- * Where fresh ids come from.
+ * The source of new upload ids.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -8,7 +8,7 @@ import { UploadId } from "../../protocol/Upload.js"
 
 const bytes = 16
 
-/** Asking for the bytes of one id takes as long as asking for those of many. */
+/** One call for the bytes of many ids takes as long as a call for one. */
 const poolSize = 256
 
 const random = () => {
@@ -23,7 +23,7 @@ const random = () => {
   })
 }
 
-/** 128 random bits in hexadecimal: lower case only, so that no file system confuses two of them. */
+/** 128 random bits as lower-case hexadecimal digits, so that no file system confuses two ids. */
 export class UploadIds extends Context.Reference<UploadIds>()("effect-tus/UploadIds", {
   defaultValue: (): { readonly next: Effect.Effect<UploadId> } => ({ next: random() })
 }) {}

@@ -23,22 +23,22 @@ import type { UploadBody } from "../body/UploadBody.js"
 import * as OptionError from "../policy/OptionError.js"
 import * as Quota from "../policy/Quota.js"
 
-/** How much at a time, and how fast. What is left out has no limit; `layer` fails where a number means nothing. */
+/** An option that is not given is no limit. `layer` fails with an `OptionError` for a number that makes no sense. */
 export interface Options extends Quota.Quota {
-  /** Requests that may bring bytes at the same time. One more is a 503. */
+  /** How many requests with a body may run at the same time. One more is answered 503. */
   readonly concurrentWrites?: number | undefined
-  /** Bytes a second of all bodies together. They wait. */
+  /** Bytes per second of all bodies together. Bodies that are faster wait. */
   readonly bytesPerSecond?: number | undefined
 }
 
 /**
- * What the server runs its work in. Where there is no room the work is not begun and `Denied` is the answer: 429 or 507
- * to an upload that would grow, 503 to one body too many.
+ * What the server wraps its work in. Without space the work does not begin, and `Denied` is the answer: 429 or 507 for
+ * an upload that would grow, 503 for one body too many.
  */
 export interface Limits {
   /**
-   * Runs what makes an upload grow to `wanted` bytes, or step by step where that is infinite, and holds what it has
-   * room for meanwhile. `current` is its state, none where it is to be created.
+   * Runs `grow`, which makes an upload grow to `wanted` bytes, or step by step if that is infinite, and reserves the
+   * space meanwhile. `current` is the state of the upload, undefined before its creation.
    */
   readonly growing: <A, E, R>(
     upload: Upload,
@@ -46,14 +46,14 @@ export interface Limits {
     wanted: number,
     grow: (allowance: Allowance) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | Denied | UploadStoreError, R>
-  /** Runs what takes the bytes of a body. */
+  /** Runs `take`, which reads a body. */
   readonly taking: <A, E, R>(
     body: UploadBody,
     take: (body: UploadBody) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | Denied, R>
 }
 
-/** Lets everything through by default. To be provided to the server, by `layer`. */
+/** No limits by default. Provide `layer` to the server to change it. */
 export class UploadLimits extends Context.Reference<UploadLimits>()("effect-tus/UploadLimits", {
   defaultValue: (): Limits => ({
     growing: (_upload, _current, _wanted, grow) => grow(unlimited),
@@ -61,12 +61,12 @@ export class UploadLimits extends Context.Reference<UploadLimits>()("effect-tus/
   })
 }) {}
 
-/** With these options as they are: it is `layer` that checks them. Asks the disk only where `minFreeBytes` is given. */
+/** `layer` without the check of the options. Asks the disk for its free space only if `minFreeBytes` is given. */
 export const make = (options: Options) =>
   Effect.gen(function*() {
     const ledger = yield* UsageLedger
     const bytes = yield* ByteStore
-    /** What has come to count since the disk was asked takes of what it said. */
+    /** Bytes that were committed since the disk was asked are subtracted from its answer. */
     const free = options.minFreeBytes === undefined
       ? Effect.succeed(() => Infinity)
       : Effect.suspend(() => {
@@ -139,7 +139,7 @@ export const make = (options: Options) =>
     return { growing, taking }
   })
 
-/** What is decided on and held in one step, for as long as it is used. */
+/** Decides and reserves in one step, and releases after `use`. */
 const held = <H, A, E, R>(
   acquire: () => Either.Either<{ readonly held: H; readonly release: () => void }, Denied>,
   use: (held: H) => Effect.Effect<A, E, R>
@@ -164,7 +164,7 @@ const check = OptionError.check(Schema.Struct({
 }))
 
 /**
- * Holds every upload of a store to these limits; a `UsageLedger` stands before its registry.
+ * Applies these limits to every upload of a store. A `UsageLedger` has to wrap its registry.
  *
  * @example
  * ```ts
@@ -183,8 +183,8 @@ export const layer = (limits: Options): Layer.Layer<UploadLimits, OptionError.Op
 const busy = () => new Denied({ status: 503, reason: "too many uploads are under way; try again shortly" })
 
 /**
- * Bodies that together bring so many bytes a second: each batch is handed on when the one before it, of whichever body,
- * has had its time. One that is stopped waits no longer.
+ * Slows bodies down to so many bytes per second together: each batch waits until the time of the batch before it, of
+ * any body, is over. A body that is stopped does not wait.
  */
 const pacer = (bytesPerSecond: number) => {
   let free = 0

@@ -1,6 +1,6 @@
 /**
- * What the URL of an upload says besides its id. Nothing by default; with `layerSigned` it is a proof that this server
- * has made it: whoever has the URL may use the upload until its time has run out, and an id alone is worth nothing.
+ * The query of an upload's URL. None by default. With `layerSigned` it holds a signature of this server: a client with
+ * the URL may use the upload until the URL expires, and the id alone is not enough.
  */
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
@@ -16,26 +16,25 @@ import type { UploadId } from "../../protocol/Upload.js"
 import * as OptionError from "../policy/OptionError.js"
 
 /**
- * How the URL of an upload is made, and looked at again with each request. Who may not use it is told by `Denied`, a
- * 403.
+ * How the URL of an upload is made, and verified with each request. `Denied` with a 403 refuses a request.
  */
 export interface Urls {
-  /** Whether URLs are looked at. */
+  /** Whether URLs are verified. */
   readonly areSigned: boolean
-  /** What follows the path of a new upload's URL: nothing, or a query. */
+  /** The query of a new upload's URL, with its question mark, or an empty text. */
   readonly sign: (id: UploadId) => Effect.Effect<string>
-  /** Whether this is a URL of this upload that may be used. */
+  /** Fails if this is not a valid URL of this upload. */
   readonly verify: (id: UploadId, url: string) => Effect.Effect<void, Denied>
 }
 
-/** URLs that say nothing but the id, by default. To be provided to the server, by `layerSigned`. */
+/** URLs without a query, by default. Provide `layerSigned` to the server to change it. */
 export class UploadUrls extends Context.Reference<UploadUrls>()("effect-tus/UploadUrls", {
   defaultValue: (): Urls => ({ areSigned: false, sign: () => Effect.succeed(""), verify: () => Effect.void })
 }) {}
 
-/** What URLs are signed with, and for how long. */
+/** The secret, and how long a URL is valid. */
 export interface Options {
-  /** At least 32 characters that nobody can guess, the same for every process that serves the uploads. */
+  /** At least 32 characters that nobody can guess, and the same in every process that serves the uploads. */
   readonly secret: Redacted.Redacted
   /** How long a URL may be used, from the creation of its upload. One day by default. */
   readonly validFor?: Duration.DurationInput | undefined

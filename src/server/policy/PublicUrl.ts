@@ -1,6 +1,6 @@
 /**
- * Where clients see the server: what stands before the path of a collection in the `Location` that they are told.
- * Nothing, by default: a path is right wherever the request has come from. Pure.
+ * Where clients see the server: the text before the path of a collection in `Location`. Empty by default, since a path
+ * is right wherever the request came from. Pure.
  */
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -11,20 +11,19 @@ import { OptionError } from "./OptionError.js"
 
 export interface Options {
   /**
-   * What clients write before the path of the collection: `https://example.org`, or `https://example.org/api` where a
-   * proxy cuts off `/api`. `Location` is a path by default.
+   * The URL before the path of the collection: `https://example.org`, or `https://example.org/api` if a proxy removes
+   * `/api`. By default `Location` is a path.
    */
   readonly publicUrl?: string | undefined
   /**
-   * The addresses of the proxies in front, such as `10.0.0.0/8` or `::1`. Where `publicUrl` is not given, theirs are
-   * the `Forwarded` and `X-Forwarded-Proto`, `-Host`, `-Port` and `-Prefix` headers that are believed; those of others
-   * are not read. They have to set these headers, or to remove them: what they pass on from a client is taken for
-   * theirs.
+   * The addresses of the proxies in front, such as `10.0.0.0/8` or `::1`. If `publicUrl` is not given, their
+   * `Forwarded` and `X-Forwarded-Proto`, `-Host`, `-Port` and `-Prefix` headers are believed, and nobody else's. The
+   * proxies have to set these headers or to remove them: a header that they pass on from a client is taken for theirs.
    */
   readonly trustedProxies?: ReadonlyArray<string> | undefined
 }
 
-/** What stands before the path for the client of a request: an origin, a path, both or neither. No slash at its end. */
+/** The text before the path for the client of a request: an origin, a path, both or neither. No slash at its end. */
 export type BaseOf = (request: RawRequest) => string
 
 export const make = ({ publicUrl, trustedProxies = [] }: Options): Either.Either<BaseOf, OptionError> =>
@@ -47,8 +46,8 @@ export const make = ({ publicUrl, trustedProxies = [] }: Options): Either.Either
 type Headers = RawRequest["headers"]
 
 /**
- * Scheme and host count only together, for only then is an absolute URL no guess. Where the two kinds of headers
- * contradict each other, one was passed on from a client, and neither counts.
+ * Scheme and host count only together, otherwise an absolute URL would be a guess. If the two kinds of headers
+ * contradict each other, one of them was passed on from a client, and neither counts.
  */
 const told = (headers: Headers, isTrusted: (address: string) => boolean): string => {
   const older = olderOf(headers)
@@ -98,7 +97,7 @@ const readScheme = (text: string | undefined) => {
   return scheme === "http" || scheme === "https" ? scheme : undefined
 }
 
-/** With its port where that is not the one of the scheme. */
+/** With its port, unless it is the default port of the scheme. */
 const readHost = (text: string | undefined, otherPort: string | undefined, scheme: string | undefined) => {
   const [, name, ownPort] = /^([\w-]+(?:\.[\w-]+)*\.?|\[[\da-f:.]+\])(?::(\d{1,5}))?$/i.exec(text ?? "") ?? []
   const port = ownPort ?? (/^\d{1,5}$/.test(otherPort ?? "") ? otherPort : undefined)

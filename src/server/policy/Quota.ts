@@ -1,49 +1,49 @@
 /**
- * How much an upload may take, as a rule: of what its owner may have, and of the disk.
+ * The rule for how many bytes an upload may have: of the quota of its owner, and of the disk.
  */
 import * as Either from "effect/Either"
 import { Denied } from "../../protocol/Refusal.js"
 import type * as Usage from "../../store/Usage.js"
 
-/** What uploads may take of the room there is. What is left out has no limit. */
+/** The limits. An option that is not given is no limit. */
 export interface Quota {
-  /** Bytes that the uploads of one owner may take together; so may those that have none. */
+  /** Bytes of all uploads of one owner together. Uploads without an owner share one such quota. */
   readonly bytesPerOwner?: number | undefined
-  /** Unfinished uploads that one owner may have at a time. */
+  /** How many unfinished uploads one owner may have at a time. */
   readonly unfinishedPerOwner?: number | undefined
-  /** Bytes of the disk that no upload takes. Without it a full disk is found out by writing. */
+  /** Bytes of the disk that stay free. Without it a full disk is noticed when a write fails. */
   readonly minFreeBytes?: number | undefined
 }
 
 /**
- * What is so when it is decided on. `total` is asked for what is yet to come: bytes that were announced need their
- * room.
+ * The facts at the time of the decision. `total` counts bytes that were announced and have not come yet: they need
+ * their space.
  */
 export interface Given {
-  /** Whether the upload is yet to be created. */
+  /** Whether the upload is new. */
   readonly isNew: boolean
-  /** The bytes of it that are stored. */
+  /** Its stored bytes. */
   readonly stored: number
-  /** What it takes of the usageByOwner already. */
+  /** What it already takes of the two usages below. */
   readonly taken: Usage.Usage
-  /** The bytes that it is to have in the end, as far as they are known; infinite where nothing is said. */
+  /** Its bytes in the end; infinite if the client has not declared them. */
   readonly wanted: number
-  /** What its owner has already, and what all have. */
+  /** The usage of its owner, and of all owners. */
   readonly usage: Usage.Usage
   readonly total: Usage.Usage
-  /** Bytes that the disk has left, infinite where nobody can tell. */
+  /** Free bytes of the disk; infinite if they are not known. */
   readonly free: number
 }
 
 /**
- * What an upload is granted at a time that does not say how much it will be: whoever sends slowly keeps no more from
- * others.
+ * How much space an upload of undeclared length reserves at a time, in bytes, so that a slow client does not reserve
+ * the disk.
  */
 export const step = 64 * 1024 * 1024
 
 /**
- * How many bytes the upload may have: what is wanted or, where that is not said, what it has and a step more, but never
- * more than half of what is left, so that something is for the next. It may ask again.
+ * How many bytes the upload may have: `wanted` or, if that is infinite, one step more than it has, but never more than
+ * half of what is left, so that other uploads get some. It may ask again.
  */
 export const decide = (
   { bytesPerOwner = Infinity, minFreeBytes = -Infinity, unfinishedPerOwner = Infinity }: Quota,
@@ -59,7 +59,7 @@ export const decide = (
   return size <= most ? Either.right(size) : Either.left(owned < fitting ? overQuota(bytesPerOwner) : noSpace())
 }
 
-/** What somebody may do about it, and when: another upload ends or is removed at any time. */
+/** Space may be free at any time, when another upload ends or is removed. */
 const later = { "retry-after": "60" }
 
 const tooMany = (limit: number) =>

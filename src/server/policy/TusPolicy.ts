@@ -10,29 +10,29 @@ import * as DoorPolicy from "./DoorPolicy.js"
 import * as OptionError from "./OptionError.js"
 
 /**
- * What a server allows, with a default for each. `publicUrl`, `trustedProxies`, `cors` and `downloads` are for its
- * doors.
+ * What a server allows. `publicUrl`, `trustedProxies`, `cors` and `downloads` are read by its doors, the adapters to
+ * HTTP frameworks.
  */
 export interface Options extends DoorPolicy.Options {
-  /** Bytes that one upload may hold, however it comes. No limit by default. */
+  /** Bytes of one upload, by whichever way they come. No limit by default. */
   readonly maxSize?: number | undefined
-  /** Characters that an Upload-Metadata header may have. 8192 by default. */
+  /** Characters of an Upload-Metadata header. 8192 by default. */
   readonly maxMetadataSize?: number | undefined
-  /** How long an unfinished upload lives after its last acknowledged byte. For ever by default. */
+  /** How long an unfinished upload lives after its last acknowledged byte. Without end by default. */
   readonly expiresAfter?: Duration.DurationInput | undefined
-  /** Whether complete uploads may be had by GET, as files to be saved. Not by default. */
+  /** Whether GET sends completed uploads, as attachments. Not by default. */
   readonly downloads?: boolean | undefined
 }
 
 /**
- * By default nothing but metadata has a limit, and uploads stay until somebody removes them. To be provided by `layer`,
- * to the server and to its doors alike: the one keeps the limits, the others read URLs and answer for CORS.
+ * By default only metadata has a limit, and uploads stay until a client removes them. Provide `layer` to the server,
+ * which applies the limits, and to its doors, which read URLs and answer for CORS.
  */
 export class TusPolicy extends Context.Reference<TusPolicy>()("effect-tus/TusPolicy", {
   defaultValue: (): Options => ({})
 }) {}
 
-/** The options, where all of them that are no matter of doors mean something. */
+/** Checks the options that doors do not read. */
 export const check = OptionError.check(Schema.Struct({
   maxSize: Schema.optional(OptionError.whole(0)),
   maxMetadataSize: Schema.optional(OptionError.whole(0)),
@@ -41,8 +41,8 @@ export const check = OptionError.check(Schema.Struct({
 }))
 
 /**
- * The policy as a layer, which fails where an option means nothing. Provided without it, the same is a defect of the
- * server or its doors.
+ * The policy as a layer. Fails with an `OptionError` for an option that makes no sense; provided without this layer,
+ * such an option is a defect of the server or of its doors.
  *
  * @example
  * ```ts
