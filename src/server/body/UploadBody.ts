@@ -1,6 +1,6 @@
 /**
- * The bytes of a request as they arrive, and the ways in which they can stop short. Doors make them, the interpreter
- * takes them; neither knows the other.
+ * The body of a request as it arrives, and the ways in which it can end early. Doors make bodies, the interpreter reads
+ * them; neither knows the other.
  */
 import * as Cause from "effect/Cause"
 import type * as Chunk from "effect/Chunk"
@@ -19,15 +19,15 @@ export type AbortReason = Interrupted["reason"]
 /** The body of one request, which is read once. */
 export interface UploadBody {
   /**
-   * Waits for the next bytes; fails with none at the end of the body, with a reason where it is cut off. The bytes are
-   * lent: their memory may be given back or used again with the next pull.
+   * Waits for the next bytes. Fails with `Option.none` at the end of the body, and with a reason if it is cut off. The
+   * bytes are lent: their memory may be reused with the next pull.
    */
   readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<AbortReason>>
-  /** The bytes end here: whoever waits for the next ones waits no longer. A body that has arrived whole stays whole. */
+  /** Ends the body, also for a pull that waits. A body that has arrived whole stays whole. */
   readonly stop: (reason: AbortReason) => void
-  /** The fields that followed the body, by lower-case name; only after its end. */
+  /** The trailer fields, by lower-case name; to be read after the end of the body. */
   readonly trailers: Effect.Effect<Readonly<Record<string, string | undefined>>>
-  /** Somebody else has read it. */
+  /** Another reader, such as a body parser, has read it. */
   readonly isConsumed?: boolean
 }
 
@@ -38,13 +38,13 @@ export const empty: UploadBody = {
   trailers: Effect.succeed({})
 }
 
-/** A body that was read by somebody else is the mistake of whoever put the server together, and so a defect. */
+/** Another reader has read the body: a mistake in how the server is put together, and so a defect. */
 export class BodyConsumed extends Data.TaggedError("BodyConsumed") {
   override readonly message =
     "the server has read the body of this request before it came to the upload: no body parser may take it there"
 }
 
-/** What the runtimes tell of a body, of that of a `Request` and of an `IncomingMessage`. */
+/** How a `Request` and an `IncomingMessage` tell that their body was read. */
 interface Readable {
   readonly bodyUsed?: boolean
   readonly body?: { readonly locked: boolean } | null
@@ -52,30 +52,30 @@ interface Readable {
   readonly readableFlowing?: boolean | null
 }
 
-/** Whether somebody else reads a body, or has: what is left of it is not what was sent. */
+/** Whether another reader reads the body or has read it, so that bytes are missing. */
 export const isConsumed = (source: unknown): boolean => {
   const { body, bodyUsed, readableDidRead, readableFlowing } = source as Readable
   return bodyUsed === true || body?.locked === true || readableDidRead === true || readableFlowing === true
 }
 
-/** A body of which nothing is left to be pulled. */
+/** A body that another reader has read. */
 export const consumed: UploadBody = { ...empty, isConsumed: true }
 
-/** How bodies are treated that do not arrive. */
+/** How long a body may be silent. */
 export interface Options {
-  /** A body from which no byte arrives for so long is cut off; what came is kept. 30 seconds by default. */
+  /** A body is cut off if no byte arrives for this time; its bytes are kept. 30 seconds by default. */
   readonly idleTimeout?: Duration.DurationInput | undefined
 }
 
-/** What `idleTimeout` is where nothing is given. */
+/** The default of `idleTimeout`. */
 export const defaultIdleTimeout: Duration.DurationInput = "30 seconds"
 
 type Source<E> = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<E>>
 
 /**
- * A body from any source that is pulled; a failure of the source is the sender's going away. `rest` reads on where the
- * interpreter has stopped and throws away what comes, for a moment: a connection that is closed on a client who still
- * sends is reset, and the client never sees the answer.
+ * A body from any source. A failure of the source counts as a disconnected client. `rest` reads on for a moment where
+ * the interpreter stopped, and drops the bytes: closing a connection on which the client still sends resets it, and the
+ * client never sees the answer.
  */
 export const fromPull = <E>(
   source: Source<E>,
@@ -116,12 +116,12 @@ export const fromPull = <E>(
   }
 }
 
-/** How long a client who still sends is listened to after the answer. */
+/** How long the server reads on after the answer while the client still sends. */
 export const lingering: Duration.DurationInput = "2 seconds"
 
 /**
- * Fails where `self` takes longer. What has arrived meanwhile is looked at before: a process that was stopped for a
- * while wakes up behind the time of its clients, and has not read yet what they have sent.
+ * Fails if `self` takes longer. Input that has arrived is read first: a process that was stopped for a while wakes up
+ * late, and has not read yet what its clients have sent.
  */
 export const within = <A, E, R, E2>(
   self: Effect.Effect<A, E, R>,

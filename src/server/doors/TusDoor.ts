@@ -1,5 +1,6 @@
 /**
- * What all doors share: a request in the shape that every HTTP has becomes a response in that shape. Holds no rule.
+ * What all doors share. A door is an adapter to an HTTP framework: it makes an exchange of a request, and sends the
+ * response. Holds no rule.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -23,8 +24,8 @@ import type { Performed } from "../verbs/Verb.js"
 
 export interface Options {
   /**
-   * The path of the collection, such as `/files`; other paths are 404. Left out, the collection is whatever is posted
-   * to: then whoever mounts the door decides. One that is no such path is a defect when the door is made.
+   * The path of the collection, such as `/files`; other paths are 404. Without it the collection is the path that is
+   * posted to, so the place where the door is mounted decides. An invalid path is a defect when the door is made.
    */
   readonly path?: string | undefined
 }
@@ -43,7 +44,7 @@ export const open = ({ path }: Options) =>
     const observers = yield* TusObserver
     const respond = watched(observers, (exchange): Effect.Effect<Response> => {
       const { request } = exchange
-      // Nothing, where the application cannot say whose pages may read: that is a defect like any other.
+      // Empty if `origins` of the application dies, which is a defect like any other.
       let allowed: Readonly<Record<string, string>> = {}
       const finish = ({ body, content, headers, outcome, status }: Response): Response => ({
         status,
@@ -86,7 +87,7 @@ const check = OptionError.check(Schema.Struct({ path: Schema.optional(OptionErro
 
 type Respond = (exchange: Exchange) => Effect.Effect<Response>
 
-/** An observer that fails is a bug of the application: its request is answered all the same. */
+/** An observer that dies is a bug of the application: its request is answered all the same. */
 const guarded = (respond: Respond): Respond => (exchange) =>
   Effect.catchAllCause(Effect.suspend(() => respond(exchange)), (cause) => explain(exchange.request, cause))
 
@@ -97,7 +98,7 @@ const encode = (answer: Performed): Response => {
   return { status, headers, body, content: answer.content, outcome: "Ok" }
 }
 
-/** What the server can do is the same each time it is asked, and so are the words for it. */
+/** The response to OPTIONS is the same each time, so it is encoded once. */
 const encodeOffer = (offer: Offer.Response): Reply.RawResponse => {
   const response = offers.get(offer) ?? Reply.encode(offer)
   offers.set(offer, response)
@@ -106,7 +107,7 @@ const encodeOffer = (offer: Offer.Response): Reply.RawResponse => {
 
 const offers = new WeakMap<Offer.Response, Reply.RawResponse>()
 
-/** Three channels: a refusal is an answer, a broken store is told and logged, and so is a bug. */
+/** A refusal is an answer. A store error and a defect are answered 500 or 507, and logged. */
 const explain = (
   request: Command.RawRequest,
   cause: Cause.Cause<Refusal | UploadStoreError>
@@ -127,7 +128,7 @@ const explain = (
       })
   })
 
-/** As a cause, which every logger tells whole; of an error beside a message some tell nothing. */
+/** As a `Cause`, which every logger prints whole. Some loggers print nothing of an Error beside a message. */
 const log = (request: Command.RawRequest, causeOf: (error: unknown) => Cause.Cause<unknown>, error: unknown) =>
   Effect.logError(`${LogText.nameOf(request)} failed`, causeOf(LogText.errorOf(request, error)))
 
@@ -147,6 +148,6 @@ const failed = ({ message, reason }: UploadStoreError) =>
 
 const misplaced = ({ message }: UploadBody.BodyConsumed) => plain(500, "Defect", message)
 
-/** A sync may have failed, and then less counts than before. */
+/** An fsync may have failed, and then the offset is lower than before. */
 const sorry = "the server failed; ask by HEAD where the upload stands, and try again"
 const broken = plain(500, "Defect", sorry)

@@ -1,7 +1,6 @@
 /**
  * The door for Effect applications: an `HttpApp` for any path of an `HttpRouter`, an `HttpLayerRouter` or an `HttpApi`.
- * Mount it for all methods. Trailers do not come through `HttpServerRequest`, so `checksum-trailer` is not offered
- * here.
+ * Mount it for all methods. `HttpServerRequest` has no trailers, so this door does not offer `checksum-trailer`.
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import type * as HttpApp from "@effect/platform/HttpApp"
@@ -17,12 +16,12 @@ import * as UploadBody from "../body/UploadBody.js"
 import type { TusServer } from "../TusServer.js"
 import * as TusDoor from "./TusDoor.js"
 
-/** The path of the collection, and how long a body may be silent. What clients may do is in `TusPolicy`. */
+/** The path of the collection, and how long a body may be silent. Limits for clients are in `TusPolicy`. */
 export interface Options extends TusDoor.Options, UploadBody.Options {}
 
-/** The same for a router, which has to be told the path. */
+/** The same for a router, where the path is required. */
 export interface MountOptions extends Options {
-  /** Of the collection, such as `/files`; uploads lie below it. */
+  /** The path of the collection, such as `/files`. Uploads are below it. */
   readonly path: `/${string}`
 }
 
@@ -45,16 +44,16 @@ const open = (options: Options) =>
   )
 
 /**
- * Answers one request, with the server, the policy and the observers that there are at that time. It never fails: a
- * refusal is a response, a store that fails is logged and a 500, or a 507 where it is full. Dies of an `OptionError`
- * where `publicUrl`, `trustedProxies` or `cors` of the policy means nothing; `layer` and `layerApi` do so when they are
+ * Answers one request with the server, the policy and the observers of its context. It never fails: a refusal is a
+ * response; a store error is logged and answered 500, or 507 if the store is full. Dies with an `OptionError` if
+ * `publicUrl`, `trustedProxies` or `cors` of the policy make no sense; `layer` and `layerApi` do so when they are
  * built.
  */
 export const make = (options: Options = {}): HttpApp.Default<never, TusServer | Scope.Scope> =>
   Effect.flatten(open(options))
 
 /**
- * Mounted anywhere: the collection is whatever is posted to.
+ * For any mount point: the collection is the path that is posted to.
  *
  * @example
  * ```ts
@@ -98,9 +97,9 @@ export const layerApi = (options: MountOptions): Layer.Layer<never, never, TusSe
   )
 
 /**
- * A middleware for all requests but those to `path` and below it, which are served as if it were not there. One that
- * answers OPTIONS itself, such as `HttpMiddleware.cors`, would hide from clients what the server can do, which has CORS
- * of its own: `TusPolicy`'s `cors`.
+ * Applies a middleware to all requests except those to `path` and below. A middleware that answers OPTIONS itself, such
+ * as `HttpMiddleware.cors`, would hide from clients what the server can do. The server has CORS of its own:
+ * `TusPolicy`'s `cors`.
  */
 export const except = (path: `/${string}`, middleware: Middleware): Middleware => (app) =>
   Effect.flatMap(
@@ -111,16 +110,16 @@ export const except = (path: `/${string}`, middleware: Middleware): Middleware =
 type Middleware = <E, R>(app: HttpApp.Default<E, R>) => HttpApp.Default<E, R>
 
 /**
- * Of the connection itself, where the platform tells it: `HttpMiddleware.xForwardedHeaders` would have put there what
- * anybody says.
+ * The address of the connection itself, if the platform has it: `HttpMiddleware.xForwardedHeaders` would replace it by
+ * a header that any client can send.
  */
 const remoteAddressOf = ({ remoteAddress, source }: HttpServerRequest.HttpServerRequest) =>
   (source as { readonly socket?: { readonly remoteAddress?: string } }).socket?.remoteAddress
     ?? Option.getOrUndefined(remoteAddress)
 
 /**
- * The body, opened by the first pull. The platform resets the connection where a body is closed before its end, so it
- * is closed last of all: when the response has been handed over, and its rest read.
+ * The body, opened by the first pull. The platform resets the connection if a body is closed before its end, so it is
+ * closed last: after the response has been handed over and the rest has been read.
  */
 const bodyOf = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest, options: Options) {
   if (request.source instanceof Request && request.source.body === null) {

@@ -1,6 +1,6 @@
 /**
- * The door for everything that speaks `Request` and `Response`. Trailers do not come through a `Request`, so
- * `checksum-trailer` is not offered here.
+ * The door for platforms with `Request` and `Response`. A `Request` has no trailers, so this door does not offer
+ * `checksum-trailer`.
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ import * as UploadBody from "../body/UploadBody.js"
 import type { TusServer } from "../TusServer.js"
 import * as TusDoor from "./TusDoor.js"
 
-/** The path of the collection, and how long a body may be silent. What clients may do is in `TusPolicy`. */
+/** The path of the collection, and how long a body may be silent. Limits for clients are in `TusPolicy`. */
 export interface Options extends TusDoor.Options, UploadBody.Options {}
 
 /**

@@ -1,5 +1,5 @@
 /**
- * A line for each request that was answered, with what came of it as annotations, for whichever logger there is.
+ * A log line for each answered request, with its outcome as annotations.
  */
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
@@ -28,8 +28,8 @@ const observer: TusObserver.Observer = (exchange, answer) =>
         }))
   )
 
-/** Each request as a line at level Info. What a URL says behind its path, such as a signature, stays out of it. */
+/** Logs each request at level Info. The query of a URL, which may be a signature, is left out. */
 export const layer: Layer.Layer<TusObserver.TusObserver> = TusObserver.layer(Effect.succeed(observer))
 
-/** The last segment, which names an upload where it is one. */
+/** The last segment of the path, which is the id of an upload in most requests. */
 const idOf = (url: string) => LogText.pathOf(url).split("/").at(-1) ?? ""

@@ -1,7 +1,7 @@
 /**
- * What becomes of bytes that no state names. They are removed only where it is proven that nobody can want them: where
- * there are none, where they say themselves that they are not all of it and are there once more, or where their client
- * has said so before their state was removed. All others are set aside.
+ * Handles orphans: bytes that no state names. An orphan is removed only if it is proven that nobody can want it: it is
+ * empty, it is an incomplete copy whose original exists, or its client asked for its removal before the state was
+ * removed. All other orphans are set aside.
  */
 import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
@@ -41,8 +41,8 @@ export const make = Effect.gen(function*() {
   })
 
   /**
-   * What has no state may be about to get one: its writer, who has the lock, writes bytes before it creates what is
-   * complete.
+   * An orphan may be about to get a state: its writer, who holds the lock, writes the bytes before it creates the
+   * state.
    */
   const explain = (stored: Stored) =>
     lock.withLockIfFree(
@@ -61,7 +61,7 @@ export const make = Effect.gen(function*() {
         }))
     )
 
-  /** Requests that wait go before each page. */
+  /** Yields to waiting requests before each page. */
   const unnamed = Stream.mapConcatEffect(Stream.grouped(bytes.list, 256), (page) =>
     Effect.map(
       Effect.zipRight(Effect.sleep(0), registry.absent(Chunk.toReadonlyArray(Chunk.map(page, ({ id }) => id)))),
@@ -72,7 +72,7 @@ export const make = Effect.gen(function*() {
     ))
 
   return {
-    /** Whether states and bytes belong together. Otherwise nothing is known of either. */
+    /** Whether the registry and the bytes belong together. If not, nothing is known of either. */
     isSound: Effect.tap(
       Pairing.isSound(registry, bytes),
       (isSound) =>

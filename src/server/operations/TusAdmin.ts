@@ -18,41 +18,41 @@ import type { UploadStoreError } from "../../store/UploadStoreError.js"
 import * as HookRunner from "../verbs/HookRunner.js"
 import * as Terminate from "../verbs/Terminate.js"
 
-/** The state as it is stored, and where its bytes are; none where the store has no place to show. */
+/** The stored state, and the location of its bytes, `Option.none` if the store has no files. */
 export interface Inspection extends StoredUpload {
-  /** Where a person finds the bytes. */
+  /** The path of the file. */
   readonly location: Option.Option<string>
 }
 
 /**
- * What tools call. Every method fails with an `UploadStoreError` where the store does, and with `UploadNotFound` where
- * no such upload is stored; `terminate` also with what a DELETE is refused with, such as `Denied`. An upload of a
- * dialect that this version does not serve is listed and inspected; to change it is an `UploadStoreError`.
+ * The operations of an operator. Every method fails with `UploadStoreError` if the store fails, and with
+ * `UploadNotFound` for an unknown upload; `terminate` also fails with the refusal of a DELETE, such as `Denied`. An
+ * upload of a dialect that this version does not serve can be listed and inspected; changing it is an
+ * `UploadStoreError`.
  */
 export class TusAdmin extends Context.Tag("effect-tus/TusAdmin")<TusAdmin, {
   /**
-   * All uploads, in the order of their ids, read page by page: what is created or removed meanwhile may be among them,
-   * or not. Of one whose state cannot be read, why not.
+   * All uploads in the order of their ids, read page by page: an upload that is created or removed meanwhile may be
+   * included or not. A state that cannot be read is a `Left` with the reason.
    */
   readonly list: Stream.Stream<Either.Either<Upload, Unreadable>, UploadStoreError>
 
   /**
-   * What is known of an upload, whatever its dialect; its offset counts what is committed, which a request under way is
-   * ahead of.
+   * One upload, of any dialect. Its offset counts committed bytes; a running request may have stored more.
    */
   readonly inspect: (id: UploadId) => Effect.Effect<Inspection, UploadNotFound | UploadStoreError>
 
   /**
-   * Has an unfinished upload live until then, none for ever, however many bytes come; also one whose time has run out,
-   * while it is still there. What is complete does not expire and stays as it is. Fails with `Contended` while somebody
-   * writes it.
+   * Fixes the expiry of an unfinished upload, `Option.none` for never; further bytes do not change it. It also revives
+   * an expired upload that has not been removed yet. A completed upload does not expire and is not changed. Fails with
+   * `Contended` while a request writes to the upload.
    */
   readonly extend: (
     id: UploadId,
     expiresAt: Option.Option<DateTime.Utc>
   ) => Effect.Effect<Upload, Contended | UploadNotFound | UploadStoreError>
 
-  /** Removes an upload like a DELETE: `onTerminate` is asked and may refuse. */
+  /** Removes an upload like a DELETE: `onTerminate` runs and may refuse. */
   readonly terminate: (id: UploadId) => Effect.Effect<void, Refusal | UploadStoreError>
 }>() {}
 
@@ -92,9 +92,9 @@ export const make = Effect.gen(function*() {
 })
 
 /**
- * For a process that serves uploads, or that has them to itself. Beside a server it needs what that one has: the same
- * `UploadLock`, or neither waits for the other, and the same `UploadHooks` and `UploadEvents`, or nobody hears of a
- * removal.
+ * For a process that serves uploads, or that uses a stopped directory alone. Beside a server, provide the services of
+ * that server: the same `UploadLock`, or neither waits for the other, and the same `UploadHooks` and `UploadEvents`, or
+ * nobody hears of a removal.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Whether a server can do its work: what a load balancer and an orchestrator ask.
+ * Health checks for load balancers and orchestrators.
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
@@ -8,17 +8,17 @@ import { UploadId } from "../../protocol/Upload.js"
 import { ByteStore } from "../../store/ByteStore.js"
 import { UploadRegistry } from "../../store/UploadRegistry.js"
 
-/** From when on a server is taken for one that cannot do its work. */
+/** When a server counts as not ready. */
 export interface Options {
-  /** Bytes that the disk has to have left. 1 GiB by default. */
+  /** Free bytes that the disk has to have. 1 GiB by default. */
   readonly minFree?: number | undefined
-  /** Whether the answer says what is wrong. It does by default; otherwise the log does, where anybody may ask. */
+  /** Whether the answer lists the problems. True by default; use false if anybody may ask, then the log lists them. */
   readonly showProblems?: boolean | undefined
 }
 
 /**
- * What keeps the server from its work, each as a sentence; nothing where it can do it. Asks the store, and so waits for
- * it.
+ * The problems of the server, a sentence each; empty if it is ready. Asks the store and the disk, so it takes as long
+ * as they do.
  */
 export const problems = (
   { minFree = 1024 ** 3 }: Options = {}
@@ -39,13 +39,13 @@ export const problems = (
     return found.flatMap(Option.toArray)
   })
 
-/** The process answers. */
+/** 200 as long as the process answers. */
 export const live: Effect.Effect<HttpServerResponse.HttpServerResponse> = Effect.succeed(
   HttpServerResponse.unsafeJson({ status: "live" })
 )
 
 /**
- * 200 where it can do its work, 503 where it cannot, with the reasons unless these are for the log only.
+ * 200 if the server is ready, else 503, with the problems unless `showProblems` is false.
  *
  * @example
  * ```ts

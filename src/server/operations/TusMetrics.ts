@@ -1,5 +1,5 @@
 /**
- * What a server does, in numbers: metrics of Effect, for whichever exporter reads them, `Prometheus` among them.
+ * The metrics of a server, as Effect metrics for any exporter, such as `Prometheus`.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -26,7 +26,7 @@ export const refusals = Metric.counter("tus_refusals_total", {
 })
 
 /**
- * Counted as they are taken from a body: also those that are not kept in the end, and again those that are sent again.
+ * Counted when they are read from a body: also bytes that are not kept, and bytes that are sent again.
  */
 export const receivedBytes = Metric.counter("tus_received_bytes_total", {
   description: "Bytes of uploads that have arrived",
@@ -34,8 +34,8 @@ export const receivedBytes = Metric.counter("tus_received_bytes_total", {
 })
 
 /**
- * By `method`, of this process, each from its head to its answer; the bytes of a download come after that. Uploads that
- * are arriving are those of `PATCH` and `POST`.
+ * By `method`, in this process. A request counts from its head to its answer, without the bytes of a download. Uploads
+ * in flight are those of `PATCH` and `POST`.
  */
 export const activeRequests = Metric.gauge("tus_active_requests", {
   description: "Requests that are being answered"
@@ -125,7 +125,7 @@ const record = (method: string, seconds: number, exit: Exit.Exit<TusObserver.Obs
   ], { discard: true })
 }
 
-/** Nobody was there any more to be answered. */
+/** The client had gone before the answer. */
 const abandoned = { outcome: "Abandoned", status: 499 }
 
 const counted = (body: UploadBody): UploadBody => ({
@@ -136,7 +136,7 @@ const counted = (body: UploadBody): UploadBody => ({
   )
 })
 
-/** What anybody may send is no label. */
+/** An unknown method is no label, since a client may send any text. */
 const methodOf = (method: string) => methods.has(method) ? method : "other"
 
 const methods = new Set(["OPTIONS", "POST", "HEAD", "PATCH", "DELETE", "GET"])

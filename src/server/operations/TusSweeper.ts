@@ -1,10 +1,10 @@
 /**
- * What a server does on its own: it removes unfinished uploads whose time has run out, partials that were used up, and
- * what is left of a creation if it is empty or says that it is not all there; it sets unfinished uploads back whose
- * bytes are gone, and goes on with what waits for it. Of bytes that no state names it removes nothing else: it sets
- * them aside, tells of each, puts them back where a state names them again, and removes them after `keepOrphans`. It
- * never removes a completed upload that is not a used-up partial, and never disturbs a writer. Of a dialect that this
- * version does not serve it removes unfinished uploads whose time has run out, and nothing else.
+ * The background work of a server. It removes expired uploads, consumed partial uploads, and the remains of a creation
+ * if they are empty or marked as incomplete. It sets unfinished uploads back whose bytes have gone, and finishes
+ * pending ones. All other orphans, bytes that no state names, it sets aside: it logs each, puts it back if a state
+ * names it again, and removes it after `keepOrphans`. It never removes a completed upload that is not a consumed
+ * partial one, and never disturbs a writer. Of uploads in a dialect that this version does not serve it removes expired
+ * ones only.
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -26,21 +26,21 @@ import * as Removal from "../verbs/Removal.js"
 import * as OrphanSweep from "./OrphanSweep.js"
 import * as TusMetrics from "./TusMetrics.js"
 
-/** When to look, and whether partial uploads go that were used up. */
+/** The schedules, and what is removed. */
 export interface Options {
-  /** When to look for what has expired. Every minute by default, the first time at once. */
+  /** When to look for expired uploads. At once, and then every minute by default. */
   readonly schedule?: Schedule.Schedule<unknown> | undefined
-  /** When to compare states and bytes, page by page. Every day by default, the first time at once. */
+  /** When to compare states and bytes, page by page. At once, and then every day by default. */
   readonly orphanSchedule?: Schedule.Schedule<unknown> | undefined
-  /** Whether partial uploads go when every final that names them is complete. They stay by default. */
+  /** Whether to remove partial uploads when every final that names them is complete. They stay by default. */
   readonly removeUsedPartials?: boolean | undefined
-  /** How long bytes are kept that no state names, and that were set aside. 30 days by default. */
+  /** How long orphans are kept that were set aside. 30 days by default. */
   readonly keepOrphans?: Duration.DurationInput | undefined
 }
 
 /**
- * Both sweeps, for whoever decides when they run; `layer` runs them as its schedules say. They never fail: what goes
- * wrong with one upload is logged, and it is looked at again by the next sweep.
+ * Both sweeps, for callers with a schedule of their own; `layer` runs them by its schedules. They never fail: an error
+ * with one upload is logged, and the next sweep tries again.
  */
 export const make = Effect.gen(function*() {
   const registry = yield* UploadRegistry
@@ -53,7 +53,7 @@ export const make = Effect.gen(function*() {
   const removeUnlessNamed = (entry: StoredUpload, fence: number) =>
     Effect.uninterruptible(store.remove(entry, fence, { unlessNamed: true, by: "server" }))
 
-  /** Removes an upload that still deserves it under the lock; one that is being written is left alone. */
+  /** Removes an upload if `deserves` still holds under the lock, and the lock is free. */
   const removeIf = (
     id: UploadId,
     deserves: (upload: Upload) => Effect.Effect<boolean, unknown>,
@@ -92,8 +92,7 @@ export const make = Effect.gen(function*() {
   const orphans = yield* OrphanSweep.make
 
   /**
-   * An unfinished upload whose acknowledged bytes are gone goes back to those that are there, as it does for whoever
-   * goes on with it.
+   * Sets an unfinished upload back to the bytes that are there, as a PATCH would.
    */
   const recover = each(
     pages(registry.withBytes),
@@ -105,17 +104,17 @@ export const make = Effect.gen(function*() {
   )
 
   return {
-    /** Removes what has expired, and goes on with what waits. */
+    /** Removes expired uploads, and finishes pending ones. */
     sweep: ({ removeUsedPartials: used = false }: Pick<Options, "removeUsedPartials"> = {}) =>
       timed(
         "Expired",
         Effect.all([expire, finishPending, Effect.when(removeUsedPartials, () => used)], { discard: true })
       ),
-    /** Sets bytes aside that no state names, and unfinished states back to the bytes that are there. */
+    /** Sets orphans aside, and unfinished uploads back to the bytes that are there. */
     sweepOrphans: ({ keepOrphans }: Pick<Options, "keepOrphans"> = {}) =>
       timed(
         "Orphans",
-        // States first get back what is theirs.
+        // First the states get their bytes back.
         Effect.ignoreLogged(Effect.whenEffect(
           Effect.all([orphans.putBack, orphans.setAside, recover, orphans.removeOld(keepOrphans)], {
             discard: true

@@ -53,5 +53,5 @@ export const make = Effect.fnUntraced(function*({ completion, hooks, receive }: 
   return verb
 })
 
-/** An upload that has announced its length takes no more than was held and counted when it did. */
+/** Whether the length of the upload is declared: then its space was checked and counted at that time. */
 const isCounted = ({ upload }: Transfer.Plan) => !upload.isOpen || Option.isSome(upload.length)

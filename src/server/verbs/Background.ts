@@ -1,11 +1,12 @@
 /**
- * How a sweep goes through what it finds.
+ * Work in the background, for which no request waits.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 
 /**
- * One upload that cannot be dealt with does not keep the others waiting; those of a few at a time are written together.
+ * Acts on each upload, 16 at a time so that their commits share a transaction. A failure for one upload does not stop
+ * the others.
  */
 export const each = <A, E>(uploads: Stream.Stream<A, E>, act: (upload: A) => Effect.Effect<unknown, unknown>) =>
   Effect.ignoreLogged(
@@ -16,8 +17,8 @@ export const each = <A, E>(uploads: Stream.Stream<A, E>, act: (upload: A) => Eff
   )
 
 /**
- * Work that nobody waits for: what fails is tried again later, and only a bug, such as of a hook, is worth a line for
- * everybody.
+ * Logs a failure at debug level, since the work is tried again later. A defect, such as one of a hook, is logged as an
+ * error.
  */
 export const quietly = <A, E, R>(self: Effect.Effect<A, E, R>) =>
   Effect.ignoreLogged(Effect.tapDefect(self, (defect) => Effect.logError("work in the background failed", defect)))

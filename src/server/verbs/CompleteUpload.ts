@@ -1,6 +1,6 @@
 /**
- * What follows when all bytes of an upload are there: the hook is asked, the world is told, and the finals that waited
- * for a part are assembled. Each step starts from the stored state, so that it can be taken again after a crash.
+ * Completion of an upload whose bytes are all stored: the hook decides, the event is published, and the finals that
+ * waited for this part are assembled. Each step starts from the stored state, so that it can be repeated after a crash.
  */
 import * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
@@ -25,7 +25,7 @@ import type { HookRunner } from "./HookRunner.js"
 import * as Removal from "./Removal.js"
 import * as WaitingFinals from "./WaitingFinals.js"
 
-/** Where an upload stands now, and what the application adds where it has just become complete. */
+/** The state of an upload, and what the application adds if it has just become complete. */
 export interface Concluded {
   readonly entry: StoredUpload
   readonly addition?: Addition | undefined
@@ -48,8 +48,8 @@ export const make = (policy: Policy, hooks: HookRunner) =>
     const ending = yield* Effect.acquireRelease(Deferred.make<void>(), (ending) => Deferred.succeed(ending, undefined))
 
     /**
-     * Takes an upload from having all its bytes to being complete, or rejected for good. No hook sees bytes that may be
-     * lost.
+     * From `Finishing` to `Complete` or `Rejected`. The bytes are made durable first, so that no hook sees bytes that
+     * may be lost.
      */
     const conclude = (entry: StoredUpload, { fence }: Lease) => {
       const { completion, length } = entry.upload
@@ -63,7 +63,7 @@ export const make = (policy: Policy, hooks: HookRunner) =>
         }))
     }
 
-    /** The newly complete upload is made known, to listeners and to the finals that wait for it. */
+    /** Publishes the event, and finishes the finals that wait for this upload. */
     const announce = ({ entry: { upload } }: Concluded) => {
       if (upload.completion._tag !== "Complete") {
         return upload.completion._tag === "Rejected" ? events.publish({ _tag: "Rejected", upload }) : Effect.void
@@ -82,7 +82,7 @@ export const make = (policy: Policy, hooks: HookRunner) =>
       )
 
     /**
-     * Of a final that names hundreds, most parts that become complete change nothing: one look at another one tells.
+     * A final of hundreds of parts waits for another one most of the time: a look at that one saves the look at all.
      */
     const waitsForAnother = (final: UploadId, part: UploadId) => {
       const reason = waiting.reasonOf(final)
@@ -92,10 +92,10 @@ export const make = (policy: Policy, hooks: HookRunner) =>
       )
     }
 
-    /** An upload that was open, or new, and now stands as `entry` says. */
+    /** For an upload that was open, or is new, and now has the state of `entry`. */
     const follow = (entry: StoredUpload, lease: Lease) => Effect.tap(conclude(entry, lease), announce)
 
-    /** The parts of a final, in order; none for one that is gone. */
+    /** The parts of a final, in order; `Option.none` for a part that is gone. */
     const partsOf = (upload: Upload): Effect.Effect<ReadonlyArray<Option.Option<Upload>>, UploadStoreError> =>
       upload.kind._tag === "Final"
         ? Effect.forEach(upload.kind.parts, (part) =>
@@ -106,8 +106,7 @@ export const make = (policy: Policy, hooks: HookRunner) =>
         : Effect.succeed([])
 
     /**
-     * Parts whose bytes have gone go back to those that are there, and then are no parts of anything that is joined
-     * now.
+     * Sets parts back whose bytes have gone. Such a part is open again, so the final cannot be assembled now.
      */
     const recover = (parts: ReadonlyArray<Upload>) =>
       Effect.flatMap(
@@ -122,8 +121,8 @@ export const make = (policy: Policy, hooks: HookRunner) =>
       )
 
     /**
-     * Gives a final the bytes of its parts, unless somebody else wants it or the server ends before; tells whether it
-     * has.
+     * Copies the bytes of the parts to the final. Returns false if another request asked for the lock, or the server
+     * ended.
      */
     const concat = (entry: StoredUpload, parts: ReadonlyArray<Upload>, lease: Lease) =>
       Effect.suspend(() => {
@@ -136,7 +135,7 @@ export const make = (policy: Policy, hooks: HookRunner) =>
         )
       })
 
-    /** One that was stopped is open as before, and begun anew by who finishes it next. */
+    /** A final whose assembly was stopped is open as before, and is assembled from the beginning next time. */
     const join = Effect.fnUntraced(function*(entry: StoredUpload, { length, parts }: Ready, lease: Lease) {
       const joined = yield* Effect.catchIf(
         concat(entry, parts, lease),
@@ -152,8 +151,8 @@ export const make = (policy: Policy, hooks: HookRunner) =>
     })
 
     /**
-     * Joins the parts of an open final where all of them are complete and there is room for as many bytes again; fails
-     * where there is none, or where it can never be.
+     * Assembles an open final if all its parts are complete. Fails with `Denied` if there is no space for their sum,
+     * and with `PartGone` or `TooLarge` if it can never be assembled.
      */
     const assemble = Effect.fnUntraced(function*(entry: StoredUpload, lease: Lease) {
       const { upload } = entry
@@ -175,16 +174,16 @@ export const make = (policy: Policy, hooks: HookRunner) =>
       }
     }, Effect.uninterruptible)
 
-    /** Why a final whose parts are all there is not assembled; none where nothing is known to be in its way. */
+    /** Why a final with complete parts is not assembled; `Option.none` if no reason is known. */
     const denialOf = ({ id, isOpen }: Upload): Option.Option<Denied> => {
       const reason = isOpen ? waiting.reasonOf(id) : undefined
       return reason?._tag === "Space" ? Option.some(reason.denial) : Option.none()
     }
 
-    /** A final that can never be assembled is of no use to anybody. */
+    /** Removes a final that can never be assembled. */
     const abandonFinal = (entry: StoredUpload, { fence }: Lease) => Effect.as(removal.expire(entry, fence), { entry })
 
-    /** Does what the server itself has to do for an upload, if anything, unless somebody is at it. */
+    /** Does what the server has to do for an upload by itself, if its lock is free. */
     const finishPending = (id: UploadId) =>
       lock.withLockIfFree(id, (lease) =>
         Effect.gen(function*() {
@@ -193,7 +192,7 @@ export const make = (policy: Policy, hooks: HookRunner) =>
             ? Effect.catchTags(assemble(entry, lease), {
               PartGone: () => abandonFinal(entry, lease),
               TooLarge: () => abandonFinal(entry, lease),
-              // There may be room for it later: its parts stay, and it is looked at again.
+              // There may be space later: the parts stay, and the next sweep tries again.
               Denied: (denial) => {
                 waiting.remember(id, { _tag: "Space", denial })
                 return Effect.succeed<Concluded>({ entry })
@@ -207,7 +206,7 @@ export const make = (policy: Policy, hooks: HookRunner) =>
     return { assemble, denialOf, follow, partsOf, finishPending }
   })
 
-/** What the application says to an upload that has all its bytes. A time limit that runs out is no decision. */
+/** The decision of `onComplete`. A hook that exceeds its time limit has not decided. */
 const decide = (hooks: HookRunner, upload: Upload) =>
   hooks.complete(upload).pipe(
     Effect.flatMap((addition) =>

@@ -23,8 +23,8 @@ import type { Concluded } from "./CompleteUpload.js"
 import type { CommandOf, Dependencies, Verb } from "./Verb.js"
 
 /**
- * An upload that comes along with its creation in no more bytes than this is stored once, when they are there: until
- * then nobody knows of it.
+ * A creation with a body of at most this many bytes is committed once, when the bytes are stored: until then nobody
+ * knows the upload.
  */
 const smallBytes = 1024 * 1024
 
@@ -37,7 +37,7 @@ export const make = Effect.fnUntraced(function*({ completion, hooks, receive }: 
   const urls = yield* UploadUrls
   const { traced } = yield* TusTracing
 
-  /** The upload to create, in the words of the client and then of the hooks. */
+  /** The upload as the client asks for it, changed by the hooks. */
   const propose = Effect.fnUntraced(
     function*(collection: string, request: Create.Request, policy: Policy, raw: RawRequest) {
       const parts: Array<Upload> = []
@@ -56,7 +56,7 @@ export const make = Effect.fnUntraced(function*({ completion, hooks, receive }: 
     }
   )
 
-  /** An id that the application gives may be one that it has given before: nothing of that upload is touched. */
+  /** An id from the application may be in use: then the request is refused, and that upload is not touched. */
   const withNewLock = <A, E>(id: UploadId, isGiven: boolean, use: (lease: Lease) => Effect.Effect<A, E>) =>
     isGiven
       ? Effect.flatMap(
@@ -102,7 +102,8 @@ export const make = Effect.fnUntraced(function*({ completion, hooks, receive }: 
         const { entry: received, refusal } = Option.isSome(plan)
           ? yield* receive(entry, plan.value, lease, body, allowance, policy)
           : { entry, refusal: Option.none() }
-        // Where the body was cut off the client is told how far it came; any other refusal leaves nothing behind.
+        // An interrupted body keeps the upload, and the client is told its offset. Any other refusal removes the
+        // upload.
         if (Option.isSome(refusal) && refusal.value._tag !== "Interrupted") {
           return yield* refusal.value
         }
@@ -115,7 +116,7 @@ export const make = Effect.fnUntraced(function*({ completion, hooks, receive }: 
         return yield* answer(yield* completion.follow(stored, lease))
       })
 
-      /** It is held to the limits once more when it is assembled: only then is it known how long it is. */
+      /** The limits are checked again when the final is assembled: only then its length is known. */
       const join = (lease: Lease) =>
         limits.growing(upload, undefined, wanted, () => store.create(upload, lease.fence)).pipe(
           Effect.zipLeft(tell),

@@ -16,8 +16,8 @@ export const make = Effect.fnUntraced(function*({ hooks }: Dependencies) {
   const { traced } = yield* TusTracing
 
   /**
-   * Reads the first bytes before the answer begins: a store that cannot read them is an HTTP error, and no file waits
-   * open for the client.
+   * Reads the first bytes before the answer begins, so that a store that cannot read is an HTTP error. Then no file
+   * stays open while the client is slow.
    */
   const begun = (id: UploadId, { end, start }: Download.Slice) =>
     Effect.map(

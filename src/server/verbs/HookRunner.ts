@@ -16,9 +16,9 @@ import * as OptionError from "../policy/OptionError.js"
 
 /** The hooks of an application, as the server calls them. */
 export interface HookRunner {
-  /** Whether requests are asked for at all: what has to be looked up for it is not looked up otherwise. */
+  /** Whether `admit` does anything. Otherwise the state that it needs is not read. */
   readonly admits: boolean
-  /** Whether this may be done with an upload, which is named by `url`. */
+  /** Fails if the sender may not do this with the upload of `url`. */
   readonly admit: (
     intent: Exclude<Intent, "Create">,
     upload: Upload,
@@ -27,7 +27,7 @@ export interface HookRunner {
   ) => Effect.Effect<void, Denied>
   readonly authorize: (upload: Upload, request: RawRequest) => Effect.Effect<Admission | void, Denied>
   readonly create: (upload: Upload, request: RawRequest) => Effect.Effect<Amendments | void, Denied>
-  /** Whether an upload with all its bytes waits for a decision. */
+  /** Whether there is an `onComplete`, for which an upload waits in `Finishing`. */
   readonly completes: boolean
   readonly complete: (upload: Upload) => Effect.Effect<Addition | void, Denied | UploadRejected>
   readonly terminate: (upload: Upload) => Effect.Effect<void, Denied>
@@ -40,7 +40,7 @@ export const make: Effect.Effect<HookRunner> = Effect.gen(function*() {
   const { timeLimit } = yield* Effect.orDie(check({ timeLimit: hooks.timeLimit ?? "30 seconds" }))
   const limit = Duration.decode(timeLimit)
 
-  /** A hook that hangs is interrupted also where whoever asks cannot be, and is not waited for. */
+  /** A hook that hangs is interrupted and not waited for, also if the caller is uninterruptible. */
   const within = <A, E>(
     name: keyof Hooks,
     hook: () => Effect.Effect<A, E> | undefined,
@@ -84,7 +84,7 @@ export const make: Effect.Effect<HookRunner> = Effect.gen(function*() {
   }
 })
 
-/** Asks `authorize` about an upload before anybody who holds its lock is disturbed. */
+/** Asks `authorize` about an upload before its lock is requested from a running request. */
 export const admitter =
   (hooks: HookRunner, store: UploadStore["Type"]) =>
   (intent: "Append" | "Terminate", id: UploadId, request: RawRequest) =>
@@ -94,7 +94,7 @@ export const admitter =
 
 const check = OptionError.check(Schema.Struct({ timeLimit: OptionError.timeout }))
 
-/** What a hook must not say is a bug of the application. */
+/** An invalid result of a hook is a bug of the application, and so a defect. */
 const valid = <A>(schema: Schema.Schema<A>) => {
   const validate = Schema.validate(schema)
   return (value: A | void): Effect.Effect<A | void> => value === undefined ? Effect.void : Effect.orDie(validate(value))

@@ -1,8 +1,8 @@
 /**
- * The byte path: a body moves into the store under a plan, checkpoints on the way, and is settled.
+ * The byte path: moves a body into the store under a plan, commits checkpoints on the way, and settles it.
  *
- * Nothing here is interrupted but the wait for the network: a body that is cut off, for whatever reason, is settled and
- * committed like one that ended.
+ * Only the wait for the network can be interrupted. A body that is cut off, for any reason, is settled and committed
+ * like one that ended.
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -25,7 +25,7 @@ import type { Allowance } from "../body/Allowance.js"
 import * as BoundedBody from "../body/BoundedBody.js"
 import type { UploadBody } from "../body/UploadBody.js"
 
-/** What even `kill -9` costs at most, on a body that never stops. */
+/** The most that `kill -9` loses of a running body. */
 const checkpointBytes = 8 * 1024 * 1024
 const checkpointMillis = 1000
 
@@ -34,11 +34,11 @@ export interface Received {
   readonly refusal: Option.Option<Refusal>
 }
 
-/** What bodies move into, and by which functions they are hashed. */
+/** The store for the bytes, and the hash functions for checksums. */
 export interface Dependencies {
   readonly store: UploadStore["Type"]
   readonly digests: HashFunctions["Type"]
-  /** Told of each state of an upload that is still open in which more bytes count. */
+  /** Called after each commit of more bytes of an upload that is still open. */
   readonly tell: (upload: Upload) => Effect.Effect<void>
 }
 
@@ -69,7 +69,7 @@ export const make = ({ digests, store, tell }: Dependencies) => {
     let saved = { end, at: yield* Monotonic.millis }
     let isSound = true
 
-    /** Of what is stored only now, nobody has been told yet that it is there. */
+    /** A new upload (version 0) has not been announced yet, so it has no progress. */
     const progress = ({ upload }: StoredUpload) => upload.isOpen && entry.version > 0 ? tell(upload) : Effect.void
 
     const checkpoint = Effect.gen(function*() {
@@ -99,7 +99,7 @@ export const make = ({ digests, store, tell }: Dependencies) => {
         yield* check(verification.checksum, hasher.value)
       }
       if (verification._tag === "Trailer") {
-        // The algorithm is known only now: what was written is read back for it, most likely from memory.
+        // The algorithm is known only now, so the bytes are read back, usually from the page cache.
         const checksum = yield* BodyHeaders.trailing(yield* body.trailers, policy)
         const hasher = yield* makeHasher(checksum)
         const written = store.read(plan.upload.id, { start: offset, end })
@@ -108,9 +108,8 @@ export const make = ({ digests, store, tell }: Dependencies) => {
       }
     })
 
-    // What was written before the store failed is worth keeping, unless it is a checkpoint that failed: what it was to
-    // keep may be lost. What does not count then is cut off: nobody else could use its room. That the store failed is
-    // what counts.
+    // Bytes that were written before the store failed are committed, unless a checkpoint failed: its bytes may be lost.
+    // Bytes beyond the offset are cut off, which frees their space. The failure of the store is the answer.
     const salvage = Effect.suspend(() => isSound ? checkpoint : Effect.void).pipe(
       Effect.catchTag("UploadStoreError", () => Effect.void),
       Effect.zipRight(store.get(plan.upload.id)),

@@ -1,6 +1,6 @@
 /**
- * An upload goes, because somebody asks for it or its time has run out: the application is told, it is gone for good,
- * and the world is told. Done by whoever holds its lock.
+ * Removes an upload, because a client asks for it or because it has expired: the hook runs, the state and the bytes are
+ * removed, and the event is published. The caller holds the lock.
  */
 import * as Effect from "effect/Effect"
 import type { StoredUpload } from "../../store/UploadRegistry.js"
@@ -19,7 +19,7 @@ export const make = Effect.fnUntraced(function*(hooks: HookRunner) {
     )
 
   return {
-    /** Fails with what the application says against it. */
+    /** Fails with the refusal of the hook. */
     terminate: (entry: StoredUpload, fence: number) =>
       Effect.zipRight(hooks.terminate(entry.upload), remove(entry, fence, "Terminated")),
     expire: (entry: StoredUpload, fence: number) =>

@@ -1,6 +1,6 @@
 /**
- * Why open finals are not assembled, as it was seen last: a part of theirs has not all its bytes, or there is no room
- * for them. Where it is not known, somebody has to look.
+ * Why open finals are not assembled, as of the last attempt: a part is not complete, or there is no space. A final
+ * without a known reason has to be tried.
  */
 import type { Denied } from "../../protocol/Refusal.js"
 import type { UploadId } from "../../protocol/Upload.js"
@@ -9,7 +9,7 @@ export type Reason =
   | { readonly _tag: "Part"; readonly id: UploadId }
   | { readonly _tag: "Space"; readonly denial: Denied }
 
-/** How many are remembered. */
+/** How many finals are remembered. */
 const capacity = 10_000
 
 export const make = () => {
