@@ -1,5 +1,5 @@
 /**
- * The bytes of all uploads. Knows nothing about states: what counts is for the registry to say.
+ * The bytes of all uploads. Knows nothing about states: the registry says how many bytes count.
  */
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
@@ -15,24 +15,23 @@ import type { Orphans } from "./Orphans.js"
 import { UploadStoreError } from "./UploadStoreError.js"
 
 /**
- * Where bytes are kept: in memory by `layerMemory`, in files by `FileByteStore`, or in a store of your own, which
- * `ByteStoreSuite` examines. Offsets and sizes are in bytes. A backend that fails is an `UploadStoreError`; no method
- * fails with a refusal.
+ * The contract of a byte store: `layerMemory` keeps bytes in memory, `FileByteStore` in files; `ByteStoreSuite` tests a
+ * store of your own. Offsets and sizes are in bytes. A failing backend is an `UploadStoreError`; no method fails with a
+ * refusal.
  */
 export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
   /**
-   * Writes all that `pull` gives from offset `at` on and returns the offset behind the last byte. Whatever lay at `at`
-   * or behind it is cut off first; an upload of which nothing is stored begins to exist, also where `pull` gives
-   * nothing.
+   * Writes the bytes of `pull` from offset `at` on, and returns the offset behind the last byte. Bytes at `at` and
+   * behind it are cut off first. An unknown upload begins to exist, even if `pull` gives no byte.
    *
-   * `onWritten` is run, in order, with the offset up to which all bytes have been written since: they survive the end
-   * of the process, whether this effect succeeds or fails afterwards. How often is the backend's business. An
-   * interruption may have to wait for it.
+   * `onWritten` runs, in order, with the offset up to which all bytes are written: they survive the end of the process,
+   * whether this effect succeeds or fails afterwards. The backend decides how often it runs. An interruption may have
+   * to wait for it.
    *
-   * The chunks are lent: whoever wants to keep one after asking for the next keeps a copy.
+   * The chunks are lent: copy a chunk that you need after the next pull.
    *
-   * Fails with `Corrupt`, and writes nothing, where fewer than `at` bytes are stored. No write is under way any more
-   * when the effect ends, be it by interruption.
+   * Fails with `Corrupt`, and writes nothing, if fewer than `at` bytes are stored. When the effect has ended, also by
+   * interruption, no write is in flight.
    */
   readonly append: <E, R, E2, R2>(
     id: UploadId,
@@ -41,99 +40,97 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
     onWritten: (end: number) => Effect.Effect<void, E2, R2>
   ) => Effect.Effect<number, E | E2 | UploadStoreError, R | R2>
 
-  /** Cuts off what lies at `at` or behind it. Nothing happens where nothing is stored. */
+  /** Cuts off the bytes at `at` and behind it. Does nothing for an unknown upload. */
   readonly truncate: (id: UploadId, at: number) => Effect.Effect<void, UploadStoreError>
 
   /**
-   * Everything that was written survives a power cut, and so does its being found. Nothing happens where nothing is
-   * stored. May be run while somebody appends. Where it fails with `Unsynced`, all that was not synced before may be
-   * lost, though it can still be read: a later sync vouches only for what was written after that. After any other
+   * Afterwards all written bytes, and the entry that finds them, survive a power cut. Does nothing for an unknown
+   * upload. May run during an append. If it fails with `Unsynced`, all bytes that were not synced before may be lost,
+   * though they can still be read: a later sync covers only bytes that are written after the failure. After any other
    * failure, such as one to open a file, it may be tried again.
    */
   readonly sync: (id: UploadId) => Effect.Effect<void, UploadStoreError>
 
-  /** Nothing more is appended to it for now: what was kept at hand for that, such as a descriptor, is given back. */
+  /** Nothing is appended for now: releases what is kept for appends, such as a file descriptor. */
   readonly release: (id: UploadId) => Effect.Effect<void>
 
   /**
-   * Makes `id` hold the first `length` bytes of each part, in order, in place of whatever it held. May be run again
-   * after a failure at any point. Fails with `Corrupt` where a part holds less.
+   * Replaces the bytes of `id` by the first `length` bytes of each part, in order. May run again after a failure at any
+   * point. Fails with `Corrupt` if a part has fewer bytes.
    */
   readonly concat: (
     id: UploadId,
     parts: ReadonlyArray<{ readonly id: UploadId; readonly length: number }>
   ) => Effect.Effect<void, UploadStoreError>
 
-  /** The bytes from `start` to `end` (exclusive). Fails with `Corrupt` where fewer are stored. */
+  /** The bytes from `start` to `end` (exclusive). Fails with `Corrupt` if fewer are stored. */
   readonly read: (
     id: UploadId,
     range: { readonly start: number; readonly end: number }
   ) => Stream.Stream<Uint8Array, UploadStoreError>
 
   /**
-   * Remembers, before the state of an upload is removed, that its client wants no bytes of it either: what is left of
-   * them when the process ends in between is no orphan, but removed. A store without it has them set aside.
+   * Marks an upload as unwanted before its state is removed at the request of its client. If the process ends in
+   * between, the bytes are removed, and are no orphan. Without this method they are set aside.
    */
   readonly condemn?: ((id: UploadId) => Effect.Effect<void, UploadStoreError>) | undefined
 
-  /** Forgets that again: the state has stayed, or nothing is left. Nothing happens where it was not said. */
+  /** Removes the mark of `condemn`: the state has stayed, or no bytes are left. Does nothing without a mark. */
   readonly spare?: ((id: UploadId) => Effect.Effect<void, UploadStoreError>) | undefined
 
-  /** Forgets all bytes of an upload. Nothing happens where nothing is stored. */
+  /** Removes all bytes of an upload. Does nothing for an unknown upload. */
   readonly remove: (id: UploadId) => Effect.Effect<void, UploadStoreError>
 
-  /** How many bytes are stored; none where nothing is. */
+  /** The number of stored bytes; `Option.none` for an unknown upload. */
   readonly size: (id: UploadId) => Effect.Effect<Option.Option<number>, UploadStoreError>
 
   /**
-   * Every upload of which something is stored, in any order, with what can be said of it. Where some cannot be found
-   * out it fails, after all others: an end without a failure proves that there are no more.
+   * All uploads that have bytes here, in any order. If some of them cannot be listed, the stream fails after all
+   * others: an end without a failure proves that the list is complete.
    */
   readonly list: Stream.Stream<Stored, UploadStoreError>
 
-  /** Bytes that can still be stored; none where the backend cannot tell. */
+  /** Free space in bytes; `Option.none` if the backend does not know it. */
   readonly free: Effect.Effect<Option.Option<number>, UploadStoreError>
 
-  /** Where a person finds the bytes, such as a path; none where there is no such place. */
+  /** The location of the bytes for people, such as a path; `Option.none` if there is none. */
   readonly locate: (id: UploadId) => Option.Option<string>
 
-  /** Where bytes are kept that no state names. A store without such a place leaves them where they are. */
+  /** The place for orphans. A store without one leaves orphans where they are. */
   readonly orphans?: Orphans | undefined
 
-  /** What the registry is called that they belong to. A store without it is taken for that of any registry. */
+  /** The name of the registry that the bytes belong to. A store without it goes with any registry. */
   readonly identity?: Identity | undefined
 }>() {}
 
-/** An upload of which something is stored. */
+/** An upload that has bytes here. */
 export interface Stored {
   readonly id: UploadId
-  /** Nobody wants it, as `condemn` says, if it has no state. */
+  /** Whether it has the mark of `condemn`: without a state, nobody wants it. */
   readonly isCondemned?: boolean | undefined
   /**
-   * Looks at it now, which may cost a call; none where nothing is stored any more, or what is there cannot be an
-   * upload.
+   * Looks at it now, which may be a system call. `Option.none` if it is gone, or cannot be an upload.
    */
   readonly look: Effect.Effect<Option.Option<Look>, UploadStoreError>
 }
 
-/** What is stored of an upload. */
+/** The stored bytes of an upload. */
 export interface Look {
   /**
-   * How many bytes may count; none of those that were put where it can be seen that they are not all, and are there
-   * once more.
+   * How many bytes may count. 0 for an incomplete copy whose original exists.
    */
   readonly size: number
   /** When they were last written. */
   readonly writtenAt: DateTime.Utc
 }
 
-/** What the bytes remember of their registry. */
+/** The name of their registry, as the bytes remember it. */
 export interface Identity {
-  /** None where they were never told. */
+  /** `Option.none` if they have never been told. */
   readonly get: Effect.Effect<Option.Option<string>, UploadStoreError>
   /** Survives a power cut before it returns. */
   readonly set: (name: string) => Effect.Effect<void, UploadStoreError>
-  /** What a person calls the place where the bytes are. */
+  /** The name of the place of the bytes, for people. */
   readonly place: string
 }
 
@@ -209,7 +206,7 @@ export const layerMemory: Layer.Layer<ByteStore> = Layer.sync(ByteStore, () => {
 
 const corrupt = (operation: string) => new UploadStoreError({ reason: "Corrupt", operation })
 
-/** Bytes with room to grow: half of it at most is empty, so that appending costs what is appended. */
+/** Bytes in a buffer that grows by doubling, so that an append costs what it appends. */
 class Growing {
   private bytes = new Uint8Array()
   size = 0

@@ -1,10 +1,9 @@
 /**
- * What syncs have come to. One that succeeds beside a writer is noted, for the next commit to write down. One that
- * fails leaves bytes that can be read and are lost all the same: the system takes them for written, and a later sync
- * has nothing to say about them. So nothing more of the upload is committed until it is set back to what was synced
- * before.
+ * Tracks the results of fsyncs. An fsync that succeeds beside a writer is noted, and the next commit records it. After
+ * a failed fsync the bytes can be read although they are lost: the kernel takes them for written, and a later fsync
+ * says nothing about them. So no commit of this upload is allowed until it is set back to its last synced byte.
  *
- * What is noted here ends with the process: what was not written down is synced again.
+ * Notes end with the process: bytes whose fsync was not recorded are synced again.
  */
 import * as Cause from "effect/Cause"
 import type * as DateTime from "effect/DateTime"
@@ -18,7 +17,7 @@ import type { ByteStore } from "./ByteStore.js"
 import type { StoredUpload, UploadRegistry, WriteOptions } from "./UploadRegistry.js"
 import { type Superseded, UploadStoreError } from "./UploadStoreError.js"
 
-/** So many bytes are synced, which the state that follows `version` is to say. */
+/** The synced bytes, to be recorded with the state that follows `version`. */
 interface Note {
   readonly version: number
   readonly synced: number
@@ -26,9 +25,9 @@ interface Note {
 
 export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"]) => {
   const notes = new Map<UploadId, Note>()
-  /** FsyncTracker under way, and their ends. */
+  /** Running fsyncs, and their ends. */
   const running = new Map<UploadId, Deferred.Deferred<void>>()
-  /** Uploads of which a sync has failed, and which are yet to be set back. */
+  /** Uploads whose fsync failed, and that have not been set back yet. */
   const failed = new Set<UploadId>()
   let setBacks = 0
 
@@ -37,7 +36,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
     failed.delete(id)
   }
 
-  /** The state as it is stored, with what is known besides. */
+  /** The stored state, with the synced bytes that are known here. */
   const known = (entry: StoredUpload): StoredUpload => {
     const note = notes.get(entry.upload.id)
     return note?.version === entry.version ? { ...entry, synced: Math.max(entry.synced, note.synced) } : entry
@@ -83,9 +82,9 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
     })
 
   /**
-   * Has an upload go back to its first `size` bytes, since the others have gone. Lasts where those below what was
-   * synced are written anew: a power cut that took it back would take new bytes for synced ones. One that had all is
-   * waited for until `expiresAt`.
+   * Sets an upload back to its first `size` bytes, since the others have gone. The commit is durable if synced bytes
+   * are written again: otherwise a power cut could undo it, and new bytes would be taken for synced ones. An upload
+   * that had all its bytes is open until `expiresAt`.
    */
   const cut = (entry: StoredUpload, size: number, fence: number, expiresAt?: Option.Option<DateTime.Utc>) =>
     Effect.suspend(() => {
@@ -107,7 +106,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
     refuse,
     hasFailed: (id: UploadId): boolean => failed.has(id),
 
-    /** Commits, under the lock, what has been synced before where it has to be. */
+    /** Commits under the lock. The bytes are synced first if the commit has to be durable. */
     commit: (
       entry: StoredUpload,
       next: Upload,
@@ -131,9 +130,9 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
     },
 
     /**
-     * FsyncTracker what counts of an unfinished upload, beside its writer: what lies below a committed offset is
-     * written anew only after a set-back, and then nothing is noted; of a final, which may be assembled anew, nothing
-     * counts before. Tells whether it went well; what it came to is for `settle` to write down.
+     * Syncs the committed bytes of an unfinished upload, beside its writer. Bytes below a committed offset are written
+     * again only after a set-back, and then nothing is noted. Of a final, which may be assembled again, no byte counts
+     * before. Returns whether it succeeded; `recordSync` records it.
      */
     sync: Effect.fnUntraced(function*(id: UploadId) {
       const before = yield* registry.get(id)
@@ -155,7 +154,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
       return true
     }, Effect.uninterruptible),
 
-    /** Writes down, under the lock, what syncs have come to. */
+    /** Records, under the lock, the results of fsyncs. */
     recordSync: (id: UploadId, fence: number): Effect.Effect<void, Superseded | UploadStoreError> =>
       Effect.flatMap(registry.get(id), (found) => {
         if (Option.isNone(found) || isConcluded(found.value.upload)) {
@@ -173,14 +172,14 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
   }
 }
 
-/** Whatever else goes wrong, nothing was synced, and nothing is lost: it may be tried again. */
+/** After any other failure nothing was synced and nothing is lost: it may be tried again. */
 const isLoss = (cause: Cause.Cause<UploadStoreError>) =>
   Option.exists(Cause.failureOption(cause), ({ reason }) => reason === "Unsynced")
 
-/** Whether all of its bytes are there and synced: a sync that fails afterwards was of no use. */
+/** Whether all its bytes are synced: a later failed fsync then means nothing. */
 const isWhole = ({ synced, upload }: StoredUpload): boolean => !upload.isOpen && synced === upload.offset
 
-/** Whether nothing more is to happen to its bytes. */
+/** Whether its bytes will not change any more. */
 const isConcluded = ({ completion: { _tag } }: Upload): boolean => _tag === "Complete" || _tag === "Rejected"
 
 const isBehind = ({ synced, upload }: StoredUpload): boolean => upload.isOpen && upload.offset > synced

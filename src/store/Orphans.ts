@@ -1,6 +1,6 @@
 /**
- * Bytes that no state names. Whatever may have happened to the states, nobody has said that these are not wanted: they
- * are set aside, told of, kept for long, and come back by themselves where a state names them again.
+ * Orphans: bytes that no state names. Nobody has said that they are unwanted, whatever happened to the states. So they
+ * are set aside, logged, kept for long, and put back by themselves if a state names them again.
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -12,27 +12,29 @@ import type { UploadStoreError } from "./UploadStoreError.js"
 
 /** Bytes that were set aside. */
 export interface Orphan {
-  /** The upload that they were of. */
+  /** The upload that they belonged to. */
   readonly id: UploadId
-  /** Tells them from others of the same upload. */
+  /** Distinguishes them from other orphans of the same upload. */
   readonly name: string
   /** When they were set aside. */
   readonly since: DateTime.Utc
   readonly size: number
-  /** Whether they are what was set aside: as many bytes, and none written since. Others are for a person to look at. */
+  /**
+   * Whether they are unchanged since they were set aside, in number and time. Changed ones are for a person to look at.
+   */
   readonly isIntact: boolean
   /** When they were last written. */
   readonly writtenAt: DateTime.Utc
-  /** Where a person finds them. */
+  /** Their location, for people. */
   readonly location: Option.Option<string>
 }
 
-/** What a `ByteStore` can do that has a place for them. Nothing that is done here changes a byte. */
+/** The place for orphans of a `ByteStore`. No method changes a byte. */
 export interface Orphans {
   /**
-   * Moves all that is stored of an upload there: afterwards nothing is stored of it. Never takes the place of others
-   * that were set aside. None where nothing is stored. What was written after `since` counts from then: a clock that
-   * was wrong, as that of a machine without one is at its start, does not make it older than it is.
+   * Moves all bytes of an upload there; the upload has none afterwards. Never replaces other orphans. `Option.none` if
+   * there were no bytes. The age of bytes that were written after `since` counts from `since`, so that a wrong clock,
+   * such as that of a machine without one after its start, does not make them too old.
    */
   readonly setAside: (id: UploadId, since: DateTime.Utc) => Effect.Effect<Option.Option<Orphan>, UploadStoreError>
 
@@ -40,16 +42,16 @@ export interface Orphans {
   readonly list: Stream.Stream<Orphan, UploadStoreError>
 
   /**
-   * Makes them the bytes of their upload again; tells whether it did: not where something is in their place, and not
-   * where they are not what was set aside.
+   * Puts them back. Returns false, and does nothing, if the upload has bytes, or if they were changed since they were
+   * set aside.
    */
   readonly putBack: (orphan: Orphan) => Effect.Effect<boolean, UploadStoreError>
 
-  /** Removes them for good. Nothing happens where they are gone. */
+  /** Removes them for good. Does nothing if they are gone. */
   readonly remove: (orphan: Orphan) => Effect.Effect<void, UploadStoreError>
 }
 
-/** Why the bytes cannot be those of the upload that has this state; none where they can. */
+/** Why the bytes cannot belong to the upload with this state; `Option.none` if they can. */
 export const misfit = ({ isIntact, size }: Orphan, upload: Upload): Option.Option<string> =>
   !isIntact
     ? Option.some("they are not what was set aside: they have been changed since")
@@ -60,8 +62,8 @@ export const misfit = ({ isIntact, size }: Orphan, upload: Upload): Option.Optio
     : Option.some(`they are ${size} bytes, and the upload, which is complete, has ${upload.offset}`)
 
 /**
- * Bytes that a state names again, such as after a database was restored, are put back where they lack: it counts more
- * of them than none, they are no older than it, and they fit.
+ * Puts back orphans that a state names again, for example after a database was restored: if the state counts bytes, the
+ * upload has none, and the orphan is not older than the state and long enough.
  */
 export const putBackNamed = (
   orphans: Orphans,
@@ -78,13 +80,13 @@ export const putBackNamed = (
       }
     }).pipe(Effect.catchAll((error) => Effect.logWarning(`${describe(orphan)} cannot be put back`, error))))
 
-/** How far two clocks of one machine may differ, that of its files and that of its programs, in milliseconds. */
+/** How far the clocks of file system and process may differ, in milliseconds. */
 export const tolerance = 2000
 
 const isMissed = (orphan: Orphan, upload: Upload): boolean =>
   upload.offset > 0 && Option.isNone(misfit(orphan, upload)) &&
   DateTime.toEpochMillis(orphan.writtenAt) + tolerance >= DateTime.toEpochMillis(upload.createdAt)
 
-/** In a line of a log. */
+/** For a log line. */
 export const describe = ({ id, size, writtenAt }: Pick<Orphan, "id" | "size" | "writtenAt">): string =>
   `${size} bytes of ${id}, last written at ${DateTime.formatIso(writtenAt)},`

@@ -1,6 +1,6 @@
 /**
- * States and bytes know each other: a registry that is new, empty or another one than that of the bytes would take all
- * of them for orphans. Such a pair is refused, and nothing is changed.
+ * Registry and bytes know each other. A registry that is new, empty or another one would take all bytes for orphans, so
+ * such a pair is refused, and nothing is changed.
  */
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
@@ -13,11 +13,11 @@ import * as Orphans from "./Orphans.js"
 import { UploadRegistry } from "./UploadRegistry.js"
 import type { UploadStoreError } from "./UploadStoreError.js"
 
-/** The registry is not the one that these bytes are of. */
+/** These bytes belong to another registry. */
 export class StoreMismatch extends Schema.TaggedError<StoreMismatch>("effect-tus/StoreMismatch")("StoreMismatch", {
-  /** `New`: it knows nothing, and there are bytes. `Other`: the bytes were last told of another one, or of none. */
+  /** `New`: the registry is empty, and there are bytes. `Other`: the bytes name another registry, or none. */
   registry: Schema.Literal("New", "Other"),
-  /** Where the bytes are. */
+  /** The location of the bytes. */
   place: Schema.String
 }) {
   override get message(): string {
@@ -28,19 +28,19 @@ export class StoreMismatch extends Schema.TaggedError<StoreMismatch>("effect-tus
   }
 }
 
-/** Whether to go on with what does not belong together. */
+/** Whether to accept a registry and bytes that do not belong together. */
 export interface Options {
   /**
-   * Makes bytes and states one that do not know each other: a new database, or another one, takes the bytes over. What
-   * it does not name is set aside by the sweeper. A start refuses them by default.
+   * Accepts them: a new database, or another one, takes over the bytes. The sweeper sets aside the bytes that it does
+   * not name. False by default: then the start is refused.
    */
   readonly adopt?: boolean | undefined
 }
 
 /**
- * Sees to it that the registry and the bytes that are provided belong together. New ones are made known to each other,
- * in an order in which no crash and no power cut parts them: the registry remembers its name, the bytes are told it,
- * and it remembers that they were.
+ * Makes sure that the provided registry and bytes belong together. New ones get to know each other, in an order in
+ * which no crash and no power cut separates them: the registry stores its name, the bytes store it, and the registry
+ * stores that they have.
  */
 export const pair = ({ adopt = false }: Options = {}): Effect.Effect<
   void,
@@ -78,7 +78,7 @@ export const pair = ({ adopt = false }: Options = {}): Effect.Effect<
     yield* registry.set({ name, isTold: true })
   })
 
-/** Whether nothing says that they do not belong together. */
+/** Whether nothing contradicts that they belong together. */
 export const isSound = (
   registry: UploadRegistry["Type"],
   bytes: ByteStore["Type"]
@@ -95,7 +95,7 @@ export const isSound = (
 /** A name that no other registry has. */
 export const newName = (): string => Encoding.encodeHex(crypto.getRandomValues(new Uint8Array(16)))
 
-/** What the registry names and was set aside is put back: before anybody asks, and is told that there are no bytes. */
+/** Puts back orphans that the registry names, before a request finds that the bytes are missing. */
 const putBack: Effect.Effect<void, UploadStoreError, ByteStore | UploadRegistry> = Effect.flatMap(
   ByteStore,
   ({ orphans }) =>
@@ -105,7 +105,7 @@ const putBack: Effect.Effect<void, UploadStoreError, ByteStore | UploadRegistry>
 )
 
 /**
- * `pair`, before anything works on what is provided; then what was set aside and is named again is back in its place.
+ * Runs `pair` before anything uses the registry and the bytes, and puts back orphans that a state names again.
  */
 export const layer = (
   options?: Options

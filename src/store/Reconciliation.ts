@@ -1,6 +1,6 @@
 /**
- * Where states and bytes differ: which of the two goes back, and what becomes of bytes that no state counts. For
- * whoever holds the lock of the upload.
+ * What happens where states and bytes differ: which of the two is set back, and what becomes of bytes that no state
+ * counts. The caller holds the lock of the upload.
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -18,7 +18,7 @@ export const make = (
   bytes: ByteStore["Type"],
   syncs: ReturnType<typeof FsyncTracker.make>
 ) => {
-  /** Tells whether there is a place for what is set aside. */
+  /** Returns whether there is a place for orphans. */
   const setAside = Effect.fnUntraced(function*(id: UploadId, why: string) {
     const orphan = bytes.orphans === undefined
       ? Option.none()
@@ -33,9 +33,9 @@ export const make = (
 
   return {
     /**
-     * Has an upload that is unfinished, or a part, go back to the bytes that are there, and tells how many. None where
-     * all are there, or nothing can be done; nothing is decided where the bytes are not those of the registry, such as
-     * a directory in whose place another one is mounted, or none.
+     * Sets an unfinished upload, or a part, back to the bytes that are there, and returns their number. `Option.none`
+     * if all are there, or if nothing can be done: for example if the bytes are not those of the registry, because
+     * another directory is mounted in their place, or none.
      */
     recover: Effect.fnUntraced(function*(id: UploadId, fence: number, expiresAt?: Option.Option<DateTime.Utc>) {
       const found = yield* registry.get(id)
@@ -60,14 +60,14 @@ export const make = (
       return Option.some(size)
     }, Effect.uninterruptible),
 
-    /** Sets aside what is stored under an id that has no state; tells whether the id is free. */
+    /** Sets aside the bytes of an id without a state; returns whether the id is free. */
     vacate: (id: UploadId) =>
       Effect.flatMap(bytes.size(id), (size) =>
         Option.contains(size, 0) || Option.isNone(size)
           ? Effect.succeed(true)
           : setAside(id, "are named by no state, and set aside for a new upload")),
 
-    /** Removes a state, with a word before it, where there is room for one, that nobody wants its bytes. */
+    /** Removes a state, after it has marked the bytes as unwanted, if the store has such marks. */
     condemning: <A, E>(id: UploadId, remove: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       bytes.condemn === undefined
         ? remove
@@ -76,13 +76,12 @@ export const make = (
           Effect.tapErrorCause(remove, () => Effect.ignoreLogged(forget(id)))
         ),
 
-    /** What is to be forgotten goes last: as long as there are bytes, it is known that nobody wants them. */
+    /** The mark goes last: as long as there are bytes, they are known to be unwanted. */
     removeCondemned: (id: UploadId): Effect.Effect<void, UploadStoreError> =>
       Effect.zipRight(bytes.remove(id), Effect.ignoreLogged(forget(id))),
 
     /**
-     * Removes the bytes of an upload whose state is gone, unless there are more than it counted: then all are set
-     * aside.
+     * Removes the bytes of an upload whose state is gone. If there are more than the state counted, all are set aside.
      */
     removeCounted: ({ id, offset }: Upload) =>
       Effect.flatMap(bytes.size(id), (size) =>

@@ -1,6 +1,5 @@
 /**
- * The states of the uploads that are being worked on, kept in memory in front of a registry to which nobody else
- * writes: each write goes through to it and is remembered, so what is read here is what is stored there.
+ * A write-through cache for the states of the uploads in use, in front of a registry to which nobody else writes.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -8,21 +7,20 @@ import * as Option from "effect/Option"
 import type { UploadId } from "../protocol/Upload.js"
 import { type StoredUpload, UploadRegistry } from "./UploadRegistry.js"
 
-/** What is remembered. Fewer states cost more reads, and change no answer. */
+/** The size of the cache. A smaller cache costs more reads, and changes no answer. */
 export interface Options {
   /**
-   * How many states are remembered at most, and at least half as many: those of the uploads that were asked for last.
-   * 10,000 by default: about 10 MiB.
+   * How many states are cached at most; at least half as many of the latest ones are. 10,000 by default, about 10 MiB.
    */
   readonly capacity?: number | undefined
 }
 
 /**
- * `registry`, with the memory in front of it. Nobody else may write to `registry` from then on, in this process or
- * another. Of a write that failed nothing is remembered, and the state is read anew.
+ * `registry` with a cache in front. Nobody else may write to `registry` from then on, in this process or another. After
+ * a failed write the state is read again.
  */
 export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Options = {}) => {
-  /** Two halves, so that nothing has to be kept in order: where one is full, the one before it is forgotten. */
+  /** Two halves, so that no order has to be kept: when one is full, the older one is dropped. */
   let recent = new Map<UploadId, StoredUpload>()
   let earlier: typeof recent = new Map()
   let writes = 0
@@ -43,7 +41,7 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
     earlier.delete(id)
   }
 
-  /** What was read while something was written may be what it was before. */
+  /** A read during a write may return the state before the write, so it is not cached. */
   const load = (id: UploadId) =>
     Effect.suspend(() => {
       const before = writes
@@ -56,8 +54,7 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
     })
 
   /**
-   * Waited for to the end, or it might take effect when nobody looks any more. What became of a failed one is not
-   * known.
+   * Uninterruptible, or the write might take effect later. The result of a failed write is not known.
    */
   const writing = <A, E>(id: UploadId, write: Effect.Effect<A, E>, update: (written: A) => void) =>
     Effect.uninterruptible(Effect.matchCauseEffect(write, {

@@ -1,5 +1,5 @@
 /**
- * The store with a span for each call that concerns one upload and its bytes, for whoever wants to know what they take.
+ * The store with a span for each call that concerns one upload.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

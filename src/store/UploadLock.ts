@@ -1,5 +1,6 @@
 /**
- * One writer per upload. A newcomer asks the holder to leave, waits its turn, and is given a number above all before.
+ * One writer per upload. A new request asks the holder to leave, waits for its turn, and gets a fence: a number above
+ * all earlier ones.
  */
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -11,29 +12,29 @@ import type { UploadId } from "../protocol/Upload.js"
 import { UploadRegistry } from "./UploadRegistry.js"
 import type { UploadStoreError } from "./UploadStoreError.js"
 
-/** What the holder of a lock has in hand. */
+/** What the holder of a lock gets. */
 export interface Lease {
-  /** Above every number that was given before for this upload; each commit carries it. */
+  /** Greater than every fence of this upload before; each commit carries it. */
   readonly fence: number
-  /** Calls `listener` as soon as somebody else asks for the upload, at once where somebody already has. */
+  /** Calls `listener` as soon as another request asks for the upload, at once if one already has. */
   readonly onRequested: (listener: () => void) => void
 }
 
 /**
- * Who may write an upload: one at a time, in this process by `layerMemory`, or by a lock of your own, which
- * `UploadLockSuite` examines. Everything that writes to the same store has to share it.
+ * The contract of a lock: one writer per upload. `layerMemory` is for one process; `UploadLockSuite` tests a lock of
+ * your own. Everything that writes to the same store has to share it.
  */
 export class UploadLock extends Context.Tag("effect-tus/UploadLock")<UploadLock, {
   /**
-   * Runs `use` as the only writer of the upload, in the order of arrival. The holder is asked to leave, never made to:
-   * it ends its wait for the network, keeps what it has, and goes.
+   * Runs `use` as the only writer of the upload, in the order of arrival. The holder is asked to leave and not
+   * interrupted: it stops waiting for the network, commits what it has, and leaves.
    */
   readonly withLock: <A, E, R>(
     id: UploadId,
     use: (lease: Lease) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | UploadStoreError, R>
 
-  /** Runs `use` where nobody holds the upload, and does nothing otherwise. */
+  /** Runs `use` if nobody holds the upload; otherwise returns `Option.none`. */
   readonly withLockIfFree: <A, E, R>(
     id: UploadId,
     use: (lease: Lease) => Effect.Effect<A, E, R>
@@ -41,8 +42,8 @@ export class UploadLock extends Context.Tag("effect-tus/UploadLock")<UploadLock,
 }>() {}
 
 /**
- * Locks of one process. The numbers go on where the registry's end, so that those of a process that is gone are below
- * them.
+ * Locks of one process. Fences continue above the highest fence of the registry, so that those of an earlier process
+ * are lower.
  */
 export const layerMemory: Layer.Layer<UploadLock, UploadStoreError, UploadRegistry> = Layer.effect(
   UploadLock,
@@ -51,7 +52,7 @@ export const layerMemory: Layer.Layer<UploadLock, UploadStoreError, UploadRegist
     let fence = yield* registry.lastFence
     const held = new Map<UploadId, Queue>()
 
-    // Looking and acting is one step everywhere: between two effects another fiber may run.
+    // Check and act in one synchronous step: another fiber may run between two effects.
     const release = (id: UploadId): void => {
       const queue = held.get(id)
       const next = queue?.waiting.shift()
@@ -80,7 +81,7 @@ export const layerMemory: Layer.Layer<UploadLock, UploadStoreError, UploadRegist
       return Effect.onInterrupt(restore(Deferred.await(waiter.turn)), () => leave(id, queue, waiter))
     }
 
-    /** A waiter that goes away may already have been given its turn; then the turn passes on. */
+    /** A waiter that gives up may already have its turn; then the turn passes on. */
     const leave = (id: UploadId, queue: Queue, waiter: Waiter) =>
       Effect.sync(() => {
         if (waiter.granted) {
