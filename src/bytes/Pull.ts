@@ -1,6 +1,6 @@
 /**
- * Bytes that are asked for, batch by batch. It is what `Stream.toPull` makes of a Stream, and `toStream` makes a Stream
- * of it: to set up a Stream costs more than to store or to send a few KiB.
+ * Bytes that are pulled batch by batch: what `Stream.toPull` returns; `toStream` goes the other way. Setting up a
+ * Stream costs more than storing or sending a few KiB.
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -9,30 +9,30 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
-/** Waits for the next bytes, and fails with none at their end. */
+/** Waits for the next bytes; fails with `Option.none` at the end. */
 export type Pull<E = never, R = never> = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<E>, R>
 
-/** What somebody has begun to read, and has to close. */
+/** An open source of bytes. The caller has to close it. */
 export interface Reading<E> {
   readonly pull: Pull<E>
-  /** Told what came of it. */
+  /** Receives the exit of the reader. */
   readonly close: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 }
 
-/** How many bytes a batch has. */
+/** The number of bytes of a batch. */
 export const sizeOf = (batch: Chunk.Chunk<Uint8Array>): number =>
   Chunk.reduce(batch, 0, (sum, { length }) => sum + length)
 
-/** There is nothing more. */
+/** The end. */
 export const end: Pull = Exit.fail(Option.none())
 
-/** The source breaks off with this error, which is not its end. */
+/** A failure of the source. */
 export const fail = <E>(error: E): Pull<E> => Effect.fail(Option.some(error))
 
-/** What needs no closing. */
+/** For a pull that needs no closing. */
 export const reading = <E>(pull: Pull<E>): Reading<E> => ({ pull, close: () => Effect.void })
 
-/** Hands over batch after batch, to the end. */
+/** Calls `use` with each batch, to the end. */
 export const forEachBatch = <E, R, E2, R2>(
   pull: Pull<E, R>,
   act: (batch: Chunk.Chunk<Uint8Array>) => Effect.Effect<void, E2, R2>
@@ -50,8 +50,7 @@ export const use = <E, E2, R2, A, E3, R3>(
   Effect.acquireUseRelease(open, ({ pull }) => act(pull), ({ close }, exit) => close(exit))
 
 /**
- * A reading of the stream, from which nothing is read before the first pull. What the stream has acquired is released
- * by `close`, which the caller has to run.
+ * Reads from a stream, which is opened by the first pull. `close`, which the caller has to run, releases its resources.
  */
 export const fromStream = <E>(stream: Stream.Stream<Uint8Array, E>): Effect.Effect<Reading<E>> =>
   Effect.flatMap(
@@ -63,7 +62,7 @@ export const fromStream = <E>(stream: Stream.Stream<Uint8Array, E>): Effect.Effe
       }))
   )
 
-/** A stream that opens the reading when it is run, and closes it however it ends. */
+/** A stream that opens the reading when it runs, and closes it at its end. */
 export const toStream = <E, R>(open: Effect.Effect<Reading<E>, E, R>): Stream.Stream<Uint8Array, E, R> =>
   Stream.unwrapScoped(
     Effect.map(

@@ -1,5 +1,5 @@
 /**
- * The states of all uploads: the truth about what exists and how far it is. Knows nothing about bytes.
+ * The states of all uploads: which uploads exist, and how many of their bytes count. Knows nothing about bytes.
  */
 import * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"
@@ -15,14 +15,14 @@ import type { Bytes, Upload, UploadId } from "../protocol/Upload.js"
 import { Superseded, type UploadStoreError } from "./UploadStoreError.js"
 import * as Usage from "./Usage.js"
 
-/** A state as it is stored. */
+/** A stored state. */
 export interface StoredUpload {
   readonly upload: Upload
-  /** Grows by one with each commit; 0 before the first. */
+  /** Grows by one with each commit; 0 before the first one. */
   readonly version: number
-  /** The number of the lock under which it was last written. */
+  /** The fence of the lock under which it was last written. */
   readonly fence: number
-  /** How many of its bytes are known to survive a power cut, from the first on; never more than its offset. */
+  /** How many of its first bytes are known to survive a power cut; never more than its offset. */
   readonly synced: number
 }
 
@@ -35,39 +35,39 @@ export interface Page<A = UploadId> {
   readonly after?: A | undefined
 }
 
-/** An unfinished upload and the end of its life. */
+/** An unfinished upload and the time at which it expires. */
 export interface Due {
   readonly id: UploadId
   readonly expiresAt: DateTime.Utc
 }
 
-/** An unfinished upload, and how many of its bytes count. */
+/** An unfinished upload and its offset in bytes. */
 export interface Begun {
   readonly id: UploadId
   readonly offset: Bytes
 }
 
 /**
- * Where states are kept: in memory by `layerMemory`, in a database by `SqlUploadRegistry`, or in a registry of your
- * own, which `UploadRegistrySuite` examines. A backend that fails is an `UploadStoreError`.
+ * The contract of a registry: `layerMemory` keeps states in memory, `SqlUploadRegistry` in a database;
+ * `UploadRegistrySuite` tests a registry of your own. A failing backend is an `UploadStoreError`.
  */
 export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<UploadRegistry, {
   /**
-   * Stores a new upload as version 1, `created`. Fails with `Superseded` where the id is taken. Survives the end of
-   * the process.
+   * Stores a new upload as version 1, `created`. Fails with `Superseded` if the id is taken. Survives the end of the
+   * process.
    */
   readonly create: (upload: Upload, options: WriteOptions) => Effect.Effect<StoredUpload, Superseded | UploadStoreError>
 
-  /** None only where the upload is proven absent: never created, or removed. */
+  /** `Option.none` only if the upload is proven absent: never created, or removed. */
   readonly get: (id: UploadId) => Effect.Effect<Option.Option<StoredUpload>, UploadStoreError>
 
-  /** Those of a page of ids that name no upload, in any order. */
+  /** The ids, of a page of them, that name no upload, in any order. */
   readonly absent: (ids: ReadonlyArray<UploadId>) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 
   /**
-   * Replaces `entry` by `next`, as `committed` says, compare-and-set: fails with `Superseded` and changes nothing where
-   * the stored version is another one, the stored fence is above `options.fence`, or the upload has been removed. What
-   * `entry` says of synced bytes is taken from it: whoever commits may know more than what is stored.
+   * Replaces `entry` by `next`, as `committed` says, compare-and-set: fails with `Superseded` and changes nothing if
+   * the stored version is another one, the stored fence is above `options.fence`, or the upload has been removed.
+   * `entry.synced` replaces the stored value: the caller may have synced more bytes since it read the entry.
    */
   readonly commit: (
     entry: StoredUpload,
@@ -75,86 +75,87 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
     options: WriteOptions
   ) => Effect.Effect<StoredUpload, Superseded | UploadStoreError>
 
-  /** Removes `entry` under the same conditions as `commit`, and that of `unlessNamed`. */
+  /** Removes `entry` under the conditions of `commit` and of `unlessNamed`. */
   readonly remove: (entry: StoredUpload, options: RemoveOptions) => Effect.Effect<void, Superseded | UploadStoreError>
 
   /**
-   * Unfinished uploads whose time had run out at `now`, found by index, in the order of their times and then of their
-   * ids. Never one that has all its bytes.
+   * Unfinished uploads that had expired at `now`, found by an index, in the order of expiry and then of ids. Never an
+   * upload that has all its bytes.
    */
   readonly expired: (now: DateTime.Utc, page: Page<Due>) => Effect.Effect<ReadonlyArray<Due>, UploadStoreError>
 
-  /** Uploads on which the server itself has to act: open finals, and those whose completion is being decided. */
+  /** Uploads that the server has to finish by itself: open finals, and uploads in `Finishing`. */
   readonly pending: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 
-  /** Unfinished uploads of which more bytes count than are known to survive a power cut, found by index. */
+  /** Unfinished uploads whose offset is above their synced bytes, found by an index. */
   readonly unsynced: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 
   /** The open finals that name this partial upload. */
   readonly finalsOf: (part: UploadId) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 
-  /** Complete partials that at least one complete final names, and no unfinished one. */
+  /** Complete partial uploads that at least one complete final names, and no unfinished final. */
   readonly consumedParts: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 
-  /** Unfinished uploads of which bytes count, in the order of their ids, found by index. */
+  /** Unfinished uploads with an offset above 0, in the order of their ids, found by an index. */
   readonly withBytes: (page: Page<Begun>) => Effect.Effect<ReadonlyArray<Begun>, UploadStoreError>
 
-  /** All uploads, in the order of their ids; of one whose state cannot be read, why not. */
+  /** All uploads in the order of their ids. A state that cannot be read is a `Left` with the reason. */
   readonly list: (
     page: Page<string>
   ) => Effect.Effect<ReadonlyArray<Either.Either<Upload, Unreadable>>, UploadStoreError>
 
-  /** How many uploads there are, and the sum of their offsets in bytes. */
+  /** The number of uploads, and the sum of their offsets in bytes. */
   readonly usage: Effect.Effect<{ readonly uploads: number; readonly bytes: number }, UploadStoreError>
 
-  /** What the uploads of each owner take, and those that have none. */
+  /** The usage of each owner, and of the uploads without an owner. */
   readonly usageByOwner: Effect.Effect<ReadonlyArray<Usage.OwnedUsage>, UploadStoreError>
 
-  /** The highest fence among the stored ones, 0 where there is none. */
+  /** The highest stored fence; 0 if there is none. */
   readonly lastFence: Effect.Effect<number, UploadStoreError>
 
   /**
-   * What the registry is called by the bytes it knows. One without a name, such as one in memory, is taken for theirs.
+   * The name by which its bytes know the registry. A registry without this method, such as one in memory, goes with any
+   * bytes.
    */
   readonly identity?: Identity | undefined
 }>() {}
 
-/** What a registry remembers of itself. */
+/** What a registry stores about itself. */
 export interface Identity {
-  /** None in a registry that is new. */
+  /** `Option.none` in a new registry. */
   readonly get: Effect.Effect<Option.Option<Name>, UploadStoreError>
   /** Survives a power cut before it returns. */
   readonly set: (name: Name) => Effect.Effect<void, UploadStoreError>
 }
 
-/** What a registry is called. */
+/** The identity of a registry. */
 export interface Name {
   readonly name: string
-  /** Whether the bytes were told: then they know it, or are others. */
+  /** Whether the bytes have stored the name: from then on bytes without it are other bytes. */
   readonly isTold: boolean
 }
 
-/** A state that is stored and cannot be read: nothing is known of the upload, and nothing is done to it. */
+/** A stored state that cannot be read. Nothing is known of the upload, and nothing is done to it. */
 export interface Unreadable {
   readonly id: string
   readonly error: UploadStoreError
 }
 
-/** Who writes, and what has to have happened before the write returns. */
+/** The fence of the writer, and the durability of the write. */
 export interface WriteOptions {
-  /** The number of the lock that the writer holds. */
+  /** The fence of the lock that the writer holds. */
   readonly fence: number
   /** Survives a power cut before it returns, not only the end of the process; so do the bytes of the upload. */
   readonly durable: boolean
 }
 
-/** The conditions of a removal: those of every write, and one that only a removal has. */
+/** The conditions of a removal: those of every write, and one more. */
 export interface RemoveOptions extends WriteOptions {
-  /** Fails with `Superseded` where an unfinished final names the upload as its part. */
+  /** Fails with `Superseded` if an unfinished final names the upload as its part. */
   readonly unlessNamed?: boolean | undefined
 }
 
-/** The entry of an upload that is yet to be stored. */
+/** The entry of an upload that is not stored yet. */
 export const draft = (upload: Upload, fence: number): StoredUpload => ({ upload, version: 0, fence, synced: 0 })
 
 /** The entry of a new upload. */
@@ -177,7 +178,7 @@ export const committed = (
   synced: durable ? next.offset : Math.min(synced, next.offset)
 })
 
-/** All that a paged query finds, a page at a time; whoever else waits is served in between. */
+/** All results of a paged query. Yields between the pages. */
 export const pages = <A, E>(
   query: (page: Page<A>) => Effect.Effect<ReadonlyArray<A>, E>,
   limit = 256

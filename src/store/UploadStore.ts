@@ -1,7 +1,6 @@
 /**
- * What the interpreter works on: states and bytes joined, and the one place where the order of the commit path is
- * written down. Bytes are written, then synced as `Durability` says, then the state is committed; only then is anybody
- * told.
+ * Joins states and bytes for the interpreter. The one place for the order of the commit path: bytes are written, then
+ * synced as `Durability` says, then the state is committed; only then is a client told.
  */
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
@@ -20,10 +19,10 @@ import { pages, type RemoveOptions, type StoredUpload, UploadRegistry } from "./
 import { type Superseded, unknownDialect, UploadStoreError } from "./UploadStoreError.js"
 
 /**
- * What an answer promises.
+ * What the answer to a client promises.
  *
- * - `"process"`: what was acknowledged survives the end of the process (`kill -9`), not a power cut.
- * - `"completion"`: besides, bytes, directory and state of an upload survive a power cut once its completion was
+ * - `"process"`: acknowledged bytes survive the end of the process (`kill -9`), not a power cut.
+ * - `"completion"`: also, the bytes, directory entry and state of an upload survive a power cut once its completion was
  *   answered.
  * - `"always"`: every acknowledged byte survives a power cut.
  */
@@ -34,18 +33,17 @@ export class Durability extends Context.Reference<Durability>()("effect-tus/Dura
 /** The conditions of a removal. */
 export interface Removal extends Pick<RemoveOptions, "unlessNamed"> {
   /**
-   * Who wants it. The client: then what is left of its bytes when the process ends in between is removed by the next
-   * one. The server: then bytes that the state does not count may be those of a newer state, of which the registry,
-   * being an older copy of itself, knows nothing, and all are set aside. By default nothing is known of either.
+   * Who asks for the removal. `"client"`: if the process ends in between, the next one removes the rest of the bytes.
+   * `"server"`: if there are more bytes than the state counts, they may belong to a newer state that the registry,
+   * restored from an older copy, does not know; then all are set aside. By default neither applies.
    */
   readonly by?: "client" | "server" | undefined
 }
 
 /**
- * States and bytes of uploads for the interpreter. Not for a backend to implement: `make` builds it of an
- * `UploadRegistry` and a `ByteStore`. Offsets are in bytes; a `fence` is the number of the lock that the caller holds.
- * A backend that fails is an `UploadStoreError`; `Superseded` says that another writer was faster, and that no state
- * was changed.
+ * States and bytes of uploads. Backends do not implement it: `make` builds it from an `UploadRegistry` and a
+ * `ByteStore`. Offsets are in bytes; `fence` is that of the lock that the caller holds. A failing backend is an
+ * `UploadStoreError`; `Superseded` means that another writer was faster, and that no state was changed.
  */
 export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadStore, {
   /**
@@ -55,22 +53,20 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   readonly get: (id: UploadId) => Effect.Effect<StoredUpload, UploadNotFound | UploadStoreError>
 
   /**
-   * Makes room for a new upload under an id that may have been given before: what is stored under it and belongs to no
-   * state is set aside. Tells whether there is room now. Done by whoever holds its lock, and has seen that it has no
-   * state.
+   * Frees an id for a new upload: bytes that are stored under it without a state are set aside. Returns whether the id
+   * is free now. The caller holds its lock and has seen that it has no state.
    */
   readonly vacate: (id: UploadId) => Effect.Effect<boolean, UploadStoreError>
 
   /**
-   * Stores a new upload, which is full already where it is to have no bytes. Fails with `Superseded` where the id is
-   * taken.
+   * Stores a new upload; one of length 0 is full already. Fails with `Superseded` if the id is taken.
    */
   readonly create: (upload: Upload, fence: number) => Effect.Effect<StoredUpload, Superseded | UploadStoreError>
 
   /**
-   * Writes all that `pull` gives behind the upload's offset and returns the offset they reach; commits nothing.
-   * `onWritten` is run with each offset reached on the way. Where bytes that count have gone the upload goes back to
-   * those that are there, and `OffsetMismatch` tells how many.
+   * Writes the bytes of `pull` behind the offset of the upload, and returns the offset that they reach; commits
+   * nothing. `onWritten` runs with each offset on the way. If committed bytes have gone, the upload is set back to the
+   * bytes that are there, and the write fails with `OffsetMismatch`.
    */
   readonly write: <E, R>(
     entry: StoredUpload,
@@ -78,15 +74,15 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
     onWritten: (end: number) => Effect.Effect<void, E, R>
   ) => Effect.Effect<number, E | OffsetMismatch | Superseded | UploadStoreError, R>
 
-  /** What was written, from `start` to `end` (exclusive), committed or not. */
+  /** The written bytes from `start` to `end` (exclusive), committed or not. */
   readonly read: (
     id: UploadId,
     range: { readonly start: number; readonly end: number }
   ) => Stream.Stream<Uint8Array, UploadStoreError>
 
   /**
-   * Makes `next` the state of the upload, which begins to exist where `entry` is a draft; its bytes have been written
-   * before. Where they cannot be synced, or could not before, it fails, and the upload goes back to those that are.
+   * Makes `next` the state of the upload, and creates it if `entry` is a draft. The bytes have been written before. If
+   * their fsync fails, or has failed before, the commit fails, and the upload is set back to its last synced byte.
    */
   readonly commit: (
     entry: StoredUpload,
@@ -112,14 +108,13 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
    */
   readonly sync: (id: UploadId) => Effect.Effect<boolean, UploadStoreError>
 
-  /** Makes what came of `sync` part of the state: of an upload whose bytes are lost, fewer count. */
+  /** Records the result of `sync` in the state: after a failed fsync the offset goes back to the last synced byte. */
   readonly recordSync: (id: UploadId, fence: number) => Effect.Effect<void, Superseded | UploadStoreError>
 
   /**
-   * Has an upload that is unfinished, or a part, go back to the bytes that are there where some that count have gone,
-   * and tells how many there are; none where all are there, or where nothing can be done about it. Where the bytes are
-   * those of another registry, or the place has gone in which they were, nothing is decided. A part that had all its
-   * bytes is waited for until `expiresAt`, or for ever.
+   * Sets an unfinished upload, or a part, back to the bytes that are there if committed bytes have gone, and returns
+   * their number. `Option.none` if all are there, or if nothing can be done: for example if the bytes belong to another
+   * registry, or their directory has gone. A part that had all its bytes is open until `expiresAt`, or without end.
    */
   readonly recover: (
     id: UploadId,
@@ -127,13 +122,13 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
     expiresAt?: Option.Option<DateTime.Utc>
   ) => Effect.Effect<Option.Option<number>, Superseded | UploadStoreError>
 
-  /** Frees what was written behind the offset and never committed. */
+  /** Frees bytes behind the offset that were never committed. */
   readonly discard: (entry: StoredUpload) => Effect.Effect<void, UploadStoreError>
 
-  /** Gives the upload the bytes of complete uploads, in order; commits nothing. */
+  /** Copies the bytes of complete uploads to the upload, in order; commits nothing. */
   readonly concat: (entry: StoredUpload, parts: ReadonlyArray<Upload>) => Effect.Effect<void, UploadStoreError>
 
-  /** Removes the state, then the bytes; of a draft there are only bytes. */
+  /** Removes the state, then the bytes. A draft has only bytes. */
   readonly remove: (
     entry: StoredUpload,
     fence: number,
@@ -143,14 +138,14 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   /** Open finals that wait for this partial upload. */
   readonly finalsOf: (part: UploadId) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 
-  /** Uploads on which the server itself has to act. */
+  /** Uploads that the server has to finish by itself. */
   readonly pending: Stream.Stream<UploadId, UploadStoreError>
 
-  /** Where a person finds the bytes. */
+  /** The location of the bytes, for people. */
   readonly locate: (id: UploadId) => Option.Option<string>
 }>() {}
 
-/** Joins the registry and the bytes that are provided, under the `Durability` that is there when it is made. */
+/** Joins the provided registry and byte store, with the `Durability` of the context in which it is made. */
 export const make = Effect.gen(function*() {
   const all = yield* UploadRegistry
   const registry = served(all)
@@ -159,7 +154,7 @@ export const make = Effect.gen(function*() {
   const syncs = FsyncTracker.make(registry, bytes)
   const reconciliation = Reconciliation.make(registry, bytes, syncs)
 
-  /** Whether this step has to survive a power cut before anybody is told of it. */
+  /** Whether this commit has to survive a power cut before the client is told. */
   const isDurable = (before: Upload | undefined, after: Upload) =>
     durability === "always" || (durability === "completion" && before?.completion._tag !== after.completion._tag
       && !after.isOpen)
@@ -212,7 +207,7 @@ export const make = Effect.gen(function*() {
     recordSync: syncs.recordSync,
     discard: ({ upload }) => bytes.truncate(upload.id, upload.offset),
     concat: ({ upload }, parts) => bytes.concat(upload.id, parts.map((part) => ({ id: part.id, length: part.offset }))),
-    // A state that was to last would come back with a power cut, and find its bytes gone.
+    // If the state was durable, its removal has to be: after a power cut it would come back without its bytes.
     remove: (entry, fence, { by, unlessNamed } = {}) => {
       const { id, isOpen } = entry.upload
       const removed = entry.version === 0
@@ -258,7 +253,7 @@ const isCorrupt = (error: unknown): error is UploadStoreError =>
   error instanceof UploadStoreError && error.reason === "Corrupt"
 
 /**
- * The store over any registry and any bytes. `Durability` is to be provided to it: it is read once, when the layer is
+ * The store over any registry and byte store. Provide `Durability` to this layer: it is read once, when the layer is
  * built.
  */
 export const layer: Layer.Layer<UploadStore, never, UploadRegistry | ByteStore> = Layer.effect(UploadStore, make)

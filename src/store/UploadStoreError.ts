@@ -1,24 +1,23 @@
 /**
- * How a store fails. A refusal is an answer; these are not: clients are told 5xx and nothing about their upload
- * changes.
+ * How a store fails. A refusal is an answer; these are not: clients get a 5xx, and their upload does not change.
  */
 import * as Schema from "effect/Schema"
 import type { Dialect } from "../protocol/Dialect.js"
 
-/** What `UploadStoreError` and `Superseded` carry as a key. */
+/** The key that `UploadStoreError` and `Superseded` carry. */
 export const TypeId: TypeId = "~effect-tus/UploadStoreError"
 export type TypeId = "~effect-tus/UploadStoreError"
 
 /**
- * The backend did not do what it was asked. `Corrupt`: it holds less, or something else, than it had acknowledged.
- * `Unsynced`: what was written may be lost, though it can be read, and another sync would not tell. `UnknownDialect`:
- * the upload was created in a dialect that this version does not serve; nothing is wrong with it.
+ * A backend failed. `Corrupt`: it holds less than it had acknowledged, or something else. `Unsynced`: written bytes may
+ * be lost although they can be read, and another fsync would not tell. `UnknownDialect`: the upload was created in a
+ * dialect that this version does not serve; nothing is wrong with it.
  */
 export class UploadStoreError extends Schema.TaggedError<UploadStoreError>("effect-tus/UploadStoreError")(
   "UploadStoreError",
   {
     reason: Schema.Literal("Read", "Write", "NoSpace", "Corrupt", "Unsynced", "UnknownDialect"),
-    /** What was being done, and to what. */
+    /** The operation and its object. */
     operation: Schema.String,
     cause: Schema.optional(Schema.Defect)
   }
@@ -29,7 +28,7 @@ export class UploadStoreError extends Schema.TaggedError<UploadStoreError>("effe
   }
 }
 
-/** The upload stays as it is, for a version that serves the dialect. */
+/** The error for an upload in another dialect. The upload stays as it is, for a version that serves the dialect. */
 export const unknownDialect = (id: string, dialect: Dialect): UploadStoreError =>
   new UploadStoreError({
     reason: "UnknownDialect",
@@ -39,7 +38,7 @@ export const unknownDialect = (id: string, dialect: Dialect): UploadStoreError =
     )
   })
 
-/** The state in the registry is not the one this writer started from, or a newer writer holds the upload. */
+/** The stored state is not the one that this writer started from, or a newer writer holds the upload. */
 export class Superseded extends Schema.TaggedError<Superseded>("effect-tus/Superseded")("Superseded", {
   id: Schema.String
 }) {

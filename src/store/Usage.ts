@@ -1,28 +1,27 @@
 /**
- * What uploads take of the room there is: for a quota, and for the disk.
+ * How much space uploads use: for quotas, and for the disk.
  */
 import * as Option from "effect/Option"
 import type { Upload } from "../protocol/Upload.js"
 
-/** What some uploads take together. */
+/** The usage of a set of uploads. */
 export interface Usage {
-  /** Bytes: of each upload those that it has announced, or those that it has where it has not said. */
+  /** The declared lengths in bytes; for an upload without one, its offset. */
   readonly bytes: number
-  /** How many uploads are unfinished. */
+  /** The number of unfinished uploads. */
   readonly open: number
   /**
-   * Bytes that unfinished ones have announced and that have not come; of a final those that are held for it to be
-   * assembled.
+   * Declared bytes that have not come yet; for a final, the bytes that are reserved for its assembly.
    */
   readonly outstanding: number
 }
 
-/** Of one owner, or of all uploads that have none. */
+/** The usage of one owner, or of all uploads without an owner. */
 export interface OwnedUsage extends Usage {
   readonly owner: Option.Option<string>
 }
 
-/** What no upload at all takes: where a sum begins. */
+/** The usage of no upload. */
 export const nothing: Usage = { bytes: 0, open: 0, outstanding: 0 }
 
 /**
@@ -38,7 +37,7 @@ export const ofUpload = (upload: Upload | undefined, held?: number | undefined):
   return { bytes, open: isOpen ? 1 : 0, outstanding: isOpen && (!isFinal || held !== undefined) ? bytes - offset : 0 }
 }
 
-/** The usage with one thing in the place of another. */
+/** `usage` with `before` replaced by `after`. */
 export const replace = (usage: Usage, before: Usage, after: Usage): Usage => ({
   bytes: usage.bytes - before.bytes + after.bytes,
   open: usage.open - before.open + after.open,

@@ -1,6 +1,6 @@
 /**
- * What uploads take, summed up by owner and kept in memory, in front of a registry to which nobody else writes. What is
- * about to come is held, so that requests that run at the same time do not count on the same room.
+ * Sums of usage per owner in memory, in front of a registry to which nobody else writes. Space for running requests is
+ * reserved, so that two of them do not count on the same bytes.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -12,35 +12,34 @@ import type { UploadStoreError } from "./UploadStoreError.js"
 import * as Usage from "./Usage.js"
 
 /**
- * What `UploadLimits` asks how much room is taken. `layer` provides it together with the registry whose writes it
- * counts.
+ * What `UploadLimits` asks for the usage. `layer` provides it together with the registry whose writes it counts.
  */
 export class UsageLedger extends Context.Tag("effect-tus/UsageLedger")<UsageLedger, {
-  /** What the uploads of an owner take, or all that have none, with what is held. */
+  /** The usage of an owner, or of all uploads without an owner, reservations included. */
   readonly usageOf: (owner: Option.Option<string>) => Usage.Usage
-  /** What all uploads take, with what is held. */
+  /** The usage of all uploads, reservations included. */
   readonly total: () => Usage.Usage
-  /** Bytes that have come to count since it was built: never less than before. */
+  /** Committed bytes since it was built; never decreases. */
   readonly grown: () => number
   /**
-   * Counts an upload as one of `size` bytes until it is released. `current` is its state, none before it is created. Of
-   * an upload one thing is held at a time: whoever holds has its lock.
+   * Counts an upload as one of `size` bytes until it is released. `current` is its state, undefined before its
+   * creation. An upload has one reservation at a time, since the caller holds its lock.
    */
   readonly hold: (upload: Pick<Upload, "id" | "owner">, current: Upload | undefined, size: number) => Hold
 }>() {}
 
-/** Room that is held for an upload. */
+/** A reservation of space for an upload. */
 export interface Hold {
-  /** What the upload takes of its owner's usage and of that of all, with what is held. */
+  /** The usage of the upload, the reservation included. */
   readonly taken: () => Usage.Usage
-  /** Holds as many bytes in all from now on. */
+  /** Changes the reservation to this number of bytes in all. */
   readonly resize: (size: number) => void
   readonly release: () => void
 }
 
 /**
- * A context of two: the ledger, and in front of `registry` the one whose writes it counts; what is written past that
- * one is not counted. Sums up `usageByOwner` once, and fails with the `UploadStoreError` of that.
+ * A context of two: the ledger, and a registry in front of `registry` whose writes it counts; writes past that one are
+ * not counted. Reads `usageByOwner` once, and fails with its `UploadStoreError`.
  */
 export const make = (registry: UploadRegistry["Type"]) =>
   Effect.map(registry.usageByOwner, (stored) => {
@@ -61,7 +60,7 @@ export const make = (registry: UploadRegistry["Type"]) =>
     }
     stored.forEach(({ owner, ...usage }) => change(owner, Usage.nothing, usage))
 
-    /** Counts a write that took effect. */
+    /** Counts a successful write. */
     const counted = <A, E>(
       write: Effect.Effect<A, E>,
       { id, owner }: Upload,
