@@ -1,5 +1,5 @@
 /**
- * The hash functions of Node: OpenSSL's, zlib's crc32, and crc32c by the processor's own instruction.
+ * The hash functions of Node: those of OpenSSL, crc32 of zlib, and crc32c by the CPU instruction.
  */
 import { crc32c } from "@node-rs/crc32"
 import * as Either from "effect/Either"
@@ -9,7 +9,7 @@ import * as Zlib from "node:zlib"
 import { type Hasher, HashFunctions } from "../bytes/HashFunctions.js"
 import type { Algorithm } from "../protocol/Checksum.js"
 
-/** Every algorithm of tus, but for those that this OpenSSL refuses: one run by FIPS rules knows no md5. */
+/** Every algorithm of tus, except those that this OpenSSL refuses: in FIPS mode it has no md5. */
 export const layer: Layer.Layer<never> = Layer.suspend(() =>
   Layer.succeed(
     HashFunctions,

@@ -1,5 +1,5 @@
 /**
- * Whom a client trusts, and how it shows who it is. What cannot be used is found before the first request.
+ * TLS of a client: trusted certificates, and its own one. Invalid options are found before the first request.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -10,21 +10,21 @@ import * as Tls from "node:tls"
 export type Contents = string | Uint8Array | ReadonlyArray<string | Uint8Array>
 
 export interface Options {
-  /** Certificates in PEM form that are trusted, instead of those that the system trusts. */
+  /** Trusted certificates in PEM form, instead of those of the system. */
   readonly ca?: Contents | undefined
-  /** The client's own certificate in PEM form, with those between it and the root. */
+  /** The client's own certificate in PEM form, with its intermediate certificates. */
   readonly cert?: Contents | undefined
   /** The private key of `cert` in PEM form. */
   readonly key?: Contents | undefined
-  /** What `key` or `pfx` is encrypted with. */
+  /** The passphrase of `key` or `pfx`. */
   readonly passphrase?: string | undefined
   /** `cert` and `key` in one, in PKCS#12 form. */
   readonly pfx?: Contents | undefined
-  /** Trusts every server, whoever it is. Told in a warning. */
+  /** Trusts every server. Logs a warning. */
   readonly insecure?: boolean | undefined
 }
 
-/** An option that cannot be used. */
+/** An invalid TLS option. */
 export class NodeTransportError extends Schema.TaggedError<NodeTransportError>("effect-tus/NodeTransportError")(
   "NodeTransportError",
   {
@@ -40,14 +40,14 @@ export class NodeTransportError extends Schema.TaggedError<NodeTransportError>("
   }
 }
 
-/** What each connection is made with. */
+/** The TLS options of each connection. */
 export const make = Effect.fnUntraced(function*(options: Options) {
   const { insecure = false, passphrase } = options
   const ca = buffers(options.ca)
   const cert = buffers(options.cert)
   const key = buffers(options.key)
   const pfx = buffers(options.pfx)
-  // Node leaves out what it cannot read of these, and so would trust nobody.
+  // Node ignores certificates that it cannot read, and so would trust nobody.
   yield* attempt("ca", "certificates in PEM form", () => ca?.forEach(checkCertificates))
   yield* attempt("cert", "certificates in PEM form", () => Tls.createSecureContext({ cert }))
   yield* attempt(

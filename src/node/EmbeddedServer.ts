@@ -1,6 +1,6 @@
 /**
- * The server on its embedded store, with all that goes on beside requests: sweeper, syncer, hash functions. A door is
- * what it lacks, such as `NodeHandler`, `TusWeb` or `TusHttp`. Wiring only.
+ * The server on its embedded store, with its background work: sweeper, syncer, hash functions. It needs a door, such as
+ * `NodeHandler`, `TusWeb` or `TusHttp`. Wiring only.
  */
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -17,11 +17,10 @@ import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as EmbeddedStore from "./embedded/EmbeddedStore.js"
 
 /**
- * What a server that has no door can be told: where it keeps uploads and what of them, whom it serves, and what it does
- * on its own.
+ * The options of a server without a door: store, policy and background work.
  */
 export interface Options extends EmbeddedStore.Options, TusPolicy.Options, TusSweeper.Options, TusSyncer.Options {
-  /** What an answer promises, as `Durability` says. `"completion"` by default, unless that is provided. */
+  /** The `Durability` of answers. `"completion"` by default, or the `Durability` that is provided. */
   readonly durability?: (typeof Durability)["Service"] | undefined
 }
 
@@ -36,14 +35,14 @@ const check = OptionError.check(Schema.Struct({
   syncDeadline: Schema.optional(OptionError.duration)
 }))
 
-/** What a server without a door consists of. */
+/** The services of a server without a door. */
 export type Services = EmbeddedStore.Services | TusPolicy.TusPolicy | TusServer.TusServer
 
-/** Why it cannot be run: an option means nothing, or the directory or its database cannot be used. */
+/** Why it cannot start: an option makes no sense, or the directory or its database cannot be used. */
 export type Failure = OptionError.OptionError | StoreMismatch | UploadStoreError
 
 /**
- * Hooks and events are provided to it like any Reference. At its end bodies under way are cut off and committed.
+ * Provide hooks and events to it like any Reference. At its end bodies in flight are cut off and committed.
  *
  * @example
  * ```ts
@@ -62,11 +61,11 @@ export type Failure = OptionError.OptionError | StoreMismatch | UploadStoreError
 export const layer = (options: Options): Layer.Layer<Services, Failure> =>
   TusSweeper.layer(options).pipe(
     Layer.provideMerge(options.tracing === true ? Layer.provide(TusServer.layer, TusTracing.layer) : TusServer.layer),
-    // Below the server: the last round finds what the last requests have committed.
+    // Below the server, so that the last round of syncs runs after the last request.
     Layer.provideMerge(TusSyncer.layer(options)),
     Layer.provideMerge(EmbeddedStore.layer(options)),
     Layer.provide(NodeHashFunctions.layer),
-    // The doors ask for it, too: it says whose pages may use them.
+    // The doors read it, too, for CORS.
     Layer.provideMerge(TusPolicy.layer(options)),
     Layer.provide(options.durability === undefined ? Layer.empty : Layer.succeed(Durability, options.durability)),
     Layer.provide(Layer.effectDiscard(check(options)))

@@ -1,5 +1,5 @@
 /**
- * A whole server in one line: the fast door on `node:http`, or with TLS, and the embedded server. Wiring only.
+ * A whole server in one line: the embedded server and its door on `node:http` or `node:https`. Wiring only.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -22,27 +22,26 @@ import * as ServerTls from "./http/ServerTls.js"
 
 export { TlsError } from "./http/ServerTls.js"
 
-/** Where to listen, and how long clients, and the end of the server, may take. */
+/** Address, timeouts and TLS. */
 export interface HttpOptions extends NodeHandler.Options {
   /** 1080 by default; 0 takes any free port. */
   readonly port?: number | undefined
   /** The address to listen on, 127.0.0.1 by default. */
   readonly host?: string | undefined
-  /** How long the head of a request may take to arrive, also the first one of a connection. 60 seconds by default. */
+  /** How long the head of a request, also the first one of a connection, may take to arrive. 60 seconds by default. */
   readonly headersTimeout?: Duration.DurationInput | undefined
-  /** How long running requests may take to commit what they have when the server stops. 10 seconds by default. */
+  /** How long requests in flight may take to commit when the server stops. 10 seconds by default. */
   readonly shutdownTimeout?: Duration.DurationInput | undefined
-  /** A certificate and its key: then the server speaks https. */
+  /** A certificate and its key, for https. */
   readonly tls?: ServerTls.Options | undefined
 }
 
 /**
- * All options of a whole server in one record: of its listener, its door, its policy, its store, and what it does on
- * its own.
+ * All options of a whole server in one record: listener, door, policy, store and background work.
  */
 export interface Options extends HttpOptions, EmbeddedServer.Options {}
 
-/** The server could not listen, for instance because the port is taken. */
+/** The server cannot listen, for example because the port is in use. */
 export class ListenError extends Schema.TaggedError<ListenError>("effect-tus/ListenError")("ListenError", {
   host: Schema.String,
   port: Schema.Int,
@@ -62,7 +61,7 @@ export class NodeTusServer extends Context.Tag("effect-tus/NodeTusServer")<NodeT
   readonly port: number
 }>() {}
 
-/** Listens, which it logs, and on its end stops accepting, lets running requests commit, and closes. */
+/** Listens, and logs where. At its end it stops accepting, lets requests in flight commit, and closes. */
 export const layerHttp = (
   options: HttpOptions = {}
 ): Layer.Layer<NodeTusServer, ListenError | OptionError.OptionError | ServerTls.TlsError, TusServer> =>
@@ -103,7 +102,7 @@ export const layerHttp = (
             refuse()
           }
         })
-        // A connection that is kept and has no further request.
+        // An idle keep-alive connection.
         .on("timeout", (connection: unknown) => {
           if (connection instanceof Socket) {
             NodeRequest.judge(() => latest(connection) === undefined && connection.destroy())
@@ -145,14 +144,14 @@ const close = (
     Effect.zipRight(Effect.sync(closeAll))
   )
 
-/** What a whole server consists of. */
+/** The services of a whole server. */
 export type Services = EmbeddedServer.Services | NodeTusServer
 
-/** Why a whole server cannot be run. */
+/** Why a whole server cannot start. */
 export type Failure = EmbeddedServer.Failure | ListenError | ServerTls.TlsError
 
 /**
- * A server on its embedded store. Hooks and events are provided to it like any Reference.
+ * A server on its embedded store. Provide hooks and events to it like any Reference.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Group commit: one fiber writes what everybody else waits for, as much as there is at a time. Knows nothing about SQL.
+ * Group commit: one fiber performs the queued writes of all requests in batches. Knows nothing about SQL.
  */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
@@ -12,7 +12,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { UploadStoreError } from "../store/UploadStoreError.js"
 
-/** `tus_commit_batch_size`: one is a commit that nobody shared, and more than one what sharing has saved. */
+/** `tus_commit_batch_size`: how many writes shared a transaction. */
 export const batchSize = Metric.histogram(
   "tus_commit_batch_size",
   MetricBoundaries.fromIterable([1, 2, 4, 8, 16, 32, 64, 128, 256]),
@@ -21,18 +21,17 @@ export const batchSize = Metric.histogram(
 
 export interface Options<W> {
   readonly idOf: (write: W) => string
-  /** Writes all or nothing, and tells which of the writes took effect. No two of them are to the same upload. */
+  /** Performs all writes or none, and returns which of them took effect. No two of them are for the same upload. */
   readonly write: (batch: Arr.NonEmptyReadonlyArray<W>) => Effect.Effect<ReadonlySet<string>, UploadStoreError>
-  /** Whether no write is to blame for this error. Otherwise each of a failed batch is tried on its own. */
+  /** Whether the error is not caused by a single write. Otherwise each write of a failed batch is tried on its own. */
   readonly isOutage: (error: UploadStoreError) => boolean
-  /** Writes in a batch, at most. */
+  /** The most writes in a batch. */
   readonly limit: number
 }
 
 /**
- * Queues a write and waits until it is done; tells whether it took effect. Writes to the same upload are done in order.
- * Once queued, a write is done even where nobody waits for it any more. When the scope closes, all that was queued is
- * still written.
+ * Queues a write and waits until it is done; returns whether it took effect. Writes for the same upload are done in
+ * order. A queued write is done even if nobody waits for it any more, also when the scope closes.
  */
 export const make = <W>(
   options: Options<W>
@@ -83,12 +82,14 @@ interface Job<W> {
   readonly answer: (exit: Exit.Exit<boolean, UploadStoreError>) => void
 }
 
-/** Requests that arrived together are read one after the other within one turn of the event loop: let them all join. */
+/**
+ * Requests that arrived together are read within one turn of the event loop: yield, so that all of them join the batch.
+ */
 const restOfTurn = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
-/** AbortReason where a batch is full, and before a second write to the same upload. */
+/** Splits where a batch is full, and before a second write for the same upload. */
 const split = <W>(jobs: ReadonlyArray<Job<W>>, limit: number): ReadonlyArray<Arr.NonEmptyReadonlyArray<Job<W>>> => {
   const batches: Array<Arr.NonEmptyArray<Job<W>>> = []
   const seen = new Set<string>()

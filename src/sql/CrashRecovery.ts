@@ -1,6 +1,6 @@
 /**
- * What is to be done when the machine has been started anew since the database was last open: a power cut may have
- * taken bytes behind an offset that has survived it, and what is appended there would follow a gap.
+ * Recovery after a reboot since the database was last open: a power cut may have lost bytes below an offset that
+ * survived it, and an append would follow a gap.
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
@@ -8,8 +8,8 @@ import * as Option from "effect/Option"
 import { BootId } from "../store/BootId.js"
 
 /**
- * Sets unfinished uploads back to what is known to have survived, and remembers the boot. In this order: where it is
- * cut short it is done again, and there is nothing left to do twice.
+ * Sets unfinished uploads back to their synced bytes, and then stores the boot id. In this order an interrupted
+ * recovery is repeated, and a repetition does no harm.
  */
 export const rollBack = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
   const boot = yield* BootId

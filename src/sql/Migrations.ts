@@ -9,8 +9,8 @@ import * as Option from "effect/Option"
 import * as Pairing from "../store/Pairing.js"
 
 /**
- * One row: what the bytes call this database, whether they were told, and the migration that a version has to know to
- * write here. A database that is new has no name.
+ * One row: the name by which the bytes know this database, whether they have stored it, and the migration that a
+ * version has to know to write here. A new database has no name.
  */
 const registry = Effect.flatMap(
   SqlClient.SqlClient,
@@ -19,8 +19,7 @@ const registry = Effect.flatMap(
 )
 
 /**
- * Finals are few and carry the list of their parts twice: in their row, in order, for themselves, and in a table of its
- * own, for whoever asks from the part's side.
+ * Finals store the list of their parts twice: in their row, in order, and in a table of its own for lookups by part.
  */
 const uploads = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
@@ -57,7 +56,7 @@ const uploads = Effect.gen(function*() {
   yield* sql`INSERT INTO effect_tus_registry (name, is_told, oldest) VALUES (NULL, 0, 5)`
 })
 
-/** Of what was stored before, nothing is known to survive a power cut. */
+/** Nothing that was stored before is known to survive a power cut. */
 const synced = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   yield* sql`ALTER TABLE effect_tus_uploads ADD COLUMN synced_offset BIGINT NOT NULL DEFAULT 0`
@@ -68,8 +67,8 @@ const synced = Effect.gen(function*() {
 })
 
 /**
- * One index for all unfinished uploads of which bytes count: those that are not synced are among them, and a second one
- * would be written to with every commit.
+ * One index for all unfinished uploads with bytes, those with unsynced bytes included: a second index would be written
+ * with every commit.
  */
 const begun = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
@@ -78,14 +77,14 @@ const begun = Effect.gen(function*() {
     WHERE completion = 'Open' AND upload_offset > 0`
 })
 
-/** Most servers know of no owners, and pay for no index of them. */
+/** A partial index: servers without owners do not pay for it. */
 const owned = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   yield* sql`ALTER TABLE effect_tus_uploads ADD COLUMN expiry_stands BIGINT NOT NULL DEFAULT 0`
   yield* sql`ALTER TABLE effect_tus_uploads ADD COLUMN owner TEXT`
 })
 
-/** A database that was there before has bytes to which it belongs, and which are yet to be told. */
+/** A database from before this migration belongs to its bytes, which do not know its name yet. */
 const named = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   yield* registry
@@ -93,10 +92,10 @@ const named = Effect.gen(function*() {
     SELECT ${Pairing.newName()}, 0, 5 WHERE NOT EXISTS (SELECT 1 FROM effect_tus_registry)`
 })
 
-/** The last migration that this version knows. */
+/** The latest migration of this version. */
 export const latest = 5
 
-/** Brings the database up to date; what has been done before is not done again. */
+/** Runs the migrations that have not run yet. */
 export const run = Migrator.make({})({
   loader: Migrator.fromRecord({
     "1_uploads": uploads,
@@ -107,7 +106,7 @@ export const run = Migrator.make({})({
   }),
   table: "effect_tus_migrations"
 }).pipe(
-  // To the migrator a migration that fails is a defect; it may well be the disk.
+  // The migrator turns a failed migration into a defect; it may be a full disk.
   Effect.catchSomeDefect((defect) =>
     defect instanceof Migrator.MigrationError && defect.cause instanceof SqlError
       ? Option.some(Effect.fail(defect.cause))

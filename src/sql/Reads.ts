@@ -1,5 +1,5 @@
 /**
- * What is asked of the tables. Changes nothing.
+ * The queries. They change nothing.
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { Statement } from "@effect/sql/Statement"
@@ -19,10 +19,10 @@ import * as UploadRow from "./UploadRow.js"
 
 type Registry = UploadRegistry["Type"]
 
-/** All methods of a registry but those that write. */
+/** All reading methods of a registry. */
 export type Reads = Omit<Registry, "commit" | "create" | "identity" | "remove">
 
-/** A query whose page begins behind an id. */
+/** A query with keyset pagination by id. */
 const ids =
   (operation: string, query: (after: string, limit: number) => Statement<object>) => ({ after, limit }: Page) =>
     Rows.page(
@@ -123,7 +123,7 @@ export const make = (sql: SqlClient.SqlClient): Reads => ({
         FROM effect_tus_uploads GROUP BY owner`,
     decodeAccount
   ),
-  /** Asked for when a server starts: what is no number does not keep it from starting. */
+  /** Runs when a server starts: a damaged number does not keep it from starting. */
   lastFence: Effect.map(
     read(
       "read the last fence",
@@ -142,7 +142,7 @@ interface DueRow extends IdRow {
   readonly expires_at: number
 }
 
-/** A row that cannot be read is damaged, unless its dialect says that a newer version has written it. */
+/** An unreadable row is damaged, unless its dialect says that a newer version has written it. */
 const decodeEntry = (row: IdRow) =>
   Either.mapLeft(UploadRow.decode(row), (error) =>
     Option.match(UploadRow.unknownDialectOf(row), {

@@ -1,5 +1,5 @@
 /**
- * What the database says of itself: what it is called by the bytes it knows, and which versions may write to it.
+ * What the database stores about itself: its identity, and which versions may write to it.
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
@@ -34,7 +34,8 @@ export const identity = (sql: SqlClient.SqlClient, durably: Durably): Identity =
 })
 
 /**
- * Fails where a newer version has changed the tables so that this one, which knows them up to `latest`, would do harm.
+ * Fails if a newer version has changed the tables so that this version, which knows the migrations up to `latest`,
+ * would do harm.
  */
 export const admit = (sql: SqlClient.SqlClient, latest: number): Effect.Effect<void, UploadStoreError> =>
   Effect.flatMap(Effect.mapError(read(sql), SqlFailure.toStoreError("Read", "read whose the database is")), (row) => {

@@ -1,5 +1,5 @@
 /**
- * Rows that are read each on its own: one that cannot be read does not take the others with it.
+ * Decodes each row on its own: an unreadable row does not fail the others.
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Arr from "effect/Array"
@@ -11,7 +11,7 @@ import * as SqlFailure from "./SqlFailure.js"
 
 export type Decode<A> = (row: object) => Either.Either<A, ParseResult.ParseError>
 
-/** In one line, by the first thing that is wrong. */
+/** The first problem, on one line. */
 export const corrupt = (operation: string, error: ParseResult.ParseError): UploadStoreError => {
   const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
   const where = issue === undefined || issue.path.length === 0 ? "" : `${issue.path.join(".")}: `
@@ -19,7 +19,7 @@ export const corrupt = (operation: string, error: ParseResult.ParseError): Uploa
   return new UploadStoreError({ reason: "Corrupt", operation, cause: new Error(`${where}${what}`, { cause: error }) })
 }
 
-/** Those that can be read; what is wrong with the others goes to the log. */
+/** The readable rows; the others are logged. */
 const readable = <Row extends object, A>(operation: string, rows: ReadonlyArray<Row>, decode: Decode<A>) => {
   const [unread, read] = Arr.separate(rows.map((row) => decode(row)))
   return Effect.as(
@@ -39,8 +39,7 @@ export const all = <Row extends object, A>(
   )
 
 /**
- * A page of them, which is shorter than `limit` only at the end: what takes the place of the unreadable comes from
- * behind it.
+ * A page of readable rows, filled up from the next rows: only the last page is shorter than `limit`.
  */
 export const page = <Row extends object, A>(
   operation: string,

@@ -16,18 +16,18 @@ export const toStoreError = (reason: "Read" | "Write", operation: string) =>
     cause: error.cause ?? error
   })
 
-/** Somebody else holds the database; the driver has waited as long as it may, and kept the process waiting too. */
+/** Another process holds the database; the driver has waited as long as it may, and blocked this process. */
 export const isLocked = (error: UploadStoreError): boolean => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error))
 
 /**
- * The system has not written, and SQLite keeps to itself why: of a quota it says no more than of a disk that is broken.
+ * A write failed, and SQLite does not say why: a quota looks like a broken disk.
  */
 export const isUnexplained = (error: UploadStoreError): boolean => codeOf(error).startsWith("SQLITE_IOERR")
 
 const full: ReadonlySet<string> = new Set(["SQLITE_FULL", "53100"])
 
 /**
- * `node:sqlite` has a number where the other drivers of SQLite have a name; its low byte is what they have in common.
+ * `node:sqlite` has a number where the other drivers have a name. Its low byte is the primary result code.
  */
 const codeOf = ({ cause }: { readonly cause?: unknown }): string =>
   Predicate.hasProperty(cause, "errcode")

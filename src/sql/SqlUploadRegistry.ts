@@ -1,6 +1,5 @@
 /**
- * States in a database that speaks the SQL of SQLite or PostgreSQL. What is to be written at the same time is written
- * together.
+ * States in a SQLite or PostgreSQL database. Concurrent writes share a transaction.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
@@ -17,16 +16,16 @@ import * as SqlFailure from "./SqlFailure.js"
 import * as SqliteSync from "./SqliteSync.js"
 import * as WriteBatch from "./WriteBatch.js"
 
-/** How many states each commit of this process has written, a histogram: `tus_commit_batch_size`. */
+/** A histogram of how many states each transaction of this process has written: `tus_commit_batch_size`. */
 export const commitBatchSize = Committer.batchSize
 
 /**
- * Brings the tables up to date, sets back what a power cut may have taken where `BootId` tells of one, and begins to
- * write. Closing its scope waits for what is queued.
+ * Runs the migrations, rolls unfinished uploads back after a reboot (`BootId`), and begins to write. Closing its scope
+ * waits for the queued writes.
  *
- * - Never to be asked from within a transaction of the same client: the writes wait for the transaction to end.
- * - Pages are in the order of the database's collation: where that is not the order of code units (PostgreSQL: a locale
- *   other than C), no page misses an id or repeats one, but the order is another.
+ * - Do not call it within a transaction of the same client: the writes wait for the transaction to end.
+ * - Pages are in the order of the collation of the database. If that is not the order of code units (PostgreSQL with a
+ *   locale other than C), pages miss and repeat no id, but their order differs.
  */
 export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlClient.SqlClient | Scope.Scope> = Effect
   .gen(function*() {
@@ -74,8 +73,8 @@ const refuse = () =>
   new UploadStoreError({ reason: "Write", operation: "write to a database that was opened for reading" })
 
 /**
- * What can be read beside a server: nothing is prepared, and a write fails. Fails with an `UploadStoreError` where the
- * database says that this version knows too little of it.
+ * For reading beside a server: runs no migration, and every write fails. Fails with an `UploadStoreError` if the
+ * database requires a newer version.
  */
 export const makeReading: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlClient.SqlClient> = Effect.gen(
   function*() {
@@ -86,8 +85,8 @@ export const makeReading: Effect.Effect<UploadRegistry["Type"], UploadStoreError
 )
 
 /**
- * `make` as long as the layer lives, over the `SqlClient` that is provided. Fails with an `UploadStoreError` where the
- * tables cannot be prepared. Each `get` asks the database: `RegistryCache` spares it that where nobody else writes.
+ * `make` over the provided `SqlClient`, as long as the layer lives. Fails with an `UploadStoreError` if a migration
+ * fails. Each `get` reads the database; `RegistryCache` avoids that if nobody else writes.
  */
 export const layer: Layer.Layer<UploadRegistry, UploadStoreError, SqlClient.SqlClient> = Layer.scoped(
   UploadRegistry,

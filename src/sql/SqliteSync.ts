@@ -1,6 +1,6 @@
 /**
- * What survives a power cut, and what it takes. The one place that knows a dialect: SQLite leaves it to each connection
- * whether a commit waits for the disk, elsewhere it always does.
+ * Durable transactions. The one place that knows the database: in SQLite the connection decides whether a commit waits
+ * for the disk; in other databases it always does.
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
@@ -29,7 +29,7 @@ const sqlite = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
   const pragma = (setting: string) => sql.unsafe<{ readonly journal_mode?: string }>(`PRAGMA ${setting}`).unprepared
 
   yield* pragma("busy_timeout = 5000")
-  // What it puts down for the length of a statement would else be a file, made and removed with each batch of writes.
+  // Keeps statement journals in memory, which would be a temporary file for each batch.
   yield* pragma("temp_store = MEMORY")
   const [journal] = yield* pragma("journal_mode")
   const relax = pragma(`synchronous = ${journal?.journal_mode === "wal" ? "NORMAL" : "FULL"}`)

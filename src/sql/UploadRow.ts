@@ -1,5 +1,5 @@
 /**
- * An entry of the registry as one row, and back. Knows nothing about statements.
+ * Encodes a stored upload as one row, and decodes it. Knows nothing about statements.
  */
 import * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
@@ -11,7 +11,7 @@ import * as Dialect from "../protocol/Dialect.js"
 import { Bytes, Upload } from "../protocol/Upload.js"
 import type { StoredUpload } from "../store/UploadRegistry.js"
 
-/** Whole numbers up to 2^53-1; some drivers hand BIGINT over as text. */
+/** Whole numbers up to 2^53-1; some drivers return BIGINT as text. */
 export const BigInt = Schema.Union(Schema.Number, Schema.NumberFromString)
 
 const Columns = Schema.Struct({
@@ -19,7 +19,7 @@ const Columns = Schema.Struct({
   version: BigInt,
   fence: BigInt,
   kind: Schema.String,
-  /** Of a final: the ids of its parts, with a space between them, and the header that named them. */
+  /** For a final: the ids of its parts, separated by spaces, and the header that named them. */
   parts: Schema.NullOr(Schema.String),
   concat: Schema.NullOr(Schema.String),
   upload_offset: BigInt,
@@ -40,7 +40,7 @@ export type UploadRow = typeof Columns.Type
 
 export const columns = Struct.keys(Columns.fields)
 
-/** A plain function and no schema: an upload is true by construction, and this runs with every commit. */
+/** A plain function instead of a Schema: an upload is valid by construction, and this runs with every commit. */
 export const encode = ({ fence, synced, upload, version }: StoredUpload): UploadRow => {
   const { completion, kind } = upload
   return {
@@ -66,7 +66,7 @@ export const encode = ({ fence, synced, upload, version }: StoredUpload): Upload
   }
 }
 
-/** What lies in a database may have been written by anybody: every invariant of the upload is checked. */
+/** Anybody may have written to the database, so every invariant of the upload is checked. */
 export const decode = (row: unknown): Either.Either<StoredUpload, ParseResult.ParseError> =>
   Either.flatMap(decodeColumns(row), (columns) =>
     decodeEntry({
@@ -94,7 +94,7 @@ export const decode = (row: unknown): Either.Either<StoredUpload, ParseResult.Pa
     }))
 
 /**
- * The dialect of a row that this version does not serve: its other columns may hold what only a newer version reads.
+ * The dialect of a row that this version does not serve: only a newer version can read its other columns.
  */
 export const unknownDialectOf = (row: unknown): Option.Option<Dialect.Dialect> =>
   decodeDialect(row).pipe(Option.filter((row) => !Dialect.isServed(row)), Option.map(({ dialect }) => dialect))

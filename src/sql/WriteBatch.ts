@@ -1,6 +1,6 @@
 /**
- * A batch of writes as statements: one for all creations, one for all commits, one for all removals. Which of them took
- * effect is what the database returns.
+ * A batch of writes as statements: one for all creations, one for all commits, one for all removals. The database
+ * returns the ids of the writes that took effect.
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
@@ -13,9 +13,9 @@ import * as UploadRow from "./UploadRow.js"
 
 export interface Write {
   readonly _tag: "Create" | "Commit" | "Remove" | "RemoveUnlessNamed"
-  /** The row to be; of a removal, the row as it is, but with the fence of who removes it. */
+  /** The new row; for a removal, the current row with the fence of the remover. */
   readonly row: UploadRow.UploadRow
-  /** The upload may name other parts afterwards than before. */
+  /** Whether the parts that the upload names may change. */
   readonly relinks: boolean
   readonly durable: boolean
 }
@@ -27,7 +27,7 @@ export const create = (entry: StoredUpload, { durable }: WriteOptions): Write =>
   durable
 })
 
-/** An upload that moves on keeps the very same kind; to write the same parts once more would do no harm. */
+/** A commit keeps the same `kind` object; writing the same parts again would do no harm. */
 export const commit = (before: Upload, entry: StoredUpload, { durable }: WriteOptions): Write => ({
   _tag: "Commit",
   row: UploadRow.encode(entry),
@@ -42,7 +42,7 @@ export const remove = (entry: StoredUpload, { durable, fence, unlessNamed = fals
   durable
 })
 
-/** Performs writes to different uploads, all or nothing, and returns the ids of those that took effect. */
+/** Performs writes for different uploads, all or none, and returns the ids of those that took effect. */
 export const perform = (sql: SqlClient.SqlClient) => {
   const values = (rows: Rows, columns: ReadonlyArray<keyof UploadRow.UploadRow>) =>
     sql`VALUES ${sql.csv(rows.map((row) => sql`${sql.in(columns.map((column) => row[column]))}`))}`
@@ -54,7 +54,7 @@ export const perform = (sql: SqlClient.SqlClient) => {
         WHERE held.version = CAST(gone.version AS BIGINT) AND held.fence <= CAST(gone.fence AS BIGINT) AND ${condition}
       ) RETURNING id`
 
-  /** Parameters in VALUES have no type, so numbers are cast where they are used. */
+  /** Parameters in VALUES have no type, so numbers are cast. */
   const statement = {
     Create: (rows: Rows) =>
       sql<Returned>`INSERT INTO effect_tus_uploads ${sql.insert(rows)} ON CONFLICT DO NOTHING RETURNING id`,
@@ -127,14 +127,14 @@ export const perform = (sql: SqlClient.SqlClient) => {
     return done
   })
 
-  /** A failing COMMIT is a defect to `withTransaction`, and leaves SQLite in the middle of the transaction. */
+  /** `withTransaction` turns a failing COMMIT into a defect, and leaves SQLite within the transaction. */
   const transaction = <A>(self: Effect.Effect<A, SqlError>) =>
     Effect.catchAllDefect(sql.withTransaction(self), (defect) =>
       defect instanceof SqlError
         ? Effect.zipRight(Effect.ignore(sql`ROLLBACK`.unprepared), defect)
         : Effect.die(defect))
 
-  /** One statement is a transaction already, and a cheaper one. */
+  /** A single statement is a transaction by itself, which is cheaper. */
   return (writes: ReadonlyArray<Write>): Effect.Effect<ReadonlySet<string>, SqlError> =>
     new Set(writes.map(({ _tag }) => _tag)).size > 1 || writes.some(({ relinks }) => relinks)
       ? transaction(all(writes))

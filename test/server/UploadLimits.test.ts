@@ -170,7 +170,7 @@ describe("the disk", () => {
 
 const digits = "0123456789".repeat(10)
 
-/** AbortReason into pieces of these sizes, between which others go on. */
+/** Splits a text into pieces of these sizes; other fibers run between them. */
 const inPieces = (text: string, sizes: ReadonlyArray<number>): UploadBody.UploadBody => {
   const left = [...sizes]
   let at = 0

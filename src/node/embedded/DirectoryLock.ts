@@ -1,6 +1,6 @@
 /**
- * One server a directory: a lock on a file of its own, which the kernel frees when the process ends, however it ends.
- * The database itself stays open to whoever only reads it.
+ * One server per directory: a lock on a file of its own, which the kernel releases when the process ends in any way.
+ * The database itself can be read beside the server.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
@@ -15,13 +15,12 @@ import * as SqlFailure from "../../sql/SqlFailure.js"
 import { UploadStoreError } from "../../store/UploadStoreError.js"
 import * as NodeFs from "../files/NodeFs.js"
 
-/** An empty file that is never written to. */
+/** An empty file that is never written. */
 export const fileIn = (directory: string): string => join(directory, "server.lock")
 
 /**
- * Held as long as the connection of `sql` lives, whichever driver it is: the file is attached to it as a database, and
- * in this mode a database stays locked. Fails at once, and not after the driver has waited, where somebody else holds
- * it.
+ * Held as long as the connection of `sql` lives, with any driver: the file is attached as a database in exclusive
+ * locking mode. Fails at once, without the wait of the driver, if another process holds it.
  */
 const hold = (sql: SqlClient.SqlClient, directory: string): Effect.Effect<void, UploadStoreError> => {
   const run = (statement: string, parameters: ReadonlyArray<string> = []) =>
@@ -50,25 +49,25 @@ const failure = (directory: string) => (error: SqlError) => {
 /** The lock of this process. */
 export class DirectoryLock extends Context.Tag("effect-tus/DirectoryLock")<DirectoryLock, {
   /**
-   * Why nothing may be written any more: another server has the directory since somebody removed the file of the lock.
+   * Why nothing may be written any more: the lock file was removed, and another server has the directory since.
    */
   readonly loss: () => UploadStoreError | undefined
 }>() {}
 
 export interface Options {
   readonly directory: string
-  /** Of the file, where it is made. */
+  /** The mode of a new lock file. */
   readonly permissions: NodeFs.Permissions
-  /** A connection of its own, to an empty database. */
+  /** A connection of its own to an empty database in memory. */
   readonly connection: Layer.Layer<SqlClient.SqlClient, UploadStoreError>
 }
 
-/** How often the file is looked at: sooner than another server has started. */
+/** How often the file is checked: faster than another server can start. */
 const interval = "250 millis"
 
 /**
- * Holds the lock as long as the layer lives. A file that somebody has removed keeps nobody out: it
- * is made again and locked anew, and where another server was faster, nothing is written any more.
+ * Holds the lock as long as the layer lives. A removed lock file keeps nobody out: it is created and locked again. If
+ * another server was faster, nothing is written any more.
  */
 export const layer = (
   { connection, directory, permissions }: Options

@@ -1,6 +1,5 @@
 /**
- * What lies in a directory, for whoever only looks, and has a copy made: beside a server that uses it, or where none
- * does.
+ * Reads a directory, and copies its database, beside a running server or without one.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as Cause from "effect/Cause"
@@ -28,7 +27,7 @@ const sqlite = (directory: string) =>
       })
     ))
 
-/** All that a `TusAdmin` is built on; what it would write fails with an `UploadStoreError`. */
+/** The services for a `TusAdmin`; every write fails with an `UploadStoreError`. */
 export const layer = (directory: string) =>
   Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory).pipe(
     Layer.provideMerge(Layer.effect(UploadRegistry, SqlUploadRegistry.makeReading)),
@@ -36,7 +35,7 @@ export const layer = (directory: string) =>
     Layer.provideMerge(FileByteStore.layer({ directory }))
   )
 
-/** Copies the database, as it is at one moment, to a file that is not there yet. */
+/** Copies a consistent snapshot of the database to a new file. */
 export const backup = (directory: string, to: string): Effect.Effect<void, UploadStoreError> =>
   place(to, (part) =>
     Effect.flatMap(SqlClient.SqlClient, (sql) => sql`VACUUM INTO ${part}`).pipe(
@@ -44,11 +43,11 @@ export const backup = (directory: string, to: string): Effect.Effect<void, Uploa
       Effect.provide(sqlite(directory))
     ))
 
-/** Copies a file to one that is not there yet. */
+/** Copies a file to a new file. */
 export const copy = (from: string, to: string): Effect.Effect<void, UploadStoreError> =>
   place(to, (part) => NodeFs.copy(from, part))
 
-/** Made under another name, and under this one only when it is whole and lasts: never in the place of another. */
+/** Written under a temporary name, synced, and then linked to its name, which never replaces a file. */
 const place = (to: string, make: (part: string) => Effect.Effect<void, UploadStoreError>) => {
   const path = resolve(to)
   const part = `${path}.${newName().slice(0, 8)}.part`

@@ -1,7 +1,6 @@
 /**
- * Room for the states of uploads on a disk that is full, beside a database on the same disk: a file that is given up
- * where a state cannot be written. What frees room always works then, and what takes room waits until the file is there
- * again.
+ * Space for states on a full disk: a file beside the database that is removed when a state cannot be written. So
+ * freeing space always works; new uploads wait until the file is there again.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -14,18 +13,17 @@ import { UploadRegistry } from "../../store/UploadRegistry.js"
 import { UploadStoreError } from "../../store/UploadStoreError.js"
 import * as NodeFs from "../files/NodeFs.js"
 
-/** The room that is kept in a directory. */
+/** The reserved space of a directory. */
 export class Reserve extends Context.Tag("effect-tus/Reserve")<Reserve, {
   /** Whether it is there. */
   readonly isKept: () => boolean
-  /** Sees to it that it is there, and fails with `NoSpace` where there is no room for it. */
+  /** Creates it if it is missing; fails with `NoSpace` if there is no space for it. */
   readonly keep: Effect.Effect<void, UploadStoreError>
   /**
-   * Writes a state. Where there is no room for it that is what it fails with, also where the database does not say so,
-   * as of a quota.
+   * Writes a state. Fails with `NoSpace` if there is no space, also if the database does not say so, as with a quota.
    */
   readonly explain: <A, E>(write: Effect.Effect<A, E | UploadStoreError>) => Effect.Effect<A, E | UploadStoreError>
-  /** As `explain`, and gives the room up where there is none left. */
+  /** Like `explain`, and removes the reserve if there is no space left. */
   readonly spend: <A, E>(write: Effect.Effect<A, E | UploadStoreError>) => Effect.Effect<A, E | UploadStoreError>
 }>() {}
 
@@ -34,13 +32,13 @@ export interface Options {
   readonly permissions: NodeFs.Permissions
 }
 
-/** What a database may need before it uses its log from the beginning again: SQLite does so after a thousand pages. */
+/** What the database may need until it restarts its write-ahead log, which SQLite does after 1,000 pages. */
 const bytes = 4 * 1024 * 1024
 
-/** What no file system can compress. */
+/** Random bytes, which no file system can compress. */
 const filling = randomFillSync(Buffer.allocUnsafeSlow(256 * 1024))
 
-/** On a small disk less is kept. */
+/** Less on a small disk. */
 const sizeIn = (directory: string) =>
   Effect.map(NodeFs.capacity(directory), (capacity) => Math.min(bytes, Math.floor(capacity / 8)))
 
@@ -52,7 +50,7 @@ const make = Effect.fnUntraced(function*({ directory, permissions }: Options) {
   let isKept = present >= size
   let spent = 0
 
-  /** Twice as much has to be free, or it would be given up again at once. */
+  /** Requires twice as much free space, or it would be removed again at once. */
   const fill = Effect.gen(function*() {
     if ((yield* NodeFs.free(directory)) < 2 * size) {
       return yield* new UploadStoreError({ reason: "NoSpace", operation: `keep ${size} bytes in reserve in ${path}` })
@@ -65,7 +63,7 @@ const make = Effect.fnUntraced(function*({ directory, permissions }: Options) {
 
   const keep = one.withPermits(1)(Effect.suspend(() => isKept ? Effect.void : fill))
 
-  /** Tells whether there is room that was not there at `before`. */
+  /** Returns whether there is space that was missing at `before`. */
   const giveUp = (before: number) =>
     one.withPermits(1)(Effect.suspend(() => {
       if (spent > before || !isKept) {
@@ -121,7 +119,10 @@ const writeFilling = Effect.fnUntraced(function*(file: NodeFs.File, size: number
   }
 })
 
-/** Keeps room in the directory of the bytes that are provided, to which nothing is added while it is not there. */
+/**
+ * Keeps the reserve in the directory of the provided byte store, to which nothing is added while the reserve is
+ * missing.
+ */
 export const layer = (options: Options): Layer.Layer<ByteStore | Reserve, UploadStoreError, ByteStore> =>
   Layer.effectContext(Effect.gen(function*() {
     const bytes = yield* ByteStore
@@ -129,7 +130,7 @@ export const layer = (options: Options): Layer.Layer<ByteStore | Reserve, Upload
     const guarded = ByteStore.of({
       ...bytes,
       append: (id, at, pull, onWritten) => {
-        // Whoever writes on would take what was given up for a state.
+        // A running append would take the space that was freed for a state.
         const written = (end: number) =>
           reserve.isKept() ? onWritten(end) : Effect.zipRight(onWritten(end), reserve.keep)
         const append = bytes.append(id, at, pull, written)
@@ -141,8 +142,8 @@ export const layer = (options: Options): Layer.Layer<ByteStore | Reserve, Upload
   }))
 
 /**
- * The registry that is provided, whose database is on the same disk: it takes on nothing new while the reserve is not
- * there. Where even that was not enough to remove a state, its bytes go first, which nobody but this process can want.
+ * The provided registry, whose database is on the same disk. It creates no upload while the reserve is missing. If even
+ * the reserve is not enough to remove a state, the bytes are removed first, which only this process can use.
  */
 export const layerRegistry: Layer.Layer<UploadRegistry, never, ByteStore | Reserve | UploadRegistry> = Layer.effect(
   UploadRegistry,

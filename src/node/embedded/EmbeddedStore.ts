@@ -1,7 +1,6 @@
 /**
- * The embedded default: states in SQLite, bytes in files beside it, locks in this process. One process owns a
- * directory; a second one is refused, since its locks would know nothing of the first. Whoever only reads the database
- * may do so beside it.
+ * The embedded store: states in SQLite, bytes in files beside it, locks in this process. One process owns a directory.
+ * A second one is refused, since its locks would not know those of the first. The database can be read beside it.
  */
 import { SqlError } from "@effect/sql/SqlError"
 import * as Cause from "effect/Cause"
@@ -29,35 +28,35 @@ import * as LockedStore from "./LockedStore.js"
 import * as NodeBootId from "./NodeBootId.js"
 import * as Sqlite from "./Sqlite.js"
 
-/** Where uploads are kept, and how much of them. */
+/** The directory, its permissions and its limits. */
 export interface Options extends Pairing.Options {
-  /** Where everything is kept; made where it is missing. */
+  /** The directory for states and bytes; created if it is missing. */
   readonly directory: string
   /**
-   * Who else may read what is made in the directory, database and all: nobody by default (`"owner"`), or its group
-   * (`"group"`), as `FileByteStore` says. What is there keeps its modes; `effect-tus doctor DIR` tells them.
+   * Who may read new files in the directory, the database included: only the owner by default (`"owner"`), or the
+   * group, too (`"group"`), as in `FileByteStore`. Existing files keep their modes; `effect-tus doctor DIR` shows them.
    */
   readonly permissions?: FileByteStore.Options["permissions"]
   /**
-   * The client of the database, given the name of its file, and of an empty one called `:memory:` by which the
-   * directory is locked: `(filename) => SqliteClient.layer({ filename })`. By default that of
-   * `@effect/sql-sqlite-node`, and one over `node:sqlite` where its native module cannot be loaded, which is logged.
+   * Makes the client of a database from its file name: `(filename) => SqliteClient.layer({ filename })`. Also called
+   * with `:memory:`, for the lock of the directory. By default that of `@effect/sql-sqlite-node`; if its native module
+   * cannot be loaded, one over `node:sqlite`, which is logged.
    */
   readonly sqlite?: Sqlite.Client | undefined
-  /** What uploads may take. Summing up what they take already reads all states once, at the start. */
+  /** Quotas and limits. With quotas all states are read once at the start. */
   readonly limits?: UploadLimits.Options | undefined
-  /** Whether each call of the store has a span. They have none by default. */
+  /** Whether each call of the store has a span. Not by default. */
   readonly tracing?: boolean | undefined
 }
 
-// A database that cannot be opened is a defect to some clients, and an answer to whoever starts a server.
+// Some clients die if the database cannot be opened; here it is an error.
 const connection = ({ directory, sqlite = Sqlite.layer }: Options, filename: string) =>
   Layer.catchAllCause(
     Layer.suspend(() => sqlite(filename)),
     (cause) => Layer.fail(unopened(directory, Cause.squash(cause)))
   )
 
-/** SQLite gives its log, and whatever else it makes, the mode of the database. */
+/** SQLite gives its log and other files the mode of the database. */
 const database = (options: Options, path: string, permissions: NodeFs.Permissions) =>
   Layer.provide(connection(options, path), Layer.effectDiscard(NodeFs.make(path, permissions)))
 
@@ -68,13 +67,13 @@ const unopened = (directory: string, error: unknown) =>
     cause: error instanceof SqlError ? error.cause : error
   })
 
-/** What a `TusServer` is built on. */
+/** The services that a `TusServer` needs. */
 export type Services = ByteStore | UploadLock.UploadLock | UploadRegistry | UploadStore.UploadStore
 
 /**
- * All that a `TusServer` is built on, and `UploadLimits` where there are `limits`. Fails with an `UploadStoreError`
- * where the directory or the database in it cannot be used, or another process has it, with a `StoreMismatch` where the
- * database is not the one of the directory, and with an `OptionError` where a limit means nothing.
+ * The services that a `TusServer` needs, and `UploadLimits` if there are `limits`. Fails with an `UploadStoreError` if
+ * the directory or its database cannot be used, or another process has it; with a `StoreMismatch` if the database does
+ * not belong to the directory; with an `OptionError` if a limit makes no sense.
  *
  * @example
  * ```ts
@@ -96,8 +95,7 @@ export const layer = (
   const lock = DirectoryLock.layer({
     directory,
     permissions,
-    // What there is to say of a driver is said of the database. A layer with another level would be one for all that is
-    // built after it.
+    // Sets the log level only here: a layer would set it for everything that is built after it.
     connection: Layer.scopedContext(
       Logger.withMinimumLogLevel(Layer.build(connection(options, ":memory:")), LogLevel.Warning)
     )
@@ -105,7 +103,7 @@ export const layer = (
   const bytes = DiskReserve.layer({ directory, permissions }).pipe(
     Layer.provide(LockedStore.layerBytes),
     Layer.provideMerge(lock),
-    // Makes the directory.
+    // Creates the directory.
     Layer.provide(FileByteStore.layer({ directory, permissions: options.permissions }))
   )
   const registry = Pairing.layer({ adopt }).pipe(

@@ -1,5 +1,5 @@
 /**
- * States and bytes that are written to only while this process has the lock of their directory.
+ * Registry and bytes that can be written only while this process holds the lock of the directory.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -7,7 +7,7 @@ import { ByteStore } from "../../store/ByteStore.js"
 import { UploadRegistry } from "../../store/UploadRegistry.js"
 import { DirectoryLock } from "./DirectoryLock.js"
 
-/** The bytes that are provided. */
+/** Around the provided byte store. */
 export const layerBytes: Layer.Layer<ByteStore, never, ByteStore | DirectoryLock> = Layer.effect(
   ByteStore,
   Effect.gen(function*() {
@@ -30,7 +30,7 @@ export const layerBytes: Layer.Layer<ByteStore, never, ByteStore | DirectoryLock
   })
 )
 
-/** The registry that is provided. */
+/** Around the provided registry. */
 export const layerRegistry: Layer.Layer<UploadRegistry, never, DirectoryLock | UploadRegistry> = Layer.effect(
   UploadRegistry,
   Effect.gen(function*() {

@@ -1,5 +1,5 @@
 /**
- * Which start of the machine this is, as Linux tells it; other systems do not.
+ * The boot id of the machine, which only Linux has.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -18,6 +18,7 @@ const read = Effect.option(
 )
 
 /**
- * Provides `BootId`, read once, when it is built. None where it cannot be read, and then no registry notices a reboot.
+ * Provides `BootId`, read once, when it is built. `Option.none` if it cannot be read; then no registry notices a
+ * reboot.
  */
 export const layer: Layer.Layer<never> = Layer.effect(BootId, read)

@@ -1,6 +1,6 @@
 /**
- * A `SqlClient` over `node:sqlite`, which is part of Node 22.13 and later, of Deno and of Bun: nothing native has to be
- * installed. One connection, with a write-ahead log.
+ * A `SqlClient` over `node:sqlite`, which is part of Node 22.13 and later, of Deno and of Bun, so no native module is
+ * needed. One connection, with a write-ahead log.
  */
 import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqlClient from "@effect/sql/SqlClient"
@@ -15,12 +15,11 @@ import * as Stream from "effect/Stream"
 import type * as Driver from "node:sqlite"
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite"
 
-/** Statements that are kept prepared. Those of a batch differ in their text by its size. */
+/** How many prepared statements are kept. The text of a batch depends on its size. */
 const maxPrepared = 200
 
 /**
- * Fails with an `SqlError` where the database cannot be opened. Whoever has `safeIntegers` gets each whole number as a
- * `bigint`.
+ * Fails with an `SqlError` if the database cannot be opened. With `safeIntegers` each whole number is a `bigint`.
  */
 export const layer = (
   driver: typeof Driver,
@@ -38,7 +37,7 @@ export const layer = (
       const turn = yield* Effect.makeSemaphore(1)
       return yield* SqlClient.make({
         acquirer: turn.withPermits(1)(Effect.succeed(connection)),
-        // It has the connection to itself until its scope ends.
+        // Exclusive use of the connection until its scope ends.
         transactionAcquirer: Effect.uninterruptibleMask((restore) =>
           Effect.zipRight(restore(turn.take(1)), Effect.scope).pipe(
             Effect.flatMap((scope) => Scope.addFinalizer(scope, turn.release(1))),
@@ -89,7 +88,7 @@ const connect = (database: DatabaseSync): Connection => {
   }
 }
 
-/** Prepares each statement once, as long as there is room. The one that was used last is the last to go. */
+/** A cache of prepared statements, least recently used first out. */
 const prepared = (database: DatabaseSync) => {
   const kept = new Map<string, StatementSync>()
   return (text: string): StatementSync => {
@@ -106,7 +105,7 @@ const prepared = (database: DatabaseSync) => {
 
 type Transform = Parameters<Connection["execute"]>[2]
 
-/** What it cannot bind the driver refuses itself. */
+/** The driver refuses values that it cannot bind. */
 const bound = (parameters: ReadonlyArray<unknown>) => parameters as ReadonlyArray<SQLInputValue>
 
 const attempt = <A>(operation: string, evaluate: () => A): Effect.Effect<A, SqlError> =>
