@@ -36,7 +36,8 @@ const excluded: Readonly<Record<string, ReadonlyArray<string>>> = {
 }
 
 /**
- * `npm test` runs those together, and the others apart. Without a mode, whatever is named has a process for each file.
+ * `npm test` runs those together, and `npm run test:all` also the others apart. Without a mode, each named file has a
+ * process of its own.
  */
 export default defineConfig(({ mode }) => ({
   resolve: {

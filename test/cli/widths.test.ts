@@ -199,10 +199,8 @@ const terminals: ReadonlyArray<{
   readonly isColored: boolean
 }> = [
   { columns: 40, env: {}, isColored: true },
-  { columns: 50, env: {}, isColored: true },
   { columns: 50, env: { NO_COLOR: "1" }, isColored: false },
   { columns: 80, env: { TERM: "dumb" }, isColored: false },
-  { columns: 80, env: { FORCE_COLOR: "0" }, isColored: false },
   { columns: 120, env: {}, isColored: true }
 ]
 
