@@ -222,8 +222,8 @@ layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the e
       isRest(network)
     }))
 
-  // The browser keeps the request that hangs: the page is offline for itself when that has stalled. How long it waits for
-  // that depends on how fast the first bytes went, so a busy machine needs minutes.
+  // The browser keeps the request that hangs: the page is offline for itself when that has stalled. How long it waits
+  // for that depends on how fast the first bytes went, so a busy machine needs minutes.
   it.scoped("waits while it is offline, and goes on by itself", () =>
     Effect.gen(function*() {
       const tus = yield* server()
