@@ -120,7 +120,9 @@ describe("NodeBody", () => {
     withRequest({ limit: Infinity, used: 0 }, async ({ body, client, request }) => {
       await client.send("abc")
       await until(() => request.complete)
+      const told = Effect.runPromise(body.stopped)
       body.stop("TakenOver")
+      await told
       const all = await pull(body)
       assert(all._tag === "Right")
       const end = await pull(body)

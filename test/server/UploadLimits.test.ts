@@ -345,4 +345,23 @@ describe("the bandwidth", () => {
       assert.strictEqual((yield* request("DELETE", path)).status, 204)
       yield* Fiber.join(running)
     }).pipe(Effect.provide(limited({ bytesPerSecond: 1 }))))
+
+  it.effect("does not delay the end of the server", () =>
+    Effect.gen(function*() {
+      const running = yield* Layer.build(limited({ bytesPerSecond: 1 })).pipe(
+        Effect.flatMap((context) =>
+          Effect.gen(function*() {
+            const path = yield* create({ "upload-length": "2000" })
+            const running = yield* Effect.forkDaemon(patch(path, 0, "x".repeat(1000)))
+            yield* Effect.repeatN(Effect.yieldNow(), 100)
+            assert.isNull(running.unsafePoll())
+            return running
+          }).pipe(Effect.provide(context))
+        ),
+        Effect.scoped
+      )
+      const { body, status } = yield* Fiber.join(running)
+      assert.strictEqual(status, 503)
+      assert.match(body ?? "", /stands at 1000/)
+    }))
 })

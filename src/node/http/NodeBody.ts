@@ -4,8 +4,10 @@
  * and little more than `bufferSize` ahead of the last.
  */
 import * as Chunk from "effect/Chunk"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type { IncomingMessage } from "node:http"
 import { clearTimeout, setTimeout } from "node:timers"
@@ -76,6 +78,7 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
   let waiter: ((pulled: Pulled) => void) | undefined
   let begun = false
   let stopReading = ignore
+  const stopped = Deferred.unsafeMake<void>(FiberId.none)
   /** Lent until the next pull, see `UploadBody`. */
   let lent: Array<Uint8Array> = []
 
@@ -162,12 +165,14 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
       })
     }),
     stop: (reason) => {
+      Deferred.unsafeDone(stopped, Effect.void)
       if (!request.complete) {
         stopReading()
         request.pause()
         end(Option.some(reason))
       }
     },
+    stopped: Deferred.await(stopped),
     trailers: Effect.sync(() => request.trailers),
     isUnread: () => !request.complete && !request.destroyed,
     rest: Effect.async<void>((resume) => {

@@ -25,6 +25,8 @@ export interface UploadBody {
   readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<AbortReason>>
   /** Ends the body, also for a pull that waits. A body that has arrived whole stays whole. */
   readonly stop: (reason: AbortReason) => void
+  /** Returns once `stop` has been called. What delays a pull, other than the network, waits no longer then. */
+  readonly stopped: Effect.Effect<void>
   /** The trailer fields, by lower-case name; to be read after the end of the body. */
   readonly trailers: Effect.Effect<Readonly<Record<string, string | undefined>>>
   /** Another reader, such as a body parser, has read it. */
@@ -35,6 +37,7 @@ export interface UploadBody {
 export const empty: UploadBody = {
   pull: Effect.fail(Option.none()),
   stop: () => {},
+  stopped: Effect.never,
   trailers: Effect.succeed({})
 }
 
@@ -107,6 +110,7 @@ export const fromPull = <E>(
       )
     ),
     stop: (reason) => Deferred.unsafeDone(stopped, Effect.fail(Option.some(reason))),
+    stopped: Effect.ignore(Deferred.await(stopped)),
     trailers: Effect.succeed({}),
     rest: Effect.suspend(() =>
       begun && !ended

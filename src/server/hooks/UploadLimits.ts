@@ -3,10 +3,8 @@
  * default; an unset limit costs nothing.
  */
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -189,19 +187,11 @@ const busy = () => new Denied({ status: 503, reason: "too many uploads are under
 const pacer = (bytesPerSecond: number) => {
   let free = 0
   return (body: UploadBody): UploadBody => {
-    const stopped = Deferred.unsafeMake<void>(FiberId.none)
     const wait = (size: number) =>
       Effect.flatMap(Monotonic.millis, (now) => {
         free = Math.max(free, now) + size / bytesPerSecond * 1000
-        return Effect.raceFirst(Effect.sleep(free - now), Deferred.await(stopped))
+        return Effect.raceFirst(Effect.sleep(free - now), body.stopped)
       })
-    return {
-      ...body,
-      pull: Effect.tap(body.pull, (batch) => wait(Pull.sizeOf(batch))),
-      stop: (reason) => {
-        body.stop(reason)
-        Deferred.unsafeDone(stopped, Effect.void)
-      }
-    }
+    return { ...body, pull: Effect.tap(body.pull, (batch) => wait(Pull.sizeOf(batch))) }
   }
 }
