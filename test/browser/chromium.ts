@@ -105,7 +105,7 @@ export const visit = (url: string) =>
       (context) => Effect.promise(() => context.close())
     )
     // By itself it waits for half a minute, which is nothing where the machine is busy.
-    context.setDefaultTimeout(300_000)
+    context.setDefaultTimeout(120_000)
     const page = yield* Effect.promise(() => context.newPage())
     yield* Effect.promise(() => page.goto(url, { waitUntil: "load" }))
     return { context, page }
