@@ -12,7 +12,7 @@ import * as Schema from "effect/Schema"
 import * as Append from "./Append.js"
 import * as BodyHeaders from "./BodyHeaders.js"
 import * as Create from "./Create.js"
-import * as Offer from "./Discovery.js"
+import * as Discovery from "./Discovery.js"
 import * as Download from "./Download.js"
 import * as Header from "./Header.js"
 import * as HeaderCodec from "./HeaderCodec.js"
@@ -162,13 +162,13 @@ const refusing = <A>(decode: (headers: HeaderCodec.Headers) => Either.Either<A, 
   })
 
 const expected: Record<string, string> = {
-  "tus-resumable": `expected ${Offer.version}`,
+  "tus-resumable": `expected ${Discovery.version}`,
   "content-type": `expected ${BodyHeaders.octets}`,
   "upload-offset": "expected the offset at which the body continues, in bytes"
 }
 
 class Versioned extends Schema.Class<Versioned>("effect-tus/Command/Versioned")({
-  version: Header.required("tus-resumable", Header.literal(Offer.version))
+  version: Header.required("tus-resumable", Header.literal(Discovery.version))
 }) {}
 
 const decodeVersion = refusing(HeaderCodec.decoder(Versioned))

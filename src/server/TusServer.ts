@@ -19,6 +19,7 @@ import { UploadStore } from "../store/UploadStore.js"
 import type { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
 import type { Exchange } from "./body/Exchange.js"
 import * as InFlight from "./body/InFlight.js"
+import { TusTracing } from "./hooks/TusTracing.js"
 import { UploadEvents } from "./hooks/UploadEvents.js"
 import { UploadLimits } from "./hooks/UploadLimits.js"
 import * as TusPolicy from "./policy/TusPolicy.js"
@@ -31,7 +32,7 @@ import * as HookRunner from "./verbs/HookRunner.js"
 import * as Inspect from "./verbs/Inspect.js"
 import * as ReceiveBody from "./verbs/ReceiveBody.js"
 import * as Terminate from "./verbs/Terminate.js"
-import type { Performed } from "./verbs/Verb.js"
+import { type Performed, spanned } from "./verbs/Verb.js"
 
 /** What doors hand their commands to; it is the same for all of them. */
 export class TusServer extends Context.Tag("effect-tus/TusServer")<TusServer, {
@@ -61,28 +62,23 @@ export const make = Effect.gen(function*() {
   const events = yield* UploadEvents
   const limits = yield* UploadLimits
   const hooks = yield* HookRunner.make
-  const policies = {
-    withTrailers: yield* policyOf(true, hooks),
-    without: yield* policyOf(false, hooks)
-  }
-  const offers = {
-    withTrailers: { reply: Discovery.respond(policies.withTrailers) },
-    without: { reply: Discovery.respond(policies.without) }
-  }
+  const withTrailers = yield* termsOf(true, hooks)
+  const withoutTrailers = yield* termsOf(false, hooks)
+  const tracing = yield* TusTracing
   const inFlight = yield* Effect.acquireRelease(Effect.sync(InFlight.make), end)
   // Its scope ends before that of `inFlight`: assembling stops, and the requests that wait for it are answered.
-  const completion = yield* CompleteUpload.make(policies.without, hooks)
+  const completion = yield* CompleteUpload.make(withoutTrailers.policy, hooks)
   const receive = ReceiveBody.make({
     store,
     digests: yield* HashFunctions,
     tell: (upload) => events.publish({ _tag: "Progress", upload })
   })
   const dependencies = { completion, hooks, receive }
-  const append = yield* Append.make(dependencies)
+  const append = spanned(tracing, yield* Append.make(dependencies))
   const create = yield* Create.make(dependencies)
-  const download = yield* Download.make(dependencies)
-  const inspect = yield* Inspect.make(dependencies)
-  const terminate = yield* Terminate.make(dependencies)
+  const download = spanned(tracing, yield* Download.make(dependencies))
+  const inspect = spanned(tracing, yield* Inspect.make(dependencies))
+  const terminate = spanned(tracing, yield* Terminate.make(dependencies))
 
   const finishPending = (id: UploadId) =>
     completion.finishPending(id).pipe(
@@ -97,14 +93,14 @@ export const make = Effect.gen(function*() {
     command: Command,
     exchange: Exchange
   ): Effect.Effect<Performed, Refusal | Superseded | UploadStoreError> => {
-    const policy = exchange.trailers ? policies.withTrailers : policies.without
+    const { offer, policy } = exchange.trailers ? withTrailers : withoutTrailers
     switch (command._tag) {
       case "Append":
         return append(command, exchange, policy)
       case "Create":
         return create(command, exchange, policy)
       case "Discover":
-        return Effect.succeed(exchange.trailers ? offers.withTrailers : offers.without)
+        return Effect.succeed(offer)
       case "Download":
         return download(command, exchange, policy)
       case "Inspect":
@@ -155,16 +151,18 @@ const end = ({ count, drain }: InFlight.InFlight) =>
       ? Effect.void
       : Effect.logWarning(`${count()} requests did not end within ${Duration.format(Duration.decode(deadline))}`))
 
-const policyOf = Effect.fnUntraced(function*(trailers: boolean, { completes }: HookRunner.HookRunner) {
+/** The policy for exchanges with or without trailers, and the answer to OPTIONS that follows from it. */
+const termsOf = Effect.fnUntraced(function*(trailers: boolean, { completes }: HookRunner.HookRunner) {
   const options = yield* Effect.orDie(TusPolicy.check(yield* TusPolicy.TusPolicy))
   const digests = yield* HashFunctions
   const expiresAfter = Option.map(Option.fromNullable(options.expiresAfter), Duration.decode)
-  return {
+  const policy: Policy = {
     maxSize: Option.fromNullable(options.maxSize),
     maxMetadataSize: options.maxMetadataSize ?? 8192,
     expiresAfter,
     extensions: Extension.offeredBy({ expires: Option.isSome(expiresAfter), digests: digests.has("sha1"), trailers }),
     algorithms: Array.from(digests.keys()),
     finishes: completes
-  } satisfies Policy
+  }
+  return { policy, offer: { reply: Discovery.respond(policy) } }
 })

@@ -38,7 +38,10 @@ export const make = (): InFlight => {
   }
 
   const empty = Effect.async<void>((resume) => {
-    const listener = () => resume(Effect.void)
+    const listener = () => {
+      listeners.delete(listener)
+      resume(Effect.void)
+    }
     listeners.add(listener)
     if (running.size === 0) {
       listener()

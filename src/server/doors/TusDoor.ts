@@ -8,7 +8,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Command from "../../protocol/Command.js"
-import * as Offer from "../../protocol/Discovery.js"
+import * as Discovery from "../../protocol/Discovery.js"
 import { isRefusal, type Refusal } from "../../protocol/Refusal.js"
 import * as Reply from "../../protocol/Reply.js"
 import { UploadStoreError } from "../../store/UploadStoreError.js"
@@ -92,20 +92,20 @@ const guarded = (respond: Respond): Respond => (exchange) =>
   Effect.catchAllCause(Effect.suspend(() => respond(exchange)), (cause) => explain(exchange.request, cause))
 
 const encode = (answer: Performed): Response => {
-  const { body, headers, status } = answer.reply instanceof Offer.Response
+  const { body, headers, status } = answer.reply instanceof Discovery.Response
     ? encodeOffer(answer.reply)
     : Reply.encodeAnswer(answer)
   return { status, headers, body, content: answer.content, outcome: "Ok" }
 }
 
 /** The response to OPTIONS is the same each time, so it is encoded once. */
-const encodeOffer = (offer: Offer.Response): Reply.RawResponse => {
+const encodeOffer = (offer: Discovery.Response): Reply.RawResponse => {
   const response = offers.get(offer) ?? Reply.encode(offer)
   offers.set(offer, response)
   return response
 }
 
-const offers = new WeakMap<Offer.Response, Reply.RawResponse>()
+const offers = new WeakMap<Discovery.Response, Reply.RawResponse>()
 
 /** A refusal is an answer. A store error and a defect are answered 500 or 507, and logged. */
 const explain = (

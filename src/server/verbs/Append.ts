@@ -10,7 +10,6 @@ import * as Transfer from "../../protocol/Transfer.js"
 import { UploadLock } from "../../store/UploadLock.js"
 import { UploadStore } from "../../store/UploadStore.js"
 import { unlimited } from "../body/Allowance.js"
-import { TusTracing } from "../hooks/TusTracing.js"
 import { UploadLimits } from "../hooks/UploadLimits.js"
 import * as HookRunner from "./HookRunner.js"
 import type { CommandOf, Dependencies, Verb } from "./Verb.js"
@@ -19,7 +18,6 @@ export const make = Effect.fnUntraced(function*({ completion, hooks, receive }: 
   const store = yield* UploadStore
   const lock = yield* UploadLock
   const limits = yield* UploadLimits
-  const { traced } = yield* TusTracing
   const admit = HookRunner.admitter(hooks, store)
 
   const append: Verb<CommandOf<"Append">> = ({ id, request }, { body }, policy) =>
@@ -44,12 +42,7 @@ export const make = Effect.fnUntraced(function*({ completion, hooks, receive }: 
       }))
 
   const verb: Verb<CommandOf<"Append">> = (command, exchange, policy) =>
-    traced(
-      "Append",
-      command.id,
-      exchange.request,
-      Effect.zipRight(admit("Append", command.id, exchange.request), append(command, exchange, policy))
-    )
+    Effect.zipRight(admit("Append", command.id, exchange.request), append(command, exchange, policy))
   return verb
 })
 

@@ -8,12 +8,10 @@ import * as Stream from "effect/Stream"
 import * as Download from "../../protocol/Download.js"
 import type { UploadId } from "../../protocol/Upload.js"
 import { UploadStore } from "../../store/UploadStore.js"
-import { TusTracing } from "../hooks/TusTracing.js"
 import type { CommandOf, Dependencies, Verb } from "./Verb.js"
 
 export const make = Effect.fnUntraced(function*({ hooks }: Dependencies) {
   const store = yield* UploadStore
-  const { traced } = yield* TusTracing
 
   /**
    * Reads the first bytes before the answer begins, so that a store that cannot read is an HTTP error. Then no file
@@ -34,16 +32,11 @@ export const make = Effect.fnUntraced(function*({ hooks }: Dependencies) {
     )
 
   const verb: Verb<CommandOf<"Download">> = ({ id, request: wanted }, { request }) =>
-    traced(
-      "Download",
-      id,
-      request,
-      Effect.gen(function*() {
-        const { upload } = yield* store.get(id)
-        yield* hooks.admit("Download", upload, request.url, request)
-        const { response, slice } = yield* Download.decide(upload, wanted, yield* DateTime.now)
-        return Option.isNone(slice) ? { reply: response } : { reply: response, content: yield* begun(id, slice.value) }
-      })
-    )
+    Effect.gen(function*() {
+      const { upload } = yield* store.get(id)
+      yield* hooks.admit("Download", upload, request.url, request)
+      const { response, slice } = yield* Download.decide(upload, wanted, yield* DateTime.now)
+      return Option.isNone(slice) ? { reply: response } : { reply: response, content: yield* begun(id, slice.value) }
+    })
   return verb
 })

@@ -7,7 +7,6 @@ import * as Terminate from "../../protocol/Terminate.js"
 import type { UploadId } from "../../protocol/Upload.js"
 import { UploadLock } from "../../store/UploadLock.js"
 import { UploadStore } from "../../store/UploadStore.js"
-import { TusTracing } from "../hooks/TusTracing.js"
 import * as HookRunner from "./HookRunner.js"
 import * as Removal from "./Removal.js"
 import type { CommandOf, Dependencies, Verb } from "./Verb.js"
@@ -29,19 +28,13 @@ export const terminator = Effect.fnUntraced(function*(hooks: HookRunner.HookRunn
 
 export const make = Effect.fnUntraced(function*({ hooks }: Dependencies) {
   const store = yield* UploadStore
-  const { traced } = yield* TusTracing
   const terminate = yield* terminator(hooks)
   const admit = HookRunner.admitter(hooks, store)
 
   const verb: Verb<CommandOf<"Terminate">> = ({ id }, { request }) =>
-    traced(
-      "Terminate",
-      id,
-      request,
-      admit("Terminate", id, request).pipe(
-        Effect.zipRight(terminate(id)),
-        Effect.as({ reply: new Terminate.Response() })
-      )
+    admit("Terminate", id, request).pipe(
+      Effect.zipRight(terminate(id)),
+      Effect.as({ reply: new Terminate.Response() })
     )
   return verb
 })

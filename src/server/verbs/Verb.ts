@@ -9,6 +9,7 @@ import type { Refusal } from "../../protocol/Refusal.js"
 import type { Answer } from "../../protocol/Reply.js"
 import type { Superseded, UploadStoreError } from "../../store/UploadStoreError.js"
 import type { Exchange } from "../body/Exchange.js"
+import type { Tracing } from "../hooks/TusTracing.js"
 import type { CompleteUpload } from "./CompleteUpload.js"
 import type { HookRunner } from "./HookRunner.js"
 import type { ReceiveBody } from "./ReceiveBody.js"
@@ -32,6 +33,13 @@ export interface Dependencies {
   readonly completion: CompleteUpload
   readonly receive: ReceiveBody
 }
+
+/** Runs a verb for an existing upload in the span of its request. A creation has no id before it is decided. */
+export const spanned = <C extends Exclude<Command, { readonly _tag: "Create" | "Discover" }>>(
+  { traced }: Tracing,
+  verb: Verb<C>
+): Verb<C> =>
+(command, exchange, policy) => traced(command._tag, command.id, exchange.request, verb(command, exchange, policy))
 
 /** The command of a verb, by its tag. */
 export type CommandOf<Tag extends Command["_tag"]> = Extract<Command, { readonly _tag: Tag }>
