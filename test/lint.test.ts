@@ -14,6 +14,14 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 
 const rooms: Readonly<Record<string, { readonly rooms: ReadonlyArray<string> }>> = table
 
+/** The paths of the project's own sources in these folders. */
+const sources = (...folders: ReadonlyArray<string>) =>
+  folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts") && !/(^|[/])(node_modules|dist|[.]next)[/]/.test(name))
+      .map((name) => join(folder, name))
+  )
+
 /** What the linter says of these files, which lie in a folder of their own with the project's rules. */
 const lint = (files: Readonly<Record<string, string>>): string => {
   const directory = mkdtempSync(join(tmpdir(), "effect-tus-lint-"))
@@ -80,32 +88,25 @@ const planted: ReadonlyArray<readonly [file: string, source: string]> = [
 
 describe("lint", () => {
   it("finds no comparison that cannot tell one Option from another: that of chai, by assert.deepStrictEqual", () => {
-    const names = ["test", "src"].flatMap((folder) =>
-      readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((name) => join(folder, name))
-    )
-    const files = names.filter((name) => name.endsWith(".ts") && !name.endsWith("lint.test.ts"))
+    const files = sources("test", "src").filter((name) => !name.endsWith("lint.test.ts"))
     assert.isAbove(files.length, 100)
     const guilty = files.filter((name) => /assert\.deep(Strict)?Equal/.test(readFileSync(join(root, name), "utf8")))
     assert.strictEqual(guilty.join(), "")
   })
 
   it("finds no comment line wider than 120 columns", () => {
-    const wide = ["src", "test", "examples"].flatMap((folder) =>
-      readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-        .filter((name) => name.endsWith(".ts") && !/(^|[/])(node_modules|dist|[.]next)[/]/.test(name))
-        .flatMap((name) =>
-          readFileSync(join(root, folder, name), "utf8").split("\n")
-            .filter((line) => line.length > 120 && /^ *([*]|[/][*]|[/][/])/.test(line))
-            .map((line) => `${folder}/${name}: ${line}`)
-        )
+    const wide = sources("src", "test", "examples").flatMap((name) =>
+      readFileSync(join(root, name), "utf8").split("\n")
+        .filter((line) => line.length > 120 && /^ *([*]|[/][*]|[/][/])/.test(line))
+        .map((line) => `${name}: ${line}`)
     )
     deepStrictEqual(wide, [])
   })
 
   it("knows every folder, and no circle among them", () => {
-    const folders = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
-      .filter((name) => /(?<!\/index|^index)(?<!\.d)\.ts$/.test(name))
-      .map((name) => dirname(name))
+    const folders = sources("src")
+      .filter((name) => /(?<!\/index)(?<!\.d)\.ts$/.test(name))
+      .map((name) => relative("src", dirname(name)))
     deepStrictEqual(Object.keys(rooms).toSorted(), [...new Set(folders)].toSorted())
     const below = new Map<string, ReadonlySet<string>>()
     const reached = (room: string, path: ReadonlyArray<string>): ReadonlySet<string> => {
@@ -138,18 +139,16 @@ describe("lint", () => {
   })
 
   it("finds nobody but NodeRequest who listens to a request or an answer, unless it is to hear nothing", () => {
-    const folder = join(root, "src/node")
-    const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"))
-    const guilty = files.filter((name) => name !== "http/NodeRequest.ts").flatMap((name) =>
+    const guilty = sources("src/node").filter((name) => name !== "src/node/http/NodeRequest.ts").flatMap((name) =>
       Array.from(
-        readFileSync(join(folder, name), "utf8").matchAll(
+        readFileSync(join(root, name), "utf8").matchAll(
           /\b(request|response|message|stream)\s*\.(on|once|addListener|prependListener)\((?!"error", ignore\)).*/g
         ),
         ([line]) => `${name}: ${line}`
       )
     )
     // There a timer is set, and nothing is asked of the session.
-    deepStrictEqual(guilty, ["http/HttpListener.ts: stream.once(\"close\", () => {"])
+    deepStrictEqual(guilty, ["src/node/http/HttpListener.ts: stream.once(\"close\", () => {"])
   })
 
   for (const [file, source] of planted) {
