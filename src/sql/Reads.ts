@@ -93,7 +93,7 @@ export const make = (sql: SqlClient.SqlClient): Reads => ({
         sql<IdRow>`SELECT id, upload_offset FROM effect_tus_uploads
             WHERE completion = 'Open' AND upload_offset > 0 AND id > ${after?.id ?? ""}
             ORDER BY id LIMIT ${limit}`,
-      decodeBegun
+      decodeWithBytes
     )(after, limit),
   list: ({ after = "", limit }) =>
     Effect.mapBoth(
@@ -121,7 +121,7 @@ export const make = (sql: SqlClient.SqlClient): Reads => ({
         SUM(CASE WHEN completion = 'Open' AND kind <> 'Final'
           THEN COALESCE(upload_length, upload_offset) - upload_offset ELSE 0 END) AS outstanding
         FROM effect_tus_uploads GROUP BY owner`,
-    decodeAccount
+    decodeOwnedUsage
   ),
   /** Runs when a server starts: a damaged number does not keep it from starting. */
   lastFence: Effect.map(
@@ -160,7 +160,7 @@ const decodeDue = Schema.decodeUnknownEither(
     )
   })
 )
-const decodeBegun = Schema.decodeUnknownEither(
+const decodeWithBytes = Schema.decodeUnknownEither(
   Schema.Struct({
     id: UploadId,
     offset: Schema.propertySignature(Schema.compose(UploadRow.BigInt, Bytes)).pipe(Schema.fromKey("upload_offset"))
@@ -169,7 +169,7 @@ const decodeBegun = Schema.decodeUnknownEither(
 const decodeUsage = Schema.decodeUnknownEither(
   Schema.Struct({ uploads: UploadRow.BigInt, bytes: UploadRow.BigInt })
 )
-const decodeAccount = Schema.decodeUnknownEither(
+const decodeOwnedUsage = Schema.decodeUnknownEither(
   Schema.Struct({
     owner: Schema.OptionFromNullOr(Schema.String),
     bytes: UploadRow.BigInt,
