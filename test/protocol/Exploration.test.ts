@@ -2,7 +2,9 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { type Policy, Refusal } from "effect-tus"
 import * as Option from "effect/Option"
+import * as Moves from "../../src/protocol/Moves.js"
 import * as Model from "./model.js"
+import { isOfRules } from "./moves.js"
 import * as Promises from "./promises.js"
 
 /**
@@ -15,6 +17,7 @@ const explore = (rules: Policy.Policy) => {
   const numbers = new Map<Model.Slot, number>()
   const answers = new Set<string>()
   const states = { Open: 0, Finishing: 0, Complete: 0, Rejected: 0 }
+  const made = new Set<Moves.Move>()
   let requests = 0
 
   /** One object for each state, so that a state that is left as it was is the same object. */
@@ -50,12 +53,21 @@ const explore = (rules: Policy.Policy) => {
     answers.add(Option.match(answer, { onNone: () => "killed", onSome: (a) => (Refusal.isRefusal(a) ? a._tag : "ok") }))
   }
 
+  /** The next state, to which a legal move leads. */
+  const follow = (before: Model.Slot, next: Model.Slot): Model.Slot => {
+    if (next !== before) {
+      const move = Moves.between(Model.uploadOf(before), Model.uploadOf(next))
+      made.add(Option.getOrThrowWith(move, () => new Error(`from ${Model.keyOf(before)} to ${Model.keyOf(next)}`)))
+    }
+    return intern(next)
+  }
+
   const created = (name: "a" | "b") =>
     alphabet[name].creations.map((letter) => {
       const outcome = Model.create(name, letter, rules)
       note(outcome)
       explained(() => JSON.stringify(letter), () => Promises.checkCreation(name, letter, outcome, rules))
-      return intern(outcome.slot)
+      return follow("Absent", outcome.slot)
     })
 
   const moved = (name: Model.Name, slot: Model.Stored) => {
@@ -70,14 +82,14 @@ const explore = (rules: Policy.Policy) => {
         () => `${JSON.stringify(letter)} at ${Model.keyOf(slot)}`,
         () => Promises.checkPatch(slot, letter, outcome, rules)
       )
-      return intern(outcome.slot)
+      return follow(slot, outcome.slot)
     })
     Promises.checkProgress(slot, patched)
     const others = [Model.conclude(slot, true), Model.conclude(slot, false), Model.terminate(slot), Model.sweep(slot)]
     for (const next of others) {
       Promises.checkMove(slot, next)
     }
-    return [...patched, ...others.map(intern)]
+    return [...patched, ...others.map((next) => follow(slot, next))]
   }
 
   /** What may become of an upload by itself: by any request to it, by its hook, by a sweep. */
@@ -124,14 +136,14 @@ const explore = (rules: Policy.Policy) => {
         const outcome = Model.concatenate(world, names, rules)
         note(outcome)
         Promises.checkFinal(world, names, outcome, rules)
-        enter(a, b, intern(outcome.slot))
+        enter(a, b, follow(f, outcome.slot))
       }
     }
     if (Model.isStored(f)) {
       Promises.checkHead(world, f, rules)
       const assembled = Model.assemble(world, rules)
       Promises.checkAssembly(world, assembled)
-      enter(a, b, intern(assembled))
+      enter(a, b, follow(f, assembled))
     }
   }
 
@@ -144,7 +156,7 @@ const explore = (rules: Policy.Policy) => {
     frontier.forEach(leave)
     depth++
   }
-  return { answers, depth, requests, states, worlds: seen.size }
+  return { answers, depth, made, requests, states, worlds: seen.size }
 }
 
 /** What failed, and on which request: told only then, for there are very many. */
@@ -169,7 +181,7 @@ describe("Exploration", () => {
   })
 
   it("every sequence of commands keeps every promise: with a hook, an expiry, trailers and a limit", () => {
-    const { answers, depth, requests, states, worlds } = explore(Model.strict)
+    const { answers, depth, made, requests, states, worlds } = explore(Model.strict)
     assert.isAtLeast(worlds, 10_000)
     assert.isAtLeast(requests, 20_000_000)
     assert.isAtLeast(depth, 9)
@@ -182,6 +194,7 @@ describe("Exploration", () => {
       "UploadRejected",
       ...refusals
     ])
+    deepStrictEqual(Moves.moves.filter((move) => made.has(move)), Moves.moves.filter(isOfRules))
   }, 120_000)
 
   it("every sequence of commands keeps every promise: without any of them", () => {

@@ -42,6 +42,9 @@ export type World = { readonly [N in Name]: Slot }
 
 export const isStored = (slot: Slot): slot is Stored => typeof slot === "object"
 
+export const uploadOf = (slot: Slot): Option.Option<Upload.Upload> =>
+  isStored(slot) ? Option.some(slot.upload) : Option.none()
+
 export const contents = { a: "abc", b: "xyz" } as const
 
 const tick = Duration.seconds(1)
@@ -276,10 +279,8 @@ export const concatenate = (world: World, names: ReadonlyArray<"a" | "b">, rules
   })
 }
 
-const partOf = (world: World, part: Upload.UploadId): Option.Option<Upload.Upload> => {
-  const slot = part === id("a") ? world.a : world.b
-  return isStored(slot) ? Option.some(slot.upload) : Option.none()
-}
+const partOf = (world: World, part: Upload.UploadId): Option.Option<Upload.Upload> =>
+  uploadOf(part === id("a") ? world.a : world.b)
 
 const partsOf = (world: World, { kind }: Upload.Upload) =>
   kind._tag === "Final" ? kind.parts.map((part) => partOf(world, part)) : []

@@ -4,6 +4,7 @@
  */
 import { type Upload, type UploadRegistry, UploadStoreError } from "effect-tus"
 import * as Option from "effect/Option"
+import * as Moves from "../../../src/protocol/Moves.js"
 import type { Process } from "./Kernel.js"
 import type { World } from "./World.js"
 
@@ -62,6 +63,7 @@ export class States {
     const claim = (holds: boolean, promise: string, why: string) =>
       this.world.claim(holds, promise, () => `${why}: ${id}`)
     if (change._tag === "Create") {
+      this.checkLegal(undefined, entry.upload)
       claim(before === undefined && !this.removed.has(id), "P10", "an id is given twice")
       this.entries.set(id, entry)
       if (entry.upload.offset > 0) {
@@ -73,11 +75,13 @@ export class States {
       claim(before?.version === held.version, "P3", "a writer replaces a state it has not seen")
       claim((before?.fence ?? 0) <= change.fence, "P3", "a stale fence is accepted")
       if (change._tag === "Remove") {
+        this.checkLegal((before ?? entry).upload, undefined)
         this.world.promises.removed((before ?? entry).upload, process)
         this.entries.delete(id)
         this.removed.add(id)
       } else {
         claim(entry.version === held.version + 1, "P3", "a version is left out")
+        this.checkLegal((before ?? held).upload, entry.upload)
         this.checkMove(before?.upload ?? held.upload, entry.upload)
         this.entries.set(id, entry)
         if (this.world.writers.hasFailed(id) && entry.upload.isOpen && entry.upload.offset <= held.synced) {
@@ -88,6 +92,14 @@ export class States {
       }
     }
     this.world.touch(id)
+  }
+
+  private checkLegal(from: Upload.Upload | undefined, to: Upload.Upload | undefined): void {
+    this.world.claim(
+      Option.isSome(Moves.between(Option.fromNullable(from), Option.fromNullable(to))),
+      "P9",
+      () => `no legal move leads from ${from?.completion._tag} to ${to?.completion._tag}: ${(from ?? to)?.id}`
+    )
   }
 
   private checkMove(from: Upload.Upload, to: Upload.Upload): void {
@@ -120,6 +132,7 @@ export class States {
 
   /** The machine was started anew: all but the offset is what it was. */
   setBack(before: Entry, after: Entry): void {
+    this.checkLegal(before.upload, after.upload)
     this.checkMove(after.upload, before.upload)
     this.entries.set(after.upload.id, after)
     this.world.promises.setBack(before, after)

@@ -1,0 +1,96 @@
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { ByteStore, type Upload, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { readFileSync } from "node:fs"
+import * as Moves from "../../src/protocol/Moves.js"
+import { bytes, id, now, uploadOf } from "./arbitraries.js"
+import { draw, isOfRules } from "./moves.js"
+
+const complete: Upload.Completion = { _tag: "Complete", at: now }
+const rejected: Upload.Completion = { _tag: "Rejected", status: 422, reason: "no" }
+
+const open = (kind: "Whole" | "Partial") => uploadOf({ kind: { _tag: kind }, length: Option.some(bytes(4)) })
+const begun = open("Whole").grow(2, Option.some(bytes(4)), Option.none())
+const finishing = open("Whole").fill(bytes(4), { _tag: "Finishing" })
+const part = open("Partial").fill(bytes(4), complete)
+
+/** What the disk does to uploads, which the store notes in their states; `made` has each move that it commits. */
+const onDisk = Effect.gen(function*() {
+  const made = new Set<Moves.Move>()
+  const disk = { fails: false }
+  const memory = yield* ByteStore.ByteStore
+  const registry = yield* UploadRegistry.UploadRegistry
+  const store = (durability: (typeof UploadStore.Durability)["Service"]) =>
+    UploadStore.make.pipe(
+      Effect.provideService(UploadRegistry.UploadRegistry, {
+        ...registry,
+        commit: (entry, next, options) =>
+          Effect.tap(registry.commit(entry, next, options), () =>
+            Effect.sync(() => {
+              const move = Moves.between(Option.some(entry.upload), Option.some(next))
+              made.add(Option.getOrThrow(move))
+            }))
+      }),
+      Effect.provideService(ByteStore.ByteStore, {
+        ...memory,
+        sync: (id) =>
+          Effect.suspend(() =>
+            disk.fails
+              ? new UploadStoreError.UploadStoreError({ reason: "Unsynced", operation: "fail" })
+              : memory.sync(id)
+          )
+      }),
+      Effect.provideService(UploadStore.Durability, durability)
+    )
+  return { bytes: memory, disk, made, stores: { careless: yield* store("process"), careful: yield* store("always") } }
+}).pipe(Effect.provide([ByteStore.layerMemory, UploadRegistry.layerMemory]))
+
+/** Stores an upload with its bytes, without an fsync. */
+const put = (store: UploadStore.UploadStore["Type"], upload: Upload.Upload) =>
+  Effect.gen(function*() {
+    const entry = UploadRegistry.draft(uploadOf({ ...upload, offset: bytes(0), completion: { _tag: "Open" } }), 1)
+    const pull = yield* Stream.toPull(Stream.make(new Uint8Array(upload.offset)))
+    yield* store.write(entry, pull, () => Effect.void)
+    return yield* store.commit(entry, upload, 1)
+  }).pipe(Effect.scoped)
+
+describe("Moves", () => {
+  it("are drawn in the page about the architecture", () => {
+    const page = readFileSync(new URL("../../src/README.md", import.meta.url), "utf8")
+    assert.include(page, draw(Moves.moves))
+  })
+
+  const illegal: ReadonlyArray<readonly [title: string, before: Upload.Upload | undefined, after: Upload.Upload]> = [
+    ["a rejection without a hook that was asked", open("Whole"), finishing.fill(bytes(4), rejected)],
+    ["a refusal after an acceptance", finishing.fill(bytes(4), complete), finishing.fill(bytes(4), rejected)],
+    ["an acceptance after a refusal", finishing.fill(bytes(4), rejected), finishing.fill(bytes(4), complete)],
+    ["a second completion", part, part],
+    ["a complete file that loses bytes", finishing.fill(bytes(4), complete), open("Whole")],
+    ["a part for which a hook is asked", open("Partial"), part.fill(bytes(4), { _tag: "Finishing" })],
+    ["a new upload that was refused", undefined, finishing.fill(bytes(4), rejected)]
+  ]
+  for (const [title, before, after] of illegal) {
+    it(`have no row for ${title}`, () => {
+      deepStrictEqual(Moves.between(Option.fromNullable(before), Option.some(after)), Option.none())
+    })
+  }
+
+  it.effect("that the rules do not make alone, a failing disk makes, or another durability than before", () =>
+    Effect.gen(function*() {
+      const { bytes: disk, disk: faults, made, stores: { careful, careless } } = yield* onDisk
+      // An fsync succeeds before the hook, one fails there, one fails while bytes are missing.
+      yield* careful.makeDurable(yield* put(careless, uploadOf({ ...finishing, id: id("a") })), 1)
+      faults.fails = true
+      yield* Effect.flip(careful.makeDurable(yield* put(careless, uploadOf({ ...finishing, id: id("b") })), 1))
+      const entry = yield* put(careless, uploadOf({ ...begun, id: id("c") }))
+      yield* Effect.flip(careful.commit(entry, entry.upload.grow(0, entry.upload.length, Option.none()), 1))
+      // The bytes of a complete part have gone.
+      yield* put(careless, uploadOf({ ...part, id: id("d") }))
+      yield* disk.truncate(id("d"), 1)
+      deepStrictEqual(yield* careless.recover(id("d"), 1), Option.some(1))
+      deepStrictEqual(Moves.moves.filter((move) => made.has(move)), Moves.moves.filter((move) => !isOfRules(move)))
+    }))
+})
