@@ -71,25 +71,25 @@ export const run = Effect.fnUntraced(function*<R>(
     options.terminateOnInterrupt === true ? Effect.onInterrupt(() => abandon) : (self) => self
   )
 
-  const final = yield* retry.persist("Concat", (told) =>
+  const final = yield* retry.persist("Concat", (attempt) =>
     client.concatenate({
-      ...told,
+      ...attempt,
       url: endpoint.url,
       parts: parts.map((url) => Location.toldTo(endpoint.url, url)) as [string, ...Array<string>],
       metadata: uploadMetadata
     }))
   const at = yield* Location.check(endpoint.url, final.url, options.allowedHosts ?? [])
   const total = Option.getOrElse(options.source.length, () => 0)
-  yield* retry.persist("Inspect", (told) =>
+  yield* retry.persist("Inspect", (attempt) =>
     Effect.filterOrFail(
-      client.head({ ...told, url: at.url, anonymous: at.foreign }),
+      client.head({ ...attempt, url: at.url, anonymous: at.foreign }),
       ({ offset }) => Option.contains(offset, total),
       ({ offset }) =>
         new Misbehaved({
           method: "HEAD",
           url: at.url,
           offset,
-          attempts: told.attempts,
+          attempts: attempt.attempts,
           reason: "NoProgress",
           status: 200,
           text: "",
@@ -111,8 +111,8 @@ export const isPossible = Effect.fnUntraced(function*<R>(options: Settled<R>, be
   const client = yield* TusClient
   const endpoint = client.endpoint(options.endpoint)
   const retry = yield* Retry.make(options.retry, endpoint, () => {})
-  const known = yield* retry.persist("Discover", (told) => {
-    const call = { ...told, url: endpoint.url }
+  const known = yield* retry.persist("Discover", (attempt) => {
+    const call = { ...attempt, url: endpoint.url }
     return Effect.catchTag(
       endpoint.capabilities(client.discover(call)),
       "Unanswered",

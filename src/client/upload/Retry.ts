@@ -7,40 +7,36 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import * as NextStep from "../../protocol/NextStep.js"
+import type * as NextStep from "../../protocol/NextStep.js"
 import * as Monotonic from "../../time/Monotonic.js"
 import type { Endpoint } from "../requests/Endpoint.js"
 import * as Given from "../transport/Given.js"
 import type { TusError } from "../transport/TusError.js"
 import * as Budget from "./Budget.js"
+import * as RecoveryPlan from "./RecoveryPlan.js"
 
-/** What a request is told of the attempts before it. */
-export interface Told {
+/** The attempts before a request, as it is told of them. */
+export interface Attempt {
+  /** Attempts since the last progress, this one included. */
   readonly attempts: number
+  /** The headers are to be made anew. */
   readonly refresh: boolean
 }
 
 export interface Retry<R> {
-  /** What the next request is told of those before it. */
-  readonly call: () => Told
+  readonly attempt: () => Attempt
   /** Bytes were acknowledged: the budget starts anew. */
   readonly renew: Effect.Effect<void>
   /** Waits until there is a network, and the server wants to be asked again. */
   readonly ready: Effect.Effect<void>
-  /**
-   * Fails with the error when nothing is to be done about it or nothing is left to pay with; returns what to do once it
-   * is paid for, `RetryAfter` for the same again.
-   */
-  readonly after: (
-    verb: NextStep.Verb,
-    error: TusError
-  ) => Effect.Effect<Exclude<NextStep.Next["_tag"], "Continue" | "Fail">, TusError, R>
-  /** Pays for one more attempt and waits until it is due, or fails with the error. */
-  readonly pay: (error: TusError) => Effect.Effect<void, TusError, R>
+  /** From the next request on, headers are made anew. */
+  readonly refresh: () => void
+  /** Pays for one more attempt and waits until it is due, not before `delay`; or fails with the error. */
+  readonly pay: (error: TusError, delay: Duration.Duration) => Effect.Effect<void, TusError, R>
   /** A request that knows no other answer to failure than another attempt. */
   readonly persist: <A>(
     verb: NextStep.Verb,
-    request: (call: Told) => Effect.Effect<A, TusError>
+    request: (attempt: Attempt) => Effect.Effect<A, TusError>
   ) => Effect.Effect<A, TusError, R>
 }
 
@@ -50,6 +46,10 @@ export const pace: Schedule.Schedule<unknown> = Schedule.exponential("500 millis
   // What is added at random to the longest pause would make it longer.
   Schedule.jitteredWith({ min: 2 / 3, max: 1 })
 )
+
+/** What the protocol says about a failure. */
+export const nextStep = (verb: NextStep.Verb, error: TusError): Effect.Effect<NextStep.Next> =>
+  Effect.map(DateTime.now, (now) => RecoveryPlan.classify(verb, error, now))
 
 export const make = Effect.fnUntraced(function*<R>(
   schedule: Schedule.Schedule<unknown, TusError, R>,
@@ -61,7 +61,10 @@ export const make = Effect.fnUntraced(function*<R>(
   let failed = 0
   let refreshed = false
 
-  const call = () => ({ attempts: failed + 1, refresh: refreshed })
+  const attempt = () => ({ attempts: failed + 1, refresh: refreshed })
+  const refresh = () => {
+    refreshed = true
+  }
 
   const allowed = Effect.flatMap(Monotonic.millis, (now) => {
     const wait = endpoint.notBefore - now
@@ -74,8 +77,11 @@ export const make = Effect.fnUntraced(function*<R>(
     onRetry(error, delay)
   }
 
-  /** What is told is what is waited for. */
-  const pay = Effect.fnUntraced(function*(error: TusError, wanted: Duration.Duration = Duration.zero) {
+  /** What is told is what is waited for. An attempt that fails while there is no network is free. */
+  const pay = Effect.fnUntraced(function*(error: TusError, wanted: Duration.Duration) {
+    if (error._tag === "Unanswered" && isOffline()) {
+      return count(error, Duration.zero)
+    }
     const delay = yield* budget.next(error, wanted)
     if (Option.isNone(delay)) {
       return yield* Effect.fail(error)
@@ -88,34 +94,19 @@ export const make = Effect.fnUntraced(function*<R>(
     yield* Effect.sleep(delay.value)
   })
 
-  const after: Retry<R>["after"] = Effect.fnUntraced(function*(verb, error) {
-    const next = classify(verb, error, yield* DateTime.now)
-    switch (next._tag) {
-      case "Continue":
-      case "Fail":
-        return yield* Effect.fail(error)
-      case "Refresh":
-        if (refreshed) {
-          return yield* Effect.fail(error)
-        }
-        refreshed = true
-        return next._tag
-      case "RetryAfter": {
-        yield* error._tag === "Unanswered" && isOffline()
-          ? Effect.sync(() => count(error, Duration.zero))
-          : pay(error, Option.getOrUndefined(next.delay))
-        return next._tag
-      }
-      default:
-        return next._tag
-    }
-  })
+  /** The same request again. */
+  const again = (error: TusError, next: NextStep.Next) =>
+    next._tag === "RetryAfter"
+      ? pay(error, Option.getOrElse(next.delay, () => Duration.zero))
+      : next._tag === "Refresh" && !refreshed
+      ? Effect.sync(refresh)
+      : Effect.fail(error)
 
   const retry: Retry<R> = {
-    call,
+    attempt,
     ready,
+    refresh,
     pay,
-    after,
     renew: Effect.suspend(() => {
       failed = 0
       refreshed = false
@@ -123,29 +114,14 @@ export const make = Effect.fnUntraced(function*<R>(
     }),
     persist: (verb, request) =>
       ready.pipe(
-        Effect.zipRight(Effect.suspend(() => request(call()))),
+        Effect.zipRight(Effect.suspend(() => request(attempt()))),
         Effect.catchAll((error) =>
-          Effect.flatMap(
-            after(verb, error),
-            (next) => next === "RetryAfter" || next === "Refresh" ? retry.persist(verb, request) : Effect.fail(error)
+          nextStep(verb, error).pipe(
+            Effect.flatMap((next) => again(error, next)),
+            Effect.zipRight(Effect.suspend(() => retry.persist(verb, request)))
           )
         )
       )
   }
   return retry
 })
-
-const classify = (verb: NextStep.Verb, error: TusError, now: DateTime.Utc): NextStep.Next => {
-  switch (error._tag) {
-    case "Refused":
-      return NextStep.classify(verb, NextStep.Result.Answered(error), now)
-    case "Unanswered":
-      return NextStep.classify(verb, NextStep.Result.Unanswered({ passing: passing[error.reason] }), now)
-    case "Misbehaved":
-      return NextStep.classify(verb, NextStep.Result.Unanswered({ passing: error.reason === "NoProgress" }), now)
-    default:
-      return NextStep.Next.Fail()
-  }
-}
-
-const passing = { Unreachable: true, Closed: true, Stalled: true, Tls: false, NotHttp: false, Invalid: false }

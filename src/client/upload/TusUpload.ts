@@ -239,7 +239,7 @@ export const info = <R = never>(
 ): Effect.Effect<Info, TusError, R | TusClient> =>
   Effect.flatMap(
     retrying(url, options),
-    ({ client, retry }) => retry.persist("Inspect", (told) => client.head({ ...told, url }))
+    ({ client, retry }) => retry.persist("Inspect", (attempt) => client.head({ ...attempt, url }))
   )
 
 /** Removes an upload from the server. What is not there need not be removed. */
@@ -247,7 +247,7 @@ export const terminate = <R = never>(url: string, options: UrlOptions<R> = {}) =
   Effect.flatMap(
     retrying(url, options),
     ({ client, retry }) =>
-      retry.persist("Terminate", (told) => client.terminate({ ...told, url })).pipe(
+      retry.persist("Terminate", (attempt) => client.terminate({ ...attempt, url })).pipe(
         Effect.catchIf(
           (error) => error._tag === "Refused" && (error.status === 405 || error.status === 501),
           () => new Unsupported({ url, extension: "termination", detail: "uploads stay until they expire" })

@@ -6,11 +6,25 @@ import * as Option from "effect/Option"
 import type { JournalEntry } from "../journal/UploadJournal.js"
 import type { Location } from "../requests/Location.js"
 
-export type Place =
-  | { readonly _tag: "Nowhere" }
-  /** Its offset is to be asked. `entry` where it is one of another session, not yet trusted. */
-  | { readonly _tag: "Somewhere"; readonly at: Location; readonly entry: Option.Option<JournalEntry> }
-  | { readonly _tag: "Known"; readonly at: Location; readonly offset: number }
+export type Place = Nowhere | Somewhere | Known
+
+export interface Nowhere {
+  readonly _tag: "Nowhere"
+}
+
+/** Its offset is to be asked. */
+export interface Somewhere {
+  readonly _tag: "Somewhere"
+  readonly at: Location
+  /** What another session wrote down of it, not yet trusted. */
+  readonly entry: Option.Option<JournalEntry>
+}
+
+export interface Known {
+  readonly _tag: "Known"
+  readonly at: Location
+  readonly offset: number
+}
 
 export interface Standing {
   readonly place: Place

@@ -1,0 +1,147 @@
+/**
+ * What an upload does after a failed request. `NextStep` says what the protocol allows; this is the other half, which
+ * depends on the upload. Pure.
+ */
+import * as Data from "effect/Data"
+import type * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as NextStep from "../../protocol/NextStep.js"
+import type { Refused, TusError, Unanswered } from "../transport/TusError.js"
+import * as ChunkSize from "./ChunkSize.js"
+import * as Inherited from "./Inherited.js"
+import { type Standing, unlimited } from "./UploadPosition.js"
+
+/** What failures have changed about the requests of this upload. */
+export interface Adjustments {
+  /** The creation carries no bytes. */
+  readonly emptyCreation: boolean
+  /** The upload was lost, and has been created anew. */
+  readonly recreated: boolean
+  /** A 409 was answered with a HEAD, and no bytes were acknowledged since. */
+  readonly resynced: boolean
+}
+
+/** The facts that decide. */
+export interface Facts {
+  readonly adjustments: Adjustments
+  readonly position: Pick<Standing, "confirmed" | "place">
+  /** A 401 was answered with new headers, and no bytes were acknowledged since. */
+  readonly refreshed: boolean
+  /** An earlier session left the upload, and this one has added no bytes to it. */
+  readonly inherited: boolean
+  /** The application named the upload by its URL. */
+  readonly named: boolean
+  /** The source can be read again from its first byte. */
+  readonly seekable: boolean
+  readonly chunkSize: ChunkSize.ChunkSize
+  /** Bytes that the failed request carried. */
+  readonly tried: number
+}
+
+/** How the next request differs from the failed one. */
+export type Change = Data.TaggedEnum<{
+  Nothing: {}
+  /** The application makes its headers anew. */
+  Refresh: {}
+  /** It is a HEAD, since the offset was wrong. */
+  Resync: {}
+  /** It creates without bytes. Creations at this endpoint carry at most `along` bytes from now on. */
+  EmptyCreation: { readonly along: number }
+  /** One request to this endpoint carries at most `limit` bytes from now on. */
+  Shrink: { readonly limit: number }
+}>
+export const Change = Data.taggedEnum<Change>()
+
+export type RecoveryPlan = Data.TaggedEnum<{
+  /** Another attempt, at once and free. */
+  AtOnce: { readonly change: Change }
+  /** Another attempt if the schedule pays for it, after its pause and not before `delay`; else `giveUp`. */
+  Paid: { readonly change: Change; readonly delay: Duration.Duration }
+  /** The source goes on in the upload of another session, or in a new one: this one is gone, or refused. */
+  NextUpload: { readonly why: "Gone" | "Refused" }
+  /** The lost upload is created anew. */
+  Recreate: {}
+  /** The upload fails with the error. */
+  Fail: {}
+}>
+export const RecoveryPlan = Data.taggedEnum<RecoveryPlan>()
+
+/** What `NextStep` says about the `error` of a request. */
+export const classify = (verb: NextStep.Verb, error: TusError, now: DateTime.Utc): NextStep.Next => {
+  switch (error._tag) {
+    case "Refused":
+      return NextStep.classify(verb, NextStep.Result.Answered(error), now)
+    case "Unanswered":
+      return NextStep.classify(verb, NextStep.Result.Unanswered({ passing: passing[error.reason] }), now)
+    case "Misbehaved":
+      return NextStep.classify(verb, NextStep.Result.Unanswered({ passing: error.reason === "NoProgress" }), now)
+    default:
+      return NextStep.Next.Fail()
+  }
+}
+
+const passing = { Unreachable: true, Closed: true, Stalled: true, Tls: false, NotHttp: false, Invalid: false }
+
+/** What is done about the `error` of a request, which is classified as `next`. */
+export const decide = (facts: Facts, verb: NextStep.Verb, error: TusError, next: NextStep.Next): RecoveryPlan => {
+  switch (next._tag) {
+    case "Continue":
+    case "Fail":
+      return giveUp(facts, error)
+    case "Refresh":
+      return facts.refreshed ? giveUp(facts, error) : RecoveryPlan.AtOnce({ change: Change.Refresh() })
+    case "Resync":
+      return facts.adjustments.resynced
+        ? RecoveryPlan.Paid({ change: Change.Resync(), delay: Duration.zero })
+        : RecoveryPlan.AtOnce({ change: Change.Resync() })
+    case "RetryAfter":
+      return RecoveryPlan.Paid({
+        change: brokeOff(error) ? afterBreak(facts, verb, error) : Change.Nothing(),
+        delay: Option.getOrElse(next.delay, () => Duration.zero)
+      })
+    case "Shrink":
+      return verb === "Append"
+        ? Option.match(ChunkSize.halve(facts.chunkSize, facts.tried), {
+          onNone: () => giveUp(facts, error),
+          onSome: (limit) => RecoveryPlan.AtOnce({ change: Change.Shrink({ limit }) })
+        })
+        : RecoveryPlan.AtOnce({ change: Change.EmptyCreation({ along: unlimited }) })
+    case "Recreate":
+      return facts.inherited
+        ? RecoveryPlan.NextUpload({ why: "Gone" })
+        : canRecreate(facts)
+        ? RecoveryPlan.Recreate()
+        : giveUp(facts, error)
+  }
+}
+
+/** What is done if no attempt is left, or none is of use. What another session left does not hold up a new upload. */
+export const giveUp = ({ inherited, position: { place } }: Facts, error: TusError): RecoveryPlan =>
+  inherited && place._tag !== "Nowhere" && Inherited.isBarred(error, place.at.foreign)
+    ? RecoveryPlan.NextUpload({ why: "Refused" })
+    : RecoveryPlan.Fail()
+
+const canRecreate = ({ adjustments, named, position, seekable }: Facts) =>
+  !named && !adjustments.recreated && (seekable || position.confirmed === 0)
+
+/** By the line, by the server, or by a proxy that had waited for too long. */
+const brokeOff = (error: TusError): error is Refused | Unanswered =>
+  error._tag === "Unanswered"
+    ? error.reason === "Closed" || error.reason === "Stalled"
+    : error._tag === "Refused" && [408, 502, 504, 524].includes(error.status)
+
+/**
+ * A creation that broke off in its bytes has told no URL, and the next one would begin at the first byte again: bytes
+ * that go by PATCH are kept as far as they arrive. A PATCH goes on where the last one ended, so its size is to blame
+ * only if nothing arrived twice in a row.
+ */
+const afterBreak = ({ chunkSize, tried }: Facts, verb: NextStep.Verb, { attempts }: Refused | Unanswered): Change =>
+  verb === "CreateWithUpload"
+    ? Change.EmptyCreation({ along: Math.floor(tried / 2) })
+    : verb === "Append" && attempts > 1
+    ? Option.match(ChunkSize.halve(chunkSize, tried), {
+      onNone: () => Change.Nothing(),
+      onSome: (limit) => Change.Shrink({ limit })
+    })
+    : Change.Nothing()

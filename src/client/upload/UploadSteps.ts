@@ -1,0 +1,158 @@
+/**
+ * The three requests that an upload is made of: create it, find out its offset, append to it. Each one moves the
+ * session, or fails.
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type * as NextStep from "../../protocol/NextStep.js"
+import * as Endpoint from "../requests/Endpoint.js"
+import * as Location from "../requests/Location.js"
+import * as ResponseReader from "../requests/ResponseReader.js"
+import { type Ready, SourceError, type UploadSource } from "../sources/UploadSource.js"
+import { Misbehaved, type TusError } from "../transport/TusError.js"
+import * as ChunkSize from "./ChunkSize.js"
+import * as UploadPosition from "./UploadPosition.js"
+import * as UploadSession from "./UploadSession.js"
+
+type Session = UploadSession.UploadSession
+
+/** The step that the position asks for. */
+export const next = (session: Session): readonly [NextStep.Verb, Effect.Effect<void, TusError>] => {
+  const { adjustments, position: { place } } = session
+  switch (place._tag) {
+    case "Nowhere":
+      return [adjustments.emptyCreation ? "Create" : "CreateWithUpload", create(session)]
+    case "Somewhere":
+      return ["Inspect", find(session, place)]
+    case "Known":
+      return ["Append", append(session, place)]
+  }
+}
+
+const create = Effect.fnUntraced(function*(session: Session) {
+  const { adjustments, client, endpoint, isPart, metadata, options: { allowedHosts = [], checksum } } = session
+  // The server is asked only if something depends on what it can do.
+  const asks = !adjustments.emptyCreation || checksum !== undefined || Option.isNone(session.position.total)
+  const known = asks ? yield* UploadSession.capabilities(session) : endpoint.known()
+  yield* Endpoint.accepts(endpoint.url, known, session.position.total)
+  yield* UploadSession.checking(session)
+  session.tried = 0
+  const along = adjustments.emptyCreation || !Endpoint.has(known, "creation-with-upload")
+    ? Option.none<Ready>()
+    : yield* wholeSource(session)
+  session.position = {
+    ...session.position,
+    total: Option.orElse(session.position.total, () => Option.map(along, ({ size }) => size))
+  }
+  const created = yield* client.create({
+    ...UploadSession.atEndpoint(session),
+    length: session.position.total,
+    metadata,
+    partial: isPart,
+    chunk: Option.isSome(along) ? yield* UploadSession.chunk(session, 0, along.value.size) : undefined
+  })
+  if (asks) {
+    endpoint.presume()
+  }
+  const at = yield* Location.check(endpoint.url, created.url, allowedHosts)
+  session.position = {
+    ...session.position,
+    declared: Option.isSome(session.position.total),
+    expires: created.expires
+  }
+  if (Option.isSome(along) && Option.isNone(created.offset)) {
+    session.position = UploadPosition.unsure(session.position, at)
+    return
+  }
+  yield* UploadSession.confirm(session, "Created", at, Option.getOrElse(created.offset, () => 0), created.answer)
+})
+
+/** All bytes of the source, if there are so few that they can come along with the creation. */
+const wholeSource = ({ endpoint, options }: Session) => {
+  const { chunkSize, createWithUpload, source, stopAt = UploadPosition.unlimited } = options
+  const limit = Math.min(createWithUpload, endpoint.along)
+  const most = Math.min(limit, ChunkSize.next(chunkSize, endpoint.limit, UploadPosition.unlimited))
+  return Effect.map(
+    source.ready(0, Math.min(most + 1, stopAt)),
+    Option.liftPredicate(({ last, size }: Ready) => last && size > 0 && size <= most)
+  )
+}
+
+const find = Effect.fnUntraced(function*(session: Session, { at, entry }: UploadPosition.Somewhere) {
+  const { client, journaled, options: { source }, retry } = session
+  const found = yield* client.head(UploadSession.call(session, at))
+  const fits = checkLength(source, at.url, found.length)
+  if (Option.isSome(entry) && Either.isLeft(fits)) {
+    return yield* UploadSession.leave(session, "Gone")
+  }
+  yield* fits
+  const asked = { method: "HEAD", url: at.url, offset: found.offset, attempts: retry.attempt().attempts }
+  if (Option.isNone(found.offset)) {
+    return yield* new Misbehaved({
+      ...asked,
+      reason: "NotTus",
+      status: 200,
+      text: "",
+      expected: "an upload that takes bytes",
+      actual: "one made of others"
+    })
+  }
+  yield* ResponseReader.between(
+    { asked, status: 200 },
+    found.offset.value,
+    ...UploadPosition.bounds(session.position, source.seekable)
+  )
+  if (Option.isSome(entry) && !(yield* journaled.verify(entry.value, found.offset.value))) {
+    return yield* UploadSession.leave(session, "Gone")
+  }
+  const event = UploadPosition.isFound(session.position) ? "Resumed" : "Acknowledged"
+  session.position = { ...session.position, declared: Option.isSome(found.length), expires: found.expires }
+  yield* UploadSession.confirm(session, event, at, found.offset.value)
+})
+
+const append = Effect.fnUntraced(function*(session: Session, { at, offset }: UploadPosition.Known) {
+  const { client, endpoint, options: { chunkSize, source, stopAt = UploadPosition.unlimited }, retry } = session
+  const left = Option.getOrElse(session.position.total, () => UploadPosition.unlimited) - offset
+  const want = ChunkSize.next(chunkSize, endpoint.limit, left)
+  const { last, size } = yield* source.ready(offset, Math.min(want, stopAt - offset))
+  session.position = { ...session.position, total: last ? Option.some(offset + size) : session.position.total }
+  const length = session.position.declared ? Option.none() : session.position.total
+  const bytes = yield* UploadSession.chunk(session, offset, size)
+  session.position = UploadPosition.unsure(session.position, at)
+  const appended = yield* client.append({ ...UploadSession.call(session, at), offset, length, chunk: bytes })
+  if (appended.offset === offset && size > 0) {
+    return yield* new Misbehaved({
+      method: "PATCH",
+      url: at.url,
+      offset: Option.some(offset),
+      attempts: retry.attempt().attempts,
+      reason: "NoProgress",
+      status: 204,
+      text: "",
+      expected: `an offset above ${offset}`,
+      actual: `${offset}`
+    })
+  }
+  session.position = {
+    ...session.position,
+    declared: session.position.declared || Option.isSome(length),
+    expires: appended.expires
+  }
+  yield* UploadSession.confirm(session, "Acknowledged", at, appended.offset, appended.answer)
+})
+
+const checkLength = (
+  source: UploadSource,
+  url: string,
+  length: Option.Option<number>
+): Either.Either<void, SourceError> =>
+  Option.isSome(length) && Option.isSome(source.length) && length.value !== source.length.value
+    ? Either.left(
+      new SourceError({
+        reason: source.length.value < length.value ? "TooShort" : "TooLong",
+        source: source.name,
+        detail: `expected ${length.value} bytes, as many as the upload ${url} has, got ${source.length.value}`
+      })
+    )
+    : Either.right(undefined)
