@@ -1,0 +1,97 @@
+/**
+ * Commits the bytes of a body while it still arrives, so that `kill -9` costs little, and knows how far the body has
+ * come.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Policy } from "../../protocol/Policy.js"
+import * as Transfer from "../../protocol/Transfer.js"
+import type { Upload } from "../../protocol/Upload.js"
+import type { StoredUpload } from "../../store/UploadRegistry.js"
+import type { UploadStore } from "../../store/UploadStore.js"
+import * as Monotonic from "../../time/Monotonic.js"
+
+/** The most that `kill -9` loses of a running body. */
+const checkpointBytes = 8 * 1024 * 1024
+const checkpointMillis = 1000
+
+export interface Dependencies {
+  readonly store: UploadStore["Type"]
+  /** Called after each commit of more bytes of an upload that is still open. */
+  readonly tell: (upload: Upload) => Effect.Effect<void>
+}
+
+/** How far a body has come. */
+interface Reached {
+  /** The last committed state. */
+  entry: StoredUpload
+  /** The offset that the written bytes reach. */
+  end: number
+  /** The same at the last commit, and its time in milliseconds of the monotonic clock. */
+  committed: { readonly end: number; readonly at: number }
+  /** False after a commit that failed: the bytes may be lost. */
+  isSound: boolean
+}
+
+/** For the body that `plan` lets in. `at` is the time of the monotonic clock in milliseconds. */
+export const make = (
+  { store, tell }: Dependencies,
+  entry: StoredUpload,
+  plan: Transfer.Plan,
+  fence: number,
+  policy: Policy,
+  at: number
+) => {
+  const { offset } = plan.upload
+  const reached: Reached = { entry, end: offset, committed: { end: offset, at }, isSound: true }
+
+  /** A new upload (version 0) has not been announced yet, so it has no progress. */
+  const progress = ({ upload }: StoredUpload) => upload.isOpen && entry.version > 0 ? tell(upload) : Effect.void
+
+  const commit = (next: Upload) =>
+    Effect.flatMap(store.commit(reached.entry, next, fence), (entry) => {
+      reached.entry = entry
+      return progress(entry)
+    })
+
+  const checkpoint = Effect.gen(function*() {
+    const next = Transfer.checkpoint(plan, reached.end - offset, yield* DateTime.now, policy)
+    if (Option.isSome(next)) {
+      yield* commit(next.value)
+      reached.committed = { end: reached.end, at: yield* Monotonic.millis }
+    }
+  }).pipe(Effect.tapErrorCause(() =>
+    Effect.sync(() => {
+      reached.isSound = false
+    })
+  ))
+
+  return {
+    reached: reached as Readonly<Reached>,
+
+    commit,
+
+    /** Runs after each write, with the offset that it reaches. */
+    onWritten: (end: number) => {
+      reached.end = end
+      const { committed } = reached
+      return end - committed.end >= checkpointBytes
+        ? checkpoint
+        : Effect.clockWith((clock) =>
+          Monotonic.unsafeMillis(clock) - committed.at >= checkpointMillis ? checkpoint : Effect.void
+        )
+    },
+
+    /**
+     * For a store that failed: bytes that were written before are committed, unless a checkpoint failed. Bytes beyond
+     * the offset are cut off, which frees their space.
+     */
+    salvage: Effect.suspend(() => reached.isSound ? checkpoint : Effect.void).pipe(
+      Effect.catchTag("UploadStoreError", () => Effect.void),
+      Effect.zipRight(store.get(plan.upload.id)),
+      Effect.flatMap(store.discard),
+      Effect.ignoreLogged
+    )
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Compares the digest of a body with the checksum that vouches for it, from a header or from a trailer.
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { Hasher, HashFunctions } from "../../bytes/HashFunctions.js"
+import * as BodyHeaders from "../../protocol/BodyHeaders.js"
+import type { Checksum } from "../../protocol/Checksum.js"
+import type { Policy } from "../../protocol/Policy.js"
+import { ChecksumMismatch, type Refusal } from "../../protocol/Refusal.js"
+import type * as Transfer from "../../protocol/Transfer.js"
+import type { UploadStore } from "../../store/UploadStore.js"
+import type { UploadStoreError } from "../../store/UploadStoreError.js"
+import type { UploadBody } from "../body/UploadBody.js"
+
+export interface Dependencies {
+  readonly store: UploadStore["Type"]
+  readonly digests: HashFunctions["Type"]
+}
+
+/** The verdict about a body that needs none. */
+export const unverified: Transfer.Receipt["verdict"] = Either.right(undefined)
+
+export const make = ({ digests, store }: Dependencies) => {
+  const makeHasher = ({ algorithm }: Checksum) => Effect.orDie(Effect.fromNullable(digests.get(algorithm)?.()))
+
+  /** The algorithm is known only now, so the bytes are read back, usually from the page cache. */
+  const readBack = Effect.fnUntraced(
+    function*({ id, offset }: Transfer.Plan["upload"], end: number, checksum: Checksum) {
+      const hasher = yield* makeHasher(checksum)
+      const written = store.read(id, { start: offset, end })
+      yield* Stream.runForEach(written, (bytes) => Effect.sync(() => hasher.update(bytes)))
+      return hasher
+    }
+  )
+
+  return {
+    /** Hashes the body as it passes, for a checksum that came with the headers. */
+    makeHasher,
+
+    /** The verdict about a body that has ended, written up to `end`. */
+    verdict: (
+      { upload, verification }: Transfer.Plan,
+      end: number,
+      hasher: Option.Option<Hasher>,
+      trailers: UploadBody["trailers"],
+      policy: Policy
+    ): Effect.Effect<Transfer.Receipt["verdict"], UploadStoreError> =>
+      Effect.gen(function*() {
+        if (verification._tag === "Header" && Option.isSome(hasher)) {
+          return check(verification.checksum, hasher.value)
+        }
+        if (verification._tag === "Trailer") {
+          const checksum = yield* BodyHeaders.trailing(yield* trailers, policy)
+          return check(checksum, yield* readBack(upload, end, checksum))
+        }
+        return unverified
+      }).pipe(Effect.catchTag("InvalidHeader", (refusal) => Effect.succeed(Either.left(refusal))))
+  }
+}
+
+const check = (checksum: Checksum, hasher: Hasher): Either.Either<void, Refusal> =>
+  checksum.matches(hasher.digest())
+    ? Either.right(undefined)
+    : Either.left(new ChecksumMismatch({ algorithm: checksum.algorithm }))
