@@ -31,9 +31,10 @@ const files = ["Whole", "Final"] as const
 
 const create = "server/verbs/Create.ts"
 const receive = "server/verbs/ReceiveBody.ts"
+const assemble = "server/verbs/AssembleFinal.ts"
 const complete = "server/verbs/CompleteUpload.ts"
 const terminate = "server/verbs/Terminate.ts"
-const sweeper = "server/operations/TusSweeper.ts"
+const sweeper = "server/operations/UploadSweep.ts"
 const fsync = "store/FsyncTracker.ts"
 
 /** Every move that there is: one that is not listed is a bug. */
@@ -62,7 +63,14 @@ export const moves: ReadonlyArray<Move> = [
     when: "All its bytes came along, or it has none, and no hook has to be asked.",
     by: [create]
   },
-  { from: "Open", event: "grow", to: "Open", kinds: sent, when: "More bytes count.", by: [receive] },
+  {
+    from: "Open",
+    event: "grow",
+    to: "Open",
+    kinds: sent,
+    when: "More bytes count.",
+    by: ["server/verbs/Checkpoints.ts", receive]
+  },
   {
     from: "Open",
     event: "keep",
@@ -85,7 +93,7 @@ export const moves: ReadonlyArray<Move> = [
     to: "Finishing",
     kinds: files,
     when: "The last byte counts, or the parts of a final are joined, and there is an `onComplete` hook.",
-    by: [receive, complete]
+    by: [receive, assemble]
   },
   {
     from: "Open",
@@ -93,7 +101,7 @@ export const moves: ReadonlyArray<Move> = [
     to: "Complete",
     kinds: all,
     when: "Likewise, and no hook has to be asked: there is none, or the upload is a part.",
-    by: [receive, complete]
+    by: [receive, assemble]
   },
   {
     from: "Finishing",

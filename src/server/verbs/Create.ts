@@ -19,7 +19,7 @@ import { UploadEvents } from "../hooks/UploadEvents.js"
 import { UploadIds } from "../hooks/UploadIds.js"
 import { UploadLimits } from "../hooks/UploadLimits.js"
 import { UploadUrls } from "../hooks/UploadUrls.js"
-import type { Concluded } from "./CompleteUpload.js"
+import type { Concluded } from "./Concluded.js"
 import type { CommandOf, Dependencies, Verb } from "./Verb.js"
 
 /**
