@@ -29,8 +29,13 @@ export interface FileConcat {
    * Makes `path` hold the sources one after the other, in place of what it held. Can be interrupted between two pieces.
    */
   readonly concat: (path: string, sources: ReadonlyArray<Source>) => Effect.Effect<void, UploadStoreError>
-  /** Runs what takes its time with a file that was assembled, while nothing else of the kind is under way. */
-  readonly alone: FairTurn.FairTurn
+  /**
+   * Runs the first sync of an assembled file, which has all its bytes to write, while no piece is copied. Other files
+   * are synced at once.
+   */
+  readonly syncing: <A, E, R>(path: string, sync: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** The file is not appended to or synced any more. */
+  readonly forget: (path: string) => void
 }
 
 /** How much goes at a time: what the processor's cache still holds when it is written again. */
@@ -42,6 +47,8 @@ const mostAssembled = 16
 export const make = (permissions: NodeFs.Permissions): FileConcat => {
   const assembling = Effect.unsafeMakeSemaphore(mostAssembled)
   const alone = FairTurn.make()
+  /** Files that were assembled and not synced since. */
+  const assembled = new Set<string>()
   let buffer: Uint8Array | undefined
 
   /** Copies up to one piece of what is left at `at` in `from` to `to`, and returns how much that was. */
@@ -92,7 +99,8 @@ export const make = (permissions: NodeFs.Permissions): FileConcat => {
     )
 
   return {
-    alone,
+    syncing: (path, sync) => assembled.delete(path) ? alone(sync) : sync,
+    forget: (path) => void assembled.delete(path),
     concat: (path, sources) => {
       const temporary = temporaryOf(path)
       const filled = sources.filter(({ length }) => length > 0)
@@ -102,6 +110,7 @@ export const make = (permissions: NodeFs.Permissions): FileConcat => {
         Effect.zipRight(NodeFs.rename(temporary, path)),
         // Where even this fails, the leftover is no upload and the next try removes it.
         Effect.onError(() => Effect.ignore(NodeFs.remove(temporary))),
+        Effect.map(() => void assembled.add(path)),
         assembling.withPermits(1)
       )
     }

@@ -12,35 +12,20 @@ import * as Path from "node:path"
 import { UploadId } from "../../protocol/Upload.js"
 import * as Orphans from "../../store/Orphans.js"
 import type { UploadStoreError } from "../../store/UploadStoreError.js"
+import type * as Folders from "./Folders.js"
 import * as NodeFs from "./NodeFs.js"
 
 /** What it takes to find the file of an upload. */
 export interface Files {
   readonly directory: string
-  /** Of the folders that are made. */
-  readonly permissions: NodeFs.Permissions
+  readonly folders: Folders.Folders
   /** Where it is while it is one, and nobody has it open. */
   readonly pathOf: (id: UploadId) => Effect.Effect<string>
-  /** Has the names in a folder survive a power cut. */
-  readonly syncDirectory: (path: string) => Effect.Effect<void, UploadStoreError>
 }
 
-export const make = ({ directory, pathOf, permissions, syncDirectory }: Files): Orphans.Orphans => {
+export const make = ({ directory, folders, pathOf }: Files): Orphans.Orphans => {
   const folder = Path.join(directory, "orphans")
   const locate = (name: string) => Path.join(folder, name.slice(0, name.indexOf(".")).slice(-2), name)
-
-  /** Folders that last: what is moved to another may be gone with it. */
-  const lasting = new Set<string>()
-
-  const makeDirectory = (path: string) =>
-    Effect.suspend(() =>
-      lasting.has(path)
-        ? Effect.void
-        : Effect.catchIf(NodeFs.makeDirectory(path, permissions), NodeFs.isTaken, () => Effect.void).pipe(
-          Effect.zipRight(syncDirectory(Path.dirname(path))),
-          Effect.map(() => void lasting.add(path))
-        )
-    )
 
   const orphanOf = (name: string): Effect.Effect<Option.Option<Orphans.Orphan>, UploadStoreError> =>
     Option.match(parse(name), {
@@ -85,7 +70,7 @@ export const make = ({ directory, pathOf, permissions, syncDirectory }: Files): 
         return Option.none()
       }
       const { size, writtenAt } = found.value
-      yield* Effect.forEach([folder, Path.dirname(locate(`${id}.`))], makeDirectory, { discard: true })
+      yield* Effect.forEach([folder, Path.dirname(locate(`${id}.`))], folders.makeDurable, { discard: true })
       return yield* orphanOf(yield* move(id, size, path, DateTime.max(since, writtenAt)))
     }),
     list: Stream.fromIterableEffect(names(folder)).pipe(
@@ -104,9 +89,9 @@ export const make = ({ directory, pathOf, permissions, syncDirectory }: Files): 
       if (!isIntact || Option.isSome(yield* NodeFs.look(path))) {
         return false
       }
-      yield* makeDirectory(Path.dirname(path))
+      yield* folders.makeDurable(Path.dirname(path))
       return yield* NodeFs.link(locate(name), path).pipe(
-        Effect.zipRight(syncDirectory(Path.dirname(path))),
+        Effect.zipRight(folders.syncEntries(Path.dirname(path))),
         Effect.zipRight(NodeFs.removeIfPresent(locate(name))),
         Effect.as(true),
         Effect.catchIf(NodeFs.isTaken, () => Effect.succeed(false))

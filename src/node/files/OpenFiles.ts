@@ -3,6 +3,7 @@
  * nobody's hands but its user's.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { UploadStoreError } from "../../store/UploadStoreError.js"
@@ -25,7 +26,28 @@ export interface OpenFiles {
   /** Takes a file back, and closes the one that has waited longest where there are too many. */
   readonly keep: (file: OpenFile) => Effect.Effect<void>
   readonly close: (path: string) => Effect.Effect<void>
+  /** Takes a file for one use, and keeps it if that succeeds. */
+  readonly use: <A, E, R>(
+    path: string,
+    open: Effect.Effect<OpenFile, UploadStoreError>,
+    use: (file: OpenFile) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | UploadStoreError, R>
 }
+
+/** To `take` a file that is there. */
+export const openFile = (path: string): Effect.Effect<OpenFile, UploadStoreError> =>
+  Effect.flatMap(
+    NodeFs.open(path, "r+"),
+    (file) =>
+      NodeFs.size(file).pipe(
+        Effect.map((end) => ({ ...file, end })),
+        Effect.tapErrorCause(() => NodeFs.close(file))
+      )
+  )
+
+/** To `take` a directory that is there. */
+export const openDirectory = (path: string): Effect.Effect<OpenFile, UploadStoreError> =>
+  Effect.map(NodeFs.open(path, "r"), (file) => ({ ...file, end: 0 }))
 
 export const make = (capacity: number): Effect.Effect<OpenFiles, never, Scope.Scope> => {
   const files = new Map<string, OpenFile>()
@@ -74,7 +96,17 @@ export const make = (capacity: number): Effect.Effect<OpenFiles, never, Scope.Sc
 
   return Effect.as(
     Effect.addFinalizer(() => closeAll),
-    { take, keep, close }
+    {
+      take,
+      keep,
+      close,
+      use: (path, open, use) =>
+        Effect.acquireUseRelease(
+          take(path, open),
+          use,
+          (file, exit) => (Exit.isSuccess(exit) ? keep(file) : NodeFs.close(file))
+        )
+    }
   )
 }
 
