@@ -1,9 +1,7 @@
 /**
- * The body of a Node request, coalesced: each pull hands over everything that has arrived since the last one, so an
- * idle trickle moves at once and a flood moves in big batches, without timers. Nothing is read before the first pull,
- * and little more than `bufferSize` ahead of the last.
+ * The body of a Node request. Nothing is read before the first pull, and little more than a full `CoalescingBuffer`
+ * ahead of the last.
  */
-import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -12,7 +10,6 @@ import * as Option from "effect/Option"
 import type { IncomingMessage } from "node:http"
 import { clearTimeout, setTimeout } from "node:timers"
 import {
-  type AbortReason,
   consumed,
   defaultIdleTimeout,
   empty,
@@ -21,19 +18,10 @@ import {
   type Options,
   type UploadBody
 } from "../../server/body/UploadBody.js"
+import { type Budget, CoalescingBuffer } from "./CoalescingBuffer.js"
 import * as NodeRequest from "./NodeRequest.js"
-import * as ReleaseBuffers from "./ReleaseBuffers.js"
 
-/** Bytes that may wait in memory, for each upload. */
-const bufferSize = 1024 * 1024
-
-/**
- * What the bodies of a process may keep waiting in memory together. One that has nothing waiting may always read once.
- */
-export interface Budget {
-  readonly limit: number
-  used: number
-}
+export type { Budget }
 
 /** How long the sender may send nothing, in milliseconds. Node says never by zero. */
 export const idleMillisOf = ({ idleTimeout = defaultIdleTimeout }: Options): number => {
@@ -53,8 +41,6 @@ export interface NodeBody extends UploadBody {
   readonly discard: () => void
 }
 
-type Pulled = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<AbortReason>>
-
 /**
  * @param idleMillis - how long the sender may send nothing before the body is cut off.
  * @param begin - called before the first byte is asked for.
@@ -72,65 +58,20 @@ const whole = (body: UploadBody): NodeBody => ({ ...body, isUnread: () => false,
 const none = whole(empty)
 
 const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget, begin: () => void): NodeBody => {
-  let batch: Array<Uint8Array> = []
-  let size = 0
-  let ending: Pulled | undefined
-  let waiter: ((pulled: Pulled) => void) | undefined
+  const buffer = new CoalescingBuffer(request, budget)
+  const stopped = Deferred.unsafeMake<void>(FiberId.none)
   let begun = false
   let stopReading = ignore
-  const stopped = Deferred.unsafeMake<void>(FiberId.none)
-  /** Lent until the next pull, see `UploadBody`. */
-  let lent: Array<Uint8Array> = []
 
-  const discard = () => {
-    budget.used -= size
-    batch = []
-    size = 0
-  }
-
-  const take = (): Pulled | undefined => {
-    if (size === 0) {
-      return ending
-    }
-    const ready = Chunk.unsafeFromArray(batch)
-    lent = batch
-    discard()
-    if (request.isPaused()) {
-      request.resume()
-    }
-    return Effect.succeed(ready)
-  }
-
-  const wake = () => {
-    const pulled = waiter === undefined ? undefined : take()
-    if (pulled !== undefined) {
-      waiter?.(pulled)
-      waiter = undefined
-    }
-  }
-
-  const end = (cut: Option.Option<AbortReason>) => {
-    ending ??= Effect.fail(cut)
-    wake()
-  }
-
-  const onData = (bytes: Uint8Array) => {
-    batch.push(bytes)
-    size += bytes.length
-    budget.used += bytes.length
-    if (size >= bufferSize || budget.used >= budget.limit) {
-      request.pause()
-    }
-    wake()
-  }
+  const disconnect = () => buffer.end(Option.some("Disconnected"))
 
   // A socket that rests because the disk is slow is not idle: only a wait for the network is.
   const onTimeout = () => {
-    const waiting = waiter
+    const { waiting } = buffer
     request.setTimeout(idleMillis)
     NodeRequest.judge(() => {
-      if (waiting !== undefined && waiting === waiter) {
-        end(Option.some("Idle"))
+      if (waiting !== undefined && waiting === buffer.waiting) {
+        buffer.end(Option.some("Idle"))
       }
     })
   }
@@ -139,7 +80,7 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
     if (!begun) {
       begun = true
       begin()
-      stopReading = NodeRequest.listen(request, request, { data: onData })
+      stopReading = NodeRequest.listen(request, request, { data: (bytes) => buffer.push(bytes) })
       NodeRequest.listen(request, request, { timeout: onTimeout })
       request.setTimeout(idleMillis)
     }
@@ -147,48 +88,47 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
 
   // What is cut off over HTTP/2 is closed before it ends.
   NodeRequest.listen(request, request, {
-    end: () => end(request.complete ? Option.none() : Option.some("Disconnected")),
-    error: () => end(Option.some("Disconnected")),
-    close: () => end(Option.some("Disconnected"))
+    end: () => request.complete ? buffer.end(Option.none()) : disconnect(),
+    error: disconnect,
+    close: disconnect
   })
 
   return {
     pull: Effect.suspend(() => {
       read()
-      ReleaseBuffers.free(lent)
-      lent = []
-      return take() ?? Effect.async((resume) => {
-        waiter = resume
-        return Effect.sync(() => {
-          waiter = undefined
-        })
-      })
+      return buffer.pull()
     }),
     stop: (reason) => {
       Deferred.unsafeDone(stopped, Effect.void)
       if (!request.complete) {
         stopReading()
         request.pause()
-        end(Option.some(reason))
+        buffer.end(Option.some(reason))
       }
     },
     stopped: Deferred.await(stopped),
     trailers: Effect.sync(() => request.trailers),
     isUnread: () => !request.complete && !request.destroyed,
-    rest: Effect.async<void>((resume) => {
+    rest: Effect.suspend(() => {
       stopReading()
-      discard()
-      const done = () => {
-        clearTimeout(quiet)
-        stop()
-        resume(Effect.void)
-      }
-      const quiet = setTimeout(done, quietMillis)
-      const stop = NodeRequest.listen(request, request, { data: () => quiet.refresh(), end: done, close: done })
-      request.resume()
-    }).pipe(Effect.timeout(lingering), Effect.ignore),
-    discard
+      buffer.discard()
+      return drain(request)
+    }),
+    discard: () => buffer.discard()
   }
 }
+
+/** Reads and drops what the client still sends, until it has been quiet for a moment. */
+const drain = (request: IncomingMessage): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    const done = () => {
+      clearTimeout(quiet)
+      stop()
+      resume(Effect.void)
+    }
+    const quiet = setTimeout(done, quietMillis)
+    const stop = NodeRequest.listen(request, request, { data: () => quiet.refresh(), end: done, close: done })
+    request.resume()
+  }).pipe(Effect.timeout(lingering), Effect.ignore)
 
 const ignore = () => {}
