@@ -4,10 +4,20 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
-import type * as Either from "effect/Either"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
-import { UploadStoreError } from "../store/UploadStoreError.js"
+import * as Schema from "effect/Schema"
+import { UploadId } from "../protocol/Upload.js"
+import type { StoredUpload } from "../store/UploadRegistry.js"
+import { unknownDialect, UploadStoreError } from "../store/UploadStoreError.js"
 import * as SqlFailure from "./SqlFailure.js"
+import * as UploadRow from "./UploadRow.js"
+
+/** The part of a row that is read even if the rest is damaged. */
+export interface IdRow {
+  readonly id: string
+}
 
 export type Decode<A> = (row: object) => Either.Either<A, ParseResult.ParseError>
 
@@ -57,3 +67,16 @@ export const page = <Row extends object, A>(
     )
   return from
 }
+
+export const decodeId = (row: object): Either.Either<UploadId, ParseResult.ParseError> =>
+  Either.map(decodeIdRow(row), ({ id }) => id)
+
+const decodeIdRow = Schema.decodeUnknownEither(Schema.Struct({ id: UploadId }))
+
+/** An unreadable row is damaged, unless its dialect says that a newer version has written it. */
+export const decodeEntry = (row: IdRow): Either.Either<StoredUpload, UploadStoreError> =>
+  Either.mapLeft(UploadRow.decode(row), (error) =>
+    Option.match(UploadRow.unknownDialectOf(row), {
+      onNone: () => corrupt(`read the state of ${row.id}`, error),
+      onSome: (dialect) => unknownDialect(row.id, dialect)
+    }))
