@@ -1,30 +1,22 @@
 /**
  * The states of all uploads: which uploads exist, and how many of their bytes count. Knows nothing about bytes.
  */
-import * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
-import * as DateTime from "effect/DateTime"
+import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
+import type * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Order from "effect/Order"
 import * as Stream from "effect/Stream"
 import type { Bytes, Upload, UploadId } from "../protocol/Upload.js"
-import { Superseded, type UploadStoreError } from "./UploadStoreError.js"
-import * as Usage from "./Usage.js"
+import * as MemoryRegistry from "./MemoryRegistry.js"
+import type { StoredUpload, WriteOptions } from "./StoredUpload.js"
+import type { Superseded, UploadStoreError } from "./UploadStoreError.js"
+import type { OwnedUsage } from "./Usage.js"
 
-/** A stored state. */
-export interface StoredUpload {
-  readonly upload: Upload
-  /** Grows by one with each commit; 0 before the first one. */
-  readonly version: number
-  /** The fence of the lock under which it was last written. */
-  readonly fence: number
-  /** How many of its first bytes are known to survive a power cut; never more than its offset. */
-  readonly synced: number
-}
+export { committed, created, draft } from "./StoredUpload.js"
+export type { StoredUpload, WriteOptions } from "./StoredUpload.js"
 
 /**
  * Keyset pagination. `after` is the last key of the previous page; keys are ids in code-unit order unless the query
@@ -108,7 +100,7 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
   readonly usage: Effect.Effect<{ readonly uploads: number; readonly bytes: number }, UploadStoreError>
 
   /** The usage of each owner, and of the uploads without an owner. */
-  readonly usageByOwner: Effect.Effect<ReadonlyArray<Usage.OwnedUsage>, UploadStoreError>
+  readonly usageByOwner: Effect.Effect<ReadonlyArray<OwnedUsage>, UploadStoreError>
 
   /** The highest stored fence; 0 if there is none. */
   readonly lastFence: Effect.Effect<number, UploadStoreError>
@@ -141,42 +133,11 @@ export interface Unreadable {
   readonly error: UploadStoreError
 }
 
-/** The fence of the writer, and the durability of the write. */
-export interface WriteOptions {
-  /** The fence of the lock that the writer holds. */
-  readonly fence: number
-  /** Survives a power cut before it returns, not only the end of the process; so do the bytes of the upload. */
-  readonly durable: boolean
-}
-
 /** The conditions of a removal: those of every write, and one more. */
 export interface RemoveOptions extends WriteOptions {
   /** Fails with `Superseded` if an unfinished final names the upload as its part. */
   readonly unlessNamed?: boolean | undefined
 }
-
-/** The entry of an upload that is not stored yet. */
-export const draft = (upload: Upload, fence: number): StoredUpload => ({ upload, version: 0, fence, synced: 0 })
-
-/** The entry of a new upload. */
-export const created = (upload: Upload, { durable, fence }: WriteOptions): StoredUpload => ({
-  upload,
-  version: 1,
-  fence,
-  synced: durable ? upload.offset : 0
-})
-
-/** The entry that follows another. */
-export const committed = (
-  { synced, version }: StoredUpload,
-  next: Upload,
-  { durable, fence }: WriteOptions
-): StoredUpload => ({
-  upload: next,
-  version: version + 1,
-  fence,
-  synced: durable ? next.offset : Math.min(synced, next.offset)
-})
 
 /** All results of a paged query. Yields between the pages. */
 export const pages = <A, E>(
@@ -195,108 +156,5 @@ export const pages = <A, E>(
       )
   )
 
-const isUnfinished = ({ completion: { _tag } }: Upload): boolean => _tag === "Open" || _tag === "Finishing"
-
-const byTime: Order.Order<Due> = Order.combine(
-  Order.mapInput(DateTime.Order, ({ expiresAt }: Due) => expiresAt),
-  Order.mapInput(Order.string, ({ id }: Due) => id)
-)
-
 /** States in a Map; they live as long as the layer. */
-export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistry, () => {
-  const entries = new Map<UploadId, StoredUpload>()
-
-  const found = ({ after, limit }: Page, keep: (upload: Upload, entry: StoredUpload) => boolean) =>
-    Effect.sync(() =>
-      Array.from(entries.values())
-        .filter((entry) => (after === undefined || entry.upload.id > after) && keep(entry.upload, entry))
-        .map(({ upload }) => upload)
-        .toSorted((a, b) => (a.id < b.id ? -1 : 1))
-        .slice(0, limit)
-    )
-
-  const page = (options: Page, keep: (upload: Upload, entry: StoredUpload) => boolean) =>
-    Effect.map(found(options, keep), Arr.map(({ id }) => id))
-
-  const replace = <A>(
-    { upload: { id }, version }: StoredUpload,
-    { fence, unlessNamed = false }: RemoveOptions,
-    act: () => A
-  ) =>
-    Effect.suspend(() => {
-      const stored = entries.get(id)
-      const isNamed = unlessNamed && finalsNaming(id).some(isUnfinished)
-      return stored === undefined || stored.version !== version || stored.fence > fence || isNamed
-        ? new Superseded({ id })
-        : Effect.succeed(act())
-    })
-
-  const put = (entry: StoredUpload) => {
-    entries.set(entry.upload.id, entry)
-    return entry
-  }
-
-  const finalsNaming = (part: UploadId) =>
-    Array.from(entries.values(), ({ upload }) => upload)
-      .filter(({ kind }) => kind._tag === "Final" && kind.parts.includes(part))
-
-  return UploadRegistry.of({
-    create: (upload, options) =>
-      Effect.suspend(() =>
-        entries.has(upload.id)
-          ? new Superseded({ id: upload.id })
-          : Effect.succeed(put(created(upload, options)))
-      ),
-    get: (id) => Effect.sync(() => Option.fromNullable(entries.get(id))),
-    absent: (ids) => Effect.sync(() => ids.filter((id) => !entries.has(id))),
-    commit: (entry, next, options) => replace(entry, options, () => put(committed(entry, next, options))),
-    remove: (entry, options) => Effect.asVoid(replace(entry, options, () => entries.delete(entry.upload.id))),
-    expired: (now, { after, limit }) =>
-      Effect.sync(() =>
-        Array.from(entries.values(), ({ upload }) => upload)
-          .flatMap((upload) =>
-            upload.hasExpired(now) && Option.isSome(upload.expiresAt)
-              ? [{ id: upload.id, expiresAt: upload.expiresAt.value }]
-              : []
-          )
-          .filter((due) => after === undefined || byTime(after, due) < 0)
-          .toSorted(byTime)
-          .slice(0, limit)
-      ),
-    pending: (options) =>
-      page(options, (upload) => (upload.isFinal && upload.isOpen) || upload.completion._tag === "Finishing"),
-    unsynced: (options) => page(options, ({ isOpen, offset }, { synced }) => isOpen && offset > synced),
-    finalsOf: (part) => Effect.sync(() => finalsNaming(part).filter(({ isOpen }) => isOpen).map(({ id }) => id)),
-    consumedParts: (options) =>
-      page(options, (upload) => {
-        const finals = upload.isPartial && !upload.isOpen ? finalsNaming(upload.id) : []
-        return finals.some(({ completion }) => completion._tag === "Complete") &&
-          !finals.some(isUnfinished)
-      }),
-    withBytes: ({ after, limit }) =>
-      Effect.map(
-        found({ after: after?.id, limit }, ({ isOpen, offset }) => isOpen && offset > 0),
-        Arr.map(({ id, offset }) => ({ id, offset }))
-      ),
-    list: ({ after, limit }) =>
-      Effect.map(found({ after: after as UploadId | undefined, limit }, () => true), Arr.map(Either.right)),
-    usage: Effect.sync(() => ({
-      uploads: entries.size,
-      bytes: Array.from(entries.values()).reduce((sum, { upload }) => sum + upload.offset, 0)
-    })),
-    usageByOwner: Effect.sync(() => {
-      const usageByOwner = new Map<string | undefined, Usage.OwnedUsage>()
-      for (const { upload } of entries.values()) {
-        const owner = Option.getOrUndefined(upload.owner)
-        const usage = Usage.replace(
-          usageByOwner.get(owner) ?? Usage.nothing,
-          Usage.nothing,
-          Usage.ofUpload(upload)
-        )
-        usageByOwner.set(owner, { owner: upload.owner, ...usage })
-      }
-      return Array.from(usageByOwner.values())
-    }),
-    lastFence: Effect.sync(() => Array.from(entries.values()).reduce((max, { fence }) => Math.max(max, fence), 0))
-  })
-})
+export const layerMemory: Layer.Layer<UploadRegistry> = Layer.sync(UploadRegistry, MemoryRegistry.make)
