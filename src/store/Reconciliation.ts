@@ -5,20 +5,19 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Upload, UploadId } from "../protocol/Upload.js"
+import type { UploadId } from "../protocol/Upload.js"
 import type { ByteStore } from "./ByteStore.js"
 import type * as FsyncTracker from "./FsyncTracker.js"
 import * as Orphans from "./Orphans.js"
 import * as Pairing from "./Pairing.js"
 import type { UploadRegistry } from "./UploadRegistry.js"
-import type { UploadStoreError } from "./UploadStoreError.js"
 
 export const make = (
   registry: UploadRegistry["Type"],
   bytes: ByteStore["Type"],
   syncs: ReturnType<typeof FsyncTracker.make>
 ) => {
-  /** Returns whether there is a place for orphans. */
+  /** Sets the bytes of an upload aside, and logs why. Returns false if there are none, or no place for orphans. */
   const setAside = Effect.fnUntraced(function*(id: UploadId, why: string) {
     const orphan = bytes.orphans === undefined
       ? Option.none()
@@ -29,9 +28,9 @@ export const make = (
     return Option.isSome(orphan)
   })
 
-  const forget = (id: UploadId) => bytes.spare?.(id) ?? Effect.void
-
   return {
+    setAside,
+
     /**
      * Sets an unfinished upload, or a part, back to the bytes that are there, and returns their number. `Option.none`
      * if all are there, or if nothing can be done: for example if the bytes are not those of the registry, because
@@ -65,28 +64,6 @@ export const make = (
       Effect.flatMap(bytes.size(id), (size) =>
         Option.contains(size, 0) || Option.isNone(size)
           ? Effect.succeed(true)
-          : setAside(id, "are named by no state, and set aside for a new upload")),
-
-    /** Removes a state, after it has marked the bytes as unwanted, if the store has such marks. */
-    condemning: <A, E>(id: UploadId, remove: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-      bytes.condemn === undefined
-        ? remove
-        : Effect.zipRight(
-          Effect.ignore(bytes.condemn(id)),
-          Effect.tapErrorCause(remove, () => Effect.ignoreLogged(forget(id)))
-        ),
-
-    /** The mark goes last: as long as there are bytes, they are known to be unwanted. */
-    removeCondemned: (id: UploadId): Effect.Effect<void, UploadStoreError> =>
-      Effect.zipRight(bytes.remove(id), Effect.ignoreLogged(forget(id))),
-
-    /**
-     * Removes the bytes of an upload whose state is gone. If there are more than the state counted, all are set aside.
-     */
-    removeCounted: ({ id, offset }: Upload) =>
-      Effect.flatMap(bytes.size(id), (size) =>
-        Option.exists(size, (size) => size > offset)
-          ? setAside(id, `are more than the ${offset} that counted of an upload whose time is over, and set aside`)
-          : bytes.remove(id))
+          : setAside(id, "are named by no state, and set aside for a new upload"))
   }
 }

@@ -15,8 +15,11 @@ import type { Upload, UploadId } from "../protocol/Upload.js"
 import { ByteStore } from "./ByteStore.js"
 import * as FsyncTracker from "./FsyncTracker.js"
 import * as Reconciliation from "./Reconciliation.js"
-import { pages, type RemoveOptions, type StoredUpload, UploadRegistry } from "./UploadRegistry.js"
+import * as RemoveUpload from "./RemoveUpload.js"
+import { pages, type StoredUpload, UploadRegistry } from "./UploadRegistry.js"
 import { type Superseded, unknownDialect, UploadStoreError } from "./UploadStoreError.js"
+
+export type { Removal } from "./RemoveUpload.js"
 
 /**
  * What the answer to a client promises.
@@ -29,16 +32,6 @@ import { type Superseded, unknownDialect, UploadStoreError } from "./UploadStore
 export class Durability extends Context.Reference<Durability>()("effect-tus/Durability", {
   defaultValue: (): "process" | "completion" | "always" => "completion"
 }) {}
-
-/** The conditions of a removal. */
-export interface Removal extends Pick<RemoveOptions, "unlessNamed"> {
-  /**
-   * Who asks for the removal. `"client"`: if the process ends in between, the next one removes the rest of the bytes.
-   * `"server"`: if there are more bytes than the state counts, they may belong to a newer state that the registry,
-   * restored from an older copy, does not know; then all are set aside. By default neither applies.
-   */
-  readonly by?: "client" | "server" | undefined
-}
 
 /**
  * States and bytes of uploads. Backends do not implement it: `make` builds it from an `UploadRegistry` and a
@@ -132,7 +125,7 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   readonly remove: (
     entry: StoredUpload,
     fence: number,
-    options?: Removal
+    options?: RemoveUpload.Removal
   ) => Effect.Effect<void, Superseded | UploadStoreError>
 
   /** Open finals that wait for this partial upload. */
@@ -207,28 +200,7 @@ export const make = Effect.gen(function*() {
     recordSync: syncs.recordSync,
     discard: ({ upload }) => bytes.truncate(upload.id, upload.offset),
     concat: ({ upload }, parts) => bytes.concat(upload.id, parts.map((part) => ({ id: part.id, length: part.offset }))),
-    // If the state was durable, its removal has to be: after a power cut it would come back without its bytes.
-    remove: (entry, fence, { by, unlessNamed } = {}) => {
-      const { id, isOpen } = entry.upload
-      const removed = entry.version === 0
-        ? Effect.void
-        : registry.remove(entry, {
-          unlessNamed,
-          fence,
-          durable: durability === "always" || (durability === "completion" && !isOpen)
-        })
-      return Effect.zipRight(
-        by === "client" ? reconciliation.condemning(id, removed) : removed,
-        Effect.suspend(() => {
-          syncs.forget(id)
-          return by === "server"
-            ? reconciliation.removeCounted(entry.upload)
-            : by === "client"
-            ? reconciliation.removeCondemned(id)
-            : bytes.remove(id)
-        })
-      )
-    },
+    remove: RemoveUpload.make({ registry, bytes, durability, forget: syncs.forget, setAside: reconciliation.setAside }),
     finalsOf: registry.finalsOf,
     pending: pages(registry.pending),
     locate: bytes.locate
