@@ -86,6 +86,9 @@ const planted: ReadonlyArray<readonly [file: string, source: string]> = [
   ["src/store/A.ts", `export const a = new Date()\n`]
 ]
 
+/** A function of so many lines, with comments and blank lines between them. */
+const functionOf = (lines: number) => `export const a = () => [\n${"  1,\n\n  // Why.\n".repeat(lines - 2)}]\n`
+
 describe("lint", () => {
   it("finds no comparison that cannot tell one Option from another: that of chai, by assert.deepStrictEqual", () => {
     const files = sources("test", "src").filter((name) => !name.endsWith("lint.test.ts"))
@@ -156,6 +159,11 @@ describe("lint", () => {
       assert.match(lint({ [file]: source }), /rooms.imports|no-restricted-(globals|properties)/)
     })
   }
+
+  it("refuses a function of more than 80 lines, without counting comments and blank lines", () => {
+    assert.strictEqual(lint({ "src/store/A.ts": functionOf(80) }), "")
+    assert.match(lint({ "src/store/A.ts": functionOf(81) }), /max-lines-per-function/)
+  })
 
   it("accepts what the table allows", () => {
     const source = `import * as fs from "node:fs"\nexport const a = fs.constants\n`
