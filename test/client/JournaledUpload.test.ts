@@ -15,7 +15,7 @@ const key: JournaledUpload.Key = { fingerprint: Option.some("one"), start: 0 }
 const creation: UploadJournal.Creation = { metadata: Option.none(), checksum: Option.none(), parts: 1 }
 
 /** What a session notes; each has sent as many bytes as the server has acknowledged. */
-const notes = (remembered: JournaledUpload.Remembered) => (offset: number) => {
+const notes = (remembered: JournaledUpload.JournaledUpload) => (offset: number) => {
   remembered.observe(0, bytes.subarray(0, offset))
   return remembered.note({ url: "http://a/1", acknowledged: offset, expires: Option.none() })
 }
@@ -23,7 +23,7 @@ const notes = (remembered: JournaledUpload.Remembered) => (offset: number) => {
 /** What is in a journal, which takes a tenth of a second to write, after a session that ended while it did. */
 const after = Effect.fnUntraced(function*(
   wrap: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>,
-  end: (remembered: JournaledUpload.Remembered) => Effect.Effect<void>
+  end: (remembered: JournaledUpload.JournaledUpload) => Effect.Effect<void>
 ) {
   const journal = yield* UploadJournal.UploadJournal
   yield* Effect.gen(function*() {
@@ -48,7 +48,8 @@ const after = Effect.fnUntraced(function*(
   ])
 }, Effect.provide([UploadJournal.layerMemory, NodeHashFunctions.layer]))
 
-const beginAnew = (remembered: JournaledUpload.Remembered) => Effect.zipRight(remembered.forget, notes(remembered)(10))
+const beginAnew = (remembered: JournaledUpload.JournaledUpload) =>
+  Effect.zipRight(remembered.forget, notes(remembered)(10))
 
 describe("what is remembered", () => {
   for (

@@ -33,7 +33,7 @@ export interface UploadSession {
   readonly endpoint: Endpoint.Endpoint
   readonly counter: ProgressCounter.Tally
   readonly retry: Retry.Retry<unknown>
-  readonly journaled: JournaledUpload.Remembered
+  readonly journaled: JournaledUpload.JournaledUpload
   readonly isPart: boolean
   /** As an Upload-Metadata header. */
   readonly metadata: Option.Option<string>
