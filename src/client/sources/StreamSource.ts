@@ -3,19 +3,17 @@
  * what has been read and not been released is kept to be sent again.
  */
 import * as FileSystem from "@effect/platform/FileSystem"
-import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Pull from "../../bytes/Pull.js"
 import * as ReplayWindow from "./ReplayWindow.js"
+import * as Spill from "./Spill.js"
+import * as StreamFeed from "./StreamFeed.js"
 import * as UploadSource from "./UploadSource.js"
 
 /** What is known of a stream, and how much of it is kept. */
@@ -67,7 +65,7 @@ export const makeSpilling = <E, R>(
     Effect.zip(Effect.scope, FileSystem.FileSystem),
     ([scope, fs]) =>
       build(stream, scope, options, (name, files) =>
-        ReplayWindow.openSpill(name, options?.directory).pipe(
+        Spill.open(name, options?.directory).pipe(
           Effect.provideService(FileSystem.FileSystem, fs),
           Scope.extend(files)
         ))
@@ -79,7 +77,7 @@ const build = Effect.fnUntraced(function*<E, R>(
   stream: Stream.Stream<Uint8Array, E, R>,
   parent: Scope.Scope,
   { length, name = "stream", window: asked = defaultWindow }: Options = {},
-  open?: (name: string, files: Scope.Scope) => Effect.Effect<ReplayWindow.Spill, UploadSource.SourceError>
+  open?: (name: string, files: Scope.Scope) => Effect.Effect<Spill.Spill, UploadSource.SourceError>
 ) {
   // In this order, so that at the end the pull under way is stopped first, then the stream, and the file goes last.
   const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
@@ -95,101 +93,72 @@ const build = Effect.fnUntraced(function*<E, R>(
     Effect.map((pull) => (length === undefined ? pull : UploadSource.exactly(name, length)(pull))),
     Scope.extend(scope)
   )
-
-  let ended: Exit.Exit<void, UploadSource.SourceError> | undefined
-  let pulling: Deferred.Deferred<void> | undefined
-
-  const finish = (
-    cause: Cause.Cause<Option.Option<UploadSource.SourceError>>
-  ): Effect.Effect<void, UploadSource.SourceError> =>
-    Either.match(Cause.failureOrCause(cause), {
-      onLeft: Option.match({
-        onNone: () =>
-          Effect.sync(() => {
-            ended = Exit.void
-          }),
-        onSome: Effect.fail
-      }),
-      onRight: (cause) =>
-        Cause.isInterruptedOnly(cause)
-          ? UploadSource.unreadable(name)(new Error("the stream was interrupted"))
-          : Effect.failCause(cause)
-    })
-
-  /**
-   * What a pull that is interrupted had in hand would be lost: it runs in a fiber of its own, and is only waited for.
-   */
-  const advance = Effect.uninterruptibleMask((restore) =>
-    Effect.suspend(() => {
-      if (pulling !== undefined) {
-        return restore(Deferred.await(pulling))
-      }
-      const done = Deferred.unsafeMake<void>(FiberId.none)
-      pulling = done
-      const step = Effect.interruptible(pull).pipe(
-        Effect.matchCauseEffect({ onSuccess: window.append, onFailure: finish }),
-        Effect.exit,
-        Effect.map((exit) => {
-          ended = Exit.isFailure(exit) ? exit : ended
-          pulling = undefined
-          Deferred.unsafeDone(done, Exit.void)
-        })
-      )
-      return Effect.zipRight(Effect.forkIn(step, scope), restore(Deferred.await(done)))
-    })
-  )
-
-  const gather = (
-    offset: number,
-    size: number
-  ): Effect.Effect<UploadSource.Ready, UploadSource.SourceError> =>
-    Effect.suspend(() => {
-      const until = Math.min(offset + size, total)
-      const end = window.end()
-      if (offset < window.start()) {
-        return ReplayWindow.spent(name, offset)
-      }
-      // The last bytes of a known length count only once nothing came behind them.
-      if (until <= end && until < total) {
-        return Effect.succeed({
-          size: until - offset,
-          last: until === end && ended !== undefined && Exit.isSuccess(ended)
-        })
-      }
-      return ended === undefined
-        ? Effect.zipRight(advance, gather(offset, size))
-        : Effect.as(ended, { size: Math.max(0, Math.min(until, end) - offset), last: true })
-    })
-
-  const read = (offset: number, size: number) =>
-    Effect.sync((): Pull.Reading<UploadSource.SourceError> => {
-      let buffer: Uint8Array | undefined
-      let at = offset
-      const lent = () => (buffer ??= new Uint8Array(Math.min(size, ReplayWindow.blockBytes)))
-      const until = offset + size
-      return Pull.reading(Effect.suspend(() =>
-        at === until ? Pull.end : gather(at, Math.min(until - at, ReplayWindow.blockBytes)).pipe(
-          Effect.flatMap((ready) =>
-            ready.size === 0 ? UploadSource.tooShort(name, until, at) : window.read(at, ready.size, lent)
-          ),
-          Effect.mapBoth({
-            onFailure: Option.some,
-            onSuccess: (bytes) => {
-              at += bytes.length
-              return Chunk.of(bytes)
-            }
-          })
-        )
-      ))
-    })
-
+  const opened = { name, total, window, feed: StreamFeed.make({ name, pull, append: window.append, scope }) }
   return {
     name,
     length: Option.fromNullable(length),
     identity: Option.none(),
-    ready: (offset, size) => gather(offset, open === undefined ? Math.min(size, memory) : size),
-    read,
+    ready: (offset, size) => gather(opened, offset, open === undefined ? Math.min(size, memory) : size),
+    read: (offset, size) => Effect.sync(() => read(opened, offset, size)),
     release: window.release,
     seekable: false
   } satisfies UploadSource.UploadSource
 })
+
+/** A stream that is being read. */
+interface Opened {
+  readonly name: string
+  /** In bytes; infinite if it is not known. */
+  readonly total: number
+  readonly window: ReplayWindow.ReplayWindow
+  readonly feed: StreamFeed.StreamFeed
+}
+
+/** Pulls until the bytes are in the window, or the stream has ended. */
+const gather = (
+  opened: Opened,
+  offset: number,
+  size: number
+): Effect.Effect<UploadSource.Ready, UploadSource.SourceError> =>
+  Effect.suspend(() => {
+    const { feed, name, total, window } = opened
+    const until = Math.min(offset + size, total)
+    const end = window.end()
+    const ended = feed.ended()
+    if (offset < window.start()) {
+      return ReplayWindow.spent(name, offset)
+    }
+    // The last bytes of a known length count only once nothing came behind them.
+    if (until <= end && until < total) {
+      return Effect.succeed({
+        size: until - offset,
+        last: until === end && ended !== undefined && Exit.isSuccess(ended)
+      })
+    }
+    return ended === undefined
+      ? Effect.zipRight(feed.advance, gather(opened, offset, size))
+      : Effect.as(ended, { size: Math.max(0, Math.min(until, end) - offset), last: true })
+  })
+
+const read = (opened: Opened, offset: number, size: number): Pull.Reading<UploadSource.SourceError> => {
+  const { name, window } = opened
+  const until = offset + size
+  let buffer: Uint8Array | undefined
+  let at = offset
+  const lent = () => (buffer ??= new Uint8Array(Math.min(size, ReplayWindow.blockBytes)))
+  const next = Effect.suspend(() =>
+    Effect.flatMap(
+      gather(opened, at, Math.min(until - at, ReplayWindow.blockBytes)),
+      (ready) => ready.size === 0 ? UploadSource.tooShort(name, until, at) : window.read(at, ready.size, lent)
+    )
+  )
+  return Pull.reading(Effect.suspend(() =>
+    at === until ? Pull.end : Effect.mapBoth(next, {
+      onFailure: Option.some,
+      onSuccess: (bytes) => {
+        at += bytes.length
+        return Chunk.of(bytes)
+      }
+    })
+  ))
+}
