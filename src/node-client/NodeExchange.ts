@@ -1,21 +1,19 @@
 /**
  * One request of `node:http` and what comes back, from events to one outcome. Knows nothing of where a body comes from.
  */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Http from "node:http"
+import type { Socket } from "node:net"
 import { performance } from "node:perf_hooks"
-// Timers that are nearly always taken back.
-import { clearTimeout, setTimeout } from "node:timers"
 import { TLSSocket } from "node:tls"
 import type { SourceError } from "../client/sources/UploadSource.js"
 import * as NetworkError from "../client/transport/NetworkError.js"
 import * as Patience from "../client/transport/Patience.js"
-import * as TusTransport from "../client/transport/TusTransport.js"
-import { maxText, stalled, TransportError } from "../client/transport/TusTransport.js"
+import { TransportError } from "../client/transport/TusTransport.js"
 import type { RawResponse } from "../protocol/Reply.js"
+import * as ExchangeTimers from "./ExchangeTimers.js"
 import * as LastWords from "./LastWords.js"
-import * as Timer from "./Timer.js"
+import * as NodeResponse from "./NodeResponse.js"
 
 export type Outcome = Effect.Effect<RawResponse, TransportError | SourceError>
 
@@ -43,277 +41,282 @@ export interface Exchange {
   readonly end: Effect.Effect<void>
 }
 
-export interface Options {
+export interface Options extends ExchangeTimers.Options {
   readonly hasBody: boolean
-  readonly connectTimeout: Duration.Duration
-  /** In milliseconds. */
-  readonly stallTimeout: number | undefined
-  /** In milliseconds. */
-  readonly answerTimeout: number | undefined
 }
 
 /** Of answers that announce another, so many may come while no byte of the body moves. */
 const maxInterim = 1000
 
-/** How long the text of an answer may take that came before the body was sent. */
-const patienceMillis = 1000
+interface State {
+  readonly request: Http.ClientRequest
+  readonly options: Options
+  readonly timers: ExchangeTimers.ExchangeTimers
 
-/** What is read of an answer behind `maxText` to keep its connection, in characters. */
-const maxDiscarded = 64 * 1024
+  isConnected: boolean
+  onConnected: () => void
+
+  /** Node has been handed every byte of the body. */
+  isHanded: boolean
+  /** The system has taken them from Node. */
+  isTaken: boolean
+  /** The source of the body is at its end. */
+  isFinished: boolean
+  /** Bytes that Node was handed. */
+  bytes: number
+  /** When it was handed the first ones; undefined before. */
+  begun: number | undefined
+
+  interim: number
+  response: Http.IncomingMessage | undefined
+  text: () => string
+  /** As much of the response is there as is wanted. */
+  isAnswered: boolean
+
+  error: Error | undefined
+  /** Node is done with the request. */
+  isClosed: boolean
+  /** The outcome is known, or nobody wants it any more. */
+  isOver: boolean
+  onOutcome: Parameters<Exchange["onOutcome"]>[0]
+}
 
 /**
  * Where a body is not sent to its end, the rest of the answer is not waited for for long: its server may be waiting,
  * too. Where all of it is on its way, the request is given the time to end well, and its source to have the last word.
  */
-export const make = (
-  request: Http.ClientRequest,
-  { answerTimeout, connectTimeout, hasBody, stallTimeout }: Options
-): Exchange => {
-  let isConnected = false
-  let onConnection: (() => void) | undefined
-  /** Node has been handed every byte of the body, the system has them, the source is at its end. */
-  let handed = !hasBody
-  let whole = !hasBody
-  let finished = !hasBody
-  let written = false
-  let response: Http.IncomingMessage | undefined
-  let text: (() => string) | undefined
-  /** As much of the answer is there as is wanted. */
-  let answered = false
-  let error: Error | undefined
-  let closed = false
-  let settled = false
-  let tell: Parameters<Exchange["onOutcome"]>[0] | undefined
-  let patience: NodeJS.Timeout | undefined
-  let overdue: NodeJS.Timeout | undefined
-  let interim = 0
-  let bytes = 0
-  let begun = 0
-
-  const clearTimers = () => [connecting, patience, overdue].forEach((timer) => clearTimeout(timer))
-  const finish = (outcome: Outcome | typeof stale) => {
-    if (settled) {
-      return
-    }
-    settled = true
-    clearTimers()
-    if (!closed && finished && request.writableFinished && response?.complete === true) {
-      onClose(() => tell?.(outcome, true))
-    } else {
-      tell?.(outcome, closed && finished)
-    }
+export const make = (request: Http.ClientRequest, options: Options): Exchange => {
+  const state: State = {
+    request,
+    options,
+    timers: ExchangeTimers.make(request, options, {
+      onUnconnected: (failure) => conclude(state, Effect.fail(failure)),
+      onLate: (failure) => giveUp(state, failure),
+      onTextLate: () => succeed(state)
+    }),
+    isConnected: false,
+    onConnected: () => {},
+    isHanded: !options.hasBody,
+    isTaken: !options.hasBody,
+    isFinished: !options.hasBody,
+    bytes: 0,
+    begun: undefined,
+    interim: 0,
+    response: undefined,
+    text: () => "",
+    isAnswered: false,
+    error: undefined,
+    isClosed: false,
+    isOver: false,
+    onOutcome: () => {}
   }
-  /** Node says that a request is over before it gives the connection back, which the next one is to find. */
-  const onClose = (listener: () => void) => request.once("close", () => queueMicrotask(listener))
-  const succeed = () => {
-    if (response !== undefined) {
-      finish(Effect.succeed(answerOf(response, text?.() ?? "")))
-    }
-  }
-  const fail = () => {
-    const failure = NetworkError.toTransportError(error ?? new Error("the connection was closed"))
-    // Only what changes nothing is safe to send twice without anybody knowing.
-    const isStale = request.reusedSocket && failure.reason === "Closed" && response === undefined && isSafe(request)
-    finish(isStale ? stale : Effect.fail(failure))
-  }
-  /** A no counts without the rest of its text. */
-  const giveUp = (failure: TransportError) =>
-    response !== undefined && !isYes(response) ? succeed() : finish(Effect.fail(failure))
-  /**
-   * While the body is sent it has all the time it needs as long as it moves; behind its last byte a slow line has more
-   * of it.
-   */
-  const onMoved = (allowance: number) => {
-    interim = 0
-    if (answerTimeout !== undefined && whole && !settled) {
-      clearTimeout(overdue)
-      const millis = Timer.millis(answerTimeout + allowance)
-      overdue = setTimeout(() => giveUp(TusTransport.overdue(answerTimeout)), millis)
-    }
-    if (stallTimeout !== undefined && allowance > 0) {
-      request.setTimeout(Timer.millis(stallTimeout + allowance))
-    }
-  }
-  const onAnswered = () => {
-    answered = true
-    if (!handed || finished) {
-      succeed()
-    }
-  }
-
-  const onConnected = () => {
-    clearTimeout(connecting)
-    isConnected = true
-    onMoved(0)
-    onConnection?.()
-    // What is written before hides from TLS why there is no connection.
-    if (!hasBody) {
-      request.end()
-    }
-  }
-  const connecting = setTimeout(() => {
-    const cause = new Error(`no connection within ${Duration.format(connectTimeout)}`)
-    finish(Effect.fail(new TransportError({ reason: "Unreachable", cause })))
-  }, Timer.millis(connectTimeout))
-
   request
-    .on("socket", (socket) => {
-      if (request.reusedSocket) {
-        // Deno gives connections back that still hold together what is written to them, for ever.
-        while (socket.writableCorked > 0) {
-          socket.uncork()
-        }
-        onConnected()
-      } else {
-        LastWords.hear(socket)
-        const isOpen = !(socket instanceof TLSSocket) && !socket.connecting
-        if (isOpen) {
-          onConnected()
-        } else {
-          socket.once(socket instanceof TLSSocket ? "secureConnect" : "connect", onConnected)
-        }
-      }
+    .on("socket", (socket) => onSocket(state, socket))
+    .on("information", () => onInformation(state))
+    .on("response", (response) => onResponse(state, response))
+    .on("error", (error) => {
+      state.error ??= error
     })
-    .on("information", () => {
-      interim += 1
-      if (interim > maxInterim) {
-        giveUp(
-          new TransportError({ reason: "Stalled", cause: new Error(`${maxInterim} answers that announce another`) })
-        )
-      }
-    })
-    .on("response", (incoming) => {
-      response = incoming
-      request.shouldKeepAlive ||= request.method === "HEAD" && isKept(incoming)
-      text = read(incoming, onAnswered)
-      patience = whole ? undefined : setTimeout(succeed, patienceMillis)
-      incoming
-        .on("end", onAnswered)
-        .on("error", () => {})
-        // The text may be cut: a server that has said no in the middle of a body may reset the connection.
-        .on("close", () => {
-          if (!answered) {
-            if (whole) {
-              fail()
-            } else {
-              onAnswered()
-            }
-          }
-        })
-    })
-    .on("error", (cause) => {
-      error ??= cause
-    })
-    .on("close", () => {
-      closed = true
-      clearTimeout(connecting)
-      if (response === undefined) {
-        fail()
-      }
-    })
-  if (stallTimeout !== undefined) {
-    request.setTimeout(Timer.millis(stallTimeout), () => giveUp(stalled(stallTimeout)))
-  }
-  const end = Effect.async<void>((resume) => {
-    settled = true
-    clearTimers()
-    if (closed) {
-      return resume(Effect.void)
-    }
-    onClose(() => resume(Effect.void))
-    if (!request.writableFinished || response?.complete !== true) {
-      request.destroy()
-    }
-    // One without a connection will not get one, and tells nobody.
-    if (request.socket === null) {
-      resume(Effect.void)
-    }
-  })
-
+    .on("close", () => onClose(state))
   return {
     connected: Effect.async((resume) => {
-      onConnection = () => resume(Effect.void)
-      if (isConnected) {
+      state.onConnected = () => resume(Effect.void)
+      if (state.isConnected) {
         resume(Effect.void)
       }
     }),
-    write: (batch, isLast) =>
-      Effect.async<void>((resume) => {
-        let left = batch.length
-        const onDone = (error: Error | null | undefined) => {
-          left -= 1
-          if ((error ?? undefined) === undefined && left === 0) {
-            whole = isLast
-            onMoved(isLast ? Patience.allowance({ bytes, millis: performance.now() - begun }, stallTimeout ?? 0) : 0)
-            resume(Effect.void)
-          }
-        }
-        const send = () => {
-          if (response === undefined && !request.destroyed) {
-            handed = isLast
-            bytes += batch.reduce((size, { length }) => size + length, 0)
-            batch.forEach((bytes) => request.write(bytes, onDone))
-          }
-        }
-        // Node reads what has arrived in between: behind an answer nothing more is sent.
-        if (written) {
-          setImmediate(send)
-        } else {
-          written = true
-          begun = performance.now()
-          send()
-        }
-        // The memory is not the source's again while the system may still read it.
-        return Effect.suspend(() => (left === 0 ? Effect.void : end))
-      }),
-    finish: (trailers) => {
-      if (trailers !== undefined) {
-        request.addTrailers(trailers)
-      }
-      finished = true
-      request.end()
-      if (answered) {
-        succeed()
-      }
-    },
-    fail: finish,
+    write: (batch, isLast) => write(state, batch, isLast),
+    finish: (trailers) => finish(state, trailers),
+    fail: (failure) => conclude(state, failure),
     onOutcome: (listener) => {
-      tell = listener
+      state.onOutcome = listener
     },
-    end
+    end: end(state)
+  }
+}
+
+const onSocket = (state: State, socket: Socket) => {
+  if (state.request.reusedSocket) {
+    // Deno gives connections back that still hold together what is written to them, for ever.
+    while (socket.writableCorked > 0) {
+      socket.uncork()
+    }
+    return onConnected(state)
+  }
+  LastWords.hear(socket)
+  const isSecure = socket instanceof TLSSocket
+  if (!isSecure && !socket.connecting) {
+    onConnected(state)
+  } else {
+    socket.once(isSecure ? "secureConnect" : "connect", () => onConnected(state))
+  }
+}
+
+const onConnected = (state: State) => {
+  state.timers.stopConnecting()
+  state.isConnected = true
+  onMoved(state, 0)
+  state.onConnected()
+  // What is written before hides from TLS why there is no connection.
+  if (!state.options.hasBody) {
+    state.request.end()
   }
 }
 
 /**
- * An answer to HEAD ends with its head, but Node lets it end the connection where it tells no length. Not every server
- * knows that there is no body: one that says that it goes on is believed.
- *
- * @see https://www.rfc-editor.org/rfc/rfc9112#section-6.3
+ * While the body is sent it has all the time it needs as long as it moves; behind its last byte a slow line has more of
+ * it.
  */
-const isKept = ({ headers }: Http.IncomingMessage) => headers.connection?.toLowerCase() === "keep-alive"
+const onMoved = (state: State, allowance: number) => {
+  state.interim = 0
+  state.timers.moved(state.isTaken, allowance)
+}
 
-const isYes = ({ statusCode = 0 }: Http.IncomingMessage) => statusCode < 300
+const onInformation = (state: State) => {
+  state.interim += 1
+  if (state.interim > maxInterim) {
+    const cause = new Error(`${maxInterim} answers that announce another`)
+    giveUp(state, new TransportError({ reason: "Stalled", cause }))
+  }
+}
+
+const onResponse = (state: State, response: Http.IncomingMessage) => {
+  const { request, timers } = state
+  state.response = response
+  request.shouldKeepAlive ||= request.method === "HEAD" && NodeResponse.isKept(response)
+  state.text = NodeResponse.read(response, () => onAnswered(state))
+  if (!state.isTaken) {
+    timers.startText()
+  }
+  response
+    .on("end", () => onAnswered(state))
+    .on("error", () => {})
+    // The text may be cut: a server that has said no in the middle of a body may reset the connection.
+    .on("close", () => {
+      if (state.isAnswered) {
+        return
+      }
+      if (state.isTaken) {
+        fail(state)
+      } else {
+        onAnswered(state)
+      }
+    })
+}
+
+const onAnswered = (state: State) => {
+  state.isAnswered = true
+  if (!state.isHanded || state.isFinished) {
+    succeed(state)
+  }
+}
+
+const onClose = (state: State) => {
+  state.isClosed = true
+  state.timers.stopConnecting()
+  if (state.response === undefined) {
+    fail(state)
+  }
+}
+
+const write = (state: State, batch: ReadonlyArray<Uint8Array>, isLast: boolean) =>
+  Effect.async<void>((resume) => {
+    const { request } = state
+    let left = batch.length
+    const onWritten = (error: Error | null | undefined) => {
+      left -= 1
+      if ((error ?? undefined) === undefined && left === 0) {
+        state.isTaken = isLast
+        onMoved(state, isLast ? allowanceOf(state) : 0)
+        resume(Effect.void)
+      }
+    }
+    const hand = () => {
+      if (state.response === undefined && !request.destroyed) {
+        state.isHanded = isLast
+        state.bytes += batch.reduce((size, { length }) => size + length, 0)
+        batch.forEach((bytes) => request.write(bytes, onWritten))
+      }
+    }
+    if (state.begun === undefined) {
+      state.begun = performance.now()
+      hand()
+    } else {
+      // Node reads what has arrived in between: behind an answer nothing more is sent.
+      setImmediate(hand)
+    }
+    // The memory is not the source's again while the system may still read it.
+    return Effect.suspend(() => (left === 0 ? Effect.void : end(state)))
+  })
+
+const allowanceOf = ({ begun = 0, bytes, options: { stallTimeout = 0 } }: State) =>
+  Patience.allowance({ bytes, millis: performance.now() - begun }, stallTimeout)
+
+const finish = (state: State, trailers: Readonly<Record<string, string>> | undefined) => {
+  if (trailers !== undefined) {
+    state.request.addTrailers(trailers)
+  }
+  state.isFinished = true
+  state.request.end()
+  if (state.isAnswered) {
+    succeed(state)
+  }
+}
+
+const succeed = (state: State) => {
+  if (state.response !== undefined) {
+    conclude(state, Effect.succeed(NodeResponse.toRaw(state.response, state.text())))
+  }
+}
+
+const fail = (state: State) => {
+  const { error, request, response } = state
+  const failure = NetworkError.toTransportError(error ?? new Error("the connection was closed"))
+  // Only what changes nothing is safe to send twice without anybody knowing.
+  const isStale = request.reusedSocket && failure.reason === "Closed" && response === undefined && isSafe(request)
+  conclude(state, isStale ? stale : Effect.fail(failure))
+}
 
 const isSafe = ({ method }: Http.ClientRequest) => method === "HEAD" || method === "OPTIONS"
 
-/** Reads as much of the text as is wanted, and returns what is there. */
-const read = (response: Http.IncomingMessage, onEnough: () => void): () => string => {
-  let text = ""
-  let size = 0
-  response.setEncoding("utf8").on("data", (piece: string) => {
-    size += piece.length
-    text += piece.slice(0, maxText - text.length)
-    if (size > maxText + maxDiscarded) {
-      onEnough()
-    }
-  })
-  return () => text
+/** A no counts without the rest of its text. */
+const giveUp = (state: State, failure: TransportError) =>
+  state.response !== undefined && !NodeResponse.isYes(state.response)
+    ? succeed(state)
+    : conclude(state, Effect.fail(failure))
+
+const conclude = (state: State, outcome: Outcome | typeof stale) => {
+  if (state.isOver) {
+    return
+  }
+  state.isOver = true
+  state.timers.clear()
+  if (!state.isClosed && state.isFinished && isWhole(state)) {
+    onceClosed(state, () => state.onOutcome(outcome, true))
+  } else {
+    state.onOutcome(outcome, state.isClosed && state.isFinished)
+  }
 }
 
-const answerOf = ({ headersDistinct, statusCode = 0 }: Http.IncomingMessage, body: string): RawResponse => {
-  const headers: Record<string, string> = {}
-  for (const [name, values = []] of Object.entries(headersDistinct)) {
-    headers[name] = values.join(", ")
-  }
-  return { status: statusCode, headers, ...(body === "" ? {} : { body }) }
-}
+/** Both the request and the response have come to their ends. */
+const isWhole = ({ request, response }: State) => request.writableFinished && response?.complete === true
+
+/** Node says that a request is over before it gives the connection back, which the next one is to find. */
+const onceClosed = ({ request }: State, listener: () => void) => request.once("close", () => queueMicrotask(listener))
+
+const end = (state: State) =>
+  Effect.async<void>((resume) => {
+    state.isOver = true
+    state.timers.clear()
+    if (state.isClosed) {
+      return resume(Effect.void)
+    }
+    onceClosed(state, () => resume(Effect.void))
+    if (!isWhole(state)) {
+      state.request.destroy()
+    }
+    // One without a connection will not get one, and tells nobody.
+    if (state.request.socket === null) {
+      resume(Effect.void)
+    }
+  })
