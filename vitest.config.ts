@@ -1,14 +1,20 @@
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+import { Report } from "./test/support/Report.js"
 
 const local = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 /**
- * Tests that leave nothing behind in their process. To load all that they need takes longer than most of them: they
- * load it once.
+ * Rules, server, stores, client, command and doors. Their tests share a few processes: to load all that they need takes
+ * longer than most of them. Those that replace modules of Node or start dozens of processes are left out.
  */
-const together = ["protocol", "server"].map((room) => `test/${room}/**/*.test.ts`)
+const together = [
+  "{bytes,node-shared,protocol,server,sql,store,time}/*",
+  "cli/!(Files|installed|interrupted|terminal|widths)",
+  "client/!(Fingerprint)",
+  "node/{EmbeddedStore,NodeBody,NodeHandler,NodeTusServer,OpenFiles}"
+].map((name) => `test/${name}.test.ts`)
 
 /**
  * What is run once more where better-sqlite3 cannot be loaded, by a Node that has a SQLite of its own; the first are
@@ -48,7 +54,9 @@ export default defineConfig(({ mode }) => ({
   },
   test: {
     include: [...(included[mode] ?? ["test/**/*.test.ts"])],
-    globalSetup: mode === "together" ? [] : ["test/build.ts"],
+    globalSetup: ["test/build.ts"],
+    setupFiles: ["test/support/methods.ts"],
+    reporters: ["default", new Report()],
     exclude: [...(excluded[mode] ?? [...sqlite.slice(0, 1), ...runtimes, "**/node_modules/**"])],
     // Many tests start processes, which takes seconds each where both cores are busy.
     testTimeout: 120_000,

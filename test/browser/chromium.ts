@@ -2,6 +2,7 @@
  * Real pages in a real browser: Debian's Chromium, and a server of their own whose origin is another than that of
  * uploads.
  */
+import { layer, type Vitest } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -12,6 +13,8 @@ import { extname } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { build, type InlineConfig } from "vite"
+import { needs } from "../support/needs.js"
+import { chromium as executablePath } from "../support/tools.js"
 
 const local = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -22,7 +25,7 @@ export class Chromium extends Context.Tag("test/Chromium")<Chromium, Browser>() 
     Effect.acquireRelease(
       Effect.promise(() =>
         chromium.launch({
-          executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+          executablePath,
           args: [
             "--no-sandbox",
             "--disable-gpu",
@@ -41,6 +44,10 @@ export class Chromium extends Context.Tag("test/Chromium")<Chromium, Browser>() 
     )
   )
 }
+
+/** A suite whose tests share a browser. */
+export const inChromium = (title: string, tests: (it: Vitest.MethodsNonLive<Chromium, true>) => void) =>
+  needs("chromium")(title, () => layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })(tests))
 
 /** By path. */
 export type Files = Readonly<Record<string, string>>

@@ -2,13 +2,13 @@
  * The client in real pages and workers, cross-origin, on a real server: whole, cut by everything that happens to a
  * page, and found again.
  */
-import { assert, describe, it, layer } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { gzipSync } from "node:zlib"
 import type { BrowserContext, Page, Worker } from "playwright-core"
-import { bundle, Chromium, connection, pages, visit } from "./chromium.js"
+import { bundle, connection, inChromium, pages, visit } from "./chromium.js"
 import type { Told } from "./page.js"
 import {
   held,
@@ -76,7 +76,7 @@ const responseHeaders = [
   "upload-offset"
 ]
 
-layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the client in Chromium", (it) => {
+inChromium("the client in Chromium", (it) => {
   it.scoped("uploads across origins, and tells what has really left", () =>
     Effect.gen(function*() {
       const { page, tus } = yield* setting(server())

@@ -1,13 +1,14 @@
 /**
  * What was uploaded, on the origin of a page whose policy lets that origin's scripts run.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { NodeTusServer } from "effect-tus/node"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { directory } from "../interop/server.js"
+import { needs } from "../support/needs.js"
 import { Chromium, visit } from "./chromium.js"
 
 const origin = Effect.gen(function*() {
@@ -67,7 +68,7 @@ const attempts = async (path: string) => {
   }
 }
 
-describe("in Chromium, on the origin of uploads", () => {
+needs("chromium")("in Chromium, on the origin of uploads", () => {
   it.scopedLive(
     "nothing that was uploaded runs, whatever its type, and pages may read it",
     () =>

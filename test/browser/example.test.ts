@@ -2,7 +2,7 @@
  * The page of `examples/browser`, as somebody uses it: with the keyboard, by drop, without a server, without a network,
  * after a reload; on a server of another origin.
  */
-import { assert, describe, it, layer } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
@@ -15,7 +15,7 @@ import { gzipSync } from "node:zlib"
 import type { Page } from "playwright-core"
 import * as Static from "../../examples/static.js"
 import { directory } from "../interop/server.js"
-import { built, Chromium, connection, site, visit } from "./chromium.js"
+import { built, connection, inChromium, site, visit } from "./chromium.js"
 import { check, file, held, holding, isRest, killed, MiB, mortal, server, size } from "./setting.js"
 import { violations } from "./usable.js"
 
@@ -129,7 +129,7 @@ describe("what serves the page", () => {
     }))
 })
 
-layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("the example page", (it) => {
+inChromium("the example page", (it) => {
   it.scoped(
     "is what npm start serves, at the address that it prints, with nothing else of this machine",
     () =>

@@ -2,11 +2,10 @@
  * The clients that most pages use, in a real page, cross-origin, on a real server that is killed, and without a
  * network.
  */
-import { layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Page } from "playwright-core"
-import { bundle, Chromium, connection, pages, visit } from "./chromium.js"
+import { bundle, connection, inChromium, pages, visit } from "./chromium.js"
 import type { Asked } from "./others.js"
 import { check, file, held, holding, isRest, killed, mortal, type Server, server, size } from "./setting.js"
 
@@ -33,7 +32,7 @@ const dashboard = (page: Page, endpoint: string, path: string) =>
     return url
   })
 
-layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })("other clients in Chromium", (it) => {
+inChromium("other clients in Chromium", (it) => {
   it.scoped("tus-js-client goes on when a server that was killed is back", () =>
     Effect.gen(function*() {
       const { page, tus } = yield* setting(mortal)

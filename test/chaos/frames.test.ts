@@ -2,7 +2,7 @@
  * HTTP/2 that keeps to no rule, at a server process that is killed where it takes more memory than anything here may
  * need: others are served, and every connection comes to its end.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import type { NodeTusServer } from "effect-tus/node"
 import * as Effect from "effect/Effect"
 import { once } from "node:events"
@@ -13,6 +13,7 @@ import { directory } from "../interop/server.js"
 import { read } from "../node/certificates.js"
 import * as Frames from "../node/frames.js"
 import { generator } from "../random.js"
+import { needs } from "../support/needs.js"
 import { targets } from "./descriptors.js"
 import { limit, seeded, size } from "./size.js"
 
@@ -109,7 +110,7 @@ const anyFrame = (random: () => number) => {
   )()
 }
 
-describe("frames that nobody should send", () => {
+needs("openssl")("frames that nobody should send", () => {
   it.scopedLive(
     "an error of the connection beside requests that have just ended costs only that connection",
     () =>

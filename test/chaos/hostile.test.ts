@@ -6,10 +6,11 @@
  * its request, and as much again that the garbage collector lets gather. Whatever else is done to a server fits into
  * `slack`.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { type RawClient } from "../node/socket.js"
+import { needs } from "../support/needs.js"
 import { request, statusesOf, victim } from "./victim.js"
 
 const many = 5000
@@ -30,7 +31,7 @@ const closing = (clients: ReadonlyArray<RawClient>) => Promise.all(clients.map((
 const send = (clients: ReadonlyArray<RawClient>, text: string) =>
   Promise.all(clients.map((client) => client.send(text)))
 
-describe("a hostile crowd", () => {
+needs("descriptors", "prlimit")("a hostile crowd", () => {
   it.scopedLive("5,000 idle connections take at most 16 KiB each", () =>
     Effect.gen(function*() {
       const { connect, descriptors, growth, survives, upload } = yield* victim()
@@ -40,7 +41,7 @@ describe("a hostile crowd", () => {
           clients = await connect(many)
           await upload()
         })
-        assert.isAtLeast(descriptors().others, many, "no descriptors for 5,000 connections: raise `ulimit -Hn`")
+        assert.isAtLeast(descriptors().others, many)
         assert.isBelow(grown, (many * 16) / 1024)
         destroy(clients)
         await survives()

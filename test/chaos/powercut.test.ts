@@ -2,9 +2,10 @@
  * What was on its way to the disk, and in which order, when an answer left: seen in the system calls of the running
  * example. A power cut takes what was written and not yet synced, so an answer that promises anything comes last.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
+import { needs } from "../support/needs.js"
 import { exchange } from "./exchange.js"
 import * as Message from "./message.js"
 import type { Stage, Step } from "./steps.js"
@@ -110,7 +111,7 @@ const isThere: ReadonlySet<Step> = new Set(["make shard", "sync directory"])
 const without = (story: ReadonlyArray<Stage>, steps: ReadonlySet<Step>) =>
   story.map((stage) => stage.filter((step) => !steps.has(step))).filter((stage) => stage.length > 0)
 
-describe("a power cut (needs strace)", () => {
+needs("strace")("a power cut", () => {
   for (const durability of ["process", "completion", "always"] as const) {
     it.scopedLive(`takes nothing that was promised, durability ${durability}`, () =>
       Effect.gen(function*() {

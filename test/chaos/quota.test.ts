@@ -1,7 +1,7 @@
 /**
  * A quota that is used up: SQLite tells it from no other write that fails, and yet it is a lack of room.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
@@ -10,6 +10,7 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { example } from "../example.js"
 import { directory } from "../interop/server.js"
+import { needs } from "../support/needs.js"
 import { exchange } from "./exchange.js"
 import * as Message from "./message.js"
 
@@ -52,7 +53,7 @@ const serving = Effect.gen(function*() {
   }
 })
 
-describe("a quota that is used up", () => {
+needs("strace")("a quota that is used up", () => {
   it.scopedLive("has the reserve given up for what frees room, which then goes well", () =>
     Effect.gen(function*() {
       const { fail, reserve, terminate } = yield* serving

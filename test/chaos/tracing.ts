@@ -1,9 +1,7 @@
 /**
  * The running example under strace. Needs the right to trace processes of one's own.
  */
-import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { startExample } from "../example.js"
@@ -14,11 +12,6 @@ import { parse } from "./strace.js"
 /** Returns with the result of `use` what the server did for each of its answers. */
 export const tracing = <A, E, R>(durability: string, use: (port: number) => Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
-    assert.strictEqual(
-      spawnSync("strace", ["-V"]).status,
-      0,
-      "this test needs strace: apt-get install strace, or what your system calls it"
-    )
     const home = yield* directory
     const uploads = join(home, "uploads")
     const output = join(home, "trace")

@@ -1,13 +1,14 @@
 /**
  * A running server on a file system that syncs no directories, as shared folders and network drives are.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { startExample } from "../example.js"
 import { directory } from "../interop/server.js"
+import { needs } from "../support/needs.js"
 import { exchange } from "./exchange.js"
 import * as Message from "./message.js"
 
@@ -27,7 +28,7 @@ const serving = (path: string, code: string) => {
   )
 }
 
-describe("a file system that syncs no directories", () => {
+needs("strace")("a file system that syncs no directories", () => {
   it.scopedLive.each(["EINVAL", "EBADF"])(
     "completes uploads and loses none of their bytes: %s",
     (code) =>

@@ -1,10 +1,11 @@
 /**
  * Each limit of a server can be given to `effect-tus serve`, and holds.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
+import { needs } from "../support/needs.js"
 import * as Process from "./process.js"
 
 const serving = (...options: ReadonlyArray<string>) =>
@@ -52,7 +53,7 @@ const raw = (url: string, head: string) =>
     })
   )
 
-describe("serve", { concurrent: true }, () => {
+needs("SQLite")("serve", () => {
   it.scopedLive("--max-size and --max-metadata-size bound one upload", () =>
     Effect.gen(function*() {
       const url = yield* serving("--max-size", "10B", "--max-metadata-size", "8")
@@ -114,4 +115,4 @@ describe("serve", { concurrent: true }, () => {
       assert.strictEqual((yield* create(url, 20, "x".repeat(20))).status, 201)
       assert.isAbove(performance.now() - began, 500)
     }))
-})
+}, { concurrent: true })

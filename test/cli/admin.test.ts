@@ -1,6 +1,5 @@
-import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import * as SqlClient from "@effect/sql/SqlClient"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { NodeTusServer } from "effect-tus/node"
 import * as Context from "effect/Context"
@@ -19,6 +18,8 @@ import {
   writeFileSync
 } from "node:fs"
 import { join } from "node:path"
+import * as Sqlite from "../../src/node/embedded/Sqlite.js"
+import { needs } from "../support/needs.js"
 import * as Process from "./process.js"
 
 const create = async (url: string, headers: Readonly<Record<string, string>>, body?: string) => {
@@ -45,10 +46,10 @@ const left = Effect.gen(function*() {
 
 const alter = (at: string, statement: string) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe(statement)).pipe(
-    Effect.provide(SqliteClient.layer({ filename: join(at, "uploads", "uploads.sqlite") }))
+    Effect.provide(Sqlite.layer(join(at, "uploads", "uploads.sqlite")))
   )
 
-describe("the command admin", { concurrent: true, timeout: 120_000 }, () => {
+needs("SQLite")("the command admin", () => {
   it.scopedLive("shows, keeps and removes uploads", () =>
     Effect.gen(function*() {
       const { at, ids, stop } = yield* left
@@ -221,4 +222,4 @@ describe("the command admin", { concurrent: true, timeout: 120_000 }, () => {
       deepStrictEqual([refused.code, refused.err.length], [1, 1])
       assert.match(refused.stderr, /go on all the same with --adopt, which sets aside, and does not remove/)
     }))
-})
+}, { concurrent: true, timeout: 120_000 })

@@ -1,7 +1,7 @@
 /**
  * The command as a process against a server that it runs itself: what it stores, what it prints where, how it ends.
  */
-import { assert, describe, layer } from "@effect/vitest"
+import { assert, layer } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { createHash, randomBytes } from "node:crypto"
@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readdirSync, symlinkSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { sha256 } from "../interop/server.js"
 import * as Servers from "../node-client/servers.js"
+import { needs } from "../support/needs.js"
 import * as Process from "./process.js"
 
 const certificate = (name: string) => fileURLToPath(new URL(`../node-client/certificates/${name}`, import.meta.url))
@@ -37,7 +38,7 @@ const get = (url: string | undefined, path: string) =>
     return `${response.status} ${await response.text()}`
   })
 
-describe("the command", { concurrent: true, timeout: 120_000 }, () => {
+needs("SQLite")("the command", () => {
   layer(Process.Server.layer, { excludeTestServices: true, timeout: "1 minute" })((it) => {
     it.scoped("uploads a file, prints its URL, and tells what goes on beside", () =>
       Effect.gen(function*() {
@@ -619,4 +620,4 @@ describe("the command", { concurrent: true, timeout: 120_000 }, () => {
         assertFailed(below, /^effect-tus: [^\n]*\/a\/below[^\n]*not a directory[^\n;]*\n$/)
       }))
   })
-})
+}, { concurrent: true, timeout: 120_000 })

@@ -1,7 +1,7 @@
 /**
  * The package as npm installs it for `npx effect-tus`: in an empty folder, without what it leaves optional.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { execFileSync } from "node:child_process"
@@ -10,6 +10,7 @@ import { readdirSync, readFileSync, symlinkSync } from "node:fs"
 import { isBuiltin } from "node:module"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { needs } from "../support/needs.js"
 import * as Process from "./process.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -38,7 +39,7 @@ const loaded = () =>
     ).filter((specifier) => !specifier.startsWith("./") && !isBuiltin(specifier))
   )
 
-describe("the command in an empty folder", { timeout: 120_000 }, () => {
+needs("SQLite")("the command in an empty folder", () => {
   it.scopedLive("says what it can do, uploads, serves, and says in one sentence what it serves with on Node 20", () =>
     Effect.gen(function*() {
       const at = yield* installed
@@ -75,4 +76,4 @@ describe("the command in an empty folder", { timeout: 120_000 }, () => {
       assert.match(text, new RegExp(`^${name} \\d\\S+ \\(MIT\\)\\n\\n[^]*?Permission is hereby granted`, "m"))
     }
   })
-})
+}, { timeout: 120_000 })

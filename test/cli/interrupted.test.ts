@@ -1,13 +1,14 @@
 /**
  * Uploads that are cut off: by Ctrl-C, by the death of the command, by the death of the server. None begins anew.
  */
-import { assert, describe, layer } from "@effect/vitest"
+import { assert, layer } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { randomBytes } from "node:crypto"
 import { readdirSync } from "node:fs"
 import { basename } from "node:path"
 import * as Servers from "../node-client/servers.js"
+import { needs } from "../support/needs.js"
 import * as Process from "./process.js"
 
 const size = 4_000_000
@@ -36,7 +37,7 @@ const remembered = (at: string) => readdirSync(`${Process.state(at)}/effect-tus`
 const fieldOf = (events: ReadonlyArray<Record<string, unknown>>, event: string, field: string) =>
   events.find((each) => each["event"] === event)?.[field]
 
-describe("an upload that is cut off", { concurrent: true, timeout: 120_000 }, () => {
+needs("SQLite")("an upload that is cut off", () => {
   layer(Process.Server.layer, { excludeTestServices: true, timeout: "1 minute" })((it) => {
     it.scoped("pauses at Ctrl-C, is listed, and goes on from where it was", () =>
       Effect.gen(function*() {
@@ -182,4 +183,4 @@ describe("an upload that is cut off", { concurrent: true, timeout: 120_000 }, ()
         assert.isBelow(relay.passed(), size + half)
       }))
   })
-})
+}, { concurrent: true, timeout: 120_000 })

@@ -1,11 +1,12 @@
 /**
  * What `effect-tus serve` is told about bytes that its database does not name.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { needs } from "../support/needs.js"
 import * as Process from "./process.js"
 
 const start = Effect.fnUntraced(function*(at: string, ...options: ReadonlyArray<string>) {
@@ -54,7 +55,7 @@ const setAside = (at: string, letter: string, hours: number) => {
   return path
 }
 
-describe("the command serve", { concurrent: true, timeout: 120_000 }, () => {
+needs("SQLite")("the command serve", () => {
   it.scopedLive("--adopt goes on where the database is lost, and sets aside what was there", () =>
     Effect.gen(function*() {
       const at = yield* Process.place
@@ -85,4 +86,4 @@ describe("the command serve", { concurrent: true, timeout: 120_000 }, () => {
       yield* keeping.stop
       deepStrictEqual([younger, older].map((path) => existsSync(path)), [true, false])
     }))
-})
+}, { concurrent: true, timeout: 120_000 })

@@ -2,15 +2,14 @@
  * A terminal of its own for a process, and what is seen on it.
  */
 import { assert } from "@effect/vitest"
-import { spawnSync } from "node:child_process"
 import * as Process from "./process.js"
-
-/** Of util-linux: runs a command on a terminal of its own, and passes on what is typed and what is seen. */
-export const isThere = /util-linux/.test(String(spawnSync("script", ["--version"]).stdout))
 
 const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`
 
-/** Runs a program on a terminal of so many columns; ends it with the scope. */
+/**
+ * Runs a program on a terminal of so many columns; ends it with the scope. `script` of util-linux passes on what is
+ * typed and what is seen.
+ */
 export const program = (
   at: string,
   words: ReadonlyArray<string>,

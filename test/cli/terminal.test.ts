@@ -1,11 +1,12 @@
 /**
  * The command on a terminal: what is seen there while it runs, and what is left when it has ended.
  */
-import { assert, describe, layer } from "@effect/vitest"
+import { assert, layer } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { randomBytes } from "node:crypto"
 import { readdirSync } from "node:fs"
+import { needs } from "../support/needs.js"
 import * as Process from "./process.js"
 import * as Pty from "./pty.js"
 
@@ -15,7 +16,7 @@ const size = 4_000_000
 const onTerminal = (at: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
   Pty.program(at, [...Process.command, ...args], columns, env)
 
-describe.runIf(Pty.isThere)("on a terminal", { concurrent: true, timeout: 120_000 }, () => {
+needs("script", "SQLite")("on a terminal", () => {
   layer(Process.Server.layer, { excludeTestServices: true, timeout: "1 minute" })((it) => {
     it.scoped("a bar for each file and one for all; Ctrl-C takes them away and says how to go on", () =>
       Effect.gen(function*() {
@@ -95,4 +96,4 @@ describe.runIf(Pty.isThere)("on a terminal", { concurrent: true, timeout: 120_00
         )
       }))
   })
-})
+}, { concurrent: true, timeout: 120_000 })

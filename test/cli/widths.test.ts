@@ -3,7 +3,7 @@
  * words stay whole, lines end before the terminal does, and nothing but text comes where nothing else is wanted.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { assert, describe, layer } from "@effect/vitest"
+import { assert, layer } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { NodeTusServer } from "effect-tus/node"
 import * as Context from "effect/Context"
@@ -17,6 +17,7 @@ import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import * as AdminActions from "../../src/cli/commands/AdminActions.js"
 import * as UploadJournal from "../../src/client/journal/UploadJournal.js"
+import { needs } from "../support/needs.js"
 import * as Process from "./process.js"
 import * as Pty from "./pty.js"
 
@@ -204,7 +205,7 @@ const terminals: ReadonlyArray<{
   { columns: 120, env: {}, isColored: true }
 ]
 
-describe.runIf(Pty.isThere)("every command", { concurrent: true, timeout: 240_000 }, () => {
+needs("script", "SQLite")("every command", () => {
   const services = Layer.provideMerge(Piped.layer, Layer.merge(Process.Server.layer, Left.layer))
   layer(services, { excludeTestServices: true, timeout: "3 minutes" })((it) => {
     it.scoped("is among those that are looked at here", () =>
@@ -256,4 +257,4 @@ describe.runIf(Pty.isThere)("every command", { concurrent: true, timeout: 240_00
         deepStrictEqual(forced.map(codeOf), piped.map(codeOf))
       }))
   })
-})
+}, { concurrent: true, timeout: 240_000 })

@@ -1,19 +1,20 @@
 /**
  * curl against the running example, with the command that the example prints.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { needs } from "../support/needs.js"
 import { createUpload, fileOf, offsetOf, server } from "./server.js"
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const readme = readFileSync(`${root}README.md`)
 
-describe("curl", () => {
+needs("curl")("curl", () => {
   it.scopedLive("uploads by the command that the server prints", () =>
     Effect.gen(function*() {
       const { directory, output, url: endpoint } = yield* server

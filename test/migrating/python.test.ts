@@ -9,11 +9,16 @@ import { storageRows } from "./python/storage.js"
 import { uploaderRows } from "./python/uploader.js"
 import { suite } from "./tables.js"
 
-suite("From resumable-upload (Python)", {
-  ...serverRows,
-  ...storageRows,
-  ...clientRows,
-  ...uploaderRows,
-  ...errorsRows,
-  ...beforeRows
-})
+suite(
+  "From resumable-upload (Python)",
+  {
+    ...serverRows,
+    ...storageRows,
+    ...clientRows,
+    ...uploaderRows,
+    ...errorsRows,
+    ...beforeRows
+  },
+  "openssl",
+  "SQLite"
+)

@@ -1,11 +1,13 @@
 /**
  * The tables of `examples/migrating.md`: each row is shown to be true, and nothing is shown that has no row.
  */
-import { describe, it } from "@effect/vitest"
+import { it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { readFileSync } from "node:fs"
+import { needs } from "../support/needs.js"
+import type { Name } from "../support/tools.js"
 
 const text = readFileSync(new URL("../../examples/migrating.md", import.meta.url), "utf8")
 
@@ -21,8 +23,8 @@ export const rowsOf = (heading: string): ReadonlyArray<string> =>
 export type Proofs = Readonly<Record<string, Effect.Effect<unknown, unknown, Scope.Scope>>>
 
 /** One test for each row; the proof is found by what stands first in it. */
-export const suite = (heading: string, proofs: Proofs) =>
-  describe(heading, () => {
+export const suite = (heading: string, proofs: Proofs, ...tools: ReadonlyArray<Name>) =>
+  needs(...tools)(heading, () => {
     it("has a proof for each row, and a row for each proof", () => {
       deepStrictEqual(rowsOf(heading), Object.keys(proofs))
     })

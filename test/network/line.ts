@@ -2,7 +2,7 @@
  * A client and a server with a line between them that is as bad as it is told, in namespaces of their own (`line.py`).
  */
 import * as Effect from "effect/Effect"
-import { spawn, spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -12,12 +12,6 @@ import { directory, fileOf, sha256, sha256OfFile } from "../interop/server.js"
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
 const command = ["-rnm", "python3", "test/network/line.py"]
-
-/** Why this machine makes no such namespaces; none where it does. */
-export const refusal = (): string | undefined => {
-  const { error, status, stderr } = spawnSync("unshare", command, { cwd: root, encoding: "utf8" })
-  return status === 0 ? undefined : error?.message ?? stderr.trim().split("\n").at(-1)
-}
 
 export interface Line {
   readonly bytesPerSecond: number

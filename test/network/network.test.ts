@@ -2,15 +2,11 @@
  * A client with the options that it has by default on the lines that there are: far, slow and losing packets, or with
  * an address where nobody is.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { randomBytes } from "node:crypto"
-import { type Line, refusal, type Told, upload } from "./line.js"
-
-const why = refusal()
-if (why !== undefined) {
-  console.error(`NOT TESTED: uploads over bad lines. This machine makes no network namespaces: ${why}`)
-}
+import { needs } from "../support/needs.js"
+import { type Line, type Told, upload } from "./line.js"
 
 const kibibyte = 1024
 
@@ -22,7 +18,7 @@ const good: Line = { bytesPerSecond: 1024 * kibibyte, delaySeconds: 0.01, loss: 
 const restartsOf = (events: ReadonlyArray<Readonly<Record<string, unknown>>>) =>
   events.filter(({ event }) => event === "Retrying").length
 
-describe.runIf(why === undefined)("an upload", { concurrent: true }, () => {
+needs("network namespaces")("an upload", () => {
   it.scopedLive("arrives whole over a line of 4 KiB/s that is far and loses packets, and is begun anew once at most", () =>
     Effect.gen(function*() {
       const { events, isStored, line } = yield* upload(
@@ -49,4 +45,4 @@ describe.runIf(why === undefined)("an upload", { concurrent: true }, () => {
         assert.strictEqual(line.unheard > 0, told.silent)
       }))
   }
-})
+}, { concurrent: true })

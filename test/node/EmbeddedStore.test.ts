@@ -1,5 +1,5 @@
 import * as SqlClient from "@effect/sql/SqlClient"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { ByteStore, Upload } from "effect-tus"
 import { EmbeddedStore, NodeTusServer } from "effect-tus/node"
@@ -25,6 +25,7 @@ import { dirname, join } from "node:path"
 import * as Sqlite from "../../src/node/embedded/Sqlite.js"
 import { askPort } from "../server/doors.js"
 import { create, head, patch } from "../server/requests.js"
+import { needs } from "../support/needs.js"
 import { directory as temporary } from "./temporary.js"
 
 const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? "")
@@ -53,7 +54,7 @@ const machine = Effect.map(temporary, (directory) => {
   }
 })
 
-describe("EmbeddedStore", () => {
+needs("SQLite")("EmbeddedStore", () => {
   it.scopedLive("after a power cut no upload goes on behind a gap", () =>
     Effect.gen(function*() {
       const { powerCut, process } = yield* machine
@@ -126,7 +127,7 @@ const age = (directory: string) =>
     yield* Effect.sync(() => rmSync(join(directory, "identity")))
   }).pipe(Effect.provide(Sqlite.layer(join(directory, "uploads.sqlite"))))
 
-describe("a directory and its database", () => {
+needs("SQLite")("a directory and its database", () => {
   const sweep = Effect.flatMap(TusSweeper.make, ({ sweepOrphans }) => sweepOrphans())
 
   const lose: Readonly<Record<string, (directory: string) => void>> = {

@@ -12,12 +12,13 @@ import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { spawnSync } from "node:child_process"
+import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs"
 import { join } from "node:path"
 import { vi } from "vitest"
 import * as FileConcat from "../../src/node/files/FileConcat.js"
 import { idOf, numbered } from "../../src/testing/Fixtures.js"
+import { needs } from "../support/needs.js"
 import { calls, watching } from "./calls.js"
 import { buffers, directory, fails, open } from "./temporary.js"
 
@@ -522,15 +523,18 @@ describe("what goes wrong", () => {
       Fs.symlinkSync("/dev/full", store.pathOf(a))
       yield* fails(store.put(a, 0, numbered(10)), "NoSpace", "ENOSPC")
     }))
+})
 
-  it.scoped.runIf(canMount())(
-    "a full disk keeps what was reported, and goes on when there is space again",
+needs("mount")("a full disk", () => {
+  it.scoped(
+    "keeps what was reported, and goes on when there is space again",
     () =>
       Effect.gen(function*() {
         const path = yield* directory
         yield* Effect.acquireRelease(
-          Effect.sync(() => mount(path)),
-          () => Effect.sync(() => spawnSync("umount", ["-l", path]))
+          // A file system of 1 MiB.
+          Effect.sync(() => execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", path])),
+          () => Effect.sync(() => execFileSync("umount", ["-l", path]))
         )
         const store = yield* open(path)
         yield* store.put(b, 0, numbered(300 * 1024))
@@ -551,21 +555,3 @@ describe("what goes wrong", () => {
       })
   )
 })
-
-/** A file system of 1 MiB. */
-function mount(path: string) {
-  return spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", path]).status === 0
-}
-
-function canMount() {
-  if (process.platform !== "linux" || process.getuid?.() !== 0) {
-    return false
-  }
-  const path = Fs.mkdtempSync("/tmp/effect-tus-mount-")
-  const mounted = mount(path)
-  if (mounted) {
-    spawnSync("umount", ["-l", path])
-  }
-  Fs.rmdirSync(path)
-  return mounted
-}

@@ -2,7 +2,7 @@
  * Whatever a client keeps a server waiting for has an end, whichever protocol it speaks, and whoever goes on is let go
  * on.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { NodeTusServer } from "effect-tus/node"
 import * as Context from "effect/Context"
@@ -16,6 +16,7 @@ import { Duplex, type Readable } from "node:stream"
 import { setTimeout } from "node:timers/promises"
 import { connect as connectSecurely } from "node:tls"
 import { server } from "../server/doors.js"
+import { needs } from "../support/needs.js"
 import { read } from "./certificates.js"
 import * as Frames from "./frames.js"
 
@@ -173,7 +174,7 @@ const downloads: Readonly<Record<string, (port: number, path: string) => Promise
   }
 }
 
-describe("a connection goes on where its client", () => {
+needs("openssl")("a connection goes on where its client", () => {
   for (const [protocol, download] of Object.entries(downloads)) {
     it.scopedLive(`takes a download slowly over ${protocol}, and for longer than nothing may be taken`, () =>
       Effect.gen(function*() {
@@ -183,7 +184,7 @@ describe("a connection goes on where its client", () => {
   }
 })
 
-describe("a connection ends where its client waits, in whichever state", () => {
+needs("openssl")("a connection ends where its client waits, in whichever state", () => {
   it.scopedLive("of TLS, where HTTP/1.1 alone is spoken", () =>
     Effect.gen(function*() {
       deepStrictEqual(yield* leftOpen(yield* start({ http2: false }), handshakes), [])

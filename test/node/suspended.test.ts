@@ -2,7 +2,7 @@
  * A server whose process stands still for longer than it waits for bytes, as one does whose machine is moved: what its
  * clients have sent meanwhile is there when it goes on, and no body is taken for one that has stalled.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { once } from "node:events"
@@ -12,6 +12,7 @@ import type { Writable } from "node:stream"
 import { setTimeout } from "node:timers/promises"
 import { child } from "../child.js"
 import { directory } from "../interop/server.js"
+import { needs } from "../support/needs.js"
 import { read } from "./certificates.js"
 
 const size = 2000
@@ -53,7 +54,7 @@ const ways: Readonly<Record<string, Send>> = {
   }
 }
 
-describe("a server that stood still", () => {
+needs("openssl")("a server that stood still", () => {
   it.scopedLive("for longer than it waits for bytes reads those that came meanwhile, on both protocols", () =>
     Effect.gen(function*() {
       const tls = { cert: read("server.pem").toString(), key: read("server.key").toString() }

@@ -1,7 +1,7 @@
 /**
  * The server over TLS: who it is, whom it lets in, and that all is the same over HTTP/2.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { TusUpload, UploadSource } from "effect-tus/client"
 import { NodeTusServer } from "effect-tus/node"
@@ -23,6 +23,7 @@ import type * as ServerTls from "../../src/node/http/ServerTls.js"
 import { storedAt } from "../client/world.js"
 import { relay } from "../interop/relay.js"
 import { server } from "../server/doors.js"
+import { needs } from "../support/needs.js"
 import { path, read } from "./certificates.js"
 
 const bytes = randomBytes(3 * 1024 * 1024 + 17)
@@ -59,7 +60,7 @@ const start = (
 const upload = (endpoint: string) =>
   TusUpload.run({ endpoint, source: UploadSource.fromBytes(bytes), retry: Schedule.recurs(1) })
 
-describe("a server with a certificate", () => {
+needs("openssl")("a server with a certificate", () => {
   for (const http2 of [true, false]) {
     it.scopedLive(`takes uploads over https, cut off and resumed, ${http2 ? "beside" : "without"} HTTP/2`, () =>
       Effect.gen(function*() {
@@ -139,7 +140,7 @@ describe("a server with a certificate", () => {
   }
 })
 
-describe("HTTP/2", () => {
+needs("openssl")("HTTP/2", () => {
   it.scopedLive("takes an upload in bodies with and without a length, and tells where it stands", () =>
     Effect.gen(function*() {
       const { port, stored, url } = yield* start()
@@ -385,8 +386,10 @@ describe("HTTP/2", () => {
       assert.strictEqual(status, 503)
       assert.match(text, /stands at 321/)
     }))
+})
 
-  it.scopedLive("is spoken with curl, where it can", () =>
+needs("openssl", "curl")("HTTP/2 of curl", () => {
+  it.scopedLive("is spoken, where it can", () =>
     Effect.gen(function*() {
       const { stored, url } = yield* start()
       const run = promisify(execFile)

@@ -1,7 +1,7 @@
 /**
  * What has to work through every proxy.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { TusUpload, UploadSource } from "effect-tus/client"
 import { NodeTusClient } from "effect-tus/node-client"
@@ -11,6 +11,8 @@ import { randomBytes } from "node:crypto"
 import * as tus from "tus-js-client"
 import { relay } from "../interop/relay.js"
 import { sha256 } from "../interop/server.js"
+import { needs } from "../support/needs.js"
+import type { Name } from "../support/tools.js"
 import { server } from "./proxies.js"
 
 export const bytes = randomBytes(5 * 1024 * 1024 + 17)
@@ -47,9 +49,10 @@ export const head = (url: string) =>
 
 export const suite = (
   name: string,
+  tool: Name,
   open: (target: number) => Effect.Effect<{ readonly url: string }, never, Scope>
 ) =>
-  describe(name, () => {
+  needs(tool)(name, () => {
     it.scopedLive("goes on where a connection was cut in the middle of a body", () =>
       Effect.gen(function*() {
         const { arrived, digestOf, port } = yield* server()

@@ -1,4 +1,4 @@
 import { suite } from "./behind.js"
 import { caddy } from "./proxies.js"
 
-suite("Caddy, as examples/deploy configures it", caddy)
+suite("Caddy, as examples/deploy configures it", "caddy", caddy)

@@ -1,7 +1,7 @@
 /**
  * `effect-tus doctor`: a server in order, the same one behind proxies that are not, and another one.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { FileStore } from "@tus/file-store"
 import { Server } from "@tus/server"
@@ -15,6 +15,7 @@ import * as Finding from "../../src/cli/doctor/Finding.js"
 import * as Process from "../cli/process.js"
 import { directory } from "../interop/server.js"
 import { http } from "../node-client/servers.js"
+import { needs } from "../support/needs.js"
 import { nginx, server } from "./proxies.js"
 
 const doctor = Effect.fnUntraced(function*(url: string, origin?: string) {
@@ -31,7 +32,7 @@ const doctor = Effect.fnUntraced(function*(url: string, origin?: string) {
 
 const all = ["server", "creation", "location", "cors", "head", "patch", "size", "buffering", "override", "delete"]
 
-describe("effect-tus doctor", { concurrent: true }, () => {
+needs("nginx")("effect-tus doctor", () => {
   it.scopedLive("finds nothing wrong with a server, nor behind nginx as examples/deploy configures it", () =>
     Effect.gen(function*() {
       const { port, url } = yield* server({ expiresAfter: "1 day" })
@@ -159,4 +160,4 @@ describe("effect-tus doctor", { concurrent: true }, () => {
       deepStrictEqual(problems, ["server"])
       assert.match(said, /^problem  server: cannot connect to .*does the server run\?$/)
     }))
-})
+}, { concurrent: true })

@@ -1,4 +1,4 @@
 import { suite } from "./behind.js"
 import { haproxy } from "./proxies.js"
 
-suite("HAProxy, as examples/deploy configures it", haproxy)
+suite("HAProxy, as examples/deploy configures it", "haproxy", haproxy)

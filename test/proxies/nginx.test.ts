@@ -1,13 +1,14 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { TusUpload, UploadSource } from "effect-tus/client"
 import * as Effect from "effect/Effect"
 import { relay } from "../interop/relay.js"
+import { needs } from "../support/needs.js"
 import { bytes, client, digest, head, post, suite } from "./behind.js"
 import { nginx, server } from "./proxies.js"
 
-suite("nginx, as examples/deploy configures it", nginx)
+suite("nginx, as examples/deploy configures it", "nginx", nginx)
 
-describe("nginx", () => {
+needs("nginx")("nginx", () => {
   const cut = Effect.fnUntraced(function*(endpoint: string) {
     const network = yield* relay(endpoint, [{ up: 3_000_000, happens: "reset" }])
     const result = yield* TusUpload.run({ endpoint: network.url, source: UploadSource.fromBytes(bytes) })

@@ -1,5 +1,5 @@
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { NodeHandler, NodeTusServer } from "effect-tus/node"
 import { OptionError, TusHttp, TusPolicy, type TusServer, TusWeb } from "effect-tus/server"
 import * as Cause from "effect/Cause"
@@ -9,13 +9,14 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
 import { directory } from "../node/temporary.js"
+import { needs } from "../support/needs.js"
 import { server } from "./doors.js"
 
 const wrong = { trustedProxies: ["10.0.0.0/99"] }
 
 const message = /^trustedProxies: expected IP addresses and ranges such as [^\n]*, got "10\.0\.0\.0\/99"$/
 
-describe("a policy that means nothing", () => {
+needs("SQLite")("a policy that means nothing", () => {
   it.scoped("is a failure of its layer, in one sentence", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Layer.build(TusPolicy.layer(wrong)))

@@ -3,7 +3,7 @@
  * them as they were.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { ByteStore, Upload, UploadRegistry } from "effect-tus"
 import { EmbeddedStore, NodeTusServer } from "effect-tus/node"
@@ -16,6 +16,7 @@ import * as Stream from "effect/Stream"
 import { join } from "node:path"
 import * as Sqlite from "../../src/node/embedded/Sqlite.js"
 import { directory as temporary } from "../node/temporary.js"
+import { needs } from "../support/needs.js"
 import { askPort } from "./doors.js"
 import { create, head, patch } from "./requests.js"
 
@@ -50,7 +51,7 @@ const housekeeping = Effect.gen(function*() {
   yield* sweepOrphans()
 })
 
-describe("an upload of a dialect that is not served", () => {
+needs("SQLite")("an upload of a dialect that is not served", () => {
   it.scopedLive("is told by each request for it, and is changed by none", () =>
     Effect.gen(function*() {
       const { process, rows } = yield* machine

@@ -2,7 +2,7 @@
  * A token that expires while its bytes are on their way: whoever was let in may finish what they say, and is asked the
  * next time.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { Refusal } from "effect-tus"
 import { type TusClient, TusUpload, UploadSource } from "effect-tus/client"
@@ -15,6 +15,7 @@ import * as Stream from "effect/Stream"
 import { createHash, randomBytes } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { directory, fileOf } from "../interop/server.js"
+import { needs } from "../support/needs.js"
 
 const bytes = randomBytes(1024 * 1024)
 const digest = (data: Uint8Array) => createHash("sha256").update(data).digest("hex")
@@ -53,7 +54,7 @@ const expiring = (start: number, isLetIn: () => boolean, expire: () => void) =>
       )
   })
 
-describe("a token that expires in the middle of a body", () => {
+needs("SQLite")("a token that expires in the middle of a body", () => {
   const plans = [
     { title: "cuts nothing off", chunkSize: bytes.length, start: 0, bodies: ["let in"] },
     {

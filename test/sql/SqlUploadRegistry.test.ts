@@ -1,7 +1,7 @@
 import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as Statement from "@effect/sql/Statement"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { BootId, Upload as Uploads, UploadRegistry as Registries, UploadStoreError as StoreErrors } from "effect-tus"
 import { SqlUploadRegistry } from "effect-tus/sql"
@@ -17,6 +17,7 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Str from "effect/String"
 import * as Sqlite from "../../src/node/embedded/Sqlite.js"
+import { needs } from "../support/needs.js"
 import { filename, layerListener, layerTemporary } from "./database.js"
 
 const { UploadRegistry } = Registries
@@ -33,7 +34,7 @@ const withRegistry = <A, E, R>(
     Effect.provide(Layer.provideMerge(SqlUploadRegistry.layer, client))
   )
 
-describe("SqlUploadRegistry", () => {
+needs("SQLite")("SqlUploadRegistry", () => {
   it.scoped("knows everything again after the database was closed", () =>
     Effect.gen(function*() {
       const client = Sqlite.layer(yield* filename)

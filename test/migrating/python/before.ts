@@ -150,7 +150,7 @@ export const beforeRows = {
     assert.strictEqual(error._tag === "Refused" && error.status, 418)
   }),
   "mTLS, which the README claims": Effect.gen(function*() {
-    const { stored, url: endpoint } = yield* serve({ tls: { ...certified, ca: read("ca.pem") } })
+    const { stored, url: endpoint } = yield* serve({ tls: { ...certified(), ca: read("ca.pem") } })
     const ca = read("ca.pem")
     const upload = (name: string) =>
       Effect.flatMap(source, (source) =>

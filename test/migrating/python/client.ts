@@ -97,7 +97,7 @@ export const clientRows = {
   }),
   verify_tls_cert: logged((lines) =>
     Effect.gen(function*() {
-      const { stored, url: endpoint } = yield* serve({ tls: certified })
+      const { stored, url: endpoint } = yield* serve({ tls: certified() })
       const options = { endpoint, source: yield* source }
       const error = yield* failing(options)
       assert.strictEqual(error._tag === "Unanswered" && error.reason, "Tls")

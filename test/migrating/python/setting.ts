@@ -170,7 +170,7 @@ export const logged = <A, E, R>(effect: (lines: ReadonlyArray<string>) => Effect
 }
 
 /** Of a server that an authority vouches for, which vouches for a client, too. */
-export const certified = { cert: read("server.pem"), key: read("server.key") }
+export const certified = () => ({ cert: read("server.pem"), key: read("server.key") })
 
 /** So that it shows where bytes end: 300,000 of them in three requests. */
 export const chunked = { chunkSize: 100_000, createWithUpload: 0 }

@@ -74,7 +74,7 @@ export const uploaderRows = {
     assert.strictEqual(attempts.length, 11)
   }),
   ssl_context: Effect.gen(function*() {
-    const { stored, url: endpoint } = yield* serve({ tls: { ...certified, ca: read("ca.pem") } })
+    const { stored, url: endpoint } = yield* serve({ tls: { ...certified(), ca: read("ca.pem") } })
     const options = { endpoint, source: yield* source, retry: Schedule.stop }
     const own = { ca: read("ca.pem"), cert: read("client.pem"), key: read("client.key") }
     same(stored((yield* run(options, own)).url))

@@ -1,0 +1,92 @@
+/**
+ * What some suites need of a machine besides Node and what npm installs.
+ */
+import { spawnSync } from "node:child_process"
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmdirSync } from "node:fs"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { delimiter, join } from "node:path"
+
+export interface Tool {
+  readonly isThere: () => boolean
+  /** What brings it where it is missing. */
+  readonly help: string
+}
+
+const runs = (command: string, ...args: ReadonlyArray<string>) => spawnSync(command, args).status === 0
+
+const isExecutable = (path: string) => {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const program = (name: string, aptPackage = name): Tool => ({
+  isThere: () => (process.env.PATH ?? "").split(delimiter).some((directory) => isExecutable(join(directory, name))),
+  help: `apt-get install ${aptPackage}`
+})
+
+export const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium"
+
+const limits = "/proc/self/limits"
+
+/** Node itself raises the limit to this. */
+const mostDescriptors = () =>
+  existsSync(limits) ? Number(/^Max open files +\d+ +(\d+)/m.exec(readFileSync(limits, "utf8"))?.[1] ?? Infinity) : 0
+
+const mounts = () => {
+  const path = mkdtempSync(join(tmpdir(), "effect-tus-mount-"))
+  try {
+    return runs("mount", "-t", "tmpfs", "tmpfs", path) && runs("umount", "-l", path)
+  } finally {
+    rmdirSync(path)
+  }
+}
+
+const opensDatabase = () => {
+  try {
+    const Database = createRequire(import.meta.url)("better-sqlite3")
+    new Database(":memory:").close()
+    return true
+  } catch {
+    return process.getBuiltinModule("node:sqlite") !== undefined
+  }
+}
+
+const all = {
+  strace: { isThere: () => runs("strace", "-o", "/dev/null", "true"), help: "apt-get install strace" },
+  chromium: { isThere: () => isExecutable(chromium), help: "apt-get install chromium" },
+  nginx: program("nginx"),
+  haproxy: program("haproxy"),
+  caddy: program("caddy"),
+  openssl: program("openssl"),
+  curl: program("curl"),
+  script: program("script", "bsdutils"),
+  prlimit: program("prlimit", "util-linux"),
+  descriptors: { isThere: () => mostDescriptors() >= 6000, help: "ulimit -Hn 6000" },
+  mount: { isThere: mounts, help: "run as root" },
+  "network namespaces": {
+    // Without a line it says whether it could make one.
+    isThere: () => runs("unshare", "-rnm", "python3", "test/network/line.py"),
+    help: "apt-get install iproute2 python3, on a system that allows them and has /dev/net/tun"
+  },
+  SQLite: {
+    isThere: opensDatabase,
+    help: "take Node 22.13 or later, or apt-get install g++ make python3, which build better-sqlite3"
+  }
+} satisfies Readonly<Record<string, Tool>>
+
+export type Name = keyof typeof all
+
+export const tools: Readonly<Record<Name, Tool>> = all
+
+const known = new Map<Name, boolean>()
+
+export const isThere = (name: Name): boolean => {
+  const there = known.get(name) ?? tools[name].isThere()
+  known.set(name, there)
+  return there
+}
