@@ -82,7 +82,7 @@ const relink = Effect.fnUntraced(function*(sql: SqlClient.SqlClient, writes: Rea
   if (before.length > 0) {
     yield* sql`DELETE FROM effect_tus_parts WHERE ${sql.in("final_id", before)}`
   }
-  const links = writes.filter(({ _tag }) => _tag !== "Remove").flatMap(({ row: { id, parts } }) =>
+  const links = writes.filter(({ _tag }) => _tag === "Create" || _tag === "Commit").flatMap(({ row: { id, parts } }) =>
     parts === null ? [] : parts.split(" ").map((part_id) => ({ final_id: id, part_id }))
   )
   yield* Effect.forEach(

@@ -292,15 +292,17 @@ needs("SQLite")("SqlUploadRegistry", () => {
       })).pipe(Effect.provideService(BootId.BootId, Option.some("another")))
   })
 
-  it.effect("leaves no trace of a final that is removed", () =>
-    withRegistry(layerTemporary, (registry, sql) =>
-      Effect.gen(function*() {
-        const kind = { _tag: "Final", parts: [id(2), id(3)], concat: "final;/files/2 /files/3" } as const
-        const entry = yield* registry.create(new Upload({ ...open(1), kind }), options)
-        yield* registry.remove(entry, options)
-        deepStrictEqual(yield* sql`SELECT * FROM effect_tus_uploads`, [])
-        deepStrictEqual(yield* sql`SELECT * FROM effect_tus_parts`, [])
-      })))
+  for (const unlessNamed of [false, true]) {
+    it.effect(`leaves no trace of a final that is removed${unlessNamed ? " unless it is named" : ""}`, () =>
+      withRegistry(layerTemporary, (registry, sql) =>
+        Effect.gen(function*() {
+          const kind = { _tag: "Final", parts: [id(2), id(3)], concat: "final;/files/2 /files/3" } as const
+          const entry = yield* registry.create(new Upload({ ...open(1), kind }), options)
+          yield* registry.remove(entry, { ...options, unlessNamed })
+          deepStrictEqual(yield* sql`SELECT * FROM effect_tus_uploads`, [])
+          deepStrictEqual(yield* sql`SELECT * FROM effect_tus_parts`, [])
+        })))
+  }
 
   it.effect("creates no final whose parts could not be noted", () =>
     withRegistry(layerTemporary, (registry, sql) =>
