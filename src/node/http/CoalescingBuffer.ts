@@ -1,6 +1,6 @@
 /**
- * Bytes on their way from a source that pushes to a reader that pulls. Each pull takes everything that has arrived
- * since the last one, so an idle trickle moves at once and a flood moves in big batches, without timers.
+ * Bytes between a source that pushes and a reader that pulls. Each pull takes everything that has arrived since the
+ * last one: an idle trickle moves at once and a flood moves in big batches, without timers.
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -8,13 +8,10 @@ import type * as Option from "effect/Option"
 import type { AbortReason } from "../../server/body/UploadBody.js"
 import * as ReleaseBuffers from "./ReleaseBuffers.js"
 
-/** Bytes that may wait in memory, for each upload. */
+/** The bytes that one body may keep in memory. */
 const bufferSize = 1024 * 1024
 
-/**
- * The bytes that the bodies of a process may keep waiting in memory together. A body that has none waiting may always
- * read once.
- */
+/** The bytes that all bodies of a process may keep in memory. A body that keeps none may always read once. */
 export interface Budget {
   readonly limit: number
   used: number
@@ -60,14 +57,14 @@ export class CoalescingBuffer {
     this.wake()
   }
 
-  /** Drops what has arrived, and gives its memory back. */
+  /** Drops the bytes that have arrived. */
   discard(): void {
     this.budget.used -= this.size
     this.chunks = []
     this.size = 0
   }
 
-  /** Everything that has arrived, else what arrives next or the end. */
+  /** Everything that has arrived; else it waits for bytes or the end. */
   pull(): Pulled {
     ReleaseBuffers.free(this.lent)
     this.lent = []

@@ -1,5 +1,6 @@
 /**
- * The servers of Node as one: HTTP/1.1, plain or with TLS, and HTTP/2 beside it. With the limits that uploads need.
+ * The servers of Node behind one interface, with the limits that uploads need: HTTP/1.1, plain or over TLS, and HTTP/2
+ * beside it.
  */
 import * as Http from "node:http"
 import * as Http2 from "node:http2"
@@ -10,37 +11,37 @@ import type * as Tls from "node:tls"
 import * as NodeRequest from "./NodeRequest.js"
 
 export interface HttpListener {
-  /** Over HTTP/2, too, requests and answers come as those of HTTP/1.1; `NodeRequest` knows what differs. */
+  /** Also emits HTTP/2 requests, in the shape of HTTP/1.1 ones. `NodeRequest` knows what differs. */
   readonly server: Http.Server
-  /** Lets go of connections on which nothing is under way, and of the others when nothing is any more. */
+  /** Closes idle connections now, and the others when their requests are answered. */
   readonly closeIdle: () => void
-  /** Ends every connection. */
+  /** Destroys every connection. */
   readonly closeAll: () => void
 }
 
-/** How long a connection is kept on which nothing is under way. */
+/** How long an idle connection is kept open. */
 const keepAliveMillis = 5000
 
-/** Of servers of HTTP/1.1: all headers are told, and a client that ends its side with its last request is answered. */
+/** For HTTP/1.1: no header is dropped, and a client that half-closes after its last request is answered. */
 const always = { maxHeadersCount: 0, httpAllowHalfOpen: true }
 
-/** How a server answers over TLS. */
+/** TLS, and whether HTTP/2 is offered. */
 export interface Secure {
   readonly tls: Tls.TlsOptions
   readonly http2: boolean
 }
 
 /**
- * No limit for bodies, one for heads: Node derives `headersTimeout` from `requestTimeout` unless both are set. Node
- * also drops headers beyond `maxHeadersCount`, and repeated ones, without a word, so both are switched off here.
+ * No limit for bodies, one for headers. Node derives `headersTimeout` from `requestTimeout` unless both are set. Node
+ * also drops headers beyond `maxHeadersCount` and duplicate headers without an error, so both are switched off here.
  *
- * @param headersMillis - how long a head may take, for ever where that is not finite.
+ * @param headersMillis - how long the headers may take; no limit if it is not finite.
  */
 export const make = (headersMillis: number, secure?: Secure): HttpListener => {
   const limits = {
     requestTimeout: 0,
     keepAliveTimeout: keepAliveMillis,
-    // Node says never by zero.
+    // 0 is no limit in Node.
     headersTimeout: Number.isFinite(headersMillis) ? headersMillis : 0,
     connectionsCheckingInterval: Math.min(headersMillis, 30_000),
     joinDuplicateHeaders: true
@@ -58,12 +59,12 @@ const single = (limits: Http.ServerOptions, tls: Tls.TlsOptions | undefined): Ht
   return { server, closeIdle: () => server.closeIdleConnections(), closeAll: closerOf(server) }
 }
 
-/** With whom a socket speaks: a secure one does not tell of which one it is made, but this. */
+/** The address of the client. A TLS socket does not expose the TCP socket below it, but both have this address. */
 const peerOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`
 
 /**
- * Ends a connection that is not secure after `millis`. Node's own limit, `handshakeTimeout`, destroys the secure socket
- * instead, out of which Node 20 may be aborted.
+ * Destroys a connection whose TLS handshake takes longer than `millis`. Node's own limit, `handshakeTimeout`, destroys
+ * the TLS socket instead, which can abort the process in Node 20.
  */
 const expectSecure = (server: Server, millis: number) => {
   const waiting = new Map<string, NodeJS.Timeout>()
@@ -86,7 +87,7 @@ const expectSecure = (server: Server, millis: number) => {
     })
 }
 
-/** Node's own way knows nothing of HTTP/2, and of no connection that is still on its way to be secure. */
+/** `closeAllConnections` does not know HTTP/2 connections, nor those in their TLS handshake. */
 const closerOf = (server: Server) => {
   const sockets = new Set<Socket>()
   const keep = (socket: Socket) => {
@@ -98,15 +99,15 @@ const closerOf = (server: Server) => {
 }
 
 /**
- * Bytes that a client may send ahead of what has been read of one body: they wait in memory. With the 64 KiB that are
- * usual it would have to wait for leave all the time.
+ * The flow-control window of a stream: bytes that a client may send before they are read. They wait in memory. With the
+ * default of 64 KiB a client waits for window updates most of the time.
  */
 const streamWindow = 512 * 1024
 
-/** Requests of one connection at a time; others wait at the client. */
+/** Concurrent requests of one connection; the client keeps others back. */
 const maxConcurrentStreams = 32
 
-/** What all of them may have waiting together. */
+/** The flow-control window of a connection. */
 const connectionWindow = streamWindow * maxConcurrentStreams
 
 const multiplexed = (limits: Http.ServerOptions, tls: Tls.TlsOptions): HttpListener => {
@@ -116,10 +117,10 @@ const multiplexed = (limits: Http.ServerOptions, tls: Tls.TlsOptions): HttpListe
     noDelay: true,
     settings: { initialWindowSize: streamWindow, maxConcurrentStreams }
   })
-  // What HTTP/1.1 looks for on its own server, it finds here.
+  // HTTP/1.1 connections read their limits from this server.
   Object.assign(server, limits, always)
   const sessions = new Set<Http2.ServerHttp2Session>()
-  // It is told before its session, which lets nobody have it.
+  // The socket is announced before its session, and the session does not expose it.
   let socket: Tls.TLSSocket | undefined
   server.prependListener("secureConnection", (secured: Tls.TLSSocket) => {
     socket = secured
@@ -138,12 +139,11 @@ const multiplexed = (limits: Http.ServerOptions, tls: Tls.TlsOptions): HttpListe
 }
 
 /**
- * A session has to ask for something: soon after it has begun, and when what was under way is answered. Nothing else
- * counts as a sign of life, and nothing else ever ends one that Node 20 has given up with an error of its protocol: it
- * tells nobody, and leaves streams behind that are closed, but never come to their end. It is the socket that is
- * destroyed: that asks nothing of a session which may be beyond answering.
+ * Ends a session that sends no request: soon after it has begun, and after its last request was answered. Nothing else
+ * counts as a sign of life. After a protocol error a session of Node 20 never ends by itself: it emits no event, and its
+ * streams are closed but never end. The socket is destroyed, since such a session may not react any more.
  *
- * @param headersMillis - how long the head of the first request may take, for ever where that is zero.
+ * @param headersMillis - how long the headers of the first request may take; no limit if it is 0.
  */
 const expectRequests = (
   session: Http2.ServerHttp2Session,
@@ -173,5 +173,5 @@ const expectRequests = (
   session.setTimeout(silentMillis)
 }
 
-/** A session on which nothing moves for so long is looked at. */
+/** After so long without traffic a session is checked. */
 const silentMillis = 60_000

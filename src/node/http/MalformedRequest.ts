@@ -1,5 +1,5 @@
 /**
- * The answer to what is no request, or does not become one in time: a sentence, like every refusal.
+ * The response to a malformed or incomplete request: one sentence, like every refusal.
  */
 import * as Effect from "effect/Effect"
 import { maxHeaderSize, STATUS_CODES } from "node:http"
@@ -9,16 +9,16 @@ import { lingering } from "../../server/body/UploadBody.js"
 import type { Cors } from "../../server/policy/TusCors.js"
 
 export interface Options {
-  /** How long a head may take. */
+  /** How long the headers may take. */
   readonly headersMillis: number
   readonly cors: Cors
 }
 
 /**
- * Answers and closes the connection, a moment later where the client still sends: one that is closed on unread bytes is
- * reset, and the client never sees the answer.
+ * Answers, and closes the connection a moment later: closing it while the client still sends resets it, and the client
+ * never sees the answer.
  *
- * @param code - what Node calls the error.
+ * @param code - Node's error code.
  */
 export const refuse = (socket: Duplex, code: string | undefined, options: Options): Effect.Effect<void> =>
   Effect.async<void>((resume) => {

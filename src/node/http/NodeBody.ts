@@ -1,6 +1,6 @@
 /**
- * The body of a Node request. Nothing is read before the first pull, and little more than a full `CoalescingBuffer`
- * ahead of the last.
+ * The body of a Node request. Nothing is read before the first pull, and after that little more than a full
+ * `CoalescingBuffer` ahead.
  */
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -23,27 +23,27 @@ import * as NodeRequest from "./NodeRequest.js"
 
 export type { Budget }
 
-/** How long the sender may send nothing, in milliseconds. Node says never by zero. */
+/** How long the client may send nothing, in milliseconds; 0 is no limit in Node. */
 export const idleMillisOf = ({ idleTimeout = defaultIdleTimeout }: Options): number => {
   const millis = Duration.toMillis(idleTimeout)
   return Number.isFinite(millis) ? Math.max(millis, 1) : 0
 }
 
-/** A client that sends nothing for so long after the answer has stopped sending. */
+/** After the answer: a client that has sent nothing for so long has stopped sending. */
 const quietMillis = 250
 
 export interface NodeBody extends UploadBody {
-  /** Whether the sender still owes bytes. */
+  /** Whether bytes of the body are still missing. */
   readonly isUnread: () => boolean
-  /** Throws away what still comes, for a moment. */
+  /** Reads and drops what the client still sends, for a moment. */
   readonly rest: Effect.Effect<void>
-  /** Gives back the memory of what nobody has taken. */
+  /** Drops what has arrived and was not pulled, and frees its memory. */
   readonly discard: () => void
 }
 
 /**
- * @param idleMillis - how long the sender may send nothing before the body is cut off.
- * @param begin - called before the first byte is asked for.
+ * @param idleMillis - the body is cut off if the client sends nothing for so long.
+ * @param begin - called before the first byte is read.
  */
 export const make = (request: IncomingMessage, idleMillis: number, budget: Budget, begin: () => void): NodeBody =>
   !NodeRequest.hasBody(request)
@@ -52,7 +52,7 @@ export const make = (request: IncomingMessage, idleMillis: number, budget: Budge
     ? whole(consumed)
     : ofRequest(request, idleMillis, budget, begin)
 
-/** Whole from the start: its answer may be there before Node has noticed the end of the request. */
+/** A body that needs no reading. The answer may be ready before Node has noticed the end of the request. */
 const whole = (body: UploadBody): NodeBody => ({ ...body, isUnread: () => false, rest: Effect.void, discard: () => {} })
 
 const none = whole(empty)
@@ -65,7 +65,7 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
 
   const disconnect = () => buffer.end(Option.some("Disconnected"))
 
-  // A socket that rests because the disk is slow is not idle: only a wait for the network is.
+  // Only a wait for the network is idle. A socket that is paused because the disk is slow is not.
   const onTimeout = () => {
     const { waiting } = buffer
     request.setTimeout(idleMillis)
@@ -86,7 +86,7 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
     }
   }
 
-  // What is cut off over HTTP/2 is closed before it ends.
+  // An HTTP/2 stream that is cut off emits `close` before `end`.
   NodeRequest.listen(request, request, {
     end: () => request.complete ? buffer.end(Option.none()) : disconnect(),
     error: disconnect,
@@ -118,7 +118,7 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
   }
 }
 
-/** Reads and drops what the client still sends, until it has been quiet for a moment. */
+/** Reads and drops what the client still sends, until it has sent nothing for `quietMillis`. */
 const drain = (request: IncomingMessage): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     const done = () => {

@@ -1,5 +1,5 @@
 /**
- * The bytes of a download on their way to a Node response: as fast as the client takes them, no further.
+ * Writes a download to a Node response, as fast as the client reads it.
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -11,8 +11,8 @@ import * as NodeRequest from "./NodeRequest.js"
 class Gone extends Data.TaggedError("Gone") {}
 
 /**
- * Writes all of it. Where the content fails, or the client takes nothing for `idleMillis`, the connection is closed:
- * less than was announced is how a client is told. The head has been written before.
+ * Writes all bytes after the headers. If the content fails, or the client takes nothing for `idleMillis`, the
+ * connection is closed: a client recognizes a failure by too few bytes.
  */
 export const pipe = <E>(
   request: IncomingMessage,
@@ -28,8 +28,8 @@ export const pipe = <E>(
   )
 
 /**
- * What is written at a time. Over TLS nobody tells how much of it has been taken: who takes all of it in time goes on,
- * be it slowly, whatever the store reads at a time.
+ * The bytes of one write. Over TLS Node does not report how much of a write was taken, only when all of it was. So a
+ * slow client needs small writes to be seen as making progress.
  */
 const pieceSize = 64 * 1024
 

@@ -1,6 +1,6 @@
 /**
- * The fast door: a plain Node request listener, for `http.createServer`, Express, Fastify, Nest, and whatever else
- * hands on an `IncomingMessage` that nobody has read. Trailers come through.
+ * The fast door: a plain Node request listener for `http.createServer`, Express, Fastify, Nest, and any framework that
+ * hands over an `IncomingMessage` whose body is unread. It supports trailers.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -15,34 +15,37 @@ import * as NodeBody from "./NodeBody.js"
 import * as NodeDownload from "./NodeDownload.js"
 import * as NodeRequest from "./NodeRequest.js"
 
-/** The path of the collection, what bodies may cost, and what becomes of GET. */
+/** The path of the collection, limits for bodies, and an answer to GET. */
 export interface Options extends TusDoor.Options, UploadBody.Options {
   /**
-   * Bytes that all bodies together keep waiting in memory, 16 MiB by default. Above it each upload reads on only when
-   * the store has taken what it read last.
+   * Bytes that all bodies together may keep in memory, 16 MiB by default. Above it each upload reads on only after
+   * the store has taken its last bytes.
    */
   readonly bufferLimit?: number | undefined
   /**
-   * Answers GET, which tus does not know, and HEAD where it says nothing of tus, with a page or whatever else there is,
-   * but not below `path`, where uploads are. 405 by default.
+   * Answers GET and HEAD requests that are not tus, for example with a page. Not called below `path`, where the uploads
+   * are. Such a GET is answered with 405 by default.
    */
   readonly get?: ((request: IncomingMessage, response: ServerResponse) => void) | undefined
 }
 
-/** What is given to a server of Node, and how its end is made an orderly one. */
+/** The listeners for a Node server, and its orderly shutdown. */
 export interface NodeHandler {
   readonly listener: (request: IncomingMessage, response: ServerResponse) => void
-  /** The same for `server.on("checkContinue", ...)`: a client that asks first is refused before it sends a byte. */
+  /**
+   * For `server.on("checkContinue", ...)`: a client that sends `Expect: 100-continue` is refused before it sends a
+   * byte.
+   */
   readonly checkContinue: (request: IncomingMessage, response: ServerResponse) => void
   /**
-   * Cuts off every body in flight, and those to come, of all doors of this server. Returns when all are committed and
-   * answered. Interrupting it interrupts the requests, except for what they are writing.
+   * Cuts off every body in flight, and later ones, of all doors of this server. Returns when all are committed and
+   * answered. An interruption interrupts the requests, except for running writes.
    */
   readonly drain: Effect.Effect<void>
 }
 
 /**
- * A handler that runs in the runtime in which it is made.
+ * Makes a handler. Requests run in the runtime in which it is made.
  *
  * @example
  * ```ts
@@ -53,7 +56,7 @@ export interface NodeHandler {
  * const tus = ManagedRuntime.make(EmbeddedServer.layer({ directory: "./uploads" }))
  * const uploads = await tus.runPromise(NodeHandler.make({ path: "/files" }))
  *
- * // An upload may take any time; the head of a request may not.
+ * // An upload may take any time, its headers may not.
  * const server = createServer({ requestTimeout: 0, headersTimeout: 60_000, joinDuplicateHeaders: true })
  * server.maxHeadersCount = 0
  * server.on("request", uploads.listener).on("checkContinue", uploads.checkContinue).listen(1080)
@@ -94,7 +97,7 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
 
     const answer = (request: IncomingMessage, response: ServerResponse, begin: () => void) =>
       NodeRequest.enter(request, () => {
-        // Over HTTP/2 it may have been given up before its turn.
+        // An HTTP/2 request may be cancelled before its turn.
         if (!NodeRequest.isGone(request, response)) {
           handle(request, response, begin)
         }
@@ -107,7 +110,7 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
     }
   })
 
-/** What the application answers by itself. Where it fails, that is a bug of its own, and costs nobody else anything. */
+/** A GET that the application answers. If it fails, the client gets a 500 and the log the cause. */
 const page = (get: NonNullable<Options["get"]>, request: IncomingMessage, response: ServerResponse) =>
   Effect.tryPromise(async () => get(request, response)).pipe(
     Effect.catchAll(({ error }) =>
@@ -130,23 +133,23 @@ const failed = (request: IncomingMessage, error: unknown) => {
   return Effect.logError(`${LogText.nameOf(raw)} failed`, Cause.die(LogText.errorOf(raw, error)))
 }
 
-/** One that does not stand for another method. */
+/** GET and HEAD without a tus header or a method override. */
 const isForPage = ({ headers, method }: IncomingMessage) =>
   (method === "GET" || (method === "HEAD" && headers["tus-resumable"] === undefined)) &&
   headers["x-http-method-override"] === undefined
 
-/** Where the path of the collection is not known, nothing is. */
+/** False if the path of the collection is not known. */
 const isUpload = (request: IncomingMessage, path: string | undefined) =>
   path !== undefined && urlOf(request).startsWith(`${path}/`)
 
 type Headers = Readonly<Record<string, string | undefined>>
 
-/** The target as the client sees it, also where a framework has cut off the path it is mounted on. */
+/** The request target as the client sent it, even if a framework has cut off its mount path. */
 const urlOf = (request: IncomingMessage & { readonly originalUrl?: string }) => request.originalUrl ?? request.url ?? ""
 
 /**
- * The answer. Where the client still sends, it is written at once and the connection is closed a moment later: closing
- * it on unread bytes would reset it, and the client would never see the answer.
+ * Sends the answer. If the client still sends a body, the connection is closed a moment later: closing it at once would
+ * reset it, and the client would never see the answer.
  */
 const send = (
   request: IncomingMessage,
@@ -172,7 +175,7 @@ const send = (
       return Effect.void
     }
     if (stream !== undefined) {
-      // The answer ends its stream only; the connection is that of other requests, too.
+      // Only the stream is ended: the connection serves other requests, too.
       end(body)
       return Effect.tap(rest, () => Effect.sync(() => NodeRequest.hangUp(stream, idleMillis)))
     }
@@ -184,7 +187,7 @@ const send = (
     return Effect.tap(rest, () => Effect.sync(() => end()))
   })
 
-/** What goes wrong on the way is told to the log: the client has its head already. */
+/** A failure is logged: the client has its headers already. */
 const download = (
   request: IncomingMessage,
   response: ServerResponse,

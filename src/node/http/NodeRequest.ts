@@ -1,17 +1,20 @@
 /**
- * What differs between a request over HTTP/1.1 and one over HTTP/2, whose shape is nearly the same in Node.
+ * The differences between HTTP/1.1 and HTTP/2 requests, whose interface is nearly the same in Node.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { constants, type ServerHttp2Stream } from "node:http2"
 import { clearTimeout, setImmediate, setTimeout } from "node:timers"
 
-/** The stream of a request over HTTP/2, which shares its connection with others. */
+/** The HTTP/2 stream of a request; undefined for HTTP/1.1. */
 export const streamOf = (request: IncomingMessage): ServerHttp2Stream | undefined =>
   request.httpVersionMajor >= 2
     ? (request as unknown as { readonly stream: ServerHttp2Stream }).stream
     : undefined
 
-/** Whether a body comes. Over HTTP/2 none is announced: the stream has ended with the head, or it goes on. */
+/**
+ * Whether the request has a body. HTTP/2 does not announce one: either the stream has ended with the headers, or a body
+ * follows.
+ */
 export const hasBody = (request: IncomingMessage): boolean => {
   const stream = streamOf(request)
   return stream === undefined
@@ -19,13 +22,13 @@ export const hasBody = (request: IncomingMessage): boolean => {
     : !stream.endAfterHeaders
 }
 
-/** Whether there is nobody any more to be answered. */
+/** Whether the client is gone, so that an answer would reach nobody. */
 export const isGone = (request: IncomingMessage, response: ServerResponse): boolean => {
   const stream = streamOf(request)
   return stream === undefined ? response.destroyed : stream.destroyed || stream.closed
 }
 
-/** Ends an answer short of its end, in a way that the client cannot take for it. */
+/** Cuts an answer off, so that the client does not take it for complete. */
 export const abort = (request: IncomingMessage, response: ServerResponse): void => {
   const stream = streamOf(request)
   if (stream === undefined) {
@@ -35,13 +38,16 @@ export const abort = (request: IncomingMessage, response: ServerResponse): void 
   }
 }
 
-/** A session that Node 20 has given up with an error never says that a stream is closed: it is destroyed as well. */
+/** `destroy` as well: after a protocol error a session of Node 20 never reports that a stream is closed. */
 const close = (stream: ServerHttp2Stream, code = constants.NGHTTP2_NO_ERROR) => {
   stream.close(code)
   stream.destroy()
 }
 
-/** Tells a client that its answer is written and it need not go on with the body; it has `idleMillis` to take it. */
+/**
+ * Closes a stream once the answer is sent, although the client still sends its body. The client has `idleMillis` to
+ * take the answer.
+ */
 export const hangUp = (stream: ServerHttp2Stream, idleMillis: number): void => {
   if (stream.writableFinished || stream.destroyed) {
     return close(stream)
@@ -51,10 +57,9 @@ export const hangUp = (stream: ServerHttp2Stream, idleMillis: number): void => {
 }
 
 /**
- * Does what follows from an event of a connection. Over HTTP/2 events come out of the native session, in the middle of
- * what it reads, and so do all promises and ticks that they settle: whoever closes a stream there calls back into it,
- * and with Node 20 one that then meets an error never comes back. So it is done in a turn of its own, where the session
- * is at rest.
+ * Handles an event of a connection. Node emits HTTP/2 events from within the native session while it reads, and
+ * promises and ticks settle there, too. Closing a stream there calls back into the session; if that meets an error,
+ * Node 20 hangs. So HTTP/2 events are handled in a later turn of the event loop, when the session is idle.
  */
 export const enter = (request: IncomingMessage, act: () => void): void => {
   if (request.httpVersionMajor >= 2) {
@@ -64,9 +69,7 @@ export const enter = (request: IncomingMessage, act: () => void): void => {
   }
 }
 
-/**
- * Events of a request or its answer, through which all that Node tells of them comes in; called back, no more of them.
- */
+/** Listens to events of a request or response: the only place that does. Returns a function that stops it. */
 export const listen = (
   request: IncomingMessage,
   source: IncomingMessage | ServerResponse,
@@ -84,12 +87,12 @@ export const listen = (
 }
 
 /**
- * Does so when what has arrived has been read: a process that was stopped for a while wakes up behind the time of its
- * clients.
+ * Runs `act` after all bytes that have already arrived are read. A process that was suspended for a while would
+ * otherwise run into its timeouts before it reads them.
  */
 export const judge = (act: () => void): void => void setImmediate(act)
 
-/** Writes the end of an answer, and waits for the client to take it, but not for ever: see `expectTaken`. */
+/** Ends an answer, and waits for the client to take it, as `expectTaken` does. */
 export const end = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -103,8 +106,8 @@ export const end = (
 }
 
 /**
- * Ends an answer of which the client takes nothing for `idleMillis`, and with it its connection, or over HTTP/2 its
- * stream. While nothing of it waits, whoever answers may take as long as he likes.
+ * Aborts an answer of which the client takes nothing for `idleMillis`, together with its connection or HTTP/2 stream.
+ * The time runs only while bytes wait for the client, so the producer may take any time.
  */
 export const expectTaken = (request: IncomingMessage, response: ServerResponse, idleMillis: number): void => {
   response.setTimeout(idleMillis)

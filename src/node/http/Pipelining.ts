@@ -1,8 +1,7 @@
 /**
- * The requests of one connection, one after another. A client may send the next before it has the answer to the last,
- * but only safe ones may be performed at the same time, and those of an upload are not. And Node reads ahead without a
- * limit: 10 MB of such requests would grow to gigabytes that wait. Over HTTP/2 they are independent of each other, and
- * their number is limited.
+ * Runs the pipelined requests of an HTTP/1.1 connection one after another. RFC 9112 allows parallel processing of safe
+ * methods only, and those of an upload are not safe. Node also reads ahead without a limit: 10 MB of pipelined requests
+ * would become gigabytes in memory. HTTP/2 requests are independent and limited in number.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-9.3.2
  */
@@ -10,23 +9,23 @@ import type { IncomingMessage, RequestListener } from "node:http"
 import type { Duplex } from "node:stream"
 import * as NodeRequest from "./NodeRequest.js"
 
-/** How many requests of a connection may wait. One that sends more is closed: its client does not wait for answers. */
+/** How many requests of a connection may wait. If there are more, the connection is closed. */
 const limit = 16
 
 export interface Turns {
-  /** The same listener, called when all earlier requests of the connection have been answered. */
+  /** The same listener, called once all earlier requests of the connection have been answered. */
   readonly inTurn: (listener: RequestListener) => RequestListener
-  /** The request of a connection that came last, none where all have been answered. */
+  /** The latest request of a connection; undefined if all have been answered. */
   readonly latest: (socket: Duplex) => IncomingMessage | undefined
   /**
-   * What comes over this connection from now on is no request. Calls back, once, when everything that came before has
-   * been answered; a body that is under way ends here.
+   * Ignores further requests of a connection, after a malformed one. Calls `refuse` once all earlier ones have been
+   * answered; a body in flight is cut off.
    */
   readonly last: (socket: Duplex, refuse: () => void) => void
 }
 
 interface Queue {
-  /** The request that came last, while any is unanswered. */
+  /** The latest request, as long as it is unanswered. */
   latest: IncomingMessage | undefined
   isLast: boolean
   readonly waiting: Array<() => void>
@@ -98,7 +97,9 @@ export const make = (): Turns => {
   }
 }
 
-/** As Node tells it where the connection is gone. This one is not: there is still an answer to send. */
+/**
+ * Emits the error that Node emits for a lost connection. This connection still exists, and the answer is sent on it.
+ */
 const cutOff = (request: IncomingMessage) => {
   if (!request.complete && request.listenerCount("error") > 0) {
     request.emit("error", new Error("the end of the body cannot be told"))

@@ -1,13 +1,12 @@
 /**
- * Memory that is given back at once, without waiting for the garbage collector. V8 lets 64 MiB of buffers gather before
- * it looks, and then looks at everything: at hundreds of megabytes a second that is most of a server's memory and a
- * good part of its time.
+ * Frees memory without the garbage collector. V8 lets 64 MiB of buffers accumulate before it collects, and then visits
+ * everything: at hundreds of megabytes a second that would be most of a server's memory and much of its CPU time.
  */
 import { MessageChannel } from "node:worker_threads"
 
 /**
- * What is transferred to a port that is closed belongs to nobody and is freed. The buffers are empty afterwards; one
- * that shares its memory with others is left alone.
+ * A buffer that is transferred to a closed port is freed. The arrays are empty afterwards. A buffer that is shared with
+ * other arrays is left alone.
  */
 export const free = (buffers: Iterable<Uint8Array>): void => {
   const whole: Array<ArrayBuffer> = []
@@ -21,7 +20,7 @@ export const free = (buffers: Iterable<Uint8Array>): void => {
   }
 }
 
-/** Bytes below which the garbage collector is cheaper. */
+/** Below this size the garbage collector is cheaper. */
 const worthwhile = 4096
 
 const nowhere = (() => {

@@ -1,5 +1,5 @@
 /**
- * How a server shows who it is, and whom it lets in. What cannot be used is found before it listens.
+ * The TLS options of a server, checked before it listens.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -7,17 +7,18 @@ import type * as Tls from "node:tls"
 import * as NodeTls from "../../node-shared/NodeTls.js"
 
 export interface Options {
-  /** The certificate of the server in PEM form, with those between it and the root. */
+  /** The certificate of the server in PEM format, followed by its intermediate certificates. */
   readonly cert: NodeTls.Contents
-  /** The private key of `cert` in PEM form. */
+  /** The private key of `cert` in PEM format. */
   readonly key: NodeTls.Contents
-  /** What `key` is encrypted with. */
+  /** The passphrase of an encrypted `key`. */
   readonly passphrase?: string | undefined
   /**
-   * Authorities in PEM form: only clients with a certificate of theirs are let in. By default all are, and show none.
+   * Certificate authorities in PEM format: only clients with a certificate signed by one of them are accepted. By
+   * default clients need no certificate.
    */
   readonly ca?: NodeTls.Contents | undefined
-  /** Whether clients may speak HTTP/2, as browsers do where they can. They may by default. */
+  /** Whether to offer HTTP/2, which browsers prefer. True by default. */
   readonly http2?: boolean | undefined
 }
 
@@ -34,7 +35,7 @@ export class TlsError extends Schema.TaggedError<TlsError>("effect-tus/TlsError"
   }
 }
 
-/** What the server of Node is made with. */
+/** The options for Node's TLS server. */
 export const make = ({ ca, cert, key, passphrase }: Options): Effect.Effect<Tls.TlsOptions, TlsError> => {
   const own = { cert: NodeTls.buffers(cert), key: NodeTls.buffers(key), passphrase }
   return NodeTls.make({ ca, cert, key, passphrase }).pipe(
