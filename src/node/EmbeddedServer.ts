@@ -38,7 +38,7 @@ const check = OptionError.check(Schema.Struct({
 /** The services of a server without a door. */
 export type Services = EmbeddedStore.Services | TusPolicy.TusPolicy | TusServer.TusServer
 
-/** Why it cannot start: an option makes no sense, or the directory or its database cannot be used. */
+/** The errors with which it cannot start: an option makes no sense, or the directory or its database cannot be used. */
 export type Failure = OptionError.OptionError | StoreMismatch | UploadStoreError
 
 /**

@@ -147,7 +147,7 @@ const close = (
 /** The services of a whole server. */
 export type Services = EmbeddedServer.Services | NodeTusServer
 
-/** Why a whole server cannot start. */
+/** The errors with which a whole server cannot start. */
 export type Failure = EmbeddedServer.Failure | ListenError | ServerTls.TlsError
 
 /**

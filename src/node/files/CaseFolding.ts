@@ -1,5 +1,5 @@
 /**
- * Whether a directory tells capitals from small letters, which is asked once, and what that means for the files in it.
+ * Detects, once, whether a directory is case-sensitive, and chooses the names of its files.
  */
 import * as Effect from "effect/Effect"
 import { join } from "node:path"
@@ -8,7 +8,10 @@ import * as FileConcat from "./FileConcat.js"
 import * as FileNames from "./FileNames.js"
 import * as NodeFs from "./NodeFs.js"
 
-/** What files are called there. What has other names, since a server that did not ask has made them, is given these. */
+/**
+ * The names of files in the directory. On a case-insensitive file system, files that an older server named otherwise
+ * are renamed.
+ */
 export const namesIn = Effect.fnUntraced(function*(directory: string, permissions: NodeFs.Permissions) {
   const entries = yield* NodeFs.list(directory)
   const known = entries.find((name) => !entries.includes(otherwise(name))) ?? probe
@@ -26,10 +29,13 @@ export const namesIn = Effect.fnUntraced(function*(directory: string, permission
   return FileNames.folded
 })
 
-/** An empty file, where no other name tells. One that a start has left which was cut short goes with the next. */
+/**
+ * The name of an empty file that is created if no existing name answers the question. A crash may leave it; the next
+ * start removes it.
+ */
 const probe = "case-probe"
 
-/** In capitals where there is a small letter, and the other way round. Itself where it has no letters. */
+/** In upper case, or in lower case if it has no lower-case letter. The same name if it has no letters. */
 const otherwise = (name: string) => name === name.toUpperCase() ? name.toLowerCase() : name.toUpperCase()
 
 const isThere = (path: string): Effect.Effect<boolean, UploadStoreError> =>

@@ -1,6 +1,6 @@
 /**
- * One at a time, in the order of arrival. The turn is handed over: with a semaphore of Effect whoever gives it back and
- * asks again is faster than those that wait, who then wait for ever.
+ * A fair mutex. A turn is handed to the next in line: with a semaphore of Effect, a fiber that releases and takes again
+ * overtakes the waiting ones, which then wait for ever.
  */
 import * as Effect from "effect/Effect"
 
@@ -26,7 +26,7 @@ export const make = (): FairTurn => {
     }
     const begin = () => resume(Effect.void)
     waiting.push(begin)
-    // Whoever is interrupted may have been given the turn just before.
+    // The interrupted fiber may have got the turn just before.
     return Effect.suspend(() => {
       const at = waiting.indexOf(begin)
       return at < 0 ? handOver : Effect.sync(() => waiting.splice(at, 1))

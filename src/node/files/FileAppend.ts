@@ -1,5 +1,5 @@
 /**
- * Writes pulled bytes to an open file, one batch after the other.
+ * Appends pulled bytes to an open file, batch by batch.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -10,8 +10,8 @@ import type { OpenFile } from "./OpenFiles.js"
 import * as WritevBatch from "./WritevBatch.js"
 
 /**
- * Writes the bytes of `pull` at `at`, in place of what the file holds there, and returns where it ends. An interruption
- * comes between two writes, never between a write and its `onWritten`.
+ * Cuts the file off at `at`, appends the bytes of `pull`, and returns the new size. An interruption comes between two
+ * writes, never between a write and its `onWritten`.
  */
 export const append = <E, R, E2, R2>(
   file: OpenFile,
@@ -21,7 +21,7 @@ export const append = <E, R, E2, R2>(
 ): Effect.Effect<number, E | E2 | UploadStoreError, R | R2> =>
   file.end < at ? NodeFs.tooShort(file.path, at) : Effect.zipRight(cut(file, at), write(file, pull, onWritten))
 
-/** Makes the file end at `at`, unless it ends before. */
+/** Cuts the file off at `at` if it is longer. */
 export const cut = (file: OpenFile, at: number): Effect.Effect<void, UploadStoreError> =>
   file.end > at
     ? Effect.map(NodeFs.truncate(file, at), () => {
@@ -52,7 +52,7 @@ const write = <E, R, E2, R2>(
   return Effect.flatMap(forEachBatch(pull, (batch) => putAll(WritevBatch.split(batch))), () => found(file))
 }
 
-/** The end of the file. Fails if somebody has unlinked it: then nobody finds what was written to it. */
+/** The size of the file. Fails if it has been unlinked: then nobody finds the written bytes. */
 const found = (file: OpenFile) =>
   Effect.flatMap(
     NodeFs.sizeNow(file),

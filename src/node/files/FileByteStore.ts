@@ -1,7 +1,6 @@
 /**
- * Bytes in files, one an upload, at `<directory>/<last two characters of the id>/<id>`: a million uploads do not sit in
- * one folder. Whoever uses a directory is alone in it. Where the file system does not tell capitals from small letters,
- * a name that has capitals is another one, as `FileNames` says.
+ * Bytes in files, one per upload, at `<directory>/<last two characters of the id>/<id>`, so that no folder has a
+ * million files. One process owns a directory. On a case-insensitive file system names are different, see `FileNames`.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -24,20 +23,20 @@ import * as Folders from "./Folders.js"
 import * as NodeFs from "./NodeFs.js"
 import * as OpenFiles from "./OpenFiles.js"
 
-/** Where bytes are kept, and who may read them. */
+/** The directory, and the modes of its files. */
 export interface Options {
-  /** Made where it is missing. */
+  /** Created if it is missing. */
   readonly directory: string
   /**
-   * Who else may read the files that are made from now on: nobody by default (`"owner"`: modes 0600 and 0700), or
-   * whoever is in the group of the directory (`"group"`: 0640 and 0750). What is there keeps its modes.
+   * Who may read new files: only the owner by default (`"owner"`: modes 0600 and 0700), or the group of the directory,
+   * too (`"group"`: 0640 and 0750). Existing files keep their modes.
    */
   readonly permissions?: "owner" | "group" | undefined
 }
 
 /**
- * Makes the directory where there is none, and fails where it cannot be written to. An interruption comes between two
- * writes, never between a write and its `onWritten`: what reached the file has been reported.
+ * Creates the directory if it is missing, and fails if it cannot be written. An interruption comes between two writes,
+ * never between a write and its `onWritten`: every written byte has been reported.
  */
 export const layer = (options: Options): Layer.Layer<ByteStore, UploadStoreError> =>
   Layer.scoped(
@@ -56,7 +55,7 @@ export const layer = (options: Options): Layer.Layer<ByteStore, UploadStoreError
     })
   )
 
-/** Descriptors that are kept for files in progress and the directories above them, besides those in use. */
+/** Descriptors that are kept open for files and their folders, besides those in use. */
 const keptOpen = 512
 
 const make = (
@@ -69,7 +68,7 @@ const make = (
   const folders = Folders.make(directory, files, permissions)
   const joining = FileConcat.make(permissions)
 
-  /** Opens the empty file of an upload, in a shard that may have to be made first. */
+  /** Creates the empty file of an upload, and its folder if it is missing. */
   const create = (path: string) =>
     Effect.map(
       Effect.catchIf(
@@ -140,11 +139,11 @@ const make = (
   })
 }
 
-/** Opens the file of an upload that has bytes. */
+/** Opens the file of an upload that has bytes already. */
 const reopen = (path: string, at: number) =>
   Effect.catchIf(OpenFiles.openFile(path), NodeFs.isAbsent, () => NodeFs.tooShort(path, at))
 
-/** No byte of a final that is being assembled counts: its parts are there. */
+/** A final whose assembly was not finished has no bytes that count; its parts still exist. */
 const look = (path: string) =>
   Effect.flatMap(NodeFs.look(path), (found) =>
     Option.isSome(found)

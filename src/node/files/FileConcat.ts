@@ -1,9 +1,9 @@
 /**
- * One file out of several. It is assembled under another name and then renamed: a crash leaves all of it or nothing,
- * and the next try begins anew. Whether it survives a power cut is for a later sync to say.
+ * Joins files. The result is assembled under a temporary name and then renamed: after a crash it is complete or
+ * missing, and the next try starts anew. It survives a power cut only after a sync.
  *
- * The bytes go in pieces, and of all files that are assembled at a time one piece is under way: Node has four threads
- * for the files of a process, and small uploads find three of them free, however long this takes.
+ * Only one piece of one file is copied at a time: Node has four threads for file operations, and small uploads must
+ * find three of them free.
  */
 import * as Effect from "effect/Effect"
 import type { UploadStoreError } from "../../store/UploadStoreError.js"
@@ -12,46 +12,44 @@ import * as NodeFs from "./NodeFs.js"
 
 export interface Source {
   readonly path: string
-  /** How many bytes of it are taken, from the first on. */
+  /** How many of its first bytes are copied. */
   readonly length: number
 }
 
 /** No upload id contains a dot. */
 export const temporaryOf = (path: string): string => `${path}${extension}`
 
-/** What a file is called that is, or was to become, this one. */
+/** The name of the file that this one is, or was to become. */
 export const nameOf = (file: string): string => file.endsWith(extension) ? file.slice(0, -extension.length) : file
 
 const extension = ".concat"
 
 export interface FileConcat {
-  /**
-   * Makes `path` hold the sources one after the other, in place of what it held. Can be interrupted between two pieces.
-   */
+  /** Replaces the contents of `path` by the sources, in order. Can be interrupted between two pieces. */
   readonly concat: (path: string, sources: ReadonlyArray<Source>) => Effect.Effect<void, UploadStoreError>
   /**
-   * Runs the first sync of an assembled file, which has all its bytes to write, while no piece is copied. Other files
-   * are synced at once.
+   * Runs `sync` of a file. The first sync of an assembled file has all its bytes to write, so no piece is copied
+   * meanwhile.
    */
   readonly syncing: <A, E, R>(path: string, sync: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** The file is not appended to or synced any more. */
+  /** No append or sync follows for now. */
   readonly forget: (path: string) => void
 }
 
-/** How much goes at a time: what the processor's cache still holds when it is written again. */
+/** The bytes of a piece: few enough to be still in the CPU cache when they are written. */
 const pieceBytes = 512 * 1024
 
-/** How many files are assembled at a time, each with two descriptors. */
+/** How many files are assembled at a time; each needs two descriptors. */
 const mostAssembled = 16
 
 export const make = (permissions: NodeFs.Permissions): FileConcat => {
   const assembling = Effect.unsafeMakeSemaphore(mostAssembled)
   const alone = FairTurn.make()
-  /** Files that were assembled and not synced since. */
+  /** Assembled files that were not synced yet. */
   const assembled = new Set<string>()
   let buffer: Uint8Array | undefined
 
-  /** Copies up to one piece of what is left at `at` in `from` to `to`, and returns how much that was. */
+  /** Copies up to one piece of the `left` bytes at `at` in `from`, to `end` in `to`. Returns how many. */
   const move = Effect.fnUntraced(function*(from: NodeFs.File, at: number, left: number, to: NodeFs.File, end: number) {
     buffer ??= Buffer.allocUnsafeSlow(pieceBytes)
     const count = yield* NodeFs.read(from, buffer.subarray(0, left), at)
@@ -68,7 +66,7 @@ export const make = (permissions: NodeFs.Permissions): FileConcat => {
     }
   })
 
-  /** Puts the sources behind what the file holds already, and lets it end behind them. */
+  /** Appends the sources to the first `held` bytes of the file, and truncates the rest. */
   const extend = Effect.fnUntraced(function*(file: NodeFs.File, sources: ReadonlyArray<Source>, held: number) {
     let end = held
     for (const { length, path } of sources) {
@@ -78,7 +76,7 @@ export const make = (permissions: NodeFs.Permissions): FileConcat => {
     return yield* NodeFs.truncate(file, end)
   })
 
-  /** A file system that shares blocks has the whole first source at once, and all of its bytes stay where they are. */
+  /** A file system with copy-on-write clones the first source without copying. */
   const assemble = (temporary: string, [first, ...others]: ReadonlyArray<Source>) =>
     Effect.flatMap(
       first === undefined ? Effect.succeed(false) : alone(NodeFs.clone(first.path, temporary)),
@@ -108,7 +106,7 @@ export const make = (permissions: NodeFs.Permissions): FileConcat => {
         Effect.zipRight(NodeFs.removeIfPresent(temporary)),
         Effect.zipRight(assemble(temporary, filled)),
         Effect.zipRight(NodeFs.rename(temporary, path)),
-        // Where even this fails, the leftover is no upload and the next try removes it.
+        // If this fails, too, the leftover is no upload, and the next try removes it.
         Effect.onError(() => Effect.ignore(NodeFs.remove(temporary))),
         Effect.map(() => void assembled.add(path)),
         assembling.withPermits(1)

@@ -1,5 +1,5 @@
 /**
- * The name of the registry to which a directory belongs, in a file of its own.
+ * Stores the name of the registry to which a directory belongs, in a file.
  */
 import * as Effect from "effect/Effect"
 import * as Path from "node:path"
@@ -9,9 +9,9 @@ import * as NodeFs from "./NodeFs.js"
 
 export interface Options {
   readonly directory: string
-  /** Of the file. */
+  /** The mode of the file. */
   readonly permissions: NodeFs.Permissions
-  /** Has the names in the directory survive a power cut. */
+  /** Makes the entries of the directory durable. */
   readonly sync: Effect.Effect<void, UploadStoreError>
 }
 
@@ -24,7 +24,7 @@ export const make = ({ directory, permissions, sync }: Options): Identity => {
       Effect.asSome,
       Effect.catchIf(NodeFs.isAbsent, () => Effect.succeedNone)
     ),
-    // Written beside it and renamed: a crash leaves the one or the other.
+    // Written to a temporary file and renamed: after a crash it has the old or the new name.
     set: (name) =>
       NodeFs.use(
         next,
@@ -38,7 +38,7 @@ export const make = ({ directory, permissions, sync }: Options): Identity => {
   }
 }
 
-/** Longer than any name: of what is longer, which is none, no more is read. */
+/** Longer than any name; the rest of a longer file is not read. */
 const most = 256
 
 const read = Effect.fnUntraced(function*(file: NodeFs.File) {

@@ -1,5 +1,5 @@
 /**
- * Lists the uploads that have a file in a directory, whatever its state: written, condemned or being assembled.
+ * Lists the uploads that have a file in a directory: complete or not, condemned, or being assembled.
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -19,7 +19,7 @@ export interface Listed {
   readonly isCondemned: boolean
 }
 
-/** Fails after all that can be listed if a shard cannot. */
+/** If a shard cannot be listed, the stream fails after all others. */
 export const list = (directory: string, names: FileNames.FileNames): Stream.Stream<Listed, UploadStoreError> =>
   Stream.suspend(() => {
     let failure: UploadStoreError | undefined
@@ -27,7 +27,7 @@ export const list = (directory: string, names: FileNames.FileNames): Stream.Stre
     const filesIn = (shard: string) =>
       Effect.catchAll(NodeFs.list(Path.join(directory, shard)), (error) =>
         Effect.sync((): ReadonlyArray<string> => {
-          // A file may have such a name, too.
+          // A file may have the name of a shard.
           failure ??= NodeFs.isNowhere(error) ? undefined : error
           return []
         }))
@@ -40,7 +40,7 @@ export const list = (directory: string, names: FileNames.FileNames): Stream.Stre
     )
   })
 
-/** An upload may have several files, each with an extension of its own. */
+/** Several files may belong to one upload, with different extensions. */
 const uploadsIn = (
   shard: string,
   files: ReadonlyArray<string>,

@@ -1,15 +1,15 @@
 /**
- * What the file of an upload is called. An id tells capitals from small letters, as not every file system does: there,
- * its name says which are which. The ids that this server makes have no capitals, and are called the same everywhere.
+ * The name of an upload's file. Ids are case-sensitive, but not every file system is: there, the name also encodes
+ * which letters are capitals. Ids that this server makes have no capitals, and the same name everywhere.
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { UploadId } from "../../protocol/Upload.js"
 
 export interface FileNames {
-  /** The folder of an upload, and its file in it. */
+  /** The folder of an upload, and the name of its file in the folder. */
   readonly of: (id: UploadId) => readonly [shard: string, name: string]
-  /** Whose file this is; none where it is nobody's. */
+  /** The upload of a file; `Option.none` if it belongs to none. */
   readonly idOf: (shard: string, name: string) => Option.Option<UploadId>
 }
 
@@ -17,15 +17,16 @@ export const isUploadId = Schema.is(UploadId)
 
 export const isShard = (name: string): boolean => /^[A-Za-z0-9_-]{2}$/.test(name)
 
-/** Where capitals are told from small letters. */
+/** For a case-sensitive file system. */
 export const plain: FileNames = {
   of: (id) => [id.slice(-2), id],
   idOf: (shard, name) => Option.filter(Option.liftPredicate(isUploadId)(name), (id) => id.slice(-2) === shard)
 }
 
 /**
- * Where they are not: an id with capitals is written in small letters, with a bit behind it for each, in hex, from the
- * last one on. No id contains a dot. What Windows keeps for devices, such as `con`, is shorter than any id.
+ * For a case-insensitive file system: an id with capitals becomes lower case, with a dot and a bit mask of its capitals
+ * in hex; the lowest bit is the last letter. No id contains a dot. Device names of Windows, such as `con`, are shorter
+ * than any id.
  */
 export const folded: FileNames = {
   of: (id) => {

@@ -1,7 +1,7 @@
 /**
- * A folder for files that no state names, inside the directory of uploads: `orphans/<last two characters of the
- * id>/<id>.<size>.<when it was set aside>`. A file is moved as it is, in one step that a crash does not divide, and
- * never onto another. Its name tells whether it is still that one.
+ * Keeps files without a state in the directory of uploads: `orphans/<last two characters of the
+ * id>/<id>.<size>.<time>`, with the time at which they were set aside. A file is renamed, which is atomic, and never
+ * replaces another one. Its name tells whether it was changed since.
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -15,11 +15,11 @@ import type { UploadStoreError } from "../../store/UploadStoreError.js"
 import type * as Folders from "./Folders.js"
 import * as NodeFs from "./NodeFs.js"
 
-/** What it takes to find the file of an upload. */
+/** How to find the file of an upload. */
 export interface Files {
   readonly directory: string
   readonly folders: Folders.Folders
-  /** Where it is while it is one, and nobody has it open. */
+  /** The path of the file in its place. Nobody has it open afterwards. */
   readonly pathOf: (id: UploadId) => Effect.Effect<string>
 }
 
@@ -48,7 +48,7 @@ export const make = ({ directory, folders, pathOf }: Files): Orphans.Orphans => 
         )
     })
 
-  /** Under a name that is free: of two with the same id the later one gets a later second. */
+  /** Renames the file to a free name: the second orphan with the same id gets a later second. */
   const move = (
     id: UploadId,
     size: number,
@@ -78,10 +78,11 @@ export const make = ({ directory, folders, pathOf }: Files): Orphans.Orphans => 
       Stream.mapEffect(orphanOf),
       Stream.filterMap((orphan) => orphan)
     ),
-    // Beside a server that may be making a file there, and lasting in its place before it is gone from the other.
+    // A running server may create a file there meanwhile. The file is durable in its place before its old name is
+    // removed.
     putBack: Effect.fnUntraced(function*({ id, name }) {
       const path = yield* pathOf(id)
-      // Something came between its two names.
+      // A crash left the file with both names.
       if (yield* NodeFs.isSame(locate(name), path)) {
         return yield* Effect.as(NodeFs.removeIfPresent(locate(name)), true)
       }
@@ -116,5 +117,5 @@ const parse = (name: string): Option.Option<Pick<Orphans.Orphan, "id" | "since" 
   )
 }
 
-/** Such as 20261128T203105Z, which sorts, and is a name on every system. */
+/** Such as 20261128T203105Z: it sorts, and is a valid name on every system. */
 const stampOf = (at: DateTime.Utc): string => DateTime.formatIso(at).replace(/[-:]|\.\d+/g, "")

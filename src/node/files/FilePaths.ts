@@ -1,5 +1,5 @@
 /**
- * Where the file of an upload is.
+ * The path of an upload's file.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -8,9 +8,9 @@ import type { UploadId } from "../../protocol/Upload.js"
 import * as FileNames from "./FileNames.js"
 
 export interface FilePaths {
-  /** `Option.none` for what is no id. */
+  /** `Option.none` for an invalid id. */
   readonly locate: (id: UploadId) => Option.Option<string>
-  /** Dies for what is no id: ids are checked where they enter, but no other input may become a path. */
+  /** Dies for an invalid id. Ids are checked where they enter; this makes sure that no other input becomes a path. */
   readonly of: (id: UploadId) => Effect.Effect<string>
 }
 

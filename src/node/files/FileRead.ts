@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream"
 import type { UploadStoreError } from "../../store/UploadStoreError.js"
 import * as NodeFs from "./NodeFs.js"
 
-/** How much of a file one reader holds in memory. */
+/** How many bytes of a file one reader keeps in memory. */
 const readBytes = 256 * 1024
 
 /** The bytes from `start` to `end` (exclusive). Fails with `Corrupt` if the file has fewer. */

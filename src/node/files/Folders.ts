@@ -8,11 +8,11 @@ import * as NodeFs from "./NodeFs.js"
 import * as OpenFiles from "./OpenFiles.js"
 
 export interface Folders {
-  /** Makes a folder unless it is there. Its entry is durable after the first `sync`. */
+  /** Creates a folder if it is missing. Its entry is durable after the first `sync`. */
   readonly make: (path: string) => Effect.Effect<void, UploadStoreError>
-  /** Makes a folder unless it is there, with a durable entry: a file can be moved to it without being lost. */
+  /** Creates a folder if it is missing, and makes its entry durable: a file that is moved there is not lost with it. */
   readonly makeDurable: (path: string) => Effect.Effect<void, UploadStoreError>
-  /** Makes the entries of a folder durable, and its own. */
+  /** Makes the entries of a folder durable, and its own entry. */
   readonly sync: (path: string) => Effect.Effect<void, UploadStoreError>
   /** Makes the entries of a folder durable. */
   readonly syncEntries: (path: string) => Effect.Effect<void, UploadStoreError>
@@ -20,7 +20,7 @@ export interface Folders {
 
 /** @param directory - the directory of uploads, for the log. */
 export const make = (directory: string, files: OpenFiles.OpenFiles, permissions: NodeFs.Permissions): Folders => {
-  /** Folders whose own entry is known to be synced in this process. */
+  /** Folders whose own entry this process has synced. */
   const durable = new Set<string>()
   let canSync = NodeFs.canSyncDirectories
 
@@ -30,9 +30,7 @@ export const make = (directory: string, files: OpenFiles.OpenFiles, permissions:
       Effect.catchIf(NodeFs.isTaken, () => Effect.void)
     )
 
-  /**
-   * A file system that cannot sync a directory loses nothing by it. It is asked once, and the log says so once.
-   */
+  /** If the file system cannot sync directories, none of this is an error: that is logged once, and not tried again. */
   const syncEntries = (path: string) =>
     Effect.suspend(() =>
       canSync

@@ -1,6 +1,6 @@
 /**
- * The calls of node:fs that storage needs, as Effects. A call that has begun is waited for, by an interrupted fiber
- * too: where the Effect has ended, nothing is read or written any more. Knows nothing about uploads.
+ * The calls of node:fs that storage needs, as Effects. A started call is waited for, also by an interrupted fiber: once
+ * the Effect has ended, nothing is read or written any more. Knows nothing about uploads.
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -12,19 +12,16 @@ import * as Path from "node:path"
 import type { Look } from "../../store/ByteStore.js"
 import { UploadStoreError } from "../../store/UploadStoreError.js"
 
-/** An open file, and how errors call it. */
+/** An open file, and its path for errors. */
 export interface File {
   readonly fd: number
   readonly path: string
 }
 
-/**
- * `r` reads, `r+` also writes; `w` makes the file where there is none, and empties it where there is one, `a` only the
- * former.
- */
+/** `r` reads, `r+` reads and writes. `w` creates or empties the file, `a` only creates it. */
 export type Mode = "r" | "r+" | "w" | "a"
 
-/** Who may use what is made. A umask takes away what it always does; what is there already keeps what it has. */
+/** The modes of new files and directories, before the umask. Existing ones keep theirs. */
 export interface Permissions {
   readonly file: number
   readonly directory: number
@@ -45,11 +42,10 @@ export const open = (
   )
 
 /**
- * Nothing but a network file system has anything to say at a close, and there only what `sync` reports as well. It is
- * also the only one that may have to send what was written: a file of no more than `soon` bytes is closed at once,
- * since asking another thread for it costs more than doing it.
+ * Only a network file system reports errors at a close, and `sync` reports those, too. Only there a close has to send
+ * what was written. A file of at most `soon` bytes is closed synchronously: a switch to another thread costs more.
  *
- * @param size - how long the file is.
+ * @param size - the size of the file.
  */
 export const close = ({ fd, path }: File, size = Infinity): Effect.Effect<void> =>
   size <= soon
@@ -57,8 +53,8 @@ export const close = ({ fd, path }: File, size = Infinity): Effect.Effect<void> 
     : Effect.orDie(act("Write", `close ${path}`, (done) => Fs.close(fd, done)))
 
 /**
- * To open a file and to write to it is never done at once, however small it is: each may wait for the journal, and then
- * all other uploads would wait as well. With 32 clients on ext4 that took more than it gave.
+ * Opening and writing are never synchronous, for any size: each may wait for the journal of the file system, and would
+ * block all other uploads. With 32 clients on ext4 that cost more than it saved.
  */
 const soon = 64 * 1024
 
@@ -70,8 +66,8 @@ export const use = <A, E, R>(
 ) => Effect.acquireUseRelease(open(path, mode, permissions), use, (file) => close(file))
 
 /**
- * An empty file where there is none. One that is there is not opened: whoever closes it gives up the locks that this
- * process has on it.
+ * Creates an empty file if it is missing. An existing file is not opened: closing it would release the locks of this
+ * process on it.
  */
 export const make = (path: string, permissions: Permissions) =>
   Effect.unlessEffect(use(path, "a", () => Effect.void, permissions), exists(path))
@@ -85,7 +81,7 @@ export const size = ({ fd, path }: File): Effect.Effect<number, UploadStoreError
 export const sizeOf = (path: string): Effect.Effect<number, UploadStoreError> =>
   Effect.map(call<Fs.Stats>("Read", `stat ${path}`, (done) => Fs.stat(path, done)), (stats) => stats.size)
 
-/** The size of a file and when it was last written; none where there is none, or something that is no file. */
+/** The size and modification time of a file; `Option.none` if it is missing, or not a regular file. */
 export const look = (path: string): Effect.Effect<Option.Option<Look>, UploadStoreError> =>
   call<Fs.Stats>("Read", `stat ${path}`, (done) => Fs.lstat(path, done)).pipe(
     Effect.map((stats) =>
@@ -94,7 +90,7 @@ export const look = (path: string): Effect.Effect<Option.Option<Look>, UploadSto
     Effect.catchIf(isNowhere, () => Effect.succeedNone)
   )
 
-/** Whether two names are of one file, so that it stays when one of them goes. */
+/** Whether two names are hard links to one file, so that it stays when one of them is removed. */
 export const isSame = (path: string, other: string): Effect.Effect<boolean, UploadStoreError> =>
   Effect.zipWith(
     call<Fs.Stats>("Read", `stat ${path}`, (done) => Fs.lstat(path, done)),
@@ -102,7 +98,7 @@ export const isSame = (path: string, other: string): Effect.Effect<boolean, Uplo
     (one, two) => one.dev === two.dev && one.ino === two.ino && one.nlink > 1
   ).pipe(Effect.catchIf(isNowhere, () => Effect.succeed(false)))
 
-/** Whether anything has this name. */
+/** Whether the path exists. */
 export const exists = (path: string): Effect.Effect<boolean, UploadStoreError> =>
   call<Fs.Stats>("Read", `stat ${path}`, (done) => Fs.lstat(path, done)).pipe(
     Effect.as(true),
@@ -122,11 +118,11 @@ export const sizeNow = ({ fd, path }: File): Effect.Effect<Option.Option<number>
     catch: (cause) => new UploadStoreError({ reason: "Read", operation: `stat ${path}`, cause })
   })
 
-/** Makes the file end at `size`, which also lengthens one that is shorter. */
+/** Sets the size of the file; a shorter file becomes longer. */
 export const truncate = ({ fd, path }: File, size: number): Effect.Effect<void, UploadStoreError> =>
   act("Write", `truncate ${path}`, (done) => Fs.ftruncate(fd, size, done))
 
-/** Fills `buffer` from `position` on as far as one call gets, and fails with `Corrupt` where the file ends there. */
+/** Reads at `position` as many bytes into `buffer` as one call returns. Fails with `Corrupt` at the end of the file. */
 export const read = (
   { fd, path }: File,
   buffer: Uint8Array,
@@ -138,7 +134,7 @@ export const read = (
     () => tooShort(path, position + buffer.length)
   )
 
-/** Writes at `position` and returns how much of the buffers one call took, never nothing. */
+/** Writes at `position`. Returns how many bytes one call took, at least one. */
 export const write = (
   { fd, path }: File,
   buffers: ReadonlyArray<Uint8Array>,
@@ -151,8 +147,8 @@ export const write = (
   )
 
 /**
- * The contents survive a power cut; that the file is found is for the directory to say. Where nothing can be synced at
- * all nothing is lost either: it fails, and not with `Unsynced`.
+ * Makes the contents of the file survive a power cut; its directory entry needs `syncDirectory`. If the file system
+ * cannot sync at all, nothing is lost: the error is not `Unsynced`.
  */
 export const sync = ({ fd, path }: File): Effect.Effect<void, UploadStoreError> =>
   Effect.mapError(act("Unsynced", `sync ${path}`, (done) => Fs.fdatasync(fd, done)), (error) =>
@@ -164,19 +160,18 @@ export const sync = ({ fd, path }: File): Effect.Effect<void, UploadStoreError> 
       })
       : error)
 
-/** Windows syncs no directories and needs it not. */
+/** Windows cannot sync directories, and does not need it. */
 export const canSyncDirectories: boolean = Os.platform() !== "win32"
 
 /**
- * The names in a directory survive a power cut. Fails as `isUnsupported` says where the file system syncs no
- * directories.
+ * Makes the entries of a directory survive a power cut. Fails as in `isUnsupported` if the file system cannot do that.
  */
 export const syncDirectory = ({ fd, path }: File): Effect.Effect<void, UploadStoreError> =>
   act("Unsynced", `sync ${path}`, (done) => Fs.fsync(fd, done))
 
 /**
- * Makes a copy that shares the blocks of the other one, where the file system can do that, and tells whether it has.
- * All else that keeps it from it is found out by whoever copies the bytes.
+ * Makes a copy-on-write clone, if the file system can. Returns false after any failure: the copy of the bytes that
+ * follows reports its own.
  */
 export const clone = (from: string, to: string): Effect.Effect<boolean> =>
   act(
@@ -188,7 +183,7 @@ export const clone = (from: string, to: string): Effect.Effect<boolean> =>
     Effect.orElseSucceed(() => false)
   )
 
-/** Copies a file in the kernel to one that is not there yet, without its bytes where the file system can share them. */
+/** Copies a file in the kernel to a new file, as a clone if the file system can. */
 export const copy = (from: string, to: string): Effect.Effect<void, UploadStoreError> =>
   act(
     "Write",
@@ -199,7 +194,7 @@ export const copy = (from: string, to: string): Effect.Effect<void, UploadStoreE
 export const rename = (from: string, to: string): Effect.Effect<void, UploadStoreError> =>
   act("Write", `rename ${from} to ${to}`, (done) => Fs.rename(from, to, done))
 
-/** Gives a file another name, unless something has it; where the file system knows no such thing, it is renamed. */
+/** Makes a hard link, which fails if the name is taken. On a file system without links the file is renamed instead. */
 export const link = (from: string, to: string): Effect.Effect<void, UploadStoreError> =>
   Effect.catchIf(
     act("Write", `link ${from} to ${to}`, (done) => Fs.link(from, to, done)),
@@ -222,8 +217,8 @@ export const makeDirectory = (path: string, { directory }: Permissions): Effect.
   act("Write", `make directory ${path}`, (done) => Fs.mkdir(path, { mode: directory }, done))
 
 /**
- * Makes a directory with all above it, to last, and fails where it cannot be read and written. What is there already
- * may have been made by a process that died before it synced anything.
+ * Creates a directory and those above it, makes their entries durable, and fails if it cannot be read and written.
+ * Existing directories are synced, too: a process may have died before it synced them.
  */
 export const prepareDirectory = Effect.fnUntraced(function*(path: string, { directory }: Permissions) {
   yield* call<string | undefined>(
@@ -250,41 +245,41 @@ const directoriesAbove = (path: string): ReadonlyArray<string> => {
   return above === path ? [] : [...directoriesAbove(above), above]
 }
 
-/** Bytes that a user without privileges can still store. */
+/** Free space in bytes for a process without privileges. */
 export const free = (path: string): Effect.Effect<number, UploadStoreError> =>
   Effect.map(fileSystemOf(path), ({ bavail, bsize }) => bavail * bsize)
 
-/** Bytes that its file system can store in all. */
+/** The size of its file system in bytes. */
 export const capacity = (path: string): Effect.Effect<number, UploadStoreError> =>
   Effect.map(fileSystemOf(path), ({ blocks, bsize }) => blocks * bsize)
 
 const fileSystemOf = (path: string) =>
   call<Fs.StatsFs>("Read", `stat file system of ${path}`, (done) => Fs.statfs(path, done))
 
-/** A file is shorter than what has been acknowledged. */
+/** The error of a file that is shorter than its acknowledged bytes. */
 export const tooShort = (path: string, size: number): UploadStoreError =>
   new UploadStoreError({ reason: "Corrupt", operation: `find ${size} bytes in ${path}` })
 
-/** Whether there was no such file. Anything else that goes wrong proves no absence. */
+/** Whether the file does not exist. No other error proves that. */
 export const isAbsent = ({ cause }: UploadStoreError): boolean => codeOf(cause) === "ENOENT"
 
-/** Whether there is no such directory, be it that something else has its name. */
+/** Whether the directory does not exist, or is no directory. */
 export const isNowhere = ({ cause }: UploadStoreError): boolean => nowhere.has(codeOf(cause))
 
 const nowhere: ReadonlySet<unknown> = new Set(["ENOENT", "ENOTDIR"])
 
-/** Whether there was such a file already. */
+/** Whether the file already exists. */
 export const isTaken = ({ cause }: UploadStoreError): boolean => codeOf(cause) === "EEXIST"
 
-/** Whether there is no descriptor left to open it with. */
+/** Whether no file descriptor is left. */
 export const isBeyondLimit = ({ cause }: UploadStoreError): boolean => beyondLimit.has(codeOf(cause))
 
 const beyondLimit: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE"])
 
 /**
- * Whether a sync, or opening what is to be synced, says that it is not to be had here, as many network file systems and
- * shared folders say of their directories. It says nothing of what was written: that is what EIO, ENOSPC and EDQUOT are
- * for, and whatever else nobody can explain.
+ * Whether a sync, or the open before it, failed because the file system does not support it, as many network file
+ * systems and shared folders do for directories. Such an error says nothing about the written bytes; EIO, ENOSPC,
+ * EDQUOT and all unknown errors do.
  */
 export const isUnsupported = ({ cause }: UploadStoreError): boolean => unsupported.has(codeOf(cause))
 
@@ -301,7 +296,7 @@ const unsupported: ReadonlySet<unknown> = new Set([
   "EROFS"
 ])
 
-/** Of some errors, such as EDQUOT, Node knows the number and not the name. */
+/** Node has no name for some errors, such as EDQUOT. */
 const codeOf = (cause: unknown): unknown =>
   cause instanceof Error && "code" in cause
     ? (("errno" in cause && names.get(Number(cause.errno))) || cause.code)

@@ -1,6 +1,6 @@
 /**
- * Files that stay open for their next use: those used last, no more than `capacity` of them. One that is in use is in
- * nobody's hands but its user's.
+ * A pool of open files: the `capacity` files that were used last. A file in use is removed from the pool until it is
+ * given back.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -10,23 +10,23 @@ import type { UploadStoreError } from "../../store/UploadStoreError.js"
 import * as NodeFs from "./NodeFs.js"
 
 export interface OpenFile extends NodeFs.File {
-  /** Where the file ends. */
+  /** The size of the file. */
   end: number
 }
 
 export interface OpenFiles {
   /**
-   * Hands the file over, where it is at hand; else what `open` opens. Whoever takes it gives it back or closes it. One
-   * that somebody has removed meanwhile, directory and all, is not at hand: what is written to it nobody ever finds.
+   * Takes the file out of the pool, or opens it with `open`. The caller gives it back or closes it. A pooled file that
+   * has been unlinked is opened anew: nobody would find what is written to it.
    */
   readonly take: (
     path: string,
     open: Effect.Effect<OpenFile, UploadStoreError>
   ) => Effect.Effect<OpenFile, UploadStoreError>
-  /** Takes a file back, and closes the one that has waited longest where there are too many. */
+  /** Gives a file back, and closes the one that has waited longest if there are too many. */
   readonly keep: (file: OpenFile) => Effect.Effect<void>
   readonly close: (path: string) => Effect.Effect<void>
-  /** Takes a file for one use, and keeps it if that succeeds. */
+  /** Takes a file, and gives it back if its use succeeds; else closes it. */
   readonly use: <A, E, R>(
     path: string,
     open: Effect.Effect<OpenFile, UploadStoreError>,
@@ -34,7 +34,7 @@ export interface OpenFiles {
   ) => Effect.Effect<A, E | UploadStoreError, R>
 }
 
-/** To `take` a file that is there. */
+/** Opens an existing file, for `take`. */
 export const openFile = (path: string): Effect.Effect<OpenFile, UploadStoreError> =>
   Effect.flatMap(
     NodeFs.open(path, "r+"),
@@ -45,7 +45,7 @@ export const openFile = (path: string): Effect.Effect<OpenFile, UploadStoreError
       )
   )
 
-/** To `take` a directory that is there. */
+/** Opens an existing directory, for `take`. */
 export const openDirectory = (path: string): Effect.Effect<OpenFile, UploadStoreError> =>
   Effect.map(NodeFs.open(path, "r"), (file) => ({ ...file, end: 0 }))
 
@@ -80,7 +80,7 @@ export const make = (capacity: number): Effect.Effect<OpenFiles, never, Scope.Sc
   const take: OpenFiles["take"] = (path, open) =>
     Effect.suspend(() => {
       const file = remove(path)
-      // What waits here is never the reason that something else cannot be opened.
+      // The pool must not be the reason why another file cannot be opened.
       const opened = Effect.catchIf(open, NodeFs.isBeyondLimit, () => Effect.zipRight(closeAll, open))
       return file === undefined ? opened : NodeFs.sizeNow(file).pipe(
         Effect.tapError(() => give(file)),

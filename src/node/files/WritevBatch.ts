@@ -1,14 +1,14 @@
 /**
- * Buffers on their way into a file, cut to what one call may take.
+ * Splits buffers into groups of which each fits one `writev` call.
  */
 
-/** IOV_MAX, on every system that has one. */
+/** IOV_MAX on all systems that have it. */
 const maxBuffers = 1024
 
-/** How much an interruption has to wait for. */
+/** The most bytes that an interruption has to wait for. */
 const maxBytes = 4 * 1024 * 1024
 
-/** The buffers, in order, in groups for one call each. Empty ones are left out, so no group is empty. */
+/** The buffers in order, in groups for one call each. Empty buffers are dropped, so no group is empty. */
 export const split = (buffers: Iterable<Uint8Array>): ReadonlyArray<ReadonlyArray<Uint8Array>> => {
   const groups: Array<Array<Uint8Array>> = []
   let group: Array<Uint8Array> = []
@@ -29,7 +29,7 @@ export const split = (buffers: Iterable<Uint8Array>): ReadonlyArray<ReadonlyArra
   return groups
 }
 
-/** What is left of the buffers behind their first `count` bytes. */
+/** The buffers without their first `count` bytes. */
 export const drop = (buffers: ReadonlyArray<Uint8Array>, count: number): ReadonlyArray<Uint8Array> => {
   let left = count
   const first = buffers.findIndex(({ length }) => {
