@@ -1,5 +1,5 @@
 /**
- * All commands in one, and the exit code of what they end with.
+ * The command with its subcommands, and its exit code.
  */
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
@@ -83,7 +83,7 @@ const services = Layer.mergeAll(
   CliConfig.layer({ isCaseSensitive: true })
 )
 
-/** Runs the command that the arguments say until it ends or `stop` does, and returns the exit code. */
+/** Runs the command in `args` until it ends or `stop` succeeds, and returns the exit code. */
 export const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, stop: Effect.Effect<void>) {
   const output = yield* Output
   const name = args[0] !== undefined && Object.hasOwn(flags, args[0]) ? `${args[0]} ` : ""
@@ -132,15 +132,15 @@ export const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, stop
   if (debug && !Cause.failures(exit.cause).pipe(Chunk.some(isReported))) {
     yield* output.say(details(exit.cause))
   }
-  // A server runs until it is told to stop.
+  // A server only ever ends by a signal, so that is a success.
   return args[0] === "serve" && stopped && Cause.isInterruptedOnly(exit.cause)
     ? exitCodes.done
     : yield* explain(exit.cause, stopped, output, usage)
 }, Effect.provide(services))
 
 /**
- * Says what has not been said, and returns the exit code. That something was interrupted explains nothing where it was
- * not the user who did it, or where something failed besides.
+ * Prints the error, unless it was printed before, and returns the exit code. An interruption is the reason only if the
+ * user asked for it and nothing failed.
  */
 export const explain = Effect.fnUntraced(function*(
   cause: Cause.Cause<unknown>,
@@ -184,7 +184,7 @@ const help = (name: string, columns: number) => {
 
 const isReported = (error: unknown) => error instanceof Reported
 
-/** What the library warns of, and what else there is to know. */
+/** Prints warnings of the library, and everything else with --debug. */
 const logger = (output: Output["Type"], debug: boolean) =>
   Logger.make<unknown, void>(({ cause, logLevel, message }) => {
     const text = (Array.isArray(message) ? message : [message]).map(String).join(" ")
@@ -192,7 +192,7 @@ const logger = (output: Output["Type"], debug: boolean) =>
     Effect.runFork(output.say(`effect-tus: ${logLevel.label.toLowerCase()}: ${Text.clean(text)}${why}`))
   })
 
-/** What @effect/cli prints, without its colours; what is wrong with the arguments is an error of one line. */
+/** Prints what @effect/cli prints, without colours. Its errors about arguments become one line. */
 const consoleOf = (
   output: Output["Type"],
   console: Console.Console,

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The process: its arguments, its signals, its exit code.
+ * The entry point: arguments, signals and exit code of the process.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -9,7 +9,10 @@ import * as Cli from "./Cli.js"
 import * as Argv from "./options/Argv.js"
 import { exitCodes } from "./terminal/Report.js"
 
-/** The first signal lets the command end well; the next ends the process, as if nobody had listened. */
+/**
+ * The first signal interrupts the command, so that it can finish its work. The second one ends the process in Node's
+ * default way.
+ */
 const stop = Effect.async<void>((resume) => {
   const onSignal = () => {
     Process.off("SIGINT", onSignal).off("SIGTERM", onSignal)
@@ -18,7 +21,7 @@ const stop = Effect.async<void>((resume) => {
   Process.on("SIGINT", onSignal).on("SIGTERM", onSignal)
 })
 
-// Nothing else may keep the process alive while an attempt is waited for.
+// Keeps the process alive during the delay before a retry, when nothing else does.
 Effect.runFork(Effect.forever(Effect.sleep("1 day")))
 Effect.runFork(Cli.run(Argv.exact(Process.argv.slice(2)), stop)).addObserver((exit) =>
   Process.exit(Exit.getOrElse(exit, () => exitCodes.failed))

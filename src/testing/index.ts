@@ -1,5 +1,5 @@
 /**
- * The contracts of storage as test suites: run them with vitest over a layer of your own.
+ * The contracts of storage as test suites. Run them with vitest over a layer of your own.
  *
  * @since 0.1.0
  */

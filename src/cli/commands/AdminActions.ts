@@ -1,6 +1,6 @@
 /**
- * What `effect-tus admin` does, by its name: first what it was asked is read, then the store is opened as far as it is
- * needed.
+ * The actions of `effect-tus admin`, by name. Arguments are checked before the store is opened, and only as much of the
+ * store is opened as the action needs.
  */
 import * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
@@ -20,7 +20,7 @@ import type * as AdminStore from "./AdminStore.js"
 import * as OrphanActions from "./OrphanActions.js"
 import * as UploadSummary from "./UploadSummary.js"
 
-/** What it is told. */
+/** The arguments. */
 export interface Asked {
   readonly place: string
   readonly operands: ReadonlyArray<string>
@@ -31,7 +31,7 @@ export interface Asked {
 
 type Store = typeof AdminStore
 
-/** What is to be done, with the store once it is loaded. */
+/** An action with checked arguments. It gets the store once that is loaded. */
 type Act = (store: Store) => Effect.Effect<void, unknown, Output>
 
 type Plan = (asked: Asked) => Effect.Effect<Act, UsageError>
@@ -44,7 +44,7 @@ const idOf = (text: string) =>
     () => wrong(`expected the id or the URL of an upload, got ${JSON.stringify(text)}`)
   )
 
-/** One after the other; what goes wrong with one is said, and keeps nobody from the next. */
+/** Acts on each in turn. A failure is printed, and the others go on. */
 const each = <A, R>(all: ReadonlyArray<A>, act: (one: A) => Effect.Effect<unknown, unknown, R>) =>
   Effect.flatMap(Output, (output) =>
     Effect.forEach(all, (one) =>
@@ -85,7 +85,7 @@ const list: Plan = ({ json, operands, place }) =>
       }).pipe(Effect.provide(layerEither(place)))
     )
 
-/** What is done with each upload that is named, in a directory that is opened as `open` says. */
+/** A plan that acts on each named upload. `open` builds the store. */
 const withEach = (
   name: string,
   open: (store: Store, place: string) => Layer.Layer<TusAdmin, unknown>,
@@ -202,8 +202,8 @@ export type Name = keyof typeof plans
 
 export const names: ReadonlyArray<Name> = ["list", "inspect", "extend", "terminate", "orphans", "backup"]
 
-/** Fails where it was called in a wrong way, before anything is opened. */
+/** Fails if the arguments are wrong, before anything is opened. */
 export const plan = (name: Name, asked: Asked): Effect.Effect<Act, UsageError> => plans[name](asked)
 
-/** What was set aside can be seen, and taken out, without the database. */
+/** Orphans can be listed and copied without the database. */
 export const needsDatabase = (name: Name): boolean => name !== "orphans"

@@ -1,6 +1,6 @@
 /**
- * `effect-tus admin`: the uploads in a directory, whether a server uses it or not; what would change them beside one is
- * refused.
+ * `effect-tus admin`: the uploads in a directory, beside a running server or without one. Actions that change them are
+ * refused beside a server.
  */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
@@ -60,7 +60,7 @@ export const command = Command.make("admin", {
     yield* Effect.mapError(act(store), told)
   })).pipe(Command.withDescription("Shows, keeps, copies and removes what lies in a directory of uploads."))
 
-/** In one sentence, by what the option is called here. */
+/** One sentence, with the names of this command's options. */
 const told = (error: unknown) =>
   error instanceof Reported || error instanceof CommandError
     ? error

@@ -1,6 +1,6 @@
 /**
- * What `effect-tus admin` works on: a directory that it has to itself, or one that a server uses and that it only
- * reads. Loaded only when it is asked for, since it is more than an upload needs.
+ * The store of `effect-tus admin`: for it alone, or read-only beside a server. Loaded on demand, since `effect-tus
+ * upload` needs none of it.
  */
 import * as Layer from "effect/Layer"
 import * as DirectoryReader from "../../node/embedded/DirectoryReader.js"
@@ -16,12 +16,12 @@ export { backup, copy } from "../../node/embedded/DirectoryReader.js"
 export { layer as layerFiles } from "../../node/files/FileByteStore.js"
 export { TusAdmin } from "../../server/operations/TusAdmin.js"
 
-/** Whatever others do with the directory. */
+/** Read-only, beside a running server or without one. */
 export const layerReading = (directory: string) => Layer.provideMerge(TusAdmin.layer, DirectoryReader.layer(directory))
 
 const layerAlone = (directory: string) => Layer.provideMerge(TusAdmin.layer, EmbeddedStore.layer({ directory }))
 
-/** To change what is there: no server may use it. */
+/** For changes. Fails if a server uses the directory. */
 export const layerWriting = (directory: string) =>
   Layer.mapError(layerAlone(directory), (error) =>
     isHeld(error)
@@ -31,7 +31,7 @@ export const layerWriting = (directory: string) =>
       })
       : error)
 
-/** To read what is there: its tables are brought up to date first, where nobody uses it. */
+/** For reading. If no server uses the directory, its tables are migrated first. */
 export const layerEither = (directory: string) =>
   Layer.catchAll(
     layerAlone(directory),

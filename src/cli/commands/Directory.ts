@@ -1,6 +1,6 @@
 /**
- * What is in a directory, and in those in it: what can be uploaded, and beside it what cannot, and why. Names are
- * bytes.
+ * Lists a directory tree: the files that can be uploaded, and everything else with the reason. Names are bytes, see
+ * `FilePath`.
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -8,22 +8,22 @@ import * as Fs from "node:fs"
 import { join } from "node:path"
 import * as FilePath from "../../node-client/FilePath.js"
 
-/** No file of the tree itself: a link, a FIFO. */
+/** Not a regular file, such as a link or a FIFO. */
 export interface Other {
   readonly _tag: "Other"
   readonly path: string
   readonly kind: string
 }
 
-/** The path is that from the directory, empty for itself. */
+/** The path is relative to the directory; that of the directory itself is empty. */
 export type Found =
   | { readonly _tag: "File"; readonly path: string; readonly size: number }
   | Other
   | { readonly _tag: "Unreadable"; readonly path: string; readonly cause: Error }
 
 /**
- * In the order of the names. No link is followed, be it to a file or to a directory: the tree may be somebody else's,
- * and a link leads out of it, or back.
+ * In the order of names. Links to files or directories are not followed: the tree may belong to somebody else, and a
+ * link may lead out of it or into a loop.
  */
 export const walk = (directory: string): Effect.Effect<ReadonlyArray<Found>> => {
   const list = (path: string): Effect.Effect<ReadonlyArray<Found>> =>
@@ -49,7 +49,7 @@ export const walk = (directory: string): Effect.Effect<ReadonlyArray<Found>> => 
   return list("")
 }
 
-/** What the name stands for, a link for what it leads to. Fails as the system does, whose error has a `code`. */
+/** Follows a link. Fails with the error of the system, which has a `code`. */
 export const stat = (path: string): Effect.Effect<Fs.Stats, Error> =>
   call((done) => Fs.stat(FilePath.toSystem(path), done))
 
@@ -66,7 +66,7 @@ const call = <A>(start: (done: (cause: Error | null, value: A) => void) => void)
     try {
       start((cause, value) => resume(cause === null ? Effect.succeed(value) : Effect.fail(cause)))
     } catch (cause) {
-      // A path that nothing can have.
+      // Node throws for an impossible path.
       resume(Effect.fail(cause as Error))
     }
   })

@@ -1,5 +1,5 @@
 /**
- * `effect-tus doctor`: what a server and the proxies before it can do, and what is wrong.
+ * `effect-tus doctor`: what a server and the proxies in front of it can do, and what is wrong.
  */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"

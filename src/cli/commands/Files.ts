@@ -1,5 +1,5 @@
 /**
- * From what was named on the command line to the files that are uploaded.
+ * Finds the files to upload for the operands of the command line.
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Effect from "effect/Effect"
@@ -22,11 +22,11 @@ export interface Options {
   readonly endpoint: string
   readonly metadata: Readonly<Record<string, string>>
   readonly recursive: boolean
-  /** What the standard input is called. */
+  /** The name of the standard input. */
   readonly name: Option.Option<string>
 }
 
-/** A file that is named twice is uploaded once. One that cannot be read fails when its turn comes. */
+/** A file that is named twice is uploaded once. An unreadable file fails only when its turn comes. */
 export const collect = Effect.fnUntraced(function*(operands: ReadonlyArray<string>, options: Options) {
   const jobs = new Map<string, Job>()
   for (const operand of operands) {
@@ -84,7 +84,7 @@ const directory = Effect.fnUntraced(function*(operand: string, path: string, opt
     : [[path, failing(operand, options, { reason: "Missing", source: path, detail })] as const]
 })
 
-/** What is no file of the tree itself; named are the first few. */
+/** One line about entries that are not regular files; it names the first few. */
 export const leftOut = (left: ReadonlyArray<Directory.Other>): string => {
   const names = left.slice(0, named).map(({ kind, path }) => `${Text.clean(path)} (a ${kind})`)
   const more = left.length - names.length
@@ -95,7 +95,7 @@ export const leftOut = (left: ReadonlyArray<Directory.Other>): string => {
 
 const named = 3
 
-/** It fails when its turn comes, as a file does that is not there: nothing else has to wait for it to be mended. */
+/** A file that fails when its turn comes, like a missing one, so that the others are uploaded. */
 const failing = (
   shown: string,
   options: Options,
@@ -105,7 +105,7 @@ const failing = (
 export const sizeOf = (stats: Option.Option<Stats>) =>
   Option.map(Option.filter(stats, (stats) => stats.isFile()), ({ size }) => size)
 
-/** @param path - absolute, so that it is found again from anywhere */
+/** @param path - absolute, so that `resume` finds the file from any directory. */
 export const file = (
   shown: string,
   path: string,
@@ -137,6 +137,6 @@ const standardInput = ({ endpoint, metadata, name }: Options): Job => ({
 const describe = (filename: string): Readonly<Record<string, string>> => {
   const extension = extname(filename)
   const type = extension === "" ? null : mime.getType(extension)
-  // What any file is says nothing.
+  // `application/octet-stream` says nothing about the file.
   return type === null || type === "application/octet-stream" ? { filename } : { filename, filetype: type }
 }

@@ -1,5 +1,5 @@
 /**
- * `effect-tus info`: where an upload stands.
+ * `effect-tus info`: the offset and the metadata of an upload.
  */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
@@ -45,7 +45,7 @@ export const facts = (url: string, { expires, length, metadata, offset }: Info) 
   length: Option.getOrNull(length),
   complete: isComplete({ length, offset }),
   metadata: Object.fromEntries(pairs(metadata).map(([key, value]) => [key, readable(value).text])),
-  /** The keys of those values that are no text, and so are shown in base64. */
+  /** The keys whose values are not text, and are printed in base64. */
   binary: pairs(metadata).flatMap(([key, value]) => (readable(value).binary ? [key] : [])),
   expires: Option.getOrNull(Option.map(expires, DateTime.formatIso))
 })

@@ -1,5 +1,5 @@
 /**
- * `effect-tus list`: what the journal remembers.
+ * `effect-tus list`: the uploads in the journal.
  */
 import * as Command from "@effect/cli/Command"
 import * as DateTime from "effect/DateTime"
@@ -48,10 +48,10 @@ const facts = (entry: JournalEntry) => ({
   expires: Option.getOrNull(Option.map(entry.expires, DateTime.formatIso))
 })
 
-/** Of a request that was cut off only the server knows how much it kept: what has left is said, as about so much. */
+/** Only the server knows how much of an interrupted request it kept, so the sent bytes are printed, with "about". */
 export const lines = (entry: JournalEntry, now: DateTime.Utc): ReadonlyArray<string> => {
   const sent = Inherited.sentOf(entry)
-  // Something is left to be done, if only a part of what waits on the way.
+  // Sent bytes that are not acknowledged are no proof that all is done.
   const most = sent > entry.acknowledged ? 99 : 100
   return [
     [
@@ -67,7 +67,7 @@ export const lines = (entry: JournalEntry, now: DateTime.Utc): ReadonlyArray<str
   ]
 }
 
-/** As it is created again, where it has to be. */
+/** The metadata and options with which the upload would be created again. */
 const created = (creation: Creation): Option.Option<string> =>
   Option.liftPredicate(
     [

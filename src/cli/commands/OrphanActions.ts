@@ -1,5 +1,5 @@
 /**
- * `effect-tus admin orphans`: what was set aside because no state names it.
+ * `effect-tus admin orphans`: bytes that were set aside because no state names them.
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -18,7 +18,7 @@ const place = Effect.flatMap(ByteStore, ({ orphans }) => Effect.orDie(Effect.fro
 
 export const all = Stream.unwrap(Effect.map(place, ({ list }) => list))
 
-/** The one of this name or id; of several of one id, which differ in when they were set aside, none is chosen. */
+/** The orphan with this name or id. Fails if several have the id. */
 export const find = (text: string): Effect.Effect<Orphan, CommandError | UploadStoreError, ByteStore> =>
   Effect.gen(function*() {
     const found = Array.from(
@@ -33,7 +33,7 @@ export const find = (text: string): Effect.Effect<Orphan, CommandError | UploadS
     })
   })
 
-/** Puts it back where a state misses just that; a state is never made up for it. */
+/** Puts an orphan back if the state of its upload counts these bytes. A state is never invented for it. */
 export const restore = (
   orphan: Orphan
 ): Effect.Effect<void, CommandError | UploadStoreError, ByteStore | UploadRegistry> =>

@@ -1,5 +1,5 @@
 /**
- * `effect-tus resume`: goes on with what the journal says is unfinished.
+ * `effect-tus resume`: resumes the unfinished uploads in the journal.
  */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
@@ -53,7 +53,7 @@ export const command = Command.make("resume", {
     Effect.provide(Layer.merge(Connection.layer(connection), Journal.layer(journal)))
   )).pipe(Command.withDescription("Goes on with uploads that were interrupted, whatever the directory."))
 
-/** Those that are named, each at least once; all where none is. */
+/** The named uploads, of which each must exist; all if none is named. */
 const choose = Effect.fnUntraced(function*(
   remnants: ReadonlyArray<Journal.Remnant>,
   operands: ReadonlyArray<string>

@@ -1,5 +1,5 @@
 /**
- * `effect-tus serve`: what it is told, and what it tells.
+ * `effect-tus serve`: its options and its messages.
  */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -172,13 +172,13 @@ export const command = Command.make("serve", {
       })),
       Layer.provide(tell),
       Layer.launch,
-      // Once nothing is written any more.
+      // At this point no write is in flight.
       Effect.onInterrupt(() => output.say("effect-tus has stopped")),
       Effect.mapError((cause) => new CommandError({ message: named(sentence(cause)), cause }))
     )
   })).pipe(Command.withDescription("Runs a server that keeps uploads in a directory, until Ctrl-C or SIGTERM."))
 
-/** By what the options are called here. */
+/** With the names of this command's options. */
 const named = (message: string) =>
   message
     .replace("adopt: true", "--adopt")
@@ -200,5 +200,5 @@ const tls = Effect.fnUntraced(function*(
     : yield* new UsageError({ message: "--tls-cert and --tls-key belong together" })
 })
 
-/** Which no upload needs. */
+/** Loaded on demand, since `effect-tus upload` does not need it. */
 const server = Effect.promise(() => import("./Server.js"))

@@ -1,6 +1,6 @@
 /**
- * The server of `effect-tus serve`: the embedded one, and beside its uploads what an operator asks it. Loaded only when
- * it is asked for, since it is more than an upload needs.
+ * The server of `effect-tus serve`: the embedded one, with pages for an operator. Loaded on demand, since `effect-tus
+ * upload` does not need it.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpRouter from "@effect/platform/HttpRouter"
@@ -18,7 +18,7 @@ export { UploadEvents } from "../../server/hooks/UploadEvents.js"
 
 export interface Options extends Omit<NodeTusServer.Options, "get"> {
   readonly path: `/${string}`
-  /** Whether `/metrics` tells what the server does; whoever reaches the server reads it. */
+  /** Whether to answer GET /metrics. Everybody who reaches the server can read it. */
   readonly metrics: boolean
 }
 
@@ -35,7 +35,7 @@ export const layer = ({ metrics, ...options }: Options) =>
     Layer.provide(metrics ? TusMetrics.layer : Layer.empty)
   )
 
-/** For a person who has opened the address at which uploads are made. */
+/** For a person who opens the URL of the collection in a browser. */
 const collection = HttpServerResponse.text("uploads are made here, by clients of tus, such as effect-tus upload\n", {
   status: 405,
   headers: { allow: "OPTIONS, POST" }

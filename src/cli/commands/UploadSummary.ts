@@ -1,5 +1,5 @@
 /**
- * An upload as an operator reads it: a line, or facts for machines. Pure.
+ * An upload as an operator sees it: one line, or JSON fields. Pure.
  */
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"

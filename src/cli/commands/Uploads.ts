@@ -1,5 +1,5 @@
 /**
- * Uploads files, shows how far they are, and says what came of them: the common end of `upload` and `resume`.
+ * Uploads files, shows their progress, and prints the result. `upload` and `resume` share it.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -40,10 +40,10 @@ export interface Options {
 export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options: Options) {
   const output = yield* Output
   const start = yield* Clock.currentTimeNanos
-  // There may be no place for one.
+  // Without a directory for it there is no journal.
   const journal = (yield* UploadJournal.UploadJournal) === UploadJournal.none ? nowhere : options.journal
   let report = Report.make(jobs.length)
-  // Those that a server knows of, and so a journal.
+  // Uploads that exist on the server, and so in the journal.
   const begun = new Map<Job, Progress>()
 
   const summarize = Effect.fnUntraced(function*(interrupted: boolean) {
@@ -72,7 +72,7 @@ export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options
         Option.isSome(retry) ? Effect.zipRight(show(retry.value), show(update)) : show(update),
         Option.isSome(retry)
           ? Effect.logDebug(update.file.name, Cause.fail(retry.value.error))
-          // The only one is the error of the command.
+          // The error of a single file becomes the error of the command.
           : update._tag === "Failed" && jobs.length > 1
           ? Effect.logDebug(update.file.name, Cause.fail(update.error))
           : Effect.void
@@ -100,7 +100,7 @@ export const run = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options
   yield* summarize(false)
   const [failure] = report.failed
   if (failure !== undefined) {
-    // What became of one of many has been said.
+    // With several files, each error has been printed already.
     return yield* jobs.length === 1 ? failure[1] : new Failure.Reported()
   }
 })
@@ -122,7 +122,7 @@ const toOptions = (job: Job, options: Options) =>
     allowedHosts: options.allowedHosts
   }))
 
-/** As `UploadOptions.defaultRetry`, with a budget of the user's. */
+/** `UploadOptions.defaultRetry` with the limits of the user. */
 export const schedule = (
   { retries, retryFor }: Pick<Options, "retries" | "retryFor">
 ): Schedule.Schedule<unknown, TusError> =>
@@ -134,7 +134,7 @@ export const schedule = (
     })
   )
 
-/** An attempt that failed, where another follows. */
+/** The failed attempt that this update reports, if another one follows. */
 const retryOf = (update: TusUpload.Update<Job>) =>
   update._tag === "Progress"
     ? Option.map(
@@ -143,7 +143,7 @@ const retryOf = (update: TusUpload.Update<Job>) =>
     )
     : Option.none()
 
-/** A line for each file that was under way; the server may have a little less than has left. */
+/** One line per file in progress. The server may have a little less than was sent. */
 export const standings = (report: Report.Report, begun: ReadonlyMap<Job, Progress>): ReadonlyArray<string> => {
   const settled = settledIn(report)
   return [...begun].flatMap(([job, progress]) => settled.has(job) ? [] : [`${job.name}: ${Line.stands(progress)}`])
@@ -151,7 +151,7 @@ export const standings = (report: Report.Report, begun: ReadonlyMap<Job, Progres
 
 const settledIn = (report: Report.Report) => new Set([...report.succeeded, ...report.failed.map(([job]) => job)])
 
-/** What an interrupted upload leaves, and how to go on with it. */
+/** What happened to the interrupted uploads, and how to resume them. */
 export const farewell = (
   jobs: ReadonlyArray<Job>,
   report: Report.Report,

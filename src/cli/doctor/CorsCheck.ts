@@ -1,18 +1,18 @@
 /**
- * What pages of another origin may do with a server, by what it answers them. Pure.
+ * Diagnoses CORS: what pages of another origin may do, by the answers of the server. Pure.
  *
  * @see https://fetch.spec.whatwg.org/#http-cors-protocol
  */
 import type { RawResponse } from "../../protocol/Reply.js"
 import { type Finding, note, ok, problem } from "./Finding.js"
 
-/** What it would ask before it uploads, what that is answered, and what its requests are. */
+/** A page that uploads: its preflight with the answer, and the answer to its request. */
 export interface Page {
   readonly origin: string
   readonly preflight: RawResponse
   readonly answer: RawResponse
   readonly extensions: ReadonlyArray<string>
-  /** Somebody wants to know about this origin. */
+  /** Whether the user asked about this origin. */
   readonly wanted: boolean
 }
 
@@ -74,10 +74,10 @@ const read = (extensions: ReadonlyArray<string>) => [
   ...(extensions.includes("expiration") ? ["Upload-Expires"] : [])
 ]
 
-/** Without these an upload still gets to its end. */
+/** An upload succeeds without these. */
 const extras = /(Tus-Extension|Upload-Expires|Upload-Checksum|Upload-Concat|Upload-Defer-Length)$/
 
-/** What a page asks for before it uploads. */
+/** The headers of the preflight before an upload. */
 export const preflightHeaders = (origin: string, extensions: ReadonlyArray<string>) => ({
   origin,
   "access-control-request-method": "PATCH",

@@ -1,5 +1,5 @@
 /**
- * What answers say about the server and the proxies before it. Pure.
+ * Turns answers into findings about the server and the proxies in front of it. Pure.
  */
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -10,13 +10,13 @@ import type { RawResponse } from "../../protocol/Reply.js"
 import * as Size from "../terminal/Size.js"
 import { type Finding, note, ok, problem } from "./Finding.js"
 
-/** As the end of a sentence: what was answered. */
+/** The answer, as the end of a sentence. */
 export const answered = ({ body = "", status }: RawResponse): string => {
   const text = body.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ").trim().slice(0, 100)
   return `was answered ${status}${text === "" ? "" : `: ${text}`}`
 }
 
-/** What the server can do, by its answer to OPTIONS. */
+/** The capabilities of the server, by its answer to OPTIONS. */
 export const server = (answer: RawResponse): Finding =>
   Option.match(capabilities(answer.headers), {
     onNone: () =>
@@ -39,7 +39,7 @@ export const server = (answer: RawResponse): Finding =>
         : problem("server", `it speaks tus ${versions.join(", ")}, and not ${Discovery.version}`)
   })
 
-/** Whether an upload was created, and is said where. */
+/** Whether an upload was created, with a Location. */
 export const creation = (answer: RawResponse): Finding =>
   answer.status !== 201
     ? problem("creation", `POST ${answered(answer)}`, afterPost[answer.status])
@@ -58,7 +58,7 @@ const afterPost: Readonly<Record<number, string | undefined>> = {
   413: "Tus-Max-Size should say how large an upload may be"
 }
 
-/** Whether clients go where they are told to, and what lies there. */
+/** Whether clients follow the Location. */
 export const location = (endpoint: string, location: string): Finding => {
   if (!URL.canParse(location, endpoint)) {
     return problem("location", `Location is no URL: ${location}`, whereFrom)
@@ -82,7 +82,7 @@ export const location = (endpoint: string, location: string): Finding => {
 const whereFrom =
   "Let the proxy say X-Forwarded-Host and X-Forwarded-Proto, and the server trust it (trustedProxies), or know its publicUrl"
 
-/** By the answer to HEAD at the Location. */
+/** Whether HEAD at the Location finds the upload. */
 export const head = (answer: RawResponse): Finding =>
   answer.status === 404 || answer.status === 410
     ? problem(
@@ -98,11 +98,11 @@ export const head = (answer: RawResponse): Finding =>
     ? ok("head", "it tells where the upload stands")
     : note("head", "HEAD was answered without Cache-Control: no-store: a cache may tell an old offset")
 
-/** A body that was cut off on purpose. */
+/** A request whose body was cut off on purpose. */
 export interface AbortReason {
-  /** Bytes of it that were sent. */
+  /** Bytes that were sent. */
   readonly sent: number
-  /** Bytes of it that the server had in the end. */
+  /** Bytes that the server kept. */
   readonly kept: number
 }
 
@@ -121,8 +121,8 @@ export const buffering = ({ kept, sent }: AbortReason): Finding =>
     )
 
 /**
- * @param refused - the least size that was refused; none where the largest one that was tried was not.
- * @param how - what becomes of bodies of that size.
+ * @param refused - the smallest size that was refused; `Option.none` if the largest one was accepted.
+ * @param how - what happens to bodies of that size.
  */
 export const size = (
   refused: Option.Option<number>,
@@ -146,7 +146,7 @@ export const size = (
       )
   })
 
-/** PATCH or DELETE was answered so. */
+/** A PATCH or DELETE that did not succeed. */
 export const blocked = (method: "PATCH" | "DELETE", answer: RawResponse): Finding =>
   problem(
     method === "PATCH" ? "patch" : "delete",

@@ -1,6 +1,6 @@
 /**
- * Asks a server, and whatever stands before it, for everything that an upload depends on: creates an upload, breaks it
- * off in the middle of a body, looks what is left, and removes it.
+ * Examines a server and everything in front of it: creates an upload, cuts a request off in the middle of its body,
+ * looks how many bytes were kept, and removes the upload.
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -18,20 +18,20 @@ export interface Told {
   readonly url: string
   /** Sent with every request. */
   readonly headers: Readonly<Record<string, string>>
-  /** How long nothing may move. */
+  /** The longest time without any byte. */
   readonly timeout: Duration.Duration
-  /** Whose pages are to upload. */
+  /** The origin of pages that should be able to upload. */
   readonly origin: Option.Option<string>
 }
 
 type Tell = (finding: Finding) => Effect.Effect<void>
 
 /**
- * Sizes of bodies that are tried, until one is let through. Those that proxies are known to stop at lie between them.
+ * The body sizes to try, in this order, until one is accepted. The default limits of common proxies lie between them.
  */
 const sizes = [1024 ** 3, 100 * 1024 ** 2, 10 * 1024 ** 2, 1024 ** 2, 128 * 1024] as const
 
-/** Tells each finding as soon as there is one. */
+/** Calls `tell` with each finding at once. */
 export const run = Effect.fnUntraced(function*(told: Told, tell: Tell) {
   const origin = Option.getOrElse(told.origin, () => "https://example.org")
   const probe = yield* Probe.make({ ...told, headers: { ...told.headers, origin } })
@@ -45,7 +45,7 @@ const examine = Effect.fnUntraced(function*({ origin, url }: Told, page: string,
   yield* tell(Diagnosis.server(offered))
   const abilities = Option.isSome(capabilities(offered.headers))
     ? capabilities(offered.headers)
-    // Behind what answers every OPTIONS itself.
+    // Something in front of the server may answer OPTIONS itself.
     : capabilities((yield* probe.ask("POST", url, { "x-http-method-override": "OPTIONS" })).headers)
   const extensions = Option.getOrElse(
     Option.flatMap(abilities, ({ extensions }) => extensions),
@@ -70,7 +70,7 @@ const examine = Effect.fnUntraced(function*({ origin, url }: Told, page: string,
     CorsCheck.diagnose({ origin: page, preflight, answer: created, extensions, wanted: Option.isSome(origin) })
   )
   if (URL.canParse(location, url)) {
-    // Where it leads to another host, what it is on this one can still be examined.
+    // If Location names another host, the same path is examined on this one.
     const { pathname, search } = new URL(location, url)
     yield* examineUpload(new URL(`${pathname}${search}`, url).href, length, extensions, probe, tell)
   }
@@ -96,7 +96,7 @@ const examineUpload = (
       : tell(note("delete", `the server removes no upload at a client's wish: ${url} stays there`))
   }).pipe(Effect.onError(() => Effect.ignore(probe.ask("DELETE", url))))
 
-/** How large they may be, and whether they are passed on as they come. */
+/** Finds the largest accepted size, and whether a proxy buffers bodies. */
 const examineBodies = Effect.fnUntraced(function*(url: string, length: number, probe: Probe.Probe, tell: Tell) {
   let refused = Option.none<number>()
   let how: string | undefined
@@ -108,7 +108,7 @@ const examineBodies = Effect.fnUntraced(function*(url: string, length: number, p
       if (error._tag !== "Unanswered" || error.reason !== "Closed" || size === sizes.at(-1)) {
         return yield* tell(problem("patch", sentence(error)))
       }
-      // Whoever closes the connection may do so because of the size.
+      // The size may be the reason for the closed connection.
       refused = Option.some(size)
       how = "end the connection without an answer"
       continue

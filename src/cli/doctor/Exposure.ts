@@ -1,5 +1,5 @@
 /**
- * What `effect-tus doctor` finds of a directory of uploads: who of this machine can read what is in it.
+ * Examines a directory of uploads: who on this machine can read it.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -7,14 +7,11 @@ import * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
 import { note, ok, problem } from "./Finding.js"
 
-/** Those bits of a mode that concern everybody else. */
+/** The permission bits of all other users. */
 const others = 0o007
 const readable = 0o004
 
-/**
- * Looks at the directory, at what lies in it and at what lies in its folders, as far as the first that everybody can
- * read. Changes nothing.
- */
+/** Looks through the directory and its folders, up to the first file that everybody can read. Changes nothing. */
 export const examine = Effect.fnUntraced(function*(directory: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

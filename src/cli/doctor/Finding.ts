@@ -1,5 +1,5 @@
 /**
- * What `effect-tus doctor` finds, and how it says so. Pure.
+ * A finding of `effect-tus doctor`, and its lines. Pure.
  */
 import type { Color } from "../terminal/Color.js"
 import * as Text from "../terminal/Text.js"
@@ -17,11 +17,11 @@ export interface Finding {
     | "delete"
     | "cors"
     | "modes"
-  /** A note is worth knowing, and breaks nothing. */
+  /** A note is worth knowing, but uploads work. */
   readonly level: "ok" | "note" | "problem"
   /** A sentence without a full stop. */
   readonly message: string
-  /** What can be done about it. */
+  /** What to do about it. */
   readonly advice?: string | undefined
 }
 
@@ -41,7 +41,7 @@ export const problem = (check: Finding["check"], message: string, advice?: strin
   advice
 })
 
-/** Of at most so many columns, but for what is one word. */
+/** Wrapped at `columns`; a longer word is not broken. */
 export const lines = (
   { advice, check, level, message }: Finding,
   columns = Number.POSITIVE_INFINITY,

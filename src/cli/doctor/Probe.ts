@@ -1,5 +1,5 @@
 /**
- * Single requests to a server that is examined, among them one that no client would make: a body that is broken off.
+ * Single requests to the examined server. One of them is sent by no real client: its body is cut off on purpose.
  */
 import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
@@ -17,16 +17,16 @@ import * as Header from "../../protocol/Header.js"
 import type { RawResponse } from "../../protocol/Reply.js"
 import * as Text from "../terminal/Text.js"
 
-/** Bytes that are sent before a connection is broken off: more than what a proxy takes in at once. */
+/** Bytes that are sent before the connection is cut: more than a proxy reads into its first buffer. */
 const part = 256 * 1024
 
-/** How long bytes may take through all proxies. */
+/** How long bytes may take to pass all proxies. */
 const patience: Duration.DurationInput = "1 second"
 
 export interface Options {
   /** Sent with every request. */
   readonly headers: Readonly<Record<string, string>>
-  /** How long nothing may move. */
+  /** The longest time without any byte. */
   readonly timeout: Duration.Duration
 }
 
@@ -45,7 +45,7 @@ export const make = Effect.fnUntraced(function*({ headers: always, timeout }: Op
       Effect.mapError((error) => fromTransport(about(method, url), error))
     )
 
-  /** Where an upload stands. Nothing can be said of what follows where that is not told. */
+  /** The offset of an upload. Fails if the server does not tell it, since nothing else can be examined then. */
   const offsetOf = Effect.fnUntraced(function*(url: string) {
     const { body = "", headers, status } = yield* ask("HEAD", url)
     const offset = Option.flatMap(Option.fromNullable(headers["upload-offset"]), decodeBytes)
@@ -59,7 +59,10 @@ export const make = Effect.fnUntraced(function*({ headers: always, timeout }: Op
     })
   })
 
-  /** A PATCH without bytes, sent as a POST; again where bytes that were cut off have moved the offset meanwhile. */
+  /**
+   * Sends a PATCH without bytes as a POST. Tries again after a conflict: bytes of the cut body may still arrive and
+   * move the offset.
+   */
   const override = (url: string, attempts = 10): Effect.Effect<RawResponse, RequestError> =>
     Effect.flatMap(
       offsetOf(url),
@@ -72,7 +75,7 @@ export const make = Effect.fnUntraced(function*({ headers: always, timeout }: Op
       )
     )
 
-  /** Declares a body of a size, sends a part of it, and breaks off the connection unless an answer comes. */
+  /** Announces a body of `size` bytes, sends a part of it, and cuts the connection if no answer comes. */
   const cut = Effect.fnUntraced(function*(url: string, offset: number, size: number) {
     const isSent = yield* Deferred.make<void>()
     const bytes = new Uint8Array(Math.min(part, Math.ceil(size / 2)))
@@ -91,7 +94,7 @@ export const make = Effect.fnUntraced(function*({ headers: always, timeout }: Op
     return { answer, sent: bytes.length }
   })
 
-  /** How many bytes there are behind an offset, as soon as there are any. */
+  /** How many bytes the server has kept behind an offset. Waits a while for the first ones. */
   const keptOf = (url: string, offset: number) =>
     offsetOf(url).pipe(
       Effect.repeat({

@@ -1,14 +1,13 @@
 /**
- * Arguments in the order in which @effect/cli understands them: options first, operands behind `--`. It would take an
- * option that it does not know for an operand, `-` for nothing, and the operand after a flag for its value where it is
- * a 1 or a y. Pure.
+ * Rearranges arguments for @effect/cli: options first, operands after `--`. Without that it takes an unknown option for
+ * an operand, loses `-`, and takes an operand after a flag for the flag's value if it is 1 or y. Pure.
  */
 import type { Usage } from "@effect/cli/Usage"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 
 export interface Flag {
-  /** With their dashes, the long one first. */
+  /** With dashes, the long name first. */
   readonly names: ReadonlyArray<string>
   readonly takesValue: boolean
   readonly repeats: boolean
@@ -33,13 +32,13 @@ export const flagsOf = (usage: Usage, repeats = false): ReadonlyArray<Flag> => {
   }
 }
 
-/** Those of @effect/cli that ask for something else than to run. */
+/** Options of @effect/cli that do something else than running the command. */
 const builtIn = new Set(["-h", "--help", "--version", "--wizard"])
 
-/** Of the whole command, not of one of its own. */
+/** An option of the whole command only. */
 const isCompletions = /^--completions(=|$)/
 
-/** The arguments behind the name of the command, or what is wrong with them. */
+/** The rearranged arguments after the name of the command; `Left` says what is wrong with them. */
 export const arrange = (
   commands: Readonly<Record<string, ReadonlyArray<Flag>>>,
   args: ReadonlyArray<string>
@@ -111,7 +110,7 @@ const arrangeOptions = (
     if (given === undefined) {
       return Either.left(`${long} needs a value`)
     }
-    // A value that looks like an option is kept from being read as one.
+    // With `=`, since the value looks like an option.
     options.push(...(given.startsWith("-") ? [`${long}=${given}`] : [long, given]))
   }
   return Either.right([...options, ...(operands.length === 0 ? [] : ["--", ...operands])])
@@ -125,7 +124,7 @@ const didYouMean = (name: string, known: ReadonlyArray<string>): string => {
   return best === undefined ? "" : ` (did you mean ${best.other}?)`
 }
 
-/** How many characters have to be changed, added or removed. */
+/** The edit distance. */
 const distance = (a: string, b: string): number => {
   let above = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (const [i, x] of Array.from(a).entries()) {

@@ -1,12 +1,13 @@
 /**
- * The arguments of the process, with the bytes of names that are no UTF-8: Node has replaced them in its own.
+ * The arguments of the process as bytes: file names may be invalid UTF-8, which Node replaces in `process.argv`.
  */
 import { readFileSync } from "node:fs"
 import * as FilePath from "../../node-client/FilePath.js"
 
 /**
- * @param args - as Node tells them
- * @param read - what the system tells, each argument with a zero behind it; other arguments may come first
+ * @param args - the arguments as Node decodes them.
+ * @param read - the command line of the system: each argument ends with a zero byte, and the arguments of Node come
+ * first.
  */
 export const exact = (args: ReadonlyArray<string>, read: () => Uint8Array = commandLine): ReadonlyArray<string> => {
   if (!args.some((arg) => arg.includes("\ufffd"))) {
@@ -16,7 +17,7 @@ export const exact = (args: ReadonlyArray<string>, read: () => Uint8Array = comm
   return told.length === args.length && told.every((arg, i) => written(arg) === written(args[i] ?? "")) ? told : args
 }
 
-/** Only Linux has it. */
+/** Exists on Linux only. */
 const commandLine = (): Uint8Array => {
   try {
     return readFileSync("/proc/self/cmdline")
@@ -25,5 +26,5 @@ const commandLine = (): Uint8Array => {
   }
 }
 
-/** Of a byte that is no UTF-8 sometimes several make one U+FFFD. */
+/** Several invalid bytes in a row may become one U+FFFD. */
 const written = (text: string) => text.replace(/[\udc80-\udcff\ufffd]+/gu, "\ufffd")

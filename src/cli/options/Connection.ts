@@ -1,5 +1,5 @@
 /**
- * The client as the options of the command want it: headers, timeouts, TLS, proxy.
+ * Builds the client from the options: headers, timeouts, TLS, proxy.
  */
 import * as FileSystem from "@effect/platform/FileSystem"
 import type * as Duration from "effect/Duration"
@@ -40,7 +40,7 @@ export const layer = ({ headers, methodOverride, requestId, timeout, ...options 
       ))
   )
 
-/** Only what requests go over: whoever makes them says what is in them. */
+/** The transport alone, for requests that the caller builds. */
 export const transport = (options: Network) =>
   Layer.unwrapEffect(
     Effect.map(network(options), (network) => Layer.catchAll(NodeTransport.layer(network), refused))
@@ -61,7 +61,7 @@ const network = Effect.fnUntraced(function*({ ca, cert, insecure, key, proxy }: 
 const refused = (error: NodeTransportError) =>
   Layer.fail(new CommandError({ message: `--${error.message}`, cause: error }))
 
-/** What is in a file that an option names. */
+/** The contents of a file that an option names. */
 export const contents = (option: string, path: Option.Option<string>) =>
   Effect.flatMap(FileSystem.FileSystem, (fs) =>
     Option.match(path, {

@@ -1,5 +1,5 @@
 /**
- * The options that several commands share, with what they mean. What cannot be read is refused here, by name.
+ * Options that several commands share. A value that cannot be parsed is refused here, with the name of its option.
  */
 import * as Args from "@effect/cli/Args"
 import * as HelpDoc from "@effect/cli/HelpDoc"
@@ -16,7 +16,7 @@ import * as Time from "../terminal/Time.js"
 import type * as Connection from "./Connection.js"
 import type * as Journal from "./Journal.js"
 
-/** Text that means something: none from `parse` where it does not. */
+/** An option with a parsed value. `Option.none` from `parse` refuses the text. */
 export const parsed = <A>(
   name: string,
   value: string,
@@ -37,7 +37,7 @@ export const size = (name: string): Options.Options<number> => parsed(name, "SIZ
 export const duration = (name: string): Options.Options<Duration.Duration> =>
   parsed(name, "DURATION", Time.expected, Time.parse)
 
-/** How long an upload lives, none for ever. */
+/** The lifetime of an upload; `Option.none` is no limit. */
 export const life = (name: string): Options.Options<Option.Option<Duration.Duration>> =>
   parsed(
     name,
@@ -46,7 +46,7 @@ export const life = (name: string): Options.Options<Option.Option<Duration.Durat
     (text) => text === "never" ? Option.some(Option.none()) : Option.map(Time.parse(text), Option.some)
   ).pipe(Options.withDefault(Time.parse("1 day")))
 
-/** Of a server. */
+/** The directory of a server. */
 export const store: Options.Options<string> = Options.text("dir").pipe(
   Options.withPseudoName("DIR"),
   Options.withDefault("./uploads"),
@@ -74,7 +74,7 @@ export const oneOf = <A extends string>(name: string, values: ReadonlyArray<A>):
 
 export const isUrl = (text: string): boolean => /^https?:\/\//i.test(text) && URL.canParse(text)
 
-/** Name and value. What is wrong is told without the text, which is a password more often than not. */
+/** A header field. The error does not repeat the text, which often is a password. */
 const header = (text: string): Effect.Effect<readonly [string, string], ValidationError.ValidationError> => {
   const [, name, value = ""] = /^([^:]*):[ \t]*(.*?)[ \t]*$/s.exec(text) ?? []
   const fault = name === undefined

@@ -1,5 +1,5 @@
 /**
- * Where the command remembers what is unfinished, and what of it can be gone on with.
+ * The journal of the command, and the uploads in it that can be resumed.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -24,20 +24,23 @@ const directoryOf = (choice: Choice) =>
     ? Place.absolute(choice.path)
     : Effect.map(Place.state, (path) => join(path, "effect-tus"))
 
-/** Fails where nobody knows where it is. */
+/** Fails if its directory cannot be determined. */
 export const layer = (choice: Choice) =>
   choice._tag === "None"
     ? Layer.empty
     : Layer.unwrapEffect(Effect.map(directoryOf(choice), UploadJournal.layerFileSystem))
 
-/** An upload does not wait for a place to be remembered in, where none was asked for by name. */
+/**
+ * Uploads without a journal if the default directory cannot be found, with a warning. A directory that the user chose
+ * has to work.
+ */
 export const layerIfAny = (choice: Choice) =>
   choice._tag === "Default"
     ? Layer.catchAll(layer(choice), ({ message }) =>
       Layer.effectDiscard(Effect.logWarning(`what is interrupted cannot be resumed: ${message}`)))
     : layer(choice)
 
-/** What is unfinished. Where nobody can tell, that is said: a journal is no help here, but what was asked for. */
+/** The unfinished uploads. Fails if the journal cannot be read: here the journal is what the user asked for. */
 export const entries = Effect.fnUntraced(function*(choice: Choice) {
   const directory = yield* directoryOf(choice)
   const { keys } = yield* JournalFiles.make(directory)
@@ -50,7 +53,7 @@ export const entries = Effect.fnUntraced(function*(choice: Choice) {
   return yield* list
 })
 
-/** What one file at one endpoint has left: one upload, several of them, or the parts of one. */
+/** The unfinished uploads of one file at one endpoint: one upload, several, or the parts of one. */
 export interface Remnant {
   readonly source: string
   readonly endpoint: string
@@ -68,11 +71,11 @@ export const group = (entries: ReadonlyArray<UploadJournal.JournalEntry>): Reado
   return [...remnants.values()]
 }
 
-/** What an earlier session told the server of it; none where an earlier release wrote it down. */
+/** How an earlier session created the upload; `Option.none` if an earlier version did not record it. */
 export const creationOf = (entries: ReadonlyArray<UploadJournal.JournalEntry>): Option.Option<UploadJournal.Creation> =>
   Option.firstSomeOf(entries.map(({ creation }) => creation))
 
-/** By key, as bytes: what was no text is none. */
+/** The metadata by key, as bytes; empty if the stored header is invalid. */
 export const metadataOf = ({ metadata }: UploadJournal.Creation): Readonly<Record<string, Uint8Array>> =>
   Option.match(Option.flatMap(metadata, decodeMetadata), { onNone: () => ({}), onSome: Object.fromEntries })
 

@@ -1,5 +1,5 @@
 /**
- * What `effect-tus serve` lets uploads take: each limit that a server has, by a name of its own.
+ * The limits of `effect-tus serve`, one option each.
  */
 import * as Options from "@effect/cli/Options"
 import * as Option from "effect/Option"
@@ -24,7 +24,7 @@ type OptionsOf<A> = { readonly [K in keyof A]: Options.Options<Option.Option<A[K
 const described = <A>(option: Options.Options<A>, text: string) =>
   Options.withDescription(Options.optional(option), text)
 
-/** Of all uploads together: the command knows of no owners. */
+/** For all uploads together: the command has no owners. */
 const limits: OptionsOf<Limits> = {
   bytesPerOwner: described(
     Flags.size("max-total"),
@@ -69,11 +69,11 @@ const bounds: OptionsOf<Bounds> = {
   )
 }
 
-/** What is not given stays out: without any limit nothing has to be summed up at the start. */
+/** Leaves out missing limits: with any limit, the server sums up all uploads at its start. */
 const given = <A>(values: { readonly [K in keyof A]: Option.Option<A[K]> }): Partial<A> =>
   Record.getSomes(values as Readonly<Record<string, Option.Option<unknown>>>) as Partial<A>
 
-/** As options of a server. */
+/** The limits, in the shape of the server's options. */
 export const options: Options.Options<Partial<Bounds> & Pick<NodeTusServer.Options, "limits">> = Options.map(
   Options.all([Options.all(bounds), Options.all(limits)]),
   ([bounds, limits]) => ({

@@ -1,6 +1,6 @@
 /**
- * Where the command is, and where its user is at home. Either may be nowhere: the directory may have been removed
- * meanwhile, and the user of a container has no home and no name. Node throws then.
+ * The working directory and the home directory. Either may be missing, and then Node throws: the directory may have
+ * been removed, and a container user may have neither home nor name.
  */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -9,7 +9,7 @@ import { isAbsolute, join, resolve } from "node:path"
 import { CommandError } from "../terminal/Failure.js"
 import * as Text from "../terminal/Text.js"
 
-/** From anywhere. */
+/** The absolute path. */
 export const absolute = (path: string): Effect.Effect<string, CommandError> =>
   Effect.try({
     try: () => resolve(path),
@@ -23,7 +23,7 @@ export const absolute = (path: string): Effect.Effect<string, CommandError> =>
   })
 
 /**
- * Where programs keep their state. "All paths set in these environment variables must be absolute", XDG Base Directory
+ * The state directory of the user. "All paths set in these environment variables must be absolute", XDG Base Directory
  * Specification.
  */
 export const state = Effect.gen(function*() {

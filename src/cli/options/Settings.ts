@@ -1,7 +1,6 @@
 /**
- * What a command is told besides its arguments: by the environment, and by a file. Each setting is called like its
- * option: `--max-size` is `EFFECT_TUS_MAX_SIZE`, and `"max-size"` in the file. An argument goes before the environment,
- * that before the file.
+ * Settings from the environment and from a file, besides arguments. `--max-size` is `EFFECT_TUS_MAX_SIZE` in the
+ * environment and `"max-size"` in the file. An argument wins over the environment, and that over the file.
  */
 import { FileSystem } from "@effect/platform/FileSystem"
 import * as Config from "effect/Config"
@@ -15,7 +14,7 @@ import type * as Arguments from "./Arguments.js"
 
 type Flags = ReadonlyArray<Arguments.Flag>
 
-/** The arguments behind the name of a command, options with their dashes, with all that it is told besides. */
+/** The arguments after the name of the command, with the settings added as options. */
 export const complete = Effect.fnUntraced(function*(flags: Flags, args: ReadonlyArray<string>) {
   const open = flags.filter(({ names }) => !args.some((arg) => names.some((name) => isNamed(arg, name))))
   const path = yield* pathOf(args)
@@ -67,7 +66,7 @@ const decode = Schema.decodeEither(
   Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Union(Value, Schema.Array(Value)) }))
 )
 
-/** The settings in a file, as texts. */
+/** The settings of a file, as text. */
 const read = Effect.fnUntraced(function*(path: string, flags: Flags) {
   const refuse = (why: string) => new UsageError({ message: `--config ${path}: ${why}` })
   const { readFileString } = yield* FileSystem

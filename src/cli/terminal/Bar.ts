@@ -1,6 +1,6 @@
 /**
- * One line about one upload, for a terminal of any width: what matters least is left out first. No line is as wide as
- * the terminal, which would break it. Pure.
+ * One progress line for a terminal of any width: the least important part is left out first. A line is always narrower
+ * than the terminal, which would wrap it. Pure.
  */
 import type * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
@@ -18,7 +18,7 @@ export interface Bar {
   readonly eta: Option.Option<Duration.Duration>
 }
 
-/** Columns for the name and the bar that nothing else takes. */
+/** Columns that are reserved for the name and the bar. */
 const room = 24
 
 export const progress = (bar: Bar, columns: number): string => {
@@ -35,7 +35,7 @@ export const progress = (bar: Bar, columns: number): string => {
       const percent = ` ${`${Size.percent(bar.position, total)}%`.padStart(4)}`
       const eta = Option.match(bar.eta, { onNone: () => "", onSome: Time.clock }).padStart(8)
       const bytes = `${position}/${Size.print(total)}`.padStart(19)
-      // In the order in which they are shown, least of all the bytes.
+      // In the order of the line; the bytes are left out first.
       const left = width - room - percent.length
       const right = left >= 42 ? keep(left, [bytes, rate, eta]) : keep(left, [rate, eta])
       const free = width - percent.length - right.length
@@ -46,7 +46,7 @@ export const progress = (bar: Bar, columns: number): string => {
   })
 }
 
-/** What goes on instead of progress. */
+/** A message in place of the progress. */
 export const message = (name: string, text: string, columns: number): string => {
   const width = Math.max(0, columns - 1)
   return Text.cut(`${Text.shortenPath(name, Math.max(8, Math.floor(width / 3)))}  ${text}`, width)
@@ -54,7 +54,7 @@ export const message = (name: string, text: string, columns: number): string => 
 
 export const note = (text: string, columns: number): string => Text.cut(text, Math.max(0, columns - 1))
 
-/** The first of the parts, two columns between them, that fit. */
+/** As many of the first parts as fit, with two spaces between them. */
 const keep = (columns: number, parts: ReadonlyArray<string>): string =>
   parts.reduce((kept, part) => (kept.length + part.length + 2 <= columns ? `${kept}  ${part}` : kept), "")
 

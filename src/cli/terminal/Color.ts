@@ -1,5 +1,5 @@
 /**
- * Whether people see colours and want to. Pure.
+ * Whether to use colours. Pure.
  *
  * @see https://no-color.org and https://force-color.org
  */
@@ -10,7 +10,7 @@ const codes: Readonly<Record<Color, number>> = { red: 31, green: 32, yellow: 33 
 
 export const paint = (color: Color, text: string): string => `\u001b[${codes[color]}m${text}\u001b[39m`
 
-/** FORCE_COLOR outdoes all else, 0 among it; NO_COLOR says no where it says anything. */
+/** FORCE_COLOR wins over everything, also with the value 0. A non-empty NO_COLOR means no colours. */
 export const isWanted = (
   env: Readonly<Record<string, string | undefined>>,
   isTerminal: boolean

@@ -1,6 +1,5 @@
 /**
- * Shows what happens to the files: bars on a terminal, lines elsewhere, JSON for machines, nothing where nothing is
- * wanted.
+ * Shows the progress of files: bars on a terminal, lines elsewhere, JSON with --json, only errors with --quiet.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -21,7 +20,7 @@ export type Mode = "normal" | "quiet" | "json"
 
 export type Show = (update: Update) => Effect.Effect<void>
 
-/** Ends with the scope, and leaves nothing unfinished on the screen. */
+/** When the scope closes, the progress bars are removed. */
 export const make = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, mode: Mode) {
   const output = yield* Output
   const onScreen = Option.isSome(yield* output.screen)
@@ -53,7 +52,7 @@ const quiet = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>) {
   const show: Show = (update) =>
     isComplete(update)
       ? output.raw(urlOf(update.progress))
-      // That of the only file is the error of the command.
+      // The error of a single file becomes the error of the command.
       : update._tag === "Failed" && jobs.length > 1
       ? output.say(`effect-tus: ${update.file.name}: ${Failure.reason(update.error)}`)
       : Effect.void
@@ -107,7 +106,7 @@ const bars = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>) {
   return show
 })
 
-/** The URL is never shortened: where it does not fit it stands on a line of its own, for as far as it takes. */
+/** The URL is never shortened: if the line is too narrow, it gets lines of its own. */
 export const finished = (
   { name }: Job,
   { url, ...progress }: Pick<Progress, "acknowledged" | "elapsed" | "resumed" | "url">,
@@ -122,7 +121,7 @@ export const finished = (
     : [`✓ ${Text.shortenPath(name, room)}${facts}`, ...(address === "" ? [] : [address])]
 }
 
-/** What a bar does not show: that it does not begin at the beginning, or does so again. */
+/** What a bar cannot show: that an upload was resumed, or started again. */
 const newsOf = (update: Update): string | undefined =>
   update._tag !== "Progress"
     ? undefined

@@ -1,5 +1,5 @@
 /**
- * What is said about an error: one sentence, and what to do about it in terms of this command.
+ * Describes an error in one sentence, and says what to do about it with this command.
  */
 import { isPlatformError, type PlatformError } from "@effect/platform/Error"
 import * as Cause from "effect/Cause"
@@ -10,18 +10,18 @@ import * as SystemReason from "../../client/transport/SystemReason.js"
 import { type FileError, tlsTrouble } from "../../client/transport/TusError.js"
 import * as Text from "./Text.js"
 
-/** The command was not called as it can be. */
+/** The arguments are wrong. */
 export class UsageError extends Schema.TaggedError<UsageError>("effect-tus/cli/UsageError")("UsageError", {
   message: Schema.String
 }) {}
 
-/** Something other than an upload went wrong. */
+/** A failure that is not of an upload. */
 export class CommandError extends Schema.TaggedError<CommandError>("effect-tus/cli/CommandError")("CommandError", {
   message: Schema.String,
   cause: Schema.optional(Schema.Defect)
 }) {}
 
-/** It failed, and all about it has been said. */
+/** A failure that has been printed already. */
 export class Reported extends Schema.TaggedError<Reported>("effect-tus/cli/Reported")("Reported", {}) {}
 
 export const sentence = (error: unknown): string => {
@@ -35,29 +35,26 @@ export const sentence = (error: unknown): string => {
   return Text.clean(Option.match(hint, { onNone: () => line, onSome: (hint) => `${line}; ${hint}` }))
 }
 
-/** What the library has an application install, where it is the command that misses it. */
+/** The library tells an application what to install; this is what a user of the command installs. */
 const besideCommand =
   "install better-sqlite3@^12 beside effect-tus (npx -p effect-tus -p better-sqlite3@12 effect-tus serve)"
 
-/**
- * Whatever names a file without its directory asks for that in which the command was started, and throws where that is
- * gone.
- */
+/** Whether the working directory was removed: then Node throws for every relative path. */
 export const isRemovedDirectory = (error: unknown) =>
   Predicate.hasProperty(error, "syscall") && error.syscall === "uv_cwd"
 
 const placeOf = (error: PlatformError) =>
   error._tag === "BadArgument" || error.pathOrDescriptor === undefined ? "" : `${error.pathOrDescriptor}: `
 
-/** Where the file is named already. */
+/** Without the name of the file, which the caller prints. */
 export const reason = (error: FileError): string =>
   error._tag === "SourceError" ? sentence({ ...error, message: error.detail }) : sentence(error)
 
-/** All there is to know about it, for --debug. */
+/** The whole cause with stack traces, for --debug. */
 export const details = (cause: Cause.Cause<unknown>): string =>
   Cause.pretty(cause, { renderErrorCause: true }).split("\n").map(Text.clean).join("\n")
 
-/** The messages of the client end with what a program can do; this is what a person can. */
+/** Error messages of the client end with advice for a programmer; this is advice for a user. */
 const hintOf = (error: FileError): Option.Option<string> => {
   switch (error._tag) {
     case "Unanswered":

@@ -1,5 +1,5 @@
 /**
- * One file to be uploaded, and what is told about it on the way.
+ * One file to upload, and the updates about it.
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -11,18 +11,18 @@ import type * as TusUpload from "../../client/upload/TusUpload.js"
 import type { Algorithm } from "../../protocol/Checksum.js"
 
 export interface Job {
-  /** As the user knows it, fit to be printed. */
+  /** The name for the user, without control characters. */
   readonly name: string
-  /** In bytes, where it is known by now. */
+  /** In bytes; `Option.none` if it is not known yet. */
   readonly size: Option.Option<number>
   readonly endpoint: string
   readonly metadata: Readonly<Record<string, string | Uint8Array>>
   readonly open: Effect.Effect<UploadSource, SourceError, Scope.Scope>
-  /** By which an earlier session had each chunk checked. */
+  /** The algorithm with which an earlier session checked each chunk. */
   readonly checksum: Option.Option<Algorithm>
-  /** In how many parts an earlier session sent it; none where this one may decide. */
+  /** The number of parts of an earlier session; `Option.none` leaves it to this one. */
   readonly parts: Option.Option<number>
-  /** Another session can go on with it. */
+  /** Whether a later session can resume it. */
   readonly resumable: boolean
 }
 

@@ -1,10 +1,10 @@
 /**
- * The help of the command on a page: what @effect/cli knows of its options, without what goes without saying. Pure.
+ * Formats the help of @effect/cli, without its generic sentences. Pure.
  */
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Text from "./Text.js"
 
-/** Of one command. */
+/** The help of one command. */
 export const ofCommand = (name: string, help: HelpDoc.HelpDoc, columns: number): string => {
   const all = definitions(help)
   const [about = ""] = paragraphs(help)
@@ -25,7 +25,7 @@ export const ofCommand = (name: string, help: HelpDoc.HelpDoc, columns: number):
   ].join("\n")
 }
 
-/** Of all. */
+/** The help of the whole command. */
 export const ofAll = (
   version: string,
   about: string,
@@ -56,7 +56,7 @@ const closing = [
   "Exit codes: 0 done, 1 failed, 2 called in a wrong way, 130 interrupted."
 ]
 
-/** A shell takes the lines for the one that they are. */
+/** Continues a long command line with backslashes, so that it can be pasted. */
 const shell = (line: string, columns: number): ReadonlyArray<string> =>
   Text.width(line) < columns
     ? [line]
@@ -70,7 +70,7 @@ interface Row {
 const blank: Row = { term: "", text: "" }
 
 /**
- * Columns for the texts beside their terms. Where there are fewer, or a word needs more, each text stands below its
+ * The fewest columns for texts beside their terms. If there are fewer, or a word is longer, each text goes below its
  * term.
  */
 const beside = 20
@@ -91,7 +91,7 @@ const rows = (all: ReadonlyArray<Row>, columns: number): ReadonlyArray<string> =
 
 const below = " ".repeat(10)
 
-/** `[FILE...]` may be left out. */
+/** `[FILE...]` is optional. */
 const operand = (name: string, many: string | undefined): string =>
   many === undefined ? name : many === "..." ? `[${name}...]` : name.includes("|") ? `(${name})...` : `${name}...`
 
@@ -120,7 +120,7 @@ const paragraphs = (help: HelpDoc.HelpDoc): ReadonlyArray<string> => {
   }
 }
 
-/** What @effect/cli says of each option and argument. */
+/** The generic sentences of @effect/cli. */
 const saysNothing =
   /^(A user-defined piece of text|A true or false value|This setting is optional|This (option|argument) (may|must) be repeated)\b/
 

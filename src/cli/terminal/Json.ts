@@ -1,6 +1,5 @@
 /**
- * What is going on as JSON, one object a line, for machines. Pure: times are arguments, in milliseconds of a monotonic
- * clock.
+ * Updates as JSON, one object per line. Pure: times are arguments, in milliseconds of a monotonic clock.
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
@@ -9,12 +8,12 @@ import type { Progress } from "../../client/upload/Progress.js"
 import type { Job, Update } from "./FileUpload.js"
 import type * as Report from "./Report.js"
 
-/** When progress of each file was last told. */
+/** When the last progress event of each file was printed. */
 export type Told = ReadonlyMap<Job, number>
 
 export const none: Told = new Map()
 
-/** Between two progress events of one file, in milliseconds. */
+/** The least time between two progress events of a file, in milliseconds. */
 const spacing = 500
 
 type Fields = Readonly<Record<string, unknown>>

@@ -1,6 +1,6 @@
 /**
- * What is going on as plain lines, for files and other programs: what happens at once, progress now and then. Pure:
- * times are arguments, in milliseconds of a monotonic clock.
+ * Updates as plain lines: events at once, progress from time to time. Pure: times are arguments, in milliseconds of a
+ * monotonic clock.
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
@@ -10,7 +10,7 @@ import type { Job, Update } from "./FileUpload.js"
 import * as Size from "./Size.js"
 import * as Time from "./Time.js"
 
-/** When something was last said about each file, and how far it was. */
+/** The time and the percentage of the last line about each file. */
 export type Said = ReadonlyMap<Job, { readonly at: number; readonly percent: number }>
 
 export const none: Said = new Map()
@@ -68,17 +68,17 @@ export const sessionOf = (
     ? `${Size.print(acknowledged)} in ${Time.words(elapsed)}`
     : `${Size.print(acknowledged)}, the last ${Size.print(acknowledged - resumed)} in ${Time.words(elapsed)}`
 
-/** Why nothing of what was sent counts. */
+/** Why the upload starts again from its first byte. */
 export const anew = ({ problem }: Pick<Progress, "problem">): string =>
   Option.match(problem, {
     onNone: () => "starting anew: what had been sent is not what the file is now",
     onSome: (error) => `starting anew: ${Failure.reason(error)}`
   })
 
-/** Where an upload stands. */
+/** The position of an upload. */
 export const stands = (progress: Progress): string => `stands at ${position(progress)}`
 
-/** Each tenth, but not more often than each second; and each ten seconds. */
+/** After each 10 %, but at most once a second; and at least every ten seconds. */
 const isDue = (progress: Progress, { at, percent }: Last, now: number): boolean =>
   now - at >= 10_000 || (now - at >= 1000 && percentOf(progress) >= percent + 10)
 

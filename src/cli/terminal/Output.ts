@@ -1,6 +1,6 @@
 /**
- * Where the command writes: results to the standard output, all else to the standard error, whose last lines on a
- * terminal can be drawn anew. The one place that knows the streams of the process. A reader who has left is no error.
+ * Writes results to the standard output, and everything else to the standard error. On a terminal the last lines of the
+ * standard error are redrawn. The one place that knows the streams of the process. A reader that has gone is no error.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -17,23 +17,23 @@ export interface Screen {
 }
 
 export class Output extends Context.Tag("effect-tus/cli/Output")<Output, {
-  /** A line of what was asked for, for people: a terminal that is too narrow shows it in several. */
+  /** A line of the result, for people: wrapped at the width of the terminal. */
   readonly result: (line: string) => Effect.Effect<void>
-  /** What was asked for, as it is: for programs, or for the width of the terminal already. */
+  /** The result as it is: for programs, or already wrapped. */
   readonly raw: (text: string) => Effect.Effect<void>
-  /** Lines for people about what was asked for: a terminal that is too narrow shows each in several. */
+  /** Messages for people: each line is wrapped at the width of the terminal. */
   readonly say: (lines: string) => Effect.Effect<void>
-  /** Replaces the last lines of the screen; no line may be as wide as the screen. Nothing where there is none. */
+  /** Replaces the last lines of the terminal; each must be narrower than it. Does nothing without a terminal. */
   readonly live: (lines: ReadonlyArray<string>) => Effect.Effect<void>
-  /** The size of the terminal that people look at, as it is now. */
+  /** The current size of the terminal; `Option.none` if the standard error is no terminal. */
   readonly screen: Effect.Effect<Option.Option<Screen>>
-  /** Results are seen on a terminal, too. */
+  /** Whether the standard output is a terminal. */
   readonly seen: boolean
-  /** In a colour, where people see one and want to: of what is said. */
+  /** Colours a message, if colours are wanted. */
   readonly paint: (color: Color.Color, text: string) => string
-  /** The same of results. */
+  /** Colours a result, if colours are wanted. */
   readonly paintResult: (color: Color.Color, text: string) => string
-  /** How wide results may be. */
+  /** The width of results. */
   readonly columns: number
 }>() {}
 
@@ -44,13 +44,13 @@ export const layer: Layer.Layer<Output> = Layer.sync(Output, () => {
   let drawn: ReadonlyArray<string> = []
 
   for (const stream of [stdout, stderr]) {
-    // Each write is told about it, too.
+    // Each write gets the error, too.
     stream.on("error", () => {})
   }
 
   const size = (): Screen => ({ columns: widthOf(stderr), rows: stderr.rows || 24 })
 
-  /** To where the live lines begin, which a terminal that has become narrower has broken. */
+  /** Moves to the first live line. A terminal that became narrower has wrapped them. */
   const up = () => {
     const { columns } = size()
     const height = drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(Text.width(line) / columns)), 0)
@@ -81,7 +81,7 @@ export const layer: Layer.Layer<Output> = Layer.sync(Output, () => {
     live: (lines) =>
       isScreen
         ? write(stderr, () => {
-          // Written over, since what is erased first would flicker.
+          // Overwritten line by line: erasing everything first would flicker.
           const start = up()
           drawn = lines
           return `${start}${lines.map((line) => `${line}\u001b[K\n`).join("")}\u001b[J`
@@ -95,16 +95,16 @@ export const layer: Layer.Layer<Output> = Layer.sync(Output, () => {
   }
 })
 
-/** A terminal without a size says 0. */
+/** A terminal without a size reports 0. */
 const widthOf = ({ columns }: WriteStream): number => columns || 80
 
-/** A terminal would break lines within words. */
+/** A terminal would break lines in the middle of words. */
 const wrapped = (stream: WriteStream, lines: string, hang?: number): string =>
   stream.isTTY === true
     ? lines.split("\n").flatMap((line) => Text.wrap(line, widthOf(stream) - 1, hang)).join("\n")
     : lines
 
-/** Returns when the system has it. */
+/** Returns when the operating system has the bytes. */
 const write = (stream: WriteStream, text: () => string): Effect.Effect<void> =>
   Effect.async((resume) => {
     const bytes = text()

@@ -1,6 +1,6 @@
 /**
- * What is going on, for a terminal: the files under way, and all together. Pure: times are arguments, in milliseconds
- * of a monotonic clock.
+ * The progress lines of a terminal: one per file in progress, and one for all. Pure: times are arguments, in
+ * milliseconds of a monotonic clock.
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
@@ -11,20 +11,20 @@ import type { Job, Update } from "./FileUpload.js"
 
 interface Row {
   readonly progress: Option.Option<Progress>
-  /** When it was told of last. */
+  /** The time of its last update. */
   readonly at: number
-  /** Why the last attempt failed, and when the next one follows. */
+  /** Why the last attempt failed, and when the next one starts. */
   readonly waiting: Option.Option<{ readonly until: number; readonly why: string }>
 }
 
 export interface Board {
   readonly jobs: number
   readonly rows: ReadonlyMap<Job, Row>
-  /** Complete or failed. */
+  /** The number of complete and failed files. */
   readonly settled: number
-  /** Of the complete ones. */
+  /** The bytes of the complete files. */
   readonly bytes: number
-  /** Of all but the failed; none where one has no known size. */
+  /** The bytes of all files but the failed ones; `Option.none` if a size is unknown. */
   readonly total: Option.Option<number>
 }
 
@@ -73,7 +73,7 @@ const removeRow = (board: Board, job: Job, bytes: number, lost: number): Board =
 
 const sizeOf = ({ size }: Job) => Option.getOrElse(size, () => 0)
 
-/** One line for each file under way, and one for all where there are several. The last row is left to the cursor. */
+/** One line per file in progress, and one for all if there are several. The last row is left to the cursor. */
 export const lines = (
   board: Board,
   now: number,
@@ -90,10 +90,10 @@ export const lines = (
   ].slice(-Math.max(1, rows - 1))
 }
 
-/** How long what was told of an upload is still so, in milliseconds. */
+/** How long the reported rate of an upload is valid, in milliseconds. */
 const fresh = 3000
 
-/** As fast as it was told, but for one that has not been heard of since. */
+/** The last progress. Its rate is 0 if no update came for a while. */
 const current = ({ at, progress }: Row, now: number): Option.Option<Progress> =>
   now - at <= fresh ? progress : Option.map(progress, (progress) => ({ ...progress, rate: 0, eta: Option.none() }))
 

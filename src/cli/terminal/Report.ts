@@ -1,5 +1,5 @@
 /**
- * What came of all files, and the exit code for it. Pure.
+ * The results of all files, and the exit code. Pure.
  */
 import type * as Duration from "effect/Duration"
 import type { FileError } from "../../client/transport/TusError.js"
@@ -8,13 +8,13 @@ import * as Size from "./Size.js"
 import * as Time from "./Time.js"
 
 export interface Report {
-  /** Of this session. */
+  /** The number of files. */
   readonly jobs: number
   readonly succeeded: ReadonlyArray<Job>
   readonly failed: ReadonlyArray<readonly [job: Job, error: FileError]>
-  /** Of those that succeeded, in this session. */
+  /** Bytes that this session sent of the successful files. */
   readonly bytes: number
-  /** Of the same, in others. */
+  /** Bytes that earlier sessions sent of them. */
   readonly before: number
 }
 
@@ -32,12 +32,12 @@ export const add = (report: Report, update: Update): Report =>
     }
     : report
 
-/** The codes of all commands. */
+/** The exit codes of all commands. */
 export const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const
 
 export const exitCode = ({ failed }: Report): number => (failed.length === 0 ? exitCodes.done : exitCodes.failed)
 
-/** The last line; none is needed for one file. */
+/** The last line; not needed for a single file. */
 export const summary = (report: Report, elapsed: Duration.Duration): string =>
   `${report.succeeded.length} of ${report.jobs} files, ${Size.print(report.bytes)} in ${Time.words(elapsed)}${
     report.before === 0 ? "" : ` (${Size.print(report.before)} had been sent before)`

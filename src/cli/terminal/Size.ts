@@ -1,5 +1,5 @@
 /**
- * Numbers of bytes as people write and read them. Pure.
+ * Formats and parses numbers of bytes. Pure.
  */
 import * as Option from "effect/Option"
 
@@ -23,7 +23,7 @@ const factors: Readonly<Record<string, number>> = {
   pb: 1000 ** 5
 }
 
-/** What `parse` takes, as the end of a sentence. */
+/** What `parse` accepts, as the end of a sentence. */
 export const expected = "a size such as 500KB (1000 bytes each), 8MiB or 8M (1024 * 1024 each), or 1.5G"
 
 /** In bytes, at least one. */
@@ -38,12 +38,12 @@ const units = ["KiB", "MiB", "GiB", "TiB", "PiB"] as const
 
 /** At most ten characters: `999.9 MiB`. */
 export const print = (bytes: number): string => {
-  // Rounded it would be written with four digits.
+  // From here on, rounding would give four digits.
   const exponent = units.findIndex((_, i) => bytes / 1024 ** (i + 1) < 999.95)
   const power = exponent === -1 ? units.length - 1 : exponent
   return bytes < 999.5 ? `${Math.round(bytes)} B` : `${(bytes / 1024 ** (power + 1)).toFixed(1)} ${units[power]}`
 }
 
-/** Rounded down: all is there when all is there. */
+/** Rounded down, so that 100 means complete. */
 export const percent = (part: number, whole: number): number =>
   whole <= 0 ? 100 : Math.max(0, Math.min(100, Math.floor((part * 100) / whole)))

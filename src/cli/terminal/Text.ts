@@ -1,12 +1,12 @@
 /**
- * Text for a terminal: how many columns it takes, and how it is made to take fewer. Pure.
+ * Measures, shortens and wraps text for a terminal. Pure.
  */
 import { stripVTControlCharacters } from "node:util"
 import stringWidth from "string-width"
 
 /**
- * On one line, and without anything that a terminal obeys or that changes the direction of writing: names and answers
- * of servers come from others.
+ * Replaces line breaks, control characters and characters that change the writing direction: names and answers of
+ * servers are not trusted.
  */
 export const clean = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "\ufffd")
@@ -15,15 +15,15 @@ export const clean = (text: string): string =>
 export const uncolored = stripVTControlCharacters
 
 /**
- * Columns. Where terminals disagree (emoji made of several, or of a character and a selector, marks of format) the
- * larger number: a line that ends early breaks nothing.
+ * The width in columns. If terminals disagree (composed emoji, variation selectors, format characters), the larger
+ * number: a line that is too short does no harm.
  */
 export const width = (text: string): number =>
   /^[\x20-\x7e]*$/.test(text)
     ? text.length
     : graphemes(text).reduce((columns, piece) => columns + Math.max(stringWidth(piece), apart(piece)), 0)
 
-/** Of a terminal that shows each code point by itself. */
+/** For a terminal that shows each code point separately. */
 const apart = (piece: string): number =>
   Array.from(piece).reduce((columns, one) => columns + (emoji.test(one) ? 2 : marks.test(one) ? 1 : 0), 0)
 
@@ -40,7 +40,7 @@ const fitting = (pieces: ReadonlyArray<string>, columns: number): ReadonlyArray<
   return end === -1 ? pieces : pieces.slice(0, end)
 }
 
-/** At most so many columns: the middle of a name says least. */
+/** Shortens text to `columns`, in its middle, which is the least important part of a name. */
 export const shorten = (text: string, columns: number): string => {
   if (width(text) <= columns) {
     return text
@@ -54,7 +54,7 @@ export const shorten = (text: string, columns: number): string => {
   return `${head}…${tail}`
 }
 
-/** At most so many columns, the name of a file at the end of the path for as long as it can be. */
+/** Shortens a path to `columns`, and keeps the name of the file as long as possible. */
 export const shortenPath = (path: string, columns: number): string => {
   const base = path.slice(path.lastIndexOf("/") + 1)
   const room = columns - width(base) - 2
@@ -66,14 +66,14 @@ export const shortenPath = (path: string, columns: number): string => {
 }
 
 /**
- * Lines of at most `columns`. They break between fields, which two spaces or more keep apart, and within a field that
- * has no line to itself between words. A word is never broken: one that has no room in any line, such as a URL, stands
- * on a line of its own, so that it can be copied. Lines after the first are indented like it, and by `hang` more.
+ * Wraps text at `columns`: first between fields, which two or more spaces separate, and between words within a field
+ * that is too long for one line. A word is never broken: one that is too long, such as a URL, gets a line of its own,
+ * so that it can be copied. Further lines are indented like the first, and by `hang` more.
  */
 export const wrap = (text: string, columns: number, hang = 0): ReadonlyArray<string> => {
   const [indent = ""] = /^ */.exec(text) ?? []
   const lines: Array<string> = []
-  /** Where it still has room, else on a new line. */
+  /** On the current line if it fits, else on a new one. */
   const put = (gap: string, piece: string) => {
     const line = lines.at(-1)
     if (line !== undefined && fits(line + gap + piece, columns)) {
@@ -92,11 +92,11 @@ export const wrap = (text: string, columns: number, hang = 0): ReadonlyArray<str
 
 const fits = (line: string, columns: number): boolean => width(uncolored(line)) <= columns
 
-/** At most so many columns, without what does not fit at the end. */
+/** Cuts text off at `columns`. */
 export const cut = (text: string, columns: number): string =>
   width(text) <= columns ? text : columns < 1 ? "" : `${fitting(graphemes(text), columns - 1).join("")}…`
 
-/** Exactly so many columns. */
+/** Shortens or pads text to exactly `columns`. */
 export const fit = (text: string, columns: number): string => {
   const short = shortenPath(text, columns)
   return short + " ".repeat(Math.max(0, columns - width(short)))

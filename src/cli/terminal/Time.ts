@@ -1,5 +1,5 @@
 /**
- * Durations as people write and read them. Pure.
+ * Formats and parses durations. Pure.
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
@@ -19,10 +19,10 @@ const seconds = (unit: string): number | undefined =>
     ? 7 * 86400
     : undefined
 
-/** What `parse` takes, as the end of a sentence. */
+/** What `parse` accepts, as the end of a sentence. */
 export const expected = `a duration such as 30s, 500ms, 5 minutes, 1h30m or "1 day"`
 
-/** Longer than nothing. A number alone is of seconds. */
+/** Greater than zero. A number without a unit is in seconds. */
 export const parse = (text: string): Option.Option<Duration.Duration> => {
   const lower = text.trim().toLowerCase()
   if (!/^(\d+(\.\d+)?|(\d+(\.\d+)?\s*[a-z]+\s*)+)$/.test(lower)) {
@@ -35,7 +35,7 @@ export const parse = (text: string): Option.Option<Duration.Duration> => {
   return total > 0 && Number.isFinite(total) ? Option.some(Duration.seconds(total)) : Option.none()
 }
 
-/** Minutes and seconds, `1:05`; from an hour on with them, `1:00:05`; from 100 hours on `over 4 d`. */
+/** `1:05`; from one hour on `1:00:05`; from 100 hours on `over 4 d`. */
 export const clock = (duration: Duration.Duration): string => {
   const all = Math.ceil(Duration.toSeconds(duration))
   const [hours, minutes] = [Math.floor(all / 3600), Math.floor(all / 60) % 60]
@@ -46,7 +46,7 @@ export const clock = (duration: Duration.Duration): string => {
     : `${minutes}:${two(all % 60)}`
 }
 
-/** In at most two units: `0.3 s`, `42 s`, `2 min 5 s`, `3 h 7 min`, `2 d 4 h`. */
+/** At most two units: `0.3 s`, `42 s`, `2 min 5 s`, `3 h 7 min`, `2 d 4 h`. */
 export const words = (duration: Duration.Duration): string => {
   const exact = Duration.toSeconds(duration)
   const all = Math.round(exact)

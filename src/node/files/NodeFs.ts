@@ -148,7 +148,7 @@ export const write = (
 
 /**
  * Makes the contents of the file survive a power cut; its directory entry needs `syncDirectory`. If the file system
- * cannot sync at all, nothing is lost: the error is not `Unsynced`.
+ * cannot sync at all, the error is not `Unsynced`, since no written byte is lost.
  */
 export const sync = ({ fd, path }: File): Effect.Effect<void, UploadStoreError> =>
   Effect.mapError(act("Unsynced", `sync ${path}`, (done) => Fs.fdatasync(fd, done)), (error) =>

@@ -1,5 +1,5 @@
 /**
- * What every `ByteStore` promises. Run it over a layer of your own: each test gets a fresh store.
+ * The contract of every `ByteStore`. Run it over a layer of your own; each test builds the layer anew.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -30,13 +30,13 @@ const c = idOf("c")
 
 const ignored = () => Effect.void
 
-/** A store with the few words that the tests are written in. */
+/** A store with helpers for the tests. */
 const harness = Effect.map(ByteStore, (store) => ({
   ...store,
   ids: Stream.map(store.list, ({ id }) => id),
   /** Appends in one batch. */
   put: (id: Upload.UploadId, at: number, bytes: Uint8Array) => appendStream(store)(id, at, Stream.make(bytes), ignored),
-  /** All bytes of an upload; fails the test where its size says something else. */
+  /** All bytes of an upload. Fails the test if their number is not the size. */
   contents: Effect.fnUntraced(function*(id: Upload.UploadId) {
     const size = Option.getOrThrow(yield* store.size(id))
     const bytes = yield* collect(store.read(id, { start: 0, end: size }))
@@ -48,7 +48,7 @@ const harness = Effect.map(ByteStore, (store) => ({
 const collect = <E, R>(stream: Stream.Stream<Uint8Array, E, R>) =>
   Effect.map(Stream.runCollect(stream), (chunks) => Uint8Array.from(Buffer.concat(Chunk.toReadonlyArray(chunks))))
 
-/** The failure is a `Corrupt`, and nothing else. */
+/** The effect must fail with `Corrupt`. */
 const failsCorrupt = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<A, E, R>) {
   const error: unknown = yield* Effect.flip(effect)
   assert.propertyVal(error, "_tag", "UploadStoreError")
@@ -56,8 +56,8 @@ const failsCorrupt = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<
 })
 
 /**
- * Declares the tests in the file that calls it, with `name` before the titles of their groups. A layer that cannot be
- * built fails every one of them.
+ * Declares the tests in the file that calls it; `name` precedes the titles of their groups. If the layer cannot be
+ * built, every test fails.
  *
  * @example
  * ```ts

@@ -1,5 +1,6 @@
 /**
- * What every `UploadLock` promises. Run it over a layer of your own; each test builds it anew over an empty registry.
+ * The contract of every `UploadLock`. Run it over a layer of your own; each test builds the layer anew over an empty
+ * registry.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -26,7 +27,7 @@ const { UploadRegistry } = Registries
 const { UploadId } = Uploads
 
 /**
- * Declares the tests in the file that calls it, under `name`. The registry that the layer is given is one in memory.
+ * Declares the tests in the file that calls it, under `name`. The layer gets a registry in memory.
  *
  * @example
  * ```ts
@@ -334,13 +335,13 @@ const upload = new Uploads.Upload({
   dialect: "tus"
 })
 
-/** Lets other fibers go on, this many times. */
+/** Yields to other fibers `count` times. */
 const steps = (count: number) => count === 0 ? Effect.void : Effect.repeatN(Effect.yieldNow(), count - 1)
 const aWhile = steps(100)
 
 /**
- * Has fibers make way for others in the middle of what they do: before each operation that is chosen. Making way takes
- * about ten operations itself, so that nothing is ever done where every tenth one is chosen.
+ * A scheduler that makes fibers yield in the middle of their work, before each operation that `isWay` chooses. A yield
+ * takes about ten operations itself, so choosing every tenth one would never get anything done.
  */
 const makingWay = (isWay: (operation: number) => boolean): Scheduler.Scheduler => {
   let operation = 0
@@ -350,10 +351,10 @@ const makingWay = (isWay: (operation: number) => boolean): Scheduler.Scheduler =
   }
 }
 
-/** At random, but always the same for a seed. */
+/** Pseudo-random with a seed. */
 const oneIn = (odds: number, seed: number) => (n: number) => Math.abs(Hash.number(Math.sin(seed + n))) % odds === 0
 
-/** Somebody who has the lock until told to leave. */
+/** Holds the lock until told to release it. */
 const hold = Effect.fnUntraced(function*(lock: Lock, id: UploadId) {
   const entered = yield* Deferred.make<Locks.Lease>()
   const left = yield* Deferred.make<void>()

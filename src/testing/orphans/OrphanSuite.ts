@@ -1,6 +1,5 @@
 /**
- * What a `ByteStore` promises that can set bytes aside, and one that remembers its registry; of others nothing is
- * asked.
+ * The contract of a `ByteStore` with orphans or with an identity. Both are optional, so a store without them passes.
  */
 import { assert, describe } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -26,7 +25,7 @@ const harness = Effect.map(ByteStore, (store) => ({
     )
 }))
 
-/** @param test - declares one over a fresh store. */
+/** @param test - declares one test with a fresh store. */
 export const declare = (
   name: string,
   test: <E>(title: string, body: Effect.Effect<void, E, ByteStore>) => void

@@ -1,6 +1,6 @@
 /**
- * What every `UploadRegistry` promises. Run it over a layer of your own; each test builds the layer anew and expects it
- * to be empty.
+ * The contract of every `UploadRegistry`. Run it over a layer of your own; each test builds the layer anew, and expects
+ * it to be empty.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -25,7 +25,7 @@ const { UploadRegistry } = Registries
 const { Superseded } = StoreErrors
 
 /**
- * Declares the tests in the file that calls it, under `name`. A layer that cannot be built fails every one of them.
+ * Declares the tests in the file that calls it, under `name`. If the layer cannot be built, every test fails.
  *
  * @example
  * ```ts
@@ -688,7 +688,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
 const fence = (fence: number): Registries.WriteOptions => ({ fence, durable: false })
 const everyone = { concurrency: "unbounded" } as const
 
-/** Ids in the order of their numbers. */
+/** Ids that sort like their numbers. */
 const id = (n: number): UploadId => UploadId.make(`upload-${String(n).padStart(16, "0")}`)
 const at = (millis: number): DateTime.Utc => DateTime.unsafeMake(millis)
 
@@ -765,7 +765,7 @@ const paged = Effect.fnUntraced(function*<E>(
   deepStrictEqual(yield* query({ limit: 10, after: expected.at(-1) }), [])
 })
 
-/** Compares what would be sent, since values such as dates keep notes about themselves. */
+/** Compares JSON, since values such as dates cache things in themselves. */
 const same = <A>(actual: A, expected: A) => deepStrictEqual(plain(actual), plain(expected))
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
