@@ -140,8 +140,8 @@ const multiplexed = (limits: Http.ServerOptions, tls: Tls.TlsOptions): HttpListe
 
 /**
  * Ends a session that sends no request: soon after it has begun, and after its last request was answered. Nothing else
- * counts as a sign of life. After a protocol error a session of Node 20 never ends by itself: it emits no event, and its
- * streams are closed but never end. The socket is destroyed, since such a session may not react any more.
+ * counts as a sign of life. After a protocol error a session of Node 20 never ends by itself: it emits no event, and
+ * its streams are closed but never end. The socket is destroyed, since such a session may not react any more.
  *
  * @param headersMillis - how long the headers of the first request may take; no limit if it is 0.
  */
