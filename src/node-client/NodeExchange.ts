@@ -7,13 +7,13 @@ import type { Socket } from "node:net"
 import { performance } from "node:perf_hooks"
 import { TLSSocket } from "node:tls"
 import type { SourceError } from "../client/sources/UploadSource.js"
+import * as DrainTime from "../client/transport/DrainTime.js"
 import * as NetworkError from "../client/transport/NetworkError.js"
-import * as Patience from "../client/transport/Patience.js"
 import { TransportError } from "../client/transport/TusTransport.js"
 import type { RawResponse } from "../protocol/Reply.js"
 import * as ExchangeTimers from "./ExchangeTimers.js"
-import * as LastWords from "./LastWords.js"
 import * as NodeResponse from "./NodeResponse.js"
+import * as ReadBeforeClose from "./ReadBeforeClose.js"
 
 export type Outcome = Effect.Effect<RawResponse, TransportError | SourceError>
 
@@ -143,7 +143,7 @@ const onSocket = (state: State, socket: Socket) => {
     }
     return onConnected(state)
   }
-  LastWords.hear(socket)
+  ReadBeforeClose.hear(socket)
   const isSecure = socket instanceof TLSSocket
   if (!isSecure && !socket.connecting) {
     onConnected(state)
@@ -250,7 +250,7 @@ const write = (state: State, batch: ReadonlyArray<Uint8Array>, isLast: boolean) 
   })
 
 const allowanceOf = ({ begun = 0, bytes, options: { stallTimeout = 0 } }: State) =>
-  Patience.allowance({ bytes, millis: performance.now() - begun }, stallTimeout)
+  DrainTime.allowance({ bytes, millis: performance.now() - begun }, stallTimeout)
 
 const finish = (state: State, trailers: Readonly<Record<string, string>> | undefined) => {
   if (trailers !== undefined) {

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Hasher, HashFunctions } from "../../bytes/HashFunctions.js"
 import * as UploadSource from "../sources/UploadSource.js"
-import * as Given from "../transport/Given.js"
+import * as UserCode from "../transport/UserCode.js"
 import type { Prefix } from "./UploadJournal.js"
 
 /** Offsets count from where the upload begins in its source. */
@@ -25,7 +25,7 @@ export interface PrefixDigest {
 const algorithms = ["sha256", "sha1"] as const
 
 export const make: Effect.Effect<PrefixDigest> = Effect.map(
-  Given.digests,
+  UserCode.digests,
   (digests) => from(Option.firstSomeOf(algorithms.map((algorithm) => begin(digests, algorithm))))
 )
 
@@ -39,7 +39,7 @@ export const verify = Effect.fnUntraced(function*(
   prefix: Prefix,
   until: number
 ): Effect.fn.Return<Option.Option<PrefixDigest>, UploadSource.SourceError> {
-  const state = begin(yield* Given.digests, prefix.algorithm)
+  const state = begin(yield* UserCode.digests, prefix.algorithm)
   if (Option.isNone(state) || Option.exists(source.length, (length) => length < prefix.length)) {
     return Option.none()
   }

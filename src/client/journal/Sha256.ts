@@ -3,11 +3,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Given from "../transport/Given.js"
+import * as UserCode from "../transport/UserCode.js"
 
 /** None where there is neither: a browser has Web Crypto only in pages that came by https or from this machine. */
 export const digest = (bytes: Uint8Array<ArrayBuffer>): Effect.Effect<Option.Option<Uint8Array>> =>
-  Effect.flatMap(Given.digests, (digests) => {
+  Effect.flatMap(UserCode.digests, (digests) => {
     const hasher = digests.get("sha256")?.()
     if (hasher === undefined) {
       return Effect.option(

@@ -21,9 +21,9 @@ import * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import * as Schema from "effect/Schema"
 import { Algorithm } from "../../protocol/Checksum.js"
+import * as JournalFallback from "./JournalFallback.js"
 import * as JournalFiles from "./JournalFiles.js"
 import * as JournalStore from "./JournalStore.js"
-import * as JournalTrouble from "./JournalTrouble.js"
 import * as Sha256 from "./Sha256.js"
 
 /** The digest of the first `length` bytes of the source, all of which were handed to the network. */
@@ -119,7 +119,7 @@ export const make = (
   store: KeyValueStore.KeyValueStore,
   keys: Effect.Effect<ReadonlyArray<string>, PlatformError>
 ): Journal => {
-  const orElse = JournalTrouble.make()
+  const orElse = JournalFallback.make()
   const removeKey = (key: string) => orElse(() => store.remove(key), undefined)
 
   const load = Effect.fnUntraced(function*(key: string) {

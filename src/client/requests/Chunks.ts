@@ -7,8 +7,8 @@ import * as Option from "effect/Option"
 import type { Hasher } from "../../bytes/HashFunctions.js"
 import { type Algorithm, Checksum } from "../../protocol/Checksum.js"
 import * as UploadSource from "../sources/UploadSource.js"
-import * as Given from "../transport/Given.js"
 import { Unsupported } from "../transport/TusError.js"
+import * as UserCode from "../transport/UserCode.js"
 import { type Capabilities, has, lacks } from "./Endpoint.js"
 import type { Chunk } from "./Request.js"
 
@@ -29,7 +29,7 @@ export const checking = (
   capabilities: Capabilities,
   trailers: boolean
 ): Effect.Effect<Checking, Unsupported> =>
-  Effect.flatMap(Given.digests, (digests) => {
+  Effect.flatMap(UserCode.digests, (digests) => {
     const hasher = digests.get(algorithm)
     if (hasher === undefined) {
       return new Unsupported({

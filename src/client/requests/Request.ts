@@ -12,10 +12,10 @@ import * as Checksum from "../../protocol/Checksum.js"
 import * as Discovery from "../../protocol/Discovery.js"
 import type { RawResponse } from "../../protocol/Reply.js"
 import type { SourceError } from "../sources/UploadSource.js"
-import * as Given from "../transport/Given.js"
 import * as Sendable from "../transport/Sendable.js"
 import * as TusError from "../transport/TusError.js"
 import * as TusTransport from "../transport/TusTransport.js"
+import * as UserCode from "../transport/UserCode.js"
 import * as ServerClock from "./ServerClock.js"
 
 /** What every call can be told. */
@@ -99,7 +99,9 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: C
           Option.match(Sendable.fault(headers), { onNone: () => Effect.void, onSome: Effect.fail })
         ),
         Effect.map(lowerCase),
-        Effect.catchAllCause((cause) => new TusError.HeadersError({ url: attempt.url, cause: Given.reasonOf(cause) })),
+        Effect.catchAllCause((cause) =>
+          new TusError.HeadersError({ url: attempt.url, cause: UserCode.reasonOf(cause) })
+        ),
         Effect.provide(context)
       )
 
@@ -122,7 +124,7 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: C
       stallTimeout,
       answerTimeout
     }
-    const response = yield* Given.effect("the transport", () =>
+    const response = yield* UserCode.effect("the transport", () =>
       transport.send(request).pipe(
         Effect.filterOrDie(isAnswer, () => new TypeError("expected an answer with a status and headers")),
         Effect.catchIf(Predicate.not(isFailure), Effect.die)

@@ -6,15 +6,15 @@
  */
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Kind from "./Kind.js"
 import { type Request, TransportError } from "./TusTransport.js"
+import * as TypeTag from "./TypeTag.js"
 
 /** What is wrong with the first of these headers that cannot be sent: its name, the place, what is allowed there. */
 export const fault = (headers: Readonly<Record<string, unknown>>): Option.Option<string> =>
   Option.fromNullable(
-    Kind.isPlain(headers)
+    TypeTag.isPlain(headers)
       ? Object.entries(headers).map(faultOf).find((fault) => fault !== undefined)
-      : `expected an object with a text for each header, got ${Kind.of(headers)}`
+      : `expected an object with a text for each header, got ${TypeTag.of(headers)}`
   )
 
 /** Fails where the request cannot be one. */

@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Monotonic from "../../time/Monotonic.js"
-import * as Patience from "./Patience.js"
+import * as DrainTime from "./DrainTime.js"
 import * as RaceAndWait from "./RaceAndWait.js"
 import { type Request, stalled, type TransportError } from "./TusTransport.js"
 
@@ -17,7 +17,7 @@ export const watched = <A, E>(
     let last = Monotonic.unsafeMillis(clock)
     const watching: Effect.Effect<never, TransportError> = Effect.suspend(() => {
       const isWhole = request.body !== undefined && sent >= request.body.length
-      const allowance = isWhole ? Patience.allowance({ bytes: sent, millis: last - start }, timeout) : 0
+      const allowance = isWhole ? DrainTime.allowance({ bytes: sent, millis: last - start }, timeout) : 0
       const left = last + timeout + allowance - Monotonic.unsafeMillis(clock)
       // Whole milliseconds: a clock that is late by less than it can tell would not move at all.
       return left > 0 ? Effect.zipRight(Effect.sleep(Math.ceil(left)), watching) : Effect.fail(stalled(timeout))

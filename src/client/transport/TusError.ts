@@ -6,7 +6,7 @@ import type * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { SourceError } from "../sources/UploadSource.js"
-import * as ErrorWords from "./ErrorWords.js"
+import * as ErrorMessage from "./ErrorMessage.js"
 import type * as TusTransport from "./TusTransport.js"
 
 const asked = {
@@ -32,7 +32,7 @@ export class Unanswered extends Schema.TaggedError<Unanswered>("effect-tus/Unans
 
 /** The messages of OpenSSL are full of addresses and line numbers; its reasons are words. */
 const detailOf = (cause: unknown) =>
-  cause instanceof Error && "library" in cause && "reason" in cause ? String(cause.reason) : ErrorWords.of(cause)
+  cause instanceof Error && "library" in cause && "reason" in cause ? String(cause.reason) : ErrorMessage.of(cause)
 
 const says = {
   Unreachable: (url: string) => `cannot connect to ${hostOf(url)}`,
@@ -154,7 +154,7 @@ export class HeadersError extends Schema.TaggedError<HeadersError>("effect-tus/H
   cause: Schema.Defect
 }) {
   override get message(): string {
-    return `the headers for ${this.url} could not be made: ${ErrorWords.of(this.cause)}`
+    return `the headers for ${this.url} could not be made: ${ErrorMessage.of(this.cause)}`
   }
 }
 
@@ -178,7 +178,7 @@ export class Broken extends Schema.TaggedError<Broken>("effect-tus/Broken")("Bro
   cause: Schema.Defect
 }) {
   override get message(): string {
-    return `${this.what} broke: ${ErrorWords.of(this.cause)}`
+    return `${this.what} broke: ${ErrorMessage.of(this.cause)}`
   }
 }
 

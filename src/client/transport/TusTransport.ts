@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import type { Reading } from "../../bytes/Pull.js"
 import type { RawResponse } from "../../protocol/Reply.js"
 import type { SourceError } from "../sources/UploadSource.js"
-import * as ErrorWords from "./ErrorWords.js"
+import * as ErrorMessage from "./ErrorMessage.js"
 
 /**
  * The bytes of one request. They are read while it is sent, or before that by a transport that has to hold them all.
@@ -61,7 +61,7 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-t
   cause: Schema.Defect
 }) {
   override get message(): string {
-    return ErrorWords.of(this.cause)
+    return ErrorMessage.of(this.cause)
   }
 }
 

@@ -6,7 +6,7 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Fingerprint from "../journal/Fingerprint.js"
-import * as JournalTrouble from "../journal/JournalTrouble.js"
+import * as JournalFallback from "../journal/JournalFallback.js"
 import * as JournalWriter from "../journal/JournalWriter.js"
 import * as PrefixDigest from "../journal/PrefixDigest.js"
 import { type Creation, type Journal, JournalEntry, none, UploadJournal } from "../journal/UploadJournal.js"
@@ -35,7 +35,7 @@ export interface Key {
 
 /** That of the application: whoever has made it, it harms no upload. */
 const journalAtHand = Effect.map(UploadJournal, (given): Journal => {
-  const orElse = JournalTrouble.make()
+  const orElse = JournalFallback.make()
   const listed = (list: () => Effect.Effect<ReadonlyArray<JournalEntry>>) =>
     orElse(() => Effect.map(list(), (entries) => Array.from(entries)), [])
   return given === none ? none : {

@@ -10,8 +10,8 @@ import * as Schedule from "effect/Schedule"
 import type * as NextStep from "../../protocol/NextStep.js"
 import * as Monotonic from "../../time/Monotonic.js"
 import type { Endpoint } from "../requests/Endpoint.js"
-import * as Given from "../transport/Given.js"
 import type { TusError } from "../transport/TusError.js"
+import * as UserCode from "../transport/UserCode.js"
 import * as Budget from "./Budget.js"
 import * as RecoveryPlan from "./RecoveryPlan.js"
 
@@ -56,8 +56,8 @@ export const make = Effect.fnUntraced(function*<R>(
   endpoint: Endpoint,
   onRetry: (error: TusError, delay: Duration.Duration) => void
 ) {
-  const { isOffline, online } = yield* Given.connectivity
-  const budget = Budget.make(Given.schedule(schedule))
+  const { isOffline, online } = yield* UserCode.connectivity
+  const budget = Budget.make(UserCode.schedule(schedule))
   let failed = 0
   let refreshed = false
 

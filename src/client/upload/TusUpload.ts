@@ -15,8 +15,8 @@ import type { RawResponse } from "../../protocol/Reply.js"
 import type { JournalEntry } from "../journal/UploadJournal.js"
 import { type Info, TusClient } from "../requests/TusClient.js"
 import type { SourceError, UploadSource } from "../sources/UploadSource.js"
-import * as Given from "../transport/Given.js"
 import { type FileError, type TusError, Unsupported } from "../transport/TusError.js"
+import * as UserCode from "../transport/UserCode.js"
 import * as Division from "./Division.js"
 import * as JournaledUpload from "./JournaledUpload.js"
 import * as LatestQueue from "./LatestQueue.js"
@@ -174,10 +174,10 @@ export const all = <A, R = never, R2 = never>(
   )
 
 const optionsOf = <A, B, E, R>(file: A, toOptions: (file: A) => Effect.Effect<B, E, R>) =>
-  Given.effect("toOptions", () => toOptions(file))
+  UserCode.effect("toOptions", () => toOptions(file))
 
 const failureOf = (cause: Cause.Cause<TusError>): FileError =>
-  Option.getOrElse(Cause.failureOption(cause), () => Given.bugOf("the upload", Given.reasonOf(cause)))
+  Option.getOrElse(Cause.failureOption(cause), () => UserCode.bugOf("the upload", UserCode.reasonOf(cause)))
 
 /** What came of many files. */
 export interface Report<A> {
@@ -215,7 +215,7 @@ export const findPrevious = (
   options: { readonly endpoint: string; readonly source: UploadSource }
 ): Effect.Effect<ReadonlyArray<JournalEntry>, SourceError> =>
   Effect.flatMap(
-    JournaledUpload.keyOf(Given.source(options.source)),
+    JournaledUpload.keyOf(UserCode.source(options.source)),
     (key) => JournaledUpload.candidates(options.endpoint, options.source, key)
   )
 

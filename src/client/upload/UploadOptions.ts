@@ -13,9 +13,9 @@ import type { Algorithm } from "../../protocol/Checksum.js"
 import * as Metadata from "../../protocol/Metadata.js"
 import * as Monotonic from "../../time/Monotonic.js"
 import type { UploadSource } from "../sources/UploadSource.js"
-import * as Given from "../transport/Given.js"
-import * as Kind from "../transport/Kind.js"
 import { InvalidOption, type TusError } from "../transport/TusError.js"
+import * as TypeTag from "../transport/TypeTag.js"
+import * as UserCode from "../transport/UserCode.js"
 import * as ChunkSize from "./ChunkSize.js"
 import { pace } from "./Retry.js"
 
@@ -160,7 +160,7 @@ export const settle = <R>(options: UploadOptions<R>): Either.Either<Settled<R>, 
     yield* whole("parallel", typeof options.parallel === "number" ? options.parallel : 1, 1)
     return {
       ...options,
-      source: Given.source(options.source),
+      source: UserCode.source(options.source),
       chunkSize: size,
       createWithUpload,
       retry,
@@ -173,7 +173,7 @@ const header = (
   metadata: Readonly<Record<string, MetadataValue>>
 ): Either.Either<Option.Option<string>, InvalidOption> =>
   Either.gen(function*() {
-    if (!Kind.isPlain(metadata)) {
+    if (!TypeTag.isPlain(metadata)) {
       return yield* invalid("metadata", "an object with a value for each key", shown(metadata))
     }
     const pairs = new Map<string, Uint8Array>()
@@ -202,7 +202,7 @@ const header = (
 const encodeMetadata = Schema.encodeEither(Metadata.FromHeader)
 
 const bytesOf = (value: unknown): Uint8Array | undefined =>
-  Kind.isBytes(value)
+  TypeTag.isBytes(value)
     ? Uint8Array.from(value)
     : typeof value === "string" || typeof value === "boolean" || typeof value === "bigint" || Number.isFinite(value)
     ? new TextEncoder().encode(String(value))
@@ -210,7 +210,7 @@ const bytesOf = (value: unknown): Uint8Array | undefined =>
 
 const shown = (value: unknown): string =>
   typeof value === "object" || typeof value === "function"
-    ? Kind.of(value)
+    ? TypeTag.of(value)
     : typeof value === "string"
     ? JSON.stringify(value)
     : String(value)

@@ -1,6 +1,6 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import * as Patience from "../../src/client/transport/Patience.js"
+import * as DrainTime from "../../src/client/transport/DrainTime.js"
 
 const mebibyte = 1024 * 1024
 
@@ -17,7 +17,7 @@ const table: ReadonlyArray<readonly [title: string, bytes: number, millis: numbe
 describe("behind the last byte of a body", () => {
   for (const [title, bytes, millis, allowance] of table) {
     it(title, () => {
-      deepStrictEqual(Patience.allowance({ bytes, millis }, 30_000), allowance)
+      deepStrictEqual(DrainTime.allowance({ bytes, millis }, 30_000), allowance)
     })
   }
 })

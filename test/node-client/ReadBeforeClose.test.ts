@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { once } from "node:events"
 import * as Net from "node:net"
 import { Worker } from "node:worker_threads"
-import * as LastWords from "../../src/node-client/LastWords.js"
+import * as ReadBeforeClose from "../../src/node-client/ReadBeforeClose.js"
 
 /**
  * In a thread, so that it goes on while this one stands. What it leaves unread resets the connection when it closes.
@@ -57,7 +57,7 @@ describe("what a server has said before it closed", () => {
 
   it.live("is heard before the failure of a write ends the connection", () =>
     Effect.gen(function*() {
-      const { message, text } = yield* read(LastWords.hear)
+      const { message, text } = yield* read(ReadBeforeClose.hear)
       assert.match(text, /^HTTP\/1\.1 413 /)
       assert.match(message, /EPIPE|ECONNRESET/)
     }))

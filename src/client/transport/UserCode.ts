@@ -14,8 +14,8 @@ import { type Hasher, HashFunctions } from "../../bytes/HashFunctions.js"
 import * as Pull from "../../bytes/Pull.js"
 import * as UploadSource from "../sources/UploadSource.js"
 import { Connectivity } from "./Connectivity.js"
-import * as Kind from "./Kind.js"
 import { Broken } from "./TusError.js"
+import * as TypeTag from "./TypeTag.js"
 
 /** What is wrong with something that should have ended well, or failed as it may. */
 export const reasonOf = (cause: Cause.Cause<unknown>): unknown =>
@@ -39,7 +39,7 @@ const sure = <A, R>(what: string, make: () => Effect.Effect<A, never, R>): Effec
 
 /** What it should be, if it is. */
 const expected = <A, E, R>(what: string, isIt: (value: unknown) => boolean, given: Effect.Effect<A, E, R>) =>
-  Effect.filterOrDie(given, isIt, (value) => new TypeError(`expected ${what}, got ${Kind.of(value)}`))
+  Effect.filterOrDie(given, isIt, (value) => new TypeError(`expected ${what}, got ${TypeTag.of(value)}`))
 
 /** The same of a function, which throws it. */
 const call = <A>(what: string, evaluate: () => A): A =>
@@ -110,8 +110,8 @@ const isReady = (value: unknown) => Predicate.hasProperty(value, "size") && Numb
 const isReading = (value: unknown) => Predicate.hasProperty(value, "pull") && Predicate.hasProperty(value, "close")
 
 const bytesOf = (value: Uint8Array): Uint8Array => {
-  if (!Kind.isBytes(value)) {
-    throw new TypeError(`expected bytes, got ${Kind.of(value)}`)
+  if (!TypeTag.isBytes(value)) {
+    throw new TypeError(`expected bytes, got ${TypeTag.of(value)}`)
   }
   return value
 }
