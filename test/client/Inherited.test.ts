@@ -87,20 +87,23 @@ const unanswered = (reason: TusError.Unanswered["reason"]) =>
 describe("an upload of another session", () => {
   it("is left alone where it is refused, and not for what passes or would be the same elsewhere", () => {
     const statuses = [301, 400, 401, 403, 405, 406, 409, 412, 422, 451]
-    deepStrictEqual(statuses.filter((status) => !Inherited.isBarred(refused(status), false)), [])
+    deepStrictEqual(statuses.filter((status) => !Inherited.isAbandoned(refused(status), false)), [])
     const others = [408, 413, 423, 425, 429, 460, 500, 502, 503, 504]
-    deepStrictEqual(others.filter((status) => Inherited.isBarred(refused(status), false)), [])
+    deepStrictEqual(others.filter((status) => Inherited.isAbandoned(refused(status), false)), [])
     deepStrictEqual(
       (["NotTus", "OffsetBeyond", "OffsetBehind", "NoProgress"] as const).map((reason) =>
-        Inherited.isBarred(misbehaved(reason), false)
+        Inherited.isAbandoned(misbehaved(reason), false)
       ),
       [true, true, true, false]
     )
     for (const reason of ["Unreachable", "Closed", "Tls", "NotHttp", "Stalled"] as const) {
-      deepStrictEqual([true, false].map((foreign) => Inherited.isBarred(unanswered(reason), foreign)), [true, false])
+      deepStrictEqual([true, false].map((crossOrigin) => Inherited.isAbandoned(unanswered(reason), crossOrigin)), [
+        true,
+        false
+      ])
     }
     assert.isFalse(
-      Inherited.isBarred(new UploadSource.SourceError({ reason: "Missing", source: "a", detail: "gone" }), true)
+      Inherited.isAbandoned(new UploadSource.SourceError({ reason: "Missing", source: "a", detail: "gone" }), true)
     )
   })
 

@@ -8,22 +8,28 @@ const check = (endpoint: string, location: string, allowed: ReadonlyArray<string
 
 describe("Location", () => {
   it("stays with the host that was asked", () => {
-    deepStrictEqual(check("https://a/files", "https://a/files/1"), { url: "https://a/files/1", foreign: false })
-    deepStrictEqual(check("http://a:1080/files", "http://a:1080/x/1?y"), { url: "http://a:1080/x/1?y", foreign: false })
+    deepStrictEqual(check("https://a/files", "https://a/files/1"), { url: "https://a/files/1", crossOrigin: false })
+    deepStrictEqual(check("http://a:1080/files", "http://a:1080/x/1?y"), {
+      url: "http://a:1080/x/1?y",
+      crossOrigin: false
+    })
   })
 
   it("goes to another host or port only where that is allowed, as a stranger", () => {
     for (const location of ["https://b/files/1", "https://a:8443/files/1", "http://a:8080/files/1", "https://a.b/1"]) {
       assert.isUndefined(check("https://a/files", location))
-      deepStrictEqual(check("https://a/files", location, [new URL(location).host]), { url: location, foreign: true })
+      deepStrictEqual(check("https://a/files", location, [new URL(location).host]), {
+        url: location,
+        crossOrigin: true
+      })
     }
   })
 
   it("is never led from https to http on the same host", () => {
-    deepStrictEqual(check("https://a/files", "http://a/files/1"), { url: "https://a/files/1", foreign: false })
+    deepStrictEqual(check("https://a/files", "http://a/files/1"), { url: "https://a/files/1", crossOrigin: false })
     deepStrictEqual(check("https://a:8443/files", "http://a/files/1"), {
       url: "https://a:8443/files/1",
-      foreign: false
+      crossOrigin: false
     })
   })
 

@@ -28,11 +28,11 @@ const brokeOff = (attempts: number) => [
   ...[408, 502, 504, 524].map((status) => refused(status, attempts))
 ]
 
-const at = (host: string) => ({ url: `http://${host}/files/1`, foreign: host !== "a" })
+const at = (host: string) => ({ url: `http://${host}/files/1`, crossOrigin: host !== "a" })
 
 const facts: Facts = {
   adjustments: { emptyCreation: false, recreated: false, resynced: false },
-  position: { confirmed: 10, place: { _tag: "Known", at: at("a"), offset: 10 } },
+  position: { confirmed: 10, place: { _tag: "OffsetKnown", at: at("a"), offset: 10 } },
   refreshed: false,
   inherited: false,
   named: false,
@@ -42,8 +42,8 @@ const facts: Facts = {
 }
 const recreated = { ...facts.adjustments, recreated: true }
 const resynced = { ...facts.adjustments, resynced: true }
-const nowhere = { confirmed: 0, place: { _tag: "Nowhere" } } as const
-const elsewhere = { confirmed: 0, place: { _tag: "Somewhere", at: at("b"), entry: Option.none() } } as const
+const notCreated = { confirmed: 0, place: { _tag: "NotCreated" } } as const
+const elsewhere = { confirmed: 0, place: { _tag: "OffsetUnknown", at: at("b"), entry: Option.none() } } as const
 
 const paid = (change: Change, seconds = 0) => RecoveryPlan.Paid({ change, delay: Duration.seconds(seconds) })
 const same = Change.Nothing()
@@ -106,7 +106,7 @@ const table: ReadonlyArray<Row> = [
     {},
     RecoveryPlan.AtOnce({ change: Change.EmptyCreation({ along: unlimited }) })
   ],
-  ["an upload that is too large fails", ["Create"], [refused(413)], { position: nowhere }, RecoveryPlan.Fail()],
+  ["an upload that is too large fails", ["Create"], [refused(413)], { position: notCreated }, RecoveryPlan.Fail()],
 
   ["503 is waited for", all, [refused(503), refused(500), refused(429)], {}, paid(same)],
   ["Retry-After is obeyed", all, [refused(503, 1, "120"), refused(429, 1, "120")], {}, paid(same, 120)],
@@ -167,7 +167,7 @@ const table: ReadonlyArray<Row> = [
     { inherited: true, tried: 100 },
     RecoveryPlan.Fail()
   ],
-  ["a creation has nothing to give way to", creations, [refused(403)], { position: nowhere }, RecoveryPlan.Fail()]
+  ["a creation has nothing to give way to", creations, [refused(403)], { position: notCreated }, RecoveryPlan.Fail()]
 ]
 
 const unpaid: ReadonlyArray<readonly [string, ReadonlyArray<TusError.TusError>, Partial<Facts>, RecoveryPlan]> = [
@@ -209,7 +209,7 @@ describe("what is done after a failed request", () => {
       recreated: FastCheck.boolean(),
       resynced: FastCheck.boolean()
     }),
-    position: FastCheck.constantFrom(facts.position, nowhere, elsewhere),
+    position: FastCheck.constantFrom(facts.position, notCreated, elsewhere),
     refreshed: FastCheck.boolean(),
     inherited: FastCheck.boolean(),
     named: FastCheck.boolean(),

@@ -5,8 +5,8 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { runInNewContext } from "node:vm"
 
-const settle = (metadata: unknown) =>
-  UploadOptions.settle({
+const withDefaults = (metadata: unknown) =>
+  UploadOptions.withDefaults({
     endpoint: "http://a/files",
     source: UploadSource.fromBytes(new Uint8Array(1)),
     metadata: metadata as UploadOptions.UploadOptions["metadata"]
@@ -17,7 +17,7 @@ const base64 = (text: string) => Buffer.from(text).toString("base64")
 describe("metadata", () => {
   it("takes texts, bytes, numbers and booleans, and leaves out what is nothing", () => {
     assertRight(
-      settle({
+      withDefaults({
         text: "é",
         empty: "",
         bytes: Uint8Array.of(0, 255),
@@ -43,7 +43,7 @@ describe("metadata", () => {
       ].join(","))
     )
     for (const nothing of [undefined, {}, { a: null, b: undefined }, Object.create(null)]) {
-      assertRight(settle(nothing), Option.none())
+      assertRight(withDefaults(nothing), Option.none())
     }
   })
 
@@ -65,15 +65,15 @@ describe("metadata", () => {
   ]
   for (const [metadata, message] of wrong) {
     it(`is refused, and what is wrong with it is named: ${message}`, () => {
-      assertLeft(Either.mapLeft(settle(metadata), (error) => error.message), `metadata: ${message}`)
+      assertLeft(Either.mapLeft(withDefaults(metadata), (error) => error.message), `metadata: ${message}`)
     })
   }
 
   it("may have the name of what every object has", () => {
     assertRight(
-      settle(JSON.parse(`{"__proto__": "x", "constructor": "y"}`)),
+      withDefaults(JSON.parse(`{"__proto__": "x", "constructor": "y"}`)),
       Option.some("__proto__ eA==,constructor eQ==")
     )
-    assert.isTrue(Either.isRight(settle({ toString: "x" })))
+    assert.isTrue(Either.isRight(withDefaults({ toString: "x" })))
   })
 })

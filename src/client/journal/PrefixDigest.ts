@@ -25,7 +25,7 @@ export interface PrefixDigest {
 const algorithms = ["sha256", "sha1"] as const
 
 export const make: Effect.Effect<PrefixDigest> = Effect.map(
-  UserCode.digests,
+  UserCode.hashFunctions,
   (digests) => from(Option.firstSomeOf(algorithms.map((algorithm) => begin(digests, algorithm))))
 )
 
@@ -39,7 +39,7 @@ export const verify = Effect.fnUntraced(function*(
   prefix: Prefix,
   until: number
 ): Effect.fn.Return<Option.Option<PrefixDigest>, UploadSource.SourceError> {
-  const state = begin(yield* UserCode.digests, prefix.algorithm)
+  const state = begin(yield* UserCode.hashFunctions, prefix.algorithm)
   if (Option.isNone(state) || Option.exists(source.length, (length) => length < prefix.length)) {
     return Option.none()
   }

@@ -7,7 +7,7 @@ import * as UserCode from "../transport/UserCode.js"
 
 /** None where there is neither: a browser has Web Crypto only in pages that came by https or from this machine. */
 export const digest = (bytes: Uint8Array<ArrayBuffer>): Effect.Effect<Option.Option<Uint8Array>> =>
-  Effect.flatMap(UserCode.digests, (digests) => {
+  Effect.flatMap(UserCode.hashFunctions, (digests) => {
     const hasher = digests.get("sha256")?.()
     if (hasher === undefined) {
       return Effect.option(

@@ -104,9 +104,9 @@ const keyPrefix = "effect-tus-"
 const version = 1
 
 /** Servers that tell no expiry do not keep what is unfinished for ever, and nor does the journal. */
-const forgottenAfter = Duration.days(90)
+const keptFor = Duration.days(90)
 
-const Later = Schema.parseJson(Schema.Struct({ version: Schema.Int.pipe(Schema.greaterThan(version)) }))
+const Newer = Schema.parseJson(Schema.Struct({ version: Schema.Int.pipe(Schema.greaterThan(version)) }))
 
 const Stored = Schema.parseJson(Schema.Struct({ version: Schema.Literal(version), entry: JournalEntry }))
 
@@ -130,7 +130,7 @@ export const make = (
     const stored = decode(text.value)
     const now = yield* DateTime.now
     const alive = Option.filter(stored, (entry) => DateTime.greaterThan(endOf(entry), now))
-    if (Option.isNone(alive) && !isLater(text.value)) {
+    if (Option.isNone(alive) && !isNewer(text.value)) {
       yield* removeKey(key)
     }
     return alive
@@ -189,7 +189,7 @@ export const layerFileSystem = (
 export const layerLocalStorage: Layer.Layer<never> = layerOf(JournalStore.localStorage)
 
 const endOf = ({ expires, updated }: JournalEntry) =>
-  Option.getOrElse(expires, () => DateTime.addDuration(updated, forgottenAfter))
+  Option.getOrElse(expires, () => DateTime.addDuration(updated, keptFor))
 
 const newestFirst = Order.mapInput(Order.reverse(DateTime.Order), ({ updated }: JournalEntry) => updated)
 
@@ -207,4 +207,4 @@ const decode = (text: string) => Option.map(Schema.decodeOption(Stored)(text), (
 const encode = (entry: JournalEntry) => Schema.encodeSync(Stored)({ version, entry })
 
 /** Written by a later release, which will know when to remove it. */
-const isLater = (text: string) => Option.isSome(Schema.decodeOption(Later)(text))
+const isNewer = (text: string) => Option.isSome(Schema.decodeOption(Newer)(text))

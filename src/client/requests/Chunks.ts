@@ -29,7 +29,7 @@ export const checking = (
   capabilities: Capabilities,
   trailers: boolean
 ): Effect.Effect<Checking, Unsupported> =>
-  Effect.flatMap(UserCode.digests, (digests) => {
+  Effect.flatMap(UserCode.hashFunctions, (digests) => {
     const hasher = digests.get(algorithm)
     if (hasher === undefined) {
       return new Unsupported({

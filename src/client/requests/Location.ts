@@ -7,16 +7,16 @@ import { ForeignLocation } from "../transport/TusError.js"
 export interface Location {
   readonly url: string
   /** On another host or port than the endpoint: the application's headers are not meant for it. */
-  readonly foreign: boolean
+  readonly crossOrigin: boolean
 }
 
 /** Whether the application's headers for the one are meant for the other. */
-export const isSame = (endpoint: string, url: string) => new URL(endpoint).origin === new URL(url).origin
+export const isSameOrigin = (endpoint: string, url: string) => new URL(endpoint).origin === new URL(url).origin
 
 /** The URL as the server of the endpoint is told it: a path where it is its own, which is shorter. */
-export const toldTo = (endpoint: string, url: string): string => {
+export const shorten = (endpoint: string, url: string): string => {
   const { pathname, search } = new URL(url)
-  return isSame(endpoint, url) ? `${pathname}${search}` : url
+  return isSameOrigin(endpoint, url) ? `${pathname}${search}` : url
 }
 
 /**
@@ -34,8 +34,8 @@ export const check = (
     to.protocol = "https:"
     to.port = from.port
   }
-  const foreign = from.origin !== to.origin
-  return (to.protocol === "http:" || to.protocol === "https:") && (!foreign || allowedHosts.includes(to.host))
-    ? Either.right({ url: to.href, foreign })
+  const crossOrigin = from.origin !== to.origin
+  return (to.protocol === "http:" || to.protocol === "https:") && (!crossOrigin || allowedHosts.includes(to.host))
+    ? Either.right({ url: to.href, crossOrigin })
     : Either.left(new ForeignLocation({ url: endpoint, location }))
 }

@@ -57,7 +57,7 @@ export const connectivity = Effect.map(Connectivity, ({ isOffline = () => false,
   isOffline: () => call("isOffline of Connectivity", isOffline)
 }))
 
-export const digests: Effect.Effect<typeof HashFunctions.Service> = Effect.map(
+export const hashFunctions: Effect.Effect<typeof HashFunctions.Service> = Effect.map(
   HashFunctions,
   (given) =>
     new Map(Array.from(given, ([algorithm, make]) => [algorithm, () => hasher(`the digest ${algorithm}`, make)]))

@@ -22,16 +22,16 @@ export const mostFirst: Order.Order<JournalEntry> = Order.reverse(Order.mapInput
  * may pass by itself, and what is wrong with a chunk, with the connection to the server or with the source, would be no
  * better elsewhere.
  *
- * @param foreign - it is on another host than its endpoint
+ * @param crossOrigin - it is on another host than its endpoint
  */
-export const isBarred = (error: TusError, foreign: boolean): boolean => {
+export const isAbandoned = (error: TusError, crossOrigin: boolean): boolean => {
   switch (error._tag) {
     case "Refused":
       return error.status < 500 && !passing.has(error.status) && !ofChunk.has(error.status)
     case "Misbehaved":
       return error.reason !== "NoProgress"
     case "Unanswered":
-      return foreign
+      return crossOrigin
     default:
       return false
   }

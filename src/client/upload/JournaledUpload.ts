@@ -12,7 +12,7 @@ import * as PrefixDigest from "../journal/PrefixDigest.js"
 import { type Creation, type Journal, JournalEntry, none, UploadJournal } from "../journal/UploadJournal.js"
 import type { SourceError, UploadSource } from "../sources/UploadSource.js"
 import * as Division from "./Division.js"
-import type { Settled } from "./UploadOptions.js"
+import type { WithDefaults } from "./UploadOptions.js"
 
 /** One upload as the journal knows it. */
 export interface JournaledUpload extends JournalWriter.JournalWriter {
@@ -34,7 +34,7 @@ export interface Key {
 }
 
 /** That of the application: whoever has made it, it harms no upload. */
-const journalAtHand = Effect.map(UploadJournal, (given): Journal => {
+const guardedJournal = Effect.map(UploadJournal, (given): Journal => {
   const orElse = JournalFallback.make()
   const listed = (list: () => Effect.Effect<ReadonlyArray<JournalEntry>>) =>
     orElse(() => Effect.map(list(), (entries) => Array.from(entries)), [])
@@ -59,7 +59,7 @@ export const keyOf = (source: UploadSource): Effect.Effect<Key, SourceError> =>
 
 /** What earlier sessions left of this source at this endpoint, the newest first. */
 export const candidates = (endpoint: string, { length }: UploadSource, { fingerprint, start }: Key) =>
-  Effect.flatMap(journalAtHand, (journal) =>
+  Effect.flatMap(guardedJournal, (journal) =>
     Option.isNone(fingerprint) ? Effect.succeed([]) : Effect.map(
       journal.find(endpoint, fingerprint.value),
       Arr.filter((entry) => Option.contains(length, entry.length) && entry.start === start)
@@ -67,7 +67,7 @@ export const candidates = (endpoint: string, { length }: UploadSource, { fingerp
 
 /** All of it, parts as well. */
 const entriesOf = (endpoint: string, { fingerprint }: Key) =>
-  Effect.flatMap(journalAtHand, (journal) =>
+  Effect.flatMap(guardedJournal, (journal) =>
     Option.isNone(fingerprint) ? Effect.succeed([]) : Effect.map(
       journal.list,
       Arr.filter((entry) => entry.endpoint === endpoint && Fingerprint.isOf(fingerprint.value, entry))
@@ -85,7 +85,7 @@ export const partsOf = (endpoint: string, { length }: UploadSource, key: Key) =>
  * open. So a source has the same metadata whether it is gone on with or created anew.
  */
 export const metadataOf = Effect.fnUntraced(function*(
-  { metadata, uploadMetadata }: Pick<Settled<unknown>, "metadata" | "uploadMetadata">,
+  { metadata, uploadMetadata }: Pick<WithDefaults<unknown>, "metadata" | "uploadMetadata">,
   endpoint: string,
   key: Key
 ) {
@@ -103,9 +103,9 @@ export const make = Effect.fnUntraced(function*(
   { fingerprint, start }: Key,
   creation: Creation
 ): Effect.fn.Return<JournaledUpload> {
-  const journal = yield* journalAtHand
+  const journal = yield* guardedJournal
   if (journal === none || Option.isNone(fingerprint) || Option.isNone(source.length)) {
-    return nothing
+    return notRemembered
   }
   const length = source.length.value
   let digest = yield* PrefixDigest.make
@@ -136,7 +136,7 @@ export const make = Effect.fnUntraced(function*(
   }
 })
 
-const nothing: JournaledUpload = {
+const notRemembered: JournaledUpload = {
   ...JournalWriter.none,
   candidates: [],
   verify: () => Effect.succeed(true),

@@ -8,15 +8,15 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 
-export interface Updates<A, E> {
+export interface LatestQueue<A, E> {
   readonly offer: (update: A) => void
   readonly end: (exit: Exit.Exit<unknown, E>) => void
   readonly stream: Stream.Stream<A, E>
 }
 
 /** @param supersedes - whether the second makes the first, not yet read, superfluous */
-export const make = <A, E>(supersedes: (before: A, after: A) => boolean): Updates<A, E> => {
-  const news = Effect.unsafeMakeLatch(false)
+export const make = <A, E>(supersedes: (before: A, after: A) => boolean): LatestQueue<A, E> => {
+  const latch = Effect.unsafeMakeLatch(false)
   let waiting: Array<A> = []
   let ended = Option.none<Exit.Exit<unknown, E>>()
   return {
@@ -26,15 +26,15 @@ export const make = <A, E>(supersedes: (before: A, after: A) => boolean): Update
         waiting.pop()
       }
       waiting.push(update)
-      news.unsafeOpen()
+      latch.unsafeOpen()
     },
     end: (exit) => {
       ended = Option.some(exit)
-      news.unsafeOpen()
+      latch.unsafeOpen()
     },
     stream: Stream.repeatEffectChunkOption(
       Effect.zipRight(
-        news.await,
+        latch.await,
         Effect.suspend(() => {
           if (waiting.length === 0 && Option.isSome(ended)) {
             return Exit.match(ended.value, {
@@ -45,7 +45,7 @@ export const make = <A, E>(supersedes: (before: A, after: A) => boolean): Update
           const updates = Chunk.unsafeFromArray(waiting)
           waiting = []
           if (Option.isNone(ended)) {
-            news.unsafeClose()
+            latch.unsafeClose()
           }
           return Effect.succeed(updates)
         })

@@ -17,7 +17,7 @@ import * as JournaledUpload from "./JournaledUpload.js"
 import * as Progress from "./Progress.js"
 import * as Retry from "./Retry.js"
 import * as Uploader from "./Uploader.js"
-import type { Settled } from "./UploadOptions.js"
+import type { WithDefaults } from "./UploadOptions.js"
 
 const sliceOf = (source: UploadSource, { length, start }: Division.Range): UploadSource => ({
   ...source,
@@ -31,7 +31,7 @@ const sliceOf = (source: UploadSource, { length, start }: Division.Range): Uploa
 })
 
 export const run = Effect.fnUntraced(function*<R>(
-  options: Settled<R>,
+  options: WithDefaults<R>,
   ranges: ReadonlyArray<Division.Range>,
   key: JournaledUpload.Key,
   onProgress: (progress: Progress.Progress) => void
@@ -58,7 +58,7 @@ export const run = Effect.fnUntraced(function*<R>(
   const abandon = Effect.forEach(uploaders, (uploader) => Effect.ignore(uploader.terminate), {
     concurrency: "unbounded",
     discard: true
-  }).pipe(Effect.interruptible, Effect.timeoutOption(Uploader.farewell))
+  }).pipe(Effect.interruptible, Effect.timeoutOption(Uploader.terminateTimeout))
 
   const parts = yield* Effect.forEach(
     uploaders,
@@ -75,14 +75,14 @@ export const run = Effect.fnUntraced(function*<R>(
     client.concatenate({
       ...attempt,
       url: endpoint.url,
-      parts: parts.map((url) => Location.toldTo(endpoint.url, url)) as [string, ...Array<string>],
+      parts: parts.map((url) => Location.shorten(endpoint.url, url)) as [string, ...Array<string>],
       metadata: uploadMetadata
     }))
   const at = yield* Location.check(endpoint.url, final.url, options.allowedHosts ?? [])
   const total = Option.getOrElse(options.source.length, () => 0)
   yield* retry.persist("Inspect", (attempt) =>
     Effect.filterOrFail(
-      client.head({ ...attempt, url: at.url, anonymous: at.foreign }),
+      client.head({ ...attempt, url: at.url, anonymous: at.crossOrigin }),
       ({ offset }) => Option.contains(offset, total),
       ({ offset }) =>
         new Misbehaved({
@@ -107,7 +107,7 @@ export const run = Effect.fnUntraced(function*<R>(
  * @param begun - parts are there already: a server that does not say that it cannot join them could when they were
  * begun
  */
-export const isPossible = Effect.fnUntraced(function*<R>(options: Settled<R>, begun: boolean) {
+export const isPossible = Effect.fnUntraced(function*<R>(options: WithDefaults<R>, begun: boolean) {
   const client = yield* TusClient
   const endpoint = client.endpoint(options.endpoint)
   const retry = yield* Retry.make(options.retry, endpoint, () => {})

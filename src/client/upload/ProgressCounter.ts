@@ -11,7 +11,7 @@ import * as Progress from "./Progress.js"
 
 type Event = Progress.Progress["event"]
 
-export interface Tally {
+export interface ProgressCounter {
   /** As it was published last. */
   readonly progress: () => Progress.Progress
   /** Something has happened that moves nothing. */
@@ -35,7 +35,7 @@ export interface Tally {
 export const make = (
   total: Option.Option<number>,
   onProgress: (progress: Progress.Progress) => void
-): Effect.Effect<Tally> =>
+): Effect.Effect<ProgressCounter> =>
   Effect.clockWith((clock) =>
     Effect.sync(() => {
       const start = Monotonic.unsafeMillis(clock)

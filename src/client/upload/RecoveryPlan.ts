@@ -10,7 +10,7 @@ import * as NextStep from "../../protocol/NextStep.js"
 import type { Refused, TusError, Unanswered } from "../transport/TusError.js"
 import * as ChunkSize from "./ChunkSize.js"
 import * as Inherited from "./Inherited.js"
-import { type Standing, unlimited } from "./UploadPosition.js"
+import { unlimited, type UploadPosition } from "./UploadPosition.js"
 
 /** What failures have changed about the requests of this upload. */
 export interface Adjustments {
@@ -25,7 +25,7 @@ export interface Adjustments {
 /** The facts that decide. */
 export interface Facts {
   readonly adjustments: Adjustments
-  readonly position: Pick<Standing, "confirmed" | "place">
+  readonly position: Pick<UploadPosition, "confirmed" | "place">
   /** A 401 was answered with new headers, and no bytes were acknowledged since. */
   readonly refreshed: boolean
   /** An earlier session left the upload, and this one has added no bytes to it. */
@@ -118,7 +118,7 @@ export const decide = (facts: Facts, verb: NextStep.Verb, error: TusError, next:
 
 /** What is done if no attempt is left, or none is of use. What another session left does not hold up a new upload. */
 export const giveUp = ({ inherited, position: { place } }: Facts, error: TusError): RecoveryPlan =>
-  inherited && place._tag !== "Nowhere" && Inherited.isBarred(error, place.at.foreign)
+  inherited && place._tag !== "NotCreated" && Inherited.isAbandoned(error, place.at.crossOrigin)
     ? RecoveryPlan.NextUpload({ why: "Refused" })
     : RecoveryPlan.Fail()
 

@@ -24,7 +24,7 @@ import * as Parallel from "./Parallel.js"
 import type { Progress } from "./Progress.js"
 import * as Retry from "./Retry.js"
 import * as Uploader from "./Uploader.js"
-import { defaultRetry, settle, type Settled, type UploadOptions } from "./UploadOptions.js"
+import { defaultRetry, type UploadOptions, type WithDefaults, withDefaults } from "./UploadOptions.js"
 
 /** Whether there is nothing left to do: the upload is complete, or has come to `stopAt`. */
 export const isDone = Uploader.isDone
@@ -69,7 +69,7 @@ export interface Result {
 export const upload = <R = never>(options: UploadOptions<R>): Stream.Stream<Progress, TusError, TusClient | R> =>
   Stream.unwrapScoped(
     Effect.gen(function*() {
-      const settled = yield* settle(options)
+      const settled = yield* withDefaults(options)
       const updates = LatestQueue.make<Progress, TusError>((before, after) =>
         before.event === "Sent" && after.event === "Sent"
       )
@@ -104,7 +104,7 @@ export const upload = <R = never>(options: UploadOptions<R>): Stream.Stream<Prog
  * ```
  */
 export const run = <R = never>(options: UploadOptions<R>): Effect.Effect<Result, TusError, TusClient | R> =>
-  Effect.flatMap(settle(options), (settled) => Effect.map(drive(settled, () => {}), resultOf))
+  Effect.flatMap(withDefaults(options), (settled) => Effect.map(drive(settled, () => {}), resultOf))
 
 const resultOf = ({ acknowledged, answer, chunks, elapsed, event, retries, url }: Progress): Result => ({
   url: Option.getOrElse(url, () => ""),
@@ -116,7 +116,7 @@ const resultOf = ({ acknowledged, answer, chunks, elapsed, event, retries, url }
 })
 
 /** Returns the last that there is to tell. */
-const drive = Effect.fnUntraced(function*<R>(options: Settled<R>, onProgress: (progress: Progress) => void) {
+const drive = Effect.fnUntraced(function*<R>(options: WithDefaults<R>, onProgress: (progress: Progress) => void) {
   const key = yield* JournaledUpload.keyOf(options.source)
   const begun = yield* JournaledUpload.partsOf(options.endpoint, options.source, key)
   const ranges = Division.rangesOf({ ...options, parallel: Option.getOrElse(begun, () => options.parallel) })
@@ -132,7 +132,7 @@ const drive = Effect.fnUntraced(function*<R>(options: Settled<R>, onProgress: (p
         Effect.flatMap(uploader.progress, ({ acknowledged, total }) =>
           Option.contains(total, acknowledged)
             ? Effect.void
-            : uploader.terminate.pipe(Effect.interruptible, Effect.timeout(Uploader.farewell), Effect.ignore))
+            : uploader.terminate.pipe(Effect.interruptible, Effect.timeout(Uploader.terminateTimeout), Effect.ignore))
     )
     : uploader.all
   return yield* Effect.ensuring(all, uploader.close)
@@ -142,7 +142,7 @@ const drive = Effect.fnUntraced(function*<R>(options: Settled<R>, onProgress: (p
 export const uploader = <R = never>(
   options: UploadOptions<R>
 ): Effect.Effect<Uploader.Uploader<R>, TusError, TusClient | Scope.Scope> =>
-  Effect.flatMap(settle(options), (settled) => Uploader.makeScoped(settled))
+  Effect.flatMap(withDefaults(options), (settled) => Uploader.makeScoped(settled))
 
 /** What happens to one of many files. */
 export type Update<A> =

@@ -127,7 +127,7 @@ export const recurUpTo = (duration: Duration.DurationInput): Schedule.Schedule<D
 }
 
 /** With everything that is left out filled in. */
-export interface Settled<R> extends UploadOptions<R> {
+export interface WithDefaults<R> extends UploadOptions<R> {
   readonly chunkSize: ChunkSize.ChunkSize
   readonly createWithUpload: number
   readonly retry: Schedule.Schedule<unknown, TusError, R>
@@ -139,7 +139,7 @@ export interface Settled<R> extends UploadOptions<R> {
  * Fills in what is left out. Fails with an `InvalidOption`, the first that makes no sense; nothing is sent or read for
  * it.
  */
-export const settle = <R>(options: UploadOptions<R>): Either.Either<Settled<R>, InvalidOption> =>
+export const withDefaults = <R>(options: UploadOptions<R>): Either.Either<WithDefaults<R>, InvalidOption> =>
   Either.gen(function*() {
     const { checksum, chunkSize, createWithUpload = 1024 * 1024, retry = defaultRetry } = options
     yield* url("endpoint", options.endpoint)
@@ -151,13 +151,13 @@ export const settle = <R>(options: UploadOptions<R>): Either.Either<Settled<R>, 
     if (Option.isSome(wrong)) {
       return yield* invalid("chunkSize", wrong.value, JSON.stringify(size))
     }
-    yield* whole("createWithUpload", createWithUpload, 0)
-    yield* whole("stopAt", options.stopAt ?? 0, 0)
-    yield* whole("source.length", Option.getOrElse(options.source.length, () => 0), 0)
+    yield* wholeNumber("createWithUpload", createWithUpload, 0)
+    yield* wholeNumber("stopAt", options.stopAt ?? 0, 0)
+    yield* wholeNumber("source.length", Option.getOrElse(options.source.length, () => 0), 0)
     if (!Schedule.isSchedule(retry)) {
-      return yield* invalid("retry", "a Schedule", shown(retry))
+      return yield* invalid("retry", "a Schedule", describe(retry))
     }
-    yield* whole("parallel", typeof options.parallel === "number" ? options.parallel : 1, 1)
+    yield* wholeNumber("parallel", typeof options.parallel === "number" ? options.parallel : 1, 1)
     return {
       ...options,
       source: UserCode.source(options.source),
@@ -174,7 +174,7 @@ const header = (
 ): Either.Either<Option.Option<string>, InvalidOption> =>
   Either.gen(function*() {
     if (!TypeTag.isPlain(metadata)) {
-      return yield* invalid("metadata", "an object with a value for each key", shown(metadata))
+      return yield* invalid("metadata", "an object with a value for each key", describe(metadata))
     }
     const pairs = new Map<string, Uint8Array>()
     for (const [key, value] of Object.entries(metadata)) {
@@ -184,7 +184,7 @@ const header = (
       const bytes = bytesOf(value)
       if (bytes === undefined) {
         const expected = `a text, bytes, a finite number or a boolean as the value of ${JSON.stringify(key)}`
-        return yield* invalid("metadata", expected, shown(value))
+        return yield* invalid("metadata", expected, describe(value))
       }
       pairs.set(key, bytes)
     }
@@ -208,7 +208,7 @@ const bytesOf = (value: unknown): Uint8Array | undefined =>
     ? new TextEncoder().encode(String(value))
     : undefined
 
-const shown = (value: unknown): string =>
+const describe = (value: unknown): string =>
   typeof value === "object" || typeof value === "function"
     ? TypeTag.of(value)
     : typeof value === "string"
@@ -220,10 +220,10 @@ const invalid = (option: string, expected: string, actual: string) =>
 
 const url = (option: string, text: string) =>
   !/^https?:\/\//i.test(text) || !URL.canParse(text)
-    ? invalid(option, "a URL that begins with http:// or https://", shown(text))
+    ? invalid(option, "a URL that begins with http:// or https://", describe(text))
     : new URL(text).username !== ""
     ? invalid(option, "no user name in the URL, but an Authorization header", `one for ${new URL(text).host}`)
     : Either.right(text)
 
-const whole = (option: string, n: number, from: number) =>
+const wholeNumber = (option: string, n: number, from: number) =>
   Number.isSafeInteger(n) && n >= from ? Either.right(n) : invalid(option, `a whole number from ${from}`, String(n))

@@ -6,27 +6,27 @@ import * as Option from "effect/Option"
 import type { JournalEntry } from "../journal/UploadJournal.js"
 import type { Location } from "../requests/Location.js"
 
-export type Place = Nowhere | Somewhere | Known
+export type Place = NotCreated | OffsetUnknown | OffsetKnown
 
-export interface Nowhere {
-  readonly _tag: "Nowhere"
+export interface NotCreated {
+  readonly _tag: "NotCreated"
 }
 
 /** Its offset is to be asked. */
-export interface Somewhere {
-  readonly _tag: "Somewhere"
+export interface OffsetUnknown {
+  readonly _tag: "OffsetUnknown"
   readonly at: Location
   /** What another session wrote down of it, not yet trusted. */
   readonly entry: Option.Option<JournalEntry>
 }
 
-export interface Known {
-  readonly _tag: "Known"
+export interface OffsetKnown {
+  readonly _tag: "OffsetKnown"
   readonly at: Location
   readonly offset: number
 }
 
-export interface Standing {
+export interface UploadPosition {
   readonly place: Place
   /** Bytes of the whole; none until the end of a stream of unknown length. */
   readonly total: Option.Option<number>
@@ -44,8 +44,8 @@ export interface Standing {
 export const unlimited = Number.POSITIVE_INFINITY
 
 /** No server has any of it. */
-export const nowhere = (total: Option.Option<number>): Standing => ({
-  place: { _tag: "Nowhere" },
+export const notCreated = (total: Option.Option<number>): UploadPosition => ({
+  place: { _tag: "NotCreated" },
   total,
   confirmed: 0,
   furthest: 0,
@@ -55,41 +55,49 @@ export const nowhere = (total: Option.Option<number>): Standing => ({
 })
 
 /** It is there already, with as many bytes as others have sent. */
-export const found = (total: Option.Option<number>, at: Location, entry: Option.Option<JournalEntry>): Standing => ({
-  ...nowhere(total),
-  place: { _tag: "Somewhere", at, entry },
+export const existing = (
+  total: Option.Option<number>,
+  at: Location,
+  entry: Option.Option<JournalEntry>
+): UploadPosition => ({
+  ...notCreated(total),
+  place: { _tag: "OffsetUnknown", at, entry },
   ceiling: unlimited
 })
 
 /** A request has been made of which nobody knows what became. */
-export const unsure = (standing: Standing, at: Location): Standing => ({
-  ...standing,
-  place: { _tag: "Somewhere", at, entry: Option.none() }
+export const offsetUnknown = (position: UploadPosition, at: Location): UploadPosition => ({
+  ...position,
+  place: { _tag: "OffsetUnknown", at, entry: Option.none() }
 })
 
 /** Bytes before `end` may reach the server from now on. */
-export const sending = (standing: Standing, end: number): Standing => ({ ...standing, ceiling: raised(standing, end) })
-
-/** The server has the bytes before `offset`. */
-export const confirmed = (standing: Standing, at: Location, offset: number): Standing => ({
-  ...standing,
-  place: { _tag: "Known", at, offset },
-  confirmed: offset,
-  furthest: Math.max(standing.furthest, offset),
-  ceiling: raised(standing, offset)
+export const sending = (position: UploadPosition, end: number): UploadPosition => ({
+  ...position,
+  ceiling: raised(position, end)
 })
 
-const raised = ({ ceiling }: Standing, offset: number) => ceiling === unlimited ? offset : Math.max(ceiling, offset)
+/** The server has the bytes before `offset`. */
+export const confirmed = (position: UploadPosition, at: Location, offset: number): UploadPosition => ({
+  ...position,
+  place: { _tag: "OffsetKnown", at, offset },
+  confirmed: offset,
+  furthest: Math.max(position.furthest, offset),
+  ceiling: raised(position, offset)
+})
+
+const raised = ({ ceiling }: UploadPosition, offset: number) =>
+  ceiling === unlimited ? offset : Math.max(ceiling, offset)
 
 /** It was there before this session, and has not been heard of yet. */
-export const isFound = ({ ceiling }: Standing) => ceiling === unlimited
+export const isResuming = ({ ceiling }: UploadPosition) => ceiling === unlimited
 
 /**
  * From what it had to what was sent: an offset that is none of these is a lie. It may have lost some, as by a power
  * cut, where that can be sent again.
  */
 export const bounds = (
-  { ceiling, confirmed, total }: Standing,
+  { ceiling, confirmed, total }: UploadPosition,
   seekable: boolean
 ): readonly [least: number, most: number] => [
   seekable ? 0 : confirmed,
@@ -97,8 +105,11 @@ export const bounds = (
 ]
 
 /** None where there is more to do, up to `stopAt`. */
-export const ended = ({ declared, place, total }: Standing, stopAt: number): Option.Option<"Complete" | "Stopped"> =>
-  place._tag !== "Known"
+export const ended = (
+  { declared, place, total }: UploadPosition,
+  stopAt: number
+): Option.Option<"Complete" | "Stopped"> =>
+  place._tag !== "OffsetKnown"
     ? Option.none()
     : declared && Option.contains(total, place.offset)
     ? Option.some("Complete")

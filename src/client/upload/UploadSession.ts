@@ -17,7 +17,7 @@ import type { Progress } from "./Progress.js"
 import type * as ProgressCounter from "./ProgressCounter.js"
 import type * as RecoveryPlan from "./RecoveryPlan.js"
 import type * as Retry from "./Retry.js"
-import type { Settled } from "./UploadOptions.js"
+import type { WithDefaults } from "./UploadOptions.js"
 import * as UploadPosition from "./UploadPosition.js"
 
 /** What the upload is of. */
@@ -28,10 +28,10 @@ export interface Part {
 }
 
 export interface UploadSession {
-  readonly options: Settled<unknown>
+  readonly options: WithDefaults<unknown>
   readonly client: TusClient["Type"]
   readonly endpoint: Endpoint.Endpoint
-  readonly counter: ProgressCounter.Tally
+  readonly counter: ProgressCounter.ProgressCounter
   readonly retry: Retry.Retry<unknown>
   readonly journaled: JournaledUpload.JournaledUpload
   readonly isPart: boolean
@@ -41,14 +41,14 @@ export interface UploadSession {
   readonly candidates: Array<JournalEntry>
   /** The one of them that is this upload, until bytes are added to it. */
   inherited: Option.Option<JournalEntry>
-  position: UploadPosition.Standing
+  position: UploadPosition.UploadPosition
   adjustments: RecoveryPlan.Adjustments
   /** Bytes of the last request. */
   tried: number
 }
 
 export const make = Effect.fnUntraced(function*(
-  options: Settled<unknown>,
+  options: WithDefaults<unknown>,
   { counter, endpoint, part, retry }: Pick<UploadSession, "counter" | "endpoint" | "retry"> & {
     readonly part: Part | undefined
   }
@@ -73,7 +73,7 @@ export const make = Effect.fnUntraced(function*(
     metadata: isPart ? Option.none() : metadata,
     candidates: options.url === undefined ? Arr.sort(journaled.candidates, Inherited.mostFirst) : [],
     inherited: Option.none(),
-    position: UploadPosition.nowhere(source.length),
+    position: UploadPosition.notCreated(source.length),
     adjustments: { emptyCreation: isPart || options.createWithUpload === 0, recreated: false, resynced: false },
     tried: 0
   }
@@ -87,15 +87,15 @@ const begin = (session: UploadSession) => {
   const url = session.options.url ?? Option.getOrUndefined(Option.map(session.inherited, ({ url }) => url))
   const { total } = session.position
   session.position = url === undefined
-    ? UploadPosition.nowhere(total)
-    : UploadPosition.found(total, locate(session, url), session.inherited)
+    ? UploadPosition.notCreated(total)
+    : UploadPosition.existing(total, locate(session, url), session.inherited)
 }
 
 /** The upload of the earlier session is of no use: the next candidate takes its place, or a new upload. */
-export const leave = (session: UploadSession, why: "Gone" | "Refused", problem?: TusError) =>
+export const abandon = (session: UploadSession, why: "Gone" | "Refused", problem?: TusError) =>
   Effect.map(session.journaled.replace(why, Option.getOrUndefined(session.inherited)), () => {
     begin(session)
-    if (session.position.place._tag === "Nowhere") {
+    if (session.position.place._tag === "NotCreated") {
       session.counter.lost(problem)
     }
   })
@@ -104,7 +104,7 @@ export const leave = (session: UploadSession, why: "Gone" | "Refused", problem?:
 export const recreate = (session: UploadSession, problem: TusError) =>
   Effect.suspend(() => {
     adjust(session, { recreated: true })
-    session.position = UploadPosition.nowhere(session.position.total)
+    session.position = UploadPosition.notCreated(session.position.total)
     session.counter.lost(problem)
     return session.journaled.replace("Gone")
   })
@@ -115,13 +115,13 @@ export const adjust = (session: UploadSession, adjustments: Partial<RecoveryPlan
 
 const locate = ({ endpoint }: UploadSession, url: string): Location.Location => ({
   url,
-  foreign: !Location.isSame(endpoint.url, url)
+  crossOrigin: !Location.isSameOrigin(endpoint.url, url)
 })
 
 /** What each request is told. */
-export const call = ({ retry }: UploadSession, { foreign, url }: Location.Location) => ({
+export const call = ({ retry }: UploadSession, { crossOrigin, url }: Location.Location) => ({
   url,
-  anonymous: foreign,
+  anonymous: crossOrigin,
   ...retry.attempt()
 })
 

@@ -21,11 +21,11 @@ type Session = UploadSession.UploadSession
 export const next = (session: Session): readonly [NextStep.Verb, Effect.Effect<void, TusError>] => {
   const { adjustments, position: { place } } = session
   switch (place._tag) {
-    case "Nowhere":
+    case "NotCreated":
       return [adjustments.emptyCreation ? "Create" : "CreateWithUpload", create(session)]
-    case "Somewhere":
-      return ["Inspect", find(session, place)]
-    case "Known":
+    case "OffsetUnknown":
+      return ["Inspect", inspect(session, place)]
+    case "OffsetKnown":
       return ["Append", append(session, place)]
   }
 }
@@ -62,7 +62,7 @@ const create = Effect.fnUntraced(function*(session: Session) {
     expires: created.expires
   }
   if (Option.isSome(along) && Option.isNone(created.offset)) {
-    session.position = UploadPosition.unsure(session.position, at)
+    session.position = UploadPosition.offsetUnknown(session.position, at)
     return
   }
   yield* UploadSession.confirm(session, "Created", at, Option.getOrElse(created.offset, () => 0), created.answer)
@@ -79,12 +79,12 @@ const wholeSource = ({ endpoint, options }: Session) => {
   )
 }
 
-const find = Effect.fnUntraced(function*(session: Session, { at, entry }: UploadPosition.Somewhere) {
+const inspect = Effect.fnUntraced(function*(session: Session, { at, entry }: UploadPosition.OffsetUnknown) {
   const { client, journaled, options: { source }, retry } = session
   const found = yield* client.head(UploadSession.call(session, at))
   const fits = checkLength(source, at.url, found.length)
   if (Option.isSome(entry) && Either.isLeft(fits)) {
-    return yield* UploadSession.leave(session, "Gone")
+    return yield* UploadSession.abandon(session, "Gone")
   }
   yield* fits
   const asked = { method: "HEAD", url: at.url, offset: found.offset, attempts: retry.attempt().attempts }
@@ -104,14 +104,14 @@ const find = Effect.fnUntraced(function*(session: Session, { at, entry }: Upload
     ...UploadPosition.bounds(session.position, source.seekable)
   )
   if (Option.isSome(entry) && !(yield* journaled.verify(entry.value, found.offset.value))) {
-    return yield* UploadSession.leave(session, "Gone")
+    return yield* UploadSession.abandon(session, "Gone")
   }
-  const event = UploadPosition.isFound(session.position) ? "Resumed" : "Acknowledged"
+  const event = UploadPosition.isResuming(session.position) ? "Resumed" : "Acknowledged"
   session.position = { ...session.position, declared: Option.isSome(found.length), expires: found.expires }
   yield* UploadSession.confirm(session, event, at, found.offset.value)
 })
 
-const append = Effect.fnUntraced(function*(session: Session, { at, offset }: UploadPosition.Known) {
+const append = Effect.fnUntraced(function*(session: Session, { at, offset }: UploadPosition.OffsetKnown) {
   const { client, endpoint, options: { chunkSize, source, stopAt = UploadPosition.unlimited }, retry } = session
   const left = Option.getOrElse(session.position.total, () => UploadPosition.unlimited) - offset
   const want = ChunkSize.next(chunkSize, endpoint.limit, left)
@@ -119,7 +119,7 @@ const append = Effect.fnUntraced(function*(session: Session, { at, offset }: Upl
   session.position = { ...session.position, total: last ? Option.some(offset + size) : session.position.total }
   const length = session.position.declared ? Option.none() : session.position.total
   const bytes = yield* UploadSession.chunk(session, offset, size)
-  session.position = UploadPosition.unsure(session.position, at)
+  session.position = UploadPosition.offsetUnknown(session.position, at)
   const appended = yield* client.append({ ...UploadSession.call(session, at), offset, length, chunk: bytes })
   if (appended.offset === offset && size > 0) {
     return yield* new Misbehaved({

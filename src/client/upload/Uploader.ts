@@ -12,7 +12,7 @@ import type { Progress } from "./Progress.js"
 import * as ProgressCounter from "./ProgressCounter.js"
 import * as RecoveryPlan from "./RecoveryPlan.js"
 import * as Retry from "./Retry.js"
-import type { Settled } from "./UploadOptions.js"
+import type { WithDefaults } from "./UploadOptions.js"
 import * as UploadPosition from "./UploadPosition.js"
 import * as UploadSession from "./UploadSession.js"
 import * as UploadSteps from "./UploadSteps.js"
@@ -42,10 +42,10 @@ export interface Uploader<R = never> {
 export const isDone = ({ event }: Progress) => event === "Complete" || event === "Stopped"
 
 /** How long the server is given to remove an upload that was interrupted. */
-export const farewell = "5 seconds"
+export const terminateTimeout = "5 seconds"
 
 export const make = Effect.fnUntraced(function*<R>(
-  options: Settled<R>,
+  options: WithDefaults<R>,
   onProgress: (progress: Progress) => void = () => {},
   part?: UploadSession.Part
 ): Effect.fn.Return<Uploader<R>, SourceError, TusClient> {
@@ -91,7 +91,7 @@ export const make = Effect.fnUntraced(function*<R>(
     progress: Effect.sync(counter.progress),
     terminate: Effect.suspend(() => {
       const { place } = session.position
-      return place._tag === "Nowhere"
+      return place._tag === "NotCreated"
         ? Effect.void
         : retry.persist("Terminate", () => client.terminate(UploadSession.call(session, place.at)))
     }).pipe(Effect.zipLeft(session.journaled.forget)),
@@ -139,7 +139,7 @@ const act = (
     case "NextUpload":
       return Effect.zipRight(
         plan.why === "Refused" ? session.retry.renew : Effect.void,
-        UploadSession.leave(session, plan.why, error)
+        UploadSession.abandon(session, plan.why, error)
       )
     case "Recreate":
       return UploadSession.recreate(session, error)
