@@ -11,6 +11,7 @@ const local = (path: string) => fileURLToPath(new URL(path, import.meta.url))
  */
 const together = [
   "{bytes,node-shared,protocol,server,sql,store,time}/*",
+  "wire/**/*",
   "cli/!(Files|installed|interrupted|terminal|widths)",
   "client/!(Fingerprint)",
   "node/{EmbeddedStore,NodeBody,NodeHandler,NodeTusServer,OpenFiles}"

@@ -38,7 +38,7 @@ const config = Config.all({
  */
 const nameOf = ({ id, metadata }: Upload.Upload) =>
   metadata.pipe(
-    Option.flatMap(Schema.decodeOption(Metadata.TextFromHeader)),
+    Option.flatMap(Schema.decodeOption(Metadata.TextFromRaw)),
     Option.flatMapNullable(({ filename }) => filename),
     Option.map((name) => name.replace(/\p{C}/gu, "?").slice(0, 100)),
     Option.getOrElse(() => id as string)

@@ -106,6 +106,19 @@ describe("lint", () => {
     deepStrictEqual(wide, [])
   })
 
+  it("finds no header and no status among the rules", () => {
+    const words =
+      /\b(upload|tus|content|x|if|retry|accept)-[a-z]+(-[a-z]+)*\b|status: [1-5]\d\d\b|\b(POST|PATCH|HEAD)\b/gi
+    const said = (source: string) => Array.from(source.matchAll(words), ([word]) => word)
+    deepStrictEqual(said(`{ "Upload-Offset": 1 }, status: 409, by HEAD`), ["Upload-Offset", "status: 409", "HEAD"])
+    deepStrictEqual(
+      sources("src/protocol").flatMap((name) =>
+        said(readFileSync(join(root, name), "utf8").replace(/@see .*/g, "")).map((word) => `${name}: ${word}`)
+      ),
+      []
+    )
+  })
+
   it("knows every folder, and no circle among them", () => {
     const folders = sources("src")
       .filter((name) => /(?<!\/index)(?<!\.d)\.ts$/.test(name))

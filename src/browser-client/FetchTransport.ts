@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import * as BufferedBody from "../client/transport/BufferedBody.js"
 import * as Sendable from "../client/transport/Sendable.js"
 import { isTaken, maxText, type Request, TransportError, TusTransport } from "../client/transport/TusTransport.js"
-import type { RawResponse } from "../protocol/Reply.js"
+import type { RawResponse } from "../wire/Message.js"
 import * as Online from "./Online.js"
 import type { Options } from "./XhrTransport.js"
 

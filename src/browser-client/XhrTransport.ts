@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as BufferedBody from "../client/transport/BufferedBody.js"
 import { isTaken, maxText, type Request, TransportError, TusTransport } from "../client/transport/TusTransport.js"
-import type { RawResponse } from "../protocol/Reply.js"
+import type { RawResponse } from "../wire/Message.js"
 import * as Online from "./Online.js"
 
 /** Also those of `FetchTransport`. */

@@ -3,7 +3,7 @@
  */
 import type * as Http from "node:http"
 import { maxText } from "../client/transport/TusTransport.js"
-import type { RawResponse } from "../protocol/Reply.js"
+import type { RawResponse } from "../wire/Message.js"
 
 /** What is read of an answer behind `maxText` to keep its connection, in characters. */
 const maxDiscarded = 64 * 1024

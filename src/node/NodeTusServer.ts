@@ -12,6 +12,7 @@ import * as DoorPolicy from "../server/policy/DoorPolicy.js"
 import * as OptionError from "../server/policy/OptionError.js"
 import { TusPolicy } from "../server/policy/TusPolicy.js"
 import type { TusServer } from "../server/TusServer.js"
+import { dialect } from "../wire/tus/TusDialect.js"
 import * as EmbeddedServer from "./EmbeddedServer.js"
 import * as HttpListener from "./http/HttpListener.js"
 import * as MalformedRequest from "./http/MalformedRequest.js"
@@ -71,7 +72,7 @@ export const layerHttp = (
       yield* check(options)
       const { host = "127.0.0.1", path = "/files", port = 1080, shutdownTimeout = "10 seconds" } = options
       const headersMillis = Duration.toMillis(options.headersTimeout ?? "60 seconds")
-      const { cors } = yield* Effect.orDie(DoorPolicy.make(yield* TusPolicy))
+      const { cors } = yield* Effect.orDie(DoorPolicy.make(yield* TusPolicy, dialect.fields))
       const runFork = Runtime.runFork(yield* Effect.runtime())
       const handler = yield* NodeHandler.make({ ...options, path })
       const { inTurn, last, latest } = Pipelining.make()

@@ -1,34 +1,27 @@
 /**
- * PATCH: append bytes to an upload.
- *
- * @see https://tus.io/protocols/resumable-upload#patch
+ * Append bytes to an upload.
  */
 import type * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
-import * as BodyHeaders from "./BodyHeaders.js"
-import * as Header from "./Header.js"
 import type { Policy } from "./Policy.js"
 import * as Refusal from "./Refusal.js"
 import * as Transfer from "./Transfer.js"
 import type { Bytes, Upload } from "./Upload.js"
 
 /** What the client says. */
-export class Request extends Schema.Class<Request>("effect-tus/Append/Request")({
-  contentType: Header.required("content-type", BodyHeaders.contentType),
-  contentEncoding: Header.optional("content-encoding", BodyHeaders.ContentEncoding),
-  offset: Header.required("upload-offset", Header.Bytes),
-  length: Header.optional("upload-length", Header.Bytes),
-  ...BodyHeaders.fields
-}) {}
+export interface Request extends Transfer.Body {
+  /** Where the bytes belong. */
+  readonly offset: Bytes
+  /** The length of the upload, declared with this request. */
+  readonly length: Option.Option<Bytes>
+}
 
-/** What the server answers. */
-export class Response extends Schema.Class<Response>("effect-tus/Append/Response")({
-  offset: Header.required("upload-offset", Header.Bytes),
-  expires: Header.optional("upload-expires", Header.HttpDate)
-}) {
-  readonly status = 204
+/** Where the upload stands now, and when it ends if nothing more comes. */
+export interface Appended {
+  readonly _tag: "Appended"
+  readonly offset: Bytes
+  readonly expires: Option.Option<DateTime.Utc>
 }
 
 /** What may be done with the bytes, or the reason to take none; reasons are tried in the order they win. */
@@ -47,13 +40,14 @@ export const decide = (
   if (upload.completion._tag === "Rejected") {
     return Either.left(new Refusal.UploadRejected(upload.completion))
   }
+  const { contentLength, isLast } = request
   return Either.flatMap(
-    BodyHeaders.verification(request, policy),
+    Transfer.verificationOf(request.checksum, policy),
     (verification): Either.Either<Transfer.Plan, Refusal.Refusal> =>
       upload.offset === request.offset
         ? Either.flatMap(
           declare(upload, request.length, policy),
-          (length) => Transfer.plan(upload, length, { contentLength: request.contentLength, verification }, policy)
+          (length) => Transfer.plan(upload, length, { contentLength, isLast, verification }, policy)
         )
         : Either.left(new Refusal.OffsetMismatch({ expected: upload.offset, actual: request.offset }))
   )
@@ -84,5 +78,4 @@ const declare = (
 }
 
 /** The answer to a request that was not refused. */
-export const respond = (upload: Upload): Response =>
-  new Response({ offset: upload.offset, expires: upload.expiresAt }, { disableValidation: true })
+export const respond = ({ expiresAt, offset }: Upload): Appended => ({ _tag: "Appended", offset, expires: expiresAt })

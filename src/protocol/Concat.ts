@@ -1,63 +1,12 @@
 /**
- * Upload-Concat: a part, or the whole made of parts.
- *
- * @see https://tus.io/protocols/resumable-upload#concatenation
+ * A part, or the whole made of parts: when a final upload can be assembled, and how long it is.
  */
 import * as Data from "effect/Data"
-import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { Policy } from "./Policy.js"
 import * as Refusal from "./Refusal.js"
-import { Bytes, type Upload, UploadId } from "./Upload.js"
-
-const Url = Schema.String.pipe(Schema.pattern(/^[\x21-\x3a\x3c-\x7e]+$/))
-
-/** `Upload-Concat: partial`: the upload is to become a part of another. */
-export const Partial = Schema.TaggedStruct("Partial", {})
-
-/**
- * `Upload-Concat: final;` and the URLs of its parts, in order and as the client wrote them: `partsOf` reads their ids.
- */
-export const Final = Schema.TaggedStruct("Final", { urls: Schema.NonEmptyArray(Url) })
-
-/** What the header says. An upload that is whole has no such header. */
-export const Concat = Schema.Union(Partial, Final)
-export type Concat = typeof Concat.Type
-
-const isUrls = Schema.is(Schema.NonEmptyArray(Url))
-
-const parse = (header: string): Either.Either<Concat, string> => {
-  if (header === "partial") {
-    return Either.right(Partial.make())
-  }
-  if (!header.startsWith("final;")) {
-    return Either.left(`expected "partial" or "final;" and the URLs of the partial uploads`)
-  }
-  const urls = header.slice("final;".length).split(" ").filter((url) => url !== "")
-  return isUrls(urls)
-    ? Either.right(Final.make({ urls }))
-    : Either.left("expected the URL of at least one partial upload")
-}
-
-/**
- * The header, read and written: `partial`, or `final;` and at least one URL, with spaces between them. Fails on all
- * else.
- */
-export const FromHeader: Schema.Schema<Concat, string> = Schema.transformOrFail(
-  Schema.String,
-  Schema.typeSchema(Concat),
-  {
-    strict: true,
-    decode: (header, _, ast) => Either.mapLeft(parse(header), (reason) => new ParseResult.Type(ast, header, reason)),
-    encode: (concat) => ParseResult.succeed(concat._tag === "Partial" ? "partial" : `final;${concat.urls.join(" ")}`)
-  }
-)
-
-const decodeId = Schema.decodeOption(UploadId)
-
-const withoutHost = (url: string) => url.replace(/^https?:\/\/[^/]*/, "")
+import { Bytes, type Upload, type UploadId } from "./Upload.js"
 
 /** A part as a final upload names it. */
 export interface Part {
@@ -65,26 +14,11 @@ export interface Part {
   readonly url: string
 }
 
-/**
- * The parts a final upload names, in order. Each URL must lie directly under the collection that is posted to, where
- * the client sees it; on which host, says the client.
- */
-export const partsOf = (
-  { urls }: typeof Final.Type,
-  collection: string
-): Either.Either<ReadonlyArray<Part>, Refusal.InvalidHeader> => {
-  const parent = `${withoutHost(collection)}/`
-  return Either.all(urls.map((url) => {
-    const [path = ""] = withoutHost(url).split("?")
-    const id = path.startsWith(parent) ? decodeId(path.slice(parent.length)) : Option.none()
-    return Either.fromOption(Option.map(id, (id) => ({ id, url })), () =>
-      new Refusal.InvalidHeader({
-        header: "upload-concat",
-        reason: `expected URLs of partial uploads under ${collection}/`,
-        actual: Option.some(url)
-      }))
-  }))
-}
+/** The kind of upload that is asked for; `concat` is what the client said of the parts, to be told again. */
+export type Asked =
+  | { readonly _tag: "Whole" }
+  | { readonly _tag: "Partial" }
+  | { readonly _tag: "Final"; readonly parts: ReadonlyArray<Part>; readonly concat: string }
 
 const isBytes = Schema.is(Bytes)
 

@@ -1,39 +1,34 @@
 /**
- * HEAD: how far an upload has come.
- *
- * @see https://tus.io/protocols/resumable-upload#head
+ * Tell how far an upload has come.
  */
 import type * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import * as Concat from "./Concat.js"
-import * as Header from "./Header.js"
 import * as Refusal from "./Refusal.js"
-import type { Upload } from "./Upload.js"
+import type { Bytes, Kind, Upload } from "./Upload.js"
 
-/** What the server answers. */
-export class Response extends Schema.Class<Response>("effect-tus/Inspect/Response")({
-  offset: Header.optional("upload-offset", Header.Bytes),
-  length: Header.optional("upload-length", Header.Bytes),
-  deferLength: Header.optional("upload-defer-length", Header.literal("1")),
-  metadata: Header.optional("upload-metadata", Schema.String),
-  concat: Header.optional("upload-concat", Schema.String),
-  expires: Header.optional("upload-expires", Header.HttpDate),
-  cacheControl: Header.required("cache-control", Schema.Literal("no-store"))
-}) {
-  readonly status = 200
+/** Where the upload stands. */
+export interface Inspected {
+  readonly _tag: "Inspected"
+  /** None of a final upload that is not assembled yet. */
+  readonly offset: Option.Option<Bytes>
+  /** None where it is not known yet. */
+  readonly length: Option.Option<Bytes>
+  readonly metadata: Option.Option<string>
+  readonly kind: Kind
+  readonly expires: Option.Option<DateTime.Utc>
 }
 
 /**
- * Where the upload stands. `parts` are those of a final upload, none where one is gone: "The Server MUST NOT include
- * the Upload-Offset header" before it is assembled, and its length is told "as soon as it can be calculated".
+ * Where the upload stands. `parts` are those of a final upload, none where one is gone: a final has no offset before it
+ * is assembled, and its length is told "as soon as it can be calculated".
  */
 export const decide = (
   upload: Upload,
   parts: ReadonlyArray<Option.Option<Upload>>,
   now: DateTime.Utc
-): Either.Either<Response, Refusal.Refusal> => {
+): Either.Either<Inspected, Refusal.Refusal> => {
   if (upload.hasExpired(now)) {
     return Either.left(new Refusal.UploadExpired({ id: upload.id }))
   }
@@ -43,34 +38,20 @@ export const decide = (
   if (upload.completion._tag === "Finishing") {
     return Either.left(new Refusal.Finishing())
   }
-  const assembling = upload.isOpen && upload.kind._tag === "Final"
+  const { expiresAt, kind, metadata, offset } = upload
+  const assembling = upload.isOpen && kind._tag === "Final"
   const length = assembling
     ? Option.orElse(upload.length, () => Option.flatMap(Option.all(parts), Concat.lengthOf))
     : upload.length
   const gone = assembling ? Concat.missing(upload, parts) : Option.none()
-  if (Option.isSome(gone)) {
-    return Either.left(gone.value)
-  }
-  return Either.right(
-    new Response({
-      offset: assembling ? Option.none() : Option.some(upload.offset),
+  return Option.isSome(gone)
+    ? Either.left(gone.value)
+    : Either.right({
+      _tag: "Inspected",
+      offset: assembling ? Option.none() : Option.some(offset),
       length,
-      deferLength: Option.isNone(length) && !assembling ? Option.some("1") : Option.none(),
-      metadata: upload.metadata,
-      concat: concatOf(upload),
-      expires: upload.expiresAt,
-      cacheControl: "no-store"
-    }, { disableValidation: true })
-  )
-}
-
-const concatOf = ({ kind }: Upload): Option.Option<string> => {
-  switch (kind._tag) {
-    case "Whole":
-      return Option.none()
-    case "Partial":
-      return Option.some("partial")
-    case "Final":
-      return Option.some(kind.concat)
-  }
+      metadata,
+      kind,
+      expires: expiresAt
+    })
 }

@@ -1,6 +1,6 @@
 /**
- * Upload-Metadata: pairs of a key and a base64 value. The header itself is what is stored and echoed; these codecs are
- * for reading and writing it.
+ * What a client says of a file: pairs of a key and a base64 value. The text itself is what is stored and told again;
+ * these codecs are for reading and writing it.
  *
  * @see https://tus.io/protocols/resumable-upload#upload-metadata
  */
@@ -19,13 +19,13 @@ export type Metadata = ReadonlyMap<string, Uint8Array>
 const Key = /^[\x21-\x2b\x2d-\x7e]+$/
 const Base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
-const parse = (header: string): Either.Either<Metadata, string> => {
+const parse = (text: string): Either.Either<Metadata, string> => {
   const pairs = new Map<string, Uint8Array>()
   // What is echoed in answers must not be able to end the line it stands on.
-  if (!/^[\t\x20-\x7e]*$/.test(header)) {
+  if (!/^[\t\x20-\x7e]*$/.test(text)) {
     return Either.left(malformed)
   }
-  for (const pair of header.split(",").map((member) => member.trim())) {
+  for (const pair of text.split(",").map((member) => member.trim())) {
     // "A recipient MUST parse and ignore a reasonable number of empty list elements": RFC 9110, section 5.6.1.
     if (pair === "") {
       continue
@@ -61,9 +61,9 @@ const print = (metadata: Metadata): Either.Either<string, string> => {
   return Either.right(pairs.join(","))
 }
 
-/** The header as it was sent, checked. */
+/** The text as it was sent, checked. */
 export const Raw = Schema.String.pipe(
-  Schema.filter((header) => Either.match(parse(header), { onLeft: (reason) => reason, onRight: () => true }), {
+  Schema.filter((text) => Either.match(parse(text), { onLeft: (reason) => reason, onRight: () => true }), {
     arbitrary: () => (fc) =>
       fc.uniqueArray(fc.tuple(fc.stringMatching(Key), fc.uint8Array()), { selector: ([key]) => key })
         .map((pairs) => Either.getOrElse(print(new Map(pairs)), () => ""))
@@ -75,10 +75,10 @@ const MetadataFromSelf: Schema.Schema<Metadata> = Schema.ReadonlyMapFromSelf({
   value: Schema.Uint8ArrayFromSelf
 })
 
-/** The header, read as bytes by key. Fails on a bad key, a duplicate key or bad base64. */
-export const FromHeader: Schema.Schema<Metadata, string> = Schema.transformOrFail(Schema.String, MetadataFromSelf, {
+/** The text, read as bytes by key. Fails on a bad key, a duplicate key or bad base64. */
+export const FromRaw: Schema.Schema<Metadata, string> = Schema.transformOrFail(Schema.String, MetadataFromSelf, {
   strict: true,
-  decode: (header, _, ast) => Either.mapLeft(parse(header), (reason) => new ParseResult.Type(ast, header, reason)),
+  decode: (text, _, ast) => Either.mapLeft(parse(text), (reason) => new ParseResult.Type(ast, text, reason)),
   encode: (metadata, _, ast) => Either.mapLeft(print(metadata), (reason) => new ParseResult.Type(ast, metadata, reason))
 })
 
@@ -87,9 +87,9 @@ const Text = Schema.declare((u): u is { readonly [key: string]: string } =>
   Predicate.isReadonlyRecord(u) && Object.values(u).every(Predicate.isString)
 )
 
-/** The header, read as text by key. Fails where a value is not UTF-8. */
-export const TextFromHeader: Schema.Schema<{ readonly [key: string]: string }, string> = Schema.transformOrFail(
-  FromHeader,
+/** The text, read as strings by key. Fails where a value is not UTF-8. */
+export const TextFromRaw: Schema.Schema<{ readonly [key: string]: string }, string> = Schema.transformOrFail(
+  FromRaw,
   Text,
   {
     strict: true,
@@ -112,8 +112,8 @@ export const TextFromHeader: Schema.Schema<{ readonly [key: string]: string }, s
 )
 
 /**
- * A typed reading of the header by a schema of your own, such as
+ * A typed reading of the text by a schema of your own, such as
  * `Metadata.schema(Schema.Struct({ filename: Schema.String }))`.
  */
 export const schema = <A, I extends { readonly [key: string]: string }, R>(self: Schema.Schema<A, I, R>) =>
-  Schema.compose(TextFromHeader, self, { strict: false })
+  Schema.compose(TextFromRaw, self, { strict: false })

@@ -5,7 +5,6 @@ import * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import type { Algorithm } from "./Checksum.js"
-import type { Extension } from "./Extension.js"
 
 /**
  * Every limit and every offer, with nothing left out: a server makes it of its `TusPolicy`, which has defaults, and of
@@ -14,12 +13,14 @@ import type { Extension } from "./Extension.js"
 export interface Policy {
   /** Bytes that one upload may hold. */
   readonly maxSize: Option.Option<number>
-  /** Characters that an Upload-Metadata header may have. */
+  /** Characters that the metadata of an upload may have, as they are sent. */
   readonly maxMetadataSize: number
   /** How long an unfinished upload lives after the last byte that was acknowledged. */
   readonly expiresAfter: Option.Option<Duration.Duration>
-  readonly extensions: ReadonlyArray<Extension>
+  /** The algorithms for which there is a hash function. */
   readonly algorithms: ReadonlyArray<Algorithm>
+  /** Whether a checksum may follow the body that it is of. */
+  readonly trailers: boolean
   /** A hook decides whether an upload with all its bytes is accepted. */
   readonly finishes: boolean
 }

@@ -1,5 +1,5 @@
 /**
- * What PATCH and creation-with-upload have in common: a plan before the bytes, a settlement after them.
+ * What an append and a creation with bytes have in common: a plan before the bytes, a settlement after them.
  *
  * Nothing unverified counts: with a checksum all bytes are kept or none. Without one, what arrived is kept however the
  * body ended.
@@ -10,13 +10,31 @@ import * as Option from "effect/Option"
 import type { Checksum } from "./Checksum.js"
 import { expiryAt, type Policy } from "./Policy.js"
 import * as Refusal from "./Refusal.js"
-import type { Bytes, Completion, Upload } from "./Upload.js"
+import { Bytes, type Completion, type Upload } from "./Upload.js"
 
-/** Where the digest of the body comes from. */
+/** What follows a body, as its dialect writes it. */
+export type Trailers = Readonly<Record<string, string | undefined>>
+
+/** The checksum of a body: it has none, or one that comes before the body, or one that `read` finds behind it. */
 export type Verification =
   | { readonly _tag: "None" }
-  | { readonly _tag: "Header"; readonly checksum: Checksum }
-  | { readonly _tag: "Trailer" }
+  | { readonly _tag: "Before"; readonly checksum: Checksum }
+  | { readonly _tag: "After"; readonly read: (trailers: Trailers) => Option.Option<Checksum> }
+
+/** What the client says of the checksum; a contradiction where it announces two. */
+export type Claim = Verification | { readonly _tag: "Twice" }
+
+/** What the client says of the bytes that come. */
+export interface Body {
+  /** How many there are, none where that is not said. */
+  readonly contentLength: Option.Option<number>
+  readonly checksum: Claim
+  /**
+   * Whether they are the last of the upload. None in a dialect that does not say it: there an upload is complete as
+   * soon as it has all its bytes.
+   */
+  readonly isLast: Option.Option<boolean>
+}
 
 /** What may happen, decided before a byte moves. */
 export interface Plan {
@@ -24,6 +42,7 @@ export interface Plan {
   /** The length of the upload from now on. */
   readonly length: Option.Option<Bytes>
   readonly verification: Verification
+  readonly isLast: Option.Option<boolean>
   /** How many bytes may be stored, and what one more exceeds. */
   readonly room: number
   readonly limit: Pick<Refusal.TooLarge, "reason" | "limit">
@@ -50,11 +69,52 @@ export interface Settlement {
   readonly refusal: Option.Option<Refusal.Refusal>
 }
 
+/** How the body is verified, or why it cannot be verified here. */
+export const verificationOf = (
+  claim: Claim,
+  policy: Policy
+): Either.Either<Verification, Refusal.InvalidRequest> => {
+  switch (claim._tag) {
+    case "None":
+      return Either.right(claim)
+    case "Before":
+      return Either.map(offered(claim.checksum, policy), () => claim)
+    case "After":
+    case "Twice":
+      return !policy.trailers
+        ? Either.left(Refusal.invalid("trailer", "expected no checksum after the body, this server does not read it"))
+        : claim._tag === "Twice"
+        ? Either.left(Refusal.invalid("trailer", "expected the checksum once, before or after the body"))
+        : Either.right(claim)
+  }
+}
+
+/** The checksum that came after the body, none where it is missing or malformed; it was announced. */
+export const announced = (
+  checksum: Option.Option<Checksum>,
+  policy: Policy
+): Either.Either<Checksum, Refusal.InvalidRequest> =>
+  Option.match(checksum, {
+    onNone: () => Either.left(Refusal.invalid("checksum", "expected after the body, as announced; nothing was kept")),
+    onSome: (checksum) => offered(checksum, policy)
+  })
+
+const offered = (checksum: Checksum, { algorithms }: Policy) =>
+  algorithms.includes(checksum.algorithm)
+    ? Either.right(checksum)
+    : Either.left(
+      Refusal.invalid(
+        "checksum",
+        `expected one of the algorithms ${algorithms.join(", ")}`,
+        Option.some(checksum.algorithm)
+      )
+    )
+
 /** What may be stored of the body, or the refusal of one that tells before its first byte that it is too long. */
 export const plan = (
   upload: Upload,
   length: Option.Option<Bytes>,
-  body: { readonly contentLength: Option.Option<number>; readonly verification: Verification },
+  { contentLength, isLast, verification }: Omit<Body, "checksum"> & { readonly verification: Verification },
   policy: Policy
 ): Either.Either<Plan, Refusal.TooLarge> => {
   const end = Option.orElse(length, () => policy.maxSize)
@@ -62,9 +122,9 @@ export const plan = (
   const limit: Plan["limit"] = Option.isSome(length)
     ? { reason: "Length", limit: room }
     : { reason: "MaxSize", limit: Option.getOrElse(policy.maxSize, () => 0) }
-  return Option.exists(body.contentLength, (bytes) => bytes > room)
+  return Option.exists(contentLength, (bytes) => bytes > room)
     ? Either.left(new Refusal.TooLarge(limit))
-    : Either.right({ upload, length, verification: body.verification, room, limit })
+    : Either.right({ upload, length, verification, isLast, room, limit })
 }
 
 /** The bytes that the upload is to have in the end, infinite where the client does not say. */
@@ -73,16 +133,16 @@ export const wanted = ({ length, upload }: Plan, contentLength: Option.Option<nu
 
 /**
  * The upload as it may be committed while its body still arrives; none where a checksum has yet to vouch for the bytes,
- * or where they are all there: that is for `settle` to say.
+ * or where they make the upload complete: that is for `settle` to say.
  */
 export const checkpoint = (
-  { length, upload, verification }: Plan,
+  plan: Plan,
   received: number,
   now: DateTime.Utc,
   policy: Policy
 ): Option.Option<Upload> =>
-  verification._tag === "None" && received > 0 && upload.isOpen && !isFull(upload, received, length)
-    ? Option.some(upload.grow(received, length, expiryAt(policy, now)))
+  plan.verification._tag === "None" && received > 0 && plan.upload.isOpen && !reachesEnd(plan, received)
+    ? Option.some(plan.upload.grow(received, plan.length, expiryAt(policy, now)))
     : Option.none()
 
 /**
@@ -90,7 +150,7 @@ export const checkpoint = (
  * its digest is another, the upload stays as it was. Without one, what was received counts, however the body ended.
  *
  * An `Overrun` is refused as `TooLarge`, one that was denied more room as it was told; a body that ended early in
- * another way is `Interrupted`.
+ * another way is `Interrupted`. Last bytes that do not reach the declared length are a `LengthConflict`.
  */
 export const settle = (plan: Plan, receipt: Receipt, now: DateTime.Utc, policy: Policy): Settlement => {
   const { length, upload, verification } = plan
@@ -100,15 +160,21 @@ export const settle = (plan: Plan, receipt: Receipt, now: DateTime.Utc, policy: 
   if (Either.isLeft(receipt.verdict)) {
     return { upload, refusal: Option.some(receipt.verdict.left) }
   }
+  const end = Bytes.make(upload.offset + receipt.received)
+  const saysLast = upload.isOpen && receipt.ending === "Ended" && Option.contains(plan.isLast, true)
+  const isShort = saysLast && Option.exists(length, (length) => length !== end)
+  const isComplete = (saysLast && !isShort) || reachesEnd(plan, receipt.received)
   const next = !upload.isOpen
     ? upload
-    : isFull(upload, receipt.received, length)
-    ? upload.fill(length.value, completionOf(upload, now, policy))
+    : isComplete
+    ? upload.fill(end, completionOf(upload, now, policy))
     : upload.grow(receipt.received, length, expiryAt(policy, now))
-  return {
-    upload: next,
-    refusal: receipt.ending === "Ended" ? Option.none() : Option.some(refuse(plan, receipt.ending, next.offset))
-  }
+  const refusal = receipt.ending !== "Ended"
+    ? Option.some(refuse(plan, receipt.ending, next.offset))
+    : isShort
+    ? Option.map(length, (expected) => new Refusal.LengthConflict({ reason: "AlreadyDeclared", expected, actual: end }))
+    : Option.none()
+  return { upload: next, refusal }
 }
 
 /** How an upload that has all its bytes goes on. Hooks see files, not parts. */
@@ -119,8 +185,9 @@ export const completionOf = (
 ): Exclude<Completion, { readonly _tag: "Open" }> =>
   policy.finishes && !upload.isPartial ? { _tag: "Finishing" } : { _tag: "Complete", at: now }
 
-const isFull = (upload: Upload, received: number, length: Option.Option<Bytes>): length is Option.Some<Bytes> =>
-  Option.isSome(length) && upload.offset + received === length.value
+/** Whether the upload is complete by having all its bytes. Where the client says which are the last, it never is. */
+const reachesEnd = ({ isLast, length, upload }: Plan, received: number): boolean =>
+  Option.isNone(isLast) && Option.isSome(length) && upload.offset + received === length.value
 
 const refuse = (plan: Plan, ending: Exclude<Receipt["ending"], "Ended">, offset: number) =>
   ending === "Overrun"

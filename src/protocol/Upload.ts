@@ -46,7 +46,7 @@ const Fields = Schema.Struct({
   kind: Kind,
   offset: Bytes,
   length: Schema.OptionFromNullOr(Bytes),
-  /** The `Upload-Metadata` header as it was sent, byte for byte. */
+  /** `Metadata.Raw`: as it was sent, byte for byte. */
   metadata: Schema.OptionFromNullOr(Schema.String),
   createdAt: Schema.DateTimeUtcFromNumber,
   expiresAt: Schema.OptionFromNullOr(Schema.DateTimeUtcFromNumber),
@@ -87,7 +87,7 @@ const invariants = (fields: typeof Fields.Type): true | string => {
 /** What `onCreate` may change about a new upload. */
 export const Amendments = Schema.Struct({
   id: Schema.optional(UploadId),
-  /** In place of the `Upload-Metadata` header, in the same form. */
+  /** In place of the metadata that the client sent, in the same form. */
   metadata: Schema.optional(Metadata.Raw),
   /** The end of its life while it is unfinished, however many bytes come until then; none is for ever. */
   expiresAt: Schema.optional(Schema.OptionFromSelf(Schema.DateTimeUtcFromSelf)),

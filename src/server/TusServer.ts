@@ -9,8 +9,6 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { HashFunctions } from "../bytes/HashFunctions.js"
 import { type Command, takesBody } from "../protocol/Command.js"
-import * as Discovery from "../protocol/Discovery.js"
-import * as Extension from "../protocol/Extension.js"
 import type { Policy } from "../protocol/Policy.js"
 import { Contended, type Refusal } from "../protocol/Refusal.js"
 import type { UploadId } from "../protocol/Upload.js"
@@ -160,9 +158,10 @@ const termsOf = Effect.fnUntraced(function*(trailers: boolean, { completes }: Ho
     maxSize: Option.fromNullable(options.maxSize),
     maxMetadataSize: options.maxMetadataSize ?? 8192,
     expiresAfter,
-    extensions: Extension.offeredBy({ expires: Option.isSome(expiresAfter), digests: digests.has("sha1"), trailers }),
     algorithms: Array.from(digests.keys()),
+    trailers,
     finishes: completes
   }
-  return { policy, offer: { reply: Discovery.respond(policy) } }
+  const offer: Performed = { reply: { _tag: "Offered", policy } }
+  return { policy, offer }
 })

@@ -7,7 +7,7 @@ import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import { Change, classify, decide, type Facts, giveUp, RecoveryPlan } from "../../src/client/upload/RecoveryPlan.js"
 import { unlimited } from "../../src/client/upload/UploadPosition.js"
-import type * as NextStep from "../../src/protocol/NextStep.js"
+import type * as NextStep from "../../src/wire/tus/NextStep.js"
 
 const now = DateTime.unsafeMake("2026-01-01T00:00:00Z")
 

@@ -6,7 +6,7 @@ import { TusTransport, UploadSource } from "effect-tus/client"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { RawResponse } from "../../src/protocol/Reply.js"
+import type { RawResponse } from "../../src/wire/Message.js"
 
 type Answer = ReturnType<TusTransport.TusTransport["Type"]["send"]>
 type Exchange = (request: TusTransport.Request) => Answer

@@ -1,7 +1,7 @@
 /**
  * A client before a server that a test can speak for, in a time that passes only when nothing else is to be done.
  */
-import { Command, UploadStore } from "effect-tus"
+import { TusDialect, UploadStore } from "effect-tus"
 import { TusClient, type TusTransport } from "effect-tus/client"
 import { type TusPolicy, UploadHooks } from "effect-tus/server"
 import * as Chunk from "effect/Chunk"
@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import type { RawResponse } from "../../src/protocol/Reply.js"
+import type { RawResponse } from "../../src/wire/Message.js"
 import { server, transport } from "../loopback.js"
 
 export type Answer = ReturnType<TusTransport.TusTransport["Type"]["send"]>
@@ -69,7 +69,7 @@ export const passing = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<
 
 const idOf = (url: string) =>
   Effect.flatMap(
-    Command.decode({ method: "HEAD", url: new URL(url).pathname, headers: { "tus-resumable": "1.0.0" } }, {
+    TusDialect.decode({ method: "HEAD", url: new URL(url).pathname, headers: { "tus-resumable": "1.0.0" } }, {
       path: "/files"
     }),
     (command) => command._tag === "Inspect" ? Effect.succeed(command.id) : Effect.dieMessage("no upload")

@@ -11,19 +11,21 @@ const sql = [...effect, /^@effect\/sql\//]
 const node = [/^node:/]
 
 export const table = {
-  "protocol": { rooms: [], packages: [...pure, /^content-disposition$/] },
+  "protocol": { rooms: [], packages: pure },
+  "wire": { rooms: ["protocol"], packages: [...pure, /^content-disposition$/] },
+  "wire/tus": { rooms: ["protocol", "wire"], packages: pure },
   "time": { rooms: [], packages: effect },
   "bytes": { rooms: ["protocol"], packages: effect },
   "store": { rooms: ["protocol", "bytes", "time"], packages: effect },
   "sql": { rooms: ["protocol", "store"], packages: sql },
-  "server/policy": { rooms: ["protocol", "store"], packages: [...effect, /^ipaddr\.js$/] },
-  "server/body": { rooms: ["protocol", "bytes", "store"], packages: effect },
+  "server/policy": { rooms: ["protocol", "wire", "store"], packages: [...effect, /^ipaddr\.js$/] },
+  "server/body": { rooms: ["protocol", "wire", "bytes", "store"], packages: effect },
   "server/hooks": {
-    rooms: ["protocol", "bytes", "time", "store", "server/policy", "server/body"],
+    rooms: ["protocol", "wire", "bytes", "time", "store", "server/policy", "server/body"],
     packages: effect
   },
   "server/verbs": {
-    rooms: ["protocol", "bytes", "time", "store", "server/policy", "server/body", "server/hooks"],
+    rooms: ["protocol", "wire", "bytes", "time", "store", "server/policy", "server/body", "server/hooks"],
     packages: effect
   },
   "server": {
@@ -31,7 +33,7 @@ export const table = {
     packages: effect
   },
   "server/doors": {
-    rooms: ["protocol", "store", "server", "server/policy", "server/body", "server/hooks", "server/verbs"],
+    rooms: ["protocol", "wire", "wire/tus", "store", "server", "server/policy", "server/body", "server/hooks", "server/verbs"],
     packages: platform
   },
   "server/operations": {
@@ -55,36 +57,27 @@ export const table = {
     packages: [...sql, ...node, /^@effect\/experimental\//, /^@effect\/sql-sqlite-node\//]
   },
   "node/http": {
-    rooms: ["protocol", "server", "server/policy", "server/body", "server/doors", "node-shared"],
+    rooms: ["wire", "wire/tus", "server", "server/policy", "server/body", "server/doors", "node-shared"],
     packages: [...effect, ...node]
   },
   "node": {
-    rooms: [
-      "store",
-      "server",
-      "server/policy",
-      "server/hooks",
-      "server/operations",
-      "node-shared",
-      "node/embedded",
-      "node/http"
-    ],
+    rooms: ["wire/tus", "store", "server", "server/policy", "server/hooks", "server/operations", "node-shared", "node/embedded", "node/http"],
     packages: [...effect, ...node]
   },
   "client/sources": { rooms: ["bytes"], packages: platform },
-  "client/transport": { rooms: ["protocol", "bytes", "time", "client/sources"], packages: platform },
+  "client/transport": { rooms: ["wire", "bytes", "time", "client/sources"], packages: platform },
   "client/journal": { rooms: ["protocol", "bytes", "client/sources", "client/transport"], packages: platform },
-  "client/requests": { rooms: ["protocol", "bytes", "client/sources", "client/transport"], packages: effect },
+  "client/requests": { rooms: ["protocol", "wire", "wire/tus", "bytes", "client/sources", "client/transport"], packages: effect },
   "client/upload": {
-    rooms: ["protocol", "time", "client/sources", "client/transport", "client/journal", "client/requests"],
+    rooms: ["protocol", "wire", "wire/tus", "time", "client/sources", "client/transport", "client/journal", "client/requests"],
     packages: effect
   },
   "node-client": {
-    rooms: ["protocol", "bytes", "node-shared", "client/sources", "client/transport", "client/requests"],
+    rooms: ["wire", "bytes", "node-shared", "client/sources", "client/transport", "client/requests"],
     packages: [...effect, ...node, /^proxy-from-env$/]
   },
   "browser-client": {
-    rooms: ["protocol", "bytes", "client/transport", "client/journal", "client/requests"],
+    rooms: ["protocol", "wire", "bytes", "client/transport", "client/journal", "client/requests"],
     packages: [...effect, /^@noble\/hashes\//]
   },
   "testing": { rooms: ["protocol"], packages: effect },
@@ -113,7 +106,7 @@ export const table = {
     packages: [...platform, ...node, /^@effect\/cli\//]
   },
   "cli/doctor": {
-    rooms: ["protocol", "bytes", "client/transport", "client/requests", "cli/terminal"],
+    rooms: ["wire", "wire/tus", "bytes", "client/transport", "client/requests", "cli/terminal"],
     packages: platform
   },
   "cli/commands": {

@@ -2,7 +2,7 @@
  * What the proofs have in common: servers on their embedded store, requests by hand, and our client.
  */
 import { afterAll, assert } from "@effect/vitest"
-import { ByteStore, type Command, Pull, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
+import { ByteStore, type Message, Pull, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
 import { TusUpload, type UploadOptions, UploadSource } from "effect-tus/client"
 import { NodeTusServer } from "effect-tus/node"
 import { NodeTusClient } from "effect-tus/node-client"
@@ -70,7 +70,7 @@ export const serve = Effect.fnUntraced(function*(
   beside: Layer.Layer<never, unknown> = Layer.empty
 ) {
   const at = options.directory ?? (yield* directory)
-  const seen: Array<Command.RawRequest> = []
+  const seen: Array<Message.RawRequest> = []
   const told: Array<UploadEvents.Event> = []
   let arrived = 0
   const observer: TusObserver.Observer = (exchange, answer) =>

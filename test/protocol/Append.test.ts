@@ -1,14 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Append, Checksum, Refusal, Transfer, type Upload } from "effect-tus"
+import { Append, AppendHeaders, BodyHeaders, Checksum, Refusal, Transfer, TusDialect, type Upload } from "effect-tus"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
-import { at, bytes, fulls, id, inSeconds, now, policy, takers, unlimited, uploadOf, uploads } from "./arbitraries.js"
-import { inOrder, told } from "./defects.js"
+import { at, bytes, fulls, id, now, policy, takers, unlimited, uploadOf, uploads } from "./arbitraries.js"
+import { inOrder, sentenceOf, statusOf, told } from "./defects.js"
 
 /** An upload and a request, to be made and decided together. */
 interface Draft {
@@ -20,17 +19,15 @@ interface Draft {
   readonly trailer?: ReadonlyArray<string>
 }
 
-const requestOf = ({ checksum, contentLength, length, offset, trailer }: Omit<Draft, "upload">) =>
-  new Append.Request({
-    contentType: "application/offset+octet-stream",
-    contentEncoding: Option.none(),
-    offset: bytes(offset),
-    length: Option.map(Option.fromNullable(length), bytes),
-    transferEncoding: Option.none(),
+const requestOf = ({ checksum, contentLength, length, offset, trailer }: Omit<Draft, "upload">): Append.Request => ({
+  offset: bytes(offset),
+  length: Option.map(Option.fromNullable(length), bytes),
+  ...BodyHeaders.bodyOf({
     contentLength: Option.map(Option.fromNullable(contentLength), bytes),
     checksum: Option.fromNullable(checksum),
     trailer: Option.fromNullable(trailer)
   })
+})
 
 const decide = ({ upload, ...request }: Draft, rules = policy) =>
   Append.decide(uploadOf(upload), requestOf(request), now, rules)
@@ -144,9 +141,9 @@ describe("Append", () => {
   it("If the offsets do not match, the Server MUST respond with 409, and it says both", () => {
     for (const offset of [0, 4, 6, 10, Number.MAX_SAFE_INTEGER]) {
       const refusal = refusalOf({ ...halfway, offset })
-      assert.strictEqual(refusal.status, 409)
+      assert.strictEqual(statusOf(refusal), 409)
       assert.strictEqual(
-        refusal.message,
+        sentenceOf(refusal),
         `Upload-Offset: expected 5, where the upload stands, got ${offset}`
       )
     }
@@ -154,9 +151,9 @@ describe("Append", () => {
 
   it("400 if the checksum algorithm is not supported by the server", () => {
     const refusal = refusalOf({ ...halfway, checksum: md5 })
-    assert.strictEqual(refusal.status, 400)
+    assert.strictEqual(statusOf(refusal), 400)
     assert.strictEqual(
-      refusal.message,
+      sentenceOf(refusal),
       "Upload-Checksum: expected one of the algorithms sha1, crc32, got \"md5\""
     )
   })
@@ -165,8 +162,8 @@ describe("Append", () => {
     it("Once set the length MUST NOT be changed", () => {
       for (const length of [0, 5, 9, 11, 1000]) {
         const refusal = refusalOf({ ...halfway, length })
-        assert.strictEqual(refusal.status, 400)
-        assert.strictEqual(refusal.message, `Upload-Length: expected 10, as declared before, got ${length}`)
+        assert.strictEqual(statusOf(refusal), 400)
+        assert.strictEqual(sentenceOf(refusal), `Upload-Length: expected 10, as declared before, got ${length}`)
       }
     })
 
@@ -183,7 +180,7 @@ describe("Append", () => {
     it("the offset itself may be the length, what is below may not", () => {
       assert(Either.isRight(decide({ ...deferred, length: 5, contentLength: 0 })))
       assert.strictEqual(
-        refusalOf({ ...deferred, length: 4, contentLength: 0 }).message,
+        sentenceOf(refusalOf({ ...deferred, length: 4, contentLength: 0 })),
         "Upload-Length: expected at least 5, the bytes that are already here, got 4"
       )
     })
@@ -219,44 +216,37 @@ describe("Append", () => {
       ...full,
       upload: { ...full.upload, completion: { _tag: "Rejected", status: 415, reason: "not an image" } }
     })
-    assert.strictEqual(refusal.status, 415)
-    assert.strictEqual(refusal.message, "not an image")
+    assert.strictEqual(statusOf(refusal), 415)
+    assert.strictEqual(sentenceOf(refusal), "not an image")
   })
 
   describe("the answer", () => {
     it("The Server MUST acknowledge successful PATCH requests with 204 and Upload-Offset", () => {
       const response = Append.respond(uploadOf(full.upload))
-      assert.strictEqual(response.status, 204)
-      deepStrictEqual(Schema.encodeSync(Append.Response)(response), { "upload-offset": "10" })
+      deepStrictEqual<unknown>(TusDialect.encode({ reply: response }), {
+        status: 204,
+        headers: { "tus-resumable": "1.0.0", "upload-offset": "10" }
+      })
     })
 
     it("Upload-Expires MUST be included in every PATCH response if the upload is going to expire", () => {
-      deepStrictEqual(Schema.encodeSync(Append.Response)(Append.respond(uploadOf(halfway.upload))), {
+      deepStrictEqual<object>(TusDialect.encode({ reply: Append.respond(uploadOf(halfway.upload)) }).headers, {
+        "tus-resumable": "1.0.0",
         "upload-offset": "5",
         "upload-expires": "Sun, 22 Nov 2026 12:00:01 GMT"
       })
     })
-
-    it.prop(
-      "survives the round trip",
-      [inSeconds(Append.Response, (fields) => new Append.Response(fields))],
-      ([response]) => {
-        const headers = Schema.encodeSync(Append.Response)(response)
-        deepStrictEqual(Schema.decodeSync(Append.Response)(headers), response)
-      }
-    )
   })
 
-  it.prop("a request survives the round trip", [Append.Request], ([request]) => {
-    const headers = Schema.encodeSync(Append.Request)(request)
-    deepStrictEqual(Schema.decodeSync(Append.Request)(headers), request)
-  })
-
-  it.prop("decides for every state and request, and plans no more than there is room for", [uploads, Append.Request], (
-    [upload, request]
+  it.prop("decides for every state and request, and plans no more than there is room for", [
+    uploads,
+    AppendHeaders.Request
+  ], (
+    [upload, headers]
   ) => {
+    const request = AppendHeaders.read(headers)
     for (const offset of [request.offset, upload.offset]) {
-      const decision = Append.decide(upload, new Append.Request({ ...request, offset }), now, unlimited)
+      const decision = Append.decide(upload, { ...request, offset }, now, unlimited)
       if (Either.isLeft(decision)) {
         assert.isTrue(Refusal.isRefusal(decision.left))
         continue

@@ -1,13 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Checksum, Concat, Create, Upload } from "effect-tus"
-import * as Arr from "effect/Array"
+import { Checksum, Concat, Create, CreateHeaders, TusDialect, Upload } from "effect-tus"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { at, bytes, fulls, id, inSeconds, now, policy, takers, unlimited, uploadOf, uploads } from "./arbitraries.js"
-import { type Defect, inOrder, told } from "./defects.js"
+import { at, bytes, fulls, id, now, policy, takers, unlimited, uploadOf, uploads } from "./arbitraries.js"
+import { type Defect, inOrder, sentenceOf, statusOf, told } from "./defects.js"
 
 /** The headers of a request, and the parts that were found for it. */
 interface Draft {
@@ -15,7 +14,8 @@ interface Draft {
   readonly parts: ReadonlyArray<Upload.Upload>
 }
 
-const requestOf = (headers: Draft["headers"]) => Schema.decodeUnknownSync(Create.Request)(headers)
+const requestOf = (headers: Draft["headers"]) =>
+  Either.getOrThrow(CreateHeaders.read(Schema.decodeUnknownSync(CreateHeaders.Request)(headers), "/files"))
 
 const decide = ({ headers, parts }: Draft, rules = policy) =>
   Create.decide(requestOf(headers), { id: id("f"), now, parts }, rules)
@@ -27,7 +27,10 @@ const refusalOf = (headers: Draft["headers"], parts: Draft["parts"] = [], rules 
   Either.getOrThrow(Either.flip(decide({ headers, parts }, rules)))
 
 const lookedUp = (headers: Draft["headers"]) =>
-  Either.map(Create.partsOf(requestOf(headers), "/files"), Arr.map(({ id }) => id))
+  Either.map(
+    CreateHeaders.read(Schema.decodeUnknownSync(CreateHeaders.Request)(headers), "/files"),
+    ({ kind }) => kind._tag === "Final" ? kind.parts.map(({ id }) => id) : []
+  )
 
 const withHeaders = (added: Draft["headers"]) => (draft: Draft): Draft => ({
   ...draft,
@@ -156,21 +159,24 @@ describe("Create", () => {
         const headers of [{}, { "upload-length": "10", "upload-defer-length": "1" }, { "upload-concat": "partial" }]
       ) {
         const refusal = refusalOf(headers)
-        assert.strictEqual(refusal.status, 400)
-        assert.strictEqual(refusal.message, "Upload-Length: expected either this or Upload-Defer-Length: 1")
+        assert.strictEqual(statusOf(refusal), 400)
+        assert.strictEqual(
+          sentenceOf(refusal),
+          "Upload-Length, Upload-Defer-Length: expected one of them: a length, or that it follows later"
+        )
       }
     })
 
     it("If the length of the upload exceeds the maximum, the Server MUST respond with 413", () => {
-      assert.strictEqual(refusalOf({ "upload-length": "101" }).status, 413)
-      assert.strictEqual(refusalOf({ "upload-length": "101", "upload-concat": "partial" }).status, 413)
+      assert.strictEqual(statusOf(refusalOf({ "upload-length": "101" })), 413)
+      assert.strictEqual(statusOf(refusalOf({ "upload-length": "101", "upload-concat": "partial" })), 413)
       assert(Either.isRight(decide({ headers: { "upload-length": "100" }, parts: [] })))
       assert(Either.isRight(decide({ headers: { "upload-length": "9007199254740991" }, parts: [] }, unlimited)))
     })
 
     it("a deferred body is held to the maximum, the one that tells its size before a byte of it", () => {
       const deferred = { ...octets, "upload-defer-length": "1" }
-      assert.strictEqual(refusalOf({ ...deferred, "content-length": "101" }).status, 413)
+      assert.strictEqual(statusOf(refusalOf({ ...deferred, "content-length": "101" })), 413)
       assert.strictEqual(Option.getOrThrow(created({ ...deferred, "content-length": "100" }).plan).room, 100)
       assert.strictEqual(Option.getOrThrow(created(deferred).plan).room, 100)
     })
@@ -207,8 +213,8 @@ describe("Create", () => {
       const headers = { "upload-length": "1", "upload-metadata": "k".repeat(64) }
       assert(Either.isRight(decide({ headers, parts: [] })))
       const refusal = refusalOf({ ...headers, "upload-metadata": "k".repeat(65) })
-      assert.strictEqual(refusal.status, 400)
-      assert.strictEqual(refusal.message, "Upload-Metadata: expected at most 64 characters")
+      assert.strictEqual(statusOf(refusal), 400)
+      assert.strictEqual(sentenceOf(refusal), "Upload-Metadata: expected at most 64 characters")
     })
   })
 
@@ -216,7 +222,7 @@ describe("Create", () => {
     const sent = { ...octets, "upload-length": "10", "content-length": "4" }
 
     it("The Client MUST include Content-Type: application/offset+octet-stream with a body", () => {
-      assert.isTrue(requestOf(sent).withUpload)
+      assert.isTrue(Create.bringsBytes(requestOf(sent)))
       const { "content-type": _, ...untyped } = sent
       for (
         const headers of [
@@ -226,8 +232,8 @@ describe("Create", () => {
         ]
       ) {
         const refusal = refusalOf(headers)
-        assert.strictEqual(refusal.status, 415)
-        assert.include(refusal.message, "Content-Type: expected application/offset+octet-stream")
+        assert.strictEqual(statusOf(refusal), 415)
+        assert.include(sentenceOf(refusal), "Content-Type: expected application/offset+octet-stream")
       }
     })
 
@@ -243,7 +249,7 @@ describe("Create", () => {
         const headers = { ...octets, "upload-length": "10", ...body }
         const refusal = refusalOf({ ...headers, "content-encoding": "gzip" })
         assert.strictEqual(told(refusal), "415 content-encoding")
-        assert.include(refusal.message, "Content-Encoding: expected none but identity")
+        assert.include(sentenceOf(refusal), "Content-Encoding: expected none but identity")
         assert.isTrue(Option.isSome(created({ ...headers, "content-encoding": "Identity" }).plan))
       }
     })
@@ -260,20 +266,20 @@ describe("Create", () => {
       assert.strictEqual(room, 10)
       assert.strictEqual(planned, upload)
       deepStrictEqual(verification, {
-        _tag: "Header",
+        _tag: "Before",
         checksum: new Checksum.Checksum({ algorithm: "crc32", digest: new Uint8Array(4) })
       })
     })
 
     it("refuses a body longer than the upload before a byte of it", () => {
       const refusal = refusalOf({ ...sent, "content-length": "11" })
-      assert.strictEqual(refusal.status, 413)
+      assert.strictEqual(statusOf(refusal), 413)
     })
 
     it("a body for an upload of no length may only be empty", () => {
       const empty = { ...octets, "upload-length": "0" }
       assert.strictEqual(Option.getOrThrow(created({ ...empty, "content-length": "0" }).plan).room, 0)
-      assert.strictEqual(refusalOf({ ...empty, "content-length": "1" }).status, 413)
+      assert.strictEqual(statusOf(refusalOf({ ...empty, "content-length": "1" })), 413)
     })
 
     it("a partial upload may come with its bytes", () => {
@@ -289,8 +295,8 @@ describe("Create", () => {
     it("The Client MUST NOT include the Upload-Length header in the final upload creation", () => {
       for (const headers of [{ "upload-length": "5" }, { "upload-defer-length": "1" }]) {
         const refusal = refusalOf({ ...finalOf(a, b), ...headers }, [a, b])
-        assert.strictEqual(refusal.status, 400)
-        assert.include(refusal.message, "Upload-Length: expected none for a final upload")
+        assert.strictEqual(statusOf(refusal), 400)
+        assert.include(sentenceOf(refusal), "Upload-Length: expected none for a final upload")
       }
     })
 
@@ -339,15 +345,15 @@ describe("Create", () => {
       const final = created(finalOf(a), [a]).upload
       for (const foreign of [whole, final]) {
         const refusal = refusalOf(finalOf(a, foreign), [a, foreign])
-        assert.strictEqual(refusal.status, 400)
-        assert.strictEqual(refusal.message, `Upload-Concat: expected partial uploads only, got "${foreign.id}"`)
+        assert.strictEqual(statusOf(refusal), 400)
+        assert.strictEqual(sentenceOf(refusal), `Upload-Concat: expected partial uploads only, got "${foreign.id}"`)
       }
     })
 
     it("is held to the maximum as soon as its length is known", () => {
       const large = partOf("a", 60)
       const small = partOf("b", 40)
-      assert.strictEqual(refusalOf(finalOf(large, large), [large, large]).status, 413)
+      assert.strictEqual(statusOf(refusalOf(finalOf(large, large), [large, large])), 413)
       assert(Either.isRight(decide({ headers: finalOf(large, small), parts: [large, small] })))
     })
 
@@ -389,17 +395,20 @@ describe("Create", () => {
     it("The Server MUST acknowledge a creation with 201 and set Location to the URL of the upload", () => {
       const { upload } = created({ "upload-length": "10" })
       const response = Create.respond(upload, "/files", requestOf({ "upload-length": "10" }))
-      assert.strictEqual(response.status, 201)
-      deepStrictEqual(Schema.encodeSync(Create.Response)(response), {
-        location: `/files/${id("f")}`,
-        "upload-expires": "Sun, 22 Nov 2026 12:01:00 GMT"
+      deepStrictEqual<unknown>(TusDialect.encode({ reply: response }), {
+        status: 201,
+        headers: {
+          "tus-resumable": "1.0.0",
+          location: `/files/${id("f")}`,
+          "upload-expires": "Sun, 22 Nov 2026 12:01:00 GMT"
+        }
       })
     })
 
     it("names an upload in the collection at the root", () => {
       const { upload } = created({ "upload-length": "10" })
-      const { location } = Create.respond(upload, "", requestOf({ "upload-length": "10" }))
-      assert.strictEqual(location, `/${id("f")}`)
+      const { url } = Create.respond(upload, "", requestOf({ "upload-length": "10" }))
+      assert.strictEqual(url, `/${id("f")}`)
     })
 
     it("with upload it MUST set Upload-Offset to the offset after applying the accepted bytes", () => {
@@ -419,34 +428,26 @@ describe("Create", () => {
       const eternal = created({ "upload-length": "1" }, [], { ...policy, expiresAfter: Option.none() })
       deepStrictEqual(Create.respond(eternal.upload, "/files", request).expires, Option.none())
     })
-
-    it.prop(
-      "survives the round trip",
-      [inSeconds(Create.Response, (fields) => new Create.Response(fields))],
-      ([response]) => {
-        const headers = Schema.encodeSync(Create.Response)(response)
-        deepStrictEqual(Schema.decodeSync(Create.Response)(headers), response)
-      }
-    )
-  })
-
-  it.prop("a request survives the round trip", [Create.Request], ([request]) => {
-    const headers = Schema.encodeSync(Create.Request)(request)
-    deepStrictEqual(Schema.decodeSync(Create.Request)(headers), request)
   })
 
   it.prop("decides for every request and any parts, and begins at offset 0 with the id it was given", [
-    Create.Request,
+    CreateHeaders.Request,
     FastCheck.array(uploads, { maxLength: 4 }),
     FastCheck.constantFrom(policy, unlimited, { ...unlimited, finishes: true })
-  ], ([request, parts, rules]) => {
+  ], ([headers, parts, rules]) => {
+    const read = CreateHeaders.read(headers, "/files")
+    if (Either.isLeft(read)) {
+      assert.strictEqual(told(read.left), "400 upload-concat")
+      return
+    }
+    const request = read.right
     const decision = Create.decide(request, { id: id("f"), now, parts }, rules)
     if (Either.isRight(decision)) {
       const { plan, upload } = decision.right
       assert.strictEqual(upload.id, id("f"))
       assert.strictEqual(upload.offset, 0)
-      assert.strictEqual(Option.isSome(plan), request.withUpload)
-      assert.isFalse(upload.isFinal && request.withUpload)
+      assert.strictEqual(Option.isSome(plan), Create.bringsBytes(request))
+      assert.isFalse(upload.isFinal && Create.bringsBytes(request))
       assert.isTrue(Option.isNone(rules.maxSize) || !Option.exists(upload.length, (length) => length > 100))
     }
   }, { fastCheck: { numRuns: 300 } })

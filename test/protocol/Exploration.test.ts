@@ -203,6 +203,6 @@ describe("Exploration", () => {
     assert.isAtLeast(requests, 4_000_000)
     assert.isAtLeast(depth, 6)
     deepStrictEqual({ ...states, Open: 0, Complete: 0 }, { Open: 0, Finishing: 0, Complete: 0, Rejected: 0 })
-    assert.includeMembers(Array.from(answers), ["ok", "killed", "FinalUpload", "InvalidHeader", ...refusals])
+    assert.includeMembers(Array.from(answers), ["ok", "killed", "FinalUpload", "InvalidRequest", ...refusals])
   }, 120_000)
 })

@@ -6,9 +6,9 @@ import * as FastCheck from "effect/FastCheck"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 
-const read = Schema.decodeUnknownEither(Metadata.FromHeader)
+const read = Schema.decodeUnknownEither(Metadata.FromRaw)
 const raw = Schema.decodeUnknownEither(Metadata.Raw)
-const text = Schema.decodeUnknownEither(Metadata.TextFromHeader)
+const text = Schema.decodeUnknownEither(Metadata.TextFromRaw)
 
 const key = FastCheck.stringMatching(/^[\x21-\x2b\x2d-\x7e]{1,12}$/)
 const keys = FastCheck.oneof(key, FastCheck.constantFrom("__proto__", "constructor", "toString", "length", "0"))
@@ -87,8 +87,8 @@ describe("Metadata", () => {
     FastCheck.uniqueArray(FastCheck.tuple(keys, FastCheck.uint8Array()), { selector: ([key]) => key })
   ], ([pairs]) => {
     const metadata = new Map(pairs)
-    const header = Schema.encodeSync(Metadata.FromHeader)(metadata)
-    const decoded = Schema.decodeSync(Metadata.FromHeader)(header)
+    const header = Schema.encodeSync(Metadata.FromRaw)(metadata)
+    const decoded = Schema.decodeSync(Metadata.FromRaw)(header)
     deepStrictEqual(Array.from(decoded), pairs)
   })
 
@@ -96,20 +96,20 @@ describe("Metadata", () => {
     FastCheck.uniqueArray(FastCheck.tuple(keys, FastCheck.string({ unit: "binary" })), { selector: ([key]) => key })
   ], ([pairs]) => {
     const record = Object.fromEntries(pairs)
-    const header = Schema.encodeSync(Metadata.TextFromHeader)(record)
-    const decoded = Schema.decodeSync(Metadata.TextFromHeader)(header)
+    const header = Schema.encodeSync(Metadata.TextFromRaw)(record)
+    const decoded = Schema.decodeSync(Metadata.TextFromRaw)(header)
     deepStrictEqual(Object.entries(decoded), Object.entries(record))
   })
 
   it("no key is special: __proto__ is data and reaches nobody else", () => {
     const header = "__proto__ YQ==,constructor Yg=="
-    const decoded = Schema.decodeSync(Metadata.TextFromHeader)(header)
+    const decoded = Schema.decodeSync(Metadata.TextFromRaw)(header)
     deepStrictEqual(Object.keys(decoded), ["__proto__", "constructor"])
     assert.strictEqual(Object.getOwnPropertyDescriptor(decoded, "__proto__")?.value, "a")
     assert.strictEqual(Object.getPrototypeOf(decoded), Object.prototype)
     assert.isUndefined(Reflect.get({}, "a"))
-    assert.strictEqual(Schema.encodeSync(Metadata.TextFromHeader)(decoded), header)
-    deepStrictEqual(Array.from(Schema.decodeSync(Metadata.FromHeader)(header).keys()), [
+    assert.strictEqual(Schema.encodeSync(Metadata.TextFromRaw)(decoded), header)
+    deepStrictEqual(Array.from(Schema.decodeSync(Metadata.FromRaw)(header).keys()), [
       "__proto__",
       "constructor"
     ])
@@ -117,8 +117,8 @@ describe("Metadata", () => {
 
   it("a client cannot write a key that no server may read", () => {
     for (const key of ["", "a b", "a,b", "é", "a\nb"]) {
-      assert(Either.isLeft(Schema.encodeEither(Metadata.TextFromHeader)({ [key]: "x" })), key)
-      assert(Either.isLeft(Schema.encodeEither(Metadata.FromHeader)(new Map([[key, new Uint8Array()]]))), key)
+      assert(Either.isLeft(Schema.encodeEither(Metadata.TextFromRaw)({ [key]: "x" })), key)
+      assert(Either.isLeft(Schema.encodeEither(Metadata.FromRaw)(new Map([[key, new Uint8Array()]]))), key)
     }
   })
 

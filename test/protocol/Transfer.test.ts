@@ -6,11 +6,12 @@ import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import { at, bytes, fulls, now, policy, takers, unlimited, uploadOf } from "./arbitraries.js"
+import { statusOf } from "./defects.js"
 
 const none: Transfer.Verification = { _tag: "None" }
-const byTrailer: Transfer.Verification = { _tag: "Trailer" }
+const byTrailer: Transfer.Verification = { _tag: "After", read: () => Option.none() }
 const byHeader: Transfer.Verification = {
-  _tag: "Header",
+  _tag: "Before",
   checksum: new Checksum.Checksum({ algorithm: "crc32", digest: new Uint8Array(4) })
 }
 
@@ -23,13 +24,18 @@ const planOf = (
     readonly length?: Option.Option<Upload.Bytes>
     readonly verification?: Transfer.Verification
     readonly contentLength?: number
+    readonly isLast?: boolean
     readonly policy?: Policy.Policy
   } = {}
 ) =>
   Transfer.plan(
     upload,
     options.length ?? upload.length,
-    { contentLength: Option.fromNullable(options.contentLength), verification: options.verification ?? none },
+    {
+      contentLength: Option.fromNullable(options.contentLength),
+      verification: options.verification ?? none,
+      isLast: Option.fromNullable(options.isLast)
+    },
     options.policy ?? unlimited
   )
 
@@ -80,10 +86,10 @@ describe("Transfer", () => {
     it("refuses a body that tells that it is too long, before its first byte", () => {
       assert(Either.isRight(planOf(of10, { contentLength: 7 })))
       const beyondLength = Either.getOrThrow(Either.flip(planOf(of10, { contentLength: 8 })))
-      assert.strictEqual(beyondLength.status, 413)
+      assert.strictEqual(statusOf(beyondLength), 413)
       assert.strictEqual(beyondLength.message, "expected a body of at most 7 bytes, the rest of the upload")
       const beyondMaximum = Either.getOrThrow(Either.flip(planOf(at3, { contentLength: 98, policy })))
-      assert.strictEqual(beyondMaximum.status, 413)
+      assert.strictEqual(statusOf(beyondMaximum), 413)
       assert.strictEqual(beyondMaximum.message, "expected an upload of at most 100 bytes")
     })
 
@@ -120,7 +126,7 @@ describe("Transfer", () => {
           const plan = planned(upload, { verification })
           const settled = Transfer.settle(plan, { received, ending: "Ended", verdict: wrong }, now, policy)
           assert.strictEqual(settled.upload, upload)
-          assert.strictEqual(Option.getOrThrow(settled.refusal).status, 460)
+          assert.strictEqual(statusOf(Option.getOrThrow(settled.refusal)), 460)
         }
       }
     })
@@ -139,7 +145,7 @@ describe("Transfer", () => {
         const settled = Transfer.settle(planned(upload), { received: 4, ending, verdict: Either.void }, now, policy)
         assert.strictEqual(settled.upload.offset, 4)
         const refusal = Option.getOrThrow(settled.refusal)
-        assert.strictEqual(refusal.status, status[ending])
+        assert.strictEqual(statusOf(refusal), status[ending])
         assert.match(refusal.message, /; the upload stands at 4, continue from there$/)
       }
     })
@@ -161,10 +167,10 @@ describe("Transfer", () => {
       const without = Transfer.settle(planned(upload), receipt, now, policy)
       assert.strictEqual(without.upload.offset, 10)
       assert.isFalse(without.upload.isOpen)
-      assert.strictEqual(Option.getOrThrow(without.refusal).status, 413)
+      assert.strictEqual(statusOf(Option.getOrThrow(without.refusal)), 413)
       const under = Transfer.settle(planned(upload, { verification: byHeader }), receipt, now, policy)
       assert.strictEqual(under.upload, upload)
-      assert.strictEqual(Option.getOrThrow(under.refusal).status, 413)
+      assert.strictEqual(statusOf(Option.getOrThrow(under.refusal)), 413)
     })
 
     it("a deferred length is set by what it came with, even where nothing else arrived", () => {

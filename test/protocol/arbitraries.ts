@@ -1,7 +1,7 @@
 /**
  * What the tests of the rules share: one moment, ids, a policy with everything on, and generators of legal states.
  */
-import { Extension, Metadata, type Policy, Upload } from "effect-tus"
+import { Metadata, type Policy, Upload } from "effect-tus"
 import * as Arbitrary from "effect/Arbitrary"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -21,8 +21,8 @@ export const policy: Policy.Policy = {
   maxSize: Option.some(100),
   maxMetadataSize: 64,
   expiresAfter: Option.some(Duration.seconds(60)),
-  extensions: Extension.Extension.literals,
   algorithms: ["sha1", "crc32"],
+  trailers: true,
   finishes: false
 }
 

@@ -3,7 +3,7 @@
  * that stands first in the table has to win.
  */
 import { assert, it } from "@effect/vitest"
-import type { Refusal } from "effect-tus"
+import { type HttpRefusal, type Refusal, TusDialect } from "effect-tus"
 import * as Either from "effect/Either"
 
 export interface Defect<A> {
@@ -16,14 +16,24 @@ export interface Defect<A> {
   readonly spoil: (request: A) => A
 }
 
-/** The tag of a refusal, and the header where it is about one. */
-export const told = (refusal: Refusal.Refusal): string =>
-  refusal._tag === "InvalidHeader" ? `${refusal.status} ${refusal.header}` : `${refusal.status} ${refusal._tag}`
+type AnyRefusal = Refusal.Refusal | HttpRefusal.HttpRefusal
+
+/** The status of a refusal in tus. */
+export const statusOf = (refusal: AnyRefusal): number => TusDialect.refuse(refusal).status
+
+/** The sentence by which tus refuses, without the end of its line. */
+export const sentenceOf = (refusal: AnyRefusal): string => (TusDialect.refuse(refusal).body ?? "").trimEnd()
+
+/** The status of a refusal in tus, with its tag, or with the first header where it is about one that is wrong. */
+export const told = (refusal: AnyRefusal): string =>
+  refusal._tag === "InvalidHeader" || refusal._tag === "InvalidRequest"
+    ? `${statusOf(refusal)} ${(/^[^:,]*/.exec(sentenceOf(refusal))?.[0] ?? "").toLowerCase()}`
+    : `${statusOf(refusal)} ${refusal._tag}`
 
 /** Registers one test for the request as it is, one for each defect, one for each defect that hides another. */
 export const inOrder = <A>(
   request: A,
-  decide: (request: A) => Either.Either<unknown, Refusal.Refusal>,
+  decide: (request: A) => Either.Either<unknown, AnyRefusal>,
   defects: ReadonlyArray<Defect<A>>
 ): void => {
   const refusalOf = (spoilt: A) => Either.match(decide(spoilt), { onLeft: told, onRight: () => "none" })

@@ -8,16 +8,16 @@
 import { assert } from "@effect/vitest"
 import {
   Append,
-  BodyHeaders,
-  Command,
   Concat,
   Create,
   Inspect,
+  type Message,
   type Policy,
   Refusal,
   type Reply,
   Terminate,
   Transfer,
+  TusDialect,
   Upload
 } from "effect-tus"
 import * as DateTime from "effect/DateTime"
@@ -63,7 +63,7 @@ export const lax: Policy.Policy = {
   ...strict,
   maxSize: Option.some(3),
   expiresAfter: Option.none(),
-  extensions: strict.extensions.filter((name) => name !== "checksum-trailer" && name !== "expiration"),
+  trailers: false,
   finishes: false
 }
 
@@ -103,7 +103,7 @@ export interface Letter<R> extends Arrival {
 const sha1 = (text: string) => `sha1 ${createHash("sha1").update(text).digest("base64")}`
 
 const letter = <R>(
-  decode: (raw: Command.RawRequest) => R,
+  decode: (raw: Message.RawRequest) => R,
   headers: Record<string, string>,
   content: string,
   arrival: Arrival
@@ -130,13 +130,13 @@ const letter = <R>(
   }
 }
 
-const decodePatch = (raw: Command.RawRequest): Append.Request => {
-  const command = Either.getOrThrow(Command.decode({ ...raw, method: "PATCH", url: `/files/${id("a")}` }))
+const decodePatch = (raw: Message.RawRequest): Append.Request => {
+  const command = Either.getOrThrow(TusDialect.decode({ ...raw, method: "PATCH", url: `/files/${id("a")}` }, {}))
   return command._tag === "Append" ? command.request : assert.fail(command._tag)
 }
 
-const decodeCreate = (raw: Command.RawRequest): Create.Request => {
-  const command = Either.getOrThrow(Command.decode(raw))
+const decodeCreate = (raw: Message.RawRequest): Create.Request => {
+  const command = Either.getOrThrow(TusDialect.decode(raw, {}))
   return command._tag === "Create" ? command.request : assert.fail(command._tag)
 }
 
@@ -223,9 +223,9 @@ const verify = (
   if (verification._tag === "None") {
     return Either.void
   }
-  const checksum = verification._tag === "Header"
+  const checksum = verification._tag === "Before"
     ? Either.right(verification.checksum)
-    : BodyHeaders.trailing(trailers, rules)
+    : Transfer.announced(verification.read(trailers), rules)
   return Either.flatMap(checksum, (checksum) =>
     checksum.matches(createHash("sha1").update(kept).digest())
       ? Either.void
@@ -266,7 +266,7 @@ export const create = (name: "a" | "b", letter: Letter<Create.Request>, rules: P
 /** The final of the named parts, in the order of the names. */
 export const concatenate = (world: World, names: ReadonlyArray<"a" | "b">, rules: Policy.Policy): Outcome => {
   const request = finalRequests.get(names) ?? assert.fail("none of `finals`")
-  const ids = Either.getOrThrow(Create.partsOf(request, "/files")).map(({ id }) => id)
+  const ids = request.kind._tag === "Final" ? request.kind.parts.map(({ id }) => id) : []
   const parts = ids.map((id) => partOf(world, id))
   const missing = ids.find((_, i) => Option.isNone(parts[i] ?? Option.none()))
   if (missing !== undefined) {
@@ -326,7 +326,7 @@ export const wait = (slot: Slot): Slot => {
   return { ...slot, upload: new Upload.Upload({ ...slot.upload, expiresAt: Option.some(expiresAt) }) }
 }
 
-export const head = (world: World, stored: Stored): Either.Either<Inspect.Response, Refusal.Refusal> =>
+export const head = (world: World, stored: Stored): Either.Either<Inspect.Inspected, Refusal.Refusal> =>
   Inspect.decide(stored.upload, stored.upload.isOpen ? partsOf(world, stored.upload) : [], now)
 
 /** What tells one state of an upload from another. */

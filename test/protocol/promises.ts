@@ -3,12 +3,12 @@
  */
 import { assert } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { type Append, type Create, type Policy, Refusal, Reply, Upload } from "effect-tus"
+import { type Append, Create, type Policy, Refusal, TusDialect, Upload } from "effect-tus"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { id, now, uploadOf } from "./arbitraries.js"
-import { told } from "./defects.js"
+import { statusOf, told } from "./defects.js"
 import * as Model from "./model.js"
 
 /** As `assert`, which would take most of the time of millions of checks. */
@@ -77,7 +77,7 @@ const expectation = (
   const limit = Option.getOrElse(rules.maxSize, () => Infinity)
   const length = Option.orElse(upload.length, () => declared)
   const room = upload.isOpen ? Option.getOrElse(length, () => limit) - upload.offset : 0
-  const reads = !check.endsWith("Trailer") || rules.extensions.includes("checksum-trailer")
+  const reads = !check.endsWith("Trailer") || rules.trailers
   const lawful = !upload.isFinal && !upload.hasExpired(now) && upload.completion._tag !== "Rejected" && reads &&
     claimed === upload.offset &&
     Option.match(declared, {
@@ -126,11 +126,11 @@ export const checkPatch = (
   if (Refusal.isRefusal(reply)) {
     claim(slot === before || (lawful && letter.check === "None"), "a refused request changes nothing")
     claim(reply._tag !== "Interrupted" || reply.offset === upload.offset, "the refusal says where the upload stands")
-    claim(!before.upload.isFinal || before.upload.hasExpired(now) || reply.status === 403, "403 of a final")
+    claim(!before.upload.isFinal || before.upload.hasExpired(now) || statusOf(reply) === 403, "403 of a final")
     return
   }
   deepStrictEqual(upload.length, Option.orElse(before.upload.length, () => declared))
-  const { headers, status } = Reply.encode(reply)
+  const { headers, status } = TusDialect.encode({ reply })
   claim(status === 204, "204 of a PATCH")
   claim(headers["upload-offset"] === String(claimed + letter.size), "the new offset is told")
   claim(
@@ -145,7 +145,7 @@ export const checkCreation = (
   { answer, slot }: Model.Outcome,
   rules: Policy.Policy
 ) => {
-  const { concat, length } = letter.request
+  const { kind, length } = letter.request
   const empty = Option.exists(length, (length) => length === 0)
   const fresh = uploadOf({ length, completion: empty ? { _tag: "Complete", at: now } : { _tag: "Open" } })
   const { accepted, kept, lawful, overruns } = expectation(fresh, letter, Option.none(), 0, rules)
@@ -160,14 +160,14 @@ export const checkCreation = (
   assert.strictEqual(slot.upload.id, id(name))
   assert.strictEqual(slot.upload.offset, kept)
   deepStrictEqual(slot.upload.length, length)
-  assert.strictEqual(slot.upload.isPartial, Option.isSome(concat))
+  assert.strictEqual(slot.upload.isPartial, kind._tag === "Partial")
   assert.strictEqual(reply === undefined, letter.ending === "Killed")
   if (reply !== undefined && !Refusal.isRefusal(reply)) {
     assert.isTrue(accepted)
-    const { headers, status } = Reply.encode(reply)
+    const { headers, status } = TusDialect.encode({ reply })
     assert.strictEqual(status, 201)
     assert.strictEqual(headers["location"], `/files/${id(name)}`)
-    assert.strictEqual(headers["upload-offset"], letter.request.withUpload ? String(kept) : undefined)
+    assert.strictEqual(headers["upload-offset"], Create.bringsBytes(letter.request) ? String(kept) : undefined)
   }
 }
 
@@ -238,7 +238,7 @@ export const checkHead = (world: Model.World, stored: Model.Stored, rules: Polic
   assert.strictEqual(Either.match(decision, { onLeft: told, onRight: () => "told" }), expected)
   if (Either.isRight(decision)) {
     const known = isFinal && isOpen ? Option.orElse(length, () => total(parts)) : length
-    const { headers, status } = Reply.encode(decision.right)
+    const { headers, status } = TusDialect.encode({ reply: decision.right })
     assert.strictEqual(status, 200)
     assert.strictEqual(headers["cache-control"], "no-store")
     assert.strictEqual(headers["upload-offset"], isFinal && isOpen ? undefined : String(offset))

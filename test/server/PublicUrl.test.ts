@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Command } from "effect-tus"
+import type { Message } from "effect-tus"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as PublicUrl from "../../src/server/policy/PublicUrl.js"
 
-const base = (options: PublicUrl.Options, headers: Command.RawRequest["headers"], remoteAddress?: string) =>
+const base = (options: PublicUrl.Options, headers: Message.RawRequest["headers"], remoteAddress?: string) =>
   Either.getOrThrow(PublicUrl.make(options))({ method: "POST", url: "/files", headers, remoteAddress })
 
 const trusting = { trustedProxies: ["10.0.0.0/8", "::1"] }

@@ -2,22 +2,25 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Either from "effect/Either"
 import * as TusCors from "../../src/server/policy/TusCors.js"
+import { dialect } from "../../src/wire/tus/TusDialect.js"
+
+const make = (options: TusCors.Options) => TusCors.make(options, dialect.fields)
 
 const allowed = (options: TusCors.Options, origin?: string) =>
-  Either.getOrThrow(TusCors.make(options)).headersOf({
+  Either.getOrThrow(make(options)).headersOf({
     method: "POST",
     url: "/files",
     headers: origin === undefined ? {} : { origin }
   })
 
 const preflight = (options: TusCors.Options, origin = "https://example.org") =>
-  Either.getOrThrow(TusCors.make(options)).headersOf({
+  Either.getOrThrow(make(options)).headersOf({
     method: "OPTIONS",
     url: "/files",
     headers: { origin, "access-control-request-method": "PATCH" }
   })
 
-const anonymous = (options: TusCors.Options) => Either.getOrThrow(TusCors.make(options)).anonymous
+const anonymous = (options: TusCors.Options) => Either.getOrThrow(make(options)).anonymous
 
 const isAllowed = (options: TusCors.Options, origin: string) =>
   allowed(options, origin)["access-control-allow-origin"] === origin
@@ -144,17 +147,17 @@ describe("TusCors", () => {
     ]
   ) {
     it(`does not take cookies from pages of ${typeof origins === "object" ? origins.join() : origins ?? "anybody"}`, () => {
-      const { actual, option, message } = Either.getOrThrow(Either.flip(TusCors.make({ credentials: true, origins })))
+      const { actual, option, message } = Either.getOrThrow(Either.flip(make({ credentials: true, origins })))
       assert.strictEqual(option, "cors.origins")
       assert.strictEqual(actual, typeof origins === "object" ? String(origins.at(-1)) : "*")
       assert.match(message, /expected whose pages may send cookies, by name, .*cors\.credentials/)
-      assert(Either.isRight(TusCors.make({ origins })))
+      assert(Either.isRight(make({ origins })))
     })
   }
 
   for (const [options, message] of wrong) {
     it(`does not take ${JSON.stringify(options)}`, () => {
-      assert.match(Either.getOrThrow(Either.flip(TusCors.make(options))).message, message)
+      assert.match(Either.getOrThrow(Either.flip(make(options))).message, message)
     })
   }
 })

@@ -87,7 +87,7 @@ const isComplete = ({ length, offset }: Pick<Info, "length" | "offset">): boolea
 const pairs = (header: Info["metadata"]): ReadonlyArray<readonly [string, Uint8Array]> =>
   Option.match(Option.flatMap(header, decode), { onNone: () => [], onSome: (metadata) => [...metadata] })
 
-const decode = Schema.decodeOption(Metadata.FromHeader)
+const decode = Schema.decodeOption(Metadata.FromRaw)
 
 const readable = (value: Uint8Array): { readonly text: string; readonly binary: boolean } =>
   Either.match(Either.try(() => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(value)), {

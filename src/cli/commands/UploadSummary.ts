@@ -45,7 +45,7 @@ export const facts = (upload: Upload, location: Option.Option<string>) => ({
 const stateOf = ({ completion }: Upload): string =>
   completion._tag === "Rejected" ? `rejected (${completion.status})` : completion._tag.toLowerCase()
 
-const decode = Schema.decodeOption(Metadata.TextFromHeader)
+const decode = Schema.decodeOption(Metadata.TextFromRaw)
 
 const nameOf = ({ metadata }: Upload): Option.Option<string> =>
   Option.flatMapNullable(Option.flatMap(metadata, decode), ({ filename, name }) => filename ?? name)

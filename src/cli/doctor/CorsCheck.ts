@@ -3,7 +3,7 @@
  *
  * @see https://fetch.spec.whatwg.org/#http-cors-protocol
  */
-import type { RawResponse } from "../../protocol/Reply.js"
+import type { RawResponse } from "../../wire/Message.js"
 import { type Finding, note, ok, problem } from "./Finding.js"
 
 /** A page that uploads: its preflight with the answer, and the answer to its request. */

@@ -5,8 +5,8 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Location from "../../client/requests/Location.js"
 import { capabilities } from "../../client/requests/ResponseReader.js"
-import * as Discovery from "../../protocol/Discovery.js"
-import type { RawResponse } from "../../protocol/Reply.js"
+import type { RawResponse } from "../../wire/Message.js"
+import * as DiscoveryHeaders from "../../wire/tus/DiscoveryHeaders.js"
 import * as Size from "../terminal/Size.js"
 import { type Finding, note, ok, problem } from "./Finding.js"
 
@@ -26,7 +26,7 @@ export const server = (answer: RawResponse): Finding =>
         "Let OPTIONS through to the server: it answers preflights of CORS itself"
       ),
     onSome: ({ extensions, versions }) =>
-      versions.includes(Discovery.version)
+      versions.includes(DiscoveryHeaders.version)
         ? ok(
           "server",
           `tus ${versions.join(", ")}${
@@ -36,7 +36,7 @@ export const server = (answer: RawResponse): Finding =>
             })
           }`
         )
-        : problem("server", `it speaks tus ${versions.join(", ")}, and not ${Discovery.version}`)
+        : problem("server", `it speaks tus ${versions.join(", ")}, and not ${DiscoveryHeaders.version}`)
   })
 
 /** Whether an upload was created, with a Location. */

@@ -79,4 +79,4 @@ export const creationOf = (entries: ReadonlyArray<UploadJournal.JournalEntry>): 
 export const metadataOf = ({ metadata }: UploadJournal.Creation): Readonly<Record<string, Uint8Array>> =>
   Option.match(Option.flatMap(metadata, decodeMetadata), { onNone: () => ({}), onSome: Object.fromEntries })
 
-const decodeMetadata = Schema.decodeOption(Metadata.FromHeader)
+const decodeMetadata = Schema.decodeOption(Metadata.FromRaw)

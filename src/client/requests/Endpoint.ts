@@ -5,8 +5,8 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import type * as Discovery from "../../protocol/Discovery.js"
-import type { Extension } from "../../protocol/Extension.js"
+import type * as DiscoveryHeaders from "../../wire/tus/DiscoveryHeaders.js"
+import type { Extension } from "../../wire/tus/Extension.js"
 import { type RequestError, TooLarge, Unsupported } from "../transport/TusError.js"
 
 export interface Capabilities {
@@ -24,7 +24,7 @@ export interface Endpoint {
    * What the server can do, asked once. One that does not say can do what the protocol asks of all, and create uploads.
    */
   readonly capabilities: (
-    discover: Effect.Effect<Option.Option<Discovery.Response>, RequestError>
+    discover: Effect.Effect<Option.Option<DiscoveryHeaders.Response>, RequestError>
   ) => Effect.Effect<Capabilities, RequestError>
   /** As far as was asked. */
   readonly known: () => Capabilities
@@ -96,7 +96,7 @@ const untold: Capabilities = {
   maxSize: Option.none()
 }
 
-const capabilitiesOf = (said: Option.Option<Discovery.Response>): Capabilities =>
+const capabilitiesOf = (said: Option.Option<DiscoveryHeaders.Response>): Capabilities =>
   Option.match(said, {
     onNone: () => untold,
     onSome: ({ algorithms, extensions, maxSize }) => ({

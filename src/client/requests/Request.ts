@@ -8,9 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import * as Checksum from "../../protocol/Checksum.js"
-import * as Discovery from "../../protocol/Discovery.js"
-import type { RawResponse } from "../../protocol/Reply.js"
+import type * as Checksum from "../../protocol/Checksum.js"
+import type { RawResponse } from "../../wire/Message.js"
+import * as ChecksumHeader from "../../wire/tus/ChecksumHeader.js"
+import * as DiscoveryHeaders from "../../wire/tus/DiscoveryHeaders.js"
 import type { SourceError } from "../sources/UploadSource.js"
 import * as Sendable from "../transport/Sendable.js"
 import * as TusError from "../transport/TusError.js"
@@ -117,7 +118,7 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: C
         ...(options.requestId === true ? { "x-request-id": requestId() } : {}),
         ...headers,
         ...(overridden ? { "x-http-method-override": method } : {}),
-        ...(method === "OPTIONS" ? {} : { "tus-resumable": Discovery.version })
+        ...(method === "OPTIONS" ? {} : { "tus-resumable": DiscoveryHeaders.version })
       },
       body: chunk && bodyOf(chunk),
       onSent: chunk?.onSent,
@@ -158,5 +159,7 @@ const requestId = () => Encoding.encodeHex(crypto.getRandomValues(new Uint8Array
 const bodyOf = ({ checksum, length, open }: Chunk): TusTransport.Body => ({
   length,
   open,
-  trailers: typeof checksum === "function" ? () => ({ "upload-checksum": Checksum.toHeader(checksum()) }) : undefined
+  trailers: typeof checksum === "function"
+    ? () => ({ "upload-checksum": ChecksumHeader.toHeader(checksum()) })
+    : undefined
 })

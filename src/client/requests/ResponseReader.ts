@@ -6,12 +6,12 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
-import * as Append from "../../protocol/Append.js"
-import * as Create from "../../protocol/Create.js"
-import * as Discovery from "../../protocol/Discovery.js"
-import * as HeaderCodec from "../../protocol/HeaderCodec.js"
-import * as Inspect from "../../protocol/Inspect.js"
-import type { RawResponse } from "../../protocol/Reply.js"
+import * as HeaderCodec from "../../wire/HeaderCodec.js"
+import type { RawResponse } from "../../wire/Message.js"
+import * as AppendHeaders from "../../wire/tus/AppendHeaders.js"
+import * as CreateHeaders from "../../wire/tus/CreateHeaders.js"
+import * as DiscoveryHeaders from "../../wire/tus/DiscoveryHeaders.js"
+import * as InspectHeaders from "../../wire/tus/InspectHeaders.js"
 import { Misbehaved } from "../transport/TusError.js"
 import type { Answer } from "./Request.js"
 import * as ServerClock from "./ServerClock.js"
@@ -47,7 +47,7 @@ const notTus = (answer: Answer, expected: string) =>
     actual: `${answer.status} with ${answer.headers["content-type"]?.slice(0, 100) ?? "no such header"}`
   })
 
-const Info = Schema.Struct(Struct.omit(Inspect.Response.fields, "cacheControl"))
+const Info = Schema.Struct(Struct.omit(InspectHeaders.Response.fields, "cacheControl"))
 /** Where an upload stands. A final upload that is not yet assembled has no offset. */
 export interface Info extends Schema.Schema.Type<typeof Info> {}
 
@@ -80,7 +80,7 @@ export const created = (answer: Answer, size: number) =>
 const longestLocation = 4096
 
 const expectedCreated = "201 with the URL of the upload as Location"
-const readCreated = reader(HeaderCodec.decoder(Create.Response), expectedCreated)
+const readCreated = reader(HeaderCodec.decoder(CreateHeaders.Response), expectedCreated)
 
 /** Where the upload stands after `size` bytes were sent from `start`. */
 export const appended = (answer: Answer, start: number, size: number) =>
@@ -90,7 +90,7 @@ export const appended = (answer: Answer, start: number, size: number) =>
       Either.map(between(answer, offset, start, start + size), () => ({ offset, expires, answer: raw(answer) }))
   )
 
-const readAppended = reader(HeaderCodec.decoder(Append.Response), "204 with the new Upload-Offset")
+const readAppended = reader(HeaderCodec.decoder(AppendHeaders.Response), "204 with the new Upload-Offset")
 
 const raw = (answer: Answer): RawResponse => Struct.omit(answer, "asked", "ahead")
 
@@ -117,11 +117,11 @@ export const between = (
 /**
  * None where the server says nothing of tus, as when something in front of it answers. What cannot be read is left out.
  */
-export const capabilities = (headers: RawResponse["headers"]): Option.Option<Discovery.Response> =>
+export const capabilities = (headers: RawResponse["headers"]): Option.Option<DiscoveryHeaders.Response> =>
   Option.firstSomeOf(
     [[], ["tus-max-size"], ["tus-max-size", "tus-extension", "tus-checksum-algorithm"]].map((unread) =>
       decodeCapabilities(Struct.omit(headers, ...unread))
     )
   )
 
-const decodeCapabilities = Schema.decodeUnknownOption(Discovery.Response)
+const decodeCapabilities = Schema.decodeUnknownOption(DiscoveryHeaders.Response)

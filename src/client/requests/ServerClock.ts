@@ -7,7 +7,7 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Header from "../../protocol/Header.js"
+import * as Header from "../../wire/Header.js"
 
 /** An answer is under way for a moment, and its Date has whole seconds: less than this is no difference. */
 const tolerance = Duration.minutes(1)

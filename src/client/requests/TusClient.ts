@@ -7,14 +7,14 @@ import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Append from "../../protocol/Append.js"
-import * as BodyHeaders from "../../protocol/BodyHeaders.js"
-import * as Concat from "../../protocol/Concat.js"
-import * as Create from "../../protocol/Create.js"
-import type * as Discovery from "../../protocol/Discovery.js"
-import * as HeaderCodec from "../../protocol/HeaderCodec.js"
-import type { RawResponse } from "../../protocol/Reply.js"
 import { Bytes } from "../../protocol/Upload.js"
+import * as HeaderCodec from "../../wire/HeaderCodec.js"
+import type { RawResponse } from "../../wire/Message.js"
+import * as AppendHeaders from "../../wire/tus/AppendHeaders.js"
+import * as BodyHeaders from "../../wire/tus/BodyHeaders.js"
+import * as ConcatHeader from "../../wire/tus/ConcatHeader.js"
+import * as CreateHeaders from "../../wire/tus/CreateHeaders.js"
+import type * as DiscoveryHeaders from "../../wire/tus/DiscoveryHeaders.js"
 import type { RequestError } from "../transport/TusError.js"
 import { TusTransport } from "../transport/TusTransport.js"
 import * as Endpoint from "./Endpoint.js"
@@ -58,7 +58,7 @@ export class TusClient extends Context.Tag("effect-tus/TusClient")<TusClient, {
   readonly endpoint: (url: string) => Endpoint.Endpoint
 
   /** What the server can do; none where it does not say. */
-  readonly discover: (call: Request.Call) => Effect.Effect<Option.Option<Discovery.Response>, RequestError>
+  readonly discover: (call: Request.Call) => Effect.Effect<Option.Option<DiscoveryHeaders.Response>, RequestError>
 
   /** POST to the collection. An upload without a length is told it later. */
   readonly create: (
@@ -125,7 +125,7 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: R
           length: Option.map(call.length, (length) => Bytes.make(length)),
           deferLength: Option.isNone(call.length) ? Option.some("1") : Option.none(),
           metadata: call.metadata,
-          concat: call.partial === true ? Option.some(Concat.Partial.make()) : Option.none(),
+          concat: call.partial === true ? Option.some(ConcatHeader.Partial.make()) : Option.none(),
           contentType: call.chunk === undefined ? Option.none() : Option.some(BodyHeaders.octets)
         }),
         offset: call.chunk && 0,
@@ -138,7 +138,7 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: R
         headers: encodeCreate({
           ...nothing,
           metadata: call.metadata,
-          concat: Option.some(Concat.Final.make({ urls: call.parts }))
+          concat: Option.some(ConcatHeader.Final.make({ urls: call.parts }))
         })
       }).pipe(Effect.flatMap((answer) => ResponseReader.created(answer, 0))),
 
@@ -173,8 +173,8 @@ export const layer = <E = never, R = never>(
   options: Request.ClientOptions<E, R> = {}
 ): Layer.Layer<TusClient, never, TusTransport | R> => Layer.effect(TusClient, make(options))
 
-const encodeCreate = HeaderCodec.fieldsEncoder(Create.Request.fields)
-const encodePatch = HeaderCodec.fieldsEncoder(Append.Request.fields)
+const encodeCreate = HeaderCodec.fieldsEncoder(CreateHeaders.Request.fields)
+const encodePatch = HeaderCodec.fieldsEncoder(AppendHeaders.Request.fields)
 
 /** How the body is framed is the transport's to say. */
 const bodyFields = (chunk: Request.Chunk | undefined) => ({

@@ -4,7 +4,7 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Pull from "../../bytes/Pull.js"
-import type { RawResponse } from "../../protocol/Reply.js"
+import type { RawResponse } from "../../wire/Message.js"
 import type { SourceError } from "../sources/UploadSource.js"
 import * as Sendable from "./Sendable.js"
 import * as StallTimeout from "./StallTimeout.js"

@@ -6,7 +6,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Reading } from "../../bytes/Pull.js"
-import type { RawResponse } from "../../protocol/Reply.js"
+import type { RawResponse } from "../../wire/Message.js"
 import type { SourceError } from "../sources/UploadSource.js"
 import * as ErrorMessage from "./ErrorMessage.js"
 

@@ -5,7 +5,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { RawResponse } from "../../protocol/Reply.js"
+import type { RawResponse } from "../../wire/Message.js"
 import * as Fingerprint from "../journal/Fingerprint.js"
 import * as Endpoint from "../requests/Endpoint.js"
 import * as Location from "../requests/Location.js"

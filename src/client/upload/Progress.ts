@@ -4,7 +4,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
-import type { RawResponse } from "../../protocol/Reply.js"
+import type { RawResponse } from "../../wire/Message.js"
 import type { TusError } from "../transport/TusError.js"
 
 /** One moment of an upload. Sizes are in bytes; an upload in parts is told as one. */

@@ -4,8 +4,8 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { RawResponse } from "../../protocol/Reply.js"
 import * as Monotonic from "../../time/Monotonic.js"
+import type { RawResponse } from "../../wire/Message.js"
 import type { TusError } from "../transport/TusError.js"
 import * as Progress from "./Progress.js"
 

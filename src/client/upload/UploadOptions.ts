@@ -199,7 +199,7 @@ const header = (
     return pairs.size === 0 ? Option.none() : Option.some(encoded)
   })
 
-const encodeMetadata = Schema.encodeEither(Metadata.FromHeader)
+const encodeMetadata = Schema.encodeEither(Metadata.FromRaw)
 
 const bytesOf = (value: unknown): Uint8Array | undefined =>
   TypeTag.isBytes(value)

@@ -4,7 +4,7 @@
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { RawResponse } from "../../protocol/Reply.js"
+import type { RawResponse } from "../../wire/Message.js"
 import type { JournalEntry } from "../journal/UploadJournal.js"
 import * as Chunks from "../requests/Chunks.js"
 import type * as Endpoint from "../requests/Endpoint.js"

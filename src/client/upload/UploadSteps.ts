@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import type * as NextStep from "../../protocol/NextStep.js"
+import type * as NextStep from "../../wire/tus/NextStep.js"
 import * as Endpoint from "../requests/Endpoint.js"
 import * as Location from "../requests/Location.js"
 import * as ResponseReader from "../requests/ResponseReader.js"

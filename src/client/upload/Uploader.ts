@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as NextStep from "../../protocol/NextStep.js"
+import type * as NextStep from "../../wire/tus/NextStep.js"
 import { TusClient } from "../requests/TusClient.js"
 import type { SourceError } from "../sources/UploadSource.js"
 import type { TusError } from "../transport/TusError.js"

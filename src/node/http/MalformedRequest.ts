@@ -4,9 +4,9 @@
 import * as Effect from "effect/Effect"
 import { maxHeaderSize, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
-import * as Reply from "../../protocol/Reply.js"
 import { lingering } from "../../server/body/UploadBody.js"
 import type { Cors } from "../../server/policy/TusCors.js"
+import { sentence } from "../../wire/tus/TusDialect.js"
 
 export interface Options {
   /** How long the headers may take. */
@@ -43,7 +43,7 @@ const answer = (code: string | undefined, { cors, headersMillis }: Options) => {
     : code === "HPE_CHUNK_EXTENSIONS_OVERFLOW"
     ? [413, `chunks with extensions of at most ${maxHeaderSize} bytes`]
     : [400, "a well-formed request of HTTP/1.1"]
-  const { body = "", headers } = Reply.sentence(status, `expected ${expected}`, cors.anonymous)
+  const { body = "", headers } = sentence(status, `expected ${expected}`, cors.anonymous)
   const fields = Object.entries({ ...headers, "content-length": String(body.length), connection: "close" })
   return [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

@@ -2,7 +2,7 @@
  * One request on its way through the server: what was asked, the bytes that follow, and what its door can do. Doors
  * make exchanges; observers, verbs and hooks read them.
  */
-import type { RawRequest } from "../../protocol/Command.js"
+import type { RawRequest } from "../../wire/Message.js"
 import type { UploadBody } from "./UploadBody.js"
 
 /** A request and its body, until the response is made. */

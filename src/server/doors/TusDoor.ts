@@ -7,11 +7,12 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Command from "../../protocol/Command.js"
-import * as Discovery from "../../protocol/Discovery.js"
+import { takesBody } from "../../protocol/Command.js"
 import { isRefusal, type Refusal } from "../../protocol/Refusal.js"
-import * as Reply from "../../protocol/Reply.js"
 import { UploadStoreError } from "../../store/UploadStoreError.js"
+import { type HttpRefusal, isHttpRefusal } from "../../wire/HttpRefusal.js"
+import type { RawRequest } from "../../wire/Message.js"
+import { dialect } from "../../wire/tus/TusDialect.js"
 import type { Exchange } from "../body/Exchange.js"
 import * as UploadBody from "../body/UploadBody.js"
 import { type Observed, TusObserver, watched } from "../hooks/TusObserver.js"
@@ -38,7 +39,7 @@ export const open = ({ path }: Options) =>
     const server = yield* TusServer
     const policy = yield* TusPolicy
     const { downloads } = policy
-    const { baseOf, cors } = yield* Effect.orDie(DoorPolicy.make(policy))
+    const { baseOf, cors } = yield* Effect.orDie(DoorPolicy.make(policy, dialect.fields))
     yield* Effect.orDie(check({ path }))
 
     const observers = yield* TusObserver
@@ -54,12 +55,12 @@ export const open = ({ path }: Options) =>
         content
       })
       return Effect.matchCauseEffect(
-        Effect.suspend(() => {
+        Effect.suspend((): Effect.Effect<Performed, Refusal | HttpRefusal | UploadStoreError> => {
           allowed = cors.headersOf(request)
-          return Either.match(Command.decode(request, { base: baseOf(request), downloads, path }), {
+          return Either.match(dialect.decode(request, { base: baseOf(request), downloads, path }), {
             onLeft: Effect.fail,
             onRight: (command) =>
-              exchange.body.isConsumed === true && Command.takesBody(command)
+              exchange.body.isConsumed === true && takesBody(command)
                 ? Effect.die(new UploadBody.BodyConsumed())
                 : server.handle(command, exchange)
           })
@@ -92,30 +93,22 @@ const guarded = (respond: Respond): Respond => (exchange) =>
   Effect.catchAllCause(Effect.suspend(() => respond(exchange)), (cause) => explain(exchange.request, cause))
 
 const encode = (answer: Performed): Response => {
-  const { body, headers, status } = answer.reply instanceof Discovery.Response
-    ? encodeOffer(answer.reply)
-    : Reply.encodeAnswer(answer)
+  const { body, headers, status } = dialect.encode(answer)
   return { status, headers, body, content: answer.content, outcome: "Ok" }
 }
 
-/** The response to OPTIONS is the same each time, so it is encoded once. */
-const encodeOffer = (offer: Discovery.Response): Reply.RawResponse => {
-  const response = offers.get(offer) ?? Reply.encode(offer)
-  offers.set(offer, response)
-  return response
-}
-
-const offers = new WeakMap<Discovery.Response, Reply.RawResponse>()
-
 /** A refusal is an answer. A store error and a defect are answered 500 or 507, and logged. */
 const explain = (
-  request: Command.RawRequest,
-  cause: Cause.Cause<Refusal | UploadStoreError>
+  request: RawRequest,
+  cause: Cause.Cause<Refusal | HttpRefusal | UploadStoreError>
 ): Effect.Effect<Response> =>
   Either.match(Cause.failureOrCause(cause), {
     onLeft: (error) =>
-      isRefusal(error)
-        ? Effect.succeed({ ...Reply.encode(error), outcome: error._tag === "Interrupted" ? error.reason : error._tag })
+      isRefusal(error) || isHttpRefusal(error)
+        ? Effect.succeed({
+          ...dialect.refuse(error),
+          outcome: error._tag === "Interrupted" ? error.reason : error._tag
+        })
         : Effect.as(log(request, Cause.fail, error), error instanceof UploadStoreError ? failed(error) : broken),
     onRight: (cause) =>
       Option.match(Cause.dieOption(cause), {
@@ -129,11 +122,11 @@ const explain = (
   })
 
 /** As a `Cause`, which every logger prints whole. Some loggers print nothing of an Error beside a message. */
-const log = (request: Command.RawRequest, causeOf: (error: unknown) => Cause.Cause<unknown>, error: unknown) =>
+const log = (request: RawRequest, causeOf: (error: unknown) => Cause.Cause<unknown>, error: unknown) =>
   Effect.logError(`${LogText.nameOf(request)} failed`, causeOf(LogText.errorOf(request, error)))
 
 const plain = (status: number, outcome: string, text: string): Response => ({
-  ...Reply.sentence(status, text),
+  ...dialect.sentence(status, text),
   outcome
 })
 

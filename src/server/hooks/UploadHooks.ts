@@ -9,10 +9,10 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { RawRequest } from "../../protocol/Command.js"
+import type { Addition } from "../../protocol/Addition.js"
 import { Denied, type UploadRejected } from "../../protocol/Refusal.js"
-import type { Addition } from "../../protocol/Reply.js"
 import type { Amendments, Upload } from "../../protocol/Upload.js"
+import type { RawRequest } from "../../wire/Message.js"
 
 /** What a request is about to do with an upload. `Concatenate` is asked once for each part of a new final upload. */
 export type Intent = "Create" | "Concatenate" | "Inspect" | "Append" | "Terminate" | "Download"

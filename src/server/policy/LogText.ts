@@ -2,7 +2,7 @@
  * What comes from outside as a log may say it: on one line, with nothing that a terminal obeys, and without what a URL
  * says behind its path, which may be a signature, and so as good as the upload. Pure.
  */
-import type { RawRequest } from "../../protocol/Command.js"
+import type { RawRequest } from "../../wire/Message.js"
 
 /** What of a request an error may repeat. */
 export type Told = Pick<RawRequest, "headers" | "url">

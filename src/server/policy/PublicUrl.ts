@@ -4,7 +4,7 @@
  */
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import type { RawRequest } from "../../protocol/Command.js"
+import type { RawRequest } from "../../wire/Message.js"
 import * as AddressRange from "./AddressRange.js"
 import * as Forwarded from "./Forwarded.js"
 import { OptionError } from "./OptionError.js"

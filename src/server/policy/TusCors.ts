@@ -7,7 +7,8 @@
  */
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
-import type { RawRequest } from "../../protocol/Command.js"
+import type { Dialect } from "../../wire/Dialect.js"
+import type { RawRequest } from "../../wire/Message.js"
 import { OptionError } from "./OptionError.js"
 
 export interface Options {
@@ -27,37 +28,11 @@ export interface Options {
   readonly maxAge?: Duration.DurationInput | undefined
 }
 
-const requestHeaders = [
-  "Authorization",
-  "Content-Type",
-  "Tus-Resumable",
-  "Upload-Checksum",
-  "Upload-Concat",
-  "Upload-Defer-Length",
-  "Upload-Length",
-  "Upload-Metadata",
-  "Upload-Offset",
-  "X-HTTP-Method-Override",
-  "X-Request-ID",
-  "X-Requested-With"
-]
-
-const responseHeaders = [
-  "Accept-Encoding",
-  "Location",
-  "Retry-After",
-  "Tus-Checksum-Algorithm",
-  "Tus-Extension",
-  "Tus-Max-Size",
-  "Tus-Resumable",
-  "Tus-Version",
-  "Upload-Concat",
-  "Upload-Defer-Length",
-  "Upload-Expires",
-  "Upload-Length",
-  "Upload-Metadata",
-  "Upload-Offset"
-]
+/** Fields of HTTP that pages need besides those of the dialect. */
+const common: Dialect["fields"] = {
+  request: ["Authorization", "Content-Type", "X-Request-ID", "X-Requested-With"],
+  response: ["Accept-Encoding", "Location", "Retry-After"]
+}
 
 export interface Cors {
   /** What to add to an answer. */
@@ -66,22 +41,25 @@ export interface Cors {
   readonly anonymous: Readonly<Record<string, string>>
 }
 
-export const make = (options: Options = {}): Either.Either<Cors, OptionError> =>
+/** @param fields - of the dialect whose messages pages send and read. */
+export const make = (options: Options = {}, fields: Dialect["fields"]): Either.Either<Cors, OptionError> =>
   Either.gen(function*() {
     const { credentials = false, maxAge = "1 day" } = options
     const isAllowed = yield* readOrigins(options.origins ?? "*", credentials)
     const allowedHeaders = yield* readNames("cors.allowedHeaders", options.allowedHeaders)
     const exposedHeaders = yield* readNames("cors.exposedHeaders", options.exposedHeaders)
+    const requestFields = [...common.request, ...fields.request].toSorted()
+    const responseFields = [...common.response, ...fields.response].toSorted()
     const isSame = isAllowed === anybody
     const always: Readonly<Record<string, string>> = isSame ? {} : { vary: "Origin" }
     const forAll = credentials ? { ...always, "access-control-allow-credentials": "true" } : always
     const forPreflight = {
       ...forAll,
       "access-control-allow-methods": "OPTIONS, POST, HEAD, PATCH, DELETE",
-      "access-control-allow-headers": [...requestHeaders, ...allowedHeaders].join(", "),
+      "access-control-allow-headers": [...requestFields, ...allowedHeaders].join(", "),
       "access-control-max-age": String(Math.floor(Duration.toSeconds(maxAge)))
     }
-    const forOthers = { ...forAll, "access-control-expose-headers": [...responseHeaders, ...exposedHeaders].join(", ") }
+    const forOthers = { ...forAll, "access-control-expose-headers": [...responseFields, ...exposedHeaders].join(", ") }
     return {
       anonymous: isSame ? { "access-control-allow-origin": "*" } : {},
       headersOf: ({ headers, method }) => {

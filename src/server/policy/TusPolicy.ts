@@ -60,4 +60,4 @@ export const check = OptionError.check(Schema.Struct({
  * ```
  */
 export const layer = (options: Options): Layer.Layer<TusPolicy, OptionError.OptionError> =>
-  Layer.effect(TusPolicy, Effect.zipRight(DoorPolicy.make(options), check(options)))
+  Layer.effect(TusPolicy, Effect.zipRight(DoorPolicy.check(options), check(options)))

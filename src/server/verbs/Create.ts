@@ -4,7 +4,6 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { RawRequest } from "../../protocol/Command.js"
 import * as Create from "../../protocol/Create.js"
 import type { Policy } from "../../protocol/Policy.js"
 import { Denied, rejectionOf } from "../../protocol/Refusal.js"
@@ -13,6 +12,7 @@ import type { Upload, UploadId } from "../../protocol/Upload.js"
 import { type Lease, UploadLock } from "../../store/UploadLock.js"
 import { draft } from "../../store/UploadRegistry.js"
 import { UploadStore } from "../../store/UploadStore.js"
+import type { RawRequest } from "../../wire/Message.js"
 import type { Allowance } from "../body/Allowance.js"
 import { TusTracing } from "../hooks/TusTracing.js"
 import { UploadEvents } from "../hooks/UploadEvents.js"
@@ -39,9 +39,9 @@ export const make = Effect.fnUntraced(function*({ completion, hooks, receive }: 
 
   /** The upload as the client asks for it, changed by the hooks. */
   const propose = Effect.fnUntraced(
-    function*(collection: string, request: Create.Request, policy: Policy, raw: RawRequest) {
+    function*(request: Create.Request, policy: Policy, raw: RawRequest) {
       const parts: Array<Upload> = []
-      for (const { id, url } of yield* Create.partsOf(request, collection)) {
+      for (const { id, url } of request.kind._tag === "Final" ? request.kind.parts : []) {
         const { upload } = yield* store.get(id)
         yield* hooks.admit("Concatenate", upload, url, raw)
         parts.push(upload)
@@ -76,7 +76,7 @@ export const make = Effect.fnUntraced(function*({ completion, hooks, receive }: 
 
   const verb: Verb<CommandOf<"Create">> = Effect.fnUntraced(
     function*({ collection, request }, { body, request: raw }, policy) {
-      const { asked, plan, upload } = yield* propose(collection, request, policy, raw)
+      const { asked, plan, upload } = yield* propose(request, policy, raw)
       const isSmall = upload.isOpen && Option.isSome(plan) &&
         Option.exists(request.contentLength, (size) => size <= smallBytes)
       const tell = events.publish({ _tag: "Created", upload })

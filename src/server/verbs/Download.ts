@@ -35,8 +35,8 @@ export const make = Effect.fnUntraced(function*({ hooks }: Dependencies) {
     Effect.gen(function*() {
       const { upload } = yield* store.get(id)
       yield* hooks.admit("Download", upload, request.url, request)
-      const { response, slice } = yield* Download.decide(upload, wanted, yield* DateTime.now)
-      return Option.isNone(slice) ? { reply: response } : { reply: response, content: yield* begun(id, slice.value) }
+      const reply = yield* Download.decide(upload, wanted, yield* DateTime.now)
+      return Option.isNone(reply.slice) ? { reply } : { reply, content: yield* begun(id, reply.slice.value) }
     })
   return verb
 })

@@ -44,7 +44,7 @@ export const make = (dependencies: Dependencies) => {
     policy: Policy
   ) {
     const { upload, verification } = plan
-    const hasher = verification._tag === "Header"
+    const hasher = verification._tag === "Before"
       ? Option.some(yield* makeHasher(verification.checksum))
       : Option.none()
     const bounded = BoundedBody.make(body, plan, allowance, hasher)

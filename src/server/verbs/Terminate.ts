@@ -34,7 +34,7 @@ export const make = Effect.fnUntraced(function*({ hooks }: Dependencies) {
   const verb: Verb<CommandOf<"Terminate">> = ({ id }, { request }) =>
     admit("Terminate", id, request).pipe(
       Effect.zipRight(terminate(id)),
-      Effect.as({ reply: new Terminate.Response() })
+      Effect.as({ reply: Terminate.respond })
     )
   return verb
 })

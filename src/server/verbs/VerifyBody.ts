@@ -6,11 +6,10 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Hasher, HashFunctions } from "../../bytes/HashFunctions.js"
-import * as BodyHeaders from "../../protocol/BodyHeaders.js"
 import type { Checksum } from "../../protocol/Checksum.js"
 import type { Policy } from "../../protocol/Policy.js"
 import { ChecksumMismatch, type Refusal } from "../../protocol/Refusal.js"
-import type * as Transfer from "../../protocol/Transfer.js"
+import * as Transfer from "../../protocol/Transfer.js"
 import type { UploadStore } from "../../store/UploadStore.js"
 import type { UploadStoreError } from "../../store/UploadStoreError.js"
 import type { UploadBody } from "../body/UploadBody.js"
@@ -49,15 +48,15 @@ export const make = ({ digests, store }: Dependencies) => {
       policy: Policy
     ): Effect.Effect<Transfer.Receipt["verdict"], UploadStoreError> =>
       Effect.gen(function*() {
-        if (verification._tag === "Header" && Option.isSome(hasher)) {
+        if (verification._tag === "Before" && Option.isSome(hasher)) {
           return check(verification.checksum, hasher.value)
         }
-        if (verification._tag === "Trailer") {
-          const checksum = yield* BodyHeaders.trailing(yield* trailers, policy)
+        if (verification._tag === "After") {
+          const checksum = yield* Transfer.announced(verification.read(yield* trailers), policy)
           return check(checksum, yield* readBack(upload, end, checksum))
         }
         return unverified
-      }).pipe(Effect.catchTag("InvalidHeader", (refusal) => Effect.succeed(Either.left(refusal))))
+      }).pipe(Effect.catchTag("InvalidRequest", (refusal) => Effect.succeed(Either.left(refusal))))
   }
 }
 

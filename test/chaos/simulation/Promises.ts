@@ -4,7 +4,7 @@
  */
 import type { Upload, UploadRegistry } from "effect-tus"
 import * as Option from "effect/Option"
-import type { RawResponse } from "../../../src/protocol/Reply.js"
+import type { RawResponse } from "../../../src/wire/Message.js"
 import { type Exchange, isChecked } from "./Connection.js"
 import type { Process } from "./Kernel.js"
 import { currentOrigin } from "./Network.js"

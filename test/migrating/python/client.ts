@@ -274,7 +274,7 @@ export const clientRows = {
     assert.strictEqual(gone.methods(), "DELETE")
   }),
   encode_metadata: Effect.gen(function*() {
-    const header = Schema.encodeSync(Metadata.FromHeader)(new Map([["a", new TextEncoder().encode("b")]]))
+    const header = Schema.encodeSync(Metadata.FromRaw)(new Map([["a", new TextEncoder().encode("b")]]))
     assert.strictEqual(header, "a Yg==")
     const { seen, url: endpoint } = yield* watched()
     for (const key of ["", "a b", "a,b"]) {
@@ -309,11 +309,11 @@ export const clientRows = {
     const metadata = { name: "é", size: "7" }
     const { url } = yield* run({ endpoint, source: yield* source, metadata })
     const header = Option.getOrThrow((yield* Effect.provide(TusUpload.info(url), client())).metadata)
-    deepStrictEqual(Object.entries(Schema.decodeSync(Metadata.TextFromHeader)(header)), Object.entries(metadata))
+    deepStrictEqual(Object.entries(Schema.decodeSync(Metadata.TextFromRaw)(header)), Object.entries(metadata))
     const typed = Metadata.schema(Schema.Struct({ name: Schema.String, size: Schema.NumberFromString }))
     deepStrictEqual(Schema.decodeSync(typed)(header), { name: "é", size: 7 })
-    deepStrictEqual(Schema.decodeSync(Metadata.FromHeader)("raw 6Q==").get("raw"), Uint8Array.of(0xe9))
-    assert.throws(() => Schema.decodeSync(Metadata.TextFromHeader)("raw 6Q=="))
+    deepStrictEqual(Schema.decodeSync(Metadata.FromRaw)("raw 6Q==").get("raw"), Uint8Array.of(0xe9))
+    assert.throws(() => Schema.decodeSync(Metadata.TextFromRaw)("raw 6Q=="))
   }),
   "get_upload_info, offset, length, complete, metadata": Effect.gen(function*() {
     const { url: endpoint } = yield* serve({ expiresAfter: "1 day" })

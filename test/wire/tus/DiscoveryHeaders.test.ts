@@ -1,16 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Discovery, Extension } from "effect-tus"
+import { DiscoveryHeaders, Extension, TusDialect } from "effect-tus"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { policy } from "./arbitraries.js"
+import { policy } from "../../protocol/arbitraries.js"
 
 const headersOf = (rules: Partial<typeof policy>) =>
-  Schema.encodeSync(Discovery.Response)(Discovery.respond({ ...policy, ...rules }))
+  Schema.encodeSync(DiscoveryHeaders.Response)(DiscoveryHeaders.respond({ ...policy, ...rules }))
 
-describe("Discovery", () => {
+describe("DiscoveryHeaders", () => {
   it("A successful response MUST contain Tus-Version, and may tell all that the server can do", () => {
-    assert.strictEqual(Discovery.respond(policy).status, 204)
+    assert.strictEqual(TusDialect.encode({ reply: { _tag: "Offered", policy } }).status, 204)
     deepStrictEqual<object>(headersOf({}), {
       "tus-version": "1.0.0",
       "tus-extension":
@@ -20,13 +20,11 @@ describe("Discovery", () => {
     })
   })
 
-  it("If no extensions are supported, the Tus-Extension header MUST be omitted", () => {
-    assert.notProperty(headersOf({ extensions: [] }), "tus-extension")
-  })
-
   it("Tus-Checksum-Algorithm MUST be included where checksums are offered, and not elsewhere", () => {
     assert.strictEqual(headersOf({ algorithms: ["sha1", "md5"] })["tus-checksum-algorithm"], "sha1,md5")
-    assert.notProperty(headersOf({ extensions: ["creation"] }), "tus-checksum-algorithm")
+    for (const algorithms of [[], ["md5"]] as const) {
+      assert.notProperty(headersOf({ algorithms }), "tus-checksum-algorithm")
+    }
   })
 
   it("Tus-Max-Size is left out where there is no limit", () => {
@@ -35,7 +33,7 @@ describe("Discovery", () => {
   })
 
   it("a client reads the versions of another server in its order, and extensions that are not known here", () => {
-    const response = Schema.decodeSync(Discovery.Response)({
+    const response = Schema.decodeSync(DiscoveryHeaders.Response)({
       "tus-version": "1.0.0,0.2.2, 0.2.1",
       "tus-extension": "creation, x-teleport",
       "tus-max-size": "1073741824",
@@ -47,13 +45,14 @@ describe("Discovery", () => {
     deepStrictEqual<unknown>(response.algorithms, Option.some(["md5", "sha1", "xxh3"]))
   })
 
-  it.prop("the response survives the round trip", [Discovery.Response], ([response]) => {
-    const headers = Schema.encodeSync(Discovery.Response)(response)
-    deepStrictEqual(Schema.decodeSync(Discovery.Response)(headers), response)
+  it.prop("the response survives the round trip", [DiscoveryHeaders.Response], ([response]) => {
+    const headers = Schema.encodeSync(DiscoveryHeaders.Response)(response)
+    deepStrictEqual(Schema.decodeSync(DiscoveryHeaders.Response)(headers), response)
   })
 })
 
 describe("Extension", () => {
+  type Offer = Pick<typeof policy, "algorithms" | "expiresAfter" | "trailers">
   const always = [
     "creation",
     "creation-with-upload",
@@ -62,22 +61,23 @@ describe("Extension", () => {
     "concatenation",
     "concatenation-unfinished"
   ]
-  const parts = { expires: true, digests: true, trailers: true }
-  const cases: ReadonlyArray<readonly [title: string, parts: typeof parts, added: ReadonlyArray<string>]> = [
+  const { expiresAfter } = policy
+  const parts: Offer = { algorithms: ["sha1"], expiresAfter, trailers: true }
+  const cases: ReadonlyArray<readonly [title: string, Offer, added: ReadonlyArray<string>]> = [
     ["everything there is", parts, ["expiration", "checksum", "checksum-trailer"]],
-    ["MUST add expiration only if unfinished uploads expire", { ...parts, expires: false }, [
+    ["MUST add expiration only if unfinished uploads expire", { ...parts, expiresAfter: Option.none() }, [
       "checksum",
       "checksum-trailer"
     ]],
-    ["MUST add checksum only if there is a hasher, and no trailer without", { ...parts, digests: false }, [
+    ["MUST add checksum only if there is a hasher, and no trailer without", { ...parts, algorithms: ["md5"] }, [
       "expiration"
     ]],
     ["MUST announce trailers only if they can be handled", { ...parts, trailers: false }, ["expiration", "checksum"]],
-    ["what needs nothing else", { expires: false, digests: false, trailers: false }, []]
+    ["what needs nothing else", { algorithms: [], expiresAfter: Option.none(), trailers: false }, []]
   ]
   for (const [title, offered, added] of cases) {
     it(`the offer: ${title}`, () => {
-      assert.sameMembers<string>([...Extension.offeredBy(offered)], [...always, ...added])
+      assert.sameMembers<string>([...Extension.offeredBy({ ...policy, ...offered })], [...always, ...added])
     })
   }
 })

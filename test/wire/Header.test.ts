@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Append, Create, Discovery, Header, Inspect } from "effect-tus"
+import { AppendHeaders, CreateHeaders, DiscoveryHeaders, Header, InspectHeaders } from "effect-tus"
 import * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
-import { seconds } from "./arbitraries.js"
+import { seconds } from "../protocol/arbitraries.js"
 
 const decodes = <A, I>(schema: Schema.Schema<A, I>) => Schema.decodeUnknownEither(schema)
 
@@ -35,12 +35,24 @@ const notNumbers = [
 describe("Header", () => {
   const patch = { "content-type": "application/offset+octet-stream", "upload-offset": "0" }
   const numeric = {
-    "The value of Upload-Offset MUST be a non-negative integer": [Append.Request, patch, "upload-offset"],
-    "The value of Upload-Length MUST be a non-negative integer": [Create.Request, {}, "upload-length"],
-    "The value of Upload-Length in a PATCH MUST be a non-negative integer": [Append.Request, patch, "upload-length"],
-    "Content-Length is a non-negative integer": [Append.Request, patch, "content-length"],
-    "The client reads Upload-Offset as strictly": [Inspect.Response, { "cache-control": "no-store" }, "upload-offset"],
-    "Tus-Max-Size MUST be a non-negative integer": [Discovery.Response, { "tus-version": "1.0.0" }, "tus-max-size"]
+    "The value of Upload-Offset MUST be a non-negative integer": [AppendHeaders.Request, patch, "upload-offset"],
+    "The value of Upload-Length MUST be a non-negative integer": [CreateHeaders.Request, {}, "upload-length"],
+    "The value of Upload-Length in a PATCH MUST be a non-negative integer": [
+      AppendHeaders.Request,
+      patch,
+      "upload-length"
+    ],
+    "Content-Length is a non-negative integer": [AppendHeaders.Request, patch, "content-length"],
+    "The client reads Upload-Offset as strictly": [
+      InspectHeaders.Response,
+      { "cache-control": "no-store" },
+      "upload-offset"
+    ],
+    "Tus-Max-Size MUST be a non-negative integer": [
+      DiscoveryHeaders.Response,
+      { "tus-version": "1.0.0" },
+      "tus-max-size"
+    ]
   } as const
 
   for (const [title, [schema, headers, name]] of Object.entries(numeric)) {

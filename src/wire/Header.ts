@@ -7,8 +7,8 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import * as Upload from "../protocol/Upload.js"
 import * as HeaderCodec from "./HeaderCodec.js"
-import * as Upload from "./Upload.js"
 
 /** A field that the header must carry. */
 export const required = <const K extends string, A, I, R>(name: K, schema: Schema.Schema<A, I, R>) =>

@@ -1,16 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Checksum } from "effect-tus"
+import { Checksum, ChecksumHeader } from "effect-tus"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 
-const decode = Schema.decodeUnknownEither(Checksum.FromHeader)
+const decode = Schema.decodeUnknownEither(ChecksumHeader.FromHeader)
 
 describe("Checksum", () => {
   it("The header MUST consist of the algorithm and the Base64 encoded checksum separated by a space", () => {
-    const checksum = Schema.decodeSync(Checksum.FromHeader)("sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=")
+    const checksum = Schema.decodeSync(ChecksumHeader.FromHeader)("sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=")
     assert.strictEqual(checksum.algorithm, "sha1")
     assert.strictEqual(Buffer.from(checksum.digest).toString("hex"), "2aae6c35c94fcfb415dbe95f408b9ce91ee846ed")
   })
@@ -49,9 +49,9 @@ describe("Checksum", () => {
   }
 
   it.prop("a checksum survives the round trip", [Checksum.Checksum], ([checksum]) => {
-    const header = Schema.encodeSync(Checksum.FromHeader)(checksum)
+    const header = Schema.encodeSync(ChecksumHeader.FromHeader)(checksum)
     assert.match(header, /^[a-z0-9]+ [A-Za-z0-9+/]+=*$/)
-    deepStrictEqual(Schema.decodeSync(Checksum.FromHeader)(header), checksum)
+    deepStrictEqual(Schema.decodeSync(ChecksumHeader.FromHeader)(header), checksum)
   })
 
   it.prop("a digest of the wrong size does not construct", [

@@ -1,38 +1,42 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import type { Upload } from "effect-tus"
-import { Download, Metadata, Reply } from "effect-tus"
+import { Download, Metadata, TusDialect } from "effect-tus"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { at, bytes, id, now, uploadOf } from "./arbitraries.js"
-import { told } from "./defects.js"
+import * as Wire from "../../src/wire/Download.js"
+import { at, bytes, id, now, uploadOf } from "../protocol/arbitraries.js"
+import { sentenceOf, statusOf, told } from "../protocol/defects.js"
 
 const complete = (metadata: Readonly<Record<string, string>> = {}, size = 10) =>
   uploadOf({
     offset: bytes(size),
     length: Option.some(bytes(size)),
     completion: { _tag: "Complete", at: now },
-    metadata: Option.some(Schema.encodeSync(Metadata.TextFromHeader)(metadata))
+    metadata: Option.some(Schema.encodeSync(Metadata.TextFromRaw)(metadata))
   })
 
 const etag = `"${id("a")}"`
 const modified = "Sun, 22 Nov 2026 12:00:00 GMT"
 
 const decide = (headers: Readonly<Record<string, string>>, upload: Upload.Upload = complete()) =>
-  Download.decide(upload, Schema.decodeUnknownSync(Download.Request)(headers), now)
+  Download.decide(upload, Wire.decode(headers), now)
 
 const sent = (headers: Readonly<Record<string, string>>, upload?: Upload.Upload) => {
-  const { response, slice } = Either.getOrThrow(decide(headers, upload))
-  return { ...Reply.encode(response), slice: Option.getOrNull(slice) }
+  const reply = Either.getOrThrow(decide(headers, upload))
+  return { ...TusDialect.encode({ reply }), slice: Option.getOrNull(reply.slice) }
 }
 
 const refused = (headers: Readonly<Record<string, string>>, upload?: Upload.Upload) =>
   Either.getOrThrow(Either.flip(decide(headers, upload)))
 
 const outcome = (headers: Readonly<Record<string, string>>) =>
-  Either.match(decide(headers), { onLeft: ({ message, status }) => `${status} ${message}`, onRight: () => "sent" })
+  Either.match(decide(headers), {
+    onLeft: (refusal) => `${statusOf(refusal)} ${sentenceOf(refusal)}`,
+    onRight: () => "sent"
+  })
 
 const typeOf = (filetype: string) => sent({}, complete({ filetype })).headers["content-type"]
 const unknown = "application/octet-stream"
@@ -229,7 +233,7 @@ describe("a range", () => {
 
   for (const range of ["bytes=10-", "bytes=10-20", "bytes=-0", "bytes=999999999999999-"]) {
     it(`${range} is beyond the end`, () => {
-      const { headers, status } = Reply.encode(refused({ range }))
+      const { headers, status } = TusDialect.refuse(refused({ range }))
       deepStrictEqual([status, headers["content-range"]], [416, "bytes */10"])
     })
   }

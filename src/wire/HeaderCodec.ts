@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
+import type { Headers } from "./Message.js"
 
 /** A value as text and back, without ceremony. */
 export interface Codec<A> {
@@ -25,7 +26,9 @@ interface HeaderClass<A, I> extends Schema.Schema<A, I> {
   readonly fields: Schema.Struct.Fields
 }
 
-export type Headers = Readonly<Record<string, string | undefined>>
+/** The names of the headers, in the order of the fields. */
+export const namesOf = (fields: Schema.Struct.Fields): ReadonlyArray<string> =>
+  compile(fields).map(({ header }) => header)
 
 export const decoder = <A, I>(
   schema: HeaderClass<A, I>
@@ -44,16 +47,6 @@ export const decoder = <A, I>(
     }
     return Either.right(new schema(props as never, true))
   }
-}
-
-/** What the members of a union of such classes encode to. */
-export const encoder = <A extends object, I>(
-  union: Schema.Schema<A, I> & { readonly members: ReadonlyArray<{ readonly fields: Schema.Struct.Fields }> }
-): (instance: A) => Readonly<Record<string, string>> => {
-  const fieldsOf = new Map<unknown, ReadonlyArray<Field>>(
-    union.members.map((schema) => [schema, compile(schema.fields)])
-  )
-  return (instance) => encode(fieldsOf.get(instance.constructor) ?? [], instance)
 }
 
 /** What the fields of one such class encode to. */

@@ -7,7 +7,7 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Header from "./Header.js"
+import * as Header from "../Header.js"
 
 /** What the client was doing. `CreateWithUpload` is a creation that brings bytes along. */
 export type Verb = "Discover" | "Create" | "CreateWithUpload" | "Concat" | "Inspect" | "Append" | "Terminate"

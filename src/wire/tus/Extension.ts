@@ -1,9 +1,11 @@
 /**
- * The extensions of tus 1.0.0, and which of them a composition of parts can honestly offer.
+ * The extensions of tus 1.0.0, and which of them a policy offers.
  *
  * @see https://tus.io/protocols/resumable-upload#protocol-extensions
  */
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { Policy } from "../../protocol/Policy.js"
 
 /** The name of an extension, as `Tus-Extension` lists it. */
 export const Extension = Schema.Literal(
@@ -20,23 +22,19 @@ export const Extension = Schema.Literal(
 export type Extension = typeof Extension.Type
 
 /** What is offered follows from what is there; nobody lists it by hand. */
-export const offeredBy = (parts: {
-  /** The server forgets unfinished uploads after a while. */
-  readonly expires: boolean
-  /** The server has hashers: "The Server MUST support at least the SHA1 checksum algorithm". */
-  readonly digests: boolean
-  /** The door hands on what follows a body. */
-  readonly trailers: boolean
-}): ReadonlyArray<Extension> =>
-  Extension.literals.filter((extension) => {
+export const offeredBy = ({ algorithms, expiresAfter, trailers }: Policy): ReadonlyArray<Extension> => {
+  // "The Server MUST support at least the SHA1 checksum algorithm".
+  const checksums = algorithms.includes("sha1")
+  return Extension.literals.filter((extension) => {
     switch (extension) {
       case "expiration":
-        return parts.expires
+        return Option.isSome(expiresAfter)
       case "checksum":
-        return parts.digests
+        return checksums
       case "checksum-trailer":
-        return parts.digests && parts.trailers
+        return checksums && trailers
       default:
         return true
     }
   })
+}

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Append, Command, Create } from "effect-tus"
+import { AppendHeaders, Command, CreateHeaders, type Message, type Target, TusDialect } from "effect-tus"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
-import { id } from "./arbitraries.js"
-import { type Defect, inOrder, told } from "./defects.js"
+import { id } from "../../protocol/arbitraries.js"
+import { type Defect, inOrder, sentenceOf, statusOf, told } from "../../protocol/defects.js"
 
 const upload = id("a")
 const version = { "tus-resumable": "1.0.0" }
@@ -20,13 +20,16 @@ const sameTypes = [
   ` ${octets}\t`
 ]
 
-const request = (method: string, url: string, headers: Command.RawRequest["headers"] = version) => ({
+const request = (method: string, url: string, headers: Message.RawRequest["headers"] = version) => ({
   method,
   url,
   headers
 })
 
-const decode = (raw: Command.RawRequest) => Command.decode(raw, { path: "/files" })
+const decode = (raw: Message.RawRequest, mount: Target.Mount = { path: "/files" }) => TusDialect.decode(raw, mount)
+
+/** Where nothing is known of the server's own URLs. */
+const decodeAnywhere = (raw: Message.RawRequest) => decode(raw, {})
 
 const refusalOf = (result: ReturnType<typeof decode>) => Either.getOrThrow(Either.flip(result))
 
@@ -36,7 +39,7 @@ const overridden = (actual: string, override: string) =>
 /** The upload would be where a browser reads `Location`, below what the client sees of the server. */
 const staysOnHost = (url: string) => {
   for (const base of ["", "/api", "https://here.example", "https://here.example/api"]) {
-    const command = Either.getOrThrow(Command.decode(request("POST", url, creating), { base }))
+    const command = Either.getOrThrow(decode(request("POST", url, creating), { base }))
     const location = `${command._tag === "Create" ? command.collection : assert.fail()}/${upload}`
     const read = new URL(location, "https://here.example/page")
     assert.strictEqual(read.origin, "https://here.example", JSON.stringify([url, location]))
@@ -53,25 +56,25 @@ const allowOf = (method: string, url: string) => {
   return refusal._tag === "MethodNotAllowed" ? refusal.allow : refusal._tag
 }
 
-const withHeader = (name: string, value: string): Pick<Defect<Command.RawRequest>, "of" | "spoil"> => ({
+const withHeader = (name: string, value: string): Pick<Defect<Message.RawRequest>, "of" | "spoil"> => ({
   of: [name],
   spoil: (raw) => ({ ...raw, headers: { ...raw.headers, [name]: value } })
 })
 
-const header = (name: string, value: string, status = 400): Defect<Command.RawRequest> => ({
+const header = (name: string, value: string, status = 400): Defect<Message.RawRequest> => ({
   name: `${name}: ${value}`,
   refused: `${status} ${name}`,
   ...withHeader(name, value)
 })
 
-const method: Defect<Command.RawRequest> = {
+const method: Defect<Message.RawRequest> = {
   name: "an unknown method",
   refused: "405 MethodNotAllowed",
   of: ["method"],
   spoil: (raw) => ({ ...raw, method: "BREW" })
 }
 
-const path: Defect<Command.RawRequest> = {
+const path: Defect<Message.RawRequest> = {
   name: "another path",
   refused: "404 UploadNotFound",
   of: ["path"],
@@ -87,14 +90,14 @@ const aboutBody = [
   header("trailer", "a b")
 ]
 
-describe("Command", () => {
+describe("TusDialect", () => {
   it("takes the path that is asked for, and tells of the collection where the client sees it", () => {
     const command = Either.getOrThrow(
-      Command.decode(request("POST", "/files", creating), { path: "/files", base: "https://a.b/api" })
+      decode(request("POST", "/files", creating), { path: "/files", base: "https://a.b/api" })
     )
     assert.strictEqual(command._tag === "Create" ? command.collection : "", "https://a.b/api/files")
     const head = request("HEAD", `/files/${upload}`)
-    deepStrictEqual(Command.decode(head, { path: "/files", base: "/api" }), Command.decode(head, { path: "/files" }))
+    deepStrictEqual(decode(head, { path: "/files", base: "/api" }), decode(head, { path: "/files" }))
   })
 
   it("knows the five requests of the protocol", () => {
@@ -102,15 +105,19 @@ describe("Command", () => {
       "OPTIONS /files": Command.Command.Discover(),
       "POST /files": Command.Command.Create({
         collection: "/files",
-        request: Schema.decodeSync(Create.Request)({ "upload-length": "1" })
+        request: Either.getOrThrow(
+          CreateHeaders.read(Schema.decodeSync(CreateHeaders.Request)({ "upload-length": "1" }), "/files")
+        )
       }),
       [`HEAD /files/${upload}`]: Command.Command.Inspect({ id: upload }),
       [`PATCH /files/${upload}`]: Command.Command.Append({
         id: upload,
-        request: Schema.decodeSync(Append.Request)({
-          "content-type": "application/offset+octet-stream",
-          "upload-offset": "0"
-        })
+        request: AppendHeaders.read(
+          Schema.decodeSync(AppendHeaders.Request)({
+            "content-type": "application/offset+octet-stream",
+            "upload-offset": "0"
+          })
+        )
       }),
       [`DELETE /files/${upload}`]: Command.Command.Terminate({ id: upload })
     }
@@ -118,7 +125,7 @@ describe("Command", () => {
       const [method = "", url = ""] = line.split(" ")
       const headers = method === "PATCH" ? patching : method === "POST" ? creating : version
       deepStrictEqual(decode(request(method, url, headers)), Either.right(command), line)
-      deepStrictEqual(Command.decode(request(method, url, headers)), Either.right(command), line)
+      deepStrictEqual(decodeAnywhere(request(method, url, headers)), Either.right(command), line)
     }
   })
 
@@ -128,8 +135,8 @@ describe("Command", () => {
         for (const method of ["POST", "HEAD", "PATCH", "DELETE"]) {
           const headers = { ...patching, ...creating, "tus-resumable": value }
           const refusal = refusalOf(decode(request(method, method === "POST" ? "/files" : `/files/${upload}`, headers)))
-          assert.strictEqual(refusal.status, 412)
-          assert.include(refusal.message, "Tus-Resumable: expected 1.0.0")
+          assert.strictEqual(statusOf(refusal), 412)
+          assert.include(sentenceOf(refusal), "Tus-Resumable: expected 1.0.0")
         }
       })
     }
@@ -197,7 +204,7 @@ describe("Command", () => {
     for (const url of targets) {
       it(`finds the upload in ${url}`, () => {
         deepStrictEqual(decode(request("HEAD", url)), Either.right(Command.Command.Inspect({ id: upload })))
-        deepStrictEqual(Command.decode(request("HEAD", url)), decode(request("HEAD", url)))
+        deepStrictEqual(decodeAnywhere(request("HEAD", url)), decode(request("HEAD", url)))
       })
     }
 
@@ -244,7 +251,7 @@ describe("Command", () => {
     it("a collection elsewhere is refused, unless whoever mounted the rules has chosen the path", () => {
       for (const url of ["/other", "/", "", "/files/deep/er"]) {
         assert.strictEqual(told(refusalOf(decode(request("POST", url, creating)))), "404 UploadNotFound")
-        const command = Either.getOrThrow(Command.decode(request("POST", url, creating)))
+        const command = Either.getOrThrow(decodeAnywhere(request("POST", url, creating)))
         assert.strictEqual(command._tag === "Create" ? command.collection : command._tag, url.replace(/\/$/, ""))
       }
     })
@@ -272,7 +279,7 @@ describe("Command", () => {
       for (const url of elsewhere) {
         staysOnHost(url)
       }
-      const command = Either.getOrThrow(Command.decode(request("POST", "//evil.example/x", creating)))
+      const command = Either.getOrThrow(decodeAnywhere(request("POST", "//evil.example/x", creating)))
       assert.strictEqual(command._tag === "Create" ? command.collection : command._tag, "/evil.example/x")
     })
 
@@ -301,8 +308,8 @@ describe("Command", () => {
       FastCheck.constantFrom("POST", "HEAD", "PATCH", "DELETE"),
       FastCheck.option(FastCheck.constantFrom("/files", ""), { nil: undefined })
     ], ([url, method, path]) => {
-      const result = Command.decode(request(method, url, { ...patching, ...creating }), { path })
-      assert.include([404, 405, undefined], Either.isLeft(result) ? result.left.status : undefined)
+      const result = decode(request(method, url, { ...patching, ...creating }), { path })
+      assert.include([404, 405, undefined], Either.isLeft(result) ? statusOf(result.left) : undefined)
     })
   })
 
@@ -367,7 +374,7 @@ describe("Command", () => {
       const headers = { ...patching, "content-encoding": coding }
       const refusal = refusalOf(decode(request("PATCH", `/files/${upload}`, headers)))
       assert.strictEqual(told(refusal), "415 content-encoding", coding)
-      assert.include(refusal.message, "Content-Encoding: expected none but identity")
+      assert.include(sentenceOf(refusal), "Content-Encoding: expected none but identity")
     }
     for (const coding of ["identity", "Identity", "", " ", "identity, ,identity", ","]) {
       assert(Either.isRight(decode(request("PATCH", `/files/${upload}`, { ...patching, "content-encoding": coding }))))
@@ -377,8 +384,8 @@ describe("Command", () => {
   it("a PATCH without Upload-Offset is told what to say", () => {
     const { "upload-offset": _, ...headers } = patching
     const refusal = refusalOf(decode(request("PATCH", `/files/${upload}`, headers)))
-    assert.strictEqual(refusal.status, 400)
-    assert.strictEqual(refusal.message, "Upload-Offset: expected the offset at which the body continues, in bytes")
+    assert.strictEqual(statusOf(refusal), 400)
+    assert.strictEqual(sentenceOf(refusal), "Upload-Offset: expected the offset at which the body continues, in bytes")
   })
 
   it("two lines of one numeric header are refused, even where they say the same", () => {
@@ -403,19 +410,22 @@ describe("Command", () => {
     )
   })
 
-  it.prop("what the client encodes the server decodes: POST", [Create.Request], ([create]) => {
-    const headers = { ...version, ...Schema.encodeSync(Create.Request)(create) }
+  it.prop("what the client encodes the server decodes: POST", [CreateHeaders.Request], ([create]) => {
+    const headers = { ...version, ...Schema.encodeSync(CreateHeaders.Request)(create) }
     deepStrictEqual(
       decode(request("POST", "/files", headers)),
-      Either.right(Command.Command.Create({ collection: "/files", request: create }))
+      Either.map(
+        CreateHeaders.read(create, "/files"),
+        (request) => Command.Command.Create({ collection: "/files", request })
+      )
     )
   })
 
-  it.prop("what the client encodes the server decodes: PATCH", [Append.Request], ([patch]) => {
-    const headers = { ...version, ...Schema.encodeSync(Append.Request)(patch) }
+  it.prop("what the client encodes the server decodes: PATCH", [AppendHeaders.Request], ([patch]) => {
+    const headers = { ...version, ...Schema.encodeSync(AppendHeaders.Request)(patch) }
     deepStrictEqual(
       decode(request("PATCH", `/files/${upload}`, headers)),
-      Either.right(Command.Command.Append({ id: upload, request: patch }))
+      Either.right(Command.Command.Append({ id: upload, request: AppendHeaders.read(patch) }))
     )
   })
 
@@ -431,7 +441,7 @@ describe("Command", () => {
     "10 KiB of a final": `final;${"\u0001".repeat(10240)}`,
     "10 KiB of a digest": `sha1 ${"A".repeat(10240)}`
   }
-  const places: Readonly<Record<string, (value: string) => Command.RawRequest>> = {
+  const places: Readonly<Record<string, (value: string) => Message.RawRequest>> = {
     "Tus-Resumable": (value) => request("HEAD", `/files/${upload}`, { "tus-resumable": value }),
     "X-HTTP-Method-Override": (value) => request("POST", "/files", { ...creating, "x-http-method-override": value }),
     "the method": (value) => request(value, "/files"),
@@ -463,7 +473,7 @@ describe("Command", () => {
           assert.isTrue(legal, `${place} with ${name} is accepted`)
           continue
         }
-        const { message } = result.left
+        const message = sentenceOf(result.left)
         assert.match(message, /^[\x20-\x7e…]+$/, name)
         assert.isBelow(message.length, 720, name)
         assert.match(message, result.left._tag === "UploadNotFound" ? /^no upload ".*" here$/ : /expected/, name)

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { BodyHeaders, Checksum, type Refusal } from "effect-tus"
+import { BodyHeaders, Checksum, type Refusal, Transfer } from "effect-tus"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
-import { policy } from "./arbitraries.js"
-import { told } from "./defects.js"
+import { policy } from "../../protocol/arbitraries.js"
+import { told } from "../../protocol/defects.js"
 
 const crc32 = new Checksum.Checksum({ algorithm: "crc32", digest: new Uint8Array([1, 2, 3, 4]) })
 const md5 = new Checksum.Checksum({ algorithm: "md5", digest: new Uint8Array(16) })
@@ -14,22 +14,39 @@ const verification = (
   checksum: Checksum.Checksum | undefined,
   trailer: ReadonlyArray<string> | undefined,
   rules = policy
-) => BodyHeaders.verification({ checksum: Option.fromNullable(checksum), trailer: Option.fromNullable(trailer) }, rules)
+) => {
+  const body = BodyHeaders.bodyOf({
+    contentLength: Option.none(),
+    checksum: Option.fromNullable(checksum),
+    trailer: Option.fromNullable(trailer)
+  })
+  return Transfer.verificationOf(body.checksum, rules)
+}
 
-const withoutTrailers = { ...policy, extensions: policy.extensions.filter((name) => name !== "checksum-trailer") }
+/** What comes of trailers where a checksum is announced among them. */
+const trailing = (trailers: Transfer.Trailers, rules = policy) =>
+  Either.flatMap(
+    verification(undefined, ["upload-checksum"], rules),
+    (verification) =>
+      Transfer.announced(verification._tag === "After" ? verification.read(trailers) : Option.none(), rules)
+  )
+
+const tagOf = Either.match({ onLeft: () => "refused", onRight: ({ _tag }: Transfer.Verification) => _tag })
+
+const withoutTrailers = { ...policy, trailers: false }
 
 describe("BodyHeaders", () => {
   it("the digest comes before the body, after it, or not at all", () => {
     deepStrictEqual(verification(undefined, undefined), Either.right({ _tag: "None" }))
-    deepStrictEqual(verification(crc32, undefined), Either.right({ _tag: "Header", checksum: crc32 }))
-    deepStrictEqual(verification(undefined, ["Upload-Checksum"]), Either.right({ _tag: "Trailer" }))
+    deepStrictEqual(verification(crc32, undefined), Either.right({ _tag: "Before", checksum: crc32 }))
+    assert.strictEqual(tagOf(verification(undefined, ["Upload-Checksum"])), "After")
   })
 
   it("another trailer means nothing, and names have no case", () => {
     deepStrictEqual(verification(undefined, ["Expires"]), Either.right({ _tag: "None" }))
     deepStrictEqual(verification(undefined, []), Either.right({ _tag: "None" }))
-    deepStrictEqual(verification(crc32, ["Expires"]), Either.right({ _tag: "Header", checksum: crc32 }))
-    deepStrictEqual(verification(undefined, ["x", "UPLOAD-CHECKSUM"]), Either.right({ _tag: "Trailer" }))
+    deepStrictEqual(verification(crc32, ["Expires"]), Either.right({ _tag: "Before", checksum: crc32 }))
+    assert.strictEqual(tagOf(verification(undefined, ["x", "UPLOAD-CHECKSUM"])), "After")
   })
 
   const refusals = {
@@ -43,17 +60,17 @@ describe("BodyHeaders", () => {
       verification(undefined, ["upload-checksum"], withoutTrailers),
       "400 trailer"
     ],
-    "an announced checksum that is absent": [BodyHeaders.trailing({}, policy), "400 upload-checksum"],
+    "an announced checksum that is absent": [trailing({}, policy), "400 upload-checksum"],
     "an announced checksum that is undefined": [
-      BodyHeaders.trailing({ "upload-checksum": undefined }, policy),
+      trailing({ "upload-checksum": undefined }, policy),
       "400 upload-checksum"
     ],
     "an announced checksum that is malformed": [
-      BodyHeaders.trailing({ "upload-checksum": "crc32 !" }, policy),
+      trailing({ "upload-checksum": "crc32 !" }, policy),
       "400 upload-checksum"
     ],
     "an announced checksum of an algorithm that is not offered": [
-      BodyHeaders.trailing({ "upload-checksum": "md5 AAAAAAAAAAAAAAAAAAAAAA==" }, policy),
+      trailing({ "upload-checksum": "md5 AAAAAAAAAAAAAAAAAAAAAA==" }, policy),
       "400 upload-checksum"
     ]
   } as const
@@ -66,7 +83,7 @@ describe("BodyHeaders", () => {
   }
 
   it("reads the checksum that came after the body", () => {
-    deepStrictEqual(BodyHeaders.trailing({ "upload-checksum": "crc32 AQIDBA==" }, policy), Either.right(crc32))
+    deepStrictEqual(trailing({ "upload-checksum": "crc32 AQIDBA==" }, policy), Either.right(crc32))
   })
 
   it.prop("an announced checksum is never passed over", [
@@ -75,10 +92,9 @@ describe("BodyHeaders", () => {
   ], ([trailer, checksum]) => {
     const announced = trailer.some((name) => name.toLowerCase() === "upload-checksum")
     const result = verification(checksum, trailer)
-    const source = Either.isLeft(result) ? "refused" : result.right._tag
     assert.strictEqual(
-      source,
-      announced ? (checksum === undefined ? "Trailer" : "refused") : checksum === undefined ? "None" : "Header"
+      tagOf(result),
+      announced ? (checksum === undefined ? "After" : "refused") : checksum === undefined ? "None" : "Before"
     )
   })
 })
