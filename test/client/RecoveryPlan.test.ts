@@ -104,7 +104,7 @@ const table: ReadonlyArray<Row> = [
     ["CreateWithUpload"],
     [refused(413)],
     {},
-    RecoveryPlan.AtOnce({ change: Change.EmptyCreation({ along: unlimited }) })
+    RecoveryPlan.AtOnce({ change: Change.EmptyCreation({ limit: unlimited }) })
   ],
   ["an upload that is too large fails", ["Create"], [refused(413)], { position: notCreated }, RecoveryPlan.Fail()],
 
@@ -117,7 +117,7 @@ const table: ReadonlyArray<Row> = [
     ["CreateWithUpload"],
     brokeOff(1),
     {},
-    paid(Change.EmptyCreation({ along: 500 }))
+    paid(Change.EmptyCreation({ limit: 500 }))
   ],
   ["a PATCH that broke off goes on where it ended", ["Append"], brokeOff(1), {}, paid(same)],
   ["a PATCH that broke off twice is smaller", ["Append"], brokeOff(2), {}, paid(Change.Shrink({ limit: 500 }))],

@@ -13,22 +13,22 @@ import { type Capabilities, has, lacks } from "./Endpoint.js"
 import type { Chunk } from "./Request.js"
 
 /** How chunks are checked. */
-export type Checking =
-  | { readonly _tag: "Not" }
-  | { readonly _tag: "Before" | "Behind"; readonly algorithm: Algorithm; readonly hasher: () => Hasher }
+export type ChecksumMode =
+  | { readonly _tag: "None" }
+  | { readonly _tag: "Header" | "Trailer"; readonly algorithm: Algorithm; readonly hasher: () => Hasher }
 
-export const unchecked: Checking = { _tag: "Not" }
+export const unchecked: ChecksumMode = { _tag: "None" }
 
 /**
  * What is asked for, where the server and this side can both do it; behind the bytes where that is possible: they are
  * read once.
  */
-export const checking = (
+export const modeOf = (
   url: string,
   algorithm: Algorithm,
   capabilities: Capabilities,
   trailers: boolean
-): Effect.Effect<Checking, Unsupported> =>
+): Effect.Effect<ChecksumMode, Unsupported> =>
   Effect.flatMap(UserCode.hashFunctions, (digests) => {
     const hasher = digests.get(algorithm)
     if (hasher === undefined) {
@@ -38,7 +38,7 @@ export const checking = (
         detail: `no ${algorithm} on this side; provide HashFunctions`
       })
     }
-    return lacks(capabilities, "checksum") || (capabilities.told && !capabilities.algorithms.includes(algorithm))
+    return lacks(capabilities, "checksum") || (capabilities.isDeclared && !capabilities.algorithms.includes(algorithm))
       ? new Unsupported({
         url,
         extension: "checksum",
@@ -47,13 +47,13 @@ export const checking = (
           : `chunks cannot be checked by ${algorithm}`
       })
       : Effect.succeed({
-        _tag: trailers && has(capabilities, "checksum-trailer") ? "Behind" : "Before",
+        _tag: trailers && has(capabilities, "checksum-trailer") ? "Trailer" : "Header",
         algorithm,
         hasher
       })
   })
 
-export interface Watching {
+export interface Listeners {
   /** Bytes that are about to be sent. */
   readonly observe: (offset: number, bytes: Uint8Array) => void
   /** All of them have been read. A transport that holds them has sent none of them so far. */
@@ -65,8 +65,8 @@ export const make = (
   source: UploadSource.UploadSource,
   offset: number,
   length: number,
-  checking: Checking,
-  { observe, observed, onSent }: Watching
+  mode: ChecksumMode,
+  { observe, observed, onSent }: Listeners
 ): Effect.Effect<Chunk, UploadSource.SourceError> => {
   const open = (each: (bytes: Uint8Array) => void) =>
     Effect.map(source.read(offset, length), ({ close, pull }) => {
@@ -85,12 +85,12 @@ export const make = (
           Exit.isSuccess(exit) ? Effect.zipRight(close(exit), observed) : close(exit)
       }
     })
-  if (checking._tag === "Not") {
+  if (mode._tag === "None") {
     return Effect.succeed({ length, open: open(() => {}), checksum: Option.none(), onSent })
   }
-  const hasher = checking.hasher()
-  const checksum = () => new Checksum({ algorithm: checking.algorithm, digest: hasher.digest() })
-  return checking._tag === "Behind"
+  const hasher = mode.hasher()
+  const checksum = () => new Checksum({ algorithm: mode.algorithm, digest: hasher.digest() })
+  return mode._tag === "Trailer"
     ? Effect.succeed({ length, open: open((bytes) => hasher.update(bytes)), checksum, onSent })
     : Effect.map(
       UploadSource.forEach(source, offset, length, (bytes) => hasher.update(bytes)),

@@ -11,7 +11,7 @@ import { type RequestError, TooLarge, Unsupported } from "../transport/TusError.
 
 export interface Capabilities {
   /** The server has said what it can do; else that is found out by trying. */
-  readonly told: boolean
+  readonly isDeclared: boolean
   readonly extensions: ReadonlySet<string>
   readonly algorithms: ReadonlyArray<string>
   /** In bytes. */
@@ -28,21 +28,22 @@ export interface Endpoint {
   ) => Effect.Effect<Capabilities, RequestError>
   /** As far as was asked. */
   readonly known: () => Capabilities
-  /** The server answers, though it may not be asked what it can do: where it has not said so, it is not asked again. */
-  readonly presume: () => void
+  /** The server answers, though it may not say what it can do: it is not asked again. */
+  readonly assume: () => void
   /** Bytes that one request may bring, as far as is known. */
   limit: number
-  /** Bytes that may come along with a creation: where those broke off, fewer. */
-  along: number
+  /** Bytes that a creation may carry: fewer after a creation broke off. */
+  creationLimit: number
   /** No request before this time, in milliseconds of `Monotonic`: the server has said so. */
   notBefore: number
 }
 
-/** It is sure to have it. */
+/** The server has the extension. */
 export const has = ({ extensions }: Capabilities, extension: Extension) => extensions.has(extension)
 
-/** It has said that it does not have it. */
-export const lacks = ({ extensions, told }: Capabilities, extension: Extension) => told && !extensions.has(extension)
+/** The server has said that it does not have the extension. */
+export const lacks = ({ extensions, isDeclared }: Capabilities, extension: Extension) =>
+  isDeclared && !extensions.has(extension)
 
 /** Whether an upload of this length can be created at all. */
 export const accepts = (url: string, known: Capabilities, length: Option.Option<number>) =>
@@ -58,7 +59,7 @@ export const accepts = (url: string, known: Capabilities, length: Option.Option<
 
 /** @param limit - bytes that a request should bring at most from the start. */
 export const make = (url: string, limit = Number.POSITIVE_INFINITY): Endpoint => {
-  const asking = Effect.unsafeMakeSemaphore(1)
+  const turns = Effect.unsafeMakeSemaphore(1)
   let known: Capabilities | undefined
   return {
     url,
@@ -67,40 +68,40 @@ export const make = (url: string, limit = Number.POSITIVE_INFINITY): Endpoint =>
         const ask = Effect.suspend(() =>
           known === undefined
             ? Effect.tap(
-              Effect.map(Effect.catchIf(discover, saysNothing, () => Effect.succeedNone), capabilitiesOf),
+              Effect.map(Effect.catchIf(discover, isUndeclared, () => Effect.succeedNone), capabilitiesOf),
               (capabilities) => Effect.sync(() => known = capabilities)
             )
             : Effect.succeed(known)
         )
-        return known === undefined ? asking.withPermits(1)(ask) : Effect.succeed(known)
+        return known === undefined ? turns.withPermits(1)(ask) : Effect.succeed(known)
       }),
-    known: () => known ?? untold,
-    presume: () => {
-      known ??= untold
+    known: () => known ?? undeclared,
+    assume: () => {
+      known ??= undeclared
     },
     limit,
-    along: Number.POSITIVE_INFINITY,
+    creationLimit: Number.POSITIVE_INFINITY,
     notBefore: -Infinity
   }
 }
 
 /** There are servers, and things in front of them, that do not know OPTIONS: the creation tells more. */
-const saysNothing = (error: RequestError) =>
+const isUndeclared = (error: RequestError) =>
   error._tag === "Refused" && (error.status < 500 || error.status === 501)
   && ![401, 408, 423, 425, 429].includes(error.status)
 
-const untold: Capabilities = {
-  told: false,
+const undeclared: Capabilities = {
+  isDeclared: false,
   extensions: new Set(["creation"]),
   algorithms: [],
   maxSize: Option.none()
 }
 
-const capabilitiesOf = (said: Option.Option<DiscoveryHeaders.Response>): Capabilities =>
-  Option.match(said, {
-    onNone: () => untold,
+const capabilitiesOf = (response: Option.Option<DiscoveryHeaders.Response>): Capabilities =>
+  Option.match(response, {
+    onNone: () => undeclared,
     onSome: ({ algorithms, extensions, maxSize }) => ({
-      told: true,
+      isDeclared: true,
       extensions: new Set(Option.getOrElse(extensions, () => [])),
       algorithms: Option.getOrElse(algorithms, () => []),
       maxSize

@@ -69,7 +69,7 @@ export interface ClientOptions<E = never, R = never> {
   readonly methodOverride?: boolean | undefined
 }
 
-export interface Sending {
+export interface Message {
   readonly method: TusTransport.Request["method"]
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly offset?: number | undefined
@@ -77,13 +77,13 @@ export interface Sending {
 }
 
 /** A successful answer, and what it answers. */
-export interface Answer extends RawResponse {
-  readonly asked: TusError.Asked
+export interface Response extends RawResponse {
+  readonly asked: TusError.RequestFacts
   /** By how many milliseconds the server's clock is ahead of ours. */
-  readonly ahead: number
+  readonly clockAhead: number
 }
 
-export type Send = (call: Call, sending: Sending) => Effect.Effect<Answer, TusError.RequestError>
+export type Send = (call: Call, message: Message) => Effect.Effect<Response, TusError.RequestError>
 
 export const make = Effect.fnUntraced(function*<E = never, R = never>(options: ClientOptions<E, R>) {
   const transport = yield* TusTransport.TusTransport
@@ -127,11 +127,11 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: C
     }
     const response = yield* UserCode.effect("the transport", () =>
       transport.send(request).pipe(
-        Effect.filterOrDie(isAnswer, () => new TypeError("expected an answer with a status and headers")),
+        Effect.filterOrDie(isResponse, () => new TypeError("expected an answer with a status and headers")),
         Effect.catchIf(Predicate.not(isFailure), Effect.die)
       )).pipe(Effect.mapError((error) => TusError.fromTransport(asked, error)))
     return response.status >= 200 && response.status < 300
-      ? { ...response, asked, ahead: ServerClock.ahead(response.headers.date, yield* DateTime.now) }
+      ? { ...response, asked, clockAhead: ServerClock.ahead(response.headers.date, yield* DateTime.now) }
       : yield* new TusError.Refused({
         ...asked,
         status: response.status,
@@ -144,7 +144,7 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: C
   return send
 })
 
-const isAnswer = (value: unknown): value is RawResponse =>
+const isResponse = (value: unknown): value is RawResponse =>
   Predicate.hasProperty(value, "status") && Number.isInteger(value.status)
   && Predicate.hasProperty(value, "headers") && Predicate.isRecord(value.headers)
 

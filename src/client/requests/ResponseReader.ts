@@ -13,7 +13,7 @@ import * as CreateHeaders from "../../wire/tus/CreateHeaders.js"
 import * as DiscoveryHeaders from "../../wire/tus/DiscoveryHeaders.js"
 import * as InspectHeaders from "../../wire/tus/InspectHeaders.js"
 import { Misbehaved } from "../transport/TusError.js"
-import type { Answer } from "./Request.js"
+import type { Response } from "./Request.js"
 import * as ServerClock from "./ServerClock.js"
 
 /**
@@ -24,12 +24,15 @@ const reader = <A extends Expiring>(
   decode: (headers: RawResponse["headers"]) => Either.Either<A, unknown>,
   expected: string
 ) =>
-(answer: Answer): Either.Either<A, Misbehaved> =>
-  decode(answer.headers).pipe(
-    Either.orElse(() => decode(Struct.omit(answer.headers, "upload-expires"))),
+(response: Response): Either.Either<A, Misbehaved> =>
+  decode(response.headers).pipe(
+    Either.orElse(() => decode(Struct.omit(response.headers, "upload-expires"))),
     Either.mapBoth({
-      onLeft: () => notTus(answer, expected),
-      onRight: (read) => ({ ...read, expires: Option.map(read.expires, (at) => ServerClock.toOurs(at, answer.ahead)) })
+      onLeft: () => notTus(response, expected),
+      onRight: (read) => ({
+        ...read,
+        expires: Option.map(read.expires, (at) => ServerClock.toOurs(at, response.clockAhead))
+      })
     })
   )
 
@@ -37,14 +40,14 @@ interface Expiring {
   readonly expires: Option.Option<DateTime.Utc>
 }
 
-const notTus = (answer: Answer, expected: string) =>
+const notTus = (response: Response, expected: string) =>
   new Misbehaved({
-    ...answer.asked,
+    ...response.asked,
     reason: "NotTus",
-    status: answer.status,
-    text: answer.body ?? "",
+    status: response.status,
+    text: response.body ?? "",
     expected,
-    actual: `${answer.status} with ${answer.headers["content-type"]?.slice(0, 100) ?? "no such header"}`
+    actual: `${response.status} with ${response.headers["content-type"]?.slice(0, 100) ?? "no such header"}`
   })
 
 const Info = Schema.Struct(Struct.omit(InspectHeaders.Response.fields, "cacheControl"))
@@ -53,27 +56,27 @@ export interface Info extends Schema.Schema.Type<typeof Info> {}
 
 const expectedInfo = "the Upload-Offset of an upload"
 
-export const info = (answer: Answer): Either.Either<Info, Misbehaved> =>
-  readInfo(answer).pipe(
+export const info = (response: Response): Either.Either<Info, Misbehaved> =>
+  readInfo(response).pipe(
     Either.filterOrLeft(
       ({ concat, offset }) => Option.isSome(offset) || Option.exists(concat, (kind) => kind.startsWith("final")),
-      () => notTus(answer, expectedInfo)
+      () => notTus(response, expectedInfo)
     )
   )
 
 const readInfo = reader(Schema.decodeUnknownEither(Info), expectedInfo)
 
 /** Where the upload was created, absolute, and where it stands after `size` bytes came along. */
-export const created = (answer: Answer, size: number) =>
+export const created = (response: Response, size: number) =>
   Either.gen(function*() {
-    const { expires, location, offset } = yield* readCreated(answer)
-    if (location.length > longestLocation || !URL.canParse(location, answer.asked.url)) {
-      return yield* Either.left(notTus(answer, expectedCreated))
+    const { expires, location, offset } = yield* readCreated(response)
+    if (location.length > longestLocation || !URL.canParse(location, response.asked.url)) {
+      return yield* Either.left(notTus(response, expectedCreated))
     }
     if (Option.isSome(offset)) {
-      yield* between(answer, offset.value, 0, size)
+      yield* between(response, offset.value, 0, size)
     }
-    return { url: new URL(location, answer.asked.url).href, offset, expires, answer: raw(answer) }
+    return { url: new URL(location, response.asked.url).href, offset, expires, answer: raw(response) }
   })
 
 /** In characters: what is longer does not come through most servers again. */
@@ -83,20 +86,20 @@ const expectedCreated = "201 with the URL of the upload as Location"
 const readCreated = reader(HeaderCodec.decoder(CreateHeaders.Response), expectedCreated)
 
 /** Where the upload stands after `size` bytes were sent from `start`. */
-export const appended = (answer: Answer, start: number, size: number) =>
+export const appended = (response: Response, start: number, size: number) =>
   Either.flatMap(
-    readAppended(answer),
+    readAppended(response),
     ({ expires, offset }) =>
-      Either.map(between(answer, offset, start, start + size), () => ({ offset, expires, answer: raw(answer) }))
+      Either.map(between(response, offset, start, start + size), () => ({ offset, expires, answer: raw(response) }))
   )
 
 const readAppended = reader(HeaderCodec.decoder(AppendHeaders.Response), "204 with the new Upload-Offset")
 
-const raw = (answer: Answer): RawResponse => Struct.omit(answer, "asked", "ahead")
+const raw = (response: Response): RawResponse => Struct.omit(response, "asked", "clockAhead")
 
 /** A server cannot have what it was not sent. */
 export const between = (
-  { asked, body = "", status }: Pick<Answer, "asked" | "body" | "status">,
+  { asked, body = "", status }: Pick<Response, "asked" | "body" | "status">,
   offset: number,
   from: number,
   to: number

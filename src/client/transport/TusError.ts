@@ -198,7 +198,7 @@ export type FileError = TusError | Broken
  * What every error of a request says of it. `offset` is in bytes, none where the request was about the whole;
  * `attempts` counts those since the last progress, this one included.
  */
-export interface Asked {
+export interface RequestFacts {
   readonly method: string
   readonly url: string
   readonly offset: Option.Option<number>
@@ -207,7 +207,7 @@ export interface Asked {
 
 /** The error of a transport as that of the request it was asked for; one of the source stays as it is. */
 export const fromTransport = (
-  asked: Asked,
+  asked: RequestFacts,
   error: TusTransport.TransportError | SourceError
 ): Unanswered | SourceError =>
   error._tag === "SourceError" ? error : new Unanswered({ ...asked, reason: error.reason, cause: error.cause })

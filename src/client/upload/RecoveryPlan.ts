@@ -46,8 +46,8 @@ export type Change = Data.TaggedEnum<{
   Refresh: {}
   /** It is a HEAD, since the offset was wrong. */
   Resync: {}
-  /** It creates without bytes. Creations at this endpoint carry at most `along` bytes from now on. */
-  EmptyCreation: { readonly along: number }
+  /** It creates without bytes. Creations at this endpoint carry at most `limit` bytes from now on. */
+  EmptyCreation: { readonly limit: number }
   /** One request to this endpoint carries at most `limit` bytes from now on. */
   Shrink: { readonly limit: number }
 }>
@@ -106,7 +106,7 @@ export const decide = (facts: Facts, verb: NextStep.Verb, error: TusError, next:
           onNone: () => giveUp(facts, error),
           onSome: (limit) => RecoveryPlan.AtOnce({ change: Change.Shrink({ limit }) })
         })
-        : RecoveryPlan.AtOnce({ change: Change.EmptyCreation({ along: unlimited }) })
+        : RecoveryPlan.AtOnce({ change: Change.EmptyCreation({ limit: unlimited }) })
     case "Recreate":
       return facts.inherited
         ? RecoveryPlan.NextUpload({ why: "Gone" })
@@ -138,7 +138,7 @@ const brokeOff = (error: TusError): error is Refused | Unanswered =>
  */
 const afterBreak = ({ chunkSize, tried }: Facts, verb: NextStep.Verb, { attempts }: Refused | Unanswered): Change =>
   verb === "CreateWithUpload"
-    ? Change.EmptyCreation({ along: Math.floor(tried / 2) })
+    ? Change.EmptyCreation({ limit: Math.floor(tried / 2) })
     : verb === "Append" && attempts > 1
     ? Option.match(ChunkSize.halve(chunkSize, tried), {
       onNone: () => Change.Nothing(),

@@ -134,24 +134,24 @@ export const capabilities = (session: UploadSession) =>
   )
 
 /** How chunks are checked. Without a checksum the server is not asked what it can do. */
-export const checking = (session: UploadSession) => {
+export const checksumMode = (session: UploadSession) => {
   const { client, endpoint, options: { checksum } } = session
   return checksum === undefined
     ? Effect.succeed(Chunks.unchecked)
     : Effect.flatMap(
       capabilities(session),
-      (known) => Chunks.checking(endpoint.url, checksum, known, client.trailers)
+      (known) => Chunks.modeOf(endpoint.url, checksum, known, client.trailers)
     )
 }
 
 /** The next `size` bytes, as a request carries them. From here on the server may have them. */
 export const chunk = (session: UploadSession, offset: number, size: number) =>
-  Effect.flatMap(checking(session), (checking) => {
+  Effect.flatMap(checksumMode(session), (checksumMode) => {
     const { counter, journaled, options: { source } } = session
     let sent = offset
     session.tried = size
     session.position = UploadPosition.sending(session.position, offset + size)
-    return Chunks.make(source, offset, size, checking, {
+    return Chunks.make(source, offset, size, checksumMode, {
       observe: journaled.observe,
       observed: journaled.write,
       onSent: (bytes) => {

@@ -36,7 +36,7 @@ const create = Effect.fnUntraced(function*(session: Session) {
   const asks = !adjustments.emptyCreation || checksum !== undefined || Option.isNone(session.position.total)
   const known = asks ? yield* UploadSession.capabilities(session) : endpoint.known()
   yield* Endpoint.accepts(endpoint.url, known, session.position.total)
-  yield* UploadSession.checking(session)
+  yield* UploadSession.checksumMode(session)
   session.tried = 0
   const along = adjustments.emptyCreation || !Endpoint.has(known, "creation-with-upload")
     ? Option.none<Ready>()
@@ -53,7 +53,7 @@ const create = Effect.fnUntraced(function*(session: Session) {
     chunk: Option.isSome(along) ? yield* UploadSession.chunk(session, 0, along.value.size) : undefined
   })
   if (asks) {
-    endpoint.presume()
+    endpoint.assume()
   }
   const at = yield* Location.check(endpoint.url, created.url, allowedHosts)
   session.position = {
@@ -71,7 +71,7 @@ const create = Effect.fnUntraced(function*(session: Session) {
 /** All bytes of the source, if there are so few that they can come along with the creation. */
 const wholeSource = ({ endpoint, options }: Session) => {
   const { chunkSize, createWithUpload, source, stopAt = UploadPosition.unlimited } = options
-  const limit = Math.min(createWithUpload, endpoint.along)
+  const limit = Math.min(createWithUpload, endpoint.creationLimit)
   const most = Math.min(limit, ChunkSize.next(chunkSize, endpoint.limit, UploadPosition.unlimited))
   return Effect.map(
     source.ready(0, Math.min(most + 1, stopAt)),

@@ -158,7 +158,7 @@ const apply = (session: UploadSession.UploadSession, change: RecoveryPlan.Change
     case "Resync":
       return UploadSession.adjust(session, { resynced: true })
     case "EmptyCreation":
-      endpoint.along = Math.min(endpoint.along, change.along)
+      endpoint.creationLimit = Math.min(endpoint.creationLimit, change.limit)
       return UploadSession.adjust(session, { emptyCreation: true })
     case "Shrink":
       endpoint.limit = change.limit
