@@ -35,7 +35,7 @@ const send = (
       Effect.tryPromise({
         try: async (signal): Promise<RawResponse> => {
           const response = await globalThis.fetch(request, { signal })
-          Online.heard(true)
+          Online.report(true)
           const text = await response.text()
           if (isTaken(response.status)) {
             onSent?.(bytes?.length ?? 0)
@@ -47,7 +47,7 @@ const send = (
           }
         },
         catch: (cause) => {
-          Online.heard(false)
+          Online.report(false)
           return new TransportError({ reason: "Unreachable", cause })
         }
       })

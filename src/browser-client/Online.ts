@@ -9,13 +9,13 @@ import * as Layer from "effect/Layer"
 import { Connectivity } from "../client/transport/Connectivity.js"
 
 /** How long a browser is believed before its word is put to the test. */
-const patience = "10 seconds"
+const trialInterval = "10 seconds"
 
 /** Whether the last request was answered: then there is a network, whatever the browser says. */
 let answered = false
 
 /** What came of a request: an answer, whatever it says, or none. */
-export const heard = (answer: boolean): void => {
+export const report = (answer: boolean): void => {
   answered = answer
 }
 
@@ -25,16 +25,16 @@ export const heard = (answer: boolean): void => {
  * comes to nothing.
  */
 export const layer: Layer.Layer<never> = Layer.succeed(Connectivity, {
-  online: Effect.suspend(() => isOffline() ? Effect.asVoid(Effect.timeoutOption(back, patience)) : Effect.void),
+  online: Effect.suspend(() => isOffline() ? Effect.asVoid(Effect.timeoutOption(back, trialInterval)) : Effect.void),
   isOffline: () => isOffline()
 })
 
 const isOffline = () => !navigator.onLine && !answered
 
-const back = Effect.async<void>((resume) => Effect.sync(on("online", () => resume(Effect.void))))
+const back = Effect.async<void>((resume) => Effect.sync(once("online", () => resume(Effect.void))))
 
 /** Calls `act` once when it happens, unless what is returned has been called before. */
-export const on = (event: "online" | "offline", act: () => void): () => void => {
+export const once = (event: "online" | "offline", act: () => void): () => void => {
   globalThis.addEventListener(event, act, { once: true })
   return () => globalThis.removeEventListener(event, act)
 }

@@ -34,25 +34,25 @@ const exchange = (
         sent = loaded
       }
     }
-    let over = false
+    let isOver = false
     const end = () => {
-      over = true
-      ignore()
+      isOver = true
+      ignoreOffline()
       xhr.abort()
     }
     const fail = (reason: TransportError["reason"], cause: unknown) => {
       end()
       resume(new TransportError({ reason, cause }))
     }
-    const fall = (says: string) => {
-      Online.heard(false)
+    const lose = (says: string) => {
+      Online.report(false)
       fail(sent > 0 ? "Closed" : "Unreachable", new Error(says))
     }
-    const ignore = Online.on("offline", () => fall("the browser went offline"))
+    const ignoreOffline = Online.once("offline", () => lose("the browser went offline"))
     xhr.upload.addEventListener("progress", ({ loaded }) => report(loaded))
     xhr.addEventListener("load", () => {
-      ignore()
-      Online.heard(true)
+      ignoreOffline()
+      Online.report(true)
       // Who takes a body has read all of it; whoever refuses it may have answered long before its end.
       if (isTaken(xhr.status)) {
         report(body?.length ?? 0)
@@ -60,7 +60,7 @@ const exchange = (
       resume(Effect.succeed(answerOf(xhr)))
     })
     // Whoever has ended it here needs not be told.
-    Object.entries(endings).forEach(([event, says]) => xhr.addEventListener(event, () => over || fall(says)))
+    Object.entries(endings).forEach(([event, says]) => xhr.addEventListener(event, () => isOver || lose(says)))
     try {
       xhr.open(method, url)
       xhr.withCredentials = credentials

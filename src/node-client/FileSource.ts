@@ -53,7 +53,7 @@ export const make = Effect.fnUntraced(function*(
   if (original.size === 0 && !(yield* isEmpty(path))) {
     return yield* notAFile(path, `its size is not known before it is read: ${asStream}`)
   }
-  const witness: Witness = { at: 0, bytes: new Uint8Array(0) }
+  const lastBytes: LastBytes = { at: 0, bytes: new Uint8Array(0) }
   return UploadSource.seekable({
     name: path,
     length: original.size,
@@ -61,8 +61,8 @@ export const make = Effect.fnUntraced(function*(
     read: (start, end) =>
       Effect.flatMap(open(path), (fd) =>
         Effect.onError(
-          Effect.as(confirm(fd, path, original, witness), {
-            pull: read(fd, path, original, witness, start, end),
+          Effect.as(checkLastBytes(fd, path, original, lastBytes), {
+            pull: read(fd, path, original, lastBytes, start, end),
             close: () => close(path, fd)
           }),
           () => close(path, fd)
@@ -71,31 +71,33 @@ export const make = Effect.fnUntraced(function*(
 })
 
 /** The last bytes that were handed out, a few of them, and where they begin. */
-interface Witness {
+interface LastBytes {
   at: number
   bytes: Uint8Array
 }
 
-const witnessBytes = 4096
+const keptBytes = 4096
 
 /**
  * Fails where the name leads to another file: its bytes tell, where it is not for sure the one that was first seen,
  * untouched.
  */
-const confirm = Effect.fnUntraced(function*(fd: number, path: string, original: Version, { at, bytes }: Witness) {
-  if (bytes.length === 0) {
-    return
+const checkLastBytes = Effect.fnUntraced(
+  function*(fd: number, path: string, original: Version, { at, bytes }: LastBytes) {
+    if (bytes.length === 0) {
+      return
+    }
+    const { device, inode, ctime } = versionOf(yield* call<Fs.Stats>(path, (done) => Fs.fstat(fd, done)))
+    if (device === original.device && inode === original.inode && ctime === original.ctime) {
+      return
+    }
+    const found = new Uint8Array(bytes.length)
+    const count = yield* call<number>(path, (done) => Fs.read(fd, found, 0, found.length, at, done))
+    if (!found.subarray(0, count).every((byte, i) => byte === bytes[i])) {
+      return yield* changed(path, "another file took its place")
+    }
   }
-  const { device, inode, touched } = versionOf(yield* call<Fs.Stats>(path, (done) => Fs.fstat(fd, done)))
-  if (device === original.device && inode === original.inode && touched === original.touched) {
-    return
-  }
-  const found = new Uint8Array(bytes.length)
-  const count = yield* call<number>(path, (done) => Fs.read(fd, found, 0, found.length, at, done))
-  if (!found.subarray(0, count).every((byte, i) => byte === bytes[i])) {
-    return yield* changed(path, "another file took its place")
-  }
-})
+)
 
 /** What tells one version of a file from another. */
 interface Version {
@@ -103,7 +105,7 @@ interface Version {
   readonly size: number
   readonly modified: number
   /** When anything of it was changed last, its name or its date too: nobody can set that. Milliseconds. */
-  readonly touched: number
+  readonly ctime: number
   readonly device: number
   readonly inode: number
 }
@@ -112,7 +114,7 @@ const versionOf = (stats: Fs.Stats): Version => ({
   isFile: stats.isFile(),
   size: stats.size,
   modified: stats.mtime.getTime(),
-  touched: stats.ctimeMs,
+  ctime: stats.ctimeMs,
   device: stats.dev,
   inode: stats.ino
 })
@@ -136,7 +138,7 @@ const read = (
   fd: number,
   path: string,
   original: Version,
-  witness: Witness,
+  lastBytes: LastBytes,
   start: number,
   end: number
 ): Pull.Pull<UploadSource.SourceError> => {
@@ -146,7 +148,7 @@ const read = (
     Effect.flatMap(({ cause, count, stats }) =>
       difference(path, original, versionOf(stats)) ?? (
         cause !== null
-          ? broken(path, cause)
+          ? toSourceError(path, cause)
           : count === 0
           ? UploadSource.tooShort(path, original.size, at)
           : Effect.succeed(count)
@@ -155,10 +157,10 @@ const read = (
     Effect.mapBoth({
       onFailure: Option.some,
       onSuccess: (count) => {
-        const kept = Math.min(count, witnessBytes)
+        const kept = Math.min(count, keptBytes)
         at += count
-        witness.at = at - kept
-        witness.bytes = buffer.slice(count - kept, count)
+        lastBytes.at = at - kept
+        lastBytes.bytes = buffer.slice(count - kept, count)
         return Chunk.of(buffer.subarray(0, count))
       }
     })
@@ -195,10 +197,10 @@ const call = <A>(path: string, start: (done: Done<A>) => void): Effect.Effect<A,
   Effect.uninterruptible(
     Effect.async<A, UploadSource.SourceError>((resume) => {
       try {
-        start((cause, value) => resume(cause === null ? Effect.succeed(value) : broken(path, cause)))
+        start((cause, value) => resume(cause === null ? Effect.succeed(value) : toSourceError(path, cause)))
       } catch (cause) {
         // A path that no file can have.
-        resume(broken(path, cause as Error))
+        resume(toSourceError(path, cause as Error))
       }
     })
   )
@@ -231,7 +233,7 @@ const kindOf = (stats: Fs.Stats) =>
     ? "character device"
     : "block device"
 
-const broken = (source: string, cause: Error): UploadSource.SourceError =>
+const toSourceError = (source: string, cause: Error): UploadSource.SourceError =>
   "code" in cause && cause.code === "ENOENT"
     ? new UploadSource.SourceError({ reason: "Missing", source, detail: "there is no such file", cause })
     : new UploadSource.SourceError({

@@ -18,10 +18,10 @@ const delay = 250
 type Callback = (error: Error | null, socket: Duplex) => void
 
 /** A connection that is being made; ends it where it is not needed any more. */
-type Ending = () => void
+type Cancel = () => void
 
 /** One after the other family, as the system has ordered them. */
-const inTurn = (addresses: ReadonlyArray<Dns.LookupAddress>): ReadonlyArray<string> => {
+const interleaved = (addresses: ReadonlyArray<Dns.LookupAddress>): ReadonlyArray<string> => {
   const first = addresses.filter(({ family }) => family === addresses[0]?.family)
   const second = addresses.filter(({ family }) => family !== addresses[0]?.family)
   return first.flatMap((each, i) => [each, ...second.slice(i, i + 1)]).concat(second.slice(first.length)).map(
@@ -30,7 +30,7 @@ const inTurn = (addresses: ReadonlyArray<Dns.LookupAddress>): ReadonlyArray<stri
 }
 
 /** Of several errors each is told: with which address, and what. */
-const failure = (errors: ReadonlyArray<Error>): Error =>
+const combined = (errors: ReadonlyArray<Error>): Error =>
   errors.length === 1 && errors[0] !== undefined
     ? errors[0]
     : new AggregateError(errors, errors.map(({ message }) => message).join("; "))
@@ -39,7 +39,7 @@ const failure = (errors: ReadonlyArray<Error>): Error =>
  * Calls back once, with the first connection there is or with what kept all from being made; never once it has been
  * ended.
  */
-export const connect = (options: Net.TcpNetConnectOpts, timeout: number, callback: Callback): Ending => {
+export const connect = (options: Net.TcpNetConnectOpts, timeout: number, callback: Callback): Cancel => {
   const { host = "localhost", ...others } = options
   const sockets = new Set<Net.Socket>()
   const errors: Array<Error> = []
@@ -50,7 +50,7 @@ export const connect = (options: Net.TcpNetConnectOpts, timeout: number, callbac
   const end = () => {
     ended = true
     clearTimeout(next)
-    clearTimeout(late)
+    clearTimeout(timer)
     sockets.forEach((socket) => socket.destroy())
   }
   const fail = (error: Error) => {
@@ -62,7 +62,7 @@ export const connect = (options: Net.TcpNetConnectOpts, timeout: number, callbac
     const [address, ...rest] = waiting
     waiting = rest
     if (address === undefined) {
-      return sockets.size === 0 ? fail(failure(errors)) : undefined
+      return sockets.size === 0 ? fail(combined(errors)) : undefined
     }
     const socket = Net.connect({ ...others, host: address, autoSelectFamily: false })
     const onError = (error: Error) => {
@@ -79,9 +79,9 @@ export const connect = (options: Net.TcpNetConnectOpts, timeout: number, callbac
     })
     next = rest.length === 0 ? undefined : setTimeout(begin, delay)
   }
-  const late = setTimeout(() => {
+  const timer = setTimeout(() => {
     const silent = new Error(`no answer from ${sockets.size} of the addresses of ${host}`)
-    fail(failure([...errors, Object.assign(silent, { code: "EHOSTUNREACH" })]))
+    fail(combined([...errors, Object.assign(silent, { code: "EHOSTUNREACH" })]))
   }, timeout)
   Dns.lookup(host, { all: true }, (error, addresses) => {
     if (ended) {
@@ -90,15 +90,15 @@ export const connect = (options: Net.TcpNetConnectOpts, timeout: number, callbac
     if (error !== null) {
       return fail(error)
     }
-    waiting = inTurn(addresses)
+    waiting = interleaved(addresses)
     begin()
   })
   return end
 }
 
 /** Those that an agent is making. */
-class Connecting {
-  private readonly endings = new Set<Ending>()
+class PendingConnections {
+  private readonly cancels = new Set<Cancel>()
   private readonly timeout: number
 
   constructor(timeout: number) {
@@ -106,16 +106,16 @@ class Connecting {
   }
 
   begin(options: object, callback: Callback): undefined {
-    const ending = connect(options as Net.TcpNetConnectOpts, this.timeout, (error, socket) => {
-      this.endings.delete(ending)
+    const cancel = connect(options as Net.TcpNetConnectOpts, this.timeout, (error, socket) => {
+      this.cancels.delete(cancel)
       callback(error, socket)
     })
-    this.endings.add(ending)
+    this.cancels.add(cancel)
   }
 
   end() {
-    this.endings.forEach((ending) => ending())
-    this.endings.clear()
+    this.cancels.forEach((cancel) => cancel())
+    this.cancels.clear()
   }
 }
 
@@ -123,35 +123,35 @@ const isName = ({ host }: Http.ClientRequestArgs) => typeof host === "string" &&
 
 /** @param timeout - of a connection, in milliseconds. */
 export class PlainAgent extends Http.Agent {
-  private readonly connecting: Connecting
+  private readonly pending: PendingConnections
 
   constructor(timeout: number, options: Http.AgentOptions) {
     super(options)
-    this.connecting = new Connecting(timeout)
+    this.pending = new PendingConnections(timeout)
   }
 
   override createConnection(options: Http.ClientRequestArgs, callback: Callback = () => {}) {
-    return isName(options) ? this.connecting.begin(options, callback) : super.createConnection(options, callback)
+    return isName(options) ? this.pending.begin(options, callback) : super.createConnection(options, callback)
   }
 
   override destroy() {
-    this.connecting.end()
+    this.pending.end()
     super.destroy()
   }
 }
 
 /** @param timeout - of a connection, without its TLS handshake, in milliseconds. */
 export class SecureAgent extends Https.Agent {
-  private readonly connecting: Connecting
+  private readonly pending: PendingConnections
 
   constructor(timeout: number, options: Https.AgentOptions) {
     super(options)
-    this.connecting = new Connecting(timeout)
+    this.pending = new PendingConnections(timeout)
   }
 
   override createConnection(options: Https.RequestOptions, callback: Callback = () => {}) {
     return isName(options)
-      ? this.connecting.begin(options, (error, socket) =>
+      ? this.pending.begin(options, (error, socket) =>
         error === null
           ? callback(null, super.createConnection({ ...options, socket } as Https.RequestOptions) as Duplex)
           : callback(error, socket))
@@ -159,7 +159,7 @@ export class SecureAgent extends Https.Agent {
   }
 
   override destroy() {
-    this.connecting.end()
+    this.pending.end()
     super.destroy()
   }
 }

@@ -143,7 +143,7 @@ const onSocket = (state: State, socket: Socket) => {
     }
     return onConnected(state)
   }
-  ReadBeforeClose.hear(socket)
+  ReadBeforeClose.enable(socket)
   const isSecure = socket instanceof TLSSocket
   if (!isSecure && !socket.connecting) {
     onConnected(state)

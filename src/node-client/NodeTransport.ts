@@ -35,7 +35,7 @@ export const layer = (options: Options = {}): Layer.Layer<TusTransport, NodeTls.
       const { connections } = options
       const connectTimeout = Duration.decode(options.connectTimeout ?? NodeProxy.defaultConnectTimeout)
       const open = yield* NodeProxy.make(options, yield* NodeTls.make(options))
-      const inTurn = connections === undefined ? undefined : turns(connections)
+      const limited = connections === undefined ? undefined : connectionLimit(connections)
       const begin = (request: Request) => {
         const { answerTimeout, body, headers, method, stallTimeout, url } = request
         return NodeExchange.make(open(new URL(url), method, { ...headers, ...framing(method, body) }), {
@@ -51,14 +51,14 @@ export const layer = (options: Options = {}): Layer.Layer<TusTransport, NodeTls.
         send: (request) =>
           Effect.zipRight(
             Sendable.check(request),
-            inTurn === undefined ? send(begin, request) : inTurn(request.url, send(begin, request))
+            limited === undefined ? send(begin, request) : limited(request.url, send(begin, request))
           )
       }
     })
   )
 
 /** A limit of Node's agents would hold back requests that are already begun, where an interruption cannot end them. */
-const turns = (connections: number) => {
+const connectionLimit = (connections: number) => {
   const semaphores = new Map<string, Effect.Semaphore>()
   return <A, E>(url: string, sending: Effect.Effect<A, E>) =>
     Effect.suspend(() => {
@@ -95,8 +95,8 @@ const send = (begin: (request: Request) => NodeExchange.Exchange, request: Reque
         } catch (cause) {
           return resume(Sendable.invalid(cause))
         }
-        const giving = body && Runtime.runFork(runtime)(Effect.interruptible(give(exchange, body, onSent)))
-        end = Effect.zipRight(giving === undefined ? Effect.void : Fiber.interrupt(giving), exchange.end)
+        const sending = body && Runtime.runFork(runtime)(Effect.interruptible(sendBody(exchange, body, onSent)))
+        end = Effect.zipRight(sending === undefined ? Effect.void : Fiber.interrupt(sending), exchange.end)
         exchange.onOutcome((outcome, isOver) => {
           if (outcome === NodeExchange.stale) {
             attempt()
@@ -110,10 +110,10 @@ const send = (begin: (request: Request) => NodeExchange.Exchange, request: Reque
     }))
 
 /** The whole body, and no more of it than the connection takes. */
-const give = (exchange: NodeExchange.Exchange, { length, open, trailers }: Body, onSent: Request["onSent"]) => {
+const sendBody = (exchange: NodeExchange.Exchange, { length, open, trailers }: Body, onSent: Request["onSent"]) => {
   let sent = 0
   let most = WriteSize.least
-  const giveAll = (waiting: Array<Uint8Array>): Effect.Effect<void> =>
+  const writeAll = (waiting: Array<Uint8Array>): Effect.Effect<void> =>
     Effect.suspend(() => {
       const part = take(waiting, most)
       const size = part.reduce((size, { length }) => size + length, 0)
@@ -126,11 +126,11 @@ const give = (exchange: NodeExchange.Exchange, { length, open, trailers }: Body,
         : Effect.flatMap(exchange.write(part, sent === length), () => {
           most = WriteSize.next(most, performance.now() - start)
           onSent?.(size)
-          return giveAll(waiting)
+          return writeAll(waiting)
         })
     })
   return exchange.connected.pipe(
-    Effect.zipRight(Pull.use(open, (pull) => Pull.forEachBatch(pull, (batch) => giveAll([...batch])))),
+    Effect.zipRight(Pull.use(open, (pull) => Pull.forEachBatch(pull, (batch) => writeAll([...batch])))),
     Effect.flatMap(() =>
       sent === length
         ? Effect.sync(() => exchange.finish(trailers?.()))

@@ -6,24 +6,24 @@ import type { Socket } from "node:net"
 import { clearTimeout, setTimeout } from "node:timers"
 
 /** How long the end of what has arrived is waited for, in milliseconds. All of it is there. */
-const patience = 250
+const maxWait = 250
 
 type Callback = (error?: Error | null) => void
 
 /** Has a socket read all that has arrived before a write that failed ends it. */
-export const hear = (socket: Socket): void => {
+export const enable = (socket: Socket): void => {
   const { _write, _writev } = socket
   const once = (callback: Callback): Callback => (error) => {
     if ((error ?? undefined) === undefined) {
       return callback(error)
     }
-    const tell = () => {
+    const finish = () => {
       clearTimeout(timer)
-      socket.off("end", tell).off("close", tell)
+      socket.off("end", finish).off("close", finish)
       callback(error)
     }
-    const timer = setTimeout(tell, patience)
-    socket.once("end", tell).once("close", tell)
+    const timer = setTimeout(finish, maxWait)
+    socket.once("end", finish).once("close", finish)
   }
   socket._write = (chunk, encoding, callback) => _write.call(socket, chunk, encoding, once(callback))
   if (_writev) {

@@ -57,7 +57,7 @@ describe("what a server has said before it closed", () => {
 
   it.live("is heard before the failure of a write ends the connection", () =>
     Effect.gen(function*() {
-      const { message, text } = yield* read(ReadBeforeClose.hear)
+      const { message, text } = yield* read(ReadBeforeClose.enable)
       assert.match(text, /^HTTP\/1\.1 413 /)
       assert.match(message, /EPIPE|ECONNRESET/)
     }))

@@ -34,7 +34,7 @@ export const effect = <A, E, R>(what: string, make: () => Effect.Effect<A, E, R>
     }))
 
 /** The same of what may not fail. */
-const sure = <A, R>(what: string, make: () => Effect.Effect<A, never, R>): Effect.Effect<A, never, R> =>
+const infallible = <A, R>(what: string, make: () => Effect.Effect<A, never, R>): Effect.Effect<A, never, R> =>
   effect(what, () => Effect.catchAll(Effect.suspend(make), Effect.die))
 
 /** What it should be, if it is. */
@@ -49,11 +49,11 @@ export const schedule = <In, R>(given: Schedule.Schedule<unknown, In, R>): Sched
   Schedule.makeWithState(
     given.initial,
     (now, input: In, state) =>
-      sure("the retry schedule", () => expected("a step", Array.isArray, given.step(now, input, state)))
+      infallible("the retry schedule", () => expected("a step", Array.isArray, given.step(now, input, state)))
   )
 
 export const connectivity = Effect.map(Connectivity, ({ isOffline = () => false, online }) => ({
-  online: sure("online of Connectivity", () => online),
+  online: infallible("online of Connectivity", () => online),
   isOffline: () => call("isOffline of Connectivity", isOffline)
 }))
 
@@ -99,9 +99,9 @@ export const source = (given: UploadSource.UploadSource): UploadSource.UploadSou
     read: (offset, size) =>
       Effect.map(read(() => expected("a reading", isReading, given.read(offset, size))), ({ close, pull }) => ({
         pull: checked(pull),
-        close: (exit) => sure(`close of the source ${name}`, () => close(exit))
+        close: (exit) => infallible(`close of the source ${name}`, () => close(exit))
       })),
-    release: (offset) => sure(`release of the source ${name}`, () => given.release(offset))
+    release: (offset) => infallible(`release of the source ${name}`, () => given.release(offset))
   }
 }
 

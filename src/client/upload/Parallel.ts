@@ -135,10 +135,10 @@ const combine = (
 ) => {
   const parts = new Map<number, Progress.Progress>()
   const begun = new Map<number, "Created" | "Resumed">()
-  let problems = 0
+  let failures = 0
   const publish = (
     event: Progress.Progress["event"],
-    told: Partial<Pick<Progress.Progress, "url" | "problem" | "retryIn" | "answer">>
+    fields: Partial<Pick<Progress.Progress, "url" | "problem" | "retryIn" | "answer">>
   ) => {
     const all = [...parts.values()]
     const sum = (field: "sent" | "acknowledged" | "resumed" | "chunks" | "retries" | "rate") =>
@@ -151,14 +151,14 @@ const combine = (
       acknowledged: sum("acknowledged"),
       resumed: sum("resumed"),
       chunks: sum("chunks"),
-      retries: sum("retries") + problems,
+      retries: sum("retries") + failures,
       elapsed: all.reduce((longest, { elapsed }) => Duration.max(longest, elapsed), Duration.zero),
       rate: sum("rate"),
       eta: Progress.eta(sum("rate"), Option.map(total, (total) => total - sum("sent"))),
       problem: Option.none(),
       retryIn: Option.none(),
       answer: Option.none(),
-      ...told
+      ...fields
     }
     onProgress(progress)
     return progress
@@ -178,7 +178,7 @@ const combine = (
       }
     },
     failed: (error: TusError, retryIn: Duration.Duration) => {
-      problems++
+      failures++
       publish("Retrying", { problem: Option.some(error), retryIn: Option.some(retryIn) })
     },
     complete: (url: string, answer: RawResponse) =>
