@@ -75,7 +75,7 @@ const all = {
   },
   SQLite: {
     isThere: opensDatabase,
-    help: "take Node 22.13 or later, or apt-get install g++ make python3, which build better-sqlite3"
+    help: "take Node 22.13 or later, or apt-get install g++ make python3 and npm run native"
   }
 } satisfies Readonly<Record<string, Tool>>
 
