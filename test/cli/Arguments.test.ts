@@ -15,7 +15,7 @@ const flags: ReadonlyArray<Arguments.Flag> = [
 
 const arrange = (...args: ReadonlyArray<string>) => Arguments.arrange({ upload: flags, list: [] }, args)
 
-/** What is understood of the arguments of `upload`. */
+/** The rearranged arguments of `upload`. */
 const upload = (...args: ReadonlyArray<string>) =>
   Either.map(arrange("upload", ...args), ([first, ...rest]): ReadonlyArray<string> => {
     assert.strictEqual(first, "upload")

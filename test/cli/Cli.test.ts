@@ -1,5 +1,5 @@
 /**
- * What the command says of its end: nothing goes wrong without a word.
+ * How the command reports its end: no failure is silent.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

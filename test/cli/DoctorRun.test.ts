@@ -1,5 +1,5 @@
 /**
- * Servers that end connections in the middle of a body: `doctor` says at which step, and from which size on.
+ * Servers that close connections in the middle of a body: `doctor` reports the step, and from which size on.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -12,7 +12,7 @@ import { TusTransport } from "../../src/client/transport/TusTransport.js"
 import * as Servers from "../node-client/servers.js"
 import { tus } from "./process.js"
 
-/** What is found where no more than so many bytes are let through in one body. */
+/** The findings about a server that closes the connection of a body larger than `limit`. */
 const examined = (limit: number) =>
   Effect.gen(function*() {
     const { listener } = tus()

@@ -8,7 +8,7 @@ import * as Exposure from "../../src/cli/doctor/Exposure.js"
 import { directory } from "../node/temporary.js"
 import * as Process from "./process.js"
 
-/** A directory with a folder in it, and a file in that. */
+/** A directory with a folder and a file in the folder. */
 const made = (modes: { readonly directory: number; readonly folder: number; readonly file: number }) =>
   Effect.map(directory, (place) => {
     const folder = join(place, "ab")

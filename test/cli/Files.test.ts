@@ -10,7 +10,7 @@ import * as FilePath from "../../src/node-client/FilePath.js"
 import { output } from "./output.js"
 import * as Process from "./process.js"
 
-/** A file system in which nobody may look into some of the directories, not even who may do anything. */
+/** A file system in which some directories cannot be read, not even by root. */
 const closed = vi.hoisted(() => new Set<unknown>())
 
 vi.mock("node:fs", async (original) => {
@@ -38,7 +38,7 @@ const closing = <A, E, R>(path: string, effect: Effect.Effect<A, E, R>) =>
 const collect = (operands: ReadonlyArray<string>) =>
   Files.collect(operands, { endpoint: "http://a/files", metadata: {}, name: Option.none(), recursive: true })
 
-/** Of those that cannot be opened, what is said instead of the size. */
+/** The name of each file, with its size or the reason why it cannot be opened. */
 const outcomes = (operands: ReadonlyArray<string>) =>
   Effect.flatMap(
     collect(operands),
@@ -141,7 +141,7 @@ describe("what is uploaded with -r", () => {
     }).pipe(Effect.provide(output().layer)))
 })
 
-/** As UTF-8 says it. */
+/** As Node decodes it. */
 const written = (texts: ReadonlyArray<string>) => texts.map((text) => Buffer.from(text).toString())
 
 describe("the type of a file", () => {

@@ -10,7 +10,7 @@ import { SourceError } from "../../src/client/sources/UploadSource.js"
 import type { Progress } from "../../src/client/upload/Progress.js"
 import * as Jobs from "./jobs.js"
 
-/** What is told of what happens at those times. */
+/** The printed events for updates at these times. */
 const told = (updates: ReadonlyArray<readonly [at: number, update: Update]>): ReadonlyArray<string> => {
   let state = Json.none
   return updates.flatMap(([at, update]) => {

@@ -1,5 +1,5 @@
 /**
- * Each limit of a server can be given to `effect-tus serve`, and holds.
+ * Each limit of a server is an option of `effect-tus serve`, and works.
  */
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -43,7 +43,7 @@ const send = (url: string, method: string, headers: Readonly<Record<string, stri
 
 const create = (url: string, length: number, body?: string) => send(url, "POST", { "upload-length": `${length}` }, body)
 
-/** What comes back on a connection that sends this and no more. */
+/** The response on a connection that sends this and no more. */
 const raw = (url: string, head: string) =>
   Effect.promise(() =>
     new Promise<string>((resolve, reject) => {

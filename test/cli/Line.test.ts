@@ -7,7 +7,7 @@ import type { Update } from "../../src/cli/terminal/FileUpload.js"
 import * as Line from "../../src/cli/terminal/Line.js"
 import * as Jobs from "./jobs.js"
 
-/** What is said, and when, of what happens at those times. */
+/** The printed lines, with their times, for updates at these times. */
 const said = (updates: ReadonlyArray<readonly [at: number, update: Update]>) => {
   let state = Line.none
   return updates.flatMap(([at, update]) => {
@@ -21,7 +21,7 @@ const once = (update: Update) => said([[0, update]]).map(([, line]) => line)
 
 const file = Jobs.job("a.bin", 1000)
 
-/** Each so many milliseconds from 0 on. */
+/** `count` updates, one every `millis`, from 0 on. */
 const every = (millis: number, count: number, update: (i: number) => Update) =>
   Array.from({ length: count }, (_, i) => [i * millis, update(i)] as const)
 
@@ -62,7 +62,7 @@ describe("a line", () => {
   })
 
   it("comes with each tenth", () => {
-    // A percent each 150 ms.
+    // One percent every 150 ms.
     deepStrictEqual(
       said([[0, Jobs.started(file)], ...every(150, 100, (i) => Jobs.progress(file, "Sent", i * 10))]).map(([at]) => at),
       [0, ...Array.from({ length: 9 }, (_, i) => (i + 1) * 1500)]
@@ -70,7 +70,7 @@ describe("a line", () => {
   })
 
   it("comes not more often than each second", () => {
-    // A percent each 20 ms.
+    // One percent every 20 ms.
     deepStrictEqual(
       said([[0, Jobs.started(file)], ...every(20, 100, (i) => Jobs.progress(file, "Sent", i * 10))]).map(([at]) => at),
       [0, 1000]

@@ -13,7 +13,7 @@ const screen = { columns: 100, rows: 24 }
 const after = (jobs: ReadonlyArray<Job>, updates: ReadonlyArray<Update>, at = 0) =>
   updates.reduce((board, update) => ProgressBars.next(board, update, at), ProgressBars.make(jobs))
 
-/** The lines with single spaces and without their bars. */
+/** The lines without bars and repeated spaces. */
 const shown = (board: ProgressBars.Board, now = 0, size = screen) =>
   ProgressBars.lines(board, now, size).map((line) => line.replace(/[█░]+/g, "").replace(/\s+/g, " ").trim())
 
@@ -21,7 +21,7 @@ const one = Jobs.job("one", 100)
 const two = Jobs.job("two", 300)
 const stream = Jobs.job("stream")
 
-/** Of a few files, with names and sizes of any kind, and whatever may happen to them. */
+/** A few files with any names and sizes, and any updates about them. */
 const scenes = FastCheck.array(FastCheck.tuple(Jobs.names, FastCheck.option(FastCheck.nat()))).chain((files) => {
   const jobs = files.map(([name, size]) => Jobs.job(name, size ?? undefined))
   const updates: FastCheck.Arbitrary<ReadonlyArray<Update>> = jobs.length === 0

@@ -83,7 +83,7 @@ describe("sizes", () => {
   })
 
   it.prop("are read as they are written, but for what was rounded", [bytes], ([bytes]) => {
-    // 8.0 PiB is more than a number can say.
+    // 8.0 PiB is above the largest safe integer.
     const size = Math.min(bytes, 7 * 1024 ** 5)
     const read = Option.getOrElse(Size.parse(Size.print(size)), () => 0)
     assert.isAtMost(Math.abs(read - size), size * 0.05)

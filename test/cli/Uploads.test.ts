@@ -13,7 +13,7 @@ import type { TusError } from "../../src/client/transport/TusError.js"
 import { passing } from "../client/world.js"
 import * as Jobs from "./jobs.js"
 
-/** When each attempt was made, in seconds, where every attempt fails. */
+/** The time of each attempt in seconds, if every attempt fails. */
 const failing = Effect.fnUntraced(function*(
   options: { readonly retries?: number; readonly retryFor?: Duration.DurationInput },
   error: TusError = Jobs.unreachable
@@ -73,7 +73,7 @@ const farewell = (
   report = Report.make(jobs.length)
 ) => Uploads.farewell(jobs, report, new Set(begun), { journal, terminateOnAbort: false })
 
-/** The directory as it is told. */
+/** The directory in the printed command. */
 const directory = (path: string) => farewell([one], [one], { _tag: "Directory", path }).replace(/^.*--journal /, "")
 
 describe("what is said where it was interrupted", () => {

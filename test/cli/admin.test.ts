@@ -31,7 +31,7 @@ const create = async (url: string, headers: Readonly<Record<string, string>>, bo
   return response.headers.get("location")?.split("/").at(-1) ?? ""
 }
 
-/** A directory with an upload that has not begun and one that is complete, which a server has left. */
+/** A directory that a server has left, with an empty upload and a complete one. */
 const left = Effect.gen(function*() {
   const at = yield* Process.place
   const scope = yield* Scope.make()

@@ -1,5 +1,5 @@
 /**
- * The command as a process against a server that it runs itself: what it stores, what it prints where, how it ends.
+ * The command as a process against its own server: what it stores, what it prints where, and how it ends.
  */
 import { assert, layer } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -14,7 +14,7 @@ import * as Process from "./process.js"
 
 const certificate = (name: string) => fileURLToPath(new URL(`../node-client/certificates/${name}`, import.meta.url))
 
-/** Of a server that answers any request so. */
+/** A server that gives this answer to every request. */
 const answering = (status: number, type: string, text: string) =>
   Servers.http((_, response) => void response.writeHead(status, { "content-type": type }).end(text))
 
@@ -22,7 +22,7 @@ const tusHeaders = { "tus-resumable": "1.0.0" }
 
 const base64 = (text: string) => Buffer.from(text).toString("base64")
 
-/** How much there is in a directory. */
+/** The number of entries in a directory. */
 const remembered = (directory: string) => (existsSync(directory) ? readdirSync(directory).length : 0)
 
 const assertFailed = ({ code, out, stderr }: Process.Ended, expected: RegExp, exitCode = 1) => {
@@ -71,7 +71,7 @@ needs("SQLite")("the command", () => {
           assert.lengthOf(err.filter((line) => line.startsWith(`${name}: done`)), 1)
         }
         assert.match(err.at(-1) ?? "", /^effect-tus: 3 of 3 files, 97\.7 KiB in \d+\.\d s$/)
-        // On a machine that is busy they may take long enough for more to be told.
+        // On a busy machine it may take long enough for progress lines.
         assert.lengthOf(err.filter((line) => !/: \d+ % \(/.test(line)), 7)
       }))
 

@@ -1,5 +1,5 @@
 /**
- * What `examples/deploy` starts is a command that there is, with settings that it knows.
+ * The files in `examples/deploy` start an existing command with valid settings.
  */
 import * as Command from "@effect/cli/Command"
 import { assert, describe, it } from "@effect/vitest"

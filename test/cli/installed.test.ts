@@ -1,5 +1,5 @@
 /**
- * The package as npm installs it for `npx effect-tus`: in an empty folder, without what it leaves optional.
+ * The package as npm installs it for `npx effect-tus`: in an empty folder, without optional dependencies.
  */
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -18,19 +18,19 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 const npm = (at: string, ...args: ReadonlyArray<string>) =>
   execFileSync("npm", [...args, "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: at, encoding: "utf8" }).trim()
 
-/** A folder with nothing in it but the package and what comes with it. */
+/** A folder with only the package and its dependencies. */
 const installed = Effect.map(Process.place, (at) => {
   const archive = npm(root, "pack", "--silent", "--pack-destination", at)
   npm(at, "install", "--omit=peer", "--prefer-offline", `./${archive}`)
   return at
 })
 
-/** As if the runtime had no SQLite of its own; Node 20 has none. */
+/** Simulates a runtime without SQLite, such as Node 20. */
 const withoutSqlite = isBuiltin("node:sqlite") ? ["--no-experimental-sqlite"] : []
 
 const bundled = join(root, "dist/cli")
 
-/** What the bundle loads besides itself. */
+/** The packages that the bundle imports. */
 const loaded = () =>
   new Set(
     readdirSync(bundled).filter((name) => name.endsWith(".js")).flatMap((name) =>

@@ -1,5 +1,6 @@
 /**
- * Uploads that are cut off: by Ctrl-C, by the death of the command, by the death of the server. None begins anew.
+ * Uploads that are interrupted by Ctrl-C, or by the death of the command or the server. None starts again from its
+ * first byte.
  */
 import { assert, layer } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -14,7 +15,7 @@ import * as Process from "./process.js"
 const size = 4_000_000
 const half = size / 2
 
-/** An upload, with `half` of each file on the server and the rest held back; three files are sent at once. */
+/** Starts an upload. A relay passes `half` of each file and holds back the rest; three files are sent at once. */
 const begun = Effect.fnUntraced(function*(args: ReadonlyArray<string>, names: ReadonlyArray<string> = ["a.bin"]) {
   const { port } = yield* Process.Server
   const at = yield* Process.place

@@ -1,5 +1,5 @@
 /**
- * Files that are not there, and what is told about them.
+ * Files that do not exist, and updates about them.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -70,7 +70,7 @@ export const unreachable = new TusError.Unanswered({ ...asked, reason: "Unreacha
 export const refused = (status: number, more: Partial<ConstructorParameters<typeof TusError.Refused>[0]> = {}) =>
   new TusError.Refused({ ...asked, status, text: "", retryAfter: undefined, location: undefined, ...more })
 
-/** Names of any characters: wide ones, invisible ones, of several code points, and what a terminal obeys. */
+/** Names with any characters: wide, invisible, composed, and control characters. */
 export const names: FastCheck.Arbitrary<string> = FastCheck.oneof(
   FastCheck.string({ unit: "grapheme", maxLength: 120 }),
   FastCheck.string({ unit: "binary", maxLength: 120 }),

@@ -1,5 +1,5 @@
 /**
- * What `effect-tus serve` is told about bytes that its database does not name.
+ * What `effect-tus serve` prints about bytes that its database does not name.
  */
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -43,7 +43,7 @@ const loseDatabase = (at: string) => {
   )
 }
 
-/** A file as it was set aside so many hours ago. */
+/** A file that was set aside some hours ago. */
 const setAside = (at: string, letter: string, hours: number) => {
   const since = new Date(Date.now() - hours * 3_600_000)
   const id = letter.repeat(32)
@@ -68,7 +68,7 @@ needs("SQLite")("the command serve", () => {
       assert.include(path, id)
       assert.strictEqual(readFileSync(path, "utf8"), "abc")
       yield* adopting.stop
-      // From then on it is their database.
+      // From then on the directory belongs to the new database.
       yield* (yield* start(at)).stop
     }))
 

@@ -1,5 +1,5 @@
 /**
- * An output that a test looks at.
+ * An output that a test can read.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -7,7 +7,7 @@ import { Output } from "../../src/cli/terminal/Output.js"
 
 const nothing = () => Effect.void
 
-/** What is said meanwhile. */
+/** Records the messages. */
 export const output = () => {
   const said: Array<string> = []
   const service: Output["Type"] = {

@@ -1,6 +1,5 @@
 /**
- * The command as a process, in a directory and with a home of its own. Only processes that were started here are ever
- * ended.
+ * The command as a process, with a directory and a home of its own. Only processes that were started here are ended.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -18,10 +17,10 @@ import { fileOf, sha256OfFile } from "../interop/server.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
-/** What runs the command. */
+/** The command line that runs the command. */
 export const command: ReadonlyArray<string> = [process.execPath, join(root, "dist/cli/main.js")]
 
-/** A directory to run in; removed with the scope. */
+/** A temporary directory to run in. */
 export const place = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-tus-cli-"))),
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
@@ -31,7 +30,7 @@ export const state = (directory: string) => join(directory, "state")
 
 export interface Setting {
   readonly env?: Readonly<Record<string, string>>
-  /** The standard input, which is at its end without. */
+  /** The standard input; empty by default. */
   readonly input?: string | Uint8Array
 }
 
@@ -40,7 +39,7 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null
   readonly stdout: string
   readonly stderr: string
-  /** The lines of both. */
+  /** The lines of both outputs. */
   readonly out: ReadonlyArray<string>
   readonly err: ReadonlyArray<string>
 }
@@ -49,12 +48,12 @@ export interface Running {
   readonly process: ChildProcess
   readonly stdout: () => string
   readonly stderr: () => string
-  /** Waits until it has written something like that to one of the two. */
+  /** Waits until one of the outputs matches. */
   readonly said: (pattern: RegExp) => Promise<RegExpExecArray>
   readonly ended: Promise<Ended>
 }
 
-/** Nothing of the environment of the tests. */
+/** Without the environment of the tests. */
 const environment = (directory: string): NodeJS.ProcessEnv => ({
   PATH: process.env.PATH,
   HOME: join(directory, "home"),
@@ -77,7 +76,7 @@ export const spawned = (directory: string, [file = "", ...args]: ReadonlyArray<s
   }
   child.stdout?.setEncoding("utf8").on("data", onData((text) => stdout += text))
   child.stderr?.setEncoding("utf8").on("data", onData((text) => stderr += text))
-  // It may end before it has read everything.
+  // The process may end before it has read everything.
   child.stdin?.on("error", () => {})
   const ended = once(child, "close").then(([code, signal]): Ended => ({
     code,
@@ -131,7 +130,7 @@ export const program = (directory: string, words: ReadonlyArray<string>, setting
 export const start = (directory: string, args: ReadonlyArray<string>, setting?: Setting) =>
   program(directory, [...command, ...args], setting)
 
-// A test whose processes wait for those of others spends its time on that: so many tests at once as processes.
+// With more tests at once, one would spend its time limit waiting for the processes of others.
 vi.setConfig({ maxConcurrency: 2 })
 
 const few = Effect.unsafeMakeSemaphore(2)
@@ -145,7 +144,7 @@ export const run = (directory: string, args: ReadonlyArray<string>, setting: Set
     few.withPermits(1)
   )
 
-/** `effect-tus serve`, for as long as the scope; `directory` is where it keeps everything. */
+/** `effect-tus serve` in the scope. `directory` keeps the uploads. */
 export const serving = Effect.fnUntraced(function*(directory: string, port = 0) {
   const running = yield* start(dirname(directory), ["serve", "--port", `${port}`, "--dir", directory])
   const [url] = yield* Effect.promise(() => running.said(/http:\/\/\S+/))
@@ -161,12 +160,12 @@ export class Server extends Context.Tag("test/cli/Server")<Server, {
   static readonly layer = Layer.scoped(Server, Effect.flatMap(place, (path) => serving(join(path, "uploads"))))
 }
 
-/** The digest of what the server has stored of an upload. */
+/** The digest of the stored bytes of an upload. */
 export const stored = (directory: string, url = "") => Effect.promise(() => sha256OfFile(fileOf(directory, url)))
 
 export const digest = (path: string) => Effect.promise(() => sha256OfFile(path))
 
-/** A file in the directory; returns its path. */
+/** Writes a file and returns its path. */
 export const file = (directory: string, name: string, contents: string | Uint8Array) => {
   const path = join(directory, name)
   writeFileSync(path, contents)
@@ -177,8 +176,8 @@ export const json = (lines: ReadonlyArray<string>): ReadonlyArray<Record<string,
   lines.map((line) => JSON.parse(line))
 
 /**
- * Between the command and a server: of each connection so many bytes go on to the server, and then none until it is
- * opened.
+ * A relay between the command and a server. It passes `hold` bytes of each connection to the server, and the rest once
+ * it is opened.
  */
 export const relay = (port: number, hold: number) =>
   Effect.acquireRelease(
@@ -224,13 +223,13 @@ export const relay = (port: number, hold: number) =>
         server,
         sockets,
         url: `http://127.0.0.1:${(server.address() as Net.AddressInfo).port}/files`,
-        /** Waits until so many connections hold. */
+        /** Waits until `count` connections are held. */
         held: async (count = 1) => {
           while (holding.size < count) {
             await once(signals, "held")
           }
         },
-        /** Bytes that went on to the server so far, heads included. */
+        /** Bytes that were passed to the server, headers included. */
         passed: () => passed,
         open: () => {
           limit = Number.POSITIVE_INFINITY
@@ -246,14 +245,14 @@ export const relay = (port: number, hold: number) =>
   )
 
 export interface Tus {
-  /** What came, in order. */
+  /** The requests in order. */
   readonly requests: ReadonlyArray<Http.IncomingMessage>
-  /** How many bytes it has of each upload. */
+  /** The offset of each upload. */
   readonly offsets: ReadonlyMap<string, number>
   readonly listener: Http.RequestListener
 }
 
-/** As much of a server as tells what it was sent; `answers` has the first word, by method. */
+/** A minimal server that records requests. `answers` replaces the answer to a method. */
 export const tus = (answers: Readonly<Record<string, Http.RequestListener>> = {}): Tus => {
   const requests: Array<Http.IncomingMessage> = []
   const offsets = new Map<string, number>()
@@ -274,7 +273,7 @@ export const tus = (answers: Readonly<Record<string, Http.RequestListener>> = {}
         "tus-checksum-algorithm": "sha1"
       })
     }
-    // It knows no X-HTTP-Method-Override.
+    // It does not support X-HTTP-Method-Override.
     if (method === "POST" && offset !== undefined) {
       return say(405)
     }

@@ -1,15 +1,12 @@
 /**
- * A terminal of its own for a process, and what is seen on it.
+ * Runs a process on a terminal, and reads the screen.
  */
 import { assert } from "@effect/vitest"
 import * as Process from "./process.js"
 
 const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`
 
-/**
- * Runs a program on a terminal of so many columns; ends it with the scope. `script` of util-linux passes on what is
- * typed and what is seen.
- */
+/** Runs a program on a terminal of this width; ends it with the scope. */
 export const program = (
   at: string,
   words: ReadonlyArray<string>,
@@ -22,7 +19,7 @@ export const program = (
     { env: { SHELL: "/bin/sh", ...env }, input: "" }
   )
 
-/** What is on the screen after all that was written. */
+/** The screen after this output. */
 export const screen = (text: string): ReadonlyArray<string> => {
   const lines = [""]
   let row = 0
@@ -52,10 +49,10 @@ export const screen = (text: string): ReadonlyArray<string> => {
   return lines.map((line) => line.trimEnd())
 }
 
-/** Everything that was ever drawn, line by line. */
+/** Every line that was ever drawn. */
 export const drawn = (text: string): ReadonlyArray<string> =>
   text.replace(/\p{Cc}\[[\d;]*m/gu, "").replace(/\p{Cc}\[[\d;]*[A-Za-z]/gu, "\n").split(/[\r\n]+/)
 
-/** Each line ends before the terminal does, but for what is one word. */
+/** Each line is narrower than the terminal, unless it is a single word. */
 export const assertNarrow = (text: string, columns: number) =>
   drawn(text).filter((line) => / /.test(line.trim())).forEach((line) => assert.isBelow(line.length, columns, line))

@@ -1,6 +1,6 @@
 /**
- * Commands one after the other, in one process: a start of its own for each takes longer than all that it does.
- * Whatever is behind the last of them on an output is followed by a line with its exit code.
+ * Runs commands one after another in one process: starting a process for each would take longer than the commands
+ * themselves. After each, a line with its exit code follows on each output.
  */
 import * as Effect from "effect/Effect"
 import { writeSync } from "node:fs"
@@ -9,7 +9,7 @@ import * as Cli from "../../src/cli/Cli.js"
 
 const commands: ReadonlyArray<ReadonlyArray<string>> = JSON.parse(process.argv[2] ?? "[]")
 
-/** A server is stopped as soon as it has said that it is there. */
+/** Stops a server as soon as it is ready. */
 const announced = Effect.async<void>((resume) => {
   for (const output of [process.stdout, process.stderr]) {
     const { write } = output
@@ -25,7 +25,7 @@ const announced = Effect.async<void>((resume) => {
 
 const outputs = process.stdout.isTTY ? [1] : [1, 2]
 
-// Each command has outputs of its own.
+// Each command adds listeners to the outputs.
 process.stdout.setMaxListeners(0)
 process.stderr.setMaxListeners(0)
 

@@ -1,5 +1,5 @@
 /**
- * The command on a terminal: what is seen there while it runs, and what is left when it has ended.
+ * The command on a terminal: the screen while it runs, and after it has ended.
  */
 import { assert, layer } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -70,7 +70,7 @@ needs("script", "SQLite")("on a terminal", () => {
     it.scoped("no colour where none is wanted, and plain lines where a terminal can do no more", () =>
       Effect.gen(function*() {
         const { url } = yield* Process.Server
-        // Each with a journal of its own: one would go on with what the other has begun.
+        // Each has its own journal: one would resume the upload of the other.
         const uploading = (env: Readonly<Record<string, string>>) =>
           Effect.gen(function*() {
             const at = yield* Process.place

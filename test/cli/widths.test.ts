@@ -1,6 +1,6 @@
 /**
- * Every command, and what it says of itself, on terminals of several widths, in colour or without, and for programs:
- * words stay whole, lines end before the terminal does, and nothing but text comes where nothing else is wanted.
+ * Every command on terminals of several widths, with and without colours, and on pipes: words are not broken, lines are
+ * narrower than the terminal, and pipes get plain text.
  */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { assert, layer } from "@effect/vitest"
@@ -47,7 +47,7 @@ const create = async (url: string, filename: string, body?: string) => {
 const longName = "the name of a film that we have made in the summer holidays of last year.mp4"
 const stray = "x".repeat(22)
 
-/** A directory of uploads that a server has left, with something that was set aside. */
+/** A directory that a server has left, with an orphan. */
 class Left extends Context.Tag("test/cli/Left")<Left, { readonly directory: string; readonly id: string }>() {
   static readonly layer = Layer.scoped(
     Left,
@@ -66,7 +66,7 @@ class Left extends Context.Tag("test/cli/Left")<Left, { readonly directory: stri
   )
 }
 
-/** Two uploads that were interrupted: a file that is in a directory of a long name no more, and a part. */
+/** Two interrupted uploads: one of a missing file with a long path, and a part. */
 const remember = (at: string) =>
   Effect.gen(function*() {
     const { put } = yield* UploadJournal.UploadJournal
@@ -103,7 +103,7 @@ interface Seen {
   readonly text: string
 }
 
-/** All commands, in a place of their own; on a terminal where its width is told. */
+/** Runs all commands in a new directory; on a terminal if a width is given. */
 const seen = Effect.fnUntraced(function*(columns: number | undefined, env: Readonly<Record<string, string>> = {}) {
   const { url } = yield* Process.Server
   const { directory, id } = yield* Left
@@ -175,17 +175,17 @@ const seen = Effect.fnUntraced(function*(columns: number | undefined, env: Reado
   }))
 })
 
-/** What was said to pipes. */
+/** The output on pipes. */
 class Piped extends Context.Tag("test/cli/Piped")<Piped, ReadonlyArray<Seen>>() {
   static readonly layer = Layer.scoped(Piped, seen(undefined))
 }
 
-/** All words that were said, but for how long something took. */
+/** All words of the output, without numbers. */
 const wordsOf = (text: string) =>
   [...new Set(text.replace(/\p{Cc}\[[\d;]*[A-Za-z]/gu, "").replace(/ \\$/gm, "").replace(/\d+/g, "N").split(/\s+/))]
     .filter((word) => !/^(N|N\.N|s|min|h|d|)$/.test(word)).toSorted()
 
-/** Shown on a terminal by more than lines, and for programs in as many events as there is time for. */
+/** Uploads draw more than lines on a terminal, and print a varying number of events on pipes. */
 const isTransfer = ({ command }: Seen) => /^upload .* --to/.test(command)
 
 const codeOf = ({ code, command }: Seen) => `${command}: ${code}`
@@ -193,7 +193,7 @@ const codeOf = ({ code, command }: Seen) => `${command}: ${code}`
 const colors = /\p{Cc}\[[\d;]*m/gu
 const control = /[^\P{Cc}\n]/u
 
-/** Where what is seen differs in more than its width. */
+/** Terminals that differ in more than their width. */
 const terminals: ReadonlyArray<{
   readonly columns: number
   readonly env: Readonly<Record<string, string>>

@@ -26,7 +26,7 @@ const create = (context: Context.Context<EmbeddedStore.Services>, letter: string
     Effect.die
   )
 
-/** Lets time pass by the clock of the server, until something is so. */
+/** Advances the TestClock until the condition holds. */
 const ticks = (is: () => boolean) =>
   Effect.repeat(
     Effect.zipRight(TestClock.adjust("250 millis"), Effect.promise(() => new Promise((done) => setImmediate(done)))),
@@ -91,7 +91,7 @@ describe("DirectoryLock", () => {
       }
       assert.match(refused.message, /which another server is using/)
       yield* create(second, "c")
-      // It is the other's until that ends.
+      // The other server keeps the directory until it ends.
       yield* TestClock.adjust("1 minute")
       assert.isTrue(Either.isLeft(yield* Effect.either(create(first, "d"))))
     }))

@@ -38,14 +38,14 @@ const content = (path: string) =>
     ({ read }) => read(idOf(path), { start: 0, end: 6 }).pipe(Stream.decodeText(), Stream.mkString)
   )
 
-/** One process after another on the same directory, and what happens to it in between. */
+/** Runs one process after another on the same directory, with power cuts and other events between them. */
 const machine = Effect.map(temporary, (directory) => {
   const server = TusServer.layer.pipe(Layer.provideMerge(EmbeddedStore.layer({ directory })))
   return {
     directory,
     process: <A, E>(use: Effect.Effect<A, E, Layer.Layer.Success<typeof server>>) =>
       Effect.scoped(Effect.flatMap(Layer.build(server), (context) => Effect.provide(use, context))),
-    /** As the next process finds it when the power was cut, and some bytes with it that had not been synced. */
+    /** The state after a power cut: the machine has rebooted, and only `left` of the unsynced bytes remain. */
     powerCut: (path: string, left: number) =>
       Effect.flatMap(SqlClient.SqlClient, (sql) => sql`UPDATE effect_tus_boot SET boot = 'another'`).pipe(
         Effect.provide(Sqlite.layer(join(directory, "uploads.sqlite"))),
@@ -99,7 +99,7 @@ needs("SQLite")("EmbeddedStore", () => {
 
 const open = (directory: string, adopt = false) => Layer.build(EmbeddedStore.layer({ directory, adopt }))
 
-/** A complete upload, and the file in which it is. */
+/** A complete upload and its file. */
 const uploaded = (here: Effect.Effect.Success<typeof machine>) =>
   here.process(Effect.gen(function*() {
     const path = yield* create({ "upload-length": "6" })
@@ -118,7 +118,7 @@ const orphans = (directory: string) => {
     : []
 }
 
-/** As version 0.1.0 has left it, which knew of no names. */
+/** Makes the directory look like one of version 0.1.0, which knew no identity. */
 const age = (directory: string) =>
   Effect.gen(function*() {
     const sql = yield* SqlClient.SqlClient
@@ -184,7 +184,7 @@ needs("SQLite")("a directory and its database", () => {
       )
       assert.isFalse(existsSync(file))
       deepStrictEqual(orphans(directory).map((name) => readFileSync(name, "utf8")), ["abcdef"])
-      // From now on they belong together.
+      // From now on the directory belongs to this database.
       yield* Effect.scoped(open(directory))
       remove(directory)
       copyFileSync(kept, join(directory, "uploads.sqlite"))

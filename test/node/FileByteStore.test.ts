@@ -1,5 +1,5 @@
 /**
- * What files add to the contract: where they lie, what is left when a writer is interrupted, and which errors are told.
+ * What files add to the contract: their paths, what an interrupted writer leaves, and errors.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -353,7 +353,7 @@ describe("what survives a power cut", () => {
   )
 })
 
-/** Codes by which systems say that they sync no directories, and those by which they say that something is lost. */
+/** Error codes of systems that cannot sync directories, and error codes that mean lost bytes. */
 const none = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EBADF", "EISDIR", "EACCES", "EPERM", "ENOTTY"]
 const lost = ["EIO", "ENOSPC", "EDQUOT", "ESTALE"]
 
@@ -422,7 +422,7 @@ describe("what goes wrong", () => {
 
   it.scoped("a directory that may not be written to is told when the layer is built", () =>
     Effect.gen(function*() {
-      // Not even root may make a folder here.
+      // Not even root can create a folder here.
       const error = yield* Effect.flip(open("/sys/kernel/effect-tus"))
       assert.strictEqual(error.reason, "Write")
       assert.include(error.message, "/sys/kernel/effect-tus")

@@ -1,5 +1,5 @@
 /**
- * Files that are assembled beside all else that a process does with files: Node has four threads for that.
+ * Assembling files beside other file operations: Node has four threads for all of them.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -148,7 +148,7 @@ const mebibyte = 1024 * 1024
 const part = idOf("part")
 const finals = Array.from({ length: 20 }, (_, i) => idOf(`final-${i}`))
 
-/** Neither is a file system asked that shares blocks. */
+/** Without copy-on-write clones. */
 const copying = watching({ cloneError: "ENOTSUP" })
 
 const parts = (

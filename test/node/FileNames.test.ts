@@ -12,10 +12,7 @@ import * as FileNames from "../../src/node/files/FileNames.js"
 import { numbered } from "../../src/testing/Fixtures.js"
 import { directory, open } from "./temporary.js"
 
-/**
- * Whether capitals are taken for small letters, while names stay as they were given, below the directories of these
- * tests.
- */
+/** Simulates a case-insensitive, case-preserving file system below the directories of these tests. */
 let folds = false
 
 vi.mock("node:fs", async (original) => {

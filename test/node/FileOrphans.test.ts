@@ -1,5 +1,5 @@
 /**
- * What was set aside, as files: how long they stay, and that they are what they were.
+ * Orphans in files: how long they are kept, and whether they were changed.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -39,7 +39,7 @@ const layer = (directory: string) =>
 
 const upload = uploadOf({ id: a, length: Option.some(bytes(20)) })
 
-/** It is gone, or has never been: its bytes are all there is. */
+/** Marks the upload as unwanted. It has no state, only bytes. */
 const condemn = Effect.flatMap(ByteStore.ByteStore, ({ condemn }) => condemn?.(a) ?? Effect.void)
 
 const write = Effect.flatMap(
@@ -55,14 +55,14 @@ const only = Effect.flatMap(list, ([orphan]) => Effect.fromNullable(orphan))
 
 const locationOf = (orphan: { readonly location: Option.Option<string> }) => Option.getOrThrow(orphan.location)
 
-/** A sweep so many days from now, by the clock of the server. */
+/** Sweeps at a time some days from now. */
 const sweepIn = (days: number) =>
   Effect.zipRight(
     TestClock.setTime(Date.now() + Duration.toMillis(Duration.days(days))),
     Effect.flatMap(TusSweeper.make, ({ sweepOrphans }) => sweepOrphans())
   )
 
-/** Bytes that no state names, which a sweep has set aside. */
+/** Runs `use` in a directory in which a sweep has set bytes aside. */
 const inDirectory = <E>(
   use: (directory: string) => Effect.Effect<void, E, Layer.Layer.Success<ReturnType<typeof layer>>>
 ) =>

@@ -10,7 +10,7 @@ import { open, patch } from "./socket.js"
 
 const kibibyte = 1024
 
-/** Serves one request and hands its body, and what its client does, to the test. */
+/** Serves one request. The test gets its body and its client. */
 const withRequest = <A>(
   budget: NodeBody.Budget,
   use: (given: {

@@ -9,7 +9,7 @@ import * as Http from "node:http"
 import { targets } from "../chaos/descriptors.js"
 import { directory } from "../interop/server.js"
 
-/** More than the system takes for a client that reads nothing: there buffers may grow to some 36 MiB. */
+/** More than the system buffers for a client that does not read: its buffers may grow to 36 MiB. */
 const bytes = Buffer.alloc(128 * 1024 * 1024, randomBytes(1024 * 1024))
 
 /** A server with one complete upload. */
@@ -31,7 +31,7 @@ const serving = Effect.gen(function*() {
     })
   )
   const location = created.headers.get("location") ?? ""
-  /** How often its file is open. */
+  /** How many descriptors of the file are open. */
   const opened = () => targets("self").filter((target) => target.endsWith(location.split("/").at(-1) ?? "")).length
   return { url: new URL(location, url), opened }
 })
@@ -43,8 +43,8 @@ const get = async (url: URL) => {
 }
 
 /**
- * The first bytes are here, and no more are asked for. The server reads them alone, and opens the file once more for
- * the others.
+ * Reads the first bytes and then no more. The server reads them separately, and opens the file once more for the
+ * others.
  */
 const begun = async (response: Http.IncomingMessage) => {
   await once(response, "data")
@@ -89,7 +89,7 @@ describe("a download from the Node listener", () => {
       const { opened, url } = yield* serving
       yield* Effect.promise(async () => {
         const { response } = await get(url)
-        // It may be told of the end before it goes on.
+        // The error may come before the response is resumed.
         const failed = once(response, "error")
         await begun(response)
         await until(() => opened() === 1)

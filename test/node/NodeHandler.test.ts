@@ -48,7 +48,7 @@ const clientOf = Effect.gen(function*() {
       headers: { ...tus, "content-type": "application/offset+octet-stream", "upload-offset": String(offset) },
       body
     })
-  /** Waits until the server has taken in that many bytes of an upload, whether it has committed them or not. */
+  /** Waits until the server has written so many bytes of an upload, committed or not. */
   const arrived = async (path: string, count: number) => {
     const id = (path.split("/").at(-1) ?? "") as never
     while ((await Effect.runPromise(Effect.map(bytes.size(id), Option.getOrElse(() => 0)))) < count) {
@@ -239,7 +239,7 @@ describe("NodeHandler", () => {
         const requests: Array<IncomingMessage> = []
         const onStart = (message: unknown) => requests.push((message as { readonly request: IncomingMessage }).request)
         subscribe("http.server.request.start", onStart)
-        // Nobody takes more than the first bytes.
+        // Each request pulls once and then never again.
         const { port } = yield* Effect.provide(
           NodeTusServer.NodeTusServer,
           yield* Layer.build(
@@ -264,7 +264,7 @@ describe("NodeHandler", () => {
           }
           const read = requests.reduce((sum, { socket }) => sum + socket.bytesRead, 0)
           assert.isAtLeast(read, expected * mebibyte)
-          // Each has handed on its first bytes, and Node has a little more at hand.
+          // Each body has handed over its first bytes, and Node buffers a little more.
           assert.isBelow(read, (expected + 6) * mebibyte)
           clients.forEach((client) => client.destroy())
         })
@@ -378,7 +378,7 @@ describe("NodeHandler", () => {
         }
         const at = await offsetOf(path)
         const last = await append(path, at, whole.slice(at))
-        // The last of the cut requests may still have been on its way when the offset was asked for.
+        // The last of the cut requests may still have been running when the offset was read.
         const rest = last.status === 409
           ? await append(path, await offsetOf(path), whole.slice(await offsetOf(path)))
           : last

@@ -25,7 +25,7 @@ const start = (
       )
     )
     const { port } = yield* Effect.provide(NodeTusServer.NodeTusServer, context)
-    /** Everything that comes back for these bytes until the server closes the connection. */
+    /** The whole response to these bytes, until the server closes the connection. */
     const told = async (bytes: string) => {
       const client = await open(port)
       await client.send(bytes)
@@ -49,7 +49,7 @@ const statusesOf = (text: string) => Array.from(text.matchAll(/^HTTP\/1.1 (\d+) 
 
 const chunkedPatch = (path: string) => patch(path, 0, 0).replace("Content-Length: 0", "Transfer-Encoding: chunked")
 
-/** As where all buffers on the way to the client are full, which are too large to be filled here. */
+/** Simulates full buffers on the way to the client: the real ones are too large to fill here. */
 const clog = (message: unknown) => {
   Object.assign((message as { readonly socket: Socket }).socket, { _write: () => {}, _writev: null })
 }
@@ -83,7 +83,8 @@ describe("NodeTusServer", () => {
       yield* Effect.promise(() =>
         new Promise<void>((resolve) => client.socket.end(`${patch(path, 0, 5)}hello`, resolve))
       )
-      // What comes over another connection is read behind what came before, the end included.
+      // Requests are read in the order of their arrival: once this one is answered, the end of the other connection has
+      // been read.
       yield* Effect.promise(() => create(1))
       yield* latch.open
       deepStrictEqual(statusesOf(yield* Effect.promise(() => client.closed)), [204])
@@ -127,7 +128,7 @@ describe("NodeTusServer", () => {
         const path = await create(6)
         const slow = await open(port)
         await slow.send(patch(path, 0, 6) + "abc")
-        // A connection that was opened later is closed: the limit has come and gone.
+        // An idle connection that was opened later is closed: so the time limit is over.
         const idle = await open(port)
         await idle.closed
         await slow.send("def")

@@ -8,7 +8,7 @@ import * as NodeFs from "../../src/node/files/NodeFs.js"
 import * as OpenFiles from "../../src/node/files/OpenFiles.js"
 import { directory, fails } from "./temporary.js"
 
-/** The files of a directory that this process has open. */
+/** The open files of this process in a directory. */
 const openIn = (path: string) =>
   readdirSync("/proc/self/fd").flatMap((fd) => {
     try {
@@ -40,7 +40,7 @@ describe("OpenFiles", () => {
         const file = yield* files.take(join(path, "c"), open)
         deepStrictEqual(openIn(path), ["c"])
         yield* files.keep(file)
-        // Where nothing is kept any more, there is nothing to give.
+        // If the pool is empty, closing it cannot help.
         const never = new UploadStoreError.UploadStoreError({ reason: "Write", operation: "open d", cause })
         assert.strictEqual(yield* fails(files.take(join(path, "d"), never), "Write", code), never)
         deepStrictEqual(openIn(path), [])

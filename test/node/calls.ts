@@ -1,6 +1,6 @@
 /**
- * The calls that the store makes, seen from below: a test may count them, hold one back, or let it go wrong. Each test
- * file hands `watch` to `vi.mock`.
+ * Watches the system calls of a store. A test may count them, delay one, or make it fail. Each test file passes `watch`
+ * to `vi.mock`.
  */
 import * as Effect from "effect/Effect"
 import type * as Fs from "node:fs"
@@ -11,33 +11,30 @@ export const calls = {
   writes: new Array<{ readonly buffers: number; readonly bytes: number }>(),
   writing: 0,
   mostWriting: 0,
-  /** Files that were synced, where the system tells. */
+  /** Synced files, if the system tells their paths. */
   synced: new Array<string>(),
-  /** What becomes of a sync: nothing where it goes well. Directories and files are told apart by the call. */
+  /** The error of a sync; undefined if it succeeds. The call distinguishes directories from files. */
   onSync: (_call: "fsync" | "fdatasync", _file: string): string | undefined => undefined,
-  /**
-   * Calls that move bytes or sync them, each of which has a thread of the pool for as long as it takes, and most at a
-   * time.
-   */
+  /** Running calls that copy or sync bytes, each of which occupies a thread of the pool, and the most at a time. */
   long: 0,
   mostLong: 0,
-  /** How files were copied by the system, and whether that goes well. */
+  /** The modes of system copies, and the error of a clone. */
   copies: new Array<number>(),
   cloneError: undefined as string | undefined,
-  /** How many bytes one write takes, where not all of them. */
+  /** The most bytes of one write, if limited. */
   limit: undefined as number | undefined,
   onWrite: (run: () => void): void => run(),
   onRead: (run: () => void): void => run(),
-  /** How many bytes one read gives, where not all of them. */
+  /** The most bytes of one read, if limited. */
   readLimit: Infinity,
   readError: undefined as NodeJS.ErrnoException | undefined,
-  /** What the system tells of a file, where it is to tell something else. */
+  /** Changes the result of `stat`. */
   onStat: (stats: Fs.Stats): Fs.Stats => stats,
   accessError: undefined as NodeJS.ErrnoException | undefined,
   renameError: undefined as NodeJS.ErrnoException | undefined
 }
 
-/** Begins to count anew. What is changed here for a test is taken back behind it. */
+/** Resets the counts and applies `changes` for one test. */
 export const watching = (changes: Partial<typeof calls>) =>
   Effect.acquireRelease(
     Effect.sync(() => {
@@ -51,7 +48,7 @@ export const watching = (changes: Partial<typeof calls>) =>
 const told = (done: Done) => (error: NodeJS.ErrnoException | null, stats?: Fs.Stats) =>
   done(error, stats === undefined ? stats : calls.onStat(stats))
 
-/** Counts a call for as long as it takes. */
+/** Counts a call while it runs. */
 const long = (done: Done): Done => {
   calls.long += 1
   calls.mostLong = Math.max(calls.mostLong, calls.long)

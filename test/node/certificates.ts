@@ -1,6 +1,6 @@
 /**
- * Certificates that the test makes itself, as an operator would with openssl: an authority, a server and a client that
- * it vouches for, and a client that nobody does.
+ * Certificates made with openssl, as an operator would make them: an authority, a server and a client signed by it, and
+ * a client signed by nobody.
  */
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -39,7 +39,7 @@ const make = () => {
   return at
 }
 
-/** Made once for all who ask. */
+/** Made once per process. */
 export const path = (name: string): string => join(made ??= make(), name)
 
 export const read = (name: string): Buffer => readFileSync(path(name))

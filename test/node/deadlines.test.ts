@@ -1,6 +1,5 @@
 /**
- * Whatever a client keeps a server waiting for has an end, whichever protocol it speaks, and whoever goes on is let go
- * on.
+ * Every wait for a client ends, in each protocol; a slow client that makes progress is not cut off.
  */
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -36,12 +35,12 @@ const start = ({ http2 = true, millis = 300 } = {}) =>
     (context) => Context.get(context, NodeTusServer.NodeTusServer).port
   )
 
-/** What every session begins with. */
+/** The start of every session. */
 const greeting = Buffer.concat([Frames.preface, Frames.frame("settings", 0, 0)])
 const none = Frames.frame("settings", 0, 0, Frames.setting(Frames.initialWindowSize, 0))
 
 const options = (stream: number) => Frames.frame("headers", 5, stream, Frames.request("OPTIONS", "/files"))
-/** Refused with a sentence. */
+/** A request that is refused with a sentence. */
 const refused = (stream: number, flags = 5) =>
   Frames.frame("headers", flags, stream, Frames.request("PATCH", "/files/none"))
 
@@ -51,7 +50,7 @@ const says = (...bytes: ReadonlyArray<Uint8Array>) => async (port: number) => {
   return socket
 }
 
-/** Goes on and on with what is no request. */
+/** Keeps sending something that is no request. */
 const repeats = (bytes: Uint8Array, ...before: ReadonlyArray<Uint8Array>) => async (port: number) => {
   const socket = await says(...before)(port)
   const again = setInterval(() => socket.write(bytes), 50)
@@ -59,7 +58,7 @@ const repeats = (bytes: Uint8Array, ...before: ReadonlyArray<Uint8Array>) => asy
   return socket
 }
 
-/** The first that a client says of TLS. */
+/** The ClientHello of TLS. */
 const hello = () =>
   new Promise<Buffer>((resolve) =>
     connectSecurely({
@@ -68,7 +67,7 @@ const hello = () =>
     })
   )
 
-/** On a connection that is not secure. */
+/** On a TCP connection, before the handshake. */
 const begins = (said: (hello: Buffer) => Uint8Array) => async (port: number) => {
   const socket = connect(port, "127.0.0.1").on("error", () => {}).resume()
   await once(socket, "connect")
@@ -110,7 +109,7 @@ const silences: Readonly<Record<string, (port: number) => Promise<Socket>>> = {
   "sends nothing of a body": says(greeting, refused(1, 4))
 }
 
-/** Those of these connections that the server does not end. */
+/** The connections that the server does not close. */
 const leftOpen = (port: number, states: Readonly<Record<string, (port: number) => Promise<Socket>>>) =>
   Effect.suspend(() => {
     const open = new Set(Object.keys(states))
@@ -135,10 +134,7 @@ const stored = {
   "content-type": "application/offset+octet-stream"
 }
 
-/**
- * Takes a quarter of an answer at a time, and is busy with something else for three seconds meanwhile. Says how much it
- * got.
- */
+/** Reads an answer in quarters, with pauses of three seconds, and returns how many bytes came. */
 const taken = async (answer: Readable) => {
   let got = 0
   let pauses = 0

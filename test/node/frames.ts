@@ -1,5 +1,5 @@
 /**
- * HTTP/2 by hand, for clients that do not keep to it.
+ * HTTP/2 by hand, for clients that break its rules.
  */
 import { once } from "node:events"
 import { connect, type TLSSocket } from "node:tls"
@@ -32,7 +32,7 @@ export const frame = (type: Type | number, flags: number, stream: number, payloa
   return Buffer.concat([head, payload])
 }
 
-/** Fields as HPACK has them without a table. */
+/** Header fields in HPACK, without a table. */
 export const fields = (pairs: Readonly<Record<string, string>>) =>
   Buffer.concat(
     Object.entries(pairs).flatMap(([name, value]) => [
@@ -62,7 +62,7 @@ export const setting = (id: number, value: number) => {
 
 export const initialWindowSize = 4
 
-/** A connection on which nothing is said yet. Whatever becomes of it is no error here. */
+/** A new connection without a session yet. Its errors are ignored. */
 export const open = async (port: number): Promise<TLSSocket> => {
   const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false, ALPNProtocols: ["h2"] })
   socket.on("error", () => {})

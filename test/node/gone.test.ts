@@ -1,5 +1,5 @@
 /**
- * Bytes that go behind the server's back: cleaners, an operator's rm, a restored backup.
+ * Bytes that are removed behind the server's back: by a cleaner, an operator's rm, or a restored backup.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -26,7 +26,7 @@ const swept = Effect.map(
   ({ count }) => count
 )
 
-/** The first look at what has gone is over: the next is tomorrow. */
+/** The first orphan sweep is over, and the next one is a day later. */
 const serving = Effect.gen(function*() {
   const place = yield* directory
   const before = yield* swept
@@ -123,12 +123,12 @@ describe("a download whose bytes have gone", () => {
       const cut = yield* get(path)
       assert.strictEqual(cut.status, 500)
       assert.include(cut.text, "the server no longer has all that it has acknowledged of this upload")
-      // What is asked for is not there, though other bytes are.
+      // The requested byte is missing, though others exist.
       assert.strictEqual((yield* get(path, { range: "bytes=5-5" })).status, 500)
       deepStrictEqual((yield* get(path, { range: "bytes=0-3" })).text, "abcd")
       rmSync(fileOf(path))
       assert.strictEqual((yield* get(path)).status, 500)
-      // It was completed: the operator may put it back.
+      // It is complete, and the operator may restore the file.
       assert.strictEqual(yield* offsetOf(path), "6")
       assert.isFalse(existsSync(fileOf(path)))
     }))

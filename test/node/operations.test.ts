@@ -1,6 +1,6 @@
 /**
- * What requests cost in operations of Effect's interpreter, which is most of what a small one costs: counted, and so
- * the same on every machine. Whoever adds to a path takes something else from it, or says here that it is worth it.
+ * The cost of requests in operations of Effect's interpreter, which is most of the cost of a small request. It is the
+ * same on every machine. A change that makes a path longer saves elsewhere on it, or explains here why it is worth it.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -20,7 +20,7 @@ import { directory } from "./temporary.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
-/** Tells the operations of the next fiber that begins, when it has ended. */
+/** Counts the operations of the next fiber that starts. */
 class Counting extends Supervisor.AbstractSupervisor<void> {
   readonly value = Effect.void
   private fiber: AnyFiber | undefined
@@ -48,8 +48,8 @@ class Counting extends Supervisor.AbstractSupervisor<void> {
 }
 
 /**
- * Lower it where you can. That a file is still there when it has been written to, and that there is room for a state,
- * is worth six, and one more where a new state is refused for a quota.
+ * Lower a number if you can. Six operations check that the file still exists after a write and that there is room for
+ * the state; one more checks the quota of a new upload.
  */
 const worth = {
   OPTIONS: 8,
@@ -68,7 +68,7 @@ describe("a request", () => {
   it.scopedLive("takes no more operations of Effect than it is worth", () =>
     Effect.gen(function*() {
       const counting = new Counting()
-      // Without a sweeper, which would run fibers of its own.
+      // Without a sweeper, whose fibers would be counted.
       const server = NodeTusServer.layerHttp({ port: 0 }).pipe(
         Layer.provide(TusServer.layer),
         Layer.provide(EmbeddedStore.layer({ directory: yield* directory })),
@@ -103,7 +103,7 @@ describe("a request", () => {
         }
       }
       yield* Effect.promise(async () => {
-        // A body that is a second on its way is committed once more: a slow machine has three attempts.
+        // A body that takes more than a second is committed once more, so a slow machine has three attempts.
         const measured = [await measure(), await measure(), await measure()]
         const costs = Struct.keys(worth).map((name) =>
           [name, Math.min(...measured.map((costs) => costs[name]))] as const

@@ -1,5 +1,5 @@
 /**
- * Who of the machine can read what a server makes.
+ * Which users of the machine can read the files of a server.
  */
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -15,7 +15,7 @@ import { directory } from "./temporary.js"
 const tus = { "tus-resumable": "1.0.0" }
 const octets = { ...tus, "content-type": "application/offset+octet-stream" }
 
-/** A server that has taken an upload, one in two requests, and one that is joined of parts. */
+/** Runs a server that receives an upload in one request, one in two requests, and a final. */
 const used = (place: string, permissions?: "owner" | "group") =>
   Effect.gen(function*() {
     const server = yield* Layer.build(NodeTusServer.layer({ directory: place, port: 0, permissions }))
@@ -34,7 +34,7 @@ const used = (place: string, permissions?: "owner" | "group") =>
     })
   })
 
-/** By kind, which modes there are: those of the directory and of all in it. */
+/** The modes of the directory and everything in it, by type. */
 const modesIn = (place: string) => {
   const all = ["", ...readdirSync(place, { recursive: true, encoding: "utf8" })].map((name) =>
     lstatSync(join(place, name))

@@ -1,13 +1,13 @@
 /**
- * A client that can do what no well-behaved client does: stop in the middle, vanish, send byte by byte.
+ * A client that misbehaves on purpose: it stops in the middle, disappears, or sends single bytes.
  */
 import { connect, type Socket } from "node:net"
 
 export interface RawClient {
   readonly send: (bytes: string | Uint8Array) => Promise<void>
-  /** Resolves when what was received matches. */
+  /** Resolves when the received text matches. */
   readonly received: (pattern: RegExp) => Promise<RegExpExecArray>
-  /** Everything received up to the end of the connection, however it ended. */
+  /** The text that was received until the connection ended, in any way. */
   readonly closed: Promise<string>
   readonly destroy: () => void
   readonly socket: Socket
@@ -45,7 +45,7 @@ export const open = async (port: number): Promise<RawClient> => {
   }
 }
 
-/** The head of a PATCH request. */
+/** The headers of a PATCH request. */
 export const patch = (
   path: string,
   offset: number,

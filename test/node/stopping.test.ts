@@ -1,5 +1,5 @@
 /**
- * The end of a server: what is under way is committed and answered, and nothing keeps it for longer than it may.
+ * Shutdown: requests in flight are committed and answered, and nothing delays it beyond its limit.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -14,7 +14,7 @@ import { open, patch } from "./socket.js"
 
 const tus = { "tus-resumable": "1.0.0" }
 
-/** A server that waits for a hook, with another upload of which some bytes are committed, and some are not. */
+/** A server with a running hook, and with an upload of which some bytes are committed and some are not. */
 const busy = (options: Partial<NodeTusServer.Options>) =>
   Effect.gen(function*() {
     const path = yield* directory
@@ -32,7 +32,7 @@ const busy = (options: Partial<NodeTusServer.Options>) =>
       const upload = await create(1_000_000)
       const half = await open(port)
       await half.send(patch(upload, 0, 1_000_000))
-      // On the way it is committed once a second.
+      // A body is committed once a second.
       let committed = 0
       while (committed === 0) {
         await half.send("x")

@@ -1,5 +1,5 @@
 /**
- * A server whose hook never says whether an upload is accepted. Told its options; prints its port.
+ * A server whose hook never returns. It gets its options as an argument, and prints its port.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { NodeTusServer } from "effect-tus/node"

@@ -1,6 +1,6 @@
 /**
- * A server whose process stands still for longer than it waits for bytes, as one does whose machine is moved: what its
- * clients have sent meanwhile is there when it goes on, and no body is taken for one that has stalled.
+ * A suspended server process, such as one whose machine is migrated. The bytes that clients sent meanwhile are read
+ * when it resumes, and no body counts as stalled.
  */
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -23,7 +23,7 @@ const headersOf = (offset: number) => ({
   "content-type": "application/offset+octet-stream"
 })
 
-/** A piece each 100 ms. */
+/** One piece every 100 ms. */
 const dribble = async (body: Writable, onPiece: (count: number) => void) => {
   for (let i = 1; i <= pieces; i++) {
     body.write(Buffer.alloc(size, i))

@@ -1,5 +1,5 @@
 /**
- * A directory that goes with the scope, and a store in one.
+ * A temporary directory of the scope, and a byte store in one.
  */
 import { assert } from "@effect/vitest"
 import { ByteStore, type Upload, type UploadStoreError } from "effect-tus"
@@ -24,7 +24,7 @@ export const layerTemporary = Layer.unwrapScoped(
   Effect.map(directory, (directory) => FileByteStore.layer({ directory }))
 )
 
-/** A store in a directory of its own, or in the one given. */
+/** A byte store, by default in a new directory. */
 export const open = Effect.fnUntraced(function*(at?: string) {
   const path = at ?? (yield* directory)
   const store = Context.get(yield* Layer.build(FileByteStore.layer({ directory: path })), ByteStore.ByteStore)
@@ -40,7 +40,7 @@ export const open = Effect.fnUntraced(function*(at?: string) {
   }
 })
 
-/** The effect fails for this reason, and with this code of the system's where one is given. */
+/** The effect must fail with this reason, and with this system error if one is given. */
 export const fails = Effect.fnUntraced(function*<A, R>(
   effect: Effect.Effect<A, UploadStoreError.UploadStoreError, R>,
   reason: UploadStoreError.UploadStoreError["reason"],
@@ -54,6 +54,6 @@ export const fails = Effect.fnUntraced(function*<A, R>(
   return error
 })
 
-/** A batch of `count` times the same buffer. */
+/** A batch with the same buffer `count` times. */
 export const buffers = (count: number, buffer: Uint8Array) =>
   Chunk.unsafeFromArray(Array.from({ length: count }, () => buffer))

@@ -1,5 +1,5 @@
 /**
- * The server over TLS: who it is, whom it lets in, and that all is the same over HTTP/2.
+ * The server over TLS: certificates of both sides, and the same behaviour over HTTP/2.
  */
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -110,7 +110,7 @@ needs("openssl")("a server with a certificate", () => {
           const session = yield* open(port, read("ca.pem"))
           yield* Effect.promise(() => ask(session, { ":method": "OPTIONS", ":path": "/files" }))
         }
-        // One that is kept, and one on which nobody says anything.
+        // A connection that is kept alive, and one before its handshake.
         yield* Effect.provide(upload(url), yield* Layer.build(client()))
         yield* Effect.acquireRelease(
           Effect.promise(() =>
@@ -248,11 +248,11 @@ needs("openssl")("HTTP/2", () => {
             ...stream,
             "upload-offset": "0",
             "upload-checksum": digest("abc"),
-            // Node ends what it cancels: without a length it would be whole.
+            // Node ends a stream before it cancels it: without a length the body would look complete.
             ...(how === "stream" ? { "content-length": "10" } : {})
           })
           cut.on("error", () => {})
-          // All that was digested, but not all that was to come.
+          // The digest matches the bytes so far, but more were announced.
           await new Promise((resolve) => cut.write("abc", resolve))
           await new Promise((resolve) => setTimeout(resolve, 100))
           if (how === "stream") {
@@ -314,7 +314,7 @@ needs("openssl")("HTTP/2", () => {
 
   it.scopedLive("reads little ahead of a store that takes no more", () =>
     Effect.gen(function*() {
-      // Nobody takes more than the first bytes.
+      // Each request pulls once and then never again.
       const { port } = yield* Effect.provide(
         NodeTusServer.NodeTusServer,
         yield* Layer.build(
@@ -341,7 +341,7 @@ needs("openssl")("HTTP/2", () => {
           before = sent()
           await new Promise((resolve) => setTimeout(resolve, 200))
         }
-        // A window, and what the body itself keeps: 1 MiB.
+        // One flow-control window, and 1 MiB that the body buffers.
         assert.isAtLeast(sent(), 1024 * 1024)
         assert.isBelow(sent(), 3 * 1024 * 1024)
       })
@@ -408,7 +408,7 @@ needs("openssl", "curl")("HTTP/2 of curl", () => {
     }))
 })
 
-/** Everything that comes back for these bytes until the server closes the connection. */
+/** The whole response to these bytes, until the server closes the connection. */
 const told = (port: number, ca: Buffer, text: string) =>
   new Promise<string>((resolve) => {
     const socket = connect({ port, host: "127.0.0.1", ca, ALPNProtocols: ["http/1.1"] }, () => socket.write(text))
@@ -421,7 +421,7 @@ const open = (port: number, ca: Buffer) =>
   Effect.acquireRelease(
     Effect.promise(() =>
       new Promise<Http2.ClientHttp2Session>((resolve, reject) => {
-        // All of a body that is handed over at once counts.
+        // A body that is written at once counts as a whole.
         const session = Http2.connect(`https://127.0.0.1:${port}`, { ca, maxSessionMemory: 100 })
         session.once("connect", () => resolve(session)).on("error", reject)
       })

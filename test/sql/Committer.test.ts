@@ -17,7 +17,7 @@ interface Write {
   readonly value: number
 }
 
-/** A committer that keeps its batches, and does with each what `write` says. */
+/** A committer that records its batches, and writes each with `write`. */
 const committer = (write: (batch: ReadonlyArray<Write>) => Effect.Effect<void, UploadStoreError.UploadStoreError>) => {
   const batches: Array<ReadonlyArray<Write>> = []
   return Effect.map(

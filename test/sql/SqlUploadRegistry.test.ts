@@ -499,17 +499,17 @@ const large = (n: number) => new Upload({ ...open(n), metadata: Option.some("x".
 const created = (registry: Registry, count: number) =>
   Effect.forEach(numbers(count), (n) => registry.create(open(n), options), everyone)
 
-/** One byte more. */
+/** Commits one more byte. */
 const moved = (registry: Registry, entry: Registries.StoredUpload, how = options) =>
   registry.commit(entry, entry.upload.grow(1, entry.upload.length, entry.upload.expiresAt), how)
 
-/** What a client was asked. */
+/** Records the statements of a client. */
 const heard = () => {
   const statements: Array<{ readonly text: string; readonly parameters: ReadonlyArray<unknown> }> = []
   return {
     statements,
     layer: layerListener((text, parameters) => Effect.sync(() => statements.push({ text, parameters }))),
-    /** What was written since the last time. */
+    /** The writing statements since the last call. */
     writes: () =>
       statements.splice(0).flatMap(({ text }) => /(INSERT INTO|UPDATE|DELETE FROM) \w+/.exec(text)?.[0] ?? [])
   }

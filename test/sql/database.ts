@@ -1,5 +1,5 @@
 /**
- * SQLite databases that go with the test, and what they were asked.
+ * Temporary SQLite databases, and a listener for their statements.
  */
 import * as Statement from "@effect/sql/Statement"
 import * as Effect from "effect/Effect"
@@ -10,10 +10,10 @@ import { directory } from "../node/temporary.js"
 
 export const filename = Effect.map(directory, (directory) => join(directory, "uploads.sqlite"))
 
-/** An empty database, and a client of it. */
+/** An empty database and its client. */
 export const layerTemporary = Layer.unwrapScoped(Effect.map(filename, (filename) => Sqlite.layer(filename)))
 
-/** Has each statement heard before it is run; the listener may ask the database itself. */
+/** Calls `listener` before each statement. It may use the database itself. */
 export const layerListener = (
   listener: (
     text: string,

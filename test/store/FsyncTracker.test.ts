@@ -17,7 +17,7 @@ const at = (offset: number) => upload.grow(offset, upload.length, Option.none())
 const full = upload.fill(bytes(10), { _tag: "Complete", at: now })
 const broken = new UploadStoreError.UploadStoreError({ reason: "Unsynced", operation: "break" })
 
-/** A store in memory, of whose parts some are replaced. */
+/** A store in memory, with some parts replaced. */
 const open = (
   change: { readonly bytes?: Partial<Bytes>; readonly registry?: (registry: Registry) => Partial<Registry> } = {},
   durability: (typeof UploadStore.Durability)["Service"] = "completion"
@@ -33,7 +33,7 @@ const open = (
     return { store, bytes: within, registry }
   }).pipe(Effect.provide([ByteStore.layerMemory, UploadRegistry.layerMemory]))
 
-/** An upload that has got bytes up to `offset`. */
+/** An upload with bytes up to `offset`. */
 const grown = (store: Store, offset: number) =>
   Effect.gen(function*() {
     const entry = yield* store.create(upload, 1)
@@ -49,14 +49,14 @@ const write = (store: Store, entry: UploadRegistry.StoredUpload, end: number) =>
     )
   )
 
-/** Where it stands, how much of that is synced, and how often it was committed. */
+/** Its offset, its synced bytes and its version. */
 const stateOf = ({ get }: Pick<Registry, "get">) =>
   Effect.map(get(upload.id), (found) => {
     const { synced, upload, version } = Option.getOrThrow(found)
     return [Number(upload.offset), synced, version]
   })
 
-/** Fails as often as it is told, and then no more. */
+/** Fails the first `times` times. */
 const failing = (times: number, error = broken) => {
   let left = times
   return Effect.suspend(() => (left-- > 0 ? error : Effect.void))

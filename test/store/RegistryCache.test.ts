@@ -13,7 +13,9 @@ const grown = upload.grow(5, upload.length, Option.some(now))
 
 type Registry = UploadRegistry.UploadRegistry["Type"]
 
-/** Live states in front of a registry in memory, of which `change` may replace parts, and the ids it was asked for. */
+/**
+ * A cache in front of a registry in memory, with some methods replaced, and the ids that were read from the registry.
+ */
 const open = (change: (registry: Registry) => Partial<Registry> = () => ({}), capacity?: number) =>
   Effect.map(UploadRegistry.UploadRegistry, (registry) => {
     const asked: Array<string> = []

@@ -18,7 +18,7 @@ const empty = uploadOf({
   completion: { _tag: "Complete", at: now }
 })
 
-/** Runs `use` on a store of this durability, and returns what its parts were asked to do, in order. */
+/** Runs `use` on a store with this durability, and returns the calls to registry and byte store in order. */
 const steps = (
   durability: Durability,
   use: (store: UploadStore.UploadStore["Type"]) => Effect.Effect<unknown, unknown>
@@ -74,7 +74,7 @@ const goesComplete = (store: UploadStore.UploadStore["Type"]) =>
 const isAskedToGo = (store: UploadStore.UploadStore["Type"]) =>
   Effect.flatMap(store.create(upload, 1), (entry) => store.remove(entry, 1, { by: "client" }))
 
-/** Another writer was faster. */
+/** The removal fails: the fence is too low. */
 const cannotGo = (store: UploadStore.UploadStore["Type"]) =>
   Effect.flatMap(store.create(upload, 2), (entry) => Effect.flip(store.remove(entry, 1, { by: "client" })))
 
@@ -115,7 +115,7 @@ describe("UploadStore", () => {
 const write = (bytes: ByteStore.ByteStore["Type"], size: number) =>
   ByteStore.appendStream(bytes)(id("a"), 0, Stream.make(new Uint8Array(size).fill(7)), () => Effect.void)
 
-/** Writes so many bytes under it, if any, and makes room; tells what is stored then, and what was set aside. */
+/** Writes `size` bytes without a state, vacates the id, and returns what is stored then and what was set aside. */
 const vacated = (size: number | undefined, orphans = true) =>
   Effect.gen(function*() {
     const kept = yield* ByteStore.ByteStore
