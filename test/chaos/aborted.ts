@@ -1,18 +1,18 @@
 /**
- * A request of which only the first bytes are ever sent.
+ * Sends only the first bytes of a request.
  */
 import * as Effect from "effect/Effect"
 import { connect } from "node:net"
 import { bounded } from "./exchange.js"
 
 /**
- * - `"close"`: the client is gone; where it has not read everything, the server is reset.
- * - `"reset"`: the client is gone, without a word.
- * - `"half"`: the client says that it will send no more, and waits for the server to end it.
+ * - `"close"`: the client closes the connection. If it has unread bytes, that resets the connection.
+ * - `"reset"`: the client resets the connection.
+ * - `"half"`: the client ends its side, and waits for the server to close the connection.
  */
 export type Manner = "close" | "reset" | "half"
 
-/** Returns when the connection is gone. */
+/** Returns when the connection is closed. */
 export const aborted = (port: number, bytes: Uint8Array, manner: Manner): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true })

@@ -1,5 +1,5 @@
 /**
- * Clients that vanish at any byte of whatever they send leave nothing behind in the server.
+ * Clients that disconnect after any byte of any request leave nothing behind in the server.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -63,7 +63,7 @@ describe("aborts", () => {
             }
             const pieces = Message.encode(mixture(random, entry, ledger.content(most)))
             const bytes = Buffer.concat(pieces)
-            // Half of them within the head.
+            // Half of them are cut within the headers.
             const cut = Math.floor(random() * ((random() < 0.5 ? pieces[0]?.length ?? 0 : bytes.length) + 1))
             yield* aborted(port, bytes.subarray(0, cut), manners[Math.floor(random() * manners.length)] ?? "close")
           })
@@ -75,7 +75,7 @@ describe("aborts", () => {
           const warm = yield* countsWhen(({ fibers }) => fibers === before.fibers)
           yield* abortMany(aborts / 2)
 
-          // Whoever comes now finds every upload free.
+          // Now every upload is free for another client.
           yield* Effect.forEach(
             open,
             Effect.fnUntraced(function*(entry) {
@@ -108,7 +108,7 @@ describe("aborts", () => {
             heap: [before.heap, warm.heap, after.heap],
             rss: [before.rss, warm.rss, after.rss]
           })
-          // The first sweep may have been under way before.
+          // The first sweep may have been running at the first count.
           assert.isAtMost(after.fibers, before.fibers)
           deepStrictEqual([after.descriptors, after.uploads], [before.descriptors, 0])
           assert.isBelow(after.heap - warm.heap, 4 * mebibyte)

@@ -1,5 +1,5 @@
 /**
- * Whether a server stands by what it has told, asked over the wire and seen on the disk.
+ * Checks over HTTP and on the disk that a server keeps everything it has acknowledged.
  */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -41,7 +41,7 @@ const checkEntry = Effect.fnUntraced(function*(port: number, directory: string, 
   }
 })
 
-/** Everything that has been told since it was last looked at. */
+/** Checks what was acknowledged since the last check. */
 export const check = (port: number, directory: string, { entries }: UsageLedger) =>
   Effect.forEach(entries.filter(({ isChecked }) => !isChecked), (entry) => checkEntry(port, directory, entry), {
     discard: true

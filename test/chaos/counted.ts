@@ -1,5 +1,5 @@
 /**
- * A server whose contents can be counted, as a process that lives as long as the scope.
+ * A server process with counts of its contents, for the scope.
  */
 import { assert } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -30,7 +30,7 @@ export const counted = (directory: string) =>
       }
     })
 
-    /** The counts of a server that is at rest: they stay the same, so nothing is about to be closed. */
+    /** The counts of an idle server: two equal counts in a row, so nothing is about to be closed. */
     const atRest: Effect.Effect<Counts> = Effect.flatMap(counts, (before) =>
       Effect.flatMap(Effect.delay(counts, "500 millis"), (after) =>
         after.descriptors === before.descriptors && after.fibers === before.fibers ? Effect.succeed(after) : atRest))
@@ -40,7 +40,7 @@ export const counted = (directory: string) =>
       process,
       counts,
       atRest,
-      /** The counts, once they are such. What a connection leaves behind takes a moment to go. */
+      /** Waits until the counts satisfy the condition: resources of a closed connection are released a moment later. */
       countsWhen: (is: (counts: Counts) => boolean) =>
         counts.pipe(
           Effect.delay("50 millis"),
@@ -52,7 +52,7 @@ export const counted = (directory: string) =>
             onSome: Effect.succeed
           }))
         ),
-      /** Nothing was worth a word but where it listens, and the process is well. */
+      /** The server has logged nothing but its address, and is alive. */
       isWell: Effect.sync(() => {
         const told = lines().filter(({ level, message }) =>
           level !== undefined && !isGreeting(message)

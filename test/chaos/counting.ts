@@ -1,6 +1,5 @@
 /**
- * A server that prints how much of everything is in its process whenever it gets SIGUSR2, and a line for each thing it
- * has to say besides.
+ * A server that prints counts of the contents of its process on SIGUSR2, and one line per log message.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { type Upload, UploadRegistry } from "effect-tus"
@@ -22,9 +21,9 @@ export interface Told {
 
 export interface Counts {
   readonly fibers: number
-  /** But for those of directories that the store keeps. */
+  /** Without those of folders that the store keeps open. */
   readonly descriptors: number
-  /** Bytes, after all that is garbage has been collected. */
+  /** In bytes, after a garbage collection. */
   readonly rss: number
   readonly heap: number
   readonly uploads: number
@@ -90,7 +89,7 @@ const main = Effect.gen(function*() {
 main.pipe(
   Effect.provide([
     Logger.replace(Logger.defaultLogger, log),
-    // Of a fiber that dies unseen nobody would hear otherwise.
+    // Otherwise nobody would see the failure of a background fiber.
     Layer.setUnhandledErrorLogLevel(Option.some(LogLevel.Error))
   ]),
   NodeRuntime.runMain({ disablePrettyLogger: true })

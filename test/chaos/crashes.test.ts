@@ -1,6 +1,6 @@
 /**
- * The server is killed without warning, again and again, under clients that upload in every way there is. Nothing that
- * it told them is ever taken back, whatever it promised about power cuts, and nothing is left over.
+ * Kills the server again and again while clients upload in all ways. Nothing that was acknowledged is lost, with any
+ * durability, and nothing is left over.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
@@ -38,7 +38,7 @@ describe("kill -9", () => {
             Effect.scoped(Effect.gen(function*() {
               const { output } = yield* live(cycle)
               yield* Effect.sleep(random() < 0.3 ? random() * 30 : random() * 800)
-              // What was written of a creation that nobody was told of is set aside, and that is told.
+              // Bytes of a creation that was never acknowledged are set aside, and logged.
               assert.notMatch(
                 output().replaceAll(/^.*WARN.* are named by no state, and set aside: .*$/gm, ""),
                 /ERROR|WARN/

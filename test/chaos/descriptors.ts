@@ -1,9 +1,9 @@
 /**
- * What a process has open, as the system tells.
+ * The open files of a process.
  */
 import { readdirSync, readlinkSync } from "node:fs"
 
-/** What each descriptor refers to; nothing for one that was closed meanwhile. */
+/** The target of each descriptor; empty for one that was closed meanwhile. */
 export const targets = (process: number | "self"): ReadonlyArray<string> =>
   readdirSync(`/proc/${process}/fd`).map((fd) => {
     try {
@@ -13,6 +13,6 @@ export const targets = (process: number | "self"): ReadonlyArray<string> =>
     }
   })
 
-/** A store keeps the directories above its files at hand, in bounded number; they are nobody's leak. */
+/** A store keeps a bounded number of folders open, which are no leak. */
 export const isKept = (directory: string, target: string): boolean =>
   target === directory || (target.startsWith(`${directory}/`) && target.length === directory.length + 3)

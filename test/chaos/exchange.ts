@@ -1,5 +1,5 @@
 /**
- * One request and its answer over a connection of their own.
+ * Sends one request over its own connection.
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -9,12 +9,12 @@ import { encode, type Message } from "./message.js"
 
 export interface Answer {
   readonly status: number
-  /** By lower-case name. */
+  /** Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly text: string
 }
 
-/** The connection ended, or there never was one, and no whole answer had come. */
+/** The connection failed or ended before a complete answer. */
 export class Gone extends Data.TaggedError("Gone")<{ readonly cause: unknown }> {}
 
 export const exchange = (port: number, message: Message): Effect.Effect<Answer, Gone> =>
@@ -37,7 +37,7 @@ export const exchange = (port: number, message: Message): Effect.Effect<Answer, 
     return Effect.sync(() => socket.destroy())
   }).pipe(bounded(`an answer to ${describe(message)}`))
 
-/** No server is so slow. */
+/** Fails if an answer takes longer than any server needs. */
 export const bounded = (what: string) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(
     Effect.timeoutOption(self, "1 minute"),
@@ -47,7 +47,7 @@ export const bounded = (what: string) => <A, E, R>(self: Effect.Effect<A, E, R>)
 export const describe = ({ body, headers, method, path }: Message) =>
   `${method} ${path} ${JSON.stringify(headers ?? {})} and ${body?.length ?? 0} bytes`
 
-/** The answer, once all of it is there. */
+/** The answer; undefined until it is complete. */
 const parse = (received: string, method: string): Answer | undefined => {
   const end = received.indexOf("\r\n\r\n")
   if (end === -1) {

@@ -1,6 +1,6 @@
 /**
- * HTTP/2 that keeps to no rule, at a server process that is killed where it takes more memory than anything here may
- * need: others are served, and every connection comes to its end.
+ * HTTP/2 that breaks the rules, against a server process that is killed if it takes far too much memory. Other clients
+ * are served, and every connection is closed.
  */
 import { assert, it } from "@effect/vitest"
 import type { NodeTusServer } from "effect-tus/node"
@@ -18,7 +18,9 @@ import { targets } from "./descriptors.js"
 import { limit, seeded, size } from "./size.js"
 
 const connections = size("CONNECTIONS", 200, 5000)
-/** Bytes beyond what the server has before: at 400 MB a second that is told within a second. */
+/**
+ * The memory that the server may take in addition, in bytes. At 400 MB a second an overrun is noticed within a second.
+ */
 const allowed = 400 * 1024 * 1024
 
 const path = `/files/${"a".repeat(32)}`
@@ -58,7 +60,7 @@ const start = Effect.gen(function*() {
   return {
     port: Number(new URL(url).port),
     options,
-    /** The server serves others, has said nothing, and has let go of every connection. */
+    /** The server serves other clients, has logged nothing, and has closed every connection. */
     survives: async () => {
       assert.strictEqual(await options(), 204)
       while (sockets() > before.sockets) {
@@ -78,7 +80,7 @@ const greet = async (port: number) => {
   return socket
 }
 
-/** Mostly what a client could say, and now and then what none may. */
+/** Mostly valid frames, and sometimes invalid ones. */
 const anyFrame = (random: () => number) => {
   const pick = <A>(...from: readonly [A, ...ReadonlyArray<A>]): A => from[Math.floor(random() * from.length)] ?? from[0]
   const stream = () => pick(1, 3, 3, 5, 7, 9, 2, 0, 2 ** 31 - 1)
@@ -123,7 +125,7 @@ needs("openssl")("frames that nobody should send", () => {
               Frames.frame("headers", 4, 1, Frames.request(method, path, octets)),
               Frames.frame("data", 1, 1, Buffer.from("x")),
               Frames.frame("headers", 5, 3, Frames.request("HEAD", path)),
-              // A second head on a stream that has ended.
+              // Second headers on a stream that has ended.
               Frames.frame("headers", 5, 3, Frames.fields({ a: "b" }))
             ]))
             await once(socket, "close")

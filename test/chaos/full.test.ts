@@ -1,5 +1,5 @@
 /**
- * A disk that is full, for the bytes and for the database beside them, and then has room again.
+ * A full disk, for bytes and database, that gets free space again.
  */
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -20,7 +20,7 @@ const mebibyte = 1024 * 1024
 
 const mount = (path: string, options: string) => execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", path])
 
-/** A file system in memory. */
+/** A small file system in memory. */
 const disk = Effect.acquireRelease(
   Effect.sync(() => {
     const path = mkdtempSync(join(tmpdir(), "effect-tus-full-"))
@@ -34,7 +34,7 @@ const disk = Effect.acquireRelease(
     })
 )
 
-/** Leaves room for nothing, not one page. */
+/** Fills the disk to the last page. */
 const fill = (file: string) => {
   const fd = openSync(file, "w")
   try {
@@ -48,7 +48,7 @@ const fill = (file: string) => {
   }
 }
 
-/** An upload goes as far as it can; 507 is what it may be told, and where it stands by then. */
+/** Sends as much as possible. The answer may be 507, with the reached offset. */
 const send = Effect.fnUntraced(function*(port: number, entry: UsageLedger.Entry) {
   const rest = UsageLedger.bytesOf(entry.content).subarray(entry.told)
   const { status } = yield* exchange(port, Message.append(entry.path, entry.told, rest))
@@ -82,13 +82,13 @@ needs("mount", "SQLite")("a full disk", () => {
         const port = Number(new URL(server.url).port)
         const ledger = UsageLedger.make(Math.random)
 
-        // Files of which each fits, but not all together.
+        // Each file fits, but not all together.
         yield* Effect.replicateEffect(create(port, 6 * mebibyte, ledger), 6)
         assert.lengthOf(ledger.entries, 6)
         assert.include(yield* all(ledger.entries, (entry) => send(port, entry)), 507)
         assert.match(server.output(), /ERROR[^]*(ENOSPC|bytes in reserve)/)
 
-        // From here on the log of the database cannot grow either: soon it has no room for a state.
+        // From here on the database log cannot grow: soon there is no space for a state.
         fill(join(path, "filler"))
         const creating = Effect.replicateEffect(create(port, 1, ledger), 50, { concurrency: 8 })
         const sending = all(ledger.entries.filter(isOpen), (entry) => send(port, entry))
@@ -132,7 +132,7 @@ needs("mount", "SQLite")("a full disk", () => {
         assert(small !== undefined)
         assert.strictEqual(yield* send(port, small), 204)
 
-        // Somebody else takes all there is.
+        // Another process fills the disk.
         fill(join(path, "filler"))
         yield* Effect.repeat(isFull, { until: (full) => full })
         assert.strictEqual(yield* statusOf(Message.ask(small.path)), 200)
@@ -140,7 +140,7 @@ needs("mount", "SQLite")("a full disk", () => {
         assert.isTrue(yield* isFull)
         unlinkSync(join(path, "filler"))
 
-        // An upload takes all there is, and then somebody else what is left.
+        // An upload fills the disk, and then another process takes the rest.
         const [large] = yield* create(port, 40 * mebibyte, ledger)
         assert(large !== undefined)
         assert.strictEqual(yield* send(port, large), 507)
@@ -154,7 +154,7 @@ needs("mount", "SQLite")("a full disk", () => {
         yield* isStored(path, small.path, small.content)
         assert.isNull(server.process.exitCode)
 
-        // Nor does one that is started then lack room for it.
+        // A server that is started now has space for states, too.
         yield* Effect.promise(() => server.kill("SIGKILL"))
         fill(join(path, "more"))
         const again = yield* example("node-server", { UPLOAD_DIR: path })

@@ -1,8 +1,8 @@
 /**
- * Requests that are made up, over real sockets, to a server on files and SQLite. Every answer is the one that is
- * deserved, nothing is stored but what was accepted, and no request that was refused has changed anything.
+ * Random requests over real sockets to a server on files and SQLite. Each answer is the expected one, nothing is stored
+ * but what was accepted, and a refused request changes nothing.
  *
- * `REQUESTS=100000` sends more of them, `SEED` sends the same again, `STORY` plays one story.
+ * `REQUESTS=100000` sends more of them, `SEED` repeats a run, `STORY` plays one story.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -16,11 +16,11 @@ import { size } from "./size.js"
 
 const requests = size("REQUESTS", 5000, 100_000)
 const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
-/** Servers that are tried at the same time: much of it is waiting for connections to end. */
+/** Servers that are tested concurrently: most of the time is spent waiting for connections to end. */
 const servers = 8
 const command = "npx vitest run test/chaos/fuzz.test.ts"
 
-/** Plays made-up stories until so many requests were sent; a story that fails is made as short as it can be. */
+/** Plays random stories until so many requests were sent. A story that fails is shrunk. */
 const fuzz = async (probe: Probe, seed: number, requests: number) => {
   const sent = { requests: 0 }
   for (let round = 0; sent.requests < requests; round++) {
@@ -43,7 +43,7 @@ const fuzz = async (probe: Probe, seed: number, requests: number) => {
   return sent.requests
 }
 
-/** For a shell, within single quotes. */
+/** Quoted for a shell, within single quotes. */
 const quote = (story: Story) => tell(story).replaceAll("'", `'\\''`)
 
 describe("fuzz", () => {

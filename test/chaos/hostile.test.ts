@@ -1,10 +1,9 @@
 /**
- * Many clients that mean ill, or are very slow, at a server process: its memory is bounded, others are served, every
+ * Many hostile or slow clients against a server process: its memory is bounded, other clients are served, every
  * connection is answered or closed, and nothing is left behind.
  *
- * The bounds: Node takes less than 8 KiB for a connection. An upload that is open takes some 80 KiB more: the state of
- * its request, and as much again that the garbage collector lets gather. Whatever else is done to a server fits into
- * `slack`.
+ * The bounds: Node takes less than 8 KiB per connection. An open upload takes about 80 KiB more for its request, and as
+ * much again until the garbage collector runs. Everything else fits into `slack`.
  */
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -14,11 +13,11 @@ import { needs } from "../support/needs.js"
 import { request, statusesOf, victim } from "./victim.js"
 
 const many = 5000
-/** MiB. */
+/** In MiB. */
 const slack = 128
 const limit = 120_000
 
-/** The head of an upload that brings its first bytes along. */
+/** The headers of a creation with upload. */
 const creation = (length: number) =>
   request("POST", "/files", [
     `Upload-Length: ${length}`,
@@ -205,7 +204,7 @@ needs("descriptors", "prlimit")("a hostile crowd", () => {
           await witness?.send(request("HEAD", path))
           await witness?.received(/^HTTP\/1.1 200 [^]*upload-offset: 0\r\n/)
           destroy([...clients, ...(witness === undefined ? [] : [witness])])
-          // As long as none is left, connections are closed where they come in.
+          // As long as no descriptor is free, connections are closed when they are accepted.
           while (descriptors().others > others || await offsetOf(path).catch(() => -1) !== 0) {}
           await upload()
         })

@@ -1,10 +1,10 @@
 /**
- * What a server has told its clients, which it has to stand by for ever.
+ * What a server has acknowledged to its clients and has to keep for ever.
  */
 import { assert } from "@effect/vitest"
 import { randomBytes } from "node:crypto"
 
-/** What is uploaded: a piece of the same random bytes each time, so that no two offsets look alike. */
+/** A range of the same random bytes for every upload, so that the bytes at any two offsets differ. */
 export interface Content {
   readonly start: number
   readonly length: number
@@ -17,15 +17,15 @@ export const bytesOf = ({ length, start }: Content) => everything.subarray(start
 export interface Entry {
   readonly path: string
   readonly content: Content
-  /** Where checksums cover the bytes, all or none of each so many count. */
+  /** If checksums cover the bytes, only multiples of this size can be acknowledged. */
   readonly step: number | undefined
-  /** A final has no offset before it is complete. */
+  /** A final has no offset until it is complete. */
   readonly isFinal: boolean
-  /** The highest offset that anybody was told. */
+  /** The highest acknowledged offset. */
   told: number
-  /** Of `Leaving` nobody has heard how it went. */
+  /** `Leaving`: a DELETE was sent, and its result is not known. */
   state: "Open" | "Complete" | "Leaving" | "Gone"
-  /** It has been looked for after a crash, and nothing will happen to it any more. */
+  /** It was checked after a crash, and will not change any more. */
   isChecked: boolean
 }
 
@@ -35,14 +35,14 @@ export const make = (random: () => number) => {
 
   return {
     entries,
-    /** A content for an upload, of 1 to `most` bytes. */
+    /** Contents of 1 to `most` bytes. */
     content: (most: number): Content => {
       const length = 1 + Math.floor(random() * most)
       return { length, start: Math.floor(random() * (everything.length - length)) }
     },
-    /** Notes what a POST is about to create. Whether anything came of it may never be heard. */
+    /** Records what a POST is about to create. Its answer may never arrive. */
     post: (content: Content) => posted.push(content) - 1,
-    /** What the POST of this number was to create. */
+    /** What the POST with this number was to create. */
     posted: (number: number) => posted[number] ?? assert.fail(`nothing was posted as ${number}`),
     created: (path: string, content: Content, kind: { readonly step?: number; readonly isFinal?: boolean } = {}) => {
       const entry: Entry = {
@@ -62,7 +62,7 @@ export const make = (random: () => number) => {
 
 export type UsageLedger = ReturnType<typeof make>
 
-/** An answer said how far an upload is; `before` is what had been told when it was asked for. */
+/** Records an acknowledged offset. `before` was acknowledged when the request was sent. */
 export const tell = (entry: Entry, offset: number, before: number) => {
   const { content: { length }, path, step } = entry
   assert.isAtLeast(offset, before, `${path} went back`)

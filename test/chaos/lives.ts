@@ -1,5 +1,5 @@
 /**
- * One server after the other on the same directory, and how those reach it who do not know that it dies.
+ * Runs one server after another on the same directory, and sends requests to whichever is alive.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -31,7 +31,7 @@ export const make = (directory: string) => {
     )
 
   return {
-    /** A server that is killed when the scope closes; requests reach it once `before` has been done. */
+    /** A server that is killed when the scope closes. Requests reach it after `before` has run. */
     live: (
       durability: string,
       before: (port: number) => Effect.Effect<void>
@@ -43,7 +43,7 @@ export const make = (directory: string) => {
         yield* open(port)
         return { output }
       }),
-    /** Sends a request to the server that lives, once there is one. Only its death is a reason for no answer. */
+    /** Sends a request to the living server, or waits for one. Only the death of the server may leave it unanswered. */
     send: (message: Message): Effect.Effect<Answer, Gone> =>
       Effect.suspend(() => Deferred.await(current)).pipe(
         Effect.flatMap((life) =>
@@ -53,7 +53,7 @@ export const make = (directory: string) => {
           })
         )
       ),
-    /** How many requests were never answered. */
+    /** The number of unanswered requests. */
     broken: () => broken
   }
 }

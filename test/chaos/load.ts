@@ -1,5 +1,5 @@
 /**
- * One client that uploads in all the ways there are, one after the other.
+ * One client that uploads in all ways, one after another.
  */
 import * as Effect from "effect/Effect"
 import type { Content, Entry, UsageLedger } from "./ledger.js"
@@ -10,7 +10,7 @@ import * as Uploader from "./uploader.js"
 const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
 
-/** How many complete uploads a client leaves where they are. */
+/** How many complete uploads a client leaves on the server. */
 const most = 8
 
 export const make = (random: () => number, lives: Lives, ledger: UsageLedger) => {
@@ -45,7 +45,7 @@ export const make = (random: () => number, lives: Lives, ledger: UsageLedger) =>
   const kinds: ReadonlyArray<() => Effect.Effect<unknown>> = [
     () => upload(ledger.content(24 * mebibyte), {}, pieces(24 * mebibyte)),
     () => upload(ledger.content(mebibyte), {}, pieces((10 + below(200)) * kibibyte)),
-    // So long that a body without a checksum is committed on the way.
+    // Long enough that a body without a checksum is committed while it arrives.
     () => upload(ledger.content(24 * mebibyte), { step: 10_000_000 }, pieces(10_000_000, Message.checked)),
     () => upload(ledger.content(4 * mebibyte), { step: 300_000 }, pieces(300_000, Message.trailed)),
     () =>
@@ -57,20 +57,20 @@ export const make = (random: () => number, lives: Lives, ledger: UsageLedger) =>
       const content = ledger.content(mebibyte)
       return upload(content, { first: random() < 0.5 ? content.length : below(content.length) }, pieces(mebibyte))
     },
-    // Where a crash leaves files without a state, if anywhere.
+    // The most likely case for a crash to leave files without a state.
     () => Effect.replicateEffect(upload({ start: 0, length: 0 }, {}, pieces(0)), most, { concurrency: "unbounded" }),
     () => parallel("before"),
     () => parallel("after"),
-    // Left where it is, for the sweeper.
+    // Left unfinished for the sweeper.
     () => {
       const content = ledger.content(mebibyte)
       return create(content, { first: below(content.length) })
     },
-    // What HEAD tells of an upload that others write to counts as well.
+    // An offset that HEAD reports during another client's writes counts, too.
     () => Effect.forEach(ledger.entries.filter(({ state }) => state === "Open").slice(-8), ask)
   ]
 
-  /** An upload of any kind, and then what has become too much is removed. */
+  /** An upload of any kind; then uploads above `most` are removed. */
   return Effect.suspend(() => kinds[below(kinds.length)]?.() ?? Effect.void).pipe(
     Effect.zipRight(
       Effect.suspend(() => Effect.forEach(stored.splice(0, stored.length - most), terminate, { discard: true }))

@@ -1,6 +1,6 @@
 /**
- * What no honest client sends, one request at a time: each has a clear answer or a closed connection, moves no offset,
- * and disturbs nobody.
+ * Malformed requests, one at a time: each has a clear answer or a closed connection, moves no offset, and disturbs
+ * nobody.
  */
 import { it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -21,14 +21,14 @@ const framed = (path: string, ...framing: ReadonlyArray<string>) =>
 
 interface Case {
   readonly bytes: (path: string) => string | Uint8Array
-  /** In their order; none where the connection is just closed. */
+  /** In order; empty if the connection is just closed. */
   readonly answers: ReadonlyArray<number>
-  /** Where the upload stands afterwards, 0 where nothing is said; a body that breaks off is answered by where it is. */
+  /** The offset of the upload afterwards, 0 by default. A body that breaks off is answered with it. */
   readonly offset?: number
 }
 
 const cases: Readonly<Record<string, Case>> = {
-  // No HTTP.
+  // Not HTTP.
   "garbage": { bytes: () => "\x01\x02\x03\r\n\r\n", answers: [400] },
   "the first bytes of TLS": { bytes: () => Buffer.from("16030100c8010000c403030000", "hex"), answers: [400] },
   "the preface of HTTP/2": { bytes: () => "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", answers: [400] },
@@ -44,7 +44,7 @@ const cases: Readonly<Record<string, Case>> = {
   "no host": { bytes: (path) => head(path).replace("Host: localhost\r\n", ""), answers: [400] },
   "garbage behind a request": { bytes: (path) => `${request("HEAD", path)}\0\0`, answers: [200, 400] },
 
-  // Too much of it.
+  // Too long.
   "a target of 100 kB": { bytes: () => head(`/files/${"a".repeat(100_000)}`), answers: [431] },
   "a request line without an end": { bytes: () => `HEAD /${"a".repeat(4_000_000)}`, answers: [431] },
   "a header of 60 KiB": { bytes: (path) => head(path, `X-A: ${"a".repeat(60 * 1024)}`), answers: [431] },
@@ -59,7 +59,7 @@ const cases: Readonly<Record<string, Case>> = {
     answers: [404]
   },
 
-  // Framing that two servers may read in two ways.
+  // Framing that two servers may read differently.
   "Content-Length twice": { bytes: (path) => framed(path, "Content-Length: 3", "Content-Length: 3"), answers: [400] },
   "two Content-Lengths": { bytes: (path) => framed(path, "Content-Length: 3", "Content-Length: 4"), answers: [400] },
   "a list of Content-Lengths": { bytes: (path) => framed(path, "Content-Length: 3, 3"), answers: [400] },
@@ -116,7 +116,7 @@ const cases: Readonly<Record<string, Case>> = {
     offset: 3
   },
 
-  // What HTTP knows and tus does not.
+  // Valid HTTP that tus does not use.
   "HTTP/1.0": { bytes: (path) => head(path).replace("1.1", "1.0").replace(`${close}\r\n`, ""), answers: [200] },
   "HTTP/1.0 that wants to keep the connection": {
     bytes: (path) => head(path).replace("1.1", "1.0").replace(close, "Connection: keep-alive"),

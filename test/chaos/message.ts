@@ -1,5 +1,5 @@
 /**
- * The requests of tus as data, and as the bytes that go over the wire.
+ * Requests of tus as data, and their encoding.
  */
 import { createHash } from "node:crypto"
 
@@ -8,7 +8,7 @@ export interface Message {
   readonly path: string
   readonly headers?: Readonly<Record<string, string | number>>
   readonly body?: Uint8Array
-  /** The body goes in chunks, with this field behind it. */
+  /** Sends the body in chunks, with this trailer. */
   readonly trailer?: readonly [name: string, value: string]
 }
 
@@ -40,7 +40,7 @@ export const ask = (path: string): Message => ({ method: "HEAD", path })
 
 export const terminate = (path: string): Message => ({ method: "DELETE", path })
 
-/** In pieces, none of which is copied. */
+/** In pieces, without copies. */
 export const encode = ({ body, headers, method, path, trailer }: Message): ReadonlyArray<Uint8Array> => {
   const framing = trailer !== undefined
     ? { "Transfer-Encoding": "chunked" }

@@ -6,7 +6,7 @@ import * as Message from "./message.js"
 
 const unknown = "/files/00000000000000000000000000000000"
 
-/** One request; those that are about an upload are about this one. */
+/** One random request. If it is about an upload, it is about this one. */
 export const mixture = (random: () => number, { content, path, told }: Entry, other: Content): Message.Message => {
   const rest = bytesOf(content).subarray(told)
   const bytes = bytesOf(other)

@@ -1,6 +1,5 @@
 /**
- * The simulation is worth something only if it finds what is wrong: bugs, planted by name, each caught by the first
- * seeds that can bring it to light.
+ * Proves that the simulation finds bugs: each planted bug is caught by one of the first seeds that can reveal it.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { mkdtemp, rm } from "node:fs/promises"
@@ -18,7 +17,7 @@ import { World } from "./simulation/World.js"
 
 vi.mock("node:fs", async () => (await import("./simulation/FileSystem.js")).fileSystem)
 
-/** Stories that are told. */
+/** The most stories to play. */
 const most = 500
 
 const inDirectory = async <A>(use: (directory: string) => Promise<A>) => {
@@ -30,7 +29,7 @@ const inDirectory = async <A>(use: (directory: string) => Promise<A>) => {
   }
 }
 
-/** The first seed that finds the bug, after how many others, and what it finds. */
+/** The first seed that finds the bug, the number of stories played before, and the broken promise. */
 const search = async ({ registryIn = "memory", where = () => true, ...plant }: Mutant) => {
   const remove = plant.install?.()
   try {

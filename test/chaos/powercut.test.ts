@@ -1,6 +1,6 @@
 /**
- * What was on its way to the disk, and in which order, when an answer left: seen in the system calls of the running
- * example. A power cut takes what was written and not yet synced, so an answer that promises anything comes last.
+ * The order of writes, syncs and answers, seen in the system calls of the running example. A power cut loses what was
+ * written and not synced, so an answer must follow the syncs that it promises.
  */
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -22,9 +22,7 @@ const state: ReadonlyArray<Stage> = [["write log"]]
 const durableState: ReadonlyArray<Stage> = [["write log"], ["sync log"]]
 const answer: ReadonlyArray<Stage> = [["answer"]]
 
-/**
- * The database makes its log, with a name that lasts, and the tables in it; those last with whatever is synced first.
- */
+/** The database creates its log, with a durable name, and its tables; these become durable with the next sync. */
 const start: ReadonlyArray<Stage> = [
   ["make directory"],
   ["sync directory", "sync parent"],
@@ -33,7 +31,7 @@ const start: ReadonlyArray<Stage> = [
   ["sync log"],
   ["sync directory"],
   ["write log"],
-  // The database has its name to last before the directory is told, and only then remembers that it was.
+  // The database stores its name durably, then the directory does, and then the database records that.
   ["sync log"],
   ["sync directory"],
   ["write log"],
@@ -41,7 +39,7 @@ const start: ReadonlyArray<Stage> = [
   ["answer"]
 ]
 
-/** Each part is begun by sharing its blocks, and written where the file system cannot share them. */
+/** Each part is cloned first, and copied if the file system cannot clone. */
 const assemble: ReadonlyArray<Stage> = [...make, ...write, ["make file"], ...write]
 
 const stories = {
@@ -80,7 +78,7 @@ const stories = {
 
 type Kind = keyof typeof stories
 
-/** Requests one after the other, and what each of them was about. */
+/** Sends requests one after another, and returns the kind and the upload of each. */
 const requests = Effect.fnUntraced(function*(port: number) {
   const done: Array<readonly [kind: Kind, path: string]> = []
   const send = Effect.fnUntraced(function*(kind: Kind, message: Message.Message) {
@@ -105,7 +103,7 @@ const requests = Effect.fnUntraced(function*(port: number) {
   return done
 })
 
-/** A shard in which another upload is already is not made again, and its name has been synced. */
+/** An existing shard is not created again, and its name has been synced. */
 const isThere: ReadonlySet<Step> = new Set(["make shard", "sync directory"])
 
 const without = (story: ReadonlyArray<Stage>, steps: ReadonlySet<Step>) =>

@@ -1,5 +1,5 @@
 /**
- * A quota that is used up: SQLite tells it from no other write that fails, and yet it is a lack of room.
+ * An exhausted disk quota: SQLite reports it like any other failed write, but the reason is missing space.
  */
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -14,7 +14,7 @@ import { needs } from "../support/needs.js"
 import { exchange } from "./exchange.js"
 import * as Message from "./message.js"
 
-/** From here on the first write of each thread to one of these files ends with `code`. */
+/** From here on the first write of each thread to one of these files fails with `code`. */
 const failing = (pid: number, files: ReadonlyArray<string>, code: string) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
@@ -23,7 +23,7 @@ const failing = (pid: number, files: ReadonlyArray<string>, code: string) =>
       const strace = spawn("strace", ["-f", "-p", `${pid}`, ...places, ...inject], {
         stdio: ["ignore", "ignore", "pipe"]
       })
-      // It says so when it has attached itself.
+      // strace prints a line when it has attached.
       await once(strace.stderr, "data")
       return strace
     }),

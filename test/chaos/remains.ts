@@ -1,6 +1,6 @@
 /**
- * What lies in a directory of uploads once everything that may go has gone: the store, opened without a server, is
- * swept at a time at which all that is unfinished has expired.
+ * What is left in a directory of uploads: the store is opened without a server, and swept at a time when all unfinished
+ * uploads have expired.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import { type Upload, UploadRegistry } from "effect-tus"
@@ -19,7 +19,7 @@ import * as Sqlite from "../../src/node/embedded/Sqlite.js"
 
 export interface Remains {
   readonly uploads: ReadonlyArray<Upload.Upload>
-  /** Files that are not the database's, and were not set aside. */
+  /** Files that do not belong to the database and were not set aside. */
   readonly files: ReadonlyArray<string>
 }
 
@@ -39,7 +39,7 @@ export const remains = (directory: string, after: Duration.DurationInput): Effec
       uploads,
       files: readdirSync(directory, { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile() && !/^(uploads\.sqlite.*|server\.lock|reserve|identity)$/.test(entry.name))
-        // What a crash has left of a creation is set aside.
+        // Bytes that a crash left of a creation are set aside.
         .filter(({ parentPath }) => !parentPath.includes(join(directory, "orphans")))
         .map(({ name }) => name)
     })),
@@ -47,7 +47,7 @@ export const remains = (directory: string, after: Duration.DurationInput): Effec
     Effect.orDie
   )
 
-/** All that are in the database, whatever has become of their bytes. */
+/** All uploads in the database, with or without their bytes. */
 const uploadsIn = (directory: string) =>
   Effect.gen(function*() {
     const sql = yield* SqlClient.SqlClient

@@ -1,5 +1,5 @@
 /**
- * A whole server with every option it is told, as a process that can be attacked.
+ * A whole server with the options of its argument, as a process to attack.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { NodeTusServer } from "effect-tus/node"

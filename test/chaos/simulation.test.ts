@@ -1,7 +1,7 @@
 /**
- * The whole server and the client in a world where everything goes wrong that can, as a seed says: promises P1 to P5,
- * P7 and P9 of the README are checked after every step. A seed that fails tells its shortest story; it is run alone
- * with `SEED=<number>`, `SEEDS=<count>` runs more of them, and both together so many from that one on.
+ * The whole server and the client in a simulated world where everything can fail, chosen by a seed. Promises P1 to P5,
+ * P7 and P9 of the README are checked after every step. A failing seed prints its shortest story. `SEED=<number>` runs
+ * it alone, `SEEDS=<count>` runs more seeds, and both together run so many from that one on.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { mkdtemp, rm } from "node:fs/promises"
@@ -24,7 +24,7 @@ const count = SEED === undefined || SEEDS !== undefined
   : 1
 const isAlone = count === 1
 
-/** Seeds far off that have failed once. */
+/** Seeds that have failed before. */
 const found = SEED === undefined ? [21_656, 45_600, 56_277, 69_357, 202_800, 308_699] : []
 
 const run = async (story: Story.Story) => {
@@ -36,7 +36,7 @@ const run = async (story: Story.Story) => {
   }
 }
 
-/** What is to be known of a seed that fails. */
+/** The report of a failing seed. */
 const report = async (story: Story.Story, { promise, why }: Broken) => {
   const [shortest, { broken, log }] = await shrink(story, promise)
   return [
@@ -72,7 +72,7 @@ describe("simulation", () => {
       outcome.ends.forEach((end) => counted(ends, end))
       outcome.met.forEach((fault) => counted(met, fault))
       damaged += outcome.damaged
-      // The runner is listened to as well.
+      // Lets the test runner process its messages.
       await new Promise((resolve) => setImmediate(resolve))
     }
     console.log({ ...Object.fromEntries(ends), damaged })

@@ -1,6 +1,6 @@
 /**
- * How much of everything: little of it with every `npm test`, all of it with `npm run test:chaos`, and what is asked
- * for by name with `CYCLES=50` and the like.
+ * The amount of work: little with `npm test`, all with `npm run test:chaos`, and a chosen amount with `CYCLES=50` and
+ * the like.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -11,13 +11,13 @@ export const isLong = process.env.CHAOS === "long"
 export const size = (name: string, short: number, long: number): number =>
   Number(process.env[name] ?? (isLong ? long : short))
 
-/** What no test of either form comes near, in milliseconds. */
+/** A time limit that no test comes near, in milliseconds. */
 const patience = isLong ? 3 * 60 * 60 * 1000 : 200_000
 
-/** A little more, for vitest, which cannot tell the seed. */
+/** A little longer, for vitest, which cannot print the seed. */
 export const limit = patience + 40_000
 
-/** Runs a test with a new seed, or with `SEED`. A failure says how to run it with the same one again. */
+/** Runs a test with a new seed, or with `SEED`. A failure prints how to repeat it. */
 export const seeded = <A, E, R>(file: string, test: (seed: number) => Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     const seed = Number(process.env.SEED ?? randomInt(2 ** 31))

@@ -1,5 +1,5 @@
 /**
- * Far more than any memory through one server, by several clients at once.
+ * Sends far more bytes than fit in memory through one server, by several clients at once.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -20,14 +20,14 @@ const gibibytes = size("GIBIBYTES", 1, 20)
 const clients = 4
 const each = 32 * mebibyte
 const uploads = (gibibytes * 1024 * mebibyte) / each
-/** The memory of a server grows until it has done a little of everything. */
+/** The memory of a server grows until it has done each kind of work once. */
 const warmUp = 16
-/** Of the time after that, in which the largest memory is looked for. */
+/** The parts of the time after that; the peak of each is compared. */
 const windows = 4
 
 const bytes = UsageLedger.bytesOf({ start: 0, length: each })
 
-/** The requests of one upload after its creation: bodies of this size, and how they are made. */
+/** The requests of an upload after its creation: the size of their bodies, and their form. */
 const manners = [
   { body: each, message: Message.append },
   { body: 4 * mebibyte, message: Message.append },
@@ -74,9 +74,9 @@ describe("a soak", () => {
         fibers <= before.fibers && descriptors === before.descriptors
       )
       console.log(`${gibibytes} GiB: at most ${peaks.map((peak) => Math.round(peak / mebibyte)).join(", ")} MiB`)
-      // Less than at first is no growth.
+      // A lower peak is no growth.
       assert.isBelow(Math.max(...peaks.slice(1)) - (peaks[0] ?? 0), 32 * mebibyte)
-      // The first sweep may have been under way before.
+      // The first sweep may have been running at the first count.
       assert.isAtMost(after.fibers, before.fibers)
       deepStrictEqual([after.descriptors, after.uploads], [before.descriptors, 0])
       yield* isWell

@@ -1,18 +1,18 @@
 /**
- * What the calls of a server mean to a power cut, answer by answer, in stages: all that is in one has ended before
- * anything in the next begins.
+ * Translates the system calls of a server into stages per answer: every step of a stage has ended before the next stage
+ * begins. Only steps that matter for a power cut are kept.
  */
 import { relative } from "node:path"
 import type { Call } from "./strace.js"
 
 type Verb = "make" | "write" | "rename" | "sync"
 
-/** `directory` is that of the uploads; it holds the shards, and the database with its log. */
+/** `directory` is the directory of uploads, which contains the shards and the database with its log. */
 type Place = "file" | "shard" | "directory" | "parent" | "log"
 
 export type Step = `${Verb} ${Place}` | "answer"
 
-/** In alphabetical order. */
+/** Sorted. */
 export type Stage = ReadonlyArray<Step>
 
 const verbs: Readonly<Record<string, Verb>> = {
@@ -36,7 +36,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   ftruncate: "write"
 }
 
-/** As strace wants to be told; not every system has all of them. */
+/** As an argument for strace; `?` ignores calls that a system does not have. */
 export const traced = Object.keys(verbs).map((name) => `?${name}`).join(",")
 
 const places: ReadonlyArray<readonly [Place, RegExp]> = [
@@ -60,10 +60,10 @@ const stepOf = (directory: string, { args, files, name, result, strings }: Call)
     : `${verb} ${place}`
 }
 
-/** The syncs of a file, and of the directories that lead to it, may come in any order. */
+/** The syncs of a file and of the directories above it may come in any order. */
 const groupOf = (step: Step) => (step.startsWith("sync") && step !== "sync log" ? "sync" : step)
 
-/** What was done for each answer, in order. */
+/** The stages of each answer, in order. */
 export const answers = (directory: string, calls: ReadonlyArray<Call>): ReadonlyArray<ReadonlyArray<Stage>> => {
   const answers: Array<Array<Set<Step>>> = []
   let stages: Array<Set<Step>> = []

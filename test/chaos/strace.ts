@@ -1,24 +1,24 @@
 /**
- * The output of `strace -f -y` as a list of calls. Knows nothing about what they are for.
+ * Parses the output of `strace -f -y`. Knows nothing about the purpose of the calls.
  *
  * @see https://man7.org/linux/man-pages/man1/strace.1.html
  */
 export interface Call {
   readonly name: string
-  /** As printed. */
+  /** As strace prints them. */
   readonly args: string
-  /** What the descriptors among the arguments stand for, in order. */
+  /** The paths of the descriptors among the arguments, in order. */
   readonly files: ReadonlyArray<string>
-  /** The quoted arguments, in order, as they are printed between the quotes. */
+  /** The quoted arguments in order, without their quotes. */
   readonly strings: ReadonlyArray<string>
-  /** Negative where the call failed; none where it never returned. */
+  /** Negative if the call failed; undefined if it never returned. */
   readonly result: number | undefined
-  /** The lines at which it began and ended: what ends before another begins has a lower number. */
+  /** The line numbers of its start and end: a call that ended before another one began has the lower number. */
   readonly begin: number
   readonly end: number
 }
 
-/** In the order in which they began. */
+/** The calls in the order of their start. */
 export const parse = (output: string): ReadonlyArray<Call> => {
   const calls: Array<Call> = []
   const unfinished = new Map<string, { readonly name: string; readonly args: string; readonly begin: number }>()

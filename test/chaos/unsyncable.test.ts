@@ -1,5 +1,5 @@
 /**
- * A running server on a file system that syncs no directories, as shared folders and network drives are.
+ * A server on a file system that cannot sync directories, such as a shared folder or a network drive.
  */
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -12,7 +12,7 @@ import { needs } from "../support/needs.js"
 import { exchange } from "./exchange.js"
 import * as Message from "./message.js"
 
-/** A server whose syncs of its directory and of all shards end with `code`. */
+/** A server whose directory syncs fail with `code`. */
 const serving = (path: string, code: string) => {
   const trace = `${path}.trace`
   const shards = Array.from({ length: 256 }, (_, i) => join(path, i.toString(16).padStart(2, "0")))

@@ -1,5 +1,5 @@
 /**
- * The steps of an upload that goes on through every death of the server. What is told on the way is noted.
+ * An upload that continues after every death of the server. Acknowledged offsets are recorded.
  */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -12,11 +12,11 @@ export interface Creation {
   readonly step?: number
   readonly isFinal?: boolean
   readonly headers?: Readonly<Record<string, string | number>>
-  /** How many bytes go with it. */
+  /** The number of bytes to send with the POST. */
   readonly first?: number
 }
 
-/** The next request of an upload that has reached `offset`. */
+/** Makes the next request of an upload at `offset`. */
 export type Next = (path: string, offset: number, rest: Uint8Array) => Message.Message
 
 export const make = (lives: Lives, ledger: UsageLedger) => {
@@ -29,7 +29,7 @@ export const make = (lives: Lives, ledger: UsageLedger) => {
         )
     )
 
-  /** What comes of a POST that is not answered nobody here will know; another one begins anew. */
+  /** If a POST is not answered, its upload is never known here, and another one is created. */
   const create = (content: Content, { first, headers, ...kind }: Creation = {}) =>
     Effect.eventually(Effect.suspend(() => {
       const number = Buffer.from(String(ledger.post(content))).toString("base64")

@@ -1,6 +1,5 @@
 /**
- * A server in a process of its own, what it takes of the machine, and what has to be true of it whatever was done to
- * it.
+ * A server process, its use of resources, and what must hold after every attack.
  */
 import { assert } from "@effect/vitest"
 import type { NodeTusServer } from "effect-tus/node"
@@ -18,7 +17,7 @@ const octets = { ...tus, "content-type": "application/offset+octet-stream" }
 
 export type Victim = Effect.Effect.Success<ReturnType<typeof victim>>
 
-/** A request without a body, and with the end of it. */
+/** A complete request without a body. */
 export const request = (method: string, path: string, headers: ReadonlyArray<string> = []) =>
   [`${method} ${path} HTTP/1.1`, "Host: localhost", "Tus-Resumable: 1.0.0", ...headers, "\r\n"].join("\r\n")
 
@@ -36,13 +35,13 @@ export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer
   const port = Number(new URL(url).port)
   const ask = askPort(port)
   const proc = (name: string) => `/proc/${child.pid}/${name}`
-  /** Those of uploads in progress, some of which are kept at hand, and all others but the database's. */
+  /** The descriptors of unfinished uploads, of which some are kept open, and all others except the database's. */
   const descriptors = () => {
     const others = targets(child.pid ?? 0).filter((target) => !/uploads\.sqlite|etilqs_/.test(target))
     const files = others.filter((target) => target.startsWith(path)).length
     return { files, others: others.length - files }
   }
-  /** The most memory that was resident at any time since `forgetPeak`, in bytes. */
+  /** The peak of resident memory since `forgetPeak`, in bytes. */
   const peak = () => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(proc("status"), "utf8"))?.[1]) * 1024
 
   const create = async (length: number) => {
@@ -62,7 +61,7 @@ export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer
     assert.strictEqual(status, 204, text)
   }
 
-  /** What anybody else does meanwhile: an upload in eight pieces, which has to be right in the end. */
+  /** What an honest client does meanwhile: an upload in eight pieces, which must be intact. */
   const upload = async () => {
     const piece = "0123456789abcdef".repeat(4096)
     const upload = await create(8 * piece.length)
@@ -80,7 +79,7 @@ export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer
     descriptors,
     offsetOf,
     upload,
-    /** The server may open so many more descriptors; what is limited are their numbers. */
+    /** Lets the server open `spare` more descriptors. The limit is on descriptor numbers. */
     limitDescriptors: (spare: number) => {
       const taken = new Set(readdirSync(proc("fd")).map(Number))
       let limit = 0
@@ -89,20 +88,20 @@ export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer
       }
       execFileSync("prlimit", ["--pid", String(child.pid), `--nofile=${limit}:${limit}`])
     },
-    /** How much memory the server takes at most while something is done, beyond what it has before, in MiB. */
+    /** The peak of additional memory during `attack`, in MiB. */
     growth: async (attack: () => Promise<unknown>) => {
       writeFileSync(proc("clear_refs"), "5")
       const before = peak()
       await attack()
       return (peak() - before) / 1024 ** 2
     },
-    /** Everything that comes back for these bytes until the server closes the connection. */
+    /** The whole response to these bytes, until the server closes the connection. */
     told: async (bytes: string | Uint8Array) => {
       const client = await open(port)
       client.send(bytes).catch(() => {})
       return await client.closed
     },
-    /** Opens that many connections, some at a time. */
+    /** Opens `count` connections, a few at a time. */
     connect: async (count: number): Promise<ReadonlyArray<RawClient>> => {
       const clients: Array<RawClient> = []
       while (clients.length < count) {
@@ -111,7 +110,10 @@ export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer
       }
       return clients
     },
-    /** The server is alive, serves others, has said nothing, and lets go of everything it held for its clients. */
+    /**
+     * The server is alive, serves other clients, has logged nothing, and has released everything it held for its
+     * clients.
+     */
     survives: async () => {
       await upload()
       while (descriptors().others > before) {

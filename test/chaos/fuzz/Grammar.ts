@@ -1,5 +1,5 @@
 /**
- * How requests are made up: sound ones, and what can be wrong with them. Whoever makes up a value knows what it means.
+ * Generates requests: valid ones, and ones with faults. Each generator also knows what its values mean.
  */
 import * as FastCheck from "effect/FastCheck"
 import {
@@ -113,7 +113,7 @@ const body = FastCheck.tuple(FastCheck.oneof(FastCheck.nat(4), FastCheck.nat(lim
 
 type Constants = { readonly [K in keyof Ask]: FastCheck.Arbitrary<Ask[K]> }
 
-/** What any request may look like that has nothing wrong about it but, at times, where an upload stands. */
+/** Any valid request, except that its offset may be wrong. */
 const sound = {
   ...(Object.fromEntries(Object.entries(plain).map(([name, value]) => [name, constant(value)])) as Constants),
   origin: weighted([9, constant("")], [1, constant("http://example.org")]),
@@ -169,7 +169,7 @@ const about = (method: string): FastCheck.Arbitrary<Ask> =>
     length: weighted<Said<number>>([1, method === "PATCH" ? number : constant(absent)], [5, constant(absent)])
   })
 
-/** One thing that is wrong, or means something else. */
+/** One fault or unusual feature. */
 const spoils: FastCheck.Arbitrary<Partial<Ask>> = FastCheck.oneof(
   record({ method: constantFrom(...verbs, "GET", "PUT", "TRACE") }),
   record({ override: constantFrom(...verbs.map((verb) => say(verb, verb)), say("PATCH", "patch")) }),
@@ -204,7 +204,7 @@ const spoils: FastCheck.Arbitrary<Partial<Ask>> = FastCheck.oneof(
   record({ long: constant(true) })
 )
 
-/** A request without what contradicts itself: no body but a framed one, no cut behind its end, nothing behind a cut. */
+/** Removes contradictions: no body without framing, no cut behind the end, nothing after a cut. */
 const tidy = (ask: Ask): Ask => {
   const body = ask.framing === "None" ? "" : ask.body
   const isCut = ask.cut !== null && (ask.framing === "Chunked" ? ask.cut <= body.length : ask.cut < body.length)
@@ -229,7 +229,7 @@ const step = weighted<Step>(
   [1, record({ _tag: constant("Expire" as const), upload })]
 )
 
-/** A part with all its bytes, or with some of them. */
+/** A part, complete or not. */
 const part: FastCheck.Arbitrary<Ask> = FastCheck.tuple(
   record({
     ...sound,
@@ -250,7 +250,7 @@ const ofTwo = record({
   })
 })
 
-/** Stories begin with an upload, or with parts and what is made of them. */
+/** Stories start with an upload, or with parts and their final. */
 export const stories: FastCheck.Arbitrary<Story> = FastCheck.tuple(
   FastCheck.oneof(
     FastCheck.tuple(creation.map(tidy)),

@@ -1,5 +1,5 @@
 /**
- * Plays a story on a server and compares every answer, and everything that is stored, with what the reference says.
+ * Plays a story on a server, and compares every answer and everything stored with the reference.
  */
 import { assert } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -11,7 +11,7 @@ import * as Wire from "./Wire.js"
 const absent = "z".repeat(32)
 const accepted: Readonly<Record<string, number>> = { OPTIONS: 204, POST: 201, HEAD: 200, PATCH: 204, DELETE: 204 }
 
-/** Sends every request of a story, and resolves with how many there were. */
+/** Sends all requests of a story, and resolves with their number. */
 export const play = async (probe: Probe, story: Story): Promise<number> => {
   let line: Wire.Line | undefined
   let world: Reference.World = []
@@ -51,7 +51,7 @@ const exchange = async (probe: Probe, line: Wire.Line, world: Reference.World, a
     checkHeaders(outcome, ask, answer)
   }
 
-  // Finals are assembled behind the answer that completes their last part.
+  // A final is assembled after the answer that completes its last part.
   await Promise.all(outcome.world.map((known, i) => {
     const isSettled = known.life === "Gone" || !known.waits
     return world[i]?.waits === true && isSettled ? probe.settled(known.id) : undefined
@@ -68,14 +68,14 @@ const exchange = async (probe: Probe, line: Wire.Line, world: Reference.World, a
 
   const isOpen = answer.headers.get("connection") !== "close" && !ask.long && ask.cut === null
   if (!isOpen) {
-    // Behind the last answer there is at most one: that what followed is no request.
+    // After the last answer there may be one more: a 400 for bytes that are no request.
     assert.match(await line.rest(), ask.long || ask.cut !== null ? /^$|^HTTP\/1.1 400 / : /^$/)
     line.destroy()
   }
   return { isOpen, next: outcome.world }
 }
 
-/** What the request deserves; of one that was cut off, however much of it has arrived. */
+/** The expected outcome. If the request was cut off, any number of its bytes may have arrived. */
 const agreeing = async (probe: Probe, world: Reference.World, ask: Ask, id: string, { status }: Wire.Answer) => {
   const verb = Reference.verbOf(ask)
   const arrived = ask.cut === null ? [null] : Array.from({ length: ask.cut + 1 }, (_, i) => i).toReversed()
@@ -126,7 +126,7 @@ const concatOf = (world: Reference.World, concat: Concat): ReadonlyArray<string>
   }
 }
 
-/** What an accepted request is told. */
+/** The headers of the answer to an accepted request. */
 const checkHeaders = ({ upload, world }: Reference.Outcome, ask: Ask, { headers }: Wire.Answer) => {
   const verb = Reference.verbOf(ask)
   const known = world[upload ?? -1]
@@ -166,7 +166,7 @@ const checkEntry = (known: Reference.Known, entry: Awaited<ReturnType<Probe["ent
   assert.isTrue(known.waits || length === known.length, `the length is ${length}`)
 }
 
-/** Only what is unfinished can expire. */
+/** Only an unfinished upload can expire. */
 const expire = async (
   probe: Probe,
   world: Reference.World,

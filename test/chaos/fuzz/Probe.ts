@@ -1,5 +1,5 @@
 /**
- * A server on its real store, in this process, and a look behind its answers.
+ * A server on its real store in this process, with access to what it stores.
  */
 import { ByteStore, Upload, UploadRegistry } from "effect-tus"
 import { EmbeddedStore, NodeHashFunctions, NodeTusServer } from "effect-tus/node"
@@ -37,13 +37,13 @@ export const probe = Effect.gen(function*() {
   const registry = yield* Effect.provide(UploadRegistry.UploadRegistry, context)
   const bytes = yield* Effect.provide(ByteStore.ByteStore, context)
 
-  /** All that lies in the file of an upload. */
+  /** All bytes in the file of an upload. */
   const contentOf = (id: Upload.UploadId) => {
     const file = Option.getOrThrow(bytes.locate(id))
     return existsSync(file) ? readFileSync(file, "latin1") : ""
   }
 
-  /** An upload as it is stored. */
+  /** The stored state of an upload. */
   const entry = async (id: string) => {
     const found = await run(registry.get(Upload.UploadId.make(id)))
     if (Option.isNone(found)) {
@@ -64,10 +64,10 @@ export const probe = Effect.gen(function*() {
   return {
     port,
     entry,
-    /** The id that the next upload gets. */
+    /** The id of the next upload. */
     nextId: () => idOf(last + 1),
     count: () => run(Effect.map(registry.usage, ({ uploads }) => uploads)),
-    /** Waits until the server has nothing to do for this upload any more. */
+    /** Waits until the server has no more work for this upload. */
     settled: async (id: string) => {
       for (;;) {
         const found = await run(registry.get(Upload.UploadId.make(id)))
@@ -77,7 +77,7 @@ export const probe = Effect.gen(function*() {
         await new Promise((resolve) => setImmediate(resolve))
       }
     },
-    /** The time of an unfinished upload has run out. */
+    /** Makes an unfinished upload expire. */
     expire: (id: string) =>
       run(Effect.gen(function*() {
         const found = Option.getOrThrow(yield* registry.get(Upload.UploadId.make(id)))
@@ -87,7 +87,7 @@ export const probe = Effect.gen(function*() {
           durable: false
         })
       })),
-    /** Removes everything. */
+    /** Removes all uploads. */
     clear: () =>
       run(Effect.gen(function*() {
         while (cleared < last) {

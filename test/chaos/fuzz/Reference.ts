@@ -1,20 +1,20 @@
 /**
- * What a request deserves, worked out from the specification and the README in another way than the rules do: from what
- * was meant, never from what was sent, as the set of everything that is wrong with it. Which of two wrongs is answered
- * is left open; that neither is overlooked is not.
+ * The expected outcome of a request, derived from the specification and the README in another way than the rules: from
+ * the meaning of the request instead of its bytes, as the set of all its faults. It does not say which of several
+ * faults is answered, only that none is overlooked.
  */
 import { type Ask, limits, type Target } from "./Story.js"
 
 export interface Known {
   readonly id: string
   readonly kind: "Whole" | "Partial" | "Final"
-  /** Of a final. */
+  /** The parts of a final. */
   readonly parts: ReadonlyArray<number>
   readonly bytes: string
   readonly length: number | null
   readonly metadata: string | null
   readonly life: "Live" | "Expired" | "Gone"
-  /** Of a final: not assembled yet. */
+  /** Whether it is a final that is not assembled yet. */
   readonly waits: boolean
 }
 
@@ -22,10 +22,10 @@ export interface Known {
 export type World = ReadonlyArray<Known>
 
 export interface Outcome {
-  /** Any of these; where there are none, the request is accepted. */
+  /** The statuses that are allowed; if empty, the request must be accepted. */
   readonly wrongs: ReadonlyArray<number>
   readonly world: World
-  /** The upload it is about, where there is one. */
+  /** The upload of the request, if there is one. */
   readonly upload: number | undefined
 }
 
@@ -33,11 +33,11 @@ export const isComplete = ({ bytes, length, waits }: Known) => !waits && length 
 
 export const verbOf = ({ method, override }: Ask) => (override.lines.length === 0 ? method : override.means ?? "")
 
-/** The upload that is meant, none where there is none. */
+/** The upload that is meant; undefined if there is none. */
 export const targetOf = (world: World, target: Target) =>
   target._tag === "Upload" && world.length > 0 ? target.upload % world.length : undefined
 
-/** The offset that is said. */
+/** The offset in the request. */
 export const offsetOf = (stands: number, relative: number) => Math.abs(stands + relative)
 
 export const refuse = (world: World, ...wrongs: ReadonlyArray<number>): Outcome => ({
@@ -46,9 +46,7 @@ export const refuse = (world: World, ...wrongs: ReadonlyArray<number>): Outcome 
   upload: undefined
 })
 
-/**
- * @param id - the one that is given to the next upload.
- */
+/** @param id - the id of the next upload. */
 export const outcomeOf = (world: World, ask: Ask, id: string): Outcome => {
   const verb = verbOf(ask)
   const version = ask.version.means === true ? [] : [412]
@@ -81,7 +79,7 @@ export const outcomeOf = (world: World, ask: Ask, id: string): Outcome => {
   }
 }
 
-/** How the given part of the story ends by itself: the finals that have waited for this part. */
+/** Completes the finals that waited for this part. */
 const settle = (world: World, part: number): World =>
   world.map((final) => {
     const parts = final.parts.map((index) => world[index])
@@ -101,7 +99,7 @@ const assembled = (world: World, final: Known): Known => {
   return { ...final, bytes, length: bytes.length, waits: false }
 }
 
-/** The length of a final, null as long as that of a part is not known. */
+/** The length of a final; null as long as that of a part is unknown. */
 export const sumOf = (world: World, parts: ReadonlyArray<number>) =>
   parts.reduce<number | null>((sum, index) => {
     const length = world[index]?.length ?? null
@@ -143,7 +141,7 @@ const patch = (world: World, ask: Ask, index: number, known: Known, wrongs: Read
   }
   const { kept, wrong } = arrival(ask, Math.max(0, room))
   const kind = { wrongs: wrong === undefined ? [] : [wrong], upload: index }
-  // Where a checksum has refused the bytes, nothing that came with them counts.
+  // If the checksum does not match, no byte of the request counts.
   if (kept === undefined || complete) {
     return { ...kind, world }
   }
@@ -152,7 +150,7 @@ const patch = (world: World, ask: Ask, index: number, known: Known, wrongs: Read
   return { ...kind, world: isComplete(next) ? settle(after, index) : after }
 }
 
-/** What is kept of a body, and what is wrong with it in the end. */
+/** What is kept of a body, and its fault. */
 const arrival = ({ body, checksum, cut, framing }: Ask, room: number) => {
   const sent = cut === null ? body : body.slice(0, cut)
   const trusted = checksum._tag === "None"
@@ -201,7 +199,7 @@ const create = (world: World, ask: Ask, id: string, version: ReadonlyArray<numbe
     return refuse(world, ...wrongs)
   }
   const { kept = "", wrong = undefined } = withUpload ? arrival(ask, room) : {}
-  // Whoever was cut off is told how far it came, and goes on; whoever has sent the wrong bytes has created nothing.
+  // A client whose body was cut off learns the offset and continues. A creation with the wrong bytes creates nothing.
   if (wrong !== undefined && wrong !== 503) {
     return refuse(world, wrong)
   }

@@ -1,11 +1,11 @@
 /**
- * Requests as data: what is said in each header, and what it means. Whatever depends on where an upload stands is said
+ * Requests as data: the text of each header, and its meaning. Values that depend on the offset of an upload are
  * relative to it.
  */
 
 export const limits = { maxSize: 10, maxMetadataSize: 64 }
 
-/** The lines of a field, none where it is left out, and what they mean; null where they mean nothing. */
+/** The lines of a field, empty if it is left out, and their meaning; null if they are invalid. */
 export interface Said<A> {
   readonly lines: ReadonlyArray<string>
   readonly means: A | null
@@ -13,7 +13,7 @@ export interface Said<A> {
 
 export type Target =
   | { readonly _tag: "Collection" }
-  /** One of those created before, in their order, counted round and round. */
+  /** An upload created before, by its number modulo their count. */
   | { readonly _tag: "Upload"; readonly upload: number }
   | { readonly _tag: "Path"; readonly path: string; readonly beneath: boolean }
 
@@ -26,7 +26,7 @@ export type Concat =
 export type Checksum =
   | { readonly _tag: "None" }
   | { readonly _tag: "Header" | "Trailer"; readonly algorithm: "sha1" | "md5" | "sha256"; readonly right: boolean }
-  /** A trailer is announced and does not come; there is one before the body, too; there is something else. */
+  /** A trailer is announced and missing; a header has the same field; the trailer is malformed. */
   | { readonly _tag: "Announced" | "Both" }
   | { readonly _tag: "Malformed"; readonly lines: ReadonlyArray<string> }
 
@@ -39,9 +39,9 @@ export interface Ask {
   readonly origin: string
   readonly suffix: string
   readonly contentType: Said<true>
-  /** Whether the bytes are as they are. */
+  /** The content coding; only the identity is valid. */
   readonly coding: Said<true>
-  /** From where the upload stands, or as it is said. */
+  /** Relative to the offset of the upload, or absolute. */
   readonly offset: number | Said<number>
   readonly length: Said<number>
   readonly deferLength: Said<true>
@@ -50,23 +50,23 @@ export interface Ask {
   readonly checksum: Checksum
   readonly framing: "None" | "Length" | "Chunked"
   readonly body: string
-  /** Where the body is divided into chunks and packets. */
+  /** Where the body is split into chunks and packets. */
   readonly pieces: ReadonlyArray<number>
-  /** The last byte of the body that is sent, where the client then falls silent. */
+  /** The last byte of the body that is sent; then the client is silent. */
   readonly cut: number | null
-  /** Something follows that is no request. */
+  /** Whether bytes follow that are no request. */
   readonly long: boolean
   readonly expect: boolean
 }
 
-/** A request, or the time of an unfinished upload runs out. */
+/** A request, or the expiry of an unfinished upload. */
 export type Step = Ask | { readonly _tag: "Expire"; readonly upload: number }
 
 export type Story = ReadonlyArray<Step>
 
 export const absent: Said<never> = { lines: [], means: null }
 
-/** A POST that says nothing of itself. */
+/** A POST without any header of its own. */
 export const plain: Ask = {
   _tag: "Ask",
   method: "POST",
@@ -91,7 +91,7 @@ export const plain: Ask = {
   expect: false
 }
 
-/** A story as it is told: in JSON, without what goes without saying. */
+/** A story as JSON, without default values. */
 export const tell = (story: Story): string => {
   const told = story.map((step) => {
     const fields = Object.entries(step).filter(([name, value]) =>

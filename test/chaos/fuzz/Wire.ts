@@ -1,12 +1,12 @@
 /**
- * A request as the bytes that a client sends, and the answers as it reads them, strictly.
+ * Encodes a request as packets, and parses the answers strictly.
  */
 import { assert } from "@effect/vitest"
 import { createHash } from "node:crypto"
 import { connect, type Socket } from "node:net"
 import type { Ask } from "./Story.js"
 
-/** What is relative in a request, made absolute. */
+/** The absolute values of what is relative in a request. */
 export interface Resolved {
   readonly path: string
   readonly offset: ReadonlyArray<string>
@@ -70,11 +70,11 @@ export interface Answer {
 }
 
 export interface Line {
-  /** Sends, and falls silent for ever where that is `last`. */
+  /** Sends packets; with `last` nothing is sent after them. */
   readonly send: (packets: ReadonlyArray<string>, last: boolean) => Promise<void>
-  /** The next answer; `bodyless` where it is to a HEAD. */
+  /** The next answer; `bodyless` if it answers a HEAD. */
   readonly answer: (bodyless: boolean) => Promise<Answer>
-  /** What came behind the last answer when the connection was closed. */
+  /** What came after the last answer until the connection was closed. */
   readonly rest: () => Promise<string>
   readonly destroy: () => void
 }
@@ -85,7 +85,7 @@ export const open = async (port: number): Promise<Line> => {
   await new Promise((resolve) => socket.once("connect", resolve))
   let received = ""
 
-  /** Waits for more, in vain where the connection is closed. */
+  /** Waits for more bytes; returns false if the connection is closed. */
   const more = async () => {
     const next = await chunks.next().catch(() => ({ done: true as const, value: undefined }))
     received += next.done === true ? "" : (next.value as Buffer).toString("latin1")

@@ -1,5 +1,5 @@
 /**
- * The application behind the server, which is asked once whether it likes an upload with all its bytes: P9.
+ * The application with its completion hook, which is asked once per full upload: P9.
  */
 import { Refusal, type Upload } from "effect-tus"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import type { World } from "./World.js"
 
 type Id = Upload.UploadId
 
-/** What has been asked about an upload, and how often it may have been. */
+/** How often the hook was called for an upload, and how often it may have been. */
 interface Asked {
   times: number
   allowed: number
@@ -28,7 +28,7 @@ export class Application {
     this.world = world
   }
 
-  /** What it says to a process. */
+  /** The hook for a process. */
   hook(process: Process): Hook {
     const hook: Hook = (upload) =>
       Effect.suspend(() => {
@@ -59,7 +59,7 @@ export class Application {
     })
   }
 
-  /** Its time was over before it said anything. */
+  /** The hook ran into its time limit. */
   private givenUp(id: Id): void {
     const asked = this.of(id)
     asked.allowed = asked.times + 1
@@ -81,7 +81,7 @@ export class Application {
     }
   }
 
-  /** A state follows another: it is complete when the application has said so, not without. */
+  /** After each commit: an upload is complete only if the hook accepted it. */
   committed(before: Upload.Upload, after: Upload.Upload): void {
     const from = before.completion._tag
     const to = after.completion._tag
@@ -92,7 +92,7 @@ export class Application {
     }
   }
 
-  /** What followed may have gone wrong: it may be asked once more. */
+  /** After a failure the hook may be called once more. */
   excuse(): void {
     this.asked.forEach((asked) => {
       asked.allowed = asked.times + 1

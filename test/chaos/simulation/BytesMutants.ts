@@ -1,5 +1,5 @@
 /**
- * What may go wrong with bytes on their way to the disk.
+ * Bugs in the path of bytes to the disk.
  */
 import { Pull } from "effect-tus"
 import * as Chunk from "effect/Chunk"

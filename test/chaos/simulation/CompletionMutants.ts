@@ -1,5 +1,5 @@
 /**
- * What may go wrong when all bytes are there.
+ * Bugs in the completion of uploads.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

@@ -1,6 +1,6 @@
 /**
- * One request on its way through the network, in two halves that share nothing: what the client sends arrives at the
- * server in order, later, and not always all of it.
+ * One request in the network. Its two ends share nothing: what the client sends arrives at the server later, in order,
+ * and possibly cut off.
  */
 import type { TusTransport } from "effect-tus/client"
 import * as Chunk from "effect/Chunk"
@@ -8,19 +8,19 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Process } from "./Kernel.js"
 
-/** A request as the server has it. */
+/** A request at the server. */
 export interface Exchange {
   readonly process: Process
   readonly request: TusTransport.Request
   readonly headers: Readonly<Record<string, string>>
   readonly body: Arriving
-  /** What the world had been through when it arrived: store failures, clock jumps. */
+  /** The number of store failures and clock jumps when the request arrived. */
   readonly troubles: number
-  /** Which client's. */
+  /** The number of the client. */
   readonly task: number
 }
 
-/** A checksum covers the body, before it or behind it. */
+/** Whether a checksum covers the body, in a header or a trailer. */
 export const isChecked = ({ request: { body, headers } }: { readonly request: TusTransport.Request }): boolean =>
   headers["upload-checksum"] !== undefined || body?.trailers !== undefined
 
@@ -29,7 +29,7 @@ export class Arriving {
   private queue: Array<Uint8Array> = []
   private ending: "open" | "ended" | "cut" = "open"
   private waiter: (() => void) | undefined
-  /** Bytes that the server has taken. */
+  /** The number of bytes that the server has taken. */
   pulled = 0
   trailers: Readonly<Record<string, string>> = {}
 
@@ -52,7 +52,7 @@ export class Arriving {
     }
   }
 
-  /** The connection is gone, and what was not taken with it. */
+  /** The connection is lost, with all bytes that were not taken. */
   cut(): void {
     if (this.ending === "open") {
       this.ending = "cut"
@@ -60,7 +60,7 @@ export class Arriving {
     }
   }
 
-  /** Hands over everything that has arrived since the last time, as the fast door does. */
+  /** Returns everything that has arrived since the last pull, like the fast door. */
   readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<string>> = Effect.suspend(() => {
     if (this.queue.length > 0) {
       const ready = this.queue

@@ -1,7 +1,7 @@
 /**
- * The bytes of one file, in memory and on the platter: what was written is read back at once, and survives a power cut
- * only where it was synced. What was not is lost, kept or torn, each write on its own. What a sync has failed to bring
- * there is lost for good, though it is still read: the system takes it for written.
+ * The bytes of one file, in the page cache and on the disk. Written bytes are read back at once, and survive a power
+ * cut only if they were synced; each unsynced write is lost, kept or torn on its own. Bytes whose sync failed are lost
+ * for good, though they can still be read: the kernel takes them for written.
  */
 import type { Dice } from "./Dice.js"
 import type { Sync } from "./Directory.js"
@@ -14,9 +14,9 @@ type Change =
   )
 
 export class Contents {
-  /** As every process sees them. */
+  /** As processes see them. */
   bytes: Uint8Array = new Uint8Array()
-  /** When they were last written, in milliseconds. */
+  /** The time of the last write, in milliseconds. */
   writtenAt = 0
   private durable: Uint8Array = new Uint8Array()
   private pending: Array<Change> = []
@@ -35,9 +35,7 @@ export class Contents {
     this.bytes = apply(this.bytes, change)
   }
 
-  /**
-   * What a sync that begins now will bring to the platter once it is done; one that fails loses all there is by then.
-   */
+  /** Starts a sync: when it ends, everything written by now is durable; if it fails, that is lost. */
   mark(): Sync {
     const last = this.count
     return {
@@ -62,7 +60,7 @@ export class Contents {
     this.bytes = this.durable
   }
 
-  /** Whether the first `size` bytes as they are read now would be read after any power cut. */
+  /** Whether the first `size` bytes, as they are read now, would survive any power cut. */
   isLasting(size: number): boolean {
     return starts(this.durable, this.bytes.subarray(0, size)) &&
       this.pending.every((change) =>
@@ -85,14 +83,14 @@ const apply = (bytes: Uint8Array, change: Change): Uint8Array => {
   return next
 }
 
-/** A copy that ends elsewhere; what is added is zeros. */
+/** A copy of another size, filled with zeros. */
 const resize = (bytes: Uint8Array, size: number): Uint8Array => {
   const next = new Uint8Array(size)
   next.set(bytes.subarray(0, size))
   return next
 }
 
-/** Some bytes in the middle of a write did not make it. */
+/** Some bytes in the middle of the write are missing. */
 const torn = (change: Change, dice: Dice): Change => {
   if (change._tag === "Truncate") {
     return change

@@ -1,7 +1,7 @@
 /**
- * The registry as processes meet it: a statement takes its time and may fail, before it takes effect or after. All
- * writes are recorded: a process that dies loses none that took effect; a power cut leaves a beginning of them that has
- * every durable one in it, to be opened under another boot.
+ * The registry as processes see it: a statement takes time and may fail, before or after it takes effect. All writes
+ * are logged. A dying process loses none that took effect. A power cut keeps a prefix of the log with every durable
+ * write, to be opened after a reboot.
  */
 import { type Upload, UploadRegistry, UploadStoreError } from "effect-tus"
 import * as Context from "effect/Context"
@@ -17,24 +17,24 @@ import type { World } from "./World.js"
 
 type Registry = UploadRegistry.UploadRegistry["Type"]
 
-/** The database is told what it is called; lasts when it is told. */
+/** The database gets its name; durable at once. */
 interface Naming {
   readonly _tag: "Name"
   readonly name: UploadRegistry.Name
   readonly durable: true
 }
 
-/** A database, as all that was written to it, and the boot of the machine at which it was open last. */
+/** A database as its log of writes, and the boot at which it was last open. */
 export interface Copy {
   readonly log: ReadonlyArray<Change | Naming>
   readonly boot: number | undefined
 }
 
-/** There is none; and one with its tables, and nothing in them. */
+/** A missing database, and an empty one with tables. */
 export const lost: Copy = { log: [], boot: undefined }
 export const empty: Copy = { log: [], boot: 1 }
 
-/** That of another directory. */
+/** The database of another directory. */
 export const other: Copy = { log: [{ _tag: "Name", name: { name: "another", isTold: true }, durable: true }], boot: 1 }
 
 export const nameOf = ({ log }: Copy): UploadRegistry.Name | undefined => log.findLast(isNaming)?.name
@@ -43,31 +43,31 @@ const isNaming = (logged: Change | Naming): logged is Naming => logged._tag === 
 
 const changesIn = (log: Copy["log"]): ReadonlyArray<Change> => log.flatMap((logged) => isNaming(logged) ? [] : [logged])
 
-/** Where the states lie. */
+/** Where the states are stored. */
 export interface Backing {
-  /** What a new process finds, at this boot. */
+  /** Opens the registry for a new process, at this boot. */
   readonly open: (
     process: Process,
     boot: string
   ) => Effect.Effect<Registry, UploadStoreError.UploadStoreError, Scope.Scope>
-  /** The process that had opened it is gone, in the middle of whatever it did. */
+  /** The process that opened it has died, possibly in the middle of a statement. */
   readonly abandon: (process: Process) => void
-  /** Begins anew, with nothing left open. */
+  /** Starts again with an empty registry. */
   readonly reset: () => void
-  /** What has been written is recorded before anybody else reads. */
+  /** Whether a write is logged before any other process reads. */
   readonly immediate: boolean
 }
 
 export class Database {
   readonly states: States
   private log: Array<Change | Naming> = []
-  /** So many of the writes were copied from elsewhere, and lasted before. */
+  /** The number of writes that were copied from elsewhere, and are durable. */
   private settled = 0
-  /** How many there were when the machine was started last. */
+  /** The number of writes at the last boot. */
   private booted = 0
-  /** What a power cut has left, or somebody has put here, to be written anew before anybody reads. */
+  /** The log that a power cut or an operator left. It is replayed before the next read. */
   private replay: Copy | undefined
-  /** Whether those are the states that the server is to have. */
+  /** Whether the log has the states that the server should have. */
   private isRight = true
   private boots = 1
   private readonly world: World
@@ -87,7 +87,7 @@ export class Database {
     this.backing.reset()
   }
 
-  /** Tells what was removed and is there again. */
+  /** Returns the removed uploads that are there again. */
   cutPower(dice: Dice): ReadonlyArray<UploadRegistry.StoredUpload> {
     const least = this.durable
     const kept = this.log.slice(0, dice.whole(least, this.log.length))
@@ -97,13 +97,15 @@ export class Database {
     return this.isRight ? this.states.restore(changesIn(kept)) : []
   }
 
-  /** As it lies there; with dice, as it did at some time. */
+  /** The database as it is now; with dice, as it was at some time. */
   copy(dice?: Dice): Copy {
     const log = this.log.slice(0, dice === undefined ? this.log.length : dice.whole(0, this.log.length))
     return { log, boot: this.replay?.boot ?? (log.length < this.booted ? this.boots - 1 : this.boots) }
   }
 
-  /** Another one is put here while nobody has it open. What the server is to have stays as it was. */
+  /**
+   * Puts another database in its place while nobody has it open. The states that the server should have stay the same.
+   */
   place(copy: Copy): void {
     this.isRight = false
     this.replay = copy
@@ -111,32 +113,34 @@ export class Database {
     this.settled = copy.log.length
   }
 
-  /** The server has taken what lies here. Tells what was removed and is there again. */
+  /** The server has accepted the database. Returns the removed uploads that are there again. */
   accept(): ReadonlyArray<UploadRegistry.StoredUpload> {
     this.isRight = true
     this.replay = undefined
     return this.states.restore(changesIn(this.log))
   }
 
-  /** From now on the server is to have the states of this one. Tells what was removed and is there again. */
+  /**
+   * From now on the server should have the states of this database. Returns the removed uploads that are there again.
+   */
   enter(copy: Copy): ReadonlyArray<UploadRegistry.StoredUpload> {
     this.place(copy)
     this.isRight = true
     return this.states.restore(changesIn(copy.log))
   }
 
-  /** How many of the writes survive any power cut. */
+  /** The number of writes that survive any power cut. */
   private get durable(): number {
     return Math.max(this.settled, this.log.findLastIndex(({ durable }) => durable) + 1)
   }
 
-  /** The state of an upload after the worst of all power cuts. */
+  /** The state of an upload after the worst power cut. */
   lasting(id: Upload.UploadId): Upload.Upload | undefined {
     const last = changesIn(this.log.slice(0, this.durable)).findLast((change) => change.entry.upload.id === id)
     return last === undefined || last._tag === "Remove" ? undefined : survivor(last.entry)
   }
 
-  /** What counts of an upload: right after a power cut no more than what is known to have survived it. */
+  /** The current state of an upload. Right after a power cut, only the synced bytes count. */
   counted(id: Upload.UploadId): Upload.Upload | undefined {
     const entry = this.states.get(id)
     const isSetBack = this.isRight && this.replay !== undefined && this.replay.boot !== this.boots
@@ -158,7 +162,7 @@ export class Database {
         return Effect.ensuring(self, Effect.sync(() => process.waiting--))
       })
 
-    /** A step that takes its time; `next` is told what goes wrong in it. */
+    /** A step that takes time; `next` gets the fault that it meets. */
     const step = <A, E>(
       kind: "database read" | "database write" | "database written",
       what: string,
@@ -270,7 +274,7 @@ export class Database {
     )
   }
 
-  /** What was left is written anew, as the boot before has; what this one makes of it is recorded. */
+  /** Replays the log at the boot before, opens the result at this boot, and logs the changes of its recovery. */
   private readonly recover = Effect.fnUntraced(function*(this: Database, process: Process, { boot, log }: Copy) {
     this.backing.reset()
     if (boot !== undefined) {
@@ -304,7 +308,7 @@ export class Database {
   }
 }
 
-/** Whatever becomes of the power. */
+/** The state after any power cut. */
 const survivor = ({ synced, upload }: UploadRegistry.StoredUpload) => upload.isOpen ? upload.cut(synced) : upload
 
 const perform = (
@@ -325,7 +329,7 @@ const perform = (
   }
 }
 
-/** States in memory that outlive the processes. */
+/** States in memory that outlive processes. */
 export const memory = (): Backing => {
   let registry: Registry | undefined
   let name = Option.none<UploadRegistry.Name>()

@@ -1,5 +1,5 @@
 /**
- * Choices that follow from numbers alone: the same numbers, the same choices.
+ * Pseudo-random choices: the same seed gives the same choices.
  */
 import { generator } from "../../random.js"
 

@@ -1,22 +1,22 @@
 /**
- * The names in one directory: they survive a power cut only where the directory was synced. A change that was not is
- * lost or kept as a whole, each on its own. A sync that fails takes none of them: names go through the file system's
- * journal, and where that cannot be written nothing is written any more.
+ * The entries of one directory. They survive a power cut only if the directory was synced; each unsynced change is lost
+ * or kept on its own. A failed sync loses none of them: entries go through the journal of the file system, and if that
+ * cannot be written, nothing is written any more.
  */
 import type { Contents } from "./Contents.js"
 import type { Dice } from "./Dice.js"
 
 export type Node = Contents | Directory
 
-/** Names and what they stand for from now on; nothing for one that is gone. */
+/** New entries; undefined for a removed one. */
 export type Change = ReadonlyArray<readonly [name: string, node: Node | undefined]>
 
-/** A change of two directories, which a power cut leaves whole or undone: a name that moves from one to the other. */
+/** A change of two directories that a power cut keeps or loses as a whole: a rename from one to the other. */
 export interface Whole {
   isKept?: boolean
 }
 
-/** A sync that has begun, and how it may end. */
+/** A started sync, and its two ends. */
 export interface Sync {
   readonly end: () => void
   readonly fail: () => void
@@ -29,12 +29,12 @@ export class Directory {
   private count = 0
   private readonly isEager: boolean
 
-  /** @param isEager - whether names last as soon as they are changed. */
+  /** @param isEager - whether changes are durable at once. */
   constructor(isEager: boolean) {
     this.isEager = isEager
   }
 
-  /** @param whole - what this change is a part of, in another directory too. */
+  /** @param whole - the change of two directories that this is a part of. */
   change(change: Change, whole?: Whole): void {
     this.names = apply(this.names, change)
     if (this.isEager) {
@@ -44,7 +44,7 @@ export class Directory {
     }
   }
 
-  /** What a sync that begins now will bring to the platter once it is done. */
+  /** Starts a sync: when it ends, every change made by now is durable. */
   mark(): Sync {
     const last = this.count
     return {
@@ -66,7 +66,7 @@ export class Directory {
     this.names.forEach((node) => node.cutPower(dice))
   }
 
-  /** Whether this name would stand for the same after any power cut. */
+  /** Whether this entry would survive any power cut. */
   isLasting(name: string): boolean {
     const node = this.names.get(name)
     return node !== undefined && this.durable.get(name) === node &&

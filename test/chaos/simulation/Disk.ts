@@ -1,6 +1,6 @@
 /**
- * A file system: a tree of names, open files, and the errors of the system. Everything here is done at once and as
- * told; when it is done and what goes wrong is for others to say.
+ * A file system: a tree of entries, open files, and system errors. Every operation takes effect at once; the caller
+ * decides about time and faults.
  */
 import { Contents } from "./Contents.js"
 import type { Dice } from "./Dice.js"
@@ -19,13 +19,13 @@ export class Disk {
   private readonly handles = new Map<number, Handle>()
   private last = 2
   private readonly onChange: (path: string) => void
-  /** The clock of whoever is writing. */
+  /** The clock of the writing process. */
   now = () => 0
   private readonly syncsDirectories: boolean
 
   /**
-   * @param onChange - told of each file whose bytes are no longer the same.
-   * @param syncsDirectories - where it does not, names last without.
+   * @param onChange - called with each file whose bytes change.
+   * @param syncsDirectories - if false, entries are durable without a sync.
    */
   constructor(onChange: (path: string) => void, syncsDirectories: boolean) {
     this.onChange = onChange
@@ -129,7 +129,7 @@ export class Disk {
     return bytes.length
   }
 
-  /** Begins to sync what is there now. */
+  /** Starts a sync of the current state. */
   sync(fd: number): Sync {
     const { node, path } = this.handle(fd, "fsync")
     const refuse = () => {
@@ -169,7 +169,7 @@ export class Disk {
     this.parentOf(path, "mkdir").change([[nameOf(path), new Directory(!this.syncsDirectories)]])
   }
 
-  /** Makes all directories of a path that are missing; returns the first of them. */
+  /** Makes the missing directories of a path; returns the first of them. */
   makeDirectories(path: string): string | undefined {
     const names = namesOf(path)
     const paths = names.map((_, i) => `/${names.slice(0, i + 1).join("/")}`)
@@ -226,7 +226,7 @@ export class Disk {
     this.close(fd)
   }
 
-  /** Files that a process leaves open are closed. */
+  /** Closes the files that a dead process had open. */
   abandon(fds: ReadonlySet<number>): void {
     fds.forEach((fd) => this.handles.delete(fd))
   }
@@ -273,7 +273,7 @@ const statsOf = (node: Node) => ({
 
 const numbers: Readonly<Record<string, number>> = { EIO: -5, ENOENT: -2, EBADF: -9, ENOSPC: -28, EEXIST: -17 }
 
-/** An error as the system's calls have it. */
+/** A system error. */
 export const failure = (code: string, syscall: string, path: string): NodeJS.ErrnoException =>
   Object.assign(new Error(`${code}: simulated, ${syscall} '${path}'`), {
     code,

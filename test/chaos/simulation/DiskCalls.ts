@@ -1,6 +1,6 @@
 /**
- * The disk as processes meet it: a call takes its time, may fail, may do half of what it was asked, and may be under
- * way when its process dies.
+ * The disk as processes see it: a call takes time, may fail, may do a part of its work, and may be running when its
+ * process dies.
  */
 import type { Dice } from "./Dice.js"
 import { type Disk, failure } from "./Disk.js"
@@ -8,7 +8,7 @@ import type { Fault } from "./Faults.js"
 import type { Process } from "./Kernel.js"
 import type { World } from "./World.js"
 
-/** How much of a call is done, of all its bytes, before what comes of it. */
+/** How many bytes of a call are done before its result. */
 export interface Trouble {
   readonly part: (whole: number) => number
 }
@@ -19,9 +19,9 @@ export interface Call<A> {
   readonly kind: "disk read" | "disk write" | "disk sync" | "disk name"
   readonly syscall: string
   readonly path: string
-  /** Done when the call ends; what was to be done when it began has been done before. */
+  /** Runs when the call ends. What belongs to its start has been done before. */
   readonly perform: (trouble: Trouble) => A
-  /** Done where it fails. */
+  /** Runs if the call fails. */
   readonly fail?: () => void
 }
 
@@ -70,7 +70,7 @@ export class DiskCalls {
     })
   }
 
-  /** A call that keeps its process waiting. */
+  /** A synchronous call. */
   callSync<A>(call: Call<A>): A {
     const process = this.caller()
     const { dice, fault } = this.world.step(call.kind, () => `${call.syscall} ${call.path}`)
@@ -80,7 +80,7 @@ export class DiskCalls {
     return this.perform(call, fault, dice)
   }
 
-  /** The process ends between two steps: what was under way is done, or half done, or not. */
+  /** The process dies between two steps: each running call is done, half done, or not done. */
   crash(process: Process, dice: Dice): void {
     for (const flight of this.flights) {
       if (flight.process === process) {
@@ -89,7 +89,7 @@ export class DiskCalls {
           try {
             flight.call.perform(dice.chance(0.5) ? whole : { part: (whole) => dice.whole(0, whole) })
           } catch {
-            // Nobody is left to be told.
+            // The process is dead, and gets no result.
           }
         }
       }
@@ -98,7 +98,7 @@ export class DiskCalls {
     this.opened.delete(process)
   }
 
-  /** Closing neither fails nor counts as a step. */
+  /** A close never fails and is no step. */
   close(fd: number, done: Done<void>): void {
     const process = this.caller()
     this.world.kernel.schedule(0.05, () => {
@@ -129,7 +129,7 @@ export class DiskCalls {
     return this.world.plant.written?.(count, length) ?? count
   }
 
-  /** Whether a file can be copied without its bytes: in every other world. */
+  /** Whether the file system can clone: in every other world. */
   get sharesBlocks(): boolean {
     return this.world.story.seed % 2 === 0
   }

@@ -1,5 +1,5 @@
 /**
- * Everything that can go wrong, by the kind of step at which it can.
+ * All faults, by the kind of step at which they can happen.
  */
 import type { Dice } from "./Dice.js"
 
@@ -18,10 +18,10 @@ const table = {
   "hook": ["slow hook", "broken hook"]
 } as const
 
-/** What can happen at every step. */
+/** Faults that can happen at every step. */
 const everywhere = ["crash", "power cut", "clock ahead", "clock back"] as const
 
-/** What can become of a database between two lives of the server, once and for all. */
+/** What can happen to a database between two lives of the server, for good. */
 export const losses = [
   "lost database",
   "empty database",
@@ -37,7 +37,7 @@ export type Fault = (typeof table)[Kind][number] | (typeof everywhere)[number]
 
 export const faults: ReadonlyArray<Fault> = [...new Set([...Object.values(table).flat(), ...everywhere])]
 
-/** The fault that a step of this kind meets, of those that are likely in this story. */
+/** Chooses the fault of a step, among those that are likely in this story. */
 export const choose = (kind: Kind, likely: ReadonlySet<Fault>, dice: Dice): Fault | undefined => {
   const choices: ReadonlyArray<Fault> = dice.chance(0.75) ? table[kind] : everywhere
   const [first, ...others] = choices.filter((fault) => likely.has(fault))

@@ -1,13 +1,13 @@
 /**
- * `node:fs` on the simulated disk, for `vi.mock`. A function that is not here is missing, loudly: whoever makes the
- * store call it adds it here.
+ * `node:fs` on the simulated disk, for `vi.mock`. A call of a missing function fails: add a function here when the
+ * store starts to call it.
  */
 import { failure } from "./Disk.js"
 import type { Call, DiskCalls, Done } from "./DiskCalls.js"
 
 let calls: DiskCalls | undefined
 
-/** From here on processes find this disk. */
+/** From here on processes use this disk. */
 export const mount = (disk: DiskCalls): void => {
   calls = disk
 }
@@ -68,7 +68,7 @@ const naming = <A>(syscall: string, path: string, perform: () => A): Call<A> => 
   perform
 })
 
-/** A copy of what is to be written: whoever lends it may use its memory again once the call has ended, not before. */
+/** A copy of the buffers: their owner may reuse the memory once the call has ended. */
 const join = (buffers: ReadonlyArray<Bytes>) => Buffer.concat(buffers)
 
 export const constants = {
@@ -81,7 +81,7 @@ export const constants = {
   COPYFILE_FICLONE_FORCE: 4
 }
 
-/** Every argument but the last, which is told what comes of it. */
+/** All arguments but the last, which is the callback. */
 type WithDone<Arguments extends ReadonlyArray<unknown>, A> = (...all: [...Arguments, Done<A>]) => void
 
 const async =

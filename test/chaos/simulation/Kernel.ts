@@ -1,9 +1,9 @@
 /**
- * What runs when: one queue of things to come, and fibers that run only while nothing else does. Time passes only from
- * one event to the next, so that days take milliseconds and the same seed does the same.
+ * The scheduler of the world: one queue of events, and fibers that run only between them. Time advances only from event
+ * to event, so days take milliseconds, and the same seed does the same.
  *
- * A clock and a scheduler of our own in place of `TestClock`: they are told apart by process, so that one can die
- * between any two steps of its fibers, and its clock can be wrong; and they need no turn of the event loop.
+ * It has a clock and a scheduler of its own instead of `TestClock`: they belong to one process each, so that a process
+ * can die between any two steps of its fibers, and its clock can be wrong. They also need no turn of the event loop.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -20,28 +20,28 @@ interface Event {
 }
 
 export class Kernel {
-  /** Milliseconds since the world began. */
+  /** Milliseconds since the start of the world. */
   now = 0
-  /** Whose code is running. */
+  /** The process whose code is running. */
   current: Process | undefined
   private readonly events: Array<Event> = []
   private ready: Array<{ readonly process: Process; readonly task: Scheduler.Task }> = []
 
   private readonly order: Dice | undefined
 
-  /** @param order - chooses which of the fibers that can run does; the first one by default. */
+  /** @param order - chooses which ready fiber runs next; the first one by default. */
   constructor(order?: Dice) {
     this.order = order
   }
 
-  /** Lets something happen later; returns what keeps it from happening. */
+  /** Schedules an event after a delay; returns a function that cancels it. */
   schedule(delay: number, run: () => void): () => void {
     return this.scheduleAt(this.now + Math.max(0, delay), run)
   }
 
   /**
-   * What is to happen at the very same time happens in the order in which it was scheduled; sums of delays would not
-   * tell.
+   * Events of the same time happen in the order in which they were scheduled. Use it where sums of delays would lose
+   * that order.
    */
   scheduleAt(at: number, run: () => void): () => void {
     const event: Event = { at, run }
@@ -72,7 +72,7 @@ export class Kernel {
     }
   }
 
-  /** Runs all fibers until each waits for something. */
+  /** Runs fibers until all of them wait. */
   settle(): void {
     for (let budget = 1_000_000; this.ready.length > 0; budget--) {
       const index = this.order === undefined ? 0 : this.order.whole(0, this.ready.length - 1)
@@ -92,7 +92,7 @@ export class Kernel {
     return this.ready.length === 0
   }
 
-  /** Goes to the next event; false where there is none. */
+  /** Runs the next event; returns false if there is none. */
   advance(): boolean {
     const event = this.events.shift()
     if (event === undefined) {
@@ -104,21 +104,21 @@ export class Kernel {
   }
 }
 
-/** What a process is told of its timers. */
+/** Called when a timer of a process fires. */
 export type OnTimer = (process: Process) => void
 
-/** The world begins on a day like any other. */
+/** The start of the world, an ordinary date. */
 const epoch = Date.UTC(2031, 4, 5, 6, 7, 8)
 
-/** A process of an operating system: once it is dead no step of its fibers happens any more. */
+/** A process: once it is dead, no step of its fibers runs any more. */
 export class Process implements Scheduler.Scheduler {
   alive = true
-  /** It has been stopped, and will go on as if nothing had been. */
+  /** Suspended; it will continue as if nothing had happened. */
   isSuspended = false
   later: Array<Scheduler.Task> = []
-  /** Calls of the system that it waits for. */
+  /** The number of system calls that it waits for. */
   waiting = 0
-  /** How wrong its clock is, in milliseconds, and was at most. That for durations knows nothing of it. */
+  /** The error of its clock in milliseconds, now and at most. Its monotonic clock is right. */
   private skew = 0
   private mostSkew = 0
   readonly clock: Clock.Clock
@@ -144,7 +144,7 @@ export class Process implements Scheduler.Scheduler {
     return this.clock.unsafeCurrentTimeMillis()
   }
 
-  /** No code of the process can have seen a later time. */
+  /** The latest time that its code can have seen. */
   get latestTime(): number {
     return this.time - this.skew + this.mostSkew
   }
@@ -164,7 +164,7 @@ export class Process implements Scheduler.Scheduler {
     }
   }
 
-  /** Waits for a part of the world that takes its time. */
+  /** Waits for a part of the world that takes time. */
   wait(millis: number, then: () => void = () => {}): Effect.Effect<void> {
     return Effect.async<void>((resume) => {
       const cancel = this.kernel.schedule(Math.min(millis, 2 ** 45), () => {
@@ -177,7 +177,7 @@ export class Process implements Scheduler.Scheduler {
     })
   }
 
-  /** As `wait`, in the middle of something. */
+  /** Like `wait`, and counts as a system call. */
   busy(millis: number): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.waiting++
@@ -192,7 +192,8 @@ export class Process implements Scheduler.Scheduler {
   }
 
   /**
-   * Runs an effect, in the runtime of a server where one is given; tells how it ended, unless the process ends before.
+   * Runs an effect, in the runtime of a server if one is given. Calls back with its exit, unless the process dies
+   * before.
    */
   fork<A, E, R = never>(
     effect: Effect.Effect<A, E, R>,

@@ -1,5 +1,5 @@
 /**
- * What the clients do.
+ * The work of the clients.
  */
 import type { Upload } from "effect-tus"
 import { StreamSource, TusClient, type TusError, TusUpload, UploadSource } from "effect-tus/client"
@@ -18,7 +18,7 @@ import { idOf } from "./Paths.js"
 import type { Task } from "./Story.js"
 import type { World } from "./World.js"
 
-/** Ends with the URL of what is complete, with none of what was to be removed, or with an error that says why not. */
+/** Returns the URL of a complete upload, or none if it was to be removed; fails with the reason otherwise. */
 export const run = (
   world: World,
   process: Process,
@@ -70,7 +70,7 @@ const upload = Effect.fnUntraced(function*(world: World, _: Process, task: Task)
   return complete(Option.some(url))
 })
 
-/** Interrupts itself a few times, and goes on where it was. */
+/** Interrupts its upload a few times and resumes it. */
 const pause = Effect.fnUntraced(function*(world: World, process: Process, task: Task) {
   const dice = Dice.make(world.story.seed, task.nth, 7)
   const source = rangeOf(world.sources.of(task), task)
@@ -91,7 +91,7 @@ const pause = Effect.fnUntraced(function*(world: World, process: Process, task: 
   }
 })
 
-/** Thinks better of it after a while. */
+/** Terminates its upload after a while. */
 const terminate = Effect.fnUntraced(function*(world: World, _: Process, task: Task) {
   const dice = Dice.make(world.story.seed, task.nth, 8)
   const uploader = yield* TusUpload.uploader({
@@ -107,7 +107,7 @@ const terminate = Effect.fnUntraced(function*(world: World, _: Process, task: Ta
   return Option.none()
 })
 
-/** The whole is asked for before its parts are there. */
+/** Creates the final before its parts are complete. */
 const earlyFinal = Effect.fnUntraced(function*(world: World, _: Process, task: Task) {
   const client = yield* TusClient.TusClient
   const bytes = world.sources.of(task)

@@ -1,5 +1,5 @@
 /**
- * What may go wrong with bytes whose database is lost, or goes back.
+ * Bugs with bytes whose database is lost or restored from an older copy.
  */
 import { type ByteStore, type Orphans, Upload, UploadRegistry } from "effect-tus"
 import * as Effect from "effect/Effect"
@@ -8,13 +8,13 @@ import type { LossFault } from "./Faults.js"
 import { has, type Mutant, type Mutants } from "./Mutants.js"
 import type { Story } from "./Story.js"
 
-/** Stories in which a database is lost in this way, and the server goes on with what is there. */
+/** Stories in which a database is lost in one of these ways and the server adopts what is there. */
 const adopting = (...faults: ReadonlyArray<LossFault>) => ({ losses }: Story): boolean =>
   losses.some(({ mend, what }) => mend === "adopt" && (faults.length === 0 || faults.includes(what)))
 
 /**
- * Stories in which another database is adopted, and then the one of before; clocks are right, by which files are told
- * from newer ones.
+ * Stories in which another database is adopted, and then the former one. Clocks are right: files are compared with
+ * states by time.
  */
 const returning = ({ likely, losses, troubles }: Story): boolean => {
   const [first, second] = losses.toSorted((a, b) => a.at - b.at)

@@ -1,5 +1,5 @@
 /**
- * Bugs that somebody might write, planted from outside: each breaks a promise, and the simulation has to find out.
+ * Plausible bugs, planted from outside. Each breaks a promise that the simulation has to check.
  */
 import { Checksum, Upload } from "effect-tus"
 import * as Effect from "effect/Effect"
@@ -8,20 +8,20 @@ import type { Plant } from "./Plant.js"
 import type { Story } from "./Story.js"
 
 export interface Mutant extends Plant {
-  /** The stories in which the bug can come to light at all; all of them by default. */
+  /** The stories that can reveal the bug; all by default. */
   readonly where?: (story: Story) => boolean
-  /** Where the states lie; in memory by default, which is faster. */
+  /** Where the states are stored; in memory by default, which is faster. */
   readonly registryIn?: Story["registry"]
 }
 
-/** By what is to be found out about a server. */
+/** By the title of the bug. */
 export type Mutants = Readonly<Record<string, Mutant>>
 
-/** Stories in which one of these is likely. */
+/** Stories in which one of these faults is likely. */
 export const has = (...faults: ReadonlyArray<Fault>) => ({ likely, troubles }: Story): boolean =>
   troubles.length > 0 && faults.some((fault) => likely.has(fault))
 
-/** Changes when an upload is taken for expired; returns what takes it back. */
+/** Changes when an upload counts as expired; returns a function that undoes it. */
 export const expiring = (change: (hasExpired: boolean, upload: Upload.Upload) => boolean) => () => {
   const { hasExpired } = Upload.Upload.prototype
   Upload.Upload.prototype.hasExpired = function(this: Upload.Upload, now) {
@@ -32,7 +32,7 @@ export const expiring = (change: (hasExpired: boolean, upload: Upload.Upload) =>
   }
 }
 
-/** Takes every digest for the one expected; returns what takes it back. */
+/** Makes every digest match; returns a function that undoes it. */
 export const believing = () => {
   const { matches } = Checksum.Checksum.prototype
   Checksum.Checksum.prototype.matches = () => true
@@ -41,7 +41,7 @@ export const believing = () => {
   }
 }
 
-/** Runs later, whoever waits for it or not. */
+/** Runs an effect in the background, without waiting for it. */
 export const later = (effect: Effect.Effect<unknown, unknown>) =>
   Effect.asVoid(Effect.forkDaemon(Effect.ignore(Effect.delay(effect, 20))))
 

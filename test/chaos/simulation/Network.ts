@@ -1,5 +1,5 @@
 /**
- * Between clients and servers: requests and answers are lost, late, duplicated, truncated; connections break, or hang.
+ * The network: requests and answers are lost, delayed, duplicated or truncated; connections break or hang.
  */
 import { Pull } from "effect-tus"
 import { TusTransport } from "effect-tus/client"
@@ -23,10 +23,10 @@ import type { World } from "./World.js"
 
 export const endpoint = "http://simulated/files"
 
-/** On whose behalf a fiber of a server runs: a request's, or none but the server's own. */
+/** The request that a server fiber works for; undefined for work of the server itself. */
 export const origin = FiberRef.unsafeMake<Exchange | undefined>(undefined)
 
-/** The request on whose behalf the code that asks runs. */
+/** The request that the running code works for. */
 export const currentOrigin = () =>
   Option.flatMap(Fiber.getCurrentFiber(), (fiber) => Option.fromNullable(fiber.getFiberRef(origin))).pipe(
     Option.getOrUndefined
@@ -34,13 +34,13 @@ export const currentOrigin = () =>
 
 type Answer = Deferred.Deferred<RawResponse, TusTransport.TransportError>
 
-/** One connection, as the network has it. */
+/** One connection in the network. */
 interface Line {
   readonly answer: Answer
   readonly arrivals: Array<Exchange>
-  /** When what was sent last arrives; nothing overtakes it. */
+  /** The arrival time of what was sent last; nothing overtakes it. */
   arrives: number
-  /** Nothing gets through any more. */
+  /** Nothing passes any more. */
   broken: boolean
 }
 
@@ -63,7 +63,7 @@ export class Network {
     })
   }
 
-  /** The process is gone: its connections are reset, or go silent where the machine is gone too. */
+  /** A process has died: its connections are reset, or silent if the machine died, too. */
   crash(process: Process, silent: boolean): void {
     for (const line of this.lines) {
       if (line.arrivals.some((exchange) => exchange.process === process)) {
@@ -112,7 +112,7 @@ export class Network {
     })
   }
 
-  /** Sends the body on its way. */
+  /** Sends the body. */
   private pump(
     line: Line,
     client: Process,
@@ -152,7 +152,7 @@ export class Network {
     )
   }
 
-  /** Lets something arrive at the server, unless the line is broken by then. */
+  /** Delivers something to the server, unless the connection is broken by then. */
   private deliver(line: Line, delay: number, run: () => void): void {
     const { kernel } = this.world
     line.arrives = Math.max(line.arrives, kernel.now + delay)
@@ -163,7 +163,7 @@ export class Network {
     })
   }
 
-  /** Both ends learn that the connection is gone. */
+  /** Resets the connection for both ends. */
   private reset(line: Line): void {
     this.deliver(line, 1, () => {
       line.broken = true
@@ -215,7 +215,7 @@ export class Network {
     )
   }
 
-  /** The answer leaves: from here on it is told, whether it arrives or not. */
+  /** Sends the answer. From here on it counts as given, even if it never arrives. */
   private reply(line: Line, { process, request }: Exchange, response: RawResponse, answers: boolean): void {
     const { dice, fault } = this.world.step("answer", () => `${response.status} to ${request.method}`)
     if (!answers || line.broken || !process.alive) {

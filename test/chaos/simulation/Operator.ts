@@ -1,7 +1,7 @@
 /**
- * Whoever puts another database in the place of the server's, between two of its lives, and what has to come of that:
- * one that is not the database of the directory is refused, each time, until the right one is back or the server is
- * told to adopt it; an untouched directory never is.
+ * An operator who replaces the server's database between two of its lives, and what must follow: a database that does
+ * not belong to the directory is refused until the right one is back or the server is told to adopt it. An unchanged
+ * directory is never refused.
  */
 import { Pairing, type UploadRegistry } from "effect-tus"
 import * as Cause from "effect/Cause"
@@ -12,7 +12,7 @@ import { condemnedOf, idOf, pathOf } from "./Paths.js"
 import type { Loss } from "./Story.js"
 import type { World } from "./World.js"
 
-/** One that is not that of the directory, and the one that was. */
+/** A wrong database, and the right one. */
 interface Wrong {
   readonly copy: Database.Copy
   readonly right: Database.Copy
@@ -21,11 +21,11 @@ interface Wrong {
 
 export class Operator {
   private wrong: Wrong | undefined
-  /** The wrong one is to be taken over. */
+  /** Whether the server is told to adopt the wrong database. */
   adopts = false
-  /** States are there again whose bytes may be elsewhere, or gone, until a server has started. */
+  /** States have returned whose bytes may be elsewhere or gone, until a server has started. */
   private isMending = false
-  /** The one that was there before another was adopted. */
+  /** The database before the adopted one. */
   private former: Database.Copy | undefined
   private readonly world: World
 
@@ -33,7 +33,7 @@ export class Operator {
     this.world = world
   }
 
-  /** Whether nothing can be said of what the states count. */
+  /** Whether the bytes of states cannot be checked now. */
   get isAtWork(): boolean {
     return this.isMending || this.wrong !== undefined
   }
@@ -66,7 +66,7 @@ export class Operator {
     })
   }
 
-  /** Whether something is in its place that somebody may want. */
+  /** Whether there are bytes that somebody may want. */
   private get hasBytes(): boolean {
     const { disk } = this.world
     return disk.files().some((path) => {
@@ -91,7 +91,7 @@ export class Operator {
     }
   }
 
-  /** From now on its states are those of the server, which are less than clients were told. */
+  /** From now on the server should have the states of `copy`, which are older than what clients were told. */
   private enter(copy: Database.Copy): void {
     this.isMending = true
     this.world.application.forget()
@@ -128,7 +128,7 @@ export class Operator {
         "P1",
         () => `a server starts beside bytes that are not those of its ${this.wrong?.loss.what}`
       )
-      // A power cut has taken the bytes meanwhile.
+      // A power cut has lost the bytes meanwhile.
       if (!this.adopts) {
         this.world.application.forget()
         this.world.promises.replaced(this.world.database.accept())
@@ -143,7 +143,7 @@ export class Operator {
     this.isMending = false
   }
 
-  /** Whether what an older state says is still true. */
+  /** Whether an older state is still true. */
   private isWhole({ synced, upload }: UploadRegistry.StoredUpload): boolean {
     const { disk, sources } = this.world
     return sources.isGenuine(upload) && sources.stored(upload.id).length >= upload.offset &&

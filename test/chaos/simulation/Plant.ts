@@ -1,5 +1,5 @@
 /**
- * Where a test may put something else in the place of a part of the server.
+ * The places at which a test may replace a part of the server.
  */
 import type { ByteStore, Refusal, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
 import * as Context from "effect/Context"
@@ -11,24 +11,24 @@ import type { World } from "./World.js"
 type Alter<A> = (self: A, world: World) => A
 
 export interface Plant {
-  /** The states where they lie, below what records them. */
+  /** The stored states, below the log. */
   readonly database?: Alter<UploadRegistry.UploadRegistry["Type"]>
   readonly registry?: Alter<UploadRegistry.UploadRegistry["Type"]>
   readonly bytes?: Alter<ByteStore.ByteStore["Type"]>
   readonly store?: Alter<UploadStore.UploadStore["Type"]>
   readonly lock?: Alter<UploadLock.UploadLock["Type"]>
   readonly hook?: Alter<Hook>
-  /** What the server takes for the name of this boot. */
+  /** The name of this boot for the server. */
   readonly boot?: (nth: number) => string
-  /** Calls of the system that are left out. */
+  /** System calls that are skipped. */
   readonly skips?: (syscall: string) => boolean
-  /** How many bytes a write is taken to have written. */
+  /** How many bytes a write reports. */
   readonly written?: (count: number, whole: number) => number
-  /** It takes over the bytes of another database without being told to. */
+  /** The server adopts the bytes of another database without being told to. */
   readonly adopts?: boolean
-  /** How what was set aside is put back. */
+  /** How orphans are restored. */
   readonly restore?: Alter<typeof restore>
-  /** What is changed outside the world; returns what takes it back. */
+  /** A change outside the world; returns a function that undoes it. */
   readonly install?: () => () => void
 }
 

@@ -1,6 +1,6 @@
 /**
- * What is promised, checked from outside: what was told to clients against what lies in the database and on the disk,
- * now and after the worst of power cuts.
+ * Checks the promises from outside: what clients were told, against the database and the disk, now and after the worst
+ * power cut.
  */
 import type { Upload, UploadRegistry } from "effect-tus"
 import * as Option from "effect/Option"
@@ -15,7 +15,7 @@ import type { World } from "./World.js"
 
 type Id = Upload.UploadId
 
-/** What clients have been told of an upload. */
+/** What clients were told about an upload. */
 interface Told {
   readonly offset: number
   readonly complete: boolean
@@ -23,25 +23,23 @@ interface Told {
 
 export class Promises {
   /**
-   * Uploads that are damaged where nothing was promised. By a power cut: those that were complete, with durability
-   * `"process"`, and those that were removed. By a sync that failed: those whose server has ended before it could write
-   * that down. The server cannot tell and goes on with them; so nothing more is asked of their bytes.
+   * Uploads that may be damaged, since nothing was promised. By a power cut: complete ones with durability `"process"`,
+   * and removed ones. By a failed sync: those whose server died before it could record the failure. The server cannot
+   * know and goes on, so their bytes are not checked any more.
    */
   readonly damaged = new Set<Id>()
   private readonly told = new Map<Id, Told>()
-  /** Uploads that were removed to last. */
+  /** Uploads that were removed durably. */
   private readonly gone = new Set<Id>()
-  /**
-   * Uploads that were removed since their clients asked for it: of these nothing is kept, also where the server is
-   * killed in between.
-   */
+  /** Uploads that were removed by their clients: nothing of them is kept, even if the server is killed meanwhile. */
   readonly terminated = new Set<Id>()
   /**
-   * Uploads that are set back, which their server has yet to be told by its database: it still says what was before.
+   * Uploads that were set back, while the server still waits for the answer of its database: it still reports the old
+   * offset.
    */
   private readonly settingBack = new Set<Id>()
   private readonly requests = new Set<Exchange>()
-  /** Requests for what had expired when they came. */
+  /** Requests for uploads that had expired when the requests arrived. */
   private readonly late = new WeakSet<Exchange>()
   private readonly world: World
 
@@ -49,12 +47,12 @@ export class Promises {
     this.world = world
   }
 
-  /** Whoever uses a directory has to be alone in it: where two write at once, only their states are safe. */
+  /** Checks a promise, unless two servers write at once: then only the states are promised. */
   claim(holds: boolean, promise: string, id: Id, why: string): void {
     this.world.claim(holds || this.world.story.twins === "at once", promise, () => `${id}: ${why}`)
   }
 
-  // What servers do.
+  // Events of servers.
 
   committed(before: Upload.Upload, { synced, upload: after }: UploadRegistry.StoredUpload): void {
     const isSynced = synced === 0 || this.damaged.has(after.id) || this.world.disk.isLasting(pathOf(after.id), synced)
@@ -88,7 +86,7 @@ export class Promises {
     }
   }
 
-  /** More counted of it than is known to survive a power cut; no more than that does any longer. */
+  /** An upload was set back to its synced bytes. */
   setBack(before: UploadRegistry.StoredUpload, { upload: { id, offset } }: UploadRegistry.StoredUpload): void {
     const told = this.told.get(id)
     this.settingBack.add(id)
@@ -100,17 +98,20 @@ export class Promises {
     }
   }
 
-  /** A server has been told what has become of its write. */
+  /** A server knows the result of its write. */
   known(id: Id): void {
     this.settingBack.delete(id)
   }
 
-  /** How far clients were told that uploads are. */
+  /** The acknowledged offsets. */
   acknowledged(): ReadonlyArray<readonly [Id, Told]> {
     return Array.from(this.told)
   }
 
-  /** Another database is there: what was told before is not what it says, and what it names again may be gone. */
+  /**
+   * Another database was put in place: acknowledged offsets do not count any more, and the bytes of its returned
+   * uploads may be gone.
+   */
   replaced(revived: ReadonlyArray<UploadRegistry.StoredUpload>): void {
     this.told.clear()
     this.gone.clear()
@@ -119,7 +120,7 @@ export class Promises {
     revived.forEach(({ upload: { id } }) => this.damaged.add(id))
   }
 
-  /** Who knew of failed syncs is gone, or stands still. */
+  /** The process that knew about failed syncs is dead or suspended. */
   neglected(): void {
     for (const { synced, upload: { id, isOpen, offset } } of this.world.database.states.all()) {
       if (isOpen && offset > synced && this.world.writers.hasFailed(id)) {
@@ -128,11 +129,11 @@ export class Promises {
     }
   }
 
-  /** An upload was written to, or its state was: what counts is there, and is what was sent. */
+  /** After a write to an upload or its state: the counted bytes are there, and are the ones that were sent. */
   check(id: Id): void {
     const upload = this.world.database.counted(id)
     const { length } = this.world.sources.stored(id)
-    // Where a failed sync cannot be written down, bytes are cut off.
+    // If a failed sync cannot be recorded, bytes are cut off.
     const isCut = upload !== undefined && length < upload.offset && this.world.writers.hasFailed(id)
     if (upload !== undefined && !this.damaged.has(id) && !isCut && !this.world.operator.isAtWork) {
       this.claim(length >= upload.offset, "P1", id, `${upload.offset} bytes count, ${length} are there`)
@@ -141,7 +142,7 @@ export class Promises {
     }
   }
 
-  // What clients are told.
+  // Events of clients.
 
   arrived(exchange: Exchange): void {
     const { process, request } = exchange
@@ -200,7 +201,7 @@ export class Promises {
     }
   }
 
-  /** A request that was cut off keeps what has arrived, unless a checksum covers it. */
+  /** A request that was cut off keeps its received bytes, unless a checksum covers them. */
   private checkKept(exchange: Exchange, id: Id): void {
     const { body: { pulled }, headers, troubles } = exchange
     const upload = this.world.database.states.get(id)?.upload
@@ -218,12 +219,12 @@ export class Promises {
     }
   }
 
-  /** Nobody waits for an answer. */
+  /** Whether no request is unanswered. */
   get isQuiet(): boolean {
     return this.requests.size === 0
   }
 
-  /** A client has all it wanted. */
+  /** A client has finished. */
   finished({ nth }: Task, id: Id): void {
     const told = this.told.get(id)
     const { states } = this.world.database
@@ -231,14 +232,14 @@ export class Promises {
     this.claim(isGone || told === undefined || told.complete, "P9", id, `task ${nth} takes it for complete`)
   }
 
-  // What becomes of it.
+  // Events of the world.
 
   crashed(process: Process): void {
     this.settingBack.clear()
     this.requests.forEach((exchange) => exchange.process !== process || this.requests.delete(exchange))
   }
 
-  /** The power is back: what was promised to survive has, what was not may be gone, or damaged. */
+  /** The power is back: what was promised to survive is there; everything else may be gone or damaged. */
   powerCut(revived: ReadonlyArray<UploadRegistry.StoredUpload>): void {
     this.terminated.clear()
     const { database, sources, story: { durability } } = this.world
@@ -273,7 +274,7 @@ export class Promises {
     }
   }
 
-  /** So much of an upload would survive any power cut. */
+  /** Checks that the first `size` bytes of an upload would survive any power cut. */
   checkLasting(id: Id, size: number, why: string): void {
     const { database, disk } = this.world
     const upload = database.lasting(id)

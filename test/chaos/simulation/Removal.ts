@@ -1,5 +1,5 @@
 /**
- * When an upload may be removed: because its client wants it so, or because the sweeper has a reason.
+ * When an upload may be removed: its client asked for it, or the sweeper has a reason.
  */
 import type { Upload } from "effect-tus"
 import * as DateTime from "effect/DateTime"
@@ -8,7 +8,7 @@ import type { Exchange } from "./Connection.js"
 import type { Process } from "./Kernel.js"
 import type { World } from "./World.js"
 
-/** By a DELETE, or because the request that was to create it is refused and nobody knows of it. */
+/** By a DELETE, or because the request that created it is refused and nobody knows the upload. */
 export const isAskedFor = (id: Upload.UploadId, exchange: Exchange | undefined, isKnown: boolean): boolean =>
   exchange !== undefined && (!isKnown || (exchange.request.method === "DELETE" && exchange.request.url.endsWith(id)))
 

@@ -1,6 +1,6 @@
 /**
- * The end of a story: nothing goes wrong any more, a new process finds what was left, and sweeps. What remains is
- * complete, or somebody's, or nothing.
+ * The end of a story: without any more faults, a new process starts on what was left, and sweeps. Then every upload is
+ * complete, has an owner, or is gone.
  */
 import { TusSweeper } from "effect-tus/server"
 import * as Effect from "effect/Effect"
@@ -11,11 +11,11 @@ export const rest = async (world: World): Promise<void> => {
   world.isCalm = true
   world.servers.replaceAll()
   await world.until(() => world.servers.running !== undefined, "a server starts")
-  // What is still on its way arrives.
+  // Lets messages in flight arrive.
   await pass(world, 70_000)
   world.servers.shiftClocks(100 * 3_600_000)
   await sweep(world)
-  // What a sweep has begun in the background ends.
+  // Lets background work of the sweep end.
   await pass(world, 110_000)
   if (world.story.twins !== "at once") {
     check(world)
@@ -24,7 +24,7 @@ export const rest = async (world: World): Promise<void> => {
   }
 }
 
-/** Whether a client may have waited in vain: for bytes, or for a completion, that a power cut was free to take. */
+/** Whether a client may wait in vain, for bytes or a completion that a power cut was free to lose. */
 export const mayBeIncomplete = ({ met, promises, story }: World): boolean =>
   promises.damaged.size > 0 || story.losses.length > 0 || story.twins === "at once" ||
   (story.durability === "process" && met.has("power cut"))
@@ -57,16 +57,16 @@ const check = (world: World): void => {
   for (const path of disk.files().filter((path) => path.startsWith(directory) && path !== identity)) {
     const id = idOf(path)
     const upload = states.get(id)?.upload
-    // What an assembly has left that was cut off is used up by the next one, or goes with its final.
+    // The leftover of an interrupted assembly is used up by the next one, or removed with its final.
     const isWaiting = upload?.isFinal === true && upload.isOpen
-    // What no state names is set aside, and neither lost nor left among the others.
+    // Bytes that no state names are set aside, and not lost.
     const isAside = path.startsWith(`${directory}/orphans/`)
     const isOwned = isAside ||
       upload !== undefined && (path === pathOf(upload.id) || isWaiting || damaged.has(upload.id))
     world.claim(isOwned, "P1", () => `${path} is left behind`)
   }
-  // What cannot be written down is not known afterwards; what seems to be older than its state is put back by nobody,
-  // and stays aside.
+  // A failed write may have lost the mark of a removal. Orphans that seem older than their state are not put back, and
+  // stay aside.
   const isLate = story.losses.length > 0 && (world.met.has("clock ahead") || world.met.has("clock back"))
   if (!isLate && !unwritten.some((fault) => world.met.has(fault))) {
     for (const id of world.promises.terminated) {

@@ -1,6 +1,6 @@
 /**
- * Effect keeps every fiber that nobody has forked until it ends. Those of a process that was killed never do: whoever
- * makes worlds by the thousand has to have them forgotten.
+ * Effect keeps every root fiber until it ends. Fibers of a killed process never end, so a test with thousands of worlds
+ * has to remove them.
  */
 import type * as Fiber from "effect/Fiber"
 import { globalValue } from "effect/GlobalValue"
@@ -10,7 +10,7 @@ const { roots } = globalValue(
   (): { readonly roots: Set<Fiber.RuntimeFiber<unknown, unknown>> } => ({ roots: new Set() })
 )
 
-/** Runs `use`, and forgets all fibers that have not ended by then. */
+/** Runs `use`, and removes all fibers that have not ended by then. */
 export const forgetting = async <A>(use: () => Promise<A>): Promise<A> => {
   const before = new Set(roots)
   const result = await use()

@@ -1,5 +1,5 @@
 /**
- * One server process: the whole server as it is sold but for its sockets, on the simulated disk and database.
+ * One server process: the whole server except its sockets, on the simulated disk and database.
  */
 import { ByteStore, Pairing, RegistryCache, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
 import { FileByteStore, NodeHashFunctions } from "effect-tus/node"
@@ -29,9 +29,9 @@ export const layer = (world: World, process: Process): Layer.Layer<Services, unk
   const { plant, story } = world
   const bytes = Plant.alter(ByteStore.ByteStore, FileByteStore.layer({ directory }), plant.bytes, world)
   const database = world.database.layer(process)
-  // Only a process that is alone may believe what it remembers, and it remembers so little that it forgets, too.
+  // Only a process that is alone may cache. The cache is so small that entries are dropped.
   const registry = story.twins === "none" ? Layer.provide(RegistryCache.layer({ capacity: 4 }), database) : database
-  // Two that write at once are what the lock on a directory is for.
+  // Two servers at once are what the directory lock prevents.
   const pairing = story.twins === "at once"
     ? Layer.empty
     : Pairing.layer({ adopt: plant.adopts ?? world.operator.adopts })
@@ -65,7 +65,7 @@ const sweeper = ({ story: { removeUsedPartials } }: World) =>
 
 const syncer = TusSyncer.layer({ syncSchedule: Schedule.spaced("3 seconds") })
 
-/** Ids that can be read in a story; they share two directories. */
+/** Readable ids for stories; they share two shards. */
 const nextId = (world: World) =>
   Effect.sync(() => {
     const nth = ++world.ids
@@ -74,7 +74,7 @@ const nextId = (world: World) =>
     return id
   })
 
-/** A bug is a defect: none may go by unseen, whoever ignores it. */
+/** Fails the world on a logged defect, so that no bug is hidden. */
 const logger = (world: World) =>
   Logger.make(({ cause, message }) => {
     world.note(() => `log: ${String(message)} ${Cause.isEmpty(cause) ? "" : Cause.pretty(cause)}`)

@@ -1,6 +1,6 @@
 /**
- * The server processes: born, killed, started anew a while after each death on whatever was left behind; and, where
- * there are two, which of them is asked.
+ * The server processes: started, killed, and started again after a while on what was left. If there are two, it also
+ * chooses which one gets a request.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -16,7 +16,7 @@ export interface Host {
   readonly runtime: Runtime.Runtime<Server.Services>
 }
 
-/** How long each of two servers that take turns is asked. */
+/** How long a turn of each server takes. */
 const turn = 15_000
 
 export class Servers {
@@ -25,9 +25,9 @@ export class Servers {
   private readonly restarts: Array<() => void> = []
   private births = 0
   private starting: Process | undefined
-  /** Until when the one that is asked is. */
+  /** The end of the current turn. */
   private until = 0
-  /** How wrong the clock of the machine is. */
+  /** The error of the machine's clock. */
   private skew = 0
   private readonly world: World
 
@@ -63,7 +63,7 @@ export class Servers {
     })
   }
 
-  /** Lets all servers stand still, where none is in the middle of anything. */
+  /** Suspends all servers, if none is in the middle of a call. Returns whether it did. */
   private stand(): boolean {
     const { kernel, promises } = this.world
     const idle = promises.isQuiet && this.starting === undefined &&
@@ -76,7 +76,7 @@ export class Servers {
     return idle
   }
 
-  /** Who answers a request. Servers that take turns stand still in between, and know nothing of it. */
+  /** The server for a request. Servers that take turns are suspended in between, and do not notice. */
   route(): Host | undefined {
     const { kernel, steps, story } = this.world
     if (story.twins === "in turn" && kernel.now > this.until && this.stand()) {
@@ -92,7 +92,7 @@ export class Servers {
     return awake[(story.twins === "at once" ? steps : 0) % Math.max(1, awake.length)]
   }
 
-  /** A process that runs, or is about to. */
+  /** A running or starting process. */
   choose(dice: Dice.Dice): Process | undefined {
     const [first, ...others] = this.processes
     return first === undefined ? undefined : dice.pick(first, ...others)
@@ -103,7 +103,7 @@ export class Servers {
     this.restart(process.name.replace(/\d+$/, ""), dice.between(20, 20_000))
   }
 
-  /** The one server is killed, and what `act` does is done before it is started anew. */
+  /** Kills the server, runs `act`, and starts it again later. */
   exchange(dice: Dice.Dice, act: () => void): void {
     this.processes.forEach((process) => this.kill(process, dice, false))
     this.restarts.forEach((cancel) => cancel())
@@ -111,7 +111,7 @@ export class Servers {
     this.restart("server", dice.between(20, 20_000))
   }
 
-  /** All processes of the machine are gone at once, and what was not synced with them. */
+  /** Kills all processes of the machine, and loses what was not synced. */
   cutPower(dice: Dice.Dice): void {
     for (const process of this.processes) {
       this.kill(process, dice, dice.chance(0.5))
@@ -134,7 +134,7 @@ export class Servers {
     return this.processes.has(process)
   }
 
-  /** All of them die, and one takes their place. */
+  /** Kills all servers, and starts one. */
   replaceAll(): void {
     this.births++
     this.processes.forEach((process) => this.kill(process, Dice.make(this.world.story.seed, this.world.steps), false))
@@ -142,12 +142,12 @@ export class Servers {
     this.start("last")
   }
 
-  /** One that has started. */
+  /** A server that has started. */
   get running(): Host | undefined {
     return this.hosts[0]
   }
 
-  /** @param silent - nobody resets its connections. */
+  /** @param silent - whether its connections are not reset. */
   private kill(process: Process, dice: Dice.Dice, silent: boolean): void {
     const { application, database, diskCalls, network, promises, writers } = this.world
     this.end(process)

@@ -1,12 +1,12 @@
 /**
- * The shortest story in which the same promise is broken: what can be left out is left out.
+ * Finds the shortest story that breaks the same promise, by leaving out parts.
  */
 import type { Plant } from "./Plant.js"
 import { forgetting } from "./Roots.js"
 import type { Story } from "./Story.js"
 import { type Outcome, World } from "./World.js"
 
-/** Stories that are tried. */
+/** The most stories to try. */
 const most = 400
 
 export const shrink = async (story: Story, promise: string, plant: Plant = {}): Promise<[Story, Outcome]> => {
@@ -17,7 +17,7 @@ export const shrink = async (story: Story, promise: string, plant: Plant = {}): 
     return broken?.promise === promise
   }
 
-  /** Leaves out runs of `list`, long ones first, as long as the promise stays broken. */
+  /** Leaves out runs of `list`, long ones first, while the promise stays broken. */
   const without = async <A>(list: ReadonlyArray<A>, change: (list: ReadonlyArray<A>) => Story) => {
     let kept = list
     for (let size = kept.length; size >= 1; size = Math.floor(size / 2)) {

@@ -1,6 +1,6 @@
 /**
- * What the clients send, and whether what the server has is that. The bytes of a source are random: a part of it is
- * told by what is in it.
+ * The bytes that clients send, and whether the server has them. The bytes of a source are random, so each part of it is
+ * recognizable.
  */
 import type { Upload } from "effect-tus"
 import { pathOf } from "./Paths.js"
@@ -20,7 +20,7 @@ export class Sources {
     this.sources = new Map(tasks.map((task) => [task.nth, Buffer.from(bytesOf(seed, task))]))
   }
 
-  /** An id was given out, on behalf of a task. */
+  /** An id was created for a task. */
   named(id: Id, task: number): void {
     this.owners.set(id, task)
   }
@@ -33,13 +33,13 @@ export class Sources {
     return this.sources.get(nth) ?? Buffer.alloc(0)
   }
 
-  /** What the server has, on the disk as processes see it. */
+  /** The stored bytes, as processes see them. */
   stored(id: Id): Buffer {
     const bytes = this.world.disk.bytesOf(pathOf(id))
     return bytes === undefined ? Buffer.alloc(0) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   }
 
-  /** Whether what counts of an upload is what was sent, and all of it where it is complete. */
+  /** Whether the counted bytes of an upload are those that were sent, and all of them if it is complete. */
   isGenuine(upload: Upload.Upload): boolean {
     const task = this.taskOf(upload.id)
     const bytes = this.stored(upload.id).subarray(0, upload.offset)

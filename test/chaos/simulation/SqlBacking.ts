@@ -1,6 +1,6 @@
 /**
- * States in a real database in a real file, which outlives the connections of the processes. Closing a connection is
- * all that is left of a process that dies: SQLite rolls back what it was in the middle of.
+ * States in a real database in a real file, which outlives the connections of the processes. When a process dies, its
+ * connection is closed, and SQLite rolls back its open transaction.
  */
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { BootId } from "effect-tus"
@@ -14,7 +14,7 @@ import * as SqlUploadRegistry from "../../../src/sql/SqlUploadRegistry.js"
 import type { Backing } from "./Database.js"
 import type { Process } from "./Kernel.js"
 
-/** @param directory - of the real file system, and empty. */
+/** @param directory - an empty directory of the real file system. */
 export const make = (directory: string): Backing => {
   const connections = new Map<Process, Scope.CloseableScope>()
   let files = 0

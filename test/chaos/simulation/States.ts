@@ -1,6 +1,5 @@
 /**
- * The states of all uploads as they are, kept apart from the registry under test, and what no change may ever do to
- * them.
+ * The true states of all uploads, separate from the registry under test, and what no change may do to them.
  */
 import { type Upload, type UploadRegistry, UploadStoreError } from "effect-tus"
 import * as Option from "effect/Option"
@@ -32,7 +31,7 @@ export class States {
     return Array.from(this.entries.values())
   }
 
-  /** A read tells what is there, nothing older. */
+  /** A read returns the current state, and no older one. */
   checkRead(id: Upload.UploadId, entry: Option.Option<Entry>, immediate: boolean): void {
     const read = Option.getOrUndefined(entry)?.version
     const known = this.entries.get(id)?.version
@@ -44,7 +43,8 @@ export class States {
   }
 
   /**
-   * A process that is alone is refused only what it should not have tried; another begins with fences that are too low.
+   * A process that is alone is refused only what it should not have tried. A second one starts with fences that are too
+   * low.
    */
   checkRefusal(change: Change, error: unknown): void {
     const { upload: { id }, version } = change._tag === "Commit" ? change.before : change.entry
@@ -103,7 +103,7 @@ export class States {
   }
 
   private checkMove(from: Upload.Upload, to: Upload.Upload): void {
-    // Of two that write at once only the states are safe.
+    // If two servers write at once, only the states are promised.
     const mayLack = this.world.story.twins === "at once" || this.world.promises.damaged.has(from.id)
     const claim = (holds: boolean, promise: string, why: string) =>
       this.world.claim(holds, promise, () => `${why}: ${from.id}`)
@@ -130,7 +130,7 @@ export class States {
     )
   }
 
-  /** The machine was started anew: all but the offset is what it was. */
+  /** After a reboot only the offset may differ. */
   setBack(before: Entry, after: Entry): void {
     this.checkLegal(before.upload, after.upload)
     this.checkMove(after.upload, before.upload)
@@ -139,7 +139,7 @@ export class States {
     this.world.touch(after.upload.id)
   }
 
-  /** What a power cut has left; tells what was removed and is there again. */
+  /** Takes over what a power cut left. Returns the removed uploads that are there again. */
   restore(log: ReadonlyArray<Change>): ReadonlyArray<Entry> {
     const removed = new Set(this.removed)
     const before = new Set([...this.entries.keys(), ...this.removed])

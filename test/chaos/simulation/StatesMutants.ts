@@ -1,5 +1,5 @@
 /**
- * What may go wrong with states, and with who may change them.
+ * Bugs in states, and in who may change them.
  */
 import { Upload, type UploadRegistry } from "effect-tus"
 import * as Effect from "effect/Effect"

@@ -1,36 +1,36 @@
 /**
- * What is to happen in one world, worked out from a seed before anything does: how the server is set up, what clients
- * want of it, and at which steps something goes wrong.
+ * The plan of one world, derived from a seed: the setup of the server, the wishes of the clients, and the steps at
+ * which something fails.
  */
 import * as Dice from "./Dice.js"
 import { type Fault, faults, losses, type LossFault } from "./Faults.js"
 
-/** What one client does. */
+/** The work of one client. */
 export interface Task {
   readonly nth: number
   readonly plot: "Upload" | "Pause" | "Terminate" | "EarlyFinal"
   readonly size: number
-  /** Whether the source can be read again, or is a stream whose length is known from the start or only at the end. */
+  /** Whether the source can be read again, or is a stream whose length is known at the start or only at the end. */
   readonly source: "again" | "known" | "unknown"
   readonly chunkSize: number | undefined
   readonly createWithUpload: number
   readonly checksum: "sha1" | "crc32c" | undefined
   readonly trailers: boolean
   readonly parallel: number
-  /** Bytes that go out at a time, and the milliseconds between. */
+  /** The bytes that are sent at a time, and the milliseconds in between. */
   readonly piece: number
   readonly gap: number
-  /** When the client begins. */
+  /** When the client starts. */
   readonly after: number
-  /** What the completion hook says. */
+  /** The answer of the completion hook. */
   readonly verdict: "Accept" | "Refuse"
 }
 
-/** Another database is put in the place of the server's. */
+/** The database of the server is replaced. */
 export interface Loss {
   readonly what: LossFault
   readonly at: number
-  /** What is done where the server refuses it: it is told to go on, or the right one comes back. */
+  /** What the operator does if the server refuses it: tell the server to adopt it, or put the right one back. */
   readonly mend: "adopt" | "put back"
 }
 
@@ -41,17 +41,17 @@ export interface Story {
   readonly hooks: boolean
   readonly expiresAfter: number | undefined
   readonly removeUsedPartials: boolean
-  /** A second server on the same store: not there, asked only while the first is not, or asked at the same time. */
+  /**
+   * A second server on the same store: none, one that takes turns with the first, or one that runs at the same time.
+   */
   readonly twins: "none" | "in turn" | "at once"
-  /** Which fiber runs next is a matter of chance. */
+  /** Whether the order of ready fibers is random. */
   readonly shuffled: boolean
   readonly tasks: ReadonlyArray<Task>
   readonly likely: ReadonlySet<Fault>
-  /** The steps at which something goes wrong, in order. */
+  /** The steps at which something fails, in order. */
   readonly troubles: ReadonlyArray<number>
-  /**
-   * Whether the file system syncs directories; one that does not keeps their names all the same, as network drives do.
-   */
+  /** Whether the file system syncs directories. One that does not keeps entries anyway, as network drives do. */
   readonly syncsDirectories: boolean
   readonly losses: ReadonlyArray<Loss>
 }
@@ -108,7 +108,7 @@ const taskFrom = (nth: number, dice: Dice.Dice): Task => {
   }
 }
 
-/** The bytes of a task's source: no two of them alike, so that a piece is told by what is in it. */
+/** The bytes of a task's source. No two pieces are equal, so each piece is recognizable. */
 export const bytesOf = (seed: number, { nth, size }: Task): Uint8Array => {
   const dice = Dice.make(seed, nth, size)
   return Uint8Array.from({ length: size }, () => dice.whole(0, 255))

@@ -1,6 +1,6 @@
 /**
- * Bytes that were acknowledged when their database was taken away. Whatever has become of the states, they are there,
- * byte by byte: in their place, or among what was set aside, from where they are restored as everybody does it.
+ * Acknowledged bytes whose database was taken away. Whatever happens to the states, the bytes exist: in their place or
+ * among the orphans, from where the documented commands restore them.
  */
 import type { Upload } from "effect-tus"
 import * as Effect from "effect/Effect"
@@ -20,7 +20,7 @@ interface Treasure {
   readonly isComplete: boolean
 }
 
-/** Where a person has copies written. */
+/** Where the operator writes copies. */
 const elsewhere = "/elsewhere"
 
 export class Treasures {
@@ -43,12 +43,12 @@ export class Treasures {
     }
   }
 
-  /** Somebody goes on with it from where it stands now, or has been told that its sync has failed. */
+  /** The upload continues from its present offset, or its sync has failed and somebody knows. */
   touched(id: Id): void {
     this.kept.delete(id)
   }
 
-  /** An upload is removed: because its client wants it so, or by a server that knows all of it. */
+  /** An upload is removed: by its client, or by a server that knows all its bytes. */
   removed({ id, offset }: Upload.Upload): void {
     const request = currentOrigin()?.request
     const isAskedFor = request?.method === "DELETE" && request.url.endsWith(id)
@@ -64,14 +64,14 @@ export class Treasures {
     )
   }
 
-  /** Restores all that was set aside, where it belongs or elsewhere, and looks for what was acknowledged. */
+  /** Restores all orphans, to their place or elsewhere, and looks for the acknowledged bytes. */
   async check({ process, runtime }: Host): Promise<void> {
     const { database, disk, met, plant, promises: { damaged } } = this.world
     const isLate = met.has("clock ahead") || met.has("clock back")
     for (const [id, { bytes }] of this.kept) {
       const upload = database.states.get(id)?.upload
       const isNamed = upload !== undefined && upload.offset >= bytes.length
-      // What seems to be older than its state is put back by nobody.
+      // Orphans that seem older than their state are not put back.
       this.world.claim(
         !isNamed || isLate || starts(disk.bytesOf(pathOf(id)), bytes),
         "P1",

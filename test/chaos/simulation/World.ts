@@ -1,5 +1,5 @@
 /**
- * One world in which one story happens, from the first step to the last, or to the first promise that is broken.
+ * One world that plays one story, until its end or the first broken promise.
  */
 import type { Upload } from "effect-tus"
 import type { TusError } from "effect-tus/client"
@@ -29,14 +29,14 @@ import { Treasures } from "./Treasures.js"
 import { Writers } from "./Writers.js"
 
 export interface Broken {
-  /** Its number, P0 for what goes without saying: no defects, no client that waits for ever. */
+  /** Its number; P0 means no defects, and no client that waits for ever. */
   readonly promise: string
   readonly why: string
 }
 
 export interface Outcome {
   readonly broken: Broken | undefined
-  /** What came of each task, by name. */
+  /** The result of each task, by name. */
   readonly ends: ReadonlyArray<string>
   readonly met: ReadonlySet<Fault | LossFault>
   readonly steps: number
@@ -46,9 +46,9 @@ export interface Outcome {
 
 export interface Options {
   readonly plant?: Plant | undefined
-  /** An empty directory for a real database, where the story wants one. */
+  /** An empty directory for a real database, if the story needs one. */
   readonly database?: string | undefined
-  /** Writes down what happens. */
+  /** Whether to record events. */
   readonly tells?: boolean | undefined
 }
 
@@ -57,7 +57,7 @@ export interface Step {
   readonly fault: Fault | undefined
 }
 
-/** No story is as long as this. */
+/** More steps than any story has. */
 const longest = 300_000
 
 export class World {
@@ -73,12 +73,12 @@ export class World {
   readonly promises: Promises
   readonly operator: Operator
   readonly treasures: Treasures
-  /** Ids given out so far. */
+  /** The number of ids so far. */
   ids = 0
   steps = 0
-  /** How often the store has failed, or the clock jumped. */
+  /** The number of store failures and clock jumps. */
   troubles = 0
-  /** Nothing goes wrong any more, and nothing happens but what is asked for. */
+  /** No more faults and no more unrequested work. */
   isCalm = false
   readonly met = new Set<Fault | LossFault>()
   private broken: Broken | undefined
@@ -118,7 +118,7 @@ export class World {
     this.servers = new Servers(this)
   }
 
-  /** Something is about to happen, and may go wrong: here a process can die. */
+  /** The start of a step, which may fail. Here a process can die. */
   step(kind: Kind, what: () => string): Step {
     const nth = this.steps++
     const dice = Dice.make(this.story.seed, nth, 1)
@@ -212,7 +212,7 @@ export class World {
     }
   }
 
-  /** Lets everybody do what can be done now; a real database wants turns of the event loop for it. */
+  /** Runs everything that is ready; a real database needs turns of the event loop for that. */
   private async settle(): Promise<void> {
     this.kernel.settle()
     if (this.story.registry === "sql") {

@@ -1,5 +1,5 @@
 /**
- * Who writes to which upload: one at a time (P3), from where the upload stands on (P1), with a checkpoint every second
+ * Checks writers: one at a time per upload (P3), from the offset of the upload (P1), with a checkpoint every second
  * (P4).
  */
 import { ByteStore, type Upload } from "effect-tus"
@@ -13,7 +13,7 @@ import type { World } from "./World.js"
 type Id = Upload.UploadId
 
 export class Writers {
-  /** Who has seen a sync fail, and has not set the upload back since: what others did about it nobody can see. */
+  /** Processes that have seen a sync fail, and have not set the upload back since. Other processes cannot know. */
   private failed: Array<{ readonly id: Id; readonly process: Process }> = []
   private writers: Array<{ readonly id: Id; readonly process: Process }> = []
   private readonly world: World
@@ -43,7 +43,7 @@ export class Writers {
     this.failed = this.failed.filter((failed) => failed.process !== process)
   }
 
-  /** The store, with an eye on what is written to it. */
+  /** The store, with its writes observed. */
   observe(bytes: ByteStore.ByteStore["Type"], process: Process): ByteStore.ByteStore["Type"] {
     return ByteStore.ByteStore.of({
       ...bytes,
@@ -79,7 +79,7 @@ export class Writers {
     let known = offset()
     let since = process.time
     return {
-      /** Bytes up to `end` are in the file; what is returned is run when the server has taken note of it. */
+      /** Bytes up to `end` are in the file. The returned function runs after `onWritten`. */
       reached: (end: number) => {
         claim(this.world.sources.stored(id).length === end, "P1", `behind ${end} there is more than was written`)
         const isDue = process.time - since >= 1000 && exchange !== undefined && !isChecked(exchange) &&
