@@ -183,7 +183,7 @@ export const completionOf = (
   now: DateTime.Utc,
   policy: Policy
 ): Exclude<Completion, { readonly _tag: "Open" }> =>
-  policy.finishes && !upload.isPartial ? { _tag: "Finishing" } : { _tag: "Complete", at: now }
+  policy.finishes && !upload.isPartial ? { _tag: "Finishing" } : { _tag: "Complete", at: now, answer: Option.none() }
 
 /** Whether the upload is complete by having all its bytes. Where the client says which are the last, it never is. */
 const reachesEnd = ({ isLast, length, upload }: Plan, received: number): boolean =>

@@ -6,6 +6,7 @@ import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Dialect from "./Dialect.js"
+import * as FinalAnswer from "./FinalAnswer.js"
 import * as Metadata from "./Metadata.js"
 
 /** Opaque and unguessable: 22 characters of this alphabet hold 132 bits. No other input ever becomes a path. */
@@ -36,7 +37,11 @@ export type Kind = typeof Kind.Type
 export const Completion = Schema.Union(
   Schema.TaggedStruct("Open", {}),
   Schema.TaggedStruct("Finishing", {}),
-  Schema.TaggedStruct("Complete", { at: Schema.DateTimeUtcFromNumber }),
+  Schema.TaggedStruct("Complete", {
+    at: Schema.DateTimeUtcFromNumber,
+    /** What the completion hook added to the answer; `Option.none` if it is not told again. */
+    answer: Schema.OptionFromNullOr(FinalAnswer.FromJson)
+  }),
   Schema.TaggedStruct("Rejected", { status: Schema.Int, reason: Schema.String })
 )
 export type Completion = typeof Completion.Type

@@ -92,8 +92,14 @@ const named = Effect.gen(function*() {
     SELECT ${Pairing.newName()}, 0, 5 WHERE NOT EXISTS (SELECT 1 FROM effect_tus_registry)`
 })
 
+/** A version without this column keeps it, and writes no upload that has an answer. */
+const answered = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) => sql`ALTER TABLE effect_tus_uploads ADD COLUMN final_answer TEXT`
+)
+
 /** The latest migration of this version. */
-export const latest = 5
+export const latest = 6
 
 /** Runs the migrations that have not run yet. */
 export const run = Migrator.make({})({
@@ -102,7 +108,8 @@ export const run = Migrator.make({})({
     "2_synced": synced,
     "3_begun": begun,
     "4_owned": owned,
-    "5_named": named
+    "5_named": named,
+    "6_answered": answered
   }),
   table: "effect_tus_migrations"
 }).pipe(

@@ -8,6 +8,7 @@ import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
 import * as Dialect from "../protocol/Dialect.js"
+import * as FinalAnswer from "../protocol/FinalAnswer.js"
 import { Bytes, Upload } from "../protocol/Upload.js"
 import type { StoredUpload } from "../store/UploadRegistry.js"
 
@@ -33,6 +34,8 @@ const Columns = Schema.Struct({
   completed_at: Schema.NullOr(BigInt),
   rejected_status: Schema.NullOr(BigInt),
   rejected_reason: Schema.NullOr(Schema.String),
+  /** `FinalAnswer.FromJson`. A database that no newer version has opened for writing has no such column. */
+  final_answer: Schema.optionalWith(Schema.NullOr(Schema.String), { default: () => null }),
   owner: Schema.NullOr(Schema.String),
   dialect: Schema.String
 })
@@ -61,6 +64,9 @@ export const encode = ({ fence, synced, upload, version }: StoredUpload): Upload
     completed_at: completion._tag === "Complete" ? DateTime.toEpochMillis(completion.at) : null,
     rejected_status: completion._tag === "Rejected" ? completion.status : null,
     rejected_reason: completion._tag === "Rejected" ? completion.reason : null,
+    final_answer: completion._tag === "Complete"
+      ? Option.getOrNull(Option.map(completion.answer, FinalAnswer.encode))
+      : null,
     owner: Option.getOrNull(upload.owner),
     dialect: upload.dialect
   }
@@ -85,6 +91,7 @@ export const decode = (row: unknown): Either.Either<StoredUpload, ParseResult.Pa
         completion: {
           _tag: columns.completion,
           at: columns.completed_at,
+          answer: columns.final_answer,
           status: columns.rejected_status,
           reason: columns.rejected_reason
         },

@@ -49,6 +49,7 @@ export const make = (sql: SqlClient.SqlClient): WriteStatements => {
           completed_at = CAST(next.completed_at AS BIGINT),
           rejected_status = CAST(next.rejected_status AS BIGINT),
           rejected_reason = next.rejected_reason,
+          final_answer = next.final_answer,
           owner = next.owner,
           dialect = next.dialect
         FROM next

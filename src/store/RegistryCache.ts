@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as FinalAnswer from "../protocol/FinalAnswer.js"
 import type { UploadId } from "../protocol/Upload.js"
 import { type StoredUpload, UploadRegistry } from "./UploadRegistry.js"
 
@@ -11,6 +12,7 @@ import { type StoredUpload, UploadRegistry } from "./UploadRegistry.js"
 export interface Options {
   /**
    * How many states are cached at most; at least half as many of the latest ones are. 10,000 by default, about 10 MiB.
+   * An answer that is stored with a state counts as one more state per KiB.
    */
   readonly capacity?: number | undefined
 }
@@ -23,20 +25,26 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
   /** Two halves, so that no order has to be kept: when one is full, the older one is dropped. */
   let recent = new Map<UploadId, StoredUpload>()
   let earlier: typeof recent = new Map()
+  /** Of `recent`. */
+  let weight = 0
   let writes = 0
 
   const remember = (entry: StoredUpload) => {
-    if (capacity < 1) {
+    const { id } = entry.upload
+    if (capacity < 1 || recent.get(id) === entry) {
       return
     }
-    recent.set(entry.upload.id, entry)
-    if (recent.size * 2 >= capacity) {
+    weight += weightOf(entry) - weightOf(recent.get(id))
+    recent.set(id, entry)
+    if (weight * 2 >= capacity) {
       earlier = recent
       recent = new Map()
+      weight = 0
     }
   }
 
   const forget = (id: UploadId) => {
+    weight -= weightOf(recent.get(id))
     recent.delete(id)
     earlier.delete(id)
   }
@@ -85,6 +93,14 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
     commit: (entry, next, options) => writing(next.id, registry.commit(entry, next, options), remember),
     remove: (entry, options) => writing(entry.upload.id, registry.remove(entry, options), () => forget(entry.upload.id))
   })
+}
+
+const weightOf = (entry: StoredUpload | undefined): number => {
+  const completion = entry?.upload.completion
+  const answer = completion?._tag === "Complete" ? completion.answer : Option.none()
+  return entry === undefined
+    ? 0
+    : 1 + Option.match(answer, { onNone: () => 0, onSome: (answer) => Math.ceil(FinalAnswer.sizeOf(answer) / 1024) })
 }
 
 /** In front of the registry that is provided to it. */

@@ -123,6 +123,7 @@ const age = (directory: string) =>
   Effect.gen(function*() {
     const sql = yield* SqlClient.SqlClient
     yield* sql`DROP TABLE effect_tus_registry`
+    yield* sql`ALTER TABLE effect_tus_uploads DROP COLUMN final_answer`
     yield* sql`DELETE FROM effect_tus_migrations WHERE migration_id > 4`
     yield* Effect.sync(() => rmSync(join(directory, "identity")))
   }).pipe(Effect.provide(Sqlite.layer(join(directory, "uploads.sqlite"))))

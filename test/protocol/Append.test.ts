@@ -41,7 +41,11 @@ const halfway: Draft = {
   contentLength: 5
 }
 const full: Draft = {
-  upload: { offset: bytes(10), length: Option.some(bytes(10)), completion: { _tag: "Complete", at: now } },
+  upload: {
+    offset: bytes(10),
+    length: Option.some(bytes(10)),
+    completion: { _tag: "Complete", at: now, answer: Option.none() }
+  },
   offset: 10
 }
 const deferred: Draft = { ...halfway, upload: { offset: bytes(5) } }

@@ -13,7 +13,7 @@ const partial = (letter: string, offset: number, length: Option.Option<number>) 
     offset: bytes(offset),
     length: Option.map(length, bytes),
     ...(Option.exists(length, (length) => length === offset)
-      ? { completion: { _tag: "Complete", at: at(0) }, expiresAt: Option.none() }
+      ? { completion: { _tag: "Complete", at: at(0), answer: Option.none() }, expiresAt: Option.none() }
       : {})
   })
 

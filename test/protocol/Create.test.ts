@@ -45,7 +45,7 @@ const partOf = (letter: string, length: number) =>
     kind,
     offset: bytes(length),
     length: Option.some(bytes(length)),
-    completion: { _tag: "Complete", at: now }
+    completion: { _tag: "Complete", at: now, answer: Option.none() }
   })
 const openPart = uploadOf({ id: id("c"), kind, length: Option.some(bytes(7)), expiresAt: Option.some(at(9)) })
 const deferredPart = uploadOf({ id: id("d"), kind })
@@ -183,7 +183,7 @@ describe("Create", () => {
 
     it("Such an upload, of length 0, is immediately complete after its creation", () => {
       const { upload } = created({ "upload-length": "0" })
-      deepStrictEqual<unknown>(upload.completion, { _tag: "Complete", at: now })
+      deepStrictEqual<unknown>(upload.completion, { _tag: "Complete", at: now, answer: Option.none() })
       deepStrictEqual(upload.expiresAt, Option.none())
       const finishing = { ...policy, finishes: true }
       assert.strictEqual(created({ "upload-length": "0" }, [], finishing).upload.completion._tag, "Finishing")

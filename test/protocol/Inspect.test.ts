@@ -12,7 +12,7 @@ type Fields = Parameters<typeof uploadOf>[0]
 const complete: Fields = {
   offset: bytes(10),
   length: Option.some(bytes(10)),
-  completion: { _tag: "Complete", at: now }
+  completion: { _tag: "Complete", at: now, answer: Option.none() }
 }
 const final: Upload.Kind = {
   _tag: "Final",

@@ -9,7 +9,7 @@ import * as Moves from "../../src/protocol/Moves.js"
 import { bytes, id, now, uploadOf } from "./arbitraries.js"
 import { draw, isOfRules } from "./moves.js"
 
-const complete: Upload.Completion = { _tag: "Complete", at: now }
+const complete: Upload.Completion = { _tag: "Complete", at: now, answer: Option.none() }
 const rejected: Upload.Completion = { _tag: "Rejected", status: 422, reason: "no" }
 
 const open = (kind: "Whole" | "Partial") => uploadOf({ kind: { _tag: kind }, length: Option.some(bytes(4)) })

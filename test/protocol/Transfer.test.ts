@@ -184,7 +184,7 @@ describe("Transfer", () => {
       const upload = uploadOf({ offset: bytes(3), expiresAt: Option.some(at(1)) })
       const plan = planned(upload, { length: Option.some(bytes(3)) })
       const settled = Transfer.settle(plan, { received: 0, ending: "Ended", verdict: Either.void }, now, policy)
-      deepStrictEqual<unknown>(settled.upload.completion, { _tag: "Complete", at: now })
+      deepStrictEqual<unknown>(settled.upload.completion, { _tag: "Complete", at: now, answer: Option.none() })
       deepStrictEqual(settled.upload.expiresAt, Option.none())
     })
 
@@ -279,7 +279,8 @@ describe("Transfer", () => {
     assert.strictEqual(Transfer.completionOf({ isPartial: true }, now, finishing)._tag, "Complete")
     deepStrictEqual<unknown>(Transfer.completionOf({ isPartial: false }, now, policy), {
       _tag: "Complete",
-      at: now
+      at: now,
+      answer: Option.none()
     })
   })
 })

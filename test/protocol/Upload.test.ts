@@ -9,7 +9,7 @@ import { at, bytes, fieldsOf, id, now, size, uploadOf, uploads } from "./arbitra
 
 type Fields = Parameters<typeof uploadOf>[0]
 
-const complete: Upload.Completion = { _tag: "Complete", at: now }
+const complete: Upload.Completion = { _tag: "Complete", at: now, answer: Option.none() }
 const full: Fields = { offset: bytes(5), length: Option.some(bytes(5)) }
 const kind: Upload.Kind = { _tag: "Final", parts: [id("b")], concat: `final;/files/${id("b")}` }
 

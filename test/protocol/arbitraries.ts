@@ -82,7 +82,7 @@ const final: FastCheck.Arbitrary<Upload.Kind> = FastCheck.tuple(ids, FastCheck.a
 
 const closed: FastCheck.Arbitrary<Upload.Completion> = FastCheck.constantFrom(
   { _tag: "Finishing" },
-  { _tag: "Complete", at: now },
+  { _tag: "Complete", at: now, answer: Option.none() },
   { _tag: "Rejected", status: 422, reason: "not today" }
 )
 

@@ -306,7 +306,9 @@ export const conclude = (slot: Slot, accepted: boolean): Slot =>
       ...slot,
       upload: slot.upload.fill(
         slot.upload.offset,
-        accepted ? { _tag: "Complete", at: now } : { _tag: "Rejected", status: 422, reason: "no" }
+        accepted
+          ? { _tag: "Complete", at: now, answer: Option.none() }
+          : { _tag: "Rejected", status: 422, reason: "no" }
       )
     }
     : slot

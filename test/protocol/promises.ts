@@ -147,7 +147,10 @@ export const checkCreation = (
 ) => {
   const { kind, length } = letter.request
   const empty = Option.exists(length, (length) => length === 0)
-  const fresh = uploadOf({ length, completion: empty ? { _tag: "Complete", at: now } : { _tag: "Open" } })
+  const fresh = uploadOf({
+    length,
+    completion: empty ? { _tag: "Complete", at: now, answer: Option.none() } : { _tag: "Open" }
+  })
   const { accepted, kept, lawful, overruns } = expectation(fresh, letter, Option.none(), 0, rules)
   const reply = Option.getOrUndefined(answer)
   // Where the body was cut off the client is told how far it came; any other refusal creates nothing.

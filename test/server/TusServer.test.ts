@@ -175,7 +175,11 @@ describe("concatenation-unfinished", () => {
         const bytes = yield* Effect.provide(ByteStore.ByteStore, context)
         const entry = Option.getOrThrow(yield* registry.get(idOf(a)))
         yield* ByteStore.appendStream(bytes)(idOf(a), 0, Stream.make(new Uint8Array([97])), () => Effect.void)
-        const full = entry.upload.fill(Upload.Bytes.make(1), { _tag: "Complete", at: entry.upload.createdAt })
+        const full = entry.upload.fill(Upload.Bytes.make(1), {
+          _tag: "Complete",
+          at: entry.upload.createdAt,
+          answer: Option.none()
+        })
         yield* registry.commit(entry, full, { fence: entry.fence, durable: false })
         return final
       }))

@@ -179,7 +179,7 @@ describe("TusSweeper", () => {
       const now = yield* DateTime.now
       const known = (letter: string, length: number) =>
         uploadOf({ id: id(letter), length: Option.some(size(length)), createdAt: now })
-          .fill(size(length), { _tag: "Complete", at: now })
+          .fill(size(length), { _tag: "Complete", at: now, answer: Option.none() })
       yield* Effect.forEach(["a", "b", "c", "d"], (letter) => write(id(letter)))
       yield* sweepOrphans()
       assert.strictEqual((yield* aside).length, 4)

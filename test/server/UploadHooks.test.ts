@@ -38,6 +38,17 @@ const owned = UploadHooks.owned(({ headers }) =>
 
 const concat = (parts: string, who: object) => request("POST", "/files", { "upload-concat": `final;${parts}`, ...who })
 
+/** What the server warns of while `self` runs. */
+const warnings = <A, E, R>(self: Effect.Effect<A, E, R>) => {
+  const logged: Array<string> = []
+  const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
+    if (logLevel._tag === "Warning") {
+      logged.push(String(message))
+    }
+  })
+  return Effect.as(Effect.provide(self, Logger.add(logger)), logged)
+}
+
 describe("authorize", () => {
   it.effect("an upload is only for who has created it, whatever the verb", () =>
     Effect.gen(function*() {
@@ -203,8 +214,6 @@ describe("onComplete", () => {
       const answer = yield* patch(path, 0, "abc")
       deepStrictEqual([answer.status, answer.body, answer.headers["x-receipt"]], [200, "thank you", idOf(path)])
       assert.strictEqual(answer.headers["upload-offset"], "3")
-      const again = yield* patch(path, 3, "")
-      deepStrictEqual([again.status, again.body, again.headers["x-receipt"]], [204, undefined, undefined])
     }).pipe(Effect.provide(receipt)))
 
   it.effect("and so to the one that creates it whole, or assembles it", () =>
@@ -217,6 +226,78 @@ describe("onComplete", () => {
       const final = yield* request("POST", "/files", { "upload-concat": `final;${part.headers.location}` })
       deepStrictEqual([final.status, final.body], [201, "thank you"])
     }).pipe(Effect.provide(receipt)))
+
+  it.effect("a client that lost its answer is told it again, to a PATCH without bytes", () => {
+    let runs = 0
+    return Effect.gen(function*() {
+      const path = yield* create({ "upload-length": "3" })
+      const answer = yield* patch(path, 0, "abc")
+      deepStrictEqual([answer.status, answer.body, answer.headers["x-receipt"]], [200, "{}", idOf(path)])
+      deepStrictEqual(yield* patch(path, 3, ""), answer)
+      deepStrictEqual(yield* patch(path, 3, "", { "content-length": "0" }), answer)
+      for (const other of [yield* head(path), yield* patch(path, 2, ""), yield* patch(path, 3, "d")]) {
+        assert.strictEqual(other.headers["x-receipt"], undefined)
+      }
+      assert.strictEqual(runs, 1)
+    }).pipe(Effect.provide(hooked({
+      onComplete: ({ id }) =>
+        Effect.sync(() => {
+          runs++
+          return { headers: { "x-receipt": id, "content-type": "application/json" }, body: "{}" }
+        })
+    })))
+  })
+
+  it.effect("also of an upload that was created whole, or that the server has finished by itself", () => {
+    let runs = 0
+    return Effect.gen(function*() {
+      const whole = yield* request("POST", "/files", { "upload-length": "3", ...octets }, bodyOf("abc"))
+      const again = yield* patch(whole.headers.location ?? "", 3, "")
+      deepStrictEqual([whole.status, again.status, again.body], [201, 200, "1"])
+
+      const path = yield* create({ "upload-length": "3" })
+      const running = yield* Effect.fork(patch(path, 0, "abc"))
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual((yield* Fiber.join(running)).status, 503)
+      yield* Effect.flatMap(TusSweeper.make, ({ sweep }) => sweep())
+      deepStrictEqual((yield* patch(path, 3, "")).body, "3")
+    }).pipe(Effect.provide(hooked({
+      onComplete: () => Effect.suspend(() => ++runs === 2 ? Effect.never : Effect.succeed({ body: `${runs}` })),
+      timeLimit: "5 seconds"
+    })))
+  })
+
+  const unstorable = [
+    [{ headers: { "set-cookie": "a=s3cret" }, body: "thank you" }, "the field set-cookie is not among those"],
+    [{ headers: { location: "/a?s3cret" } }, "the URL in location has a query, a fragment or a user"],
+    [{ body: "a".repeat(65_536) }, "it takes 65560 bytes, more than 65536"]
+  ] as const
+  for (const [addition, why] of unstorable) {
+    it.effect(`what cannot be stored is told once, and a warning says why: ${why}`, () =>
+      Effect.gen(function*() {
+        const path = yield* create({ "upload-length": "3" })
+        const logged = yield* warnings(Effect.gen(function*() {
+          const answer = yield* patch(path, 0, "abc")
+          deepStrictEqual(answer.body, "body" in addition ? addition.body : undefined)
+          assert.include(answer.headers, "headers" in addition ? addition.headers : {})
+          const again = yield* patch(path, 3, "")
+          deepStrictEqual([again.status, again.body], [204, undefined])
+        }))
+        assert.strictEqual(logged.length, 1)
+        assert.include(logged[0], `${idOf(path)} cannot be told again: ${why}`)
+        assert.notInclude(logged[0], "s3cret")
+      }).pipe(Effect.provide(hooked({ onComplete: () => Effect.succeed(addition) }))))
+  }
+
+  it.effect("a final takes no PATCH, so nothing of its answer is stored", () =>
+    Effect.gen(function*() {
+      const partial = { "upload-length": "3", "upload-concat": "partial", ...octets }
+      const part = yield* request("POST", "/files", partial, bodyOf("abc"))
+      const path = yield* create({ "upload-concat": `final;${part.headers.location}` })
+      assert.strictEqual((yield* patch(path, 3, "")).status, 403)
+      const stored = Option.getOrThrow(yield* (yield* UploadRegistry.UploadRegistry).get(idOf(path)))
+      deepStrictEqual(stored.upload.completion._tag === "Complete" && stored.upload.completion.answer, Option.none())
+    }).pipe(Effect.provide(hooked({ onComplete: () => Effect.succeed({ body: "thank you" }) }))))
 })
 
 describe("onTerminate and onExpire", () => {

@@ -34,6 +34,9 @@ const withRegistry = <A, E, R>(
     Effect.provide(Layer.provideMerge(SqlUploadRegistry.layer, client))
   )
 
+const completionOf = (registry: Pick<Registry, "get">) =>
+  Effect.map(registry.get(id(1)), (entry) => Option.getOrThrow(entry).upload.completion)
+
 needs("SQLite")("SqlUploadRegistry", () => {
   it.scoped("knows everything again after the database was closed", () =>
     Effect.gen(function*() {
@@ -91,7 +94,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
           const [entry] = yield* created(registry, 1)
           yield* moved(registry, entry)
           yield* sql`DROP INDEX effect_tus_uploads_begun`
-          for (const column of ["synced_offset", "expiry_stands", "owner"]) {
+          for (const column of ["synced_offset", "expiry_stands", "owner", "final_answer"]) {
             yield* sql`ALTER TABLE effect_tus_uploads DROP COLUMN ${sql(column)}`
           }
           yield* sql`DROP TABLE effect_tus_boot`
@@ -118,8 +121,28 @@ needs("SQLite")("SqlUploadRegistry", () => {
       const error = yield* Effect.flip(withRegistry(client, () => Effect.void))
       assert.match(
         String(error),
-        /only versions that know them up to 9 may write to, and this one knows 5; start the newer/
+        /only versions that know them up to 9 may write to, and this one knows 6; start the newer/
       )
+    }))
+
+  it.scoped("reads uploads that a version without final answers has written, beside it and after it", () =>
+    Effect.gen(function*() {
+      const client = Sqlite.layer(yield* filename)
+      const complete = { _tag: "Complete", at: DateTime.unsafeMake(1), answer: Option.none() } as const
+      yield* withRegistry(client, (registry, sql) =>
+        Effect.gen(function*() {
+          const entry = yield* registry.create(open(1), options)
+          yield* registry.commit(entry, entry.upload.fill(Bytes.make(100), complete), options)
+          yield* sql`ALTER TABLE effect_tus_uploads DROP COLUMN final_answer`
+          yield* sql`DELETE FROM effect_tus_migrations WHERE migration_id > 5`
+        }))
+      const reading = Effect.flatMap(SqlUploadRegistry.makeReading, completionOf).pipe(Effect.provide(client))
+      deepStrictEqual(plain(yield* reading), plain(complete))
+      yield* withRegistry(client, (registry, sql) =>
+        Effect.gen(function*() {
+          deepStrictEqual(plain(yield* completionOf(registry)), plain(complete))
+          deepStrictEqual(yield* sql`SELECT oldest FROM effect_tus_registry`, [{ oldest: 5 }])
+        }))
     }))
 
   it.scoped("one row that cannot be read does not take the others with it, in lists and sweeps and sums", () =>

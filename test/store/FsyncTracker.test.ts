@@ -14,7 +14,7 @@ type Store = UploadStore.UploadStore["Type"]
 
 const upload = uploadOf({ id: id("a"), length: Option.some(bytes(10)) })
 const at = (offset: number) => upload.grow(offset, upload.length, Option.none())
-const full = upload.fill(bytes(10), { _tag: "Complete", at: now })
+const full = upload.fill(bytes(10), { _tag: "Complete", at: now, answer: Option.none() })
 const broken = new UploadStoreError.UploadStoreError({ reason: "Unsynced", operation: "break" })
 
 /** A store in memory, with some parts replaced. */

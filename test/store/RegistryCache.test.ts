@@ -121,6 +121,22 @@ describe("RegistryCache", () => {
       deepStrictEqual(asked, [id("b")])
     }))
 
+  it.effect("an answer that is stored with a state counts as one more state per KiB, until it is forgotten", () =>
+    Effect.gen(function*() {
+      const answer = Option.some({ headers: { "x-a": "b" }, body: "a".repeat(1025) })
+      const full = upload.fill(bytes(10), { _tag: "Complete", at: now, answer })
+      const askedAfter = Effect.fnUntraced(function*(letters: string, isForgotten: boolean) {
+        const { asked, states } = yield* open(undefined, 8)
+        const created = yield* states.create(full, options)
+        yield* isForgotten ? states.remove(created, options) : Effect.void
+        yield* Effect.forEach([...letters], (letter) => states.create(uploadOf({ id: id(letter) }), options))
+        yield* states.get(id("b"))
+        return asked
+      })
+      deepStrictEqual(yield* askedAfter("bcdef", false), [id("b")])
+      deepStrictEqual(yield* askedAfter("bcdef", true), [])
+    }))
+
   it.effect("remembers nothing where it may not", () =>
     Effect.gen(function*() {
       const { asked, states } = yield* open(undefined, 0)

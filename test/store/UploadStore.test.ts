@@ -11,11 +11,11 @@ type Durability = (typeof UploadStore.Durability)["Service"]
 
 const upload = uploadOf({ id: id("a"), length: Option.some(bytes(10)) })
 const grown = upload.grow(5, upload.length, Option.none())
-const full = upload.fill(bytes(10), { _tag: "Complete", at: now })
+const full = upload.fill(bytes(10), { _tag: "Complete", at: now, answer: Option.none() })
 const empty = uploadOf({
   id: id("b"),
   length: Option.some(bytes(0)),
-  completion: { _tag: "Complete", at: now }
+  completion: { _tag: "Complete", at: now, answer: Option.none() }
 })
 
 /** Runs `use` on a store with this durability, and returns the calls to registry and byte store in order. */

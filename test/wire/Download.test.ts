@@ -14,7 +14,7 @@ const complete = (metadata: Readonly<Record<string, string>> = {}, size = 10) =>
   uploadOf({
     offset: bytes(size),
     length: Option.some(bytes(size)),
-    completion: { _tag: "Complete", at: now },
+    completion: { _tag: "Complete", at: now, answer: Option.none() },
     metadata: Option.some(Schema.encodeSync(Metadata.TextFromRaw)(metadata))
   })
 

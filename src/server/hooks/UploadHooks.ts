@@ -41,8 +41,9 @@ export interface Hooks {
   /**
    * Runs when all bytes of an upload are stored, before the client is told, and decides whether they are accepted. A
    * failure is stored and answers every later request. Runs once per completion, and again after a crash in the middle:
-   * use the id of the upload to recognize a second run. What it adds goes to the client that sent the last byte, if it
-   * is still connected.
+   * use the id of the upload to recognize a second run. What it adds goes to the client that sent the last byte. It is
+   * also stored, if `StorableAnswer` allows it, and told again to an empty PATCH at the end of the upload. Otherwise a
+   * warning says why it is told once. A final upload takes no PATCH, so nothing is stored of its answer.
    */
   readonly onComplete?: ((upload: Upload) => Effect.Effect<Addition | void, UploadRejected>) | undefined
   /** Runs before an upload is removed at the request of a client. */

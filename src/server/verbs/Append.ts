@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Append from "../../protocol/Append.js"
 import { rejectionOf } from "../../protocol/Refusal.js"
 import * as Transfer from "../../protocol/Transfer.js"
+import type { Upload } from "../../protocol/Upload.js"
 import { UploadLock } from "../../store/UploadLock.js"
 import { UploadStore } from "../../store/UploadStore.js"
 import { unlimited } from "../body/Allowance.js"
@@ -36,7 +37,7 @@ export const make = Effect.fnUntraced(function*({ completion, hooks, receive }: 
         const isNews = entry.upload.completion._tag !== "Complete" && !received.upload.isOpen
         const { addition, entry: { upload } } = isNews
           ? yield* completion.follow(received, lease)
-          : { entry: received, addition: undefined }
+          : { entry: received, addition: answerOf(received.upload) }
         const refused = Option.orElse(refusal, () => rejectionOf(upload))
         return Option.isSome(refused) ? yield* refused.value : { reply: Append.respond(upload), addition }
       }))
@@ -45,6 +46,10 @@ export const make = Effect.fnUntraced(function*({ completion, hooks, receive }: 
     Effect.zipRight(admit("Append", command.id, exchange.request), append(command, exchange, policy))
   return verb
 })
+
+/** What the client may have lost: a PATCH without bytes to a complete upload asks for it again. */
+const answerOf = ({ completion }: Upload) =>
+  completion._tag === "Complete" ? Option.getOrUndefined(completion.answer) : undefined
 
 /** Whether the length of the upload is declared: then its space was checked and counted at that time. */
 const isCounted = ({ upload }: Transfer.Plan) => !upload.isOpen || Option.isSome(upload.length)

@@ -4,13 +4,17 @@
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
+import type { Addition } from "../../protocol/Addition.js"
+import type { FinalAnswer } from "../../protocol/FinalAnswer.js"
 import type { Policy } from "../../protocol/Policy.js"
 import type { Upload, UploadId } from "../../protocol/Upload.js"
 import { type Lease, UploadLock } from "../../store/UploadLock.js"
 import type { StoredUpload } from "../../store/UploadRegistry.js"
 import { UploadStore } from "../../store/UploadStore.js"
+import * as StorableAnswer from "../../wire/StorableAnswer.js"
 import { UploadEvents } from "../hooks/UploadEvents.js"
 import * as AssembleFinal from "./AssembleFinal.js"
 import { quietly } from "./Background.js"
@@ -99,11 +103,26 @@ const concluding = (store: UploadStore["Type"], hooks: HookRunner) => (entry: St
     }))
 }
 
+/** A final takes no PATCH, so nobody could ask for its answer again. */
+const storable = (upload: Upload, addition: Addition): Effect.Effect<Option.Option<FinalAnswer>> =>
+  upload.isFinal ? Effect.succeedNone : Either.match(StorableAnswer.of(addition), {
+    onLeft: (reason) =>
+      Effect.as(
+        Effect.logWarning(`what onComplete added to the answer for ${upload.id} cannot be told again: ${reason}`),
+        Option.none()
+      ),
+    onRight: Effect.succeed
+  })
+
 /** The decision of `onComplete`. A hook that exceeds its time limit has not decided. */
 const decide = (hooks: HookRunner, upload: Upload) =>
   hooks.complete(upload).pipe(
     Effect.flatMap((addition) =>
-      Effect.map(DateTime.now, (at) => ({ completion: { _tag: "Complete", at } as const, addition }))
+      Effect.zipWith(
+        DateTime.now,
+        addition === undefined ? Effect.succeedNone : storable(upload, addition),
+        (at, answer) => ({ completion: { _tag: "Complete", at, answer } as const, addition })
+      )
     ),
     Effect.catchTag("UploadRejected", ({ reason, status }) =>
       Effect.succeed({ completion: { _tag: "Rejected", status, reason } as const, addition: undefined }))

@@ -76,6 +76,18 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           same(yield* stored(registry, 1), won[0])
         }))
 
+      test("stores what is told again to a client that lost its final answer, up to 64 KiB", (registry) =>
+        Effect.gen(function*() {
+          const answers = [{ headers: { "x-scan": "clean" }, body: "€".repeat(21_000) }, { headers: {}, body: "" }]
+          for (const [n, answer] of answers.entries()) {
+            const completion = { _tag: "Complete", at: at(2), answer: Option.some(answer) } as const
+            const entry = yield* registry.create(complete(n, { completion: { _tag: "Finishing" } }), fence(1))
+            const committed = yield* registry.commit(entry, complete(n, { completion }), fence(1))
+            same(yield* stored(registry, n), committed)
+            same(committed.upload.completion, completion)
+          }
+        }))
+
       law("keeps whatever state an upload is in", manyUploads, (registry, uploads) =>
         Effect.gen(function*() {
           yield* atOnce(uploads, (upload) => registry.create(upload, fence(1)))
@@ -724,8 +736,10 @@ const open = (n: number, { expiresAt, kind = { _tag: "Whole" }, length = 100, of
     dialect: "tus"
   })
 
-const complete = (n: number, { completion = { _tag: "Complete", at: at(2) }, ...details }: Details = {}): Upload =>
-  open(n, details).fill(Bytes.make(details.length ?? 100), completion)
+const complete = (
+  n: number,
+  { completion = { _tag: "Complete", at: at(2), answer: Option.none() }, ...details }: Details = {}
+): Upload => open(n, details).fill(Bytes.make(details.length ?? 100), completion)
 
 const usedUpAmong = (registry: UploadRegistry["Type"], uploads: ReadonlyArray<Upload>) =>
   Effect.zipRight(
@@ -774,6 +788,7 @@ const {
   boolean,
   constant,
   constantFrom,
+  dictionary,
   integer,
   maxSafeNat,
   oneof,
@@ -796,9 +811,14 @@ const anyKind: FastCheck.Arbitrary<Uploads.Kind> = oneof(
   }))
 )
 
+const anyAnswer = record({
+  headers: dictionary(stringMatching(/^x-[a-j]{1,20}$/), stringMatching(/^[\t\x20-\x7e]{0,40}$/)),
+  body: string({ unit: "grapheme" })
+})
+
 const anyEnd = oneof(
   constant<NonNullable<Details["completion"]>>({ _tag: "Finishing" }),
-  instant.map((at) => ({ _tag: "Complete", at } as const)),
+  record({ _tag: constant("Complete" as const), at: instant, answer: option(anyAnswer).map(Option.fromNullable) }),
   record({ _tag: constant("Rejected" as const), status: integer(), reason: string({ unit: "grapheme" }) })
 )
 

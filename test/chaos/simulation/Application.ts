@@ -55,8 +55,13 @@ export class Application {
         return Effect.fail(new Refusal.UploadRejected({ status: 422, reason: "it is not liked" }))
       }
       this.of(id).accepted = true
-      return Effect.void
+      return Effect.succeed(this.answer(id))
     })
+  }
+
+  /** What the hook adds to the answer: different each time it runs. */
+  private answer(id: Id) {
+    return { headers: { "x-times": String(this.of(id).times) } }
   }
 
   /** The hook ran into its time limit. */
@@ -89,6 +94,16 @@ export class Application {
       const { accepted, refused } = this.of(after.id)
       const isAsked = to === "Finishing" || (from === "Finishing" && (to === "Complete" ? accepted : refused))
       this.world.promises.claim(isAsked, "P9", after.id, `it becomes ${to} without a hook that said so`)
+      this.world.promises.claim(
+        after.completion._tag !== "Complete" || after.isFinal ||
+          Option.exists(
+            after.completion.answer,
+            ({ headers }) => headers["x-times"] === this.answer(after.id).headers["x-times"]
+          ),
+        "P9",
+        after.id,
+        "it is complete, and nobody could be told again what the hook said"
+      )
     }
   }
 

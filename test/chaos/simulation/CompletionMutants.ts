@@ -35,7 +35,22 @@ export const completion: Mutants = {
         store.commit(
           entry,
           entry.upload.isOpen && next.completion._tag === "Finishing" && Option.isSome(next.length)
-            ? next.fill(next.length.value, { _tag: "Complete", at: next.createdAt })
+            ? next.fill(next.length.value, { _tag: "Complete", at: next.createdAt, answer: Option.none() })
+            : next,
+          fence
+        )
+    })
+  },
+
+  "forgets what the hook has said": {
+    where: ({ hooks }) => hooks,
+    store: (store) => ({
+      ...store,
+      commit: (entry, next, fence) =>
+        store.commit(
+          entry,
+          next.completion._tag === "Complete"
+            ? next.fill(next.offset, { ...next.completion, answer: Option.none() })
             : next,
           fence
         )

@@ -86,7 +86,7 @@ export const losses: Mutants = {
             createdAt: orphan.since,
             expiresAt: Option.none(),
             expiryIsFixed: false,
-            completion: { _tag: "Complete", at: orphan.since },
+            completion: { _tag: "Complete", at: orphan.since, answer: Option.none() },
             owner: Option.none(),
             dialect: "tus"
           }),

@@ -1,0 +1,71 @@
+/**
+ * A client whose connection breaks after its last byte, before the answer comes: it asks again, perhaps of another
+ * process.
+ */
+import { describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { NodeTusServer } from "effect-tus/node"
+import { UploadHooks } from "effect-tus/server"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { askPort } from "../server/doors.js"
+import * as RawSocket from "./socket.js"
+import { directory } from "./temporary.js"
+
+const tus = { "tus-resumable": "1.0.0" }
+const octets = { ...tus, "content-type": "application/offset+octet-stream" }
+
+const again = async (port: number, path: string) => {
+  const { headers, status, text } = await askPort(port)({
+    method: "PATCH",
+    path,
+    headers: { ...octets, "upload-offset": "3", "content-length": "0" }
+  })
+  return [status, headers["upload-offset"], headers["x-scan"], text]
+}
+
+describe("an answer that was lost", () => {
+  it.scopedLive("is told again to a PATCH without bytes, also by the next process", () =>
+    Effect.gen(function*() {
+      const place = yield* directory
+      const asked = yield* Deferred.make<void>()
+      const gone = yield* Deferred.make<void>()
+      const runs: Array<string> = []
+      const hooks = Layer.succeed(UploadHooks.UploadHooks, {
+        onComplete: ({ id }) =>
+          Effect.gen(function*() {
+            runs.push(id)
+            yield* Deferred.succeed(asked, undefined)
+            yield* Deferred.await(gone)
+            return { headers: { "x-scan": "clean" }, body: "thank you" }
+          })
+      })
+      const serving = <A>(use: (port: number) => Promise<A>) =>
+        Layer.build(NodeTusServer.layer({ directory: place, port: 0 }).pipe(Layer.provide(hooks))).pipe(
+          Effect.flatMap((server) => Effect.promise(() => use(Context.get(server, NodeTusServer.NodeTusServer).port))),
+          Effect.scoped
+        )
+      const expected = [200, "3", "clean", "thank you"]
+
+      const path = yield* serving(async (port) => {
+        const { headers } = await askPort(port)({
+          method: "POST",
+          path: "/files",
+          headers: { ...tus, "upload-length": "3" }
+        })
+        const path = headers["location"] ?? ""
+        const client = await RawSocket.open(port)
+        await client.send(`${RawSocket.patch(path, 0, 3)}abc`)
+        await Effect.runPromise(Deferred.await(asked))
+        client.destroy()
+        await client.closed
+        await Effect.runPromise(Deferred.succeed(gone, undefined))
+        deepStrictEqual(await again(port, path), expected)
+        return path
+      })
+      deepStrictEqual(yield* serving((port) => again(port, path)), expected)
+      deepStrictEqual(runs.length, 1)
+    }))
+})
