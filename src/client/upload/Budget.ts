@@ -1,6 +1,6 @@
 /**
- * What a schedule pays for: one attempt after another, each when it says so and no sooner than the server wants, until
- * it is spent or renewed.
+ * The attempts that a retry schedule allows. Each one waits for the pause of the schedule, or longer if the server asks
+ * for it. The budget is spent when the schedule ends, and starts anew by `renew`.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -13,9 +13,9 @@ import * as Monotonic from "../../time/Monotonic.js"
 
 export interface Budget<In, R> {
   /**
-   * How long it is until the next attempt, which comes no sooner than `wanted`; none where nothing is left to pay for
-   * it, or where nothing would be by then: so it bounds a wait that a server asks for as well. It does not wait. For a
-   * `wanted` that is longer than the schedule's own pause, the schedule's steps are run again to look ahead.
+   * The pause before the next attempt, which is at least `wanted`. Option.none if the schedule has ended, or would have
+   * ended by then: so the schedule also bounds a wait that a server asks for. It does not sleep. If `wanted` is longer
+   * than the pause of the schedule, the schedule is stepped again to look ahead.
    */
   readonly next: (input: In, wanted: Duration.Duration) => Effect.Effect<Option.Option<Duration.Duration>, never, R>
   readonly renew: Effect.Effect<void>
@@ -24,7 +24,7 @@ export interface Budget<In, R> {
 export const make = <In, R>(schedule: Schedule.Schedule<unknown, In, R>): Budget<In, R> => {
   let state: unknown = schedule.initial
 
-  /** The state after an attempt `ahead` milliseconds from now, and when it says that the one after that is to be. */
+  /** The schedule after an attempt `ahead` milliseconds from now: its state, its pause, and when it ends. */
   const step = (input: In, from: unknown, ahead: number) =>
     Effect.clockWith((clock) => {
       const now = Monotonic.unsafeMillis(clock) + ahead
@@ -42,9 +42,9 @@ export const make = <In, R>(schedule: Schedule.Schedule<unknown, In, R>): Budget
     })
 
   /**
-   * Whether the time, and not the number of attempts, would be up by then. A schedule that does not say when its time
-   * is over counts it from its first step on, so that the first failure is looked at from the second one: where that is
-   * over anyway, nobody knows.
+   * Whether the schedule ends by time, and not by the number of attempts, before the wait is over. A schedule that does
+   * not say when it ends counts its time from its first step, so the first failure is judged by the second step. If
+   * that one is the last anyway, nobody can tell.
    */
   const isUp = Effect.fnUntraced(function*(input: In, before: unknown, after: unknown, soon: number, ahead: number) {
     const isFirst = before === schedule.initial
@@ -72,7 +72,7 @@ export const make = <In, R>(schedule: Schedule.Schedule<unknown, In, R>): Budget
 }
 
 /* oxlint-disable no-restricted-properties -- a clock that is made of another one has all that a clock has. */
-/** What a schedule would see of the time if so many milliseconds had passed. */
+/** A clock that is `millis` milliseconds ahead. */
 const later = (clock: Clock.Clock, millis: number): Clock.Clock => {
   const nanos = BigInt(Math.ceil(millis)) * 1_000_000n
   return {

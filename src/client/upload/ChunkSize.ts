@@ -1,18 +1,16 @@
 /**
- * How many bytes go into one request. Pure.
+ * How many bytes one request carries. Pure.
  */
 import * as Option from "effect/Option"
 
 /**
- * Bounds in bytes. Chunks are as large as they may be, and half as large after each one that a server finds too large.
+ * Bounds in bytes. Chunks are as large as the bounds allow, and half as large after each one that a server finds too
+ * large.
  */
 export interface Range {
-  /**
-   * Chunks are not made smaller than this, whatever happens; the last one is as small as it has to be. 64 KiB by
-   * default.
-   */
+  /** Chunks are never smaller than this, except the last one. 64 KiB by default. */
   readonly min?: number | undefined
-  /** No more than this. The whole rest by default. */
+  /** Chunks are never larger than this. By default one carries all that is left. */
   readonly max?: number | undefined
   /** Every chunk but the last is a multiple of this many bytes. */
   readonly multipleOf?: number | undefined
@@ -28,7 +26,7 @@ const rangeOf = (size: ChunkSize) => {
   return { max, min: Math.min(min, max), multipleOf }
 }
 
-/** What is wrong with it. */
+/** What is wrong with the option, as the end of a sentence. */
 export const check = (size: ChunkSize): Option.Option<string> => {
   const { max, min, multipleOf } = rangeOf(size)
   return !isSize(min) || !isSize(multipleOf) || (max !== Number.POSITIVE_INFINITY && !isSize(max))
@@ -40,14 +38,14 @@ export const check = (size: ChunkSize): Option.Option<string> => {
     : Option.none()
 }
 
-/** Bytes for the next request, where `left` remain and `limit` was learnt. */
+/** Bytes of the next request. `left` bytes remain; `limit` is what the endpoint is known to accept. */
 export const next = (size: ChunkSize, limit: number, left: number): number => {
   const { max, min, multipleOf } = rangeOf(size)
   const most = Math.max(Math.min(max, limit), min, multipleOf)
   return left <= most ? left : floor(most, multipleOf)
 }
 
-/** The limit that is learnt when `tried` bytes were too many; none where fewer are not allowed. */
+/** The new limit after `tried` bytes were too many; Option.none if chunks cannot be smaller. */
 export const halve = (size: ChunkSize, tried: number): Option.Option<number> => {
   const { min, multipleOf } = rangeOf(size)
   const half = floor(Math.ceil(tried / 2), multipleOf)

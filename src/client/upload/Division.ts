@@ -1,6 +1,6 @@
 /**
- * How a source is divided: in one, or in parts that are sent at once. The same each time, so that parts are found
- * again, and as an earlier session has divided it. Pure.
+ * How a source is divided into parts that are sent at the same time. The ranges depend on the length and the number of
+ * parts only, so a later session finds the parts again. Pure.
  */
 import * as Arr from "effect/Array"
 import * as Option from "effect/Option"
@@ -16,7 +16,7 @@ export interface Range {
 
 type Options = Pick<UploadOptions, "endpoint" | "parallel" | "source" | "stopAt" | "url">
 
-/** In one, where no more is asked for or possible. */
+/** The ranges of the parts; one range if the source is not divided. */
 export const rangesOf = ({ endpoint, parallel = 1, source, stopAt, url }: Options): ReadonlyArray<Range> => {
   const length = Option.getOrElse(source.length, () => 0)
   const wanted = parallel === "auto" ? Math.min(Math.floor(length / autoPart), autoParts) : parallel
@@ -34,18 +34,18 @@ const autoPart = 64 * 1024 * 1024
 const autoParts = 4
 
 /**
- * The final names all parts in one header: of more than this, in characters, much of what stands before servers takes
- * none.
+ * The creation of the final upload names all parts in one header. Many proxies and servers refuse headers that are
+ * longer than this, in characters.
  */
 const longestConcat = 8000
 
-/** In characters, with what is between a path and the next. */
+/** The id of an upload and what separates two paths, in characters. */
 const idLength = 38
 
 /**
- * In how many parts that was sent which is remembered of a source, and none where nothing is: what was begun in one
- * goes on in one, and what was begun in parts in as many, whatever is asked for now. Where there is of both, that of
- * which more was sent.
+ * In how many parts earlier sessions sent the source; Option.none if the journal has nothing of it. This session uses
+ * as many parts, whatever its options say. If there are entries of several divisions, the one with most bytes sent
+ * wins.
  *
  * @param length - of the source, in bytes
  */
@@ -65,8 +65,8 @@ const mostFirst = Order.reverse(
 )
 
 /**
- * None where no division has such a range. What an earlier release wrote down does not say how many there are: the
- * range does.
+ * In how many parts the entry's source was divided; undefined if no division has its range. Entries of earlier releases
+ * do not say, so the range is looked for.
  */
 const partsOf = ({ creation, endpoint, length, start }: JournalEntry, whole: number): number | undefined =>
   Option.match(creation, {
@@ -74,5 +74,5 @@ const partsOf = ({ creation, endpoint, length, start }: JournalEntry, whole: num
     onSome: ({ parts }) => [parts]
   }).find((parts) => divide(endpoint, whole, parts).some((range) => range.start === start && range.length === length))
 
-/** More parts are not looked for. */
+/** No division with more parts than this is looked for. */
 const mostParts = 256

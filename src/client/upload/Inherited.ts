@@ -1,5 +1,6 @@
 /**
- * What another session left of an upload: which of several to go on with, and when to leave it alone. Pure.
+ * Decisions about an upload that an earlier session left: which of several is continued, and when it is abandoned.
+ * Pure.
  */
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
@@ -7,22 +8,24 @@ import type { JournalEntry } from "../journal/UploadJournal.js"
 import type { TusError } from "../transport/TusError.js"
 
 /**
- * What was handed to the network, in bytes: as much as the server may have. Of a request that was cut off only the
- * server knows how much it kept.
+ * Bytes that the session handed to the network. Of a request that was cut off only the server knows how many arrived.
  */
 export const sentOf = ({ acknowledged, prefix }: JournalEntry): number =>
   Math.max(acknowledged, Option.match(prefix, { onNone: () => 0, onSome: ({ length }) => length }))
 
-/** The most is gone on with: one that was begun because this one was refused for a while does not take its place. */
+/**
+ * The entry with most bytes comes first. If that upload is refused for a while and another is begun, it still comes
+ * first in the next session.
+ */
 export const mostFirst: Order.Order<JournalEntry> = Order.reverse(Order.mapInput(Order.number, sentOf))
 
 /**
- * Whether an upload that nothing was added to in this session is left alone, and its source goes on elsewhere: the
- * server wants nobody, or not this client, to go on with it, or it lies on another host that cannot be reached. What
- * may pass by itself, and what is wrong with a chunk, with the connection to the server or with the source, would be no
- * better elsewhere.
+ * Whether an upload is abandoned, and its source continues in another one. Only for uploads to which this session has
+ * added nothing. Abandoned are uploads that the server does not let this client continue, and uploads on another host
+ * that cannot be reached. A failure that may pass, or that is about a chunk, the connection or the source, would meet
+ * another upload as well.
  *
- * @param crossOrigin - it is on another host than its endpoint
+ * @param crossOrigin - the upload is on another host than its endpoint
  */
 export const isAbandoned = (error: TusError, crossOrigin: boolean): boolean => {
   switch (error._tag) {
@@ -39,5 +42,5 @@ export const isAbandoned = (error: TusError, crossOrigin: boolean): boolean => {
 
 const passing: ReadonlySet<number> = new Set([408, 423, 425, 429])
 
-/** Another upload would be told the same of the same bytes. */
+/** The same bytes would be refused in another upload, too. */
 const ofChunk: ReadonlySet<number> = new Set([413, 460])

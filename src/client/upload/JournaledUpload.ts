@@ -1,6 +1,6 @@
 /**
- * One upload and its entry in the journal: found again by the source's fingerprint, trusted once its digest has
- * matched, kept up to date while bytes go out, removed at the end.
+ * One upload and its entry in the journal. The fingerprint of the source finds the entry again, a digest of the bytes
+ * that were sent proves it, and `JournalWriter` keeps it up to date.
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -19,8 +19,9 @@ export interface JournaledUpload extends JournalWriter.JournalWriter {
   /** What earlier sessions left of this source at this endpoint, the newest first. */
   readonly candidates: ReadonlyArray<JournalEntry>
   /**
-   * Whether the source still begins with the bytes that were sent then; the server has those before `offset`. An entry
-   * without a digest is trusted for its fingerprint if no digest can be made here, or the server has no bytes.
+   * Whether the source still begins with the bytes that were sent then. The server has the bytes before `offset`. An
+   * entry without a digest is trusted for its fingerprint only if no digest can be made here, or the server has no
+   * bytes.
    */
   readonly verify: (entry: JournalEntry, offset: number) => Effect.Effect<boolean, SourceError>
   /** These bytes are about to go out: they become part of the digest. */
@@ -29,11 +30,11 @@ export interface JournaledUpload extends JournalWriter.JournalWriter {
 
 export interface Key {
   readonly fingerprint: Option.Option<string>
-  /** Where the source begins in the one that the fingerprint is of. */
+  /** Where a part begins in the source that the fingerprint is of. */
   readonly start: number
 }
 
-/** That of the application: whoever has made it, it harms no upload. */
+/** The application's journal. If it fails, it behaves like `none`. */
 const guardedJournal = Effect.map(UploadJournal, (given): Journal => {
   const orElse = JournalFallback.make()
   const listed = (list: () => Effect.Effect<ReadonlyArray<JournalEntry>>) =>
@@ -46,7 +47,7 @@ const guardedJournal = Effect.map(UploadJournal, (given): Journal => {
   }
 })
 
-/** The name under which a source is remembered; none where nothing is. */
+/** How the journal knows a source; without a fingerprint it does not. */
 export const keyOf = (source: UploadSource): Effect.Effect<Key, SourceError> =>
   Effect.flatMap(
     UploadJournal,
@@ -65,7 +66,7 @@ export const candidates = (endpoint: string, { length }: UploadSource, { fingerp
       Arr.filter((entry) => Option.contains(length, entry.length) && entry.start === start)
     ))
 
-/** All of it, parts as well. */
+/** The entries of a source and of its parts. */
 const entriesOf = (endpoint: string, { fingerprint }: Key) =>
   Effect.flatMap(guardedJournal, (journal) =>
     Option.isNone(fingerprint) ? Effect.succeed([]) : Effect.map(
@@ -73,7 +74,7 @@ const entriesOf = (endpoint: string, { fingerprint }: Key) =>
       Arr.filter((entry) => entry.endpoint === endpoint && Fingerprint.isOf(fingerprint.value, entry))
     ))
 
-/** In how many parts earlier sessions sent what is left of this source, none where nothing is. */
+/** In how many parts earlier sessions sent this source; Option.none if the journal has nothing of it. */
 export const partsOf = (endpoint: string, { length }: UploadSource, key: Key) =>
   Effect.map(
     entriesOf(endpoint, key),
@@ -81,8 +82,8 @@ export const partsOf = (endpoint: string, { length }: UploadSource, key: Key) =>
   )
 
 /**
- * What the server is told of the whole: what another session told it of the same source, where this one leaves that
- * open. So a source has the same metadata whether it is gone on with or created anew.
+ * The metadata of the upload. If the application gives none, that of an earlier session with the same source is used,
+ * so that a new upload has the same metadata as the one that it replaces.
  */
 export const metadataOf = Effect.fnUntraced(function*(
   { metadata, uploadMetadata }: Pick<WithDefaults<unknown>, "metadata" | "uploadMetadata">,

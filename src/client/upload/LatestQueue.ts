@@ -1,6 +1,6 @@
 /**
- * From callbacks to a Stream that a slow reader does not fill up: of updates that only say more of the same, the latest
- * is kept.
+ * A queue from callbacks to a Stream. Of updates that supersede each other it keeps the latest, so a slow reader does
+ * not fill it up.
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ export interface LatestQueue<A, E> {
   readonly stream: Stream.Stream<A, E>
 }
 
-/** @param supersedes - whether the second makes the first, not yet read, superfluous */
+/** @param supersedes - whether `after` makes `before`, which is not read yet, superfluous */
 export const make = <A, E>(supersedes: (before: A, after: A) => boolean): LatestQueue<A, E> => {
   const latch = Effect.unsafeMakeLatch(false)
   let waiting: Array<A> = []

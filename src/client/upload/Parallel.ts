@@ -1,6 +1,6 @@
 /**
- * One source in several parts at once, joined by the server at the end. Each part is an upload of its own and resumes
- * by itself.
+ * A source that is sent in several parts at the same time, which the server joins at the end. Each part is an upload
+ * and resumes by itself.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -54,7 +54,7 @@ export const run = Effect.fnUntraced(function*<R>(
       })
   )
 
-  /** Leaves nothing on the server, as far as it can be reached. */
+  /** Removes the parts from the server, as far as it can be reached. */
   const abandon = Effect.forEach(uploaders, (uploader) => Effect.ignore(uploader.terminate), {
     concurrency: "unbounded",
     discard: true
@@ -65,8 +65,8 @@ export const run = Effect.fnUntraced(function*<R>(
     (uploader) => Effect.map(uploader.all, ({ url }) => Option.getOrElse(url, () => "")),
     { concurrency: "unbounded" }
   ).pipe(
-    // What no journal remembers no session can find again: nobody knows the URLs of parts. All else is gone on with,
-    // whatever went wrong here: another token, another day, a file that is back again may do.
+    // Parts that no journal remembers are removed: no later session could know their URLs. All others stay, whatever
+    // the error is. A new token, or a file that is there again, may let the next session continue.
     Effect.tapError(() => (Option.isSome(key.fingerprint) ? Effect.void : abandon)),
     options.terminateOnInterrupt === true ? Effect.onInterrupt(() => abandon) : (self) => self
   )
@@ -102,10 +102,10 @@ export const run = Effect.fnUntraced(function*<R>(
 }, Effect.scoped)
 
 /**
- * Whether the server can join what is sent in parts.
+ * Whether the server can join parts.
  *
- * @param begun - parts are there already: a server that does not say that it cannot join them could when they were
- * begun
+ * @param begun - there are parts already. Then a server that does not declare its extensions is taken to support
+ * joining.
  */
 export const isPossible = Effect.fnUntraced(function*<R>(options: WithDefaults<R>, begun: boolean) {
   const client = yield* TusClient
@@ -116,7 +116,7 @@ export const isPossible = Effect.fnUntraced(function*<R>(options: WithDefaults<R
     return Effect.catchTag(
       endpoint.capabilities(client.discover(call)),
       "Unanswered",
-      // A page may not always ask; who answers nothing else either is not there.
+      // A page may not be allowed to send OPTIONS. If HEAD is not answered either, the server cannot be reached.
       (error) =>
         Effect.matchEffect(client.head(call), {
           onSuccess: () => Effect.sync(endpoint.known),
@@ -127,7 +127,7 @@ export const isPossible = Effect.fnUntraced(function*<R>(options: WithDefaults<R
   return begun ? !Endpoint.lacks(known, "concatenation") : Endpoint.has(known, "concatenation")
 })
 
-/** The progress of the whole, out of that of its parts. */
+/** The progress of the whole upload, as the sum of its parts. */
 const combine = (
   count: number,
   total: Option.Option<number>,
