@@ -1,25 +1,25 @@
 /**
- * How far an upload has come, as a value; and how fast, over the last seconds of this session. Pure: the time is an
- * argument, and it is monotonic.
+ * The progress of an upload as a value, and its rate over the last seconds. Pure: the time is an argument, and it is
+ * monotonic.
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import type { RawResponse } from "../../wire/Message.js"
 import type { TusError } from "../transport/TusError.js"
 
-/** One moment of an upload. Sizes are in bytes; an upload in parts is told as one. */
+/** One moment of an upload. Sizes are in bytes; an upload in parts is reported as one. */
 export interface Progress {
   /**
-   * What has just happened. `"Sent"` may be left out where nobody looks in time; the others come all.
+   * What has just happened. A slow reader may miss `"Sent"`, but no other event.
    *
-   * - `"Created"`, `"Resumed"`: the upload has a URL; a resumed one starts at what the server has. One in parts says so
-   *   once all of them have one, and has its own at its end.
-   * - `"Sent"`, `"Acknowledged"`: bytes left this machine; the server has them.
+   * - `"Created"`, `"Resumed"`: the upload has a URL; a resumed one starts at what the server has. An upload in parts
+   *   reports it once, when all parts have a URL, and has its own URL at its end.
+   * - `"Sent"`: bytes left this machine. `"Acknowledged"`: the server has them.
    * - `"Retrying"`: an attempt failed with `problem`, another follows in `retryIn`.
-   * - `"Recreated"`: it starts anew. The server has lost the upload or refuses that of another session, as `problem`
-   *   says; where there is no problem the source is another than the one that had been sent.
+   * - `"Recreated"`: the upload starts anew. Either the server has lost it, or refuses the upload of an earlier
+   *   session, as `problem` says; or there is no problem, but the source is not the one that was sent then.
    * - `"Shrunk"`: the chunks were too large and are smaller from now on.
-   * - `"Stopped"`: it has come to `stopAt`. `"Complete"`: the server has all bytes.
+   * - `"Stopped"`: the server has `stopAt` bytes. `"Complete"`: the server has all bytes.
    */
   readonly event:
     | "Created"
@@ -32,36 +32,36 @@ export interface Progress {
     | "Stopped"
     | "Complete"
   readonly url: Option.Option<string>
-  /** In bytes; none until the end of a stream of unknown length. */
+  /** In bytes; Option.none until the end of a stream of unknown length. */
   readonly total: Option.Option<number>
-  /** Where sending stands: bytes that have left this machine. Falls back when a request fails or an upload is lost. */
+  /** Bytes that have left this machine. Decreases when a request fails or an upload is lost. */
   readonly sent: number
-  /** Bytes that the server has had. Never decreases: when it loses the upload, only `sent` does. */
+  /** Bytes that the server has acknowledged. Never decreases: if the server loses the upload, only `sent` does. */
   readonly acknowledged: number
-  /** Bytes that the server had before this session; 0 where it started anew. */
+  /** Bytes that the server had before this session; 0 if the upload started anew. */
   readonly resumed: number
   /** Requests whose bytes were acknowledged. */
   readonly chunks: number
-  /** Attempts that failed. */
+  /** Failed attempts. */
   readonly retries: number
   /** Since the start of this session. */
   readonly elapsed: Duration.Duration
   /** Bytes per second over the last five seconds. */
   readonly rate: number
-  /** Until the end, at this rate. */
+  /** The time until the end, at this rate. */
   readonly eta: Option.Option<Duration.Duration>
-  /** Why the last attempt failed, or why it starts anew; none once bytes were acknowledged again. */
+  /** Why the last attempt failed, or why the upload starts anew; Option.none once bytes are acknowledged again. */
   readonly problem: Option.Option<TusError>
-  /** How long it is until the next attempt; some where the event is `"Retrying"`, and only there. */
+  /** The time until the next attempt; Option.some only if the event is `"Retrying"`. */
   readonly retryIn: Option.Option<Duration.Duration>
   /**
-   * The answer by which bytes were acknowledged last, or the upload was created; none where that was found out by
-   * asking. Of one in parts, the answer to their being joined, at its end.
+   * The response that acknowledged bytes last, or created the upload. Option.none if that was found out by HEAD. Of an
+   * upload in parts, the response to the request that joined them, at its end.
    */
   readonly answer: Option.Option<RawResponse>
 }
 
-/** What of the sources was sent when, in this session. */
+/** How much was sent when, in this session. */
 export interface Meter {
   readonly samples: ReadonlyArray<readonly [millis: number, position: number]>
 }
@@ -72,7 +72,7 @@ const spacing = 100
 /** A meter that begins to measure at `position`, in bytes, at the time `millis`, in milliseconds. */
 export const meter = (millis: number, position: number): Meter => ({ samples: [[millis, position]] })
 
-/** Where sending goes back, measuring starts anew. */
+/** If `position` decreases, measuring starts anew. */
 export const measure = ({ samples }: Meter, millis: number, position: number): Meter => {
   const last = samples.at(-1)
   if (last === undefined || position < last[1]) {
@@ -94,8 +94,8 @@ export const rate = ({ samples }: Meter): number => {
 }
 
 /**
- * How long `left` bytes take at `rate` bytes a second: zero where none are left; unknown where nothing moves or nobody
- * knows how many there are.
+ * How long `left` bytes take at `rate` bytes a second. Zero if none are left; Option.none if nothing moves or `left` is
+ * not known.
  */
 export const eta = (rate: number, left: Option.Option<number>): Option.Option<Duration.Duration> =>
   Option.flatMap(left, (bytes) =>

@@ -1,5 +1,5 @@
 /**
- * The counters of one upload in this session, and the progress they add up to.
+ * The counters of one upload in this session, and the progress that follows from them.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -12,13 +12,13 @@ import * as Progress from "./Progress.js"
 type Event = Progress.Progress["event"]
 
 export interface ProgressCounter {
-  /** As it was published last. */
+  /** The progress that was published last. */
   readonly progress: () => Progress.Progress
-  /** Something has happened that moves nothing. */
+  /** Publishes an event that moves no bytes. */
   readonly publish: (event: Event) => void
-  /** Bytes have left, up to `position`. */
+  /** Bytes up to `position` have left this machine. */
   readonly sent: (position: number) => void
-  /** The server has the bytes up to `offset`; what was sent behind it does not count. */
+  /** The server has the bytes before `offset`. Bytes that were sent behind it no longer count as sent. */
   readonly acknowledged: (
     event: Event,
     url: string,
@@ -26,9 +26,9 @@ export interface ProgressCounter {
     offset: number,
     answer?: RawResponse
   ) => void
-  /** An attempt came to nothing, and what it sent counts for nothing until the server says otherwise. */
+  /** An attempt failed. What it sent counts again once the server acknowledges it. */
   readonly failed: (problem: TusError, retryIn: Duration.Duration) => void
-  /** What the server has is of no use or not to be had, and why, where that was an answer: all is sent anew. */
+  /** The upload starts anew; `problem` is the server's answer, if one is the reason. */
   readonly lost: (problem?: TusError) => void
 }
 
@@ -61,7 +61,7 @@ export const make = (
       const change = (event: Event, fields: Partial<Progress.Progress> = {}) => {
         const now = Monotonic.unsafeMillis(clock)
         const next = { ...progress, retryIn: Option.none(), ...fields }
-        // What was found to be there already was not sent in this session.
+        // Bytes that an earlier session sent are not part of the rate.
         meter = event === "Resumed" ? Progress.meter(now, next.sent) : Progress.measure(meter, now, next.sent)
         const rate = Progress.rate(meter)
         progress = {

@@ -125,16 +125,16 @@ export const giveUp = ({ inherited, position: { place } }: Facts, error: TusErro
 const canRecreate = ({ adjustments, named, position, seekable }: Facts) =>
   !named && !adjustments.recreated && (seekable || position.confirmed === 0)
 
-/** By the line, by the server, or by a proxy that had waited for too long. */
+/** Whether the connection, the server or a proxy with a time limit ended the request. */
 const brokeOff = (error: TusError): error is Refused | Unanswered =>
   error._tag === "Unanswered"
     ? error.reason === "Closed" || error.reason === "Stalled"
     : error._tag === "Refused" && [408, 502, 504, 524].includes(error.status)
 
 /**
- * A creation that broke off in its bytes has told no URL, and the next one would begin at the first byte again: bytes
- * that go by PATCH are kept as far as they arrive. A PATCH goes on where the last one ended, so its size is to blame
- * only if nothing arrived twice in a row.
+ * What changes after a request that was cut off. The next attempt of a creation with bytes would start at the first
+ * byte again, since no URL is known, so its bytes go by PATCH. A PATCH continues where the last one ended, so its size
+ * is to blame only if nothing arrived twice in a row.
  */
 const afterBreak = ({ chunkSize, tried }: Facts, verb: NextStep.Verb, { attempts }: Refused | Unanswered): Change =>
   verb === "CreateWithUpload"

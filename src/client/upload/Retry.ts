@@ -1,6 +1,5 @@
 /**
- * What attempts cost: the table of `NextStep` says what is worth another, the schedule pays for it, and progress renews
- * the budget.
+ * Attempts and what they cost: the schedule pays for each one, and progress renews the budget.
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -15,7 +14,7 @@ import * as UserCode from "../transport/UserCode.js"
 import * as Budget from "./Budget.js"
 import * as RecoveryPlan from "./RecoveryPlan.js"
 
-/** The attempts before a request, as it is told of them. */
+/** What a request needs to know of the attempts before it. */
 export interface Attempt {
   /** Attempts since the last progress, this one included. */
   readonly attempts: number
@@ -27,27 +26,32 @@ export interface Retry<R> {
   readonly attempt: () => Attempt
   /** Bytes were acknowledged: the budget starts anew. */
   readonly renew: Effect.Effect<void>
-  /** Waits until there is a network, and the server wants to be asked again. */
+  /** Waits until there is a network, and until the time that the server asked to wait for. */
   readonly ready: Effect.Effect<void>
   /** From the next request on, headers are made anew. */
   readonly refresh: () => void
-  /** Pays for one more attempt and waits until it is due, not before `delay`; or fails with the error. */
+  /**
+   * Pays for one more attempt and waits until it is due, but at least for `delay`. Fails with the error if the schedule
+   * has ended.
+   */
   readonly pay: (error: TusError, delay: Duration.Duration) => Effect.Effect<void, TusError, R>
-  /** A request that knows no other answer to failure than another attempt. */
+  /** Repeats a request while the schedule pays for it, for requests that have no other way to recover. */
   readonly persist: <A>(
     verb: NextStep.Verb,
     request: (attempt: Attempt) => Effect.Effect<A, TusError>
   ) => Effect.Effect<A, TusError, R>
 }
 
-/** Half a second, doubled up to half a minute, less up to a third of it at random; without an end. */
+/**
+ * Half a second, doubled each time up to half a minute, with jitter that shortens it by up to a third. Without an end.
+ */
 export const pace: Schedule.Schedule<unknown> = Schedule.exponential("500 millis").pipe(
   Schedule.modifyDelay((_, delay) => Duration.min(delay, "30 seconds")),
-  // What is added at random to the longest pause would make it longer.
+  // Jitter only shortens: else the longest pause would be longer than half a minute.
   Schedule.jitteredWith({ min: 2 / 3, max: 1 })
 )
 
-/** What the protocol says about a failure. */
+/** What the protocol allows after a failure, with the time of day for a `Retry-After` that is a date. */
 export const nextStep = (verb: NextStep.Verb, error: TusError): Effect.Effect<NextStep.Next> =>
   Effect.map(DateTime.now, (now) => RecoveryPlan.classify(verb, error, now))
 
@@ -77,7 +81,9 @@ export const make = Effect.fnUntraced(function*<R>(
     onRetry(error, delay)
   }
 
-  /** What is told is what is waited for. An attempt that fails while there is no network is free. */
+  /**
+   * The pause that is reported is the pause that is waited for. While there is no network, a failed attempt is free.
+   */
   const pay = Effect.fnUntraced(function*(error: TusError, wanted: Duration.Duration) {
     if (error._tag === "Unanswered" && isOffline()) {
       return count(error, Duration.zero)
@@ -94,7 +100,7 @@ export const make = Effect.fnUntraced(function*<R>(
     yield* Effect.sleep(delay.value)
   })
 
-  /** The same request again. */
+  /** Prepares the same request again, or fails with the error. */
   const again = (error: TusError, next: NextStep.Next) =>
     next._tag === "RetryAfter"
       ? pay(error, Option.getOrElse(next.delay, () => Duration.zero))

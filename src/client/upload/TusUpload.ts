@@ -1,6 +1,6 @@
 /**
- * Uploads as Streams of their progress. Interruption is pause: the request has ended when the fiber has, and what the
- * server acknowledged is where another session goes on.
+ * Uploads as Streams of their progress. Interrupting one pauses it: the request has ended when the fiber has, and a
+ * later session continues at the last acknowledged byte.
  */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
@@ -26,29 +26,29 @@ import * as Retry from "./Retry.js"
 import * as Uploader from "./Uploader.js"
 import { defaultRetry, type UploadOptions, type WithDefaults, withDefaults } from "./UploadOptions.js"
 
-/** Whether there is nothing left to do: the upload is complete, or has come to `stopAt`. */
+/** Whether nothing is left to do: the upload is complete, or has reached `stopAt`. */
 export const isDone = Uploader.isDone
 
-/** What came of an upload. */
+/** The result of an upload. */
 export interface Result {
   readonly url: string
-  /** Bytes that the server has. All of them, but for an upload that was to stop before. */
+  /** Bytes that the server has: all, unless the upload has stopped at `stopAt`. */
   readonly bytes: number
   readonly complete: boolean
-  /** Of this session. */
+  /** The duration of this session. */
   readonly seconds: number
-  /** Requests that brought bytes, and all that failed. */
+  /** Requests whose bytes were acknowledged, and failed attempts. */
   readonly attempts: number
   /**
-   * The answer to the request that brought the last bytes, or joined the parts, with what the application of the server
-   * adds (`onComplete`). None where the server had to be asked how far the upload is: that answer was lost, did not
-   * say, or came in another session.
+   * The response to the request that brought the last bytes or joined the parts, with what the server's application
+   * adds to it (`onComplete`). Option.none if that response was lost or had no offset, or if an earlier session
+   * received it.
    */
   readonly answer: Option.Option<RawResponse>
 }
 
 /**
- * Uploads, and tells how far it is; ends when the server has all bytes.
+ * Uploads a source. The Stream reports its progress and ends when the server has all bytes.
  *
  * @example
  * ```ts
@@ -82,7 +82,7 @@ export const upload = <R = never>(options: UploadOptions<R>): Stream.Stream<Prog
   )
 
 /**
- * Uploads, and tells what came of it.
+ * Uploads a source and returns the result.
  *
  * @example
  * ```ts
@@ -115,7 +115,7 @@ const resultOf = ({ acknowledged, answer, chunks, elapsed, event, retries, url }
   answer
 })
 
-/** Returns the last that there is to tell. */
+/** Returns the last progress. */
 const drive = Effect.fnUntraced(function*<R>(options: WithDefaults<R>, onProgress: (progress: Progress) => void) {
   const key = yield* JournaledUpload.keyOf(options.source)
   const begun = yield* JournaledUpload.partsOf(options.endpoint, options.source, key)
@@ -127,7 +127,7 @@ const drive = Effect.fnUntraced(function*<R>(options: WithDefaults<R>, onProgres
   const all = options.terminateOnInterrupt === true
     ? Effect.onInterrupt(
       uploader.all,
-      // One that is complete has not been interrupted, whoever has stopped listening.
+      // A complete upload is not removed, even if the reader of its progress is interrupted.
       () =>
         Effect.flatMap(uploader.progress, ({ acknowledged, total }) =>
           Option.contains(total, acknowledged)
@@ -138,26 +138,26 @@ const drive = Effect.fnUntraced(function*<R>(options: WithDefaults<R>, onProgres
   return yield* Effect.ensuring(all, uploader.close)
 })
 
-/** One upload to be sent chunk by chunk, as long as the scope is open. Never in parallel. */
+/** One upload that the caller sends chunk by chunk, as long as the scope is open. Never in parallel. */
 export const uploader = <R = never>(
   options: UploadOptions<R>
 ): Effect.Effect<Uploader.Uploader<R>, TusError, TusClient | Scope.Scope> =>
   Effect.flatMap(withDefaults(options), (settled) => Uploader.makeScoped(settled))
 
-/** What happens to one of many files. */
+/** Progress or failure of one of many files. */
 export type Update<A> =
   | { readonly _tag: "Progress"; readonly file: A; readonly progress: Progress }
   | { readonly _tag: "Failed"; readonly file: A; readonly error: FileError }
 
-/** How many files are sent at a time. */
+/** How many files are sent at the same time. */
 export interface AllOptions {
-  /** How many files are under way at once. 3 by default. */
+  /** How many files are sent at the same time. 3 by default. */
   readonly concurrency?: number | undefined
 }
 
 const defaultConcurrency = 3
 
-/** Uploads many files, a few at a time. None waits for one that is slow or fails but in the queue. */
+/** Uploads many files, `concurrency` at a time. A file that fails does not stop the others. */
 export const all = <A, R = never, R2 = never>(
   files: Iterable<A>,
   toOptions: (file: A) => Effect.Effect<UploadOptions<R>, TusError, R2>,
@@ -179,13 +179,13 @@ const optionsOf = <A, B, E, R>(file: A, toOptions: (file: A) => Effect.Effect<B,
 const failureOf = (cause: Cause.Cause<TusError>): FileError =>
   Option.getOrElse(Cause.failureOption(cause), () => UserCode.bugOf("the upload", UserCode.reasonOf(cause)))
 
-/** What came of many files. */
+/** The results of many files. */
 export interface Report<A> {
   readonly succeeded: ReadonlyArray<readonly [file: A, result: Result]>
   readonly failed: ReadonlyArray<readonly [file: A, error: FileError]>
 }
 
-/** Uploads many files, and tells what came of each. */
+/** Uploads many files and returns the result of each. */
 export const runAll = <A, R = never, R2 = never>(
   files: Iterable<A>,
   toOptions: (file: A) => Effect.Effect<UploadOptions<R>, TusError, R2>,
@@ -208,8 +208,8 @@ export const runAll = <A, R = never, R2 = never>(
   )
 
 /**
- * What earlier sessions left unfinished of this source at this endpoint, the newest first; parts of an upload that was
- * sent in parallel are not among them.
+ * Unfinished uploads of this source at this endpoint that earlier sessions left, the newest first, without the parts of
+ * parallel uploads.
  */
 export const findPrevious = (
   options: { readonly endpoint: string; readonly source: UploadSource }
@@ -219,9 +219,9 @@ export const findPrevious = (
     (key) => JournaledUpload.candidates(options.endpoint, options.source, key)
   )
 
-/** What a request about an upload that is known by its URL can be told. */
+/** Options of requests about an upload that is known by its URL. */
 export interface UrlOptions<R = never> {
-  /** Pays for each attempt after the first, with its error as input. `defaultRetry` by default. */
+  /** Pays for each attempt after the first; its input is the error. `defaultRetry` by default. */
   readonly retry?: Schedule.Schedule<unknown, TusError, R> | undefined
 }
 
@@ -232,7 +232,7 @@ const retrying = <R>(url: string, { retry }: UrlOptions<R>) =>
       (retry) => ({ client, retry })
     ))
 
-/** Where an upload stands. */
+/** The state of an upload on the server. */
 export const info = <R = never>(
   url: string,
   options: UrlOptions<R> = {}
@@ -242,7 +242,7 @@ export const info = <R = never>(
     ({ client, retry }) => retry.persist("Inspect", (attempt) => client.head({ ...attempt, url }))
   )
 
-/** Removes an upload from the server. What is not there need not be removed. */
+/** Removes an upload from the server. Succeeds if there is none. */
 export const terminate = <R = never>(url: string, options: UrlOptions<R> = {}) =>
   Effect.flatMap(
     retrying(url, options),

@@ -1,5 +1,5 @@
 /**
- * What an upload can be told, and what is wrong with it before anything is sent.
+ * The options of an upload, and what is wrong with them before anything is sent.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -19,61 +19,64 @@ import * as UserCode from "../transport/UserCode.js"
 import * as ChunkSize from "./ChunkSize.js"
 import { pace } from "./Retry.js"
 
-/** What the server may be told of an upload under one key. */
+/** A value of the metadata. */
 export type MetadataValue = string | Uint8Array | number | bigint | boolean | null | undefined
 
-/** What to upload, where to, and how. Only `endpoint` and `source` have no default. */
+/** What to upload, where to, and how. Only `endpoint` and `source` are required. */
 export interface UploadOptions<R = never> {
   /** The URL that uploads are created at. */
   readonly endpoint: string
   readonly source: UploadSource
   /**
-   * Goes on with this upload instead of creating one; when it is gone, the upload fails. Nothing is created at
-   * `endpoint` then, but it still says whose headers the application's are: they are left out where `url` is of another
-   * origin. Without a collection it may be the same URL.
+   * Continues this upload instead of creating one; if it is gone, this fails. Nothing is created at `endpoint` then,
+   * but the application's headers are meant for its origin: they are left out if `url` has another one. If there is no
+   * collection, `endpoint` may be the same URL.
    */
   readonly url?: string | undefined
   /**
-   * Told to the server at the creation: keys of visible ASCII characters without commas; texts go as UTF-8, numbers and
-   * booleans as the text that they print as, and what is null or undefined is left out. By default none, or what an
-   * earlier session told it of the same source, which the journal remembers.
+   * Sent with the creation. Keys are visible ASCII characters without commas. Strings go as UTF-8, numbers and booleans
+   * as their text; null and undefined are left out. By default, what an earlier session sent with the same source,
+   * which the journal remembers, or none.
    */
   readonly metadata?: Readonly<Record<string, MetadataValue>> | undefined
   /**
-   * Bytes of one request: the whole rest by default, but 8 MiB at most where each has a checksum, and of a source that
-   * can be read only once.
+   * Bytes that one request carries. By default all that is left, but at most 8 MiB if each chunk has a checksum or the
+   * source can be read only once.
    */
   readonly chunkSize?: ChunkSize.ChunkSize | undefined
   /**
-   * Up to how many bytes come along with the creation, where the server takes them. 1 MiB by default. What comes along
-   * is sent again when the answer is lost; 0 for never.
+   * The source goes with the creation if it has at most this many bytes and the server supports it. 1 MiB by default; 0
+   * for never. If the response is lost, these bytes are sent again.
    */
   readonly createWithUpload?: number | undefined
-  /** Lets the server check each chunk; refused where it says that it cannot. None by default. */
+  /**
+   * Sends a checksum with each chunk, which the server verifies. Fails if the server does not support it. None by
+   * default.
+   */
   readonly checksum?: Algorithm | undefined
   /**
-   * Pays for each attempt after the first, with its error as input; it starts anew whenever the server has acknowledged
-   * bytes. A Retry-After of the server is waited for besides, an hour at most, and never for longer than the schedule
-   * would go on: then the upload fails at once. `defaultRetry` by default.
+   * Pays for each attempt after the first; its input is the error. It starts anew whenever the server has acknowledged
+   * bytes. A Retry-After is waited for as well, for an hour at most. If the schedule would end before that, the upload
+   * fails at once. `defaultRetry` by default.
    */
   readonly retry?: Schedule.Schedule<unknown, TusError, R> | undefined
   /**
-   * Sends so many parts at once and has the server join them, as many of them as it can be told of in one header (about
-   * 170); `"auto"` takes one for each 64 MiB, at most 4. 1 by default, and where the server cannot join or the source
-   * cannot be read in several places. What the journal remembers goes on in as many parts as it was begun in.
+   * Sends this many parts at the same time, which the server joins; their paths must fit in one header (about 170
+   * parts). `"auto"`: one part for each 64 MiB, at most 4. 1 by default, and if the server cannot join or the source
+   * cannot be read at several offsets. An upload that the journal remembers keeps its number of parts.
    */
   readonly parallel?: number | "auto" | undefined
-  /** Hosts, with their port where it is not the usual one, to which the server may send an upload besides its own. */
+  /** Other hosts, with their port unless it is the default one, to which the server may send an upload. */
   readonly allowedHosts?: ReadonlyArray<string> | undefined
-  /** Ends once the server has this many bytes; a later session goes on. */
+  /** Stops once the server has this many bytes; a later session continues. */
   readonly stopAt?: number | undefined
-  /** Removes the upload from the server when it is interrupted. By default it stays, to be resumed. */
+  /** Removes the upload from the server if it is interrupted. By default it stays, to be resumed. */
   readonly terminateOnInterrupt?: boolean | undefined
 }
 
 /**
- * After half a second, then after twice as long each time, up to half a minute, with jitter, ten times in a row. It
- * knows nothing of Retry-After, which is waited for anyway.
+ * Retries after half a second, then after twice as long each time, up to half a minute, with jitter; ten times in a
+ * row. A Retry-After is waited for in addition.
  *
  * @example
  * ```ts
@@ -89,9 +92,9 @@ export interface UploadOptions<R = never> {
 export const defaultRetry: Schedule.Schedule<unknown> = Schedule.intersect(pace, Schedule.recurs(10))
 
 /**
- * Goes on for so long since the first failure, and tells how long that was: `Schedule.recurUpTo`, but of time that has
- * passed. That one asks the clock of the machine, which may be set ahead, and then it ends, or back, and then it goes
- * on.
+ * Recurs until `duration` has passed since the first failure, and returns the time that has passed. Unlike
+ * `Schedule.recurUpTo` it measures monotonic time: if the clock of the machine is set, `Schedule.recurUpTo` ends too
+ * early or too late.
  *
  * @example
  * ```ts
@@ -117,8 +120,7 @@ export const recurUpTo = (duration: Duration.DurationInput): Schedule.Schedule<D
           start,
           Duration.millis(elapsed),
           elapsed < limit
-            // When the time is over is part of what it says: so a wait can be seen to go beyond it, whatever else there
-            // is to say.
+            // The end of the interval tells when the time is over. So `Budget` can see that a wait would go beyond it.
             ? ScheduleDecision.continueWith(ScheduleInterval.make(now, now + limit - elapsed))
             : ScheduleDecision.done
         ]
@@ -126,19 +128,16 @@ export const recurUpTo = (duration: Duration.DurationInput): Schedule.Schedule<D
   )
 }
 
-/** With everything that is left out filled in. */
+/** Options with their defaults filled in. */
 export interface WithDefaults<R> extends UploadOptions<R> {
   readonly chunkSize: ChunkSize.ChunkSize
   readonly createWithUpload: number
   readonly retry: Schedule.Schedule<unknown, TusError, R>
-  /** The header. */
+  /** The Upload-Metadata header. */
   readonly uploadMetadata: Option.Option<string>
 }
 
-/**
- * Fills in what is left out. Fails with an `InvalidOption`, the first that makes no sense; nothing is sent or read for
- * it.
- */
+/** Fills in the defaults. Fails with an `InvalidOption` for the first invalid option. Sends and reads nothing. */
 export const withDefaults = <R>(options: UploadOptions<R>): Either.Either<WithDefaults<R>, InvalidOption> =>
   Either.gen(function*() {
     const { checksum, chunkSize, createWithUpload = 1024 * 1024, retry = defaultRetry } = options
@@ -168,7 +167,7 @@ export const withDefaults = <R>(options: UploadOptions<R>): Either.Either<WithDe
     }
   })
 
-/** None where there is nothing to be told. What is wrong is named: the key, or what stands under it. */
+/** Option.none if there is no metadata. The error names the key, or the value of a key, that is invalid. */
 const header = (
   metadata: Readonly<Record<string, MetadataValue>>
 ): Either.Either<Option.Option<string>, InvalidOption> =>

@@ -1,5 +1,5 @@
 /**
- * Where an upload stands as far as this side knows, and how that changes. Pure.
+ * What this client knows about the position of an upload, and how that changes. Pure.
  */
 import type * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
@@ -12,11 +12,11 @@ export interface NotCreated {
   readonly _tag: "NotCreated"
 }
 
-/** Its offset is to be asked. */
+/** A HEAD has to ask for its offset. */
 export interface OffsetUnknown {
   readonly _tag: "OffsetUnknown"
   readonly at: Location
-  /** What another session wrote down of it, not yet trusted. */
+  /** The journal entry of an earlier session, if it is not verified yet. */
   readonly entry: Option.Option<JournalEntry>
 }
 
@@ -28,19 +28,22 @@ export interface OffsetKnown {
 
 export interface UploadPosition {
   readonly place: Place
-  /** Bytes of the whole; none until the end of a stream of unknown length. */
+  /** The length of the upload; Option.none until the end of a stream of unknown length. */
   readonly total: Option.Option<number>
-  /** Bytes that the server has confirmed, last and at most. */
+  /** The offset that the server confirmed last. */
   readonly confirmed: number
+  /** The highest offset that it has confirmed. */
   readonly furthest: number
-  /** The most that it can have: what was sent to it. Infinite where another session may have sent more. */
+  /**
+   * The server can have at most this many bytes: what was sent. Infinite while an earlier session may have sent more.
+   */
   readonly ceiling: number
   /** The server knows the length. */
   readonly declared: boolean
   readonly expires: Option.Option<DateTime.Utc>
 }
 
-/** Bytes may be anywhere below it. */
+/** No limit. */
 export const unlimited = Number.POSITIVE_INFINITY
 
 /** No server has any of it. */
@@ -54,7 +57,7 @@ export const notCreated = (total: Option.Option<number>): UploadPosition => ({
   expires: Option.none()
 })
 
-/** It is there already, with as many bytes as others have sent. */
+/** An upload that exists already, with an unknown number of bytes. */
 export const existing = (
   total: Option.Option<number>,
   at: Location,
@@ -65,7 +68,7 @@ export const existing = (
   ceiling: unlimited
 })
 
-/** A request has been made of which nobody knows what became. */
+/** A request was sent, and its effect is not known. */
 export const offsetUnknown = (position: UploadPosition, at: Location): UploadPosition => ({
   ...position,
   place: { _tag: "OffsetUnknown", at, entry: Option.none() }
@@ -89,12 +92,12 @@ export const confirmed = (position: UploadPosition, at: Location, offset: number
 const raised = ({ ceiling }: UploadPosition, offset: number) =>
   ceiling === unlimited ? offset : Math.max(ceiling, offset)
 
-/** It was there before this session, and has not been heard of yet. */
+/** It existed before this session, and its offset has not been confirmed yet. */
 export const isResuming = ({ ceiling }: UploadPosition) => ceiling === unlimited
 
 /**
- * From what it had to what was sent: an offset that is none of these is a lie. It may have lost some, as by a power
- * cut, where that can be sent again.
+ * The offsets that a server can report: from the last confirmed to the last byte sent. After a power cut it may have
+ * lost some, which counts as well if the source can send them again.
  */
 export const bounds = (
   { ceiling, confirmed, total }: UploadPosition,
@@ -104,7 +107,7 @@ export const bounds = (
   Math.min(ceiling, Option.getOrElse(total, () => unlimited))
 ]
 
-/** None where there is more to do, up to `stopAt`. */
+/** Option.none while there is more to do, up to `stopAt`. */
 export const ended = (
   { declared, place, total }: UploadPosition,
   stopAt: number

@@ -1,6 +1,6 @@
 /**
- * One upload, step by step: where it stands, and what comes next. Everything that happens to an upload happens here;
- * streams and parallel uploads are made of it.
+ * One upload as a loop: take the step that its position asks for, recover if it fails, until nothing is left to do.
+ * Streams of progress and parallel uploads are made of it.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -19,29 +19,29 @@ import * as UploadSteps from "./UploadSteps.js"
 
 export interface Uploader<R = never> {
   /**
-   * Sends one chunk, whatever it takes: creates the upload or finds it again, asks where it stands, tries again as the
-   * schedule allows. Returns where the upload is then. Once it is complete or has come to `stopAt` it sends nothing
-   * more. When it is interrupted the request has ended, and another call goes on.
+   * Sends one chunk. Creates the upload or finds it again, asks for its offset and tries again as needed. Returns the
+   * progress after the chunk. Does nothing once the upload is complete or has reached `stopAt`. It can be interrupted:
+   * then the request has ended, and another call continues.
    */
   readonly next: Effect.Effect<Progress, TusError, R>
-  /** One chunk after the other, until there is nothing more to send. */
+  /** Sends chunks until nothing is left to send. */
   readonly all: Effect.Effect<Progress, TusError, R>
   readonly progress: Effect.Effect<Progress>
   /** Removes the upload from the server and from the journal. */
   readonly terminate: Effect.Effect<void, TusError, R>
   /**
-   * Removes a part from the journal: it is needed until all are joined. Any other upload is not in it once it is
+   * Removes a part from the journal, which keeps it until all parts are joined. Other uploads are removed when they
    * complete.
    */
   readonly forget: Effect.Effect<void>
-  /** Writes down where the upload stands; nothing is called any more. */
+  /** Writes the last state to the journal. Nothing is called after it. */
   readonly close: Effect.Effect<void>
 }
 
-/** Whether `next` has nothing more to do. */
+/** Whether nothing is left for `next`. */
 export const isDone = ({ event }: Progress) => event === "Complete" || event === "Stopped"
 
-/** How long the server is given to remove an upload that was interrupted. */
+/** How long the removal of an interrupted upload may take. */
 export const terminateTimeout = "5 seconds"
 
 export const make = Effect.fnUntraced(function*<R>(
@@ -100,7 +100,7 @@ export const make = Effect.fnUntraced(function*<R>(
   }
 })
 
-/** Closed with the scope. */
+/** An uploader that is closed with the scope. */
 export const makeScoped = <R>(...args: Parameters<typeof make<R>>) =>
   Effect.tap(make(...args), ({ close }) => Effect.addFinalizer(() => close))
 
