@@ -1,5 +1,5 @@
 /**
- * The client: uploads as streams of their progress, resumable across sessions, over any transport.
+ * The client: uploads as streams of their progress, resumable in a later session, over any transport.
  *
  * @since 0.1.0
  */

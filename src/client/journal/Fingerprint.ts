@@ -1,6 +1,6 @@
 /**
- * By what a source is found again in another session: its name, its size, when it was changed, and a few samples of
- * what is in it. Cheap for any size, and no proof: whether the bytes are the same is for a `PrefixDigest` to say.
+ * The fingerprint by which a later session finds a source again: its name, its size, its date, and a few samples of its
+ * bytes. Cheap for any size, and no proof: a `PrefixDigest` proves that the bytes are the same.
  */
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
@@ -12,9 +12,9 @@ const samples = 5
 const sampleBytes = 64 * 1024
 
 /**
- * None where the source has no identity, no length, or cannot be read at any offset. Reads at most 320 KiB, the first
- * and the last bytes among them. Where there are neither `HashFunctions` nor Web Crypto nothing is read; then a source
- * that does not say when it was changed has no fingerprint either.
+ * Option.none if the source has no identity, no length, or cannot be read at any offset. Reads at most 320 KiB, the
+ * first and the last bytes among them. Without `HashFunctions` and Web Crypto nothing is read; then a source without a
+ * date has no fingerprint either.
  */
 export const of = Effect.fnUntraced(function*(source: UploadSource.UploadSource): Effect.fn.Return<
   Option.Option<string>,
@@ -34,17 +34,17 @@ export const of = Effect.fnUntraced(function*(source: UploadSource.UploadSource)
   return Option.map(yield* Sha256.digest(all), (digest) => `tus-1:${Encoding.encodeHex(digest)}`)
 })
 
-/** That of a part of a parallel upload. */
+/** The fingerprint of a part of a parallel upload. */
 export const ofRange = (fingerprint: string, start: number, length: number): string =>
   `${fingerprint}:${start}+${length}`
 
-/** Whether something is of this source, or of a part of it. */
+/** Whether an entry is of this source, or of a part of it. */
 export const isOf = (
   fingerprint: string,
   of: { readonly fingerprint: string; readonly start: number; readonly length: number }
 ) => of.fingerprint === fingerprint || of.fingerprint === ofRange(fingerprint, of.start, of.length)
 
-/** JSON shows where it ends, so that no name can pass for bytes. */
+/** JSON marks its own end, so no name can be mistaken for sampled bytes. */
 const describe = ({ modified, name, size }: UploadSource.Identity) =>
   new TextEncoder().encode(JSON.stringify([name, size, Option.getOrNull(modified)]))
 

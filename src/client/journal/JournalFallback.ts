@@ -1,12 +1,9 @@
 /**
- * What goes wrong in a journal harms no upload: it is told, and the journal is as good as none.
+ * A journal that fails is logged and ignored: uploads go on as if there were none.
  */
 import * as Effect from "effect/Effect"
 
-/**
- * Whatever `make` comes to, an interruption of its own as well, `nothing` takes its place. The first time it is a
- * warning.
- */
+/** Returns `nothing` if `make` throws, fails, dies or interrupts itself. The first time logs a warning. */
 export type OrElse = <A>(make: () => Effect.Effect<A, unknown>, nothing: A) => Effect.Effect<A>
 
 export const make = (): OrElse => {

@@ -1,5 +1,5 @@
 /**
- * The entries of a journal in a directory. A module of its own: no browser needs it.
+ * The entries of a journal as files in a directory. A module of its own, since browsers do not need it.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -12,13 +12,14 @@ import * as Encoding from "effect/Encoding"
 import * as Option from "effect/Option"
 import type { JournalStore } from "./JournalStore.js"
 
-/** How long a file that was not renamed may still have a writer. */
+/** A temporary file that is older than this has no writer any more. */
 const abandonedAfter = Duration.days(1)
 
 /**
- * One file a key; the keys have to be names of files, and not begin with a dot. A file is written under another name
- * and then renamed: processes do not disturb each other, and no reader finds half of it. After a power cut it may be
- * empty. Only its owner can read it, and the directory, which is made by the first write.
+ * One file for each key. Keys must be valid file names that do not begin with a dot. A file is written under a
+ * temporary name and then renamed, so several processes can share the directory and no reader finds half a file. After
+ * a power cut a file may be empty. The first write creates the directory. Only its owner can read the directory and the
+ * files.
  */
 export const make = Effect.fnUntraced(function*(directory: string): Effect.fn.Return<
   JournalStore,

@@ -1,12 +1,12 @@
 /**
- * Where the entries of a journal are kept, by key: in memory, in the browser. Knows nothing of what is in them.
+ * Stores for the entries of a journal: memory and localStorage. They know nothing about entries.
  */
 import { type PlatformError, SystemError } from "@effect/platform/Error"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 
-/** A store, and what a KeyValueStore does not tell: the keys of all that is in it. */
+/** A KeyValueStore that can list its keys. */
 export interface JournalStore {
   readonly store: KeyValueStore.KeyValueStore
   readonly keys: Effect.Effect<ReadonlyArray<string>, PlatformError>
@@ -26,7 +26,7 @@ export const memory: Effect.Effect<JournalStore> = Effect.sync(() => {
   }
 })
 
-/** Forgetful where there is no localStorage, which is looked for at each use, and not before. */
+/** Keeps nothing if there is no localStorage, which is looked up at each use. */
 export const localStorage: Effect.Effect<JournalStore> = Effect.sync(() => ({
   store: KeyValueStore.makeStringOnly({
     get: (key) => inStorage("get", (storage) => Option.fromNullable(storage.getItem(key)), Option.none),
@@ -42,7 +42,7 @@ export const localStorage: Effect.Effect<JournalStore> = Effect.sync(() => ({
   )
 }))
 
-/** Even to look at `globalThis.localStorage` throws where the user allows no storage. */
+/** Reading `globalThis.localStorage` throws if the user forbids storage. */
 const inStorage = <A>(method: string, use: (storage: Storage) => A, none: () => A) =>
   Effect.try({
     try: () => {

@@ -1,7 +1,6 @@
 /**
- * What was sent so far, as a digest: by it another session tells whether the source still begins with the bytes that
- * are on the server, before it sends the rest behind them. Works where `HashFunctions` knows sha256 or sha1, and else
- * does nothing.
+ * The digest of the bytes that were sent so far. With it a later session checks that the source still begins with the
+ * bytes on the server, before it appends the rest. Does nothing unless `HashFunctions` has sha256 or sha1.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -10,18 +9,18 @@ import * as UploadSource from "../sources/UploadSource.js"
 import * as UserCode from "../transport/UserCode.js"
 import type { Prefix } from "./UploadJournal.js"
 
-/** Offsets count from where the upload begins in its source. */
+/** Offsets are in the upload, which may be a part of its source. */
 export interface PrefixDigest {
   /**
-   * These bytes are about to be sent at `offset`. What was sent before is skipped: a retry sends it again. Bytes that
-   * leave out some before them end the digest for good: `prefix` is none from then on. Does not keep `bytes`.
+   * These bytes are about to be sent at `offset`. Bytes that a retry sends again are skipped. A gap ends the digest:
+   * `prefix` returns Option.none from then on. Does not keep `bytes`.
    */
   readonly observe: (offset: number, bytes: Uint8Array) => void
-  /** The digest of all bytes up to the last that was observed. */
+  /** The digest of all bytes up to the last one observed. */
   readonly prefix: () => Option.Option<Prefix>
 }
 
-/** The best first: one that nobody can find other bytes for. */
+/** The best first: nobody can construct other bytes with the same sha256. */
 const algorithms = ["sha256", "sha1"] as const
 
 export const make: Effect.Effect<PrefixDigest> = Effect.map(
@@ -30,9 +29,9 @@ export const make: Effect.Effect<PrefixDigest> = Effect.map(
 )
 
 /**
- * Reads the first bytes of the source, as many as `prefix` is long. Where they are the same the digest goes on behind
- * them, up to `until`: a session that was killed has sent more than it could write down. None where they are not the
- * same, where the source has not as many, or where the algorithm is unknown here.
+ * Reads the bytes of the source that `prefix` covers. If they are the same, the digest continues up to `until`, since a
+ * session that was killed may have sent more than it wrote down. Option.none if they differ, if the source is shorter,
+ * or if the algorithm is unknown here.
  */
 export const verify = Effect.fnUntraced(function*(
   source: UploadSource.UploadSource,

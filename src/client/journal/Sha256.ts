@@ -1,11 +1,11 @@
 /**
- * SHA-256 of a few bytes at once: by the `HashFunctions` at hand, or else by the platform's own Web Crypto.
+ * SHA-256 of a few bytes, by `HashFunctions` or else by Web Crypto.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as UserCode from "../transport/UserCode.js"
 
-/** None where there is neither: a browser has Web Crypto only in pages that came by https or from this machine. */
+/** Option.none if there is neither. Browsers have Web Crypto only in pages from https or from this machine. */
 export const digest = (bytes: Uint8Array<ArrayBuffer>): Effect.Effect<Option.Option<Uint8Array>> =>
   Effect.flatMap(UserCode.hashFunctions, (digests) => {
     const hasher = digests.get("sha256")?.()

@@ -1,10 +1,9 @@
 /**
- * What is remembered of unfinished uploads, so that another session goes on where this one ended. Helps, and never
- * harms: a journal that fails is as good as none.
+ * The journal of unfinished uploads, by which a later session continues where this one ended. A journal that fails
+ * behaves as if there were none.
  *
- * Who knows the URL of an upload can often write to it, and sometimes it holds a password. A journal keeps it as it is,
- * and the metadata too, with whatever the application tells the server in it: keep the journal where only its user can
- * read it, and only they can write it, and no secret in metadata.
+ * The URL of an upload often allows writing to it, and sometimes contains a password. A journal stores it as it is, and
+ * so the metadata. So only its user may read and write a journal, and metadata should contain no secrets.
  */
 import type { PlatformError } from "@effect/platform/Error"
 import type * as FileSystem from "@effect/platform/FileSystem"
@@ -35,14 +34,14 @@ export const Prefix = Schema.Struct({
 export type Prefix = typeof Prefix.Type
 
 /**
- * What an upload was created with: one that has to be created anew is the same. The headers of requests are never in
- * it, and so no token.
+ * What an upload was created with; if it has to be created anew, it is the same. Headers of requests, and so tokens,
+ * are not part of it.
  */
 export const Creation = Schema.Struct({
-  /** As an Upload-Metadata header; of the whole where this is a part. */
+  /** As an Upload-Metadata header. If this is a part, the metadata of the whole. */
   metadata: Schema.OptionFromNullOr(Schema.String),
   checksum: Schema.OptionFromNullOr(Algorithm),
-  /** In how many parts the source is sent, 1 for one that is not divided. */
+  /** In how many parts the source is sent; 1 if it is not divided. */
   parts: Schema.Int.pipe(Schema.positive())
 })
 export type Creation = typeof Creation.Type
@@ -50,38 +49,35 @@ export type Creation = typeof Creation.Type
 /** One unfinished upload, or one part of an upload that is sent in parallel. */
 export class JournalEntry extends Schema.Class<JournalEntry>("effect-tus/UploadJournal/JournalEntry")({
   endpoint: Schema.String,
-  /** Of the source, and of the range where it is a part. */
+  /** Of the source; of the range if this is a part. */
   fingerprint: Schema.String,
-  /** Where the upload is, absolute. */
+  /** The URL of the upload, absolute. */
   url: Schema.String,
-  /** Of the source: a path where it is a file. */
+  /** The name of the source; the path of a file. */
   source: Schema.String,
-  /** In bytes, of what is sent to `url`. */
+  /** The length of the upload, in bytes. */
   length: Schema.NonNegativeInt,
-  /** Where the range begins in the source; 0 but for parts. */
+  /** Where a part begins in the source; 0 for other uploads. */
   start: Schema.NonNegativeInt,
   /** Bytes that the server had acknowledged. */
   acknowledged: Schema.NonNegativeInt,
-  /** By which the bytes that are on the server are told from those of a changed source. */
+  /** Proves that the source still has the bytes that are on the server. */
   prefix: Schema.OptionFromNullOr(Prefix),
-  /** When the server forgets the upload. */
+  /** When the server removes the upload. */
   expires: Schema.OptionFromNullOr(Schema.DateTimeUtc),
   updated: Schema.DateTimeUtc,
-  /** None in what earlier releases wrote. */
+  /** Option.none in entries of earlier releases. */
   creation: Schema.optionalWith(Creation, { as: "Option" }).pipe(Schema.withConstructorDefault(() => Option.none()))
 }) {}
 
-/**
- * What uploads write down, and look up when they begin. It never fails: where it cannot remember, an upload begins
- * anew.
- */
+/** The operations of a journal. They never fail: without an entry an upload begins anew. */
 export interface Journal {
   /** Entries for this source at this endpoint that have not expired, the newest first. */
   readonly find: (endpoint: string, fingerprint: string) => Effect.Effect<ReadonlyArray<JournalEntry>>
-  /** Remembers an upload, in place of what was remembered of the same `url`. */
+  /** Stores an entry, in place of one with the same `url`. */
   readonly put: (entry: JournalEntry) => Effect.Effect<void>
   readonly remove: (entry: JournalEntry) => Effect.Effect<void>
-  /** All that is remembered and has not expired, the newest first. */
+  /** All entries that have not expired, the newest first. */
   readonly list: Effect.Effect<ReadonlyArray<JournalEntry>>
 }
 
@@ -98,12 +94,12 @@ export class UploadJournal extends Context.Reference<UploadJournal>()("effect-tu
   defaultValue: (): Journal => none
 }) {}
 
-/** What all keys begin with: other entries of a store that is shared are left alone. */
+/** All keys begin with this. Other entries of a shared store are left alone. */
 const keyPrefix = "effect-tus-"
 
 const version = 1
 
-/** Servers that tell no expiry do not keep what is unfinished for ever, and nor does the journal. */
+/** How long an entry without an expiry is kept: servers do not keep unfinished uploads forever either. */
 const keptFor = Duration.days(90)
 
 const Newer = Schema.parseJson(Schema.Struct({ version: Schema.Int.pipe(Schema.greaterThan(version)) }))
@@ -111,9 +107,9 @@ const Newer = Schema.parseJson(Schema.Struct({ version: Schema.Int.pipe(Schema.g
 const Stored = Schema.parseJson(Schema.Struct({ version: Schema.Literal(version), entry: JournalEntry }))
 
 /**
- * A journal in a store, one key for each URL; the keys are fit to be names of files. `keys` are those that are in the
- * store, others among them. What has expired, what has not been touched for 90 days and what cannot be understood is
- * removed when it is met. Whatever goes wrong in the store is logged, the first time as a warning.
+ * A journal in a store, one key for each URL; keys are valid file names. `keys` lists the keys of the store, and may
+ * contain others. Entries that have expired, that were not updated for 90 days or that cannot be decoded are removed
+ * when they are found. Failures of the store are logged, the first one as a warning.
  */
 export const make = (
   store: KeyValueStore.KeyValueStore,
@@ -159,8 +155,8 @@ const layerOf = <R>(store: Effect.Effect<JournalStore.JournalStore, never, R>): 
 export const layerMemory: Layer.Layer<never> = layerOf(JournalStore.memory)
 
 /**
- * Remembers in a directory, one file for each upload. Several processes may share it. It is made by the first upload,
- * for its owner alone, as the files are; a directory that is there already is taken as it is.
+ * Remembers in a directory, one file for each upload. Several processes can share it. The first upload creates the
+ * directory, readable for its owner only, as the files are. An existing directory keeps its mode.
  *
  * @example
  * ```ts
@@ -183,9 +179,7 @@ export const layerFileSystem = (
   directory: string
 ): Layer.Layer<never, never, FileSystem.FileSystem | Path.Path> => layerOf(JournalFiles.make(directory))
 
-/**
- * Remembers in the browser's localStorage, which all pages of an origin share; remembers nothing where there is none.
- */
+/** Remembers in the browser's localStorage, which all pages of an origin share. Remembers nothing if there is none. */
 export const layerLocalStorage: Layer.Layer<never> = layerOf(JournalStore.localStorage)
 
 const endOf = ({ expires, updated }: JournalEntry) =>
@@ -193,7 +187,7 @@ const endOf = ({ expires, updated }: JournalEntry) =>
 
 const newestFirst = Order.mapInput(Order.reverse(DateTime.Order), ({ updated }: JournalEntry) => updated)
 
-/** A digest, because a URL may be longer than the name of a file. */
+/** A digest, because a URL may be longer than a file name. */
 const keyOf = (url: string): Effect.Effect<string> => {
   const bytes = new TextEncoder().encode(url)
   return Effect.map(
@@ -206,5 +200,5 @@ const decode = (text: string) => Option.map(Schema.decodeOption(Stored)(text), (
 
 const encode = (entry: JournalEntry) => Schema.encodeSync(Stored)({ version, entry })
 
-/** Written by a later release, which will know when to remove it. */
+/** A later release has written the entry, and will remove it. */
 const isNewer = (text: string) => Option.isSome(Schema.decodeOption(Newer)(text))

@@ -1,38 +1,38 @@
 /**
- * The bytes of a stream that may be asked for again: between what was released and what has come. In memory, and beyond
- * what is wanted there in a temporary file. Knows nothing about where a stream comes from or how it ends.
+ * The window of a stream's bytes that may be asked for again: those that were read and not released. They are in
+ * memory, and beyond a limit in a temporary file. Knows nothing about where a stream comes from or how it ends.
  */
 import * as Effect from "effect/Effect"
 import * as Spill from "./Spill.js"
 import { SourceError } from "./UploadSource.js"
 
 export interface ReplayWindow {
-  /** Behind the last byte that has come. */
+  /** The offset behind the last byte. */
   readonly end: () => number
-  /** Before it, nothing is kept. */
+  /** Bytes before this offset are released. */
   readonly start: () => number
-  /** Copies the bytes, so that it does not matter whose memory they lie in. Must not be interrupted. */
+  /** Copies the bytes, so the caller keeps its memory. Must not be interrupted. */
   readonly append: (chunks: Iterable<Uint8Array>) => Effect.Effect<void, SourceError>
-  /** Some of the bytes at `offset`, at most `size`; where they are not in memory they are read into `lent`. */
+  /** Some bytes at `offset`, at most `size`. Bytes that are not in memory are read into `lent`. */
   readonly read: (offset: number, size: number, lent: () => Uint8Array) => Effect.Effect<Uint8Array, SourceError>
   readonly release: (offset: number) => Effect.Effect<void>
-  /** Releases everything, and waits for what is still under way. */
+  /** Releases everything, and waits for calls that are running. */
   readonly close: Effect.Effect<void>
 }
 
 export interface Options {
-  /** How errors call it. */
+  /** The name of the source in errors. */
   readonly name: string
-  /** How many bytes will come at most. */
+  /** The stream has at most this many bytes. */
   readonly total: number
   /**
-   * Where the bytes go that `memory`, a block at least, has no room for; opened when first needed. Without it, all
-   * stay.
+   * Takes the bytes beyond `memory` bytes, but at least a block. Opened when it is first needed. Without it, all bytes
+   * stay in memory.
    */
   readonly spill?: { readonly memory: number; readonly open: Effect.Effect<Spill.Spill, SourceError> } | undefined
 }
 
-/** The unit of keeping and dropping: no chunk that is read is larger. */
+/** The unit of keeping and releasing: no chunk that is read is larger. */
 export const blockBytes = 256 * 1024
 
 type Block = Uint8Array<ArrayBuffer> | Spill.Place

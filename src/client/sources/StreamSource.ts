@@ -1,6 +1,6 @@
 /**
- * A stream that can be read only once as the source of an upload. It is read as far as is asked for and no further;
- * what has been read and not been released is kept to be sent again.
+ * A stream that can be read only once, as the source of an upload. It is read only as far as bytes are asked for. Bytes
+ * that were read and not released are kept, to be sent again.
  */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Chunk from "effect/Chunk"
@@ -16,19 +16,19 @@ import * as Spill from "./Spill.js"
 import * as StreamFeed from "./StreamFeed.js"
 import * as UploadSource from "./UploadSource.js"
 
-/** What is known of a stream, and how much of it is kept. */
+/** What is known of a stream, and how much of it is kept in memory. */
 export interface Options {
-  /** What messages call it. */
+  /** The name in messages. */
   readonly name?: string | undefined
-  /** In bytes, where it is known: a stream that has more or less fails before its last bytes are handed out. */
+  /** In bytes, if it is known. A stream with more or fewer bytes fails before its last bytes are handed out. */
   readonly length?: number | undefined
-  /** In bytes, 8 MiB unless told. */
+  /** In bytes. 8 MiB by default. */
   readonly window?: number | undefined
 }
 
 /**
- * Keeps everything in memory: `ready` offers `window` bytes at most, which bounds what is kept by someone who releases
- * one offer before asking for the next, to `window` and a chunk of the stream.
+ * Keeps everything in memory. `ready` offers at most `window` bytes. A caller that releases each offset before it asks
+ * for the next has at most `window` bytes and one chunk of the stream in memory.
  *
  * @example
  * ```ts
@@ -53,9 +53,9 @@ export const make = <E, R>(
   Effect.flatMap(Effect.scope, (scope) => build(stream, scope, options))
 
 /**
- * Keeps `window` bytes in memory, but not less than 256 KiB, and the others in a temporary file: `ready` offers what is
- * asked for. The file is made when it is first needed, in `directory` or where the system has such files, and goes with
- * the scope.
+ * Keeps `window` bytes in memory, but at least 256 KiB, and the others in a temporary file, so `ready` offers what is
+ * asked for. The file is created when it is first needed, in `directory` or in the system's directory for such files.
+ * It is removed with the scope.
  */
 export const makeSpilling = <E, R>(
   stream: Stream.Stream<Uint8Array, E, R>,
@@ -79,7 +79,7 @@ const build = Effect.fnUntraced(function*<E, R>(
   { length, name = "stream", window: asked = defaultWindow }: Options = {},
   open?: (name: string, files: Scope.Scope) => Effect.Effect<Spill.Spill, UploadSource.SourceError>
 ) {
-  // In this order, so that at the end the pull under way is stopped first, then the stream, and the file goes last.
+  // The order of the scopes: at the end the running pull is stopped first, then the stream, and the file goes last.
   const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
   const files = yield* Scope.fork(scope, ExecutionStrategy.sequential)
   const memory = Math.max(1, asked)
@@ -128,7 +128,7 @@ const gather = (
     if (offset < window.start()) {
       return ReplayWindow.spent(name, offset)
     }
-    // The last bytes of a known length count only once nothing came behind them.
+    // The last bytes of a known length count only if nothing follows them.
     if (until <= end && until < total) {
       return Effect.succeed({
         size: until - offset,

@@ -1,6 +1,5 @@
 /**
- * Where the bytes of an upload come from: something that can be read again, from any offset that is not yet
- * acknowledged.
+ * The source of an upload's bytes: it can be read again from any offset that is not yet acknowledged.
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -9,18 +8,18 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Pull from "../../bytes/Pull.js"
 
-/** The bytes are not there, or not as they were said to be. Never worth another attempt. */
+/** The source cannot be read, or does not have the bytes that it said. Another attempt does not help. */
 export class SourceError extends Schema.TaggedError<SourceError>("effect-tus/SourceError")("SourceError", {
   /**
-   * - `"Missing"`, `"NotAFile"`, `"Unreadable"`: it cannot be opened or read.
-   * - `"TooShort"`, `"TooLong"`: it has another number of bytes than it said.
-   * - `"Changed"`: it was written to while it was read.
-   * - `"Spent"`: it can be read only once, and bytes are asked for that are gone.
+   * - `"Missing"`, `"NotAFile"`, `"Unreadable"`: the source cannot be opened or read.
+   * - `"TooShort"`, `"TooLong"`: the source has another number of bytes than it said.
+   * - `"Changed"`: the source was written to while it was read.
+   * - `"Spent"`: the source can be read only once, and the bytes that are asked for are gone.
    */
   reason: Schema.Literal("Missing", "NotAFile", "Unreadable", "TooShort", "TooLong", "Changed", "Spent"),
-  /** Its name: a path, or what it was called. */
+  /** The name of the source: a path, or the name that it was given. */
   source: Schema.String,
-  /** What was expected, as the end of a sentence. */
+  /** What is wrong, as the end of a sentence. */
   detail: Schema.String,
   cause: Schema.optional(Schema.Defect)
 }) {
@@ -29,11 +28,11 @@ export class SourceError extends Schema.TaggedError<SourceError>("effect-tus/Sou
   }
 }
 
-/** What is known of a source before it is read: the same again means very likely the same bytes. */
+/** What is known of a source before it is read. Two sources with the same identity very likely have the same bytes. */
 export interface Identity {
   readonly name: string
   readonly size: number
-  /** When it was last changed, in milliseconds since 1970. */
+  /** The date of the last change, in milliseconds since 1970. */
   readonly modified: Option.Option<number>
 }
 
@@ -50,31 +49,30 @@ export interface Ready {
  * Offsets and sizes are in bytes.
  */
 export interface UploadSource {
-  /** What it is called in messages. */
+  /** The name in messages. */
   readonly name: string
-  /** In bytes; none where it is known only at the end. */
+  /** In bytes; Option.none if it is known only at the end. */
   readonly length: Option.Option<number>
-  /** None where the source cannot be found again in another session: then it is not remembered. */
+  /** Option.none if a later session cannot find the source again: then the journal does not remember it. */
   readonly identity: Option.Option<Identity>
   /**
-   * Waits until `size` bytes can be read at `offset`, or as many of them as the source can hold, or it has ended. That
-   * it has may come to light only at the next call: no bytes, and the last. `offset` lies at or behind the one of the
-   * last `release`.
+   * Waits until `size` bytes can be read at `offset`, or as many as the source can hold, or the source has ended. The
+   * end may be noticed only by the next call, which then returns no bytes and `last`. `offset` is never before that of
+   * the last `release`.
    */
   readonly ready: (offset: number, size: number) => Effect.Effect<Ready, SourceError>
   /**
-   * Begins to read the bytes from `offset`, exactly `size` of them, or a failure. Each chunk is lent: its memory is
-   * used again once the next is asked for. Where the source is not `seekable`, one reading has ended before the next
-   * begins.
+   * Begins to read exactly `size` bytes at `offset`, or fails. Each chunk is lent: its memory is used again for the
+   * next one. If the source is not `seekable`, one reading ends before the next one begins.
    */
   readonly read: (offset: number, size: number) => Effect.Effect<Pull.Reading<SourceError>, SourceError>
-  /** The bytes before `offset` will never be asked for again. */
+  /** The bytes before `offset` will not be asked for again. */
   readonly release: (offset: number) => Effect.Effect<void>
-  /** Whether any offset can be read at any time, and by several at once: what a parallel upload needs. */
+  /** Whether any offset can be read at any time, by several readers at once. A parallel upload needs that. */
   readonly seekable: boolean
 }
 
-/** Bytes in memory, sent as they lie there. They can be found again in another session only under a name. */
+/** Bytes in memory, which are not copied. A later session can find them again only if they have a name. */
 export const fromBytes = (bytes: Uint8Array, options?: { readonly name?: string | undefined }): UploadSource => {
   const source = seekable({
     name: options?.name ?? "bytes",
@@ -84,7 +82,10 @@ export const fromBytes = (bytes: Uint8Array, options?: { readonly name?: string 
   return options?.name === undefined ? { ...source, identity: Option.none() } : source
 }
 
-/** A Blob, or a File, which can be found again by its name, size and date. One that has changed on disk is noticed. */
+/**
+ * A Blob or a File. A later session finds a File again by its name, size and date. A File that has changed on disk
+ * fails with `Changed`.
+ */
 export const fromBlob = (blob: Blob): UploadSource => {
   const file = "name" in blob && typeof blob.name === "string" ? Option.some(blob.name) : Option.none()
   const name = Option.getOrElse(file, () => "blob")
@@ -103,8 +104,8 @@ export const fromBlob = (blob: Blob): UploadSource => {
 }
 
 /**
- * Bytes that a function returns again and again, those from `start` to `end` (exclusive) in chunks of any size: an
- * object in a store, a row of a database. `modified` in milliseconds since 1970.
+ * Bytes that a function returns as often as it is asked: those from `start` to `end` (exclusive), in chunks of any
+ * size. For an object in a store or a row of a database. `modified` is in milliseconds since 1970.
  *
  * @example
  * ```ts
@@ -135,7 +136,7 @@ export const fromRange = (options: {
       )
   })
 
-/** A source of known length that hands out the bytes from `start` to `end` (exclusive), and no others. */
+/** A source of known length that reads the bytes from `start` to `end` (exclusive). */
 export const seekable = (options: {
   readonly name: string
   readonly length: number
@@ -160,8 +161,8 @@ export const seekable = (options: {
 }
 
 /**
- * The bytes as they are where there are `size` of them. What has more never gets to hand out the last of them, so that
- * a request whose length was announced does not end well. Failures become `Unreadable`, but for those that tell more.
+ * Passes the bytes on if there are `size` of them. A longer or shorter source never hands out the last byte, so a
+ * request with a Content-Length cannot end well. Failures become `Unreadable` unless they are a `SourceError`.
  */
 export const exactly = (name: string, size: number) => (pull: Pull.Pull<unknown>): Pull.Pull<SourceError> => {
   let left = size
@@ -176,7 +177,7 @@ export const exactly = (name: string, size: number) => (pull: Pull.Pull<unknown>
       return left > 0 ? Effect.succeed(chunk) : left < 0 ? Pull.fail(tooLong(name, size)) : Effect.as(rest, chunk)
     }
   })
-  // A lent chunk is held over one more pull: its memory is used again only for bytes that must not be there.
+  // The last chunk is held during one more pull. Its memory is used again only for bytes that must not exist.
   const rest: Effect.Effect<void, Option.Option<SourceError>> = Effect.matchEffect(pull, {
     onFailure: Option.match({
       onNone: () => Effect.sync(() => void (ended = true)),
@@ -187,7 +188,7 @@ export const exactly = (name: string, size: number) => (pull: Pull.Pull<unknown>
   return Effect.suspend(() => (ended ? Pull.end : next))
 }
 
-/** Reads the bytes from `offset`, `size` of them. They are lent. */
+/** Reads `size` bytes at `offset`. The chunks are lent. */
 export const forEach = (
   source: UploadSource,
   offset: number,
@@ -199,17 +200,17 @@ export const forEach = (
     (pull) => Pull.forEachBatch(pull, (batch) => Effect.sync(() => Chunk.forEach(batch, each)))
   )
 
-/** What a source's failure becomes; one that tells what it is stays as it is. */
+/** The `SourceError` of a failure; a `SourceError` stays as it is. */
 export const unreadable = (source: string) => (cause: unknown): SourceError =>
   cause instanceof SourceError
     ? cause
     : new SourceError({ reason: "Unreadable", source, detail: `it cannot be read: ${messageOf(cause)}`, cause })
 
-/** The failure of a source that said it has `size` bytes, and ended after `actual`. */
+/** The error of a source that said it has `size` bytes, and ended after `actual`. */
 export const tooShort = (source: string, size: number, actual: number): SourceError =>
   new SourceError({ reason: "TooShort", source, detail: `it ended after ${actual} of ${size} bytes` })
 
-/** The most that is in memory of a source that can be read again at any time, in bytes. */
+/** A seekable source has at most this many bytes in memory. */
 export const pieceBytes = 2 * 1024 * 1024
 
 const tooLong = (source: string, size: number): SourceError =>
@@ -220,11 +221,11 @@ const changed = (source: string, cause: unknown): SourceError =>
 
 const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
-/** What browsers say when the file behind a Blob is not the one that was chosen. */
+/** How browsers fail if the file behind a Blob has changed. */
 const isStale = (cause: unknown): boolean =>
   cause instanceof Error && (cause.name === "NotReadableError" || cause.name === "NotFoundError")
 
-/** A range by what is read of it at once. */
+/** Reads a range in pieces of at most `pieceBytes`. */
 const pieces =
   (read: (start: number, end: number) => Effect.Effect<Uint8Array, SourceError>) =>
   (start: number, end: number): Effect.Effect<Pull.Reading<SourceError>> =>
