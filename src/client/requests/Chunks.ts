@@ -1,5 +1,5 @@
 /**
- * The next bytes of a source as something to send, with their digest before or behind them.
+ * A chunk of a source as the body of a request, with its checksum in a header or a trailer.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -12,7 +12,7 @@ import * as UserCode from "../transport/UserCode.js"
 import { type Capabilities, has, lacks } from "./Endpoint.js"
 import type { Chunk } from "./Request.js"
 
-/** How chunks are checked. */
+/** Where the checksum of a chunk is sent. */
 export type ChecksumMode =
   | { readonly _tag: "None" }
   | { readonly _tag: "Header" | "Trailer"; readonly algorithm: Algorithm; readonly hasher: () => Hasher }
@@ -20,8 +20,8 @@ export type ChecksumMode =
 export const unchecked: ChecksumMode = { _tag: "None" }
 
 /**
- * What is asked for, where the server and this side can both do it; behind the bytes where that is possible: they are
- * read once.
+ * The mode for `algorithm`, if the server and this client both support it. A trailer is preferred, since the source is
+ * then read only once.
  */
 export const modeOf = (
   url: string,
@@ -56,7 +56,7 @@ export const modeOf = (
 export interface Listeners {
   /** Bytes that are about to be sent. */
   readonly observe: (offset: number, bytes: Uint8Array) => void
-  /** All of them have been read. A transport that holds them has sent none of them so far. */
+  /** All bytes have been read. A transport that buffers a body has sent none of them so far. */
   readonly observed: Effect.Effect<void>
   readonly onSent: (bytes: number) => void
 }

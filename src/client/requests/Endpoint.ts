@@ -1,6 +1,6 @@
 /**
- * What is known of an endpoint, by all uploads to it: what the server can do, asked once; how much it takes at a time,
- * learnt; and until when it wants to be left alone.
+ * What all uploads to an endpoint know of it: what the server supports, asked once; how many bytes it accepts at a
+ * time; and until when it wants no requests.
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -10,7 +10,7 @@ import type { Extension } from "../../wire/tus/Extension.js"
 import { type RequestError, TooLarge, Unsupported } from "../transport/TusError.js"
 
 export interface Capabilities {
-  /** The server has said what it can do; else that is found out by trying. */
+  /** The server has declared what it supports. If not, that is found out by trying. */
   readonly isDeclared: boolean
   readonly extensions: ReadonlySet<string>
   readonly algorithms: ReadonlyArray<string>
@@ -20,28 +20,26 @@ export interface Capabilities {
 
 export interface Endpoint {
   readonly url: string
-  /**
-   * What the server can do, asked once. One that does not say can do what the protocol asks of all, and create uploads.
-   */
+  /** What the server supports, asked once. A server that does not say supports the core protocol and creation. */
   readonly capabilities: (
     discover: Effect.Effect<Option.Option<DiscoveryHeaders.Response>, RequestError>
   ) => Effect.Effect<Capabilities, RequestError>
-  /** As far as was asked. */
+  /** What is known so far, without asking. */
   readonly known: () => Capabilities
-  /** The server answers, though it may not say what it can do: it is not asked again. */
+  /** The server answers, but has not declared what it supports: it is not asked again. */
   readonly assume: () => void
-  /** Bytes that one request may bring, as far as is known. */
+  /** Bytes that one request may carry, as far as is known. */
   limit: number
-  /** Bytes that a creation may carry: fewer after a creation broke off. */
+  /** Bytes that a creation may carry; fewer after a creation was cut off. */
   creationLimit: number
-  /** No request before this time, in milliseconds of `Monotonic`: the server has said so. */
+  /** The server wants no request before this time, in milliseconds of `Monotonic`. */
   notBefore: number
 }
 
 /** The server has the extension. */
 export const has = ({ extensions }: Capabilities, extension: Extension) => extensions.has(extension)
 
-/** The server has said that it does not have the extension. */
+/** The server has declared its extensions, and this is not one of them. */
 export const lacks = ({ extensions, isDeclared }: Capabilities, extension: Extension) =>
   isDeclared && !extensions.has(extension)
 
@@ -57,7 +55,7 @@ export const accepts = (url: string, known: Capabilities, length: Option.Option<
     ? Either.left(new TooLarge({ url, length: length.value, limit: known.maxSize.value }))
     : Either.right(undefined)
 
-/** @param limit - bytes that a request should bring at most from the start. */
+/** @param limit - bytes that a request may carry at first */
 export const make = (url: string, limit = Number.POSITIVE_INFINITY): Endpoint => {
   const turns = Effect.unsafeMakeSemaphore(1)
   let known: Capabilities | undefined
@@ -85,7 +83,7 @@ export const make = (url: string, limit = Number.POSITIVE_INFINITY): Endpoint =>
   }
 }
 
-/** There are servers, and things in front of them, that do not know OPTIONS: the creation tells more. */
+/** Some servers and proxies do not support OPTIONS. Then the creation shows what works. */
 const isUndeclared = (error: RequestError) =>
   error._tag === "Refused" && (error.status < 500 || error.status === 501)
   && ![401, 408, 423, 425, 429].includes(error.status)

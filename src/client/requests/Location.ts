@@ -1,27 +1,27 @@
 /**
- * Whether the server may send an upload where it does, and with what. Pure.
+ * Whether the URL of a new upload can be trusted, and whether the application's headers are sent there. Pure.
  */
 import * as Either from "effect/Either"
 import { ForeignLocation } from "../transport/TusError.js"
 
 export interface Location {
   readonly url: string
-  /** On another host or port than the endpoint: the application's headers are not meant for it. */
+  /** The origin is not that of the endpoint: the application's headers are not sent to it. */
   readonly crossOrigin: boolean
 }
 
-/** Whether the application's headers for the one are meant for the other. */
+/** Whether both URLs have the same origin, and so the same headers of the application. */
 export const isSameOrigin = (endpoint: string, url: string) => new URL(endpoint).origin === new URL(url).origin
 
-/** The URL as the server of the endpoint is told it: a path where it is its own, which is shorter. */
+/** The URL as it is sent to the server of the endpoint: its own URLs as a path, which is shorter. */
 export const shorten = (endpoint: string, url: string): string => {
   const { pathname, search } = new URL(url)
   return isSameOrigin(endpoint, url) ? `${pathname}${search}` : url
 }
 
 /**
- * A server behind a proxy that ends TLS often does not know that it is reached by https: its own host is not taken for
- * a foreign one, and never reached by less.
+ * Checks the `Location` of a new upload. A server behind a proxy that ends TLS often does not know that it is reached
+ * by https. So `http:` on the same host counts as the endpoint's own `https:` URL.
  */
 export const check = (
   endpoint: string,

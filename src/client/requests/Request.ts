@@ -1,6 +1,6 @@
 /**
- * What every request has in common: the headers of the application, evaluated for each, and what becomes of no for an
- * answer.
+ * What all requests have in common: the headers of the application, made anew for each one, the timeouts, and the
+ * errors.
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -19,53 +19,49 @@ import * as TusTransport from "../transport/TusTransport.js"
 import * as UserCode from "../transport/UserCode.js"
 import * as ServerClock from "./ServerClock.js"
 
-/** What every call can be told. */
+/** Options of every request. */
 export interface Call {
   readonly url: string
-  /** Attempts since the last progress, this one included; for messages. */
+  /** Attempts since the last progress, this one included. Part of messages. */
   readonly attempts?: number | undefined
-  /** The last attempt was answered 401. */
+  /** The last attempt was answered with 401. */
   readonly refresh?: boolean | undefined
-  /** Leaves out the application's headers: `url` is not on the host that they are meant for. */
+  /** Leaves out the application's headers, since `url` has another origin than the endpoint. */
   readonly anonymous?: boolean | undefined
 }
 
-/** Bytes to send with one request. */
+/** The body of one request. */
 export interface Chunk extends Omit<TusTransport.Body, "trailers"> {
-  /** Their digest: none, known before them, or asked for once they have all been read. */
+  /** The checksum of the bytes: none, or known before they are sent, or computed when all have been read. */
   readonly checksum: Option.Option<Checksum.Checksum> | (() => Checksum.Checksum)
   readonly onSent?: TusTransport.Request["onSent"]
 }
 
-/** A request that is about to be made. */
+/** A request that is about to be sent. */
 export interface Attempt {
   readonly method: string
   readonly url: string
-  /** The last attempt was answered 401: a token that was kept is no longer good. */
+  /** The last attempt was answered with 401: a cached token is no longer valid. */
   readonly refresh: boolean
 }
 
-/**
- * What all requests of a client have in common. `E` is what the making of headers fails with, which becomes a
- * `HeadersError`; `R` is what it needs.
- */
+/** Options of all requests of a client. `headers` may fail with `E`, which becomes a `HeadersError`, and needs `R`. */
 export interface ClientOptions<E = never, R = never> {
   /**
-   * Headers of the application, such as Authorization: evaluated for each request. Those of tus win. What HTTP does not
-   * allow in a header is a `HeadersError`, at once, and so is whatever keeps the headers from being made: that it
-   * throws, dies or interrupts itself as well.
+   * Headers of the application, such as Authorization, made anew for each request. Headers of tus take precedence.
+   * Invalid headers, failures, exceptions and interruptions are a `HeadersError` at once.
    */
   readonly headers?: ((attempt: Attempt) => Effect.Effect<Readonly<Record<string, string>>, E, R>) | undefined
-  /** How long a request may go without a byte moving in either direction. 30 seconds by default. */
+  /** How long a request may go without a byte that moves in either direction. 30 seconds by default. */
   readonly stallTimeout?: Duration.DurationInput | undefined
   /**
-   * How long an answer may take in all once nothing more of the request's body moves, however its own bytes come. Ten
-   * times `stallTimeout` by default.
+   * How long the whole response may take once the body of the request no longer moves, even if bytes of the response
+   * arrive. Ten times `stallTimeout` by default.
    */
   readonly answerTimeout?: Duration.DurationInput | undefined
-  /** Sends an `X-Request-ID` of its own with each request. */
+  /** Sends a random `X-Request-ID` with each request. */
   readonly requestId?: boolean | undefined
-  /** Sends PATCH and DELETE as POST with `X-HTTP-Method-Override`, for networks that let nothing else through. */
+  /** Sends PATCH and DELETE as POST with `X-HTTP-Method-Override`, for networks that block other methods. */
   readonly methodOverride?: boolean | undefined
 }
 
@@ -76,10 +72,10 @@ export interface Message {
   readonly chunk?: Chunk | undefined
 }
 
-/** A successful answer, and what it answers. */
+/** A successful response, and the request that it answers. */
 export interface Response extends RawResponse {
   readonly asked: TusError.RequestFacts
-  /** By how many milliseconds the server's clock is ahead of ours. */
+  /** The server's clock is this many milliseconds ahead of ours. */
   readonly clockAhead: number
 }
 

@@ -1,5 +1,5 @@
 /**
- * Reading the answers of any server: strict about what an upload depends on, patient with the rest.
+ * Decodes the responses of any server: strict about what an upload depends on, tolerant about the rest.
  */
 import type * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
@@ -17,8 +17,8 @@ import type { Response } from "./Request.js"
 import * as ServerClock from "./ServerClock.js"
 
 /**
- * Fails with what was expected, but not for a date that cannot be read: that is left out. Others become those of our
- * clock.
+ * Decodes a response, or fails with what was expected. An invalid expiry is ignored. Others are converted to the time
+ * of our clock.
  */
 const reader = <A extends Expiring>(
   decode: (headers: RawResponse["headers"]) => Either.Either<A, unknown>,
@@ -51,7 +51,7 @@ const notTus = (response: Response, expected: string) =>
   })
 
 const Info = Schema.Struct(Struct.omit(InspectHeaders.Response.fields, "cacheControl"))
-/** Where an upload stands. A final upload that is not yet assembled has no offset. */
+/** The state of an upload. A final upload that is not assembled yet has no offset. */
 export interface Info extends Schema.Schema.Type<typeof Info> {}
 
 const expectedInfo = "the Upload-Offset of an upload"
@@ -66,7 +66,7 @@ export const info = (response: Response): Either.Either<Info, Misbehaved> =>
 
 const readInfo = reader(Schema.decodeUnknownEither(Info), expectedInfo)
 
-/** Where the upload was created, absolute, and where it stands after `size` bytes came along. */
+/** The absolute URL of the new upload, and its offset if the creation carried `size` bytes. */
 export const created = (response: Response, size: number) =>
   Either.gen(function*() {
     const { expires, location, offset } = yield* readCreated(response)
@@ -79,13 +79,13 @@ export const created = (response: Response, size: number) =>
     return { url: new URL(location, response.asked.url).href, offset, expires, answer: raw(response) }
   })
 
-/** In characters: what is longer does not come through most servers again. */
+/** In characters. Most servers do not accept a longer URL in the next request. */
 const longestLocation = 4096
 
 const expectedCreated = "201 with the URL of the upload as Location"
 const readCreated = reader(HeaderCodec.decoder(CreateHeaders.Response), expectedCreated)
 
-/** Where the upload stands after `size` bytes were sent from `start`. */
+/** The offset of the upload after `size` bytes were sent at `start`. */
 export const appended = (response: Response, start: number, size: number) =>
   Either.flatMap(
     readAppended(response),
@@ -97,7 +97,7 @@ const readAppended = reader(HeaderCodec.decoder(AppendHeaders.Response), "204 wi
 
 const raw = (response: Response): RawResponse => Struct.omit(response, "asked", "clockAhead")
 
-/** A server cannot have what it was not sent. */
+/** Fails if the server reports an offset that it cannot have. */
 export const between = (
   { asked, body = "", status }: Pick<Response, "asked" | "body" | "status">,
   offset: number,
@@ -118,7 +118,8 @@ export const between = (
     )
 
 /**
- * None where the server says nothing of tus, as when something in front of it answers. What cannot be read is left out.
+ * What the server supports; Option.none if the response is not of a tus server. Headers that cannot be decoded are left
+ * out.
  */
 export const capabilities = (headers: RawResponse["headers"]): Option.Option<DiscoveryHeaders.Response> =>
   Option.firstSomeOf(

@@ -1,5 +1,5 @@
 /**
- * The clock of the server, told from ours by the `Date` of its answers: ours may be days off. Pure.
+ * The difference between the server's clock and ours, which may be days off, from the `Date` of responses. Pure.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1
  */
@@ -9,10 +9,10 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Header from "../../wire/Header.js"
 
-/** An answer is under way for a moment, and its Date has whole seconds: less than this is no difference. */
+/** A response takes time, and `Date` has whole seconds: a smaller difference is none. */
 const tolerance = Duration.minutes(1)
 
-/** By how many milliseconds the server's clock is ahead of ours, where an answer with this `Date` has come at `now`. */
+/** The server's clock is this many milliseconds ahead of ours, if a response with this `Date` has arrived at `now`. */
 export const ahead = (date: string | undefined, now: DateTime.Utc): number => {
   const millis = Option.match(decode(date), {
     onNone: () => 0,
@@ -21,7 +21,7 @@ export const ahead = (date: string | undefined, now: DateTime.Utc): number => {
   return Math.abs(millis) < Duration.toMillis(tolerance) ? 0 : millis
 }
 
-/** An instant that the server has told, as our clock will show it then. */
+/** An instant of the server's clock as our clock will show it. */
 export const toOurs = (instant: DateTime.Utc, ahead: number): DateTime.Utc =>
   Option.match(DateTime.make(DateTime.toEpochMillis(instant) - ahead), {
     onNone: () => instant,

@@ -1,6 +1,6 @@
 /**
- * One method per request of tus; no loops, no retries. The classes that the server decodes are encoded here, and the
- * other way round.
+ * One method for each request of tus, without loops and retries. Requests are encoded by the classes that the server
+ * decodes, and responses the other way round.
  */
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
@@ -24,20 +24,18 @@ import * as ResponseReader from "./ResponseReader.js"
 export type { Attempt, Call, Chunk, ClientOptions } from "./Request.js"
 export type { Info } from "./ResponseReader.js"
 
-/**
- * A new upload: where it is, where it stands, in bytes, and when the server forgets it, none where that is not said.
- */
+/** A new upload. `expires` is when the server removes it, if it says so. */
 export interface Created {
   /** Absolute. */
   readonly url: string
-  /** Told where bytes came along. */
+  /** The offset, if the creation carried bytes. */
   readonly offset: Option.Option<number>
   readonly expires: Option.Option<DateTime.Utc>
-  /** The whole of it, with what an application adds. */
+  /** The response, with what the server's application adds to it. */
   readonly answer: RawResponse
 }
 
-/** Where an upload stands after a PATCH, in bytes, and when the server forgets it, none where that is not said. */
+/** The offset after a PATCH, in bytes. `expires` is when the server removes the upload, if it says so. */
 export interface Appended {
   readonly offset: number
   readonly expires: Option.Option<DateTime.Utc>
@@ -46,21 +44,21 @@ export interface Appended {
 }
 
 /**
- * The requests of tus, each made once. An answer that is not 2xx fails as `Refused`, one that breaks the protocol as
- * `Misbehaved`, none as `Unanswered`, headers that cannot be made as `HeadersError`, bytes that cannot be read as
- * `SourceError`. `TusUpload` makes uploads of them.
+ * The requests of tus, each sent once. They fail with `Refused` if the status is not 2xx, `Misbehaved` if the response
+ * breaks the protocol, `Unanswered` without a response, `HeadersError` if the headers cannot be made, and `SourceError`
+ * if the bytes cannot be read. `TusUpload` makes uploads of them.
  */
 export class TusClient extends Context.Tag("effect-tus/TusClient")<TusClient, {
-  /** Whether a digest can follow the bytes it is of. */
+  /** Whether the transport can send a checksum behind the body. */
   readonly trailers: boolean
 
-  /** What is known of an endpoint: one and the same for all who ask. */
+  /** What is known of an endpoint. All callers get the same value. */
   readonly endpoint: (url: string) => Endpoint.Endpoint
 
-  /** What the server can do; none where it does not say. */
+  /** What the server supports; Option.none if it does not say. */
   readonly discover: (call: Request.Call) => Effect.Effect<Option.Option<DiscoveryHeaders.Response>, RequestError>
 
-  /** POST to the collection. An upload without a length is told it later. */
+  /** POST to the endpoint. Without a length, it is sent by a later PATCH. */
   readonly create: (
     call: Request.Call & {
       readonly length: Option.Option<number>
@@ -71,7 +69,7 @@ export class TusClient extends Context.Tag("effect-tus/TusClient")<TusClient, {
     }
   ) => Effect.Effect<Created, RequestError>
 
-  /** POST to the collection: one upload out of partial ones, in this order. */
+  /** POST to the endpoint: joins partial uploads to a final one, in this order. */
   readonly concatenate: (
     call: Request.Call & {
       readonly parts: readonly [string, ...Array<string>]
@@ -83,8 +81,8 @@ export class TusClient extends Context.Tag("effect-tus/TusClient")<TusClient, {
   readonly head: (call: Request.Call) => Effect.Effect<ResponseReader.Info, RequestError>
 
   /**
-   * PATCH: bytes at an offset; the offset that it answers lies within them. `length` where it has become known only
-   * now.
+   * PATCH: sends bytes at an offset. The new offset lies within them. `length` is set once it is known, if the upload
+   * was created without it.
    */
   readonly append: (
     call: Request.Call & {
@@ -94,12 +92,13 @@ export class TusClient extends Context.Tag("effect-tus/TusClient")<TusClient, {
     }
   ) => Effect.Effect<Appended, RequestError>
 
-  /** DELETE. What is not there need not be removed. */
+  /** DELETE. Succeeds if there is no such upload. */
   readonly terminate: (call: Request.Call) => Effect.Effect<void, RequestError>
 }>() {}
 
 /**
- * Over the `TusTransport` that is provided. What the function `headers` needs is taken from where the client is made.
+ * A client on the `TusTransport` that is provided. What the function `headers` needs is taken from the context of this
+ * effect.
  */
 export const make = Effect.fnUntraced(function*<E = never, R = never>(options: Request.ClientOptions<E, R> = {}) {
   const { bodyLimit, trailers } = yield* TusTransport
@@ -168,7 +167,7 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: R
   })
 })
 
-/** Over any transport; `NodeTusClient.layer` and `BrowserTusClient.layer` bring one of their own. */
+/** A client on any transport. `NodeTusClient.layer` and `BrowserTusClient.layer` include one. */
 export const layer = <E = never, R = never>(
   options: Request.ClientOptions<E, R> = {}
 ): Layer.Layer<TusClient, never, TusTransport | R> => Layer.effect(TusClient, make(options))
@@ -176,7 +175,7 @@ export const layer = <E = never, R = never>(
 const encodeCreate = HeaderCodec.fieldsEncoder(CreateHeaders.Request.fields)
 const encodePatch = HeaderCodec.fieldsEncoder(AppendHeaders.Request.fields)
 
-/** How the body is framed is the transport's to say. */
+/** The transport decides how the body is framed. */
 const bodyFields = (chunk: Request.Chunk | undefined) => ({
   contentEncoding: Option.none(),
   transferEncoding: Option.none(),

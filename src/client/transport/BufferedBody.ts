@@ -1,5 +1,5 @@
 /**
- * A body in one piece, for transports that cannot take it as it is read.
+ * Buffers the whole body, for transports that cannot send it while it is read.
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -10,10 +10,12 @@ import * as Sendable from "./Sendable.js"
 import * as StallTimeout from "./StallTimeout.js"
 import type { Body, Request, TransportError, TusTransport } from "./TusTransport.js"
 
-/** What such a transport should be given at most, in bytes. */
+/** The recommended size of a body, in bytes, since all of it is in memory. */
 const limit = 8 * 1024 * 1024
 
-/** A transport of such a kind: it cannot send trailers, and does not see by itself that nothing moves. */
+/**
+ * A transport that buffers bodies. It cannot send trailers, and detects stalls by the bytes that it reports as sent.
+ */
 export const transport = (
   exchange: (
     request: Request,

@@ -1,19 +1,13 @@
 /**
- * Whether there is a network at all. Where a platform can tell, nothing is tried, and no attempt is paid for, while
- * there is none.
+ * Whether there is a network. While there is none, no requests are sent and no attempts are counted.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 
 interface Network {
-  /**
-   * Waited for before each attempt. It may return though nothing has changed, to have the platform's word put to the
-   * test.
-   */
+  /** Each attempt waits for this. It may return while offline, to test what the platform says. */
   readonly online: Effect.Effect<void>
-  /**
-   * Whether the platform says that there is no network: an attempt that comes to nothing then costs none of the budget.
-   */
+  /** Whether the platform says that there is no network. Then a failed attempt does not count. */
   readonly isOffline?: (() => boolean) | undefined
 }
 

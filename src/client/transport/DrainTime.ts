@@ -1,29 +1,28 @@
 /**
- * How long to wait for an answer behind the last bytes of a body, which have left this process and not yet this
- * machine. Pure.
+ * How long to wait for a response once the last byte of the body has left this process: buffers of the system and of
+ * proxies still have to drain. Pure.
  */
 
-/** What systems and proxies hold back of a connection at most, in bytes. */
+/** Systems and proxies buffer at most this much of a connection, in bytes. */
 const heldBack = 4 * 1024 * 1024
 
-/** What a system takes at once of a body, in bytes, though the line behind it is slow. */
+/** A system accepts this many bytes at once even if the line is slow. */
 const unseen = 256 * 1024
 
-/** The slowest line that is reckoned with where nothing is known of it, in bytes a second. */
+/** The slowest line that is expected if nothing is known of it, in bytes a second. */
 const slowest = 4 * 1024
 
-/** What was handed to the system, in bytes, and how long it took to take it, in milliseconds. */
+/** How many bytes were handed to the system, and how many milliseconds it took to accept them. */
 export interface Handed {
   readonly bytes: number
   readonly millis: number
 }
 
 /**
- * Besides the time in which something has to move, the one that a line of this speed needs for what may still be held
- * back, in milliseconds. Of a short body that was taken at once nobody knows how slow the line is: it has as long again
- * at most.
+ * The time that a line of this speed needs to drain the buffers, in milliseconds, in addition to `timeout`. A short
+ * body that was accepted at once says nothing about the line: then the time is at most `timeout` again.
  *
- * @param timeout - how long nothing may move, in milliseconds
+ * @param timeout - how long no byte may move, in milliseconds
  */
 export const allowance = ({ bytes, millis }: Handed, timeout: number): number => {
   const measured = bytes === 0 ? 0 : (Math.min(bytes, heldBack) * millis) / bytes

@@ -1,5 +1,6 @@
 /**
- * What an error says, and never nothing: some say what is wrong only in those that they are made of. Pure.
+ * The message of an error, never empty. Some errors have a message only in their cause, or in the errors that they
+ * aggregate. Pure.
  */
 import * as Predicate from "effect/Predicate"
 

@@ -1,6 +1,6 @@
 /**
- * Requests over whatever HttpClient is provided: fetch, undici, or one that is made up for a test. None of them tells
- * what has really left, or when a request has really ended; a platform's own transport is better where there is one.
+ * Requests over any `HttpClient`: fetch, undici, or one of a test. An `HttpClient` does not report how much of a body
+ * was sent, or when a request has really ended. Use a transport of the platform if there is one.
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpBody from "@effect/platform/HttpBody"
@@ -21,8 +21,8 @@ import * as Sendable from "./Sendable.js"
 import { isTaken, maxText, type Request, TransportError, TusTransport } from "./TusTransport.js"
 
 /**
- * Trailers cannot be sent. A body is handed over in one piece, since fetch sends a stream without a Content-Length, and
- * in a browser over HTTP/2 at best; it counts as sent when it has been taken.
+ * Cannot send trailers. A body is passed as one piece, since fetch sends a stream without a Content-Length, and in
+ * browsers over HTTP/2 only. It counts as sent when the response has arrived.
  */
 export const layer: Layer.Layer<TusTransport, never, HttpClient.HttpClient> = Layer.effect(
   TusTransport,
@@ -32,7 +32,7 @@ export const layer: Layer.Layer<TusTransport, never, HttpClient.HttpClient> = La
   )
 )
 
-/** The scope ends a request that is interrupted. */
+/** An interruption closes the scope, which ends the request. */
 const send = (
   client: HttpClient.HttpClient.With<HttpClientError.HttpClientError, Scope.Scope>,
   { headers, method, onSent, url }: Request,
@@ -56,7 +56,7 @@ const send = (
     return answer
   }).pipe(Effect.scoped)
 
-/** Fetch follows redirects where nobody tells it not to; other clients do so only where they are told to. */
+/** Fetch follows redirects by default. Other clients do not. */
 const withoutRedirects = Effect.mapInputContext((context: Context.Context<Scope.Scope>) =>
   Context.add(context, FetchHttpClient.RequestInit, {
     ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),

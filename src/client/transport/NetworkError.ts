@@ -1,5 +1,6 @@
 /**
- * What a platform throws when no answer comes, told apart by the codes of Node, which undici and others nest in causes.
+ * Why there is no response, from the error that the platform throws. The codes are those of Node, which undici and
+ * others nest in causes.
  */
 import { TransportError } from "./TusTransport.js"
 
@@ -17,7 +18,7 @@ interface Coded {
   readonly errors?: unknown
 }
 
-/** The innermost first: that is where the system speaks. */
+/** The innermost error first: it is the one of the system. */
 const chain = (error: unknown, depth: number): ReadonlyArray<Coded> => {
   if (typeof error !== "object" || error === null || depth === 8) {
     return []
@@ -34,7 +35,7 @@ const reasonOf = ({ code, message, syscall }: Coded): TransportError["reason"] |
   if (unreachable.has(code) || (code === "ETIMEDOUT" && syscall === "connect")) {
     return "Unreachable"
   }
-  // An answer that breaks off in the middle of its head or body is no less HTTP than one that does not begin.
+  // A response that ends within its head or body was HTTP nevertheless.
   if (closed.has(code)) {
     return "Closed"
   }
@@ -60,6 +61,6 @@ const unreachable = new Set([
 
 const closed = new Set(["ECONNABORTED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "HPE_INVALID_EOF_STATE", "UND_ERR_SOCKET"])
 
-/** The names that OpenSSL has for a refused certificate have no common part. */
+/** OpenSSL's codes for a certificate that is not accepted have no common prefix. */
 const tls =
   /^(CERT_|CRL_|ERR_SSL_|ERR_TLS_|ERROR_IN_C|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|PATH_LENGTH|UNABLE_TO_|EPROTO$)|SELF_SIGNED|_CERT(_|$)/

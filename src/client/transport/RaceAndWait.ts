@@ -1,13 +1,13 @@
 /**
- * A race after which nobody runs any more.
+ * A race that ends when both effects have ended.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 
 /**
- * As `Effect.raceFirst`: what ends first, well or not, is what comes of it. But both have ended before anything else
- * happens, when it is interrupted as well: those that `Effect.raceFirst` leaves run on beside the finalizers of whoever
- * raced them, which may ask for what they are just about to change.
+ * Like `Effect.raceFirst`: the result is that of the effect that ends first, even if it fails. But it waits until both
+ * have ended, also if it is interrupted. The loser of `Effect.raceFirst` may still run beside the finalizers of the
+ * caller, and use what they release.
  */
 export const first = <A, E, R, A2, E2, R2>(
   self: Effect.Effect<A, E, R>,

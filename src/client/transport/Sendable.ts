@@ -1,6 +1,6 @@
 /**
- * What makes no request, whoever sends it: found before anything is sent, since no other attempt fares better, and told
- * without what is in it, which may be a password. Pure.
+ * Finds requests that no transport can send, before anything is sent: a retry would not help. Messages do not contain
+ * the value, which may be a password. Pure.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-5.5
  */
@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import { type Request, TransportError } from "./TusTransport.js"
 import * as TypeTag from "./TypeTag.js"
 
-/** What is wrong with the first of these headers that cannot be sent: its name, the place, what is allowed there. */
+/** What is wrong with the first invalid header: its name, the position, and what is allowed. */
 export const fault = (headers: Readonly<Record<string, unknown>>): Option.Option<string> =>
   Option.fromNullable(
     TypeTag.isPlain(headers)
@@ -17,14 +17,14 @@ export const fault = (headers: Readonly<Record<string, unknown>>): Option.Option
       : `expected an object with a text for each header, got ${TypeTag.of(headers)}`
   )
 
-/** Fails where the request cannot be one. */
+/** Fails with `Invalid` if the request cannot be sent. */
 export const check = ({ headers, url }: Pick<Request, "headers" | "url">): Either.Either<void, TransportError> =>
   Option.match(isHttp(url) ? fault(headers) : Option.some("expected a URL that begins with http:// or https://"), {
     onNone: () => Either.right(undefined),
     onSome: (fault) => Either.left(invalid(new Error(fault)))
   })
 
-/** What a platform throws before anything is sent. */
+/** The error of a platform that throws before anything is sent. */
 export const invalid = (cause: unknown): TransportError => new TransportError({ reason: "Invalid", cause })
 
 const isHttp = (url: string) => /^https?:\/\//i.test(url) && URL.canParse(url)
@@ -46,7 +46,7 @@ const faultOf = ([name, value]: readonly [string, unknown]): string | undefined 
     : `the header ${name}: expected letters, digits, signs and spaces of ASCII (or Latin-1), got ${inValue}`
 }
 
-/** The first character that is not allowed, and where it is. */
+/** The first character that is not allowed, and its position. */
 const found = (text: string, forbidden: RegExp): string | undefined => {
   const at = text.search(forbidden)
   return at < 0

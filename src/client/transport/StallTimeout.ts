@@ -1,5 +1,5 @@
 /**
- * The watch over bytes that no longer move, for transports that have no such means of their own.
+ * Detects stalled requests, for transports that cannot do so themselves.
  */
 import * as Effect from "effect/Effect"
 import * as Monotonic from "../../time/Monotonic.js"
@@ -7,7 +7,7 @@ import * as DrainTime from "./DrainTime.js"
 import * as RaceAndWait from "./RaceAndWait.js"
 import { type Request, stalled, type TransportError } from "./TusTransport.js"
 
-/** Ends the sending of a request when it has told of no byte for `stallTimeout`. */
+/** Interrupts `send` if it has reported no byte for `stallTimeout`. */
 export const watched = <A, E>(
   request: Request,
   send: (request: Request) => Effect.Effect<A, E>
@@ -19,7 +19,7 @@ export const watched = <A, E>(
       const isWhole = request.body !== undefined && sent >= request.body.length
       const allowance = isWhole ? DrainTime.allowance({ bytes: sent, millis: last - start }, timeout) : 0
       const left = last + timeout + allowance - Monotonic.unsafeMillis(clock)
-      // Whole milliseconds: a clock that is late by less than it can tell would not move at all.
+      // Rounded up: a sleep of less than a millisecond would not advance the clock.
       return left > 0 ? Effect.zipRight(Effect.sleep(Math.ceil(left)), watching) : Effect.fail(stalled(timeout))
     })
     const start = last

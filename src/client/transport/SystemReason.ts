@@ -1,5 +1,5 @@
 /**
- * What the system has against a file, in its own words and no others: the path stands in the sentence already. Pure.
+ * Why the system refuses access to a file, in the system's words, without the path. Pure.
  */
 import type { PlatformError } from "@effect/platform/Error"
 

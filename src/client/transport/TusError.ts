@@ -1,6 +1,6 @@
 /**
- * Every way an upload can fail for good. Fields are facts: what was asked of whom, at which offset, and the
- * number of attempts since the last progress. The message is a sentence with what to do.
+ * The errors of uploads. Fields are facts: the request, its offset, and the number of attempts since the last progress.
+ * The message is a sentence with what to do.
  */
 import type * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -12,16 +12,16 @@ import type * as TusTransport from "./TusTransport.js"
 const asked = {
   method: Schema.String,
   url: Schema.String,
-  /** Where in the upload the request stood, in bytes; none where it was about the whole. */
+  /** The offset of the request in the upload, in bytes; Option.none if it was about the whole. */
   offset: Schema.OptionFromSelf(Schema.Int),
   /** Attempts since the last progress, this one included. */
   attempts: Schema.Int
 }
 
-/** No answer: the network, the other end, or nothing moved for too long. */
+/** There was no response: the network or the server failed, or no byte moved for too long. */
 export class Unanswered extends Schema.TaggedError<Unanswered>("effect-tus/Unanswered")("Unanswered", {
   ...asked,
-  /** Those of a transport. */
+  /** See `TransportError`. */
   reason: Schema.Literal("Unreachable", "Closed", "Tls", "NotHttp", "Stalled", "Invalid"),
   cause: Schema.Defect
 }) {
@@ -30,7 +30,7 @@ export class Unanswered extends Schema.TaggedError<Unanswered>("effect-tus/Unans
   }
 }
 
-/** The messages of OpenSSL are full of addresses and line numbers; its reasons are words. */
+/** OpenSSL's messages contain addresses and line numbers, so its `reason` is used. */
 const detailOf = (cause: unknown) =>
   cause instanceof Error && "library" in cause && "reason" in cause ? String(cause.reason) : ErrorMessage.of(cause)
 
@@ -55,8 +55,8 @@ const advice = {
 }
 
 /**
- * What keeps a connection from being secure: a server that speaks plain HTTP, that wants to know who the client is,
- * that has the name of another; all else is about whom its certificate is from.
+ * Why there is no TLS connection: the server speaks plain HTTP, wants a client certificate, or has a certificate for
+ * another name. Otherwise its certificate authority is not trusted.
  */
 export const tlsTrouble = (cause: unknown): keyof typeof advice => {
   const code = Predicate.hasProperty(cause, "code") ? String(cause.code) : ""
@@ -69,16 +69,16 @@ export const tlsTrouble = (cause: unknown): keyof typeof advice => {
     : "Unknown"
 }
 
-/** The server said no. */
+/** The server refused the request. */
 export class Refused extends Schema.TaggedError<Refused>("effect-tus/Refused")("Refused", {
   ...asked,
   status: Schema.Int,
-  /** What the server had to say, at most 4096 characters. */
+  /** The body of the response, at most 4096 characters. */
   text: Schema.String,
   retryAfter: Schema.UndefinedOr(Schema.String),
-  /** What time it is where the answer comes from, its `Date`. */
+  /** The `Date` of the response. */
   date: Schema.optional(Schema.String),
-  /** Where a redirect leads. */
+  /** The target of a redirect. */
   location: Schema.UndefinedOr(Schema.String)
 }) {
   override get message(): string {
@@ -93,14 +93,14 @@ export class Refused extends Schema.TaggedError<Refused>("effect-tus/Refused")("
   }
 }
 
-/** The server breaks the protocol, or is none of tus. */
+/** The server breaks the protocol, or is not a tus server. */
 export class Misbehaved extends Schema.TaggedError<Misbehaved>("effect-tus/Misbehaved")("Misbehaved", {
   ...asked,
   /**
-   * - `"NotTus"`: an answer that tus does not know.
-   * - `"OffsetBeyond"`: more bytes than were sent.
-   * - `"OffsetBehind"`: fewer bytes than it had acknowledged, of a source that cannot send them again.
-   * - `"NoProgress"`: it took a request, and moved nothing.
+   * - `"NotTus"`: a response that tus does not allow.
+   * - `"OffsetBeyond"`: the server claims more bytes than were sent.
+   * - `"OffsetBehind"`: the server has fewer bytes than it had acknowledged, and the source cannot send them again.
+   * - `"NoProgress"`: the server accepted a request, but its offset did not change.
    */
   reason: Schema.Literal("NotTus", "OffsetBeyond", "OffsetBehind", "NoProgress"),
   status: Schema.Int,
@@ -116,7 +116,7 @@ export class Misbehaved extends Schema.TaggedError<Misbehaved>("effect-tus/Misbe
   }
 }
 
-/** What was asked for needs an extension of tus that the server does not have. */
+/** An option needs an extension of tus that the server does not support. */
 export class Unsupported extends Schema.TaggedError<Unsupported>("effect-tus/Unsupported")("Unsupported", {
   url: Schema.String,
   extension: Schema.String,
@@ -127,7 +127,7 @@ export class Unsupported extends Schema.TaggedError<Unsupported>("effect-tus/Uns
   }
 }
 
-/** More bytes than the server takes; found out before any was sent. */
+/** The upload is larger than the server allows. Nothing was sent. */
 export class TooLarge extends Schema.TaggedError<TooLarge>("effect-tus/TooLarge")("TooLarge", {
   url: Schema.String,
   length: Schema.Int,
@@ -138,7 +138,7 @@ export class TooLarge extends Schema.TaggedError<TooLarge>("effect-tus/TooLarge"
   }
 }
 
-/** The server wants the bytes to go to another host. */
+/** The server sends the upload to another host. */
 export class ForeignLocation extends Schema.TaggedError<ForeignLocation>("effect-tus/ForeignLocation")(
   "ForeignLocation",
   { url: Schema.String, location: Schema.String }
@@ -148,7 +148,7 @@ export class ForeignLocation extends Schema.TaggedError<ForeignLocation>("effect
   }
 }
 
-/** The headers of a request could not be made. */
+/** The application's `headers` could not be made. */
 export class HeadersError extends Schema.TaggedError<HeadersError>("effect-tus/HeadersError")("HeadersError", {
   url: Schema.String,
   cause: Schema.Defect
@@ -158,7 +158,7 @@ export class HeadersError extends Schema.TaggedError<HeadersError>("effect-tus/H
   }
 }
 
-/** An option that makes no sense. */
+/** An option is invalid. */
 export class InvalidOption extends Schema.TaggedError<InvalidOption>("effect-tus/InvalidOption")("InvalidOption", {
   option: Schema.String,
   expected: Schema.String,
@@ -169,10 +169,7 @@ export class InvalidOption extends Schema.TaggedError<InvalidOption>("effect-tus
   }
 }
 
-/**
- * A bug of something that the application gave, which `what` names, or of this client. Nothing is to be done about it
- * here.
- */
+/** A defect in something that the application provided, which `what` names, or in this client. */
 export class Broken extends Schema.TaggedError<Broken>("effect-tus/Broken")("Broken", {
   what: Schema.String,
   cause: Schema.Defect
@@ -182,21 +179,18 @@ export class Broken extends Schema.TaggedError<Broken>("effect-tus/Broken")("Bro
   }
 }
 
-/** What one request can fail with. */
+/** The errors of one request. */
 export type RequestError = Unanswered | Refused | Misbehaved | HeadersError | SourceError
 
-/** What an upload fails with when no attempt is left, or none would fare better. `_tag` tells one from the other. */
+/** The errors of an upload, after its attempts are used up or if no attempt would help. `_tag` tells them apart. */
 export type TusError = RequestError | Unsupported | TooLarge | ForeignLocation | InvalidOption
 
-/**
- * What becomes of one of many: a bug, which is the defect of an upload by itself, keeps none of the others from its
- * end.
- */
+/** The errors of one of many files. A defect, which ends a single upload, does not end the others. */
 export type FileError = TusError | Broken
 
 /**
- * What every error of a request says of it. `offset` is in bytes, none where the request was about the whole;
- * `attempts` counts those since the last progress, this one included.
+ * The facts about its request that every error has. `offset` is in bytes; Option.none if the request was about the
+ * whole. `attempts` counts those since the last progress, this one included.
  */
 export interface RequestFacts {
   readonly method: string
@@ -205,7 +199,7 @@ export interface RequestFacts {
   readonly attempts: number
 }
 
-/** The error of a transport as that of the request it was asked for; one of the source stays as it is. */
+/** The error of a transport as an error of the request. A `SourceError` stays as it is. */
 export const fromTransport = (
   asked: RequestFacts,
   error: TusTransport.TransportError | SourceError

@@ -1,6 +1,6 @@
 /**
- * What a value is that comes from JavaScript, where types do not hold. Pure; those of another realm, such as a test's,
- * are no instances of the classes here.
+ * The type of a value from JavaScript, which types do not check. `instanceof` would not recognize objects of another
+ * realm, such as those of a test. Pure.
  */
 
 /** As in `[object Map]`. */
@@ -8,5 +8,5 @@ export const of = (value: unknown): string => Object.prototype.toString.call(val
 
 export const isBytes = (value: unknown): value is Uint8Array => of(value) === "[object Uint8Array]"
 
-/** An object with its own keys: what a `Map` or a `Headers` holds is not among them. */
+/** A plain object. The entries of a `Map` or `Headers` are not its keys. */
 export const isPlain = (value: unknown): boolean => of(value) === "[object Object]"

@@ -1,6 +1,6 @@
 /**
- * What an application gives may throw, die, interrupt itself, or be something else than was asked for. Then what is
- * said names it, and no interruption hides it.
+ * Code and values that the application provides may throw, die, interrupt themselves, or have the wrong type. Here that
+ * becomes an error that names them, and an interruption of their own is not mistaken for one of the upload.
  */
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
@@ -17,15 +17,15 @@ import { Connectivity } from "./Connectivity.js"
 import { Broken } from "./TusError.js"
 import * as TypeTag from "./TypeTag.js"
 
-/** What is wrong with something that should have ended well, or failed as it may. */
+/** The reason of an unexpected cause. */
 export const reasonOf = (cause: Cause.Cause<unknown>): unknown =>
   Cause.isInterruptedOnly(cause) ? new Error("it interrupted itself") : Cause.squash(cause)
 
-/** The bug that it is; one that has a name keeps it. */
+/** The defect as a `Broken` that names its origin. */
 export const bugOf = (what: string, cause: unknown): Broken =>
   cause instanceof Broken ? cause : new Broken({ what, cause })
 
-/** Whatever it does but fail becomes a defect that names it. */
+/** Runs an effect of the application. Failures stay; all else becomes a defect that names it. */
 export const effect = <A, E, R>(what: string, make: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.catchAllCause(Effect.suspend(make), (cause) =>
     Either.match(Cause.failureOrCause(cause), {
@@ -33,15 +33,15 @@ export const effect = <A, E, R>(what: string, make: () => Effect.Effect<A, E, R>
       onRight: (cause) => Effect.die(bugOf(what, reasonOf(cause)))
     }))
 
-/** The same of what may not fail. */
+/** Runs an effect that may not fail either. */
 const infallible = <A, R>(what: string, make: () => Effect.Effect<A, never, R>): Effect.Effect<A, never, R> =>
   effect(what, () => Effect.catchAll(Effect.suspend(make), Effect.die))
 
-/** What it should be, if it is. */
+/** Dies unless the value has the expected type. */
 const expected = <A, E, R>(what: string, isIt: (value: unknown) => boolean, given: Effect.Effect<A, E, R>) =>
   Effect.filterOrDie(given, isIt, (value) => new TypeError(`expected ${what}, got ${TypeTag.of(value)}`))
 
-/** The same of a function, which throws it. */
+/** Calls a function of the application. What it throws becomes a `Broken`. */
 const call = <A>(what: string, evaluate: () => A): A =>
   Either.getOrThrowWith(Either.try({ try: evaluate, catch: (cause) => bugOf(what, cause) }), identity)
 
@@ -72,7 +72,7 @@ const hasher = (what: string, make: () => Hasher): Hasher => {
   }
 }
 
-/** What breaks in it is what breaks off a reading: it cannot be read. */
+/** A source of the application. Defects become a `SourceError`: it cannot be read. */
 export const source = (given: UploadSource.UploadSource): UploadSource.UploadSource => {
   const { name } = given
   const unreadable = UploadSource.unreadable(name)
