@@ -1,6 +1,6 @@
 /**
- * Hash functions for pages and workers: Web Crypto has them only where a page came by https or from this machine, and
- * wants all bytes at once. These go on piece by piece.
+ * Hash functions for pages and workers. Web Crypto exists only in pages from https or from this machine, and needs all
+ * bytes at once. These work incrementally.
  */
 import { md5, sha1 } from "@noble/hashes/legacy.js"
 import { sha256, sha512 } from "@noble/hashes/sha2.js"
@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import { type Hasher, HashFunctions } from "../bytes/HashFunctions.js"
 import type { Algorithm } from "../protocol/Checksum.js"
 
-/** sha1, md5, sha256 and sha512. A second of a processor of today for each 60 to 200 MiB; sha512 takes the longest. */
+/** sha1, md5, sha256 and sha512. 60 to 200 MiB take a second on a current processor; sha512 is the slowest. */
 export const layer: Layer.Layer<never> = Layer.succeed(
   HashFunctions,
   new Map<Algorithm, () => Hasher>(

@@ -1,5 +1,5 @@
 /**
- * A client for browsers and their workers in one line. Wiring only.
+ * A client for browsers and their workers in one layer. Wiring only.
  */
 import * as Layer from "effect/Layer"
 import * as UploadJournal from "../client/journal/UploadJournal.js"
@@ -10,12 +10,12 @@ import * as FetchTransport from "./FetchTransport.js"
 import * as Online from "./Online.js"
 import * as XhrTransport from "./XhrTransport.js"
 
-/** What goes with each request, and whether cookies do. */
+/** Options of requests and of the transport. */
 export interface Options<E = never, R = never> extends ClientOptions<E, R>, XhrTransport.Options {}
 
 /**
- * Pauses while the browser is offline, remembers unfinished uploads in localStorage, where there is one, and knows them
- * again by the digest of what was sent.
+ * Pauses while the browser is offline. Remembers unfinished uploads in localStorage, if there is one, and proves by the
+ * digest of the bytes that were sent that the file is the same.
  *
  * @example
  * ```ts
@@ -38,6 +38,6 @@ export const layer = <E = never, R = never>(
     Layer.merge(Layer.mergeAll(Online.layer, BrowserHashFunctions.layer, UploadJournal.layerLocalStorage))
   )
 
-/** A service worker has only fetch. */
+/** A service worker has no XMLHttpRequest. */
 const transport = (options: XhrTransport.Options) =>
   Layer.suspend(() => "XMLHttpRequest" in globalThis ? XhrTransport.layer(options) : FetchTransport.layer(options))

@@ -1,6 +1,6 @@
 /**
- * Requests over fetch, for service workers, which have nothing else. A body counts as sent when it has
- * been taken.
+ * Requests over fetch, for service workers, which have no XMLHttpRequest. A body counts as sent when the server has
+ * accepted it.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -11,7 +11,7 @@ import type { RawResponse } from "../wire/Message.js"
 import * as Online from "./Online.js"
 import type { Options } from "./XhrTransport.js"
 
-/** Trailers cannot be sent. */
+/** Cannot send trailers. */
 export const layer = (options: Options = {}): Layer.Layer<TusTransport> =>
   Layer.succeed(TusTransport, BufferedBody.transport((request, bytes) => send(request, options, bytes)))
 

@@ -1,5 +1,5 @@
 /**
- * Requests over XMLHttpRequest: of all that a browser has, it alone tells how much of a body has left.
+ * Requests over XMLHttpRequest, which alone reports how much of a body was sent.
  *
  * @see https://xhr.spec.whatwg.org
  */
@@ -10,13 +10,13 @@ import { isTaken, maxText, type Request, TransportError, TusTransport } from "..
 import type { RawResponse } from "../wire/Message.js"
 import * as Online from "./Online.js"
 
-/** Also those of `FetchTransport`. */
+/** Options of `XhrTransport` and `FetchTransport`. */
 export interface Options {
-  /** Sends cookies to servers of other origins, which have to allow it. Not by default. */
+  /** Sends cookies to servers of other origins, which must allow it. False by default. */
   readonly credentials?: boolean | undefined
 }
 
-/** Trailers cannot be sent. A request under way fails at once when the browser goes offline. */
+/** Cannot send trailers. When the browser goes offline, running requests fail at once. */
 export const layer = (options: Options = {}): Layer.Layer<TusTransport> =>
   Layer.succeed(TusTransport, BufferedBody.transport((request, body) => exchange(request, options, body)))
 
@@ -53,13 +53,13 @@ const exchange = (
     xhr.addEventListener("load", () => {
       ignoreOffline()
       Online.report(true)
-      // Who takes a body has read all of it; whoever refuses it may have answered long before its end.
+      // A server that accepts a body has read all of it. One that refuses it may have answered earlier.
       if (isTaken(xhr.status)) {
         report(body?.length ?? 0)
       }
       resume(Effect.succeed(answerOf(xhr)))
     })
-    // Whoever has ended it here needs not be told.
+    // A request that was ended here fires `abort`, too.
     Object.entries(endings).forEach(([event, says]) => xhr.addEventListener(event, () => isOver || lose(says)))
     try {
       xhr.open(method, url)
@@ -73,9 +73,8 @@ const exchange = (
   })
 
 /**
- * How a request ends without an answer. A browser keeps to itself whether nobody was there, the connection broke, or
- * the server lets no such page look; the others are of somebody else in the page, who has wrapped or patched
- * XMLHttpRequest.
+ * The reasons of a request without a response. On `error` a browser does not tell a refused or broken connection from a
+ * response that CORS hides. The others are caused by code in the page that wraps XMLHttpRequest.
  */
 const endings = {
   error: "no answer, or none that this page may see",
@@ -89,7 +88,7 @@ const answerOf = (xhr: XMLHttpRequest): RawResponse => ({
   ...(xhr.responseText === "" ? {} : { body: xhr.responseText.slice(0, maxText) })
 })
 
-/** One a line, by lower-case name. */
+/** The headers by lower-case name; `lines` has one in each line. */
 const headersOf = (lines: string): Record<string, string> =>
   Object.fromEntries(
     lines.split("\r\n").filter((line) => line.includes(":")).map((line) => {

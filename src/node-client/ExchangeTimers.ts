@@ -1,9 +1,9 @@
 /**
- * How long a request of `node:http` may take: to connect, without a byte that moves, and until its answer is whole.
+ * The time limits of a request of `node:http`: for the connection, for a byte to move, and for the whole response.
  */
 import * as Duration from "effect/Duration"
 import type * as Http from "node:http"
-// Timers that are nearly always taken back.
+// Node's timers, since they are nearly always cleared.
 import { clearTimeout, setTimeout } from "node:timers"
 import { overdue, stalled, TransportError } from "../client/transport/TusTransport.js"
 import * as Timer from "./Timer.js"
@@ -16,29 +16,29 @@ export interface Options {
   readonly answerTimeout: number | undefined
 }
 
-/** Called once at most, each of them. */
+/** Each is called at most once. */
 export interface Listeners {
   readonly onUnconnected: (failure: TransportError) => void
-  /** Nothing moves, or the answer does not become whole. */
+  /** No byte moves, or the response does not end. */
   readonly onLate: (failure: TransportError) => void
-  /** The text of an answer that came before the body was sent is not waited for any more. */
+  /** The text of an early response has had its time. */
   readonly onTextLate: () => void
 }
 
 export interface ExchangeTimers {
-  /** There is a connection, or there will be none. */
+  /** There is a connection, or the request has ended. */
   readonly stopConnecting: () => void
   /**
-   * Bytes have moved. The answer has its time from here on once all of the body is taken: `allowance` milliseconds more
-   * where the line is slow.
+   * A byte has moved. Once the body is sent, the time for the response starts here, with `allowance` milliseconds more
+   * for a slow line.
    */
   readonly moved: (isBodyTaken: boolean, allowance: number) => void
-  /** An answer has come before the body was sent. */
+  /** A response has arrived before the body was sent. */
   readonly startText: () => void
   readonly clear: () => void
 }
 
-/** How long the text of an answer may take that came before the body was sent. */
+/** How long the text of an early response may take, in milliseconds. */
 const textMillis = 1000
 
 export const make = (

@@ -1,11 +1,10 @@
 /**
- * A file as the source of an upload. It is looked at anew with every block: bytes of a file that has changed since it
- * was first seen are never handed out, so that no upload is made of two versions.
+ * A file as the source of an upload. Its version is checked with every block: bytes of a file that has changed since it
+ * was first seen are never handed out, so no upload mixes two versions.
  *
- * A version is known by its size and its date. The numbers of the device and the file are no identity: sshfs, mergerfs
- * and some SMB mounts give other ones at each look, and a number that is free is given to the next file. Where they
- * differ, or the system has changed anything of the file, the bytes that were handed out last tell whether it is still
- * the same.
+ * A version is identified by size and date. The numbers of device and inode do not identify a file: sshfs, mergerfs and
+ * some SMB mounts return other ones at each look, and a free inode number is given to the next file. If they differ, or
+ * `ctime` has changed, the last bytes that were handed out decide whether it is still the same file.
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -17,9 +16,9 @@ import * as SystemReason from "../client/transport/SystemReason.js"
 import * as FilePath from "./FilePath.js"
 
 /**
- * `path` is also its name: given as a relative one, it is found again from the same directory only. One that is no
- * UTF-8 is given as its bytes, and named by a text that leads back to them: a lone surrogate, U+DC80 to U+DCFF, for
- * each byte that is none.
+ * The path is also the name, so a relative path is found again from the same directory only. A path that is not UTF-8
+ * is given as bytes; its name is a text from which the bytes can be restored, with a lone surrogate, U+DC80 to U+DCFF,
+ * for each invalid byte.
  *
  * @example
  * ```ts
@@ -39,7 +38,7 @@ export const make = Effect.fnUntraced(function*(
   file: string | Uint8Array
 ): Effect.fn.Return<UploadSource.UploadSource, UploadSource.SourceError> {
   const path = typeof file === "string" ? file : FilePath.fromBytes(file)
-  // Before it is opened: a FIFO would wait for somebody to write to it.
+  // Checked before the file is opened: opening a FIFO waits for a writer.
   const stats = yield* call<Fs.Stats>(path, (done) => Fs.stat(FilePath.toSystem(path), done))
   if (!stats.isFile()) {
     return yield* notAFile(
@@ -49,7 +48,7 @@ export const make = Effect.fnUntraced(function*(
   }
   yield* call<void>(path, (done) => Fs.access(FilePath.toSystem(path), Fs.constants.R_OK, done))
   const original = versionOf(stats)
-  // What the kernel makes up while it is read, as under /proc, says that it is empty.
+  // Files that the kernel generates, as under /proc, report a size of 0.
   if (original.size === 0 && !(yield* isEmpty(path))) {
     return yield* notAFile(path, `its size is not known before it is read: ${asStream}`)
   }
@@ -70,7 +69,7 @@ export const make = Effect.fnUntraced(function*(
   })
 })
 
-/** The last bytes that were handed out, a few of them, and where they begin. */
+/** The last bytes that were handed out, at most `keptBytes`, and their offset. */
 interface LastBytes {
   at: number
   bytes: Uint8Array
@@ -78,10 +77,7 @@ interface LastBytes {
 
 const keptBytes = 4096
 
-/**
- * Fails where the name leads to another file: its bytes tell, where it is not for sure the one that was first seen,
- * untouched.
- */
+/** Fails if the path now names another file. Its bytes decide, unless device, inode and ctime are unchanged. */
 const checkLastBytes = Effect.fnUntraced(
   function*(fd: number, path: string, original: Version, { at, bytes }: LastBytes) {
     if (bytes.length === 0) {
@@ -99,12 +95,12 @@ const checkLastBytes = Effect.fnUntraced(
   }
 )
 
-/** What tells one version of a file from another. */
+/** What identifies a version of a file. */
 interface Version {
   readonly isFile: boolean
   readonly size: number
   readonly modified: number
-  /** When anything of it was changed last, its name or its date too: nobody can set that. Milliseconds. */
+  /** The last change of anything, including name and date, in milliseconds. It cannot be set. */
   readonly ctime: number
   readonly device: number
   readonly inode: number
@@ -174,10 +170,7 @@ interface Block {
   readonly stats: Fs.Stats
 }
 
-/**
- * It is read first and then looked at, whatever came of the reading: what is handed out is of the version that is
- * wanted.
- */
+/** Reads a block, then checks the version even if the read failed: so the bytes are of the expected version. */
 const readBlock = (fd: number, buffer: Uint8Array, at: number) => (done: Done<Block>) =>
   Fs.read(
     fd,
@@ -191,7 +184,8 @@ const readBlock = (fd: number, buffer: Uint8Array, at: number) => (done: Done<Bl
 type Done<A> = (cause: NodeJS.ErrnoException | null, value: A) => void
 
 /**
- * Waits for the call to end, interrupted or not: the descriptor may then be closed, and the buffer is written no more.
+ * Waits for the call to end, even if interrupted. Afterwards the descriptor can be closed, and nothing is written to
+ * the buffer.
  */
 const call = <A>(path: string, start: (done: Done<A>) => void): Effect.Effect<A, UploadSource.SourceError> =>
   Effect.uninterruptible(
@@ -199,7 +193,7 @@ const call = <A>(path: string, start: (done: Done<A>) => void): Effect.Effect<A,
       try {
         start((cause, value) => resume(cause === null ? Effect.succeed(value) : toSourceError(path, cause)))
       } catch (cause) {
-        // A path that no file can have.
+        // Node throws if the path is invalid.
         resume(toSourceError(path, cause as Error))
       }
     })

@@ -1,7 +1,7 @@
 /**
- * Connections to a name that has several addresses: to whichever answers first. Node gives each a quarter of a second
- * and takes it back before the next, which slow lines never meet; here each has all the time there is, and none waits
- * for one that is silent.
+ * Connects to the first address of a name that answers. Node gives each address a quarter of a second and gives up on
+ * it before the next, which is too short for slow lines. Here each address has the whole time, and the next does not
+ * wait for one that is silent.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8305
  */
@@ -12,15 +12,15 @@ import * as Net from "node:net"
 import type { Duplex } from "node:stream"
 import { clearTimeout, setTimeout } from "node:timers"
 
-/** How long the next address waits for those before it, in milliseconds. */
+/** How long the next address waits for the earlier ones, in milliseconds. */
 const delay = 250
 
 type Callback = (error: Error | null, socket: Duplex) => void
 
-/** A connection that is being made; ends it where it is not needed any more. */
+/** Ends a connection attempt that is not needed any more. */
 type Cancel = () => void
 
-/** One after the other family, as the system has ordered them. */
+/** Alternates between IPv6 and IPv4, in the system's order. */
 const interleaved = (addresses: ReadonlyArray<Dns.LookupAddress>): ReadonlyArray<string> => {
   const first = addresses.filter(({ family }) => family === addresses[0]?.family)
   const second = addresses.filter(({ family }) => family !== addresses[0]?.family)
@@ -29,16 +29,13 @@ const interleaved = (addresses: ReadonlyArray<Dns.LookupAddress>): ReadonlyArray
   )
 }
 
-/** Of several errors each is told: with which address, and what. */
+/** The errors of all addresses as one, with all messages. */
 const combined = (errors: ReadonlyArray<Error>): Error =>
   errors.length === 1 && errors[0] !== undefined
     ? errors[0]
     : new AggregateError(errors, errors.map(({ message }) => message).join("; "))
 
-/**
- * Calls back once, with the first connection there is or with what kept all from being made; never once it has been
- * ended.
- */
+/** Calls back once, with the first connection or with all errors. Never after it was cancelled. */
 export const connect = (options: Net.TcpNetConnectOpts, timeout: number, callback: Callback): Cancel => {
   const { host = "localhost", ...others } = options
   const sockets = new Set<Net.Socket>()
@@ -96,7 +93,7 @@ export const connect = (options: Net.TcpNetConnectOpts, timeout: number, callbac
   return end
 }
 
-/** Those that an agent is making. */
+/** The connection attempts of an agent. */
 class PendingConnections {
   private readonly cancels = new Set<Cancel>()
   private readonly timeout: number
@@ -121,7 +118,7 @@ class PendingConnections {
 
 const isName = ({ host }: Http.ClientRequestArgs) => typeof host === "string" && Net.isIP(host) === 0
 
-/** @param timeout - of a connection, in milliseconds. */
+/** @param timeout - for a connection, in milliseconds */
 export class PlainAgent extends Http.Agent {
   private readonly pending: PendingConnections
 
@@ -140,7 +137,7 @@ export class PlainAgent extends Http.Agent {
   }
 }
 
-/** @param timeout - of a connection, without its TLS handshake, in milliseconds. */
+/** @param timeout - for a connection without its TLS handshake, in milliseconds */
 export class SecureAgent extends Https.Agent {
   private readonly pending: PendingConnections
 

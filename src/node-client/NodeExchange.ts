@@ -1,5 +1,5 @@
 /**
- * One request of `node:http` and what comes back, from events to one outcome. Knows nothing of where a body comes from.
+ * One request of `node:http` and its response, from events to one outcome. Knows nothing about where a body comes from.
  */
 import * as Effect from "effect/Effect"
 import type * as Http from "node:http"
@@ -17,27 +17,24 @@ import * as ReadBeforeClose from "./ReadBeforeClose.js"
 
 export type Outcome = Effect.Effect<RawResponse, TransportError | SourceError>
 
-/** A kept connection that the server had closed by the time it was used again, for what is safe to send twice. */
+/** The server had closed a kept-alive connection before it was used again. Only for requests that can be sent twice. */
 export const stale = Symbol("stale")
 
 export interface Exchange {
   /** Returns when there is a connection. */
   readonly connected: Effect.Effect<void>
   /**
-   * Hands bytes to Node; `isLast` where no others follow. Returns when the system has them, and never where it will not
-   * take them: then the connection has ended.
+   * Hands bytes to Node; `isLast` if no others follow. Returns when the system has them. Never returns if it does not
+   * accept them: then the connection has ended.
    */
   readonly write: (batch: ReadonlyArray<Uint8Array>, isLast: boolean) => Effect.Effect<void>
-  /** There is nothing more to send, and the source of the body is at its end. */
+  /** The source has ended, and nothing more is sent. */
   readonly finish: (trailers?: Readonly<Record<string, string>>) => void
-  /** Nothing more will be sent. */
+  /** The body has failed, and nothing more is sent. */
   readonly fail: (failure: Effect.Effect<never, TransportError | SourceError>) => void
-  /**
-   * Called once; `isOver` where the request has ended, and its connection can be used again. Else it is for `end` to
-   * see to.
-   */
+  /** Called once. `isOver`: the request has ended, and its connection can be used again; else the caller runs `end`. */
   readonly onOutcome: (listener: (outcome: Outcome | typeof stale, isOver: boolean) => void) => void
-  /** Ends the request where it has not, and returns when no byte of it can leave any more. */
+  /** Ends the request. Returns when no byte of it can leave any more. */
   readonly end: Effect.Effect<void>
 }
 
@@ -45,7 +42,7 @@ export interface Options extends ExchangeTimers.Options {
   readonly hasBody: boolean
 }
 
-/** Of answers that announce another, so many may come while no byte of the body moves. */
+/** At most this many interim responses may arrive while no byte of the body moves. */
 const maxInterim = 1000
 
 interface State {
@@ -56,34 +53,34 @@ interface State {
   isConnected: boolean
   onConnected: () => void
 
-  /** Node has been handed every byte of the body. */
+  /** Node was handed every byte of the body. */
   isHanded: boolean
-  /** The system has taken them from Node. */
+  /** The system has accepted them. */
   isTaken: boolean
-  /** The source of the body is at its end. */
+  /** The source of the body has ended. */
   isFinished: boolean
   /** Bytes that Node was handed. */
   bytes: number
-  /** When it was handed the first ones; undefined before. */
+  /** When Node was handed the first bytes; undefined before. */
   begun: number | undefined
 
   interim: number
   response: Http.IncomingMessage | undefined
   text: () => string
-  /** As much of the response is there as is wanted. */
+  /** All of the response that is wanted has arrived. */
   isAnswered: boolean
 
   error: Error | undefined
-  /** Node is done with the request. */
+  /** Node has emitted `close` for the request. */
   isClosed: boolean
-  /** The outcome is known, or nobody wants it any more. */
+  /** The outcome is known, or no longer wanted. */
   isOver: boolean
   onOutcome: Parameters<Exchange["onOutcome"]>[0]
 }
 
 /**
- * Where a body is not sent to its end, the rest of the answer is not waited for for long: its server may be waiting,
- * too. Where all of it is on its way, the request is given the time to end well, and its source to have the last word.
+ * If the server answers before the body is sent, the rest of its response is waited for only briefly: the server may be
+ * waiting for the body. If all of the body is handed over, the request may end normally, and the source may still fail.
  */
 export const make = (request: Http.ClientRequest, options: Options): Exchange => {
   const state: State = {
@@ -137,7 +134,7 @@ export const make = (request: Http.ClientRequest, options: Options): Exchange =>
 
 const onSocket = (state: State, socket: Socket) => {
   if (state.request.reusedSocket) {
-    // Deno gives connections back that still hold together what is written to them, for ever.
+    // Deno returns kept-alive connections corked: what is written to them is never sent.
     while (socket.writableCorked > 0) {
       socket.uncork()
     }
@@ -157,16 +154,13 @@ const onConnected = (state: State) => {
   state.isConnected = true
   onMoved(state, 0)
   state.onConnected()
-  // What is written before hides from TLS why there is no connection.
+  // If anything is written earlier, TLS does not report why there is no connection.
   if (!state.options.hasBody) {
     state.request.end()
   }
 }
 
-/**
- * While the body is sent it has all the time it needs as long as it moves; behind its last byte a slow line has more of
- * it.
- */
+/** A body may take any time as long as it moves. After its last byte a slow line gets `allowance` milliseconds more. */
 const onMoved = (state: State, allowance: number) => {
   state.interim = 0
   state.timers.moved(state.isTaken, allowance)
@@ -191,7 +185,7 @@ const onResponse = (state: State, response: Http.IncomingMessage) => {
   response
     .on("end", () => onAnswered(state))
     .on("error", () => {})
-    // The text may be cut: a server that has said no in the middle of a body may reset the connection.
+    // The text may be cut off: a server that refuses a body may reset the connection.
     .on("close", () => {
       if (state.isAnswered) {
         return
@@ -242,10 +236,10 @@ const write = (state: State, batch: ReadonlyArray<Uint8Array>, isLast: boolean) 
       state.begun = performance.now()
       hand()
     } else {
-      // Node reads what has arrived in between: behind an answer nothing more is sent.
+      // Lets Node read first: after a response nothing more is sent.
       setImmediate(hand)
     }
-    // The memory is not the source's again while the system may still read it.
+    // The source must not use the memory while the system may still read it.
     return Effect.suspend(() => (left === 0 ? Effect.void : end(state)))
   })
 
@@ -272,14 +266,14 @@ const succeed = (state: State) => {
 const fail = (state: State) => {
   const { error, request, response } = state
   const failure = NetworkError.toTransportError(error ?? new Error("the connection was closed"))
-  // Only what changes nothing is safe to send twice without anybody knowing.
+  // Only requests that change nothing can be sent twice.
   const isStale = request.reusedSocket && failure.reason === "Closed" && response === undefined && isSafe(request)
   conclude(state, isStale ? stale : Effect.fail(failure))
 }
 
 const isSafe = ({ method }: Http.ClientRequest) => method === "HEAD" || method === "OPTIONS"
 
-/** A no counts without the rest of its text. */
+/** A refusal counts without the rest of its text. */
 const giveUp = (state: State, failure: TransportError) =>
   state.response !== undefined && !NodeResponse.isYes(state.response)
     ? succeed(state)
@@ -298,10 +292,10 @@ const conclude = (state: State, outcome: Outcome | typeof stale) => {
   }
 }
 
-/** Both the request and the response have come to their ends. */
+/** Request and response have both ended. */
 const isWhole = ({ request, response }: State) => request.writableFinished && response?.complete === true
 
-/** Node says that a request is over before it gives the connection back, which the next one is to find. */
+/** Node emits `close` before the agent gets the connection back, and the next request should find it there. */
 const onceClosed = ({ request }: State, listener: () => void) => request.once("close", () => queueMicrotask(listener))
 
 const end = (state: State) =>
@@ -315,7 +309,7 @@ const end = (state: State) =>
     if (!isWhole(state)) {
       state.request.destroy()
     }
-    // One without a connection will not get one, and tells nobody.
+    // A destroyed request without a connection emits no `close`.
     if (state.request.socket === null) {
       resume(Effect.void)
     }

@@ -1,7 +1,6 @@
 /**
- * How a request reaches its server: directly, through an HTTP proxy, or, where it is to be secure, through a tunnel of
- * one. What a proxy answers instead of opening a tunnel is never taken for an answer of the server: nobody has vouched
- * for it.
+ * The route of a request: directly, through an HTTP proxy, or for https through a tunnel of the proxy. If a proxy
+ * refuses to open a tunnel, its response is never taken for one of the server: TLS has not verified it.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -19,21 +18,21 @@ import * as Timer from "./Timer.js"
 
 export interface Options {
   /**
-   * `"environment"` by default: http_proxy, https_proxy, all_proxy and no_proxy, in small or capital letters, as they
-   * are when a server is first sent to. Or the URL of a proxy, with its user and password, for every request. `false`
-   * for none.
+   * `"environment"` by default: http_proxy, https_proxy, all_proxy and no_proxy, in lower or upper case, read at the
+   * first request to a server. Or the URL of a proxy for all requests, which may contain user and password. `false` for
+   * no proxy.
    */
   readonly proxy?: "environment" | (string & {}) | false | undefined
-  /** How long a connection may take to be made, with its TLS handshake. 30 seconds by default. */
+  /** How long a connection may take, with its TLS handshake. 30 seconds by default. */
   readonly connectTimeout?: Duration.DurationInput | undefined
 }
 
 export const defaultConnectTimeout = Duration.seconds(30)
 
-/** Begins a request. Throws where the URL or a header is not one. */
+/** Begins a request. Throws if the URL or a header is invalid. */
 export type Open = (url: URL, method: string, headers: Readonly<Record<string, string>>) => Http.ClientRequest
 
-/** Connections are kept for the next request, until the scope ends. */
+/** Connections are kept alive until the scope ends. */
 export const make = Effect.fnUntraced(function*(options: Options, tls: Tls.ConnectionOptions) {
   const { connectTimeout = defaultConnectTimeout, proxy = "environment" } = options
   if (proxy !== "environment" && proxy !== false) {
@@ -98,18 +97,18 @@ const agent = <A extends Http.Agent>(agent: A) =>
 
 const requestOf = ({ protocol }: URL) => (protocol === "https:" ? Https.request : Http.request)
 
-/** Throws where it cannot be one, also for a user or password that is not encoded as URLs are. */
+/** Throws if this is no URL of a proxy, or its user or password is not percent-encoded. */
 const proxyUrl = (href: string): URL => {
   const url = URL.canParse(href) ? new URL(href) : undefined
   if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:") || url.hostname === "") {
-    // Without the rest of it, which may hold a password.
+    // The message has no more of the URL, which may contain a password.
     throw new Error(`${url?.protocol ?? "something else"} is no URL of an HTTP proxy`)
   }
   authorization(url)
   return url
 }
 
-/** The name is said, since Node would take that of the host header, which is the server's. */
+/** `servername` is set, since Node would use the host header, which names the server behind the proxy. */
 const addressOf = (proxy: URL) => {
   const host = proxy.hostname.replace(/^\[|\]$/g, "")
   return {
@@ -129,7 +128,7 @@ const authorization = ({ password, username }: URL): Readonly<Record<string, str
       }`
     }
 
-/** Connections to servers, each in a tunnel of its own through one proxy. */
+/** An agent whose connections are tunnels through one proxy. */
 class Tunnel extends Https.Agent {
   private readonly proxy: URL
   private readonly tls: Tls.ConnectionOptions
@@ -137,7 +136,7 @@ class Tunnel extends Https.Agent {
   private readonly agent: Http.Agent
   private readonly opening = new Set<Http.ClientRequest>()
 
-  /** @param agent - of connections to the proxy */
+  /** @param agent - for connections to the proxy */
   constructor(proxy: URL, tls: Tls.ConnectionOptions, timeout: number, agent: Http.Agent) {
     super({ keepAlive: true, ...tls })
     this.proxy = proxy
@@ -161,7 +160,7 @@ class Tunnel extends Https.Agent {
       headers: { host: authority, connection: "keep-alive", ...authorization(this.proxy) },
       agent: this.agent
     })
-    // However its answer dribbles.
+    // A deadline for the whole response, even if bytes of it arrive.
     const late = setTimeout(
       () => connect.destroy(unreachable(`the proxy ${this.proxy.host} does not answer`)),
       this.timeout
@@ -192,5 +191,5 @@ class Tunnel extends Https.Agent {
   }
 }
 
-/** As Node's own errors for a peer that cannot be reached. */
+/** An error like Node's own for a host that cannot be reached. */
 const unreachable = (message: string) => Object.assign(new Error(message), { code: "EHOSTUNREACH" })

@@ -1,14 +1,14 @@
 /**
- * A response of `node:http` as the client reads it.
+ * Reads responses of `node:http`.
  */
 import type * as Http from "node:http"
 import { maxText } from "../client/transport/TusTransport.js"
 import type { RawResponse } from "../wire/Message.js"
 
-/** What is read of an answer behind `maxText` to keep its connection, in characters. */
+/** Up to this many characters behind `maxText` are read and dropped, so that the connection can be kept alive. */
 const maxDiscarded = 64 * 1024
 
-/** Reads as much of the text as is wanted, and returns what is there. */
+/** Reads the text as far as it is wanted. The returned function returns what has arrived. */
 export const read = (response: Http.IncomingMessage, onEnough: () => void): () => string => {
   let text = ""
   let size = 0
@@ -33,9 +33,9 @@ export const toRaw = ({ headersDistinct, statusCode = 0 }: Http.IncomingMessage,
 export const isYes = ({ statusCode = 0 }: Http.IncomingMessage) => statusCode < 300
 
 /**
- * Whether the connection of an answer to HEAD can be used again. Such an answer ends with its head, but Node lets it
- * end the connection if it tells no length. Not every server knows that there is no body, so only one that says
- * `keep-alive` is believed.
+ * Whether the connection can be used again after a response to HEAD. Node closes it if the response has no
+ * Content-Length. Not every server knows that such a response has no body, so only one that says `keep-alive` is
+ * believed.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-6.3
  */

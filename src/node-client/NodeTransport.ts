@@ -1,6 +1,6 @@
 /**
- * Requests over node:http and node:https. A body is taken as fast as the connection takes it, and memory that was lent
- * to it is given back only when the system has the bytes, or the connection is gone.
+ * Requests over node:http and node:https. A body is read only as fast as the connection accepts it. Lent memory is
+ * given back only when the system has the bytes, or the connection has ended.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -18,15 +18,15 @@ import * as NodeExchange from "./NodeExchange.js"
 import * as NodeProxy from "./NodeProxy.js"
 import * as WriteSize from "./WriteSize.js"
 
-/** Whom to trust, as whom to appear, by which proxy to go, and how many requests to have under way. */
+/** Options for TLS, the proxy, and the number of connections. */
 export interface Options extends NodeTls.Options, NodeProxy.Options {
-  /** How many requests run at once to one server; others wait. As many as there are by default. */
+  /** How many requests run at the same time to one server; others wait. No limit by default. */
   readonly connections?: number | undefined
 }
 
 /**
- * Sends trailers, and bodies of any size. Connections are kept for the next request until the layer ends. Fails with a
- * `NodeTransportError` where a certificate or key cannot be used, or `proxy` is not the URL of a proxy.
+ * Sends trailers, and bodies of any size. Connections are kept alive until the layer ends. Fails with a
+ * `NodeTransportError` if a certificate or key cannot be used, or `proxy` is not the URL of a proxy.
  */
 export const layer = (options: Options = {}): Layer.Layer<TusTransport, NodeTls.NodeTransportError> =>
   Layer.scoped(
@@ -57,7 +57,7 @@ export const layer = (options: Options = {}): Layer.Layer<TusTransport, NodeTls.
     })
   )
 
-/** A limit of Node's agents would hold back requests that are already begun, where an interruption cannot end them. */
+/** A limit of Node's agents would queue requests that have begun, and an interruption could not end them. */
 const connectionLimit = (connections: number) => {
   const semaphores = new Map<string, Effect.Semaphore>()
   return <A, E>(url: string, sending: Effect.Effect<A, E>) =>
@@ -79,15 +79,15 @@ const framing = (method: Request["method"], body: Body | undefined): Readonly<Re
 }
 
 /**
- * One fiber gives the body while this one waits for the answer, which may come before: then nobody gives it any more.
- * What has ended well leaves nothing to be ended.
+ * One fiber sends the body while this one waits for the response, which may arrive earlier: then the body is
+ * interrupted. A request that has ended normally needs no cleanup.
  */
 const send = (begin: (request: Request) => NodeExchange.Exchange, request: Request) =>
   Effect.flatMap(Effect.runtime(), (runtime) =>
     Effect.async<RawResponse, TransportError | SourceError>((resume) => {
       const { body, onSent } = request
       let end: Effect.Effect<void> = Effect.void
-      /** What Node throws here it throws before a connection. */
+      /** If Node throws here, there is no connection yet. */
       const attempt = () => {
         let exchange: NodeExchange.Exchange
         try {
@@ -109,7 +109,7 @@ const send = (begin: (request: Request) => NodeExchange.Exchange, request: Reque
       return Effect.suspend(() => end)
     }))
 
-/** The whole body, and no more of it than the connection takes. */
+/** Sends the whole body, only as fast as the connection accepts it. */
 const sendBody = (exchange: NodeExchange.Exchange, { length, open, trailers }: Body, onSent: Request["onSent"]) => {
   let sent = 0
   let most = WriteSize.least
@@ -140,7 +140,7 @@ const sendBody = (exchange: NodeExchange.Exchange, { length, open, trailers }: B
   )
 }
 
-/** The first bytes of those that wait, at most `most` of them; the others stay. */
+/** Removes at most `most` bytes from the front of `waiting`. */
 const take = (waiting: Array<Uint8Array>, most: number): ReadonlyArray<Uint8Array> => {
   const taken: Array<Uint8Array> = []
   let room = most

@@ -1,5 +1,5 @@
 /**
- * A client for Node in one line: the transport on `node:http`, the hash functions of Node. Wiring only.
+ * A client for Node in one layer: the transport on `node:http` and the hash functions of Node. Wiring only.
  */
 import * as Layer from "effect/Layer"
 import type { ClientOptions } from "../client/requests/Request.js"
@@ -9,11 +9,11 @@ import * as NodeHashFunctions from "../node-shared/NodeHashFunctions.js"
 import type { NodeTransportError } from "../node-shared/NodeTls.js"
 import * as NodeTransport from "./NodeTransport.js"
 
-/** What goes with each request, and how connections are made. */
+/** Options of requests and of the transport. */
 export interface Options<E = never, R = never> extends ClientOptions<E, R>, NodeTransport.Options {}
 
 /**
- * Fails where a certificate or key cannot be used, or `proxy` is not the URL of a proxy.
+ * Fails if a certificate or key cannot be used, or `proxy` is not the URL of a proxy.
  *
  * @example
  * ```ts

@@ -1,16 +1,17 @@
 /**
- * What a server has said before it closed a connection. Node ends a connection as soon as a write to it fails, and what
- * has arrived and is not read yet is lost: a server that refuses a body answers and closes, and the answer lies there.
+ * Reads the response of a server that has closed the connection. Node ends a connection as soon as a write fails, and
+ * drops what has arrived and is not read yet. A server that refuses a body answers and closes, so the response would be
+ * lost.
  */
 import type { Socket } from "node:net"
 import { clearTimeout, setTimeout } from "node:timers"
 
-/** How long the end of what has arrived is waited for, in milliseconds. All of it is there. */
+/** How long to wait for the end of the data, in milliseconds. It has all arrived already. */
 const maxWait = 250
 
 type Callback = (error?: Error | null) => void
 
-/** Has a socket read all that has arrived before a write that failed ends it. */
+/** Makes the socket read all that has arrived before a failed write ends it. */
 export const enable = (socket: Socket): void => {
   const { _write, _writev } = socket
   const once = (callback: Callback): Callback => (error) => {

@@ -1,5 +1,5 @@
 /**
- * How long a timer of Node runs: of a longer time, and of one without an end, it would make a millisecond, or an error.
+ * Limits a duration to what a timer of Node can run: for a longer one it would fire after a millisecond, or throw.
  * Pure.
  */
 import * as Duration from "effect/Duration"

@@ -1,5 +1,5 @@
 /**
- * The client on Node.js: a transport with real back-pressure, TLS, client certificates and proxies.
+ * The client on Node.js: a transport with back-pressure, TLS, client certificates and proxies.
  *
  * @since 0.1.0
  */

@@ -1,4 +1,4 @@
 declare module "proxy-from-env" {
-  /** Empty where the URL is reached directly. */
+  /** Empty if there is no proxy for the URL. */
   export const getProxyForUrl: (url: URL) => string
 }

@@ -17,8 +17,8 @@ import type { Response } from "./Request.js"
 import * as ServerClock from "./ServerClock.js"
 
 /**
- * Decodes a response, or fails with what was expected. An invalid expiry is ignored. Others are converted to the time
- * of our clock.
+ * Decodes a response, or fails with what was expected. An invalid expiry is ignored; a valid one is converted to the
+ * time of our clock.
  */
 const reader = <A extends Expiring>(
   decode: (headers: RawResponse["headers"]) => Either.Either<A, unknown>,

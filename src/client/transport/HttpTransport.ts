@@ -22,7 +22,7 @@ import { isTaken, maxText, type Request, TransportError, TusTransport } from "./
 
 /**
  * Cannot send trailers. A body is passed as one piece, since fetch sends a stream without a Content-Length, and in
- * browsers over HTTP/2 only. It counts as sent when the response has arrived.
+ * browsers over HTTP/2 only. It counts as sent when the server has accepted it.
  */
 export const layer: Layer.Layer<TusTransport, never, HttpClient.HttpClient> = Layer.effect(
   TusTransport,
