@@ -148,7 +148,7 @@ export const moves: ReadonlyArray<Move> = [
     event: "remove",
     to: "None",
     kinds: all,
-    when: "A DELETE, an expiry, a creation that failed, or a final that can never be joined.",
+    when: "A termination, an expiry, a creation that failed, or a final that can never be joined.",
     by: [terminate, sweeper, create, complete]
   },
   {
@@ -156,7 +156,7 @@ export const moves: ReadonlyArray<Move> = [
     event: "remove",
     to: "None",
     kinds: files,
-    when: "A DELETE, or a creation that failed.",
+    when: "A termination, or a creation that failed.",
     by: [terminate, create]
   },
   {
@@ -164,7 +164,7 @@ export const moves: ReadonlyArray<Move> = [
     event: "remove",
     to: "None",
     kinds: all,
-    when: "A DELETE, a creation that failed, or a part that no final needs any more.",
+    when: "A termination, a creation that failed, or a part that no final needs any more.",
     by: [terminate, create, sweeper]
   },
   {
@@ -172,7 +172,7 @@ export const moves: ReadonlyArray<Move> = [
     event: "remove",
     to: "None",
     kinds: files,
-    when: "A DELETE, or a creation that failed.",
+    when: "A termination, or a creation that failed.",
     by: [terminate, create]
   }
 ]

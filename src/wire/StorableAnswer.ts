@@ -29,6 +29,9 @@ const secret = /auth|cookie|credential|csrf|key|passw|secret|session|signature|t
 /** A URL without a query, a fragment and a user. */
 const isPlainUrl = /^(?![^/]*\/\/[^/]*@)[^?#]*$/
 
+/** The same for a field of the application's own, where a URL may stand anywhere in the text. */
+const hasSecretUrl = /\/\S*[?#]|\/\/[^/\s]*@/
+
 /**
  * The answer to store; `Option.none` if the application added nothing. If it cannot be stored, the reason, which quotes
  * no value.
@@ -47,7 +50,7 @@ const objection = (answer: FinalAnswer.FinalAnswer): Option.Option<string> => {
     if (field === undefined && !isOwn(name)) {
       return Option.some(`the field ${name} is not among those that are stored`)
     }
-    if (field?.isUrl === true && !isPlainUrl.test(value)) {
+    if (field === undefined ? hasSecretUrl.test(value) : field.isUrl && !isPlainUrl.test(value)) {
       return Option.some(`the URL in ${name} has a query, a fragment or a user, which may be secret`)
     }
   }

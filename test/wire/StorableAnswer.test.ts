@@ -21,7 +21,9 @@ describe("StorableAnswer", () => {
     }],
     ["a version", { headers: { etag: "\"1\"", "last-modified": "Sun, 29 Nov 2026 08:00:00 GMT" } }],
     ["a URL of a path", { headers: { location: "/documents/1", "content-location": "https://a.b/documents/@ann/1" } }],
-    ["fields of the application's own", { headers: { "x-scan": "clean", "x-document-id": "1" } }],
+    ["fields of the application's own", {
+      headers: { "x-scan": "clean", "x-document-id": "1", "x-note": "and/or, why?", "x-url": "/a" }
+    }],
     ["64 KiB", { body: bodyOf(FinalAnswer.maxBytes) }]
   ]
   for (const [title, addition] of storable) {
@@ -41,6 +43,12 @@ describe("StorableAnswer", () => {
     ["a name that every object has", { headers: { constructor: "s3cret" } }, /^the field constructor is not/],
     ["a query", { headers: { location: "/documents/1?signature=s3cret" } }, /^the URL in location has a query/],
     ["a fragment", { headers: { "content-location": "/documents/1#s3cret" } }, /^the URL in content-location has/],
+    [
+      "a query of the application's own",
+      { headers: { "x-link": "see https://a.b/1?sig=s3cret" } },
+      /x-link has a query/
+    ],
+    ["a user of the application's own", { headers: { "x-link": "https://ann:s3cret@a.b/" } }, /x-link has .* a user/],
     ["a password", { headers: { location: "https://ann:s3cret@a.b/1" } }, /^the URL in location has .* a user/],
     ["more than 64 KiB", { body: bodyOf(FinalAnswer.maxBytes + 1) }, /^it takes 65537 bytes, more than 65536$/],
     ["more than 64 KiB in all", { headers: { "x-a": "a".repeat(40_000) }, body: "ä".repeat(20_000) }, /^it takes 80/]
