@@ -30,16 +30,12 @@ const sqlite = [
   "chaos/crashes"
 ].map((name) => `test/${name}.test.ts`)
 
-/** What starts other runtimes; `npm run test:runtimes` installs them. */
-const runtimes = ["test/runtimes/**/*.test.ts"]
-
-const included: Readonly<Record<string, ReadonlyArray<string>>> = { together, sqlite, runtimes }
+const included: Readonly<Record<string, ReadonlyArray<string>>> = { together, sqlite }
 
 const excluded: Readonly<Record<string, ReadonlyArray<string>>> = {
   together: [],
   sqlite: [],
-  runtimes: ["**/node_modules/**"],
-  apart: [...together, ...sqlite.slice(0, 1), ...runtimes]
+  apart: [...together, ...sqlite.slice(0, 1)]
 }
 
 /**
@@ -58,7 +54,7 @@ export default defineConfig(({ mode }) => ({
     globalSetup: ["test/build.ts"],
     setupFiles: ["test/support/methods.ts"],
     reporters: ["default", new Report()],
-    exclude: [...(excluded[mode] ?? [...sqlite.slice(0, 1), ...runtimes, "**/node_modules/**"])],
+    exclude: ["**/node_modules/**", ...(excluded[mode] ?? sqlite.slice(0, 1))],
     // Many tests start processes, which takes seconds each where both cores are busy.
     testTimeout: 120_000,
     hookTimeout: 120_000,

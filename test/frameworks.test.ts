@@ -1,21 +1,8 @@
 /**
- * The server in every framework that has an example: uploads survive the body parsers, and the end of the process.
+ * The server in every framework that has an example, but for Next.js, which `peers` has.
  */
-import { assert, describe, it } from "@effect/vitest"
-import { deepStrictEqual } from "@effect/vitest/utils"
-import { Upload, UploadRegistry } from "effect-tus"
-import { EmbeddedStore } from "effect-tus/node"
-import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import { execFile } from "node:child_process"
-import { randomBytes } from "node:crypto"
-import { stat } from "node:fs/promises"
-import { fileURLToPath } from "node:url"
-import { promisify } from "node:util"
-import * as tus from "tus-js-client"
-import { example } from "./example.js"
-import { createUpload, directory, fileOf, offsetOf, sha256, sha256OfFile } from "./interop/server.js"
-import { open, patch } from "./node/socket.js"
+import { describe, it } from "@effect/vitest"
+import { holds } from "./frameworks.js"
 
 /** Where each takes uploads. */
 const examples = {
@@ -26,99 +13,16 @@ const examples = {
   fastify: "/files",
   hono: "/files",
   koa: "/files",
-  "next/server": "/files",
   "plain-node": "/files",
   web: "/files"
-}
-
-const root = fileURLToPath(new URL("..", import.meta.url))
-
-/** How an example is built that does not run as it is; Next bundles the package that it finds. */
-const builds: Readonly<Record<string, ReadonlyArray<string>>> = {
-  "next/server": ["node_modules/next/dist/bin/next", "build", "examples/next"]
-}
-
-const production = { NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1", CI: "1" }
-
-const mebibyte = 1024 * 1024
-const bytes = randomBytes(3 * mebibyte + 17)
-
-/** Uploads in chunks, until it has sent more than `until`: then the request is cut off. */
-const upload = (options: Partial<tus.UploadOptions>, until = Infinity) =>
-  new Promise<string>((resolve, reject) => {
-    const uploading: tus.Upload = new tus.Upload(bytes as unknown as File, {
-      chunkSize: mebibyte,
-      retryDelays: [0, 50, 100, 200],
-      ...options,
-      onError: reject,
-      onProgress: (sent) => {
-        if (sent > until) {
-          uploading.abort().then(() => resolve(uploading.url ?? ""), reject)
-        }
-      },
-      onSuccess: () => resolve(uploading.url ?? "")
-    })
-    uploading.start()
-  })
-
-/** Waits until the server has written that many bytes. */
-const arrived = async (file: string, count: number) => {
-  while (((await stat(file).catch(() => undefined))?.size ?? 0) < count) {
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-}
-
-const echo = async (url: URL) => {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ hello: "world" })
-  })
-  return await response.json() as unknown
 }
 
 describe("in a framework", () => {
   for (const [name, collection] of Object.entries(examples)) {
     it.scopedLive(
       `${name}: uploads are resumed, other routes answer, and its end keeps what has arrived`,
-      () =>
-        Effect.gen(function*() {
-          const build = builds[name]
-          if (build !== undefined) {
-            yield* Effect.promise(() =>
-              promisify(execFile)(process.execPath, build, { cwd: root, env: { ...process.env, ...production } })
-            )
-          }
-          const path = yield* directory
-          const server = yield* example(name, { ...production, UPLOAD_DIR: path })
-          const endpoint = new URL(collection, server.url).href
-
-          const interrupted = yield* Effect.promise(async () => {
-            deepStrictEqual(await echo(new URL("/echo", server.url)), { hello: "world" })
-
-            const url = await upload({ endpoint }, 1.5 * mebibyte)
-            assert.isAtLeast(await offsetOf(url), mebibyte)
-            assert.isBelow(await offsetOf(url), bytes.length)
-            await upload({ uploadUrl: url })
-            assert.strictEqual(await sha256OfFile(fileOf(path, url)), await sha256([bytes]))
-
-            const interrupted = new URL(await createUpload(endpoint, 1000))
-            const running = await open(Number(interrupted.port))
-            await running.send(patch(interrupted.pathname, 0, 1000) + "x".repeat(321))
-            await arrived(fileOf(path, interrupted.href), 321)
-            const ended = server.kill("SIGTERM")
-            assert.match(await running.closed, /^HTTP\/1.1 503 [^]*stands at 321/)
-            assert.strictEqual(await ended, 0, server.output())
-            return interrupted.href
-          })
-
-          const id = Upload.UploadId.make(interrupted.split("/").at(-1) ?? "")
-          const entry = yield* Effect.flatMap(UploadRegistry.UploadRegistry, (registry) => registry.get(id)).pipe(
-            Effect.provide(EmbeddedStore.layer({ directory: path }))
-          )
-          deepStrictEqual(Option.map(entry, ({ upload }) => Number(upload.offset)), Option.some(321))
-        }),
-      builds[name] === undefined ? 60_000 : 300_000
+      () => holds(name, collection),
+      60_000
     )
   }
 })

@@ -1,34 +1,14 @@
 /**
- * `effect-tus doctor`: a server in order, the same one behind proxies that are not, and another one.
+ * `effect-tus doctor`: a server in order, the same one behind proxies that are not.
  */
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { FileStore } from "@tus/file-store"
-import { Server } from "@tus/server"
-import { NodeTransport } from "effect-tus/node-client"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import { readdirSync } from "node:fs"
-import * as DoctorRun from "../../src/cli/doctor/DoctorRun.js"
-import * as Finding from "../../src/cli/doctor/Finding.js"
 import * as Process from "../cli/process.js"
-import { directory } from "../interop/server.js"
 import { http } from "../node-client/servers.js"
 import { needs } from "../support/needs.js"
+import { doctor } from "./examination.js"
 import { nginx, server } from "./proxies.js"
-
-const doctor = Effect.fnUntraced(function*(url: string, origin?: string) {
-  const findings: Array<Finding.Finding> = []
-  yield* DoctorRun.run(
-    { url, headers: {}, timeout: Duration.seconds(30), origin: Option.fromNullable(origin) },
-    (finding) => Effect.sync(() => findings.push(finding))
-  )
-  const found = (level: Finding.Finding["level"]) =>
-    findings.filter((finding) => finding.level === level).map(({ check }) => check)
-  const said = findings.flatMap((finding) => Finding.lines(finding)).join("\n")
-  return { said, problems: found("problem"), notes: found("note"), fine: found("ok") }
-}, Effect.provide(NodeTransport.layer({ proxy: false })))
 
 const all = ["server", "creation", "location", "cors", "head", "patch", "size", "buffering", "override", "delete"]
 
@@ -113,16 +93,6 @@ needs("nginx")("effect-tus doctor", () => {
       const { problems, said } = yield* doctor(url.replace("/files", "/api/files"))
       deepStrictEqual(problems, ["head"])
       assert.match(said, /X-Forwarded-Prefix/)
-    }))
-
-  it.scopedLive("finds nothing wrong with @tus/server, and removes what it has created", () =>
-    Effect.gen(function*() {
-      const path = yield* directory
-      const tus = new Server({ path: "/files", datastore: new FileStore({ directory: path }) })
-      const { url } = yield* http((request, response) => void tus.handle(request, response))
-      const { problems, said } = yield* doctor(url)
-      deepStrictEqual(problems, [], said)
-      deepStrictEqual(readdirSync(path), [])
     }))
 
   it.scopedLive("waits for a server that is slow to say what it has", () =>

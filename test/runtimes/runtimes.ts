@@ -1,5 +1,5 @@
 /**
- * The runtimes that the tests start: those of `package.json` in this folder, which `npm run test:runtimes` installs.
+ * The runtimes that the tests start: those of `package.json` in this folder, which `npm run test:install` installs.
  */
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -9,7 +9,7 @@ export const root = fileURLToPath(new URL("../..", import.meta.url))
 const installed = (...paths: ReadonlyArray<string>) => {
   const path = paths.map((path) => fileURLToPath(new URL(`node_modules/${path}`, import.meta.url))).find(existsSync)
   if (path === undefined) {
-    throw new Error(`none of ${paths.join(", ")} is there: npm run test:runtimes installs them`)
+    throw new Error(`none of ${paths.join(", ")} is there: npm run test:install installs them`)
   }
   return path
 }

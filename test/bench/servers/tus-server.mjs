@@ -1,8 +1,7 @@
 /**
  * The official Node server, with files and locks in memory, as its manual sets it up.
  */
-import { FileStore } from "@tus/file-store"
-import { Server } from "@tus/server"
+import { FileStore, Server } from "../../peers/tus.mjs"
 
 const { directory } = JSON.parse(process.argv[2])
 

@@ -6,7 +6,7 @@ import Uppy from "@uppy/core"
 import Dashboard from "@uppy/dashboard"
 import Tus from "@uppy/tus"
 import * as tus from "tus-js-client"
-import { madeUp } from "./made.js"
+import { madeUp } from "../browser/made.js"
 
 const retryDelays = Array.from({ length: 40 }, () => 500)
 

@@ -5,15 +5,15 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Page } from "playwright-core"
-import { bundle, connection, inChromium, pages, visit } from "./chromium.js"
-import type { Asked } from "./others.js"
-import { check, file, held, holding, isRest, killed, mortal, type Server, server, size } from "./setting.js"
+import { bundle, connection, inChromium, pages, visit } from "../browser/chromium.js"
+import { check, file, held, holding, isRest, killed, mortal, type Server, server, size } from "../browser/setting.js"
+import type { Asked } from "./clients.js"
 
 declare const withTusJsClient: (asked: Asked) => Promise<string>
 declare const withUppy: (endpoint: string) => Promise<string>
 
 /** Built once. */
-const script = Effect.runSync(Effect.cached(bundle("./others.ts")))
+const script = Effect.runSync(Effect.cached(bundle("../peers/clients.ts")))
 
 const setting = <S extends Server>(server: Effect.Effect<S, never, Scope.Scope>) =>
   Effect.gen(function*() {

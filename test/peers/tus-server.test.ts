@@ -16,8 +16,8 @@ import { writeFile } from "node:fs/promises"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
-import { relay } from "./relay.js"
-import { directory, sha256, sha256OfFile } from "./server.js"
+import { relay } from "../interop/relay.js"
+import { directory, sha256, sha256OfFile } from "../interop/server.js"
 
 const bytes = randomBytes(5 * 1024 * 1024 + 17)
 

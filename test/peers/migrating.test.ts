@@ -25,8 +25,6 @@ import * as Schedule from "effect/Schedule"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Rope from "../../examples/byte-store.js"
-import * as Servers from "../node-client/servers.js"
-import { directory } from "../node/temporary.js"
 import {
   asking,
   cors,
@@ -40,8 +38,10 @@ import {
   takesOver,
   text,
   upload
-} from "./setting.js"
-import { rowsOf, suite } from "./tables.js"
+} from "../migrating/setting.js"
+import { rowsOf, suite } from "../migrating/tables.js"
+import * as Servers from "../node-client/servers.js"
+import { directory } from "../node/temporary.js"
 
 const server = shared(serve({ expiresAfter: "1 hour" }))
 
@@ -78,7 +78,7 @@ const observed = () => {
 const octets = (text: string) => ({ "upload-length": `${text.length}` })
 
 const declarations = (file: string) =>
-  readFileSync(new URL(`../../node_modules/@tus/server/dist/${file}`, import.meta.url), "utf8")
+  readFileSync(new URL(`node_modules/@tus/server/dist/${file}`, import.meta.url), "utf8")
 
 const namesOf = (text: string, pattern: RegExp) => Array.from(text.matchAll(pattern), ([, name = ""]) => name)
 

@@ -1,0 +1,24 @@
+/**
+ * `effect-tus doctor` at a server that nobody here wrote.
+ */
+import { describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { FileStore } from "@tus/file-store"
+import { Server } from "@tus/server"
+import * as Effect from "effect/Effect"
+import { readdirSync } from "node:fs"
+import { directory } from "../interop/server.js"
+import { http } from "../node-client/servers.js"
+import { doctor } from "../proxies/examination.js"
+
+describe("effect-tus doctor", () => {
+  it.scopedLive("finds nothing wrong with @tus/server, and removes what it has created", () =>
+    Effect.gen(function*() {
+      const path = yield* directory
+      const tus = new Server({ path: "/files", datastore: new FileStore({ directory: path }) })
+      const { url } = yield* http((request, response) => void tus.handle(request, response))
+      const { problems, said } = yield* doctor(url)
+      deepStrictEqual(problems, [], said)
+      deepStrictEqual(readdirSync(path), [])
+    }))
+})
