@@ -30,7 +30,8 @@ const secret = /auth|cookie|credential|csrf|key|passw|secret|session|signature|t
 const isPlainUrl = /^(?![^/]*\/\/[^/]*@)[^?#]*$/
 
 /** The same for a field of the application's own, where a URL may stand anywhere in the text. */
-const hasSecretUrl = /\/\S*[?#]|\/\/[^/\s]*@/
+const hasSecretUrl = (text: string) =>
+  text.split(/\s+/).some((word) => /^[^/]*\/[^?#]*[?#]/.test(word) || /\/\/[^/]*@/.test(word))
 
 /**
  * The answer to store; `Option.none` if the application added nothing. If it cannot be stored, the reason, which quotes
@@ -50,7 +51,7 @@ const objection = (answer: FinalAnswer.FinalAnswer): Option.Option<string> => {
     if (field === undefined && !isOwn(name)) {
       return Option.some(`the field ${name} is not among those that are stored`)
     }
-    if (field === undefined ? hasSecretUrl.test(value) : field.isUrl && !isPlainUrl.test(value)) {
+    if (field === undefined ? hasSecretUrl(value) : field.isUrl && !isPlainUrl.test(value)) {
       return Option.some(`the URL in ${name} has a query, a fragment or a user, which may be secret`)
     }
   }
