@@ -77,9 +77,9 @@ const exchange = (
  * response that CORS hides. The others are caused by code in the page that wraps XMLHttpRequest.
  */
 const endings = {
-  error: "no answer, or none that this page may see",
-  abort: "something in this page has ended the request",
-  timeout: "something in this page has given the request too little time"
+  error: "no response, or CORS hides it from this page",
+  abort: "other code in this page has ended the request",
+  timeout: "other code in this page has set a time limit for the request"
 }
 
 const answerOf = (xhr: XMLHttpRequest): RawResponse => ({

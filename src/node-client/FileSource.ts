@@ -43,7 +43,7 @@ export const make = Effect.fnUntraced(function*(
   if (!stats.isFile()) {
     return yield* notAFile(
       path,
-      stats.isDirectory() ? "it is a directory" : `it is no file but a ${kindOf(stats)}: ${asStream}`
+      stats.isDirectory() ? "it is a directory" : `it is a ${kindOf(stats)}, not a file: ${asStream}`
     )
   }
   yield* call<void>(path, (done) => Fs.access(FilePath.toSystem(path), Fs.constants.R_OK, done))
@@ -90,7 +90,7 @@ const checkLastBytes = Effect.fnUntraced(
     const found = new Uint8Array(bytes.length)
     const count = yield* call<number>(path, (done) => Fs.read(fd, found, 0, found.length, at, done))
     if (!found.subarray(0, count).every((byte, i) => byte === bytes[i])) {
-      return yield* changed(path, "another file took its place")
+      return yield* changed(path, "another file has replaced it")
     }
   }
 )
@@ -201,13 +201,13 @@ const call = <A>(path: string, start: (done: Done<A>) => void): Effect.Effect<A,
 
 const difference = (path: string, before: Version, now: Version): UploadSource.SourceError | undefined =>
   before.isFile !== now.isFile
-    ? changed(path, "something else took its place")
+    ? changed(path, "it is no longer a file")
     : now.size < before.size
     ? UploadSource.tooShort(path, before.size, now.size)
     : now.size > before.size
     ? changed(path, `it grew from ${before.size} to ${now.size} bytes`)
     : before.modified !== now.modified
-    ? changed(path, "it was written to")
+    ? changed(path, "it was written to after it was opened")
     : undefined
 
 const changed = (source: string, detail: string): UploadSource.SourceError =>
@@ -216,7 +216,7 @@ const changed = (source: string, detail: string): UploadSource.SourceError =>
 const notAFile = (source: string, detail: string): UploadSource.SourceError =>
   new UploadSource.SourceError({ reason: "NotAFile", source, detail })
 
-const asStream = "what can be read only once is sent as a stream"
+const asStream = "upload it as a stream"
 
 const kindOf = (stats: Fs.Stats) =>
   stats.isFIFO()

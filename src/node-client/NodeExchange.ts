@@ -169,7 +169,7 @@ const onMoved = (state: State, allowance: number) => {
 const onInformation = (state: State) => {
   state.interim += 1
   if (state.interim > maxInterim) {
-    const cause = new Error(`${maxInterim} answers that announce another`)
+    const cause = new Error(`${maxInterim} interim responses and no final one`)
     giveUp(state, new TransportError({ reason: "Stalled", cause }))
   }
 }

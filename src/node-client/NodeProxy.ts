@@ -102,7 +102,7 @@ const proxyUrl = (href: string): URL => {
   const url = URL.canParse(href) ? new URL(href) : undefined
   if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:") || url.hostname === "") {
     // The message has no more of the URL, which may contain a password.
-    throw new Error(`${url?.protocol ?? "something else"} is no URL of an HTTP proxy`)
+    throw new Error(`expected http: or https: and a host, got ${url?.protocol ?? "no URL"}`)
   }
   authorization(url)
   return url

@@ -122,7 +122,7 @@ const sendBody = (exchange: NodeExchange.Exchange, { length, open, trailers }: B
       return size === 0
         ? Effect.void
         : sent > length
-        ? Effect.dieMessage(`a body of ${length} bytes has more`)
+        ? Effect.dieMessage(`a body of ${length} bytes has more bytes`)
         : Effect.flatMap(exchange.write(part, sent === length), () => {
           most = WriteSize.next(most, performance.now() - start)
           onSent?.(size)
@@ -134,7 +134,7 @@ const sendBody = (exchange: NodeExchange.Exchange, { length, open, trailers }: B
     Effect.flatMap(() =>
       sent === length
         ? Effect.sync(() => exchange.finish(trailers?.()))
-        : Effect.dieMessage(`a body of ${length} bytes has only ${sent}`)
+        : Effect.dieMessage(`a body of ${length} bytes has only ${sent} bytes`)
     ),
     Effect.catchAllCause((cause) => Effect.sync(() => exchange.fail(Effect.failCause(cause))))
   )

@@ -333,7 +333,7 @@ inChromium("the example page", (it) => {
       const path = yield* file(2000)
       yield* choose(page, path)
       yield* state(page, "Failed")
-      assert.match((yield* note(page)) ?? "", /takes uploads of at most 1000 bytes, this one has 2000/)
+      assert.match((yield* note(page)) ?? "", /accepts uploads of at most 1000 bytes, this one has 2000/)
       yield* Effect.promise(() => page.getByRole("button", { name: "Try again: made-up.bin" }).click())
       yield* state(page, "Failed")
       yield* Effect.promise(() => writeFile(path, "short"))

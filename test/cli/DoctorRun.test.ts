@@ -47,7 +47,7 @@ describe("an examination", () => {
       const findings = yield* examined(0)
       const problems = findings.filter(({ level }) => level === "problem")
       deepStrictEqual(problems.map(({ check }) => check), ["patch"])
-      assert.match(problems[0]?.message ?? "", /closed the connection without an answer/)
+      assert.match(problems[0]?.message ?? "", /closed the connection without a response/)
       assert.strictEqual(findings.at(-1)?.check, "delete")
     }))
 })

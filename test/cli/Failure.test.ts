@@ -20,22 +20,22 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, se
   [
     "the connection is closed",
     unanswered("Closed"),
-    "http://example.com closed the connection without an answer; if it expects https, say https (why)"
+    "http://example.com closed the connection without a response; if it expects https, use https: in the URL (why)"
   ],
   [
     "the connection cannot be trusted",
     unanswered("Tls"),
-    "no secure connection to http://example.com; is its certificate authority known here? (why); --ca FILE names it"
+    "no secure connection to http://example.com; its certificate authority is not trusted here (why); --ca FILE names it"
   ],
   [
     "the connection is none of TLS",
     unanswered("Tls", Object.assign(new Error("why"), { code: "ERR_SSL_WRONG_VERSION_NUMBER" })),
-    "no secure connection to http://example.com; if it speaks http, say http (why)"
+    "no secure connection to http://example.com; if it speaks http, use http: in the URL (why)"
   ],
   [
     "the server wants to see a certificate",
     unanswered("Tls", Object.assign(new Error("why"), { code: "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED" })),
-    "no secure connection to http://example.com; it wants a client certificate (why); "
+    "no secure connection to http://example.com; it requires a client certificate (why); "
     + "--cert FILE and --key FILE say who you are"
   ],
   [
@@ -52,18 +52,18 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, se
         reason: "wrong version number"
       })
     ),
-    "no secure connection to http://example.com; is its certificate authority known here? (wrong version number); "
+    "no secure connection to http://example.com; its certificate authority is not trusted here (wrong version number); "
     + "--ca FILE names it"
   ],
   [
     "the answer is none",
     unanswered("NotHttp"),
-    "http://example.com does not answer in HTTP; if it expects https, say https (why)"
+    "the response of http://example.com is not HTTP; if it expects https, use https: in the URL (why)"
   ],
   [
     "nothing moves",
     unanswered("Stalled"),
-    "http://example.com stopped moving bytes (why); --timeout sets how long to wait"
+    "the connection to http://example.com stalled (why); --timeout sets how long to wait"
   ],
   [
     "the server wants to know who it is",
@@ -84,7 +84,7 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, se
   [
     "the server has moved",
     Jobs.refused(302, { location: "http://b/files" }),
-    "PATCH http://example.com/files/1 was answered 302; it has moved to http://b/files, upload there"
+    "PATCH http://example.com/files/1 was answered 302; it has moved, upload to http://b/files"
   ],
   [
     "the server has an error",
@@ -99,32 +99,32 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, se
   [
     "the server cannot take a stream",
     new TusError.Unsupported({ url: "http://a", extension: "creation-defer-length", detail: "no length" }),
-    "http://a does not offer the extension creation-defer-length: no length; save it to a file, and upload that"
+    "the tus extension creation-defer-length cannot be used with http://a: no length; save it to a file, and upload that"
   ],
   [
     "the server cannot check",
     new TusError.Unsupported({ url: "http://a", extension: "checksum", detail: "no md5" }),
-    "http://a does not offer the extension checksum: no md5; leave out --checksum"
+    "the tus extension checksum cannot be used with http://a: no md5; leave out --checksum"
   ],
   [
     "the server cannot remove",
     new TusError.Unsupported({ url: "http://a", extension: "termination", detail: "they stay" }),
-    "http://a does not offer the extension termination: they stay"
+    "the tus extension termination cannot be used with http://a: they stay"
   ],
   [
     "it is too large",
     new TusError.TooLarge({ url: "http://a", length: 11, limit: 10 }),
-    "http://a takes uploads of at most 10 bytes, this one has 11"
+    "http://a accepts uploads of at most 10 bytes, this one has 11"
   ],
   [
     "the bytes are wanted elsewhere",
     new TusError.ForeignLocation({ url: "http://a", location: "https://b:8080/1" }),
-    "http://a sends the upload to https://b:8080/1, another host; allow it if it is to be trusted; --allow-host b:8080"
+    "http://a sends the upload to https://b:8080/1, another host; allow that host if you trust it; --allow-host b:8080"
   ],
   [
     "the bytes are wanted who knows where",
     new TusError.ForeignLocation({ url: "http://a", location: "::" }),
-    "http://a sends the upload to ::, another host; allow it if it is to be trusted; --allow-host HOST"
+    "http://a sends the upload to ::, another host; allow that host if you trust it; --allow-host HOST"
   ],
   [
     "the headers cannot be made",
@@ -139,7 +139,7 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, se
   [
     "something given to the client has a bug",
     new TusError.Broken({ what: "the retry schedule", cause: new Error("boom") }),
-    "the retry schedule broke: boom"
+    "the retry schedule failed unexpectedly: boom"
   ],
   ["the file is not there", source("Missing", "there is no such file"), "/a.bin: there is no such file"],
   [

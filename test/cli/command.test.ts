@@ -435,7 +435,7 @@ needs("SQLite")("the command", () => {
         )
         assertFailed(
           stalled,
-          /\na: retrying in 0\.\d s: \S+ stopped moving bytes[^\n]*\neffect-tus: \S+ stopped moving bytes \(no byte for 0\.5 seconds\); tried 2 times; --timeout sets how long to wait\n$/
+          /\na: retrying in 0\.\d s: the connection to \S+ stalled[^\n]*\neffect-tus: the connection to \S+ stalled \(no byte moved for 0\.5 seconds\); tried 2 times; --timeout sets how long to wait\n$/
         )
       }))
 
@@ -449,8 +449,8 @@ needs("SQLite")("the command", () => {
           Process.run(at, ["upload", "a", "--retries", "0", "--to", url.replace("http:", "https:")]),
           Process.run(at, ["upload", "a", "--retries", "0", "--to", secure.url.replace("https:", "http:")])
         ], { concurrency: 2 })
-        assertFailed(tooSafe, /\neffect-tus: no secure connection to https:\S+; [^\n]*say http[^\n]*\n$/)
-        assertFailed(unsafe, /\neffect-tus: http:\S+ [^\n]*; if it expects https, say https[^\n]*\n$/)
+        assertFailed(tooSafe, /\neffect-tus: no secure connection to https:\S+; [^\n]*use http: in the URL[^\n]*\n$/)
+        assertFailed(unsafe, /\neffect-tus: http:\S+ [^\n]*; if it expects https, use https: in the URL[^\n]*\n$/)
       }))
 
     it.scoped("trusts whom it is told to, and shows who it is", () =>

@@ -14,7 +14,7 @@ import { endpoint } from "../loopback.js"
 import { world } from "./world.js"
 
 const secret = "Bearer s3cr3t"
-const said = "the header authorization: expected letters, digits, signs and spaces of ASCII (or Latin-1), got"
+const said = "the header authorization: expected visible characters and spaces of ASCII (or Latin-1), got"
 
 const faults: ReadonlyArray<readonly [headers: Record<string, unknown>, fault: string | undefined]> = [
   [{}, undefined],
@@ -23,13 +23,13 @@ const faults: ReadonlyArray<readonly [headers: Record<string, unknown>, fault: s
   [{ "x-a": "1", authorization: `${secret}\n` }, `${said} U+000A as character 14`],
   [{ authorization: `\u{1F511}${secret}` }, `${said} U+1F511 as character 1`],
   [{ authorization: `a\0${secret}` }, `${said} U+0000 as character 2`],
-  [{ authorization: undefined }, "the header authorization: expected a text, got undefined"],
-  [{ authorization: null }, "the header authorization: expected a text, got null"],
+  [{ authorization: undefined }, "the header authorization: expected a string, got undefined"],
+  [{ authorization: null }, "the header authorization: expected a string, got null"],
   [
     { "Authorization: Bearer": secret },
     "the name of a header: expected letters, digits and -, got U+003A as character 14"
   ],
-  [{ "": secret }, "a header without a name"]
+  [{ "": secret }, "a header has an empty name"]
 ]
 
 const transports = {

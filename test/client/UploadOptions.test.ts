@@ -50,15 +50,18 @@ describe("metadata", () => {
   const wrong: ReadonlyArray<readonly [metadata: unknown, message: string]> = [
     [{ "a b": "x" }, `expected keys of visible ASCII characters without commas, got "a b"`],
     [{ good: "x", "": 1 }, `expected keys of visible ASCII characters without commas, got ""`],
-    [{ k: {} }, `expected a text, bytes, a finite number or a boolean as the value of "k", got [object Object]`],
-    [{ k: ["a"] }, `expected a text, bytes, a finite number or a boolean as the value of "k", got [object Array]`],
-    [{ ok: "x", k: Number.NaN }, `expected a text, bytes, a finite number or a boolean as the value of "k", got NaN`],
+    [{ k: {} }, `expected a string, bytes, a finite number or a boolean as the value of "k", got [object Object]`],
+    [{ k: ["a"] }, `expected a string, bytes, a finite number or a boolean as the value of "k", got [object Array]`],
+    [{ ok: "x", k: Number.NaN }, `expected a string, bytes, a finite number or a boolean as the value of "k", got NaN`],
     [
       { k: new Uint16Array(1) },
-      `expected a text, bytes, a finite number or a boolean as the value of "k", got [object Uint16Array]`
+      `expected a string, bytes, a finite number or a boolean as the value of "k", got [object Uint16Array]`
     ],
-    [{ k: Symbol("s") }, `expected a text, bytes, a finite number or a boolean as the value of "k", got Symbol(s)`],
-    [{ k: () => 1 }, `expected a text, bytes, a finite number or a boolean as the value of "k", got [object Function]`],
+    [{ k: Symbol("s") }, `expected a string, bytes, a finite number or a boolean as the value of "k", got Symbol(s)`],
+    [
+      { k: () => 1 },
+      `expected a string, bytes, a finite number or a boolean as the value of "k", got [object Function]`
+    ],
     [new Map([["k", "v"]]), "expected an object with a value for each key, got [object Map]"],
     [[["k", "v"]], "expected an object with a value for each key, got [object Array]"],
     ["k=v", `expected an object with a value for each key, got "k=v"`]
@@ -76,4 +79,19 @@ describe("metadata", () => {
     )
     assert.isTrue(Either.isRight(withDefaults({ toString: "x" })))
   })
+})
+
+describe("a chunk size", () => {
+  const wrong: ReadonlyArray<readonly [size: UploadOptions.UploadOptions["chunkSize"], message: string]> = [
+    [0.5, "chunkSize: expected whole numbers of bytes above 0, got 0.5"],
+    [{ min: 2, max: 1 }, `chunkSize: expected min to be at most max, got {"min":2,"max":1}`],
+    [{ max: 1, multipleOf: 2 }, `chunkSize: expected max to be at least multipleOf, got {"max":1,"multipleOf":2}`]
+  ]
+  for (const [chunkSize, message] of wrong) {
+    it(`is refused: ${message}`, () => {
+      const source = UploadSource.fromBytes(new Uint8Array(0))
+      const options = UploadOptions.withDefaults({ endpoint: "http://a/files", source, chunkSize })
+      assertLeft(Either.mapLeft(options, (error) => error.message), message)
+    })
+  }
 })

@@ -168,14 +168,14 @@ const given: Readonly<Record<string, Given>> = {
   },
   "close of a source": {
     setting: (broken) => ({ source: reading(broken, "close") }),
-    says: /^close of the source file\d? broke: /,
+    says: /^close of the source file\d? failed unexpectedly: /,
     ways: whatever
   },
   "release of a source": {
     setting: (broken) => ({
       source: (source) => ({ ...source, release: (offset) => broken()?.of ?? source.release(offset) })
     }),
-    says: /^release of the source file\d? broke: /,
+    says: /^release of the source file\d? failed unexpectedly: /,
     ways: whatever
   },
   "what fromRange reads": {
@@ -206,7 +206,7 @@ const given: Readonly<Record<string, Given>> = {
   },
   "the transport": {
     setting: (broken) => ({ send: (send) => (request) => broken()?.of ?? send(request) }),
-    says: /^the transport broke: /
+    says: /^the transport failed unexpectedly: /
   },
   "the retry schedule": {
     setting: (broken) => ({
@@ -217,13 +217,13 @@ const given: Readonly<Record<string, Given>> = {
         )
       }
     }),
-    says: /^the retry schedule broke: /
+    says: /^the retry schedule failed unexpectedly: /
   },
   "a predicate of the retry schedule": {
     setting: (broken) => ({
       options: { retry: Schedule.whileInput(Schedule.recurs(3), () => broken() === undefined) }
     }),
-    says: /^the retry schedule broke: /,
+    says: /^the retry schedule failed unexpectedly: /,
     ways: ["throws"]
   },
   "online of Connectivity": {
@@ -232,21 +232,21 @@ const given: Readonly<Record<string, Given>> = {
         online: Effect.suspend(() => broken()?.of ?? Effect.void)
       })
     }),
-    says: /^online of Connectivity broke: /,
+    says: /^online of Connectivity failed unexpectedly: /,
     ways: whatever
   },
   "isOffline of Connectivity": {
     setting: (broken) => ({
       layer: Layer.succeed(Connectivity.Connectivity, { online: Effect.void, isOffline: () => broken() !== undefined })
     }),
-    says: /^isOffline of Connectivity broke: /,
+    says: /^isOffline of Connectivity failed unexpectedly: /,
     ways: ["throws"]
   },
   ...Object.fromEntries((["begin", "update", "copy", "digest"] as const).map((part) => [
     `${part} of a digest`,
     {
       setting: (broken) => ({ layer: digest(broken, part) }),
-      says: /^the digest sha\d+ broke: /,
+      says: /^the digest sha\d+ failed unexpectedly: /,
       ways: part === "digest" ? ["throws", "is no effect", "is a number"] : ["throws"]
     } satisfies Given
   ])),
@@ -402,7 +402,7 @@ describe("what an application gives", () => {
           "file2"
         ])
         if (how === "throws" || how === "dies") {
-          deepStrictEqual(failed.map(([, error]) => error.message), ["toOptions broke: boom"])
+          deepStrictEqual(failed.map(([, error]) => error.message), ["toOptions failed unexpectedly: boom"])
         }
       }).pipe(Effect.provide(layer))
     })

@@ -73,7 +73,7 @@ describe("a budget", () => {
       const start = yield* TestClock.currentTimeMillis
       const error = yield* passing(Effect.flip(TusUpload.run({ ...base, retry: Schedule.recurUpTo("3 seconds") })))
       assert.isBelow((yield* TestClock.currentTimeMillis) - start, 3000)
-      assert.match(error.message, /was answered 503: scripted; it asks to wait \(Retry-After: 3600\)$/)
+      assert.match(error.message, /was answered 503: scripted; the server asks to wait \(Retry-After: 3600\)$/)
       assert.strictEqual(methods(), "POST PATCH")
     }).pipe(Effect.provide(layer))
   })

@@ -135,7 +135,7 @@ describe("FileSource", () => {
       execFileSync("mkfifo", [path])
       const error = yield* Effect.flip(FileSource.make(path))
       assert.strictEqual(error.reason, "NotAFile")
-      assert.match(error.message, /FIFO.*sent as a stream$/)
+      assert.match(error.message, /FIFO.*upload it as a stream$/)
     }))
 
   it.effect.skipIf(!Fs.existsSync("/proc/self/status"))(
@@ -290,7 +290,7 @@ describe("FileSource", () => {
         replace(path, counting(3 * mib).toReversed())
         const error = yield* Effect.flip(Effect.asVoid(collect(source, 2 * mib, mib)))
         assert.strictEqual(error.reason, "Changed")
-        assert.match(error.message, /another file took its place$/)
+        assert.match(error.message, /another file has replaced it$/)
         assert.strictEqual(descriptors(path), 0)
       })
   )

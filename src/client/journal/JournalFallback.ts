@@ -12,6 +12,12 @@ export const make = (): OrElse => {
     Effect.catchAllCause(Effect.suspend(make), (cause) => {
       const log = warned ? Effect.logDebug : Effect.logWarning
       warned = true
-      return Effect.as(log("The journal of uploads failed; uploads go on, but may not be resumed", cause), nothing)
+      return Effect.as(
+        log(
+          "The journal of uploads failed: uploads continue, but a later session may not be able to resume them",
+          cause
+        ),
+        nothing
+      )
     })
 }

@@ -35,7 +35,7 @@ export const modeOf = (
       return new Unsupported({
         url,
         extension: "checksum",
-        detail: `no ${algorithm} on this side; provide HashFunctions`
+        detail: `this client has no ${algorithm}; provide HashFunctions`
       })
     }
     return lacks(capabilities, "checksum") || (capabilities.isDeclared && !capabilities.algorithms.includes(algorithm))
@@ -43,8 +43,8 @@ export const modeOf = (
         url,
         extension: "checksum",
         detail: has(capabilities, "checksum")
-          ? `it knows ${capabilities.algorithms.join(", ")}, not ${algorithm}`
-          : `chunks cannot be checked by ${algorithm}`
+          ? `the server has no ${algorithm}; choose one of ${capabilities.algorithms.join(", ")}`
+          : "the server does not verify checksums; leave out the checksum"
       })
       : Effect.succeed({
         _tag: trailers && has(capabilities, "checksum-trailer") ? "Trailer" : "Header",

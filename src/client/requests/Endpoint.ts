@@ -46,10 +46,20 @@ export const lacks = ({ extensions, isDeclared }: Capabilities, extension: Exten
 /** Whether an upload of this length can be created at all. */
 export const accepts = (url: string, known: Capabilities, length: Option.Option<number>) =>
   lacks(known, "creation")
-    ? Either.left(new Unsupported({ url, extension: "creation", detail: "uploads have to be created in another way" }))
+    ? Either.left(
+      new Unsupported({
+        url,
+        extension: "creation",
+        detail: "the server creates no uploads; give the URL of an upload"
+      })
+    )
     : Option.isNone(length) && lacks(known, "creation-defer-length")
     ? Either.left(
-      new Unsupported({ url, extension: "creation-defer-length", detail: "the length has to be known from the start" })
+      new Unsupported({
+        url,
+        extension: "creation-defer-length",
+        detail: "the server needs the length first; upload a source of known length"
+      })
     )
     : Option.isSome(length) && Option.isSome(known.maxSize) && length.value > known.maxSize.value
     ? Either.left(new TooLarge({ url, length: length.value, limit: known.maxSize.value }))

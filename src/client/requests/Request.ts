@@ -123,7 +123,7 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: C
     }
     const response = yield* UserCode.effect("the transport", () =>
       transport.send(request).pipe(
-        Effect.filterOrDie(isResponse, () => new TypeError("expected an answer with a status and headers")),
+        Effect.filterOrDie(isResponse, () => new TypeError("expected a response with a status and headers")),
         Effect.catchIf(Predicate.not(isFailure), Effect.die)
       )).pipe(Effect.mapError((error) => TusError.fromTransport(asked, error)))
     return response.status >= 200 && response.status < 300

@@ -38,7 +38,7 @@ export const open = (
         Effect.zipRight(file.seek(position, "start"), file.read(buffer)).pipe(
           Effect.uninterruptible,
           Effect.mapError(notKept(source)),
-          Effect.filterOrFail((count) => count > 0, () => notKept(source)(new Error(`${path} lacks bytes`))),
+          Effect.filterOrFail((count) => count > 0, () => notKept(source)(new Error(`${path} is too short`))),
           Effect.map((count) => buffer.subarray(0, Number(count)))
         ),
       clear: Effect.ignore(Effect.uninterruptible(file.truncate(0)))

@@ -73,6 +73,6 @@ const endOf = (
     onLeft: Option.match({ onNone: () => Effect.void, onSome: Effect.fail }),
     onRight: (cause) =>
       Cause.isInterruptedOnly(cause)
-        ? UploadSource.unreadable(name)(new Error("the stream was interrupted"))
+        ? UploadSource.unreadable(name)(new Error("the stream interrupted itself"))
         : Effect.failCause(cause)
   })

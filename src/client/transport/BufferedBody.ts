@@ -49,7 +49,7 @@ const gather = ({ length, open }: Body): Effect.Effect<Uint8Array<ArrayBuffer>, 
         })
       )
     return Pull.use(open, (pull) => Pull.forEachBatch(pull, put)).pipe(
-      Effect.filterOrDieMessage(() => end === length, `a body of ${length} bytes has another number of them`),
+      Effect.filterOrDieMessage(() => end === length, `a body of ${length} bytes has another length`),
       Effect.as(gathered)
     )
   })

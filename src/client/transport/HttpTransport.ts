@@ -69,7 +69,7 @@ const answerOf = (
 ): Effect.Effect<RawResponse, TransportError | HttpClientError.ResponseError> =>
   response.status === 0
     ? Effect.fail(
-      new TransportError({ reason: "NotHttp", cause: new Error("a redirect, which a browser keeps to itself") })
+      new TransportError({ reason: "NotHttp", cause: new Error("a redirect, whose target a browser does not tell") })
     )
     : Stream.runFoldWhile(
       Stream.decodeText(response.stream),

@@ -14,7 +14,7 @@ export const fault = (headers: Readonly<Record<string, unknown>>): Option.Option
   Option.fromNullable(
     TypeTag.isPlain(headers)
       ? Object.entries(headers).map(faultOf).find((fault) => fault !== undefined)
-      : `expected an object with a text for each header, got ${TypeTag.of(headers)}`
+      : `expected an object with a string for each header, got ${TypeTag.of(headers)}`
   )
 
 /** Fails with `Invalid` if the request cannot be sent. */
@@ -31,19 +31,19 @@ const isHttp = (url: string) => /^https?:\/\//i.test(url) && URL.canParse(url)
 
 const faultOf = ([name, value]: readonly [string, unknown]): string | undefined => {
   if (name === "") {
-    return "a header without a name"
+    return "a header has an empty name"
   }
   const inName = found(name, /[^\w!#$%&'*+.^`|~-]/)
   if (inName !== undefined) {
     return `the name of a header: expected letters, digits and -, got ${inName}`
   }
   if (typeof value !== "string") {
-    return `the header ${name}: expected a text, got ${value === null ? "null" : typeof value}`
+    return `the header ${name}: expected a string, got ${value === null ? "null" : typeof value}`
   }
   const inValue = found(value, /[^\t\x20-\x7e\x80-\xff]/)
   return inValue === undefined
     ? undefined
-    : `the header ${name}: expected letters, digits, signs and spaces of ASCII (or Latin-1), got ${inValue}`
+    : `the header ${name}: expected visible characters and spaces of ASCII (or Latin-1), got ${inValue}`
 }
 
 /** The first character that is not allowed, and its position. */

@@ -37,21 +37,23 @@ const detailOf = (cause: unknown) =>
 const says = {
   Unreachable: (url: string) => `cannot connect to ${hostOf(url)}`,
   Closed: (url: string) =>
-    `${hostOf(url)} closed the connection without an answer${
-      url.startsWith("http:") ? "; if it expects https, say https" : ""
+    `${hostOf(url)} closed the connection without a response${
+      url.startsWith("http:") ? "; if it expects https, use https: in the URL" : ""
     }`,
   Tls: (url: string, cause: unknown) => `no secure connection to ${hostOf(url)}; ${advice[tlsTrouble(cause)]}`,
   NotHttp: (url: string) =>
-    `${hostOf(url)} does not answer in HTTP${url.startsWith("http:") ? "; if it expects https, say https" : ""}`,
-  Stalled: (url: string) => `${hostOf(url)} stopped moving bytes`,
-  Invalid: (url: string) => `a request to ${hostOf(url)} that cannot be sent`
+    `the response of ${hostOf(url)} is not HTTP${
+      url.startsWith("http:") ? "; if it expects https, use https: in the URL" : ""
+    }`,
+  Stalled: (url: string) => `the connection to ${hostOf(url)} stalled`,
+  Invalid: (url: string) => `a request to ${hostOf(url)} cannot be sent`
 }
 
 const advice = {
-  Plain: "if it speaks http, say http",
-  Nameless: "it wants a client certificate",
+  Plain: "if it speaks http, use http: in the URL",
+  Nameless: "it requires a client certificate",
   Elsewhere: "its certificate is for another host",
-  Unknown: "is its certificate authority known here?"
+  Unknown: "its certificate authority is not trusted here"
 }
 
 /**
@@ -85,8 +87,10 @@ export class Refused extends Schema.TaggedError<Refused>("effect-tus/Refused")("
     const text = brief(this.text)
     const moved = this.location === undefined || this.status < 300 || this.status >= 400
       ? ""
-      : `; it has moved to ${brief(this.location)}, upload there`
-    const later = this.retryAfter === undefined ? "" : `; it asks to wait (Retry-After: ${brief(this.retryAfter)})`
+      : `; it has moved, upload to ${brief(this.location)}`
+    const later = this.retryAfter === undefined
+      ? ""
+      : `; the server asks to wait (Retry-After: ${brief(this.retryAfter)})`
     return `${this.method} ${this.url} was answered ${this.status}${text === "" ? "" : `: ${text}`}${moved}${later}${
       times(this.attempts)
     }`
@@ -123,7 +127,7 @@ export class Unsupported extends Schema.TaggedError<Unsupported>("effect-tus/Uns
   detail: Schema.String
 }) {
   override get message(): string {
-    return `${this.url} does not offer the extension ${this.extension}: ${this.detail}`
+    return `the tus extension ${this.extension} cannot be used with ${this.url}: ${this.detail}`
   }
 }
 
@@ -134,7 +138,7 @@ export class TooLarge extends Schema.TaggedError<TooLarge>("effect-tus/TooLarge"
   limit: Schema.Int
 }) {
   override get message(): string {
-    return `${this.url} takes uploads of at most ${this.limit} bytes, this one has ${this.length}`
+    return `${this.url} accepts uploads of at most ${this.limit} bytes, this one has ${this.length}`
   }
 }
 
@@ -144,7 +148,7 @@ export class ForeignLocation extends Schema.TaggedError<ForeignLocation>("effect
   { url: Schema.String, location: Schema.String }
 ) {
   override get message(): string {
-    return `${this.url} sends the upload to ${this.location}, another host; allow it if it is to be trusted`
+    return `${this.url} sends the upload to ${this.location}, another host; allow that host if you trust it`
   }
 }
 
@@ -175,7 +179,7 @@ export class Broken extends Schema.TaggedError<Broken>("effect-tus/Broken")("Bro
   cause: Schema.Defect
 }) {
   override get message(): string {
-    return `${this.what} broke: ${ErrorMessage.of(this.cause)}`
+    return `${this.what} failed unexpectedly: ${ErrorMessage.of(this.cause)}`
   }
 }
 

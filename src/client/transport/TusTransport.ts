@@ -62,11 +62,14 @@ export class TransportError extends Schema.TaggedError<TransportError>("effect-t
 
 /** The error after no byte has moved for `timeout` milliseconds. */
 export const stalled = (timeout: number): TransportError =>
-  new TransportError({ reason: "Stalled", cause: new Error(`no byte for ${timeout / 1000} seconds`) })
+  new TransportError({ reason: "Stalled", cause: new Error(`no byte moved for ${timeout / 1000} seconds`) })
 
 /** The error if the response is not complete `timeout` milliseconds after the last byte of the body has moved. */
 export const overdue = (timeout: number): TransportError =>
-  new TransportError({ reason: "Stalled", cause: new Error(`no whole answer within ${timeout / 1000} seconds`) })
+  new TransportError({
+    reason: "Stalled",
+    cause: new Error(`the response was not complete after ${timeout / 1000} seconds`)
+  })
 
 /**
  * The transport of `TusClient`: `NodeTransport` on Node, `XhrTransport` and `FetchTransport` in browsers,

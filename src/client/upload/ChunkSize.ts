@@ -26,15 +26,15 @@ const rangeOf = (size: ChunkSize) => {
   return { max, min: Math.min(min, max), multipleOf }
 }
 
-/** What is wrong with the option, as the end of a sentence. */
+/** What is expected instead of an invalid option; Option.none if it is valid. */
 export const check = (size: ChunkSize): Option.Option<string> => {
   const { max, min, multipleOf } = rangeOf(size)
   return !isSize(min) || !isSize(multipleOf) || (max !== Number.POSITIVE_INFINITY && !isSize(max))
-    ? Option.some("expected whole numbers of bytes above 0")
+    ? Option.some("whole numbers of bytes above 0")
     : typeof size === "object" && size.min !== undefined && size.min > max
-    ? Option.some("expected min to be at most max")
+    ? Option.some("min to be at most max")
     : floor(max, multipleOf) < multipleOf
-    ? Option.some("expected max to have room for multipleOf")
+    ? Option.some("max to be at least multipleOf")
     : Option.none()
 }
 

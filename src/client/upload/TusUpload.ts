@@ -250,7 +250,12 @@ export const terminate = <R = never>(url: string, options: UrlOptions<R> = {}) =
       retry.persist("Terminate", (attempt) => client.terminate({ ...attempt, url })).pipe(
         Effect.catchIf(
           (error) => error._tag === "Refused" && (error.status === 405 || error.status === 501),
-          () => new Unsupported({ url, extension: "termination", detail: "uploads stay until they expire" })
+          () =>
+            new Unsupported({
+              url,
+              extension: "termination",
+              detail: "the server does not remove uploads, they stay until they expire"
+            })
         )
       )
   )

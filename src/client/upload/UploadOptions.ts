@@ -182,7 +182,7 @@ const header = (
       }
       const bytes = bytesOf(value)
       if (bytes === undefined) {
-        const expected = `a text, bytes, a finite number or a boolean as the value of ${JSON.stringify(key)}`
+        const expected = `a string, bytes, a finite number or a boolean as the value of ${JSON.stringify(key)}`
         return yield* invalid("metadata", expected, describe(value))
       }
       pairs.set(key, bytes)
@@ -221,7 +221,11 @@ const url = (option: string, text: string) =>
   !/^https?:\/\//i.test(text) || !URL.canParse(text)
     ? invalid(option, "a URL that begins with http:// or https://", describe(text))
     : new URL(text).username !== ""
-    ? invalid(option, "no user name in the URL, but an Authorization header", `one for ${new URL(text).host}`)
+    ? invalid(
+      option,
+      "a URL without a user name (send an Authorization header)",
+      `one for ${new URL(text).host} with a user name`
+    )
     : Either.right(text)
 
 const wholeNumber = (option: string, n: number, from: number) =>

@@ -94,8 +94,8 @@ const inspect = Effect.fnUntraced(function*(session: Session, { at, entry }: Upl
       reason: "NotTus",
       status: 200,
       text: "",
-      expected: "an upload that takes bytes",
-      actual: "one made of others"
+      expected: "an upload that accepts bytes",
+      actual: "a final upload, which consists of parts"
     })
   }
   yield* ResponseReader.between(
@@ -152,7 +152,8 @@ const checkLength = (
       new SourceError({
         reason: source.length.value < length.value ? "TooShort" : "TooLong",
         source: source.name,
-        detail: `expected ${length.value} bytes, as many as the upload ${url} has, got ${source.length.value}`
+        detail:
+          `it has ${source.length.value} bytes, but the upload ${url} has ${length.value}; choose the same bytes, or begin a new upload`
       })
     )
     : Either.right(undefined)
