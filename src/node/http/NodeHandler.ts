@@ -11,6 +11,7 @@ import * as TusDoor from "../../server/doors/TusDoor.js"
 import * as LogText from "../../server/policy/LogText.js"
 import type { TusServer } from "../../server/TusServer.js"
 import type { RawResponse } from "../../wire/Message.js"
+import * as InterimResponse from "./InterimResponse.js"
 import * as NodeBody from "./NodeBody.js"
 import * as NodeDownload from "./NodeDownload.js"
 import * as NodeRequest from "./NodeRequest.js"
@@ -82,8 +83,9 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
         headers: request.headers as Headers,
         remoteAddress: request.socket.remoteAddress
       }
+      const inform = InterimResponse.informer(request, response)
       const fiber = runFork(
-        Effect.flatMap(respond({ request: raw, body, trailers: true }), (answer) =>
+        Effect.flatMap(respond({ request: raw, body, trailers: true, inform }), (answer) =>
           answer.content === undefined
             ? send(request, response, answer, body, { draining: inFlight.isDraining(), idleMillis })
             : download(request, response, answer, answer.content, idleMillis))
