@@ -32,7 +32,7 @@ import * as ReceiveBody from "./verbs/ReceiveBody.js"
 import * as Terminate from "./verbs/Terminate.js"
 import { type Performed, spanned } from "./verbs/Verb.js"
 
-/** What doors hand their commands to; it is the same for all of them. */
+/** Performs the commands of all doors. */
 export class TusServer extends Context.Tag("effect-tus/TusServer")<TusServer, {
   /**
    * Performs a command that was decoded from the request of the exchange. A refusal is an answer. A store that failed
@@ -51,9 +51,8 @@ export class TusServer extends Context.Tag("effect-tus/TusServer")<TusServer, {
 }>() {}
 
 /**
- * Over the store and the lock that are provided, with the policy, hooks, limits, events, hash functions, ids, URLs and
- * tracing that are there when it is made. Lives as long as its scope: at its end, requests in flight get 10 seconds to
- * commit.
+ * Uses the provided store and lock, with the policy, hooks, limits, events, hash functions, ids, URLs and tracing of
+ * the context. Lives as long as its scope: at its end, requests in flight get 10 seconds to commit.
  */
 export const make = Effect.gen(function*() {
   const store = yield* UploadStore
@@ -140,7 +139,7 @@ export const make = Effect.gen(function*() {
  */
 export const layer: Layer.Layer<TusServer, never, UploadStore | UploadLock> = Layer.scoped(TusServer, make)
 
-/** How long requests in flight get at the end of the server, a hook that has begun among them. */
+/** How long requests in flight get at the end of the server, running hooks included. */
 const deadline: Duration.DurationInput = "10 seconds"
 
 const end = ({ count, drain }: InFlight.InFlight) =>

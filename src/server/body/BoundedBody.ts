@@ -1,6 +1,6 @@
 /**
- * A body on its way into the store: bounded by the room there is, hashed as it passes, and ended, never failed, by
- * whatever cuts it off. How it ended is asked afterwards.
+ * A body on its way into the store. It ends at the room there is, and each byte is hashed as it passes. Whatever cuts
+ * the body off ends it, and never fails it: `ending` tells afterwards how it ended.
  */
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
@@ -29,7 +29,7 @@ export const make = (
   const { offset } = plan.upload
   let taken = 0
   let most = Math.min(plan.room, allowance.size - offset)
-  /** What has come and has no room yet. */
+  /** Bytes that have arrived, and have no room yet. */
   let waiting = nothing
   let ending: Transfer.Receipt["ending"] | undefined
 
@@ -50,8 +50,7 @@ export const make = (
     return Pull.end
   }
 
-  // The wait for the network is the only place where the writer can be interrupted; it is then as if the sender had
-  // gone.
+  // Only the wait for the network can be interrupted. It then looks as if the client had disconnected.
   const arriving: Pull.Pull = Effect.matchCauseEffect(Effect.interruptible(body.pull), {
     onSuccess: (batch) => Effect.succeed(take(batch)),
     onFailure: (cause) =>
@@ -63,7 +62,7 @@ export const make = (
         })
   })
 
-  /** Whoever asks for more has stored what it got. */
+  /** The caller pulls again only after it has stored the last batch. */
   const further: Pull.Pull<UploadStoreError> = Effect.suspend(() =>
     taken === plan.room
       ? end("Overrun")

@@ -1,6 +1,6 @@
 /**
- * What all doors share. A door is an adapter to an HTTP framework: it makes an exchange of a request, and sends the
- * response. Holds no rule.
+ * What all doors share. A door is an adapter to an HTTP framework: it makes an exchange of a request and sends the
+ * response. It contains no rule.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,7 @@
 /**
- * A span for each request that concerns an upload, all of one upload in one trace, whichever process has served them:
- * the trace is told by the id of the upload, and so has to be kept nowhere. Nothing is traced by default.
+ * A span for each request that concerns an upload. All spans of an upload are in one trace, also if several processes
+ * served it: the id of the trace is computed from the id of the upload, so it is stored nowhere. Nothing is traced by
+ * default.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -11,7 +12,7 @@ import type { RawRequest } from "../../wire/Message.js"
 import * as LogText from "../policy/LogText.js"
 import type { Intent } from "./UploadHooks.js"
 
-/** What runs around each request that concerns an upload: `traced` runs `self`, and ends as that ends. */
+/** Wraps each request that concerns an upload: `traced` runs `self` and ends as it ends. */
 export interface Tracing {
   readonly traced: <A, E, R>(
     intent: Intent,
@@ -21,12 +22,12 @@ export interface Tracing {
   ) => Effect.Effect<A, E, R>
 }
 
-/** Runs requests as they are by default; with `layer`, each in a span. To be provided to the server. */
+/** Runs requests without spans by default. Provide `layer` to the server. */
 export class TusTracing extends Context.Reference<TusTracing>()("effect-tus/TusTracing", {
   defaultValue: (): Tracing => ({ traced: (_intent, _id, _request, self) => self })
 }) {}
 
-/** For the tracer that there is. The span that a client names in `traceparent` is a link of that of its request. */
+/** Uses the tracer of the context. The span that a client names in `traceparent` becomes a link. */
 export const layer: Layer.Layer<TusTracing> = Layer.succeed(TusTracing, {
   traced: (intent, id, request, self) =>
     Effect.withSpan(told(request, self) as Effect.Effect<never>, `tus ${intent}`, {
@@ -37,11 +38,11 @@ export const layer: Layer.Layer<TusTracing> = Layer.succeed(TusTracing, {
     })
 })
 
-/** A span keeps what its request died of. */
+/** A span keeps the defect of its request, without the query of the URL. */
 const told = <A, E, R>(request: RawRequest, self: Effect.Effect<A, E, R>) =>
   Effect.catchAllDefect(self, (defect) => Effect.die(LogText.errorOf(request, defect)))
 
-/** What all spans of an upload have above them. */
+/** The common parent of all spans of an upload. */
 export const parentOf = (id: UploadId): Tracer.ExternalSpan => {
   const traceId = /^(?!0{32})[0-9a-f]{32}$/.test(id) ? id : digits(id, 4)
   return Tracer.externalSpan({ traceId, spanId: digits(id, 2), sampled: true })

@@ -22,19 +22,19 @@ import type { RawRequest } from "../../wire/Message.js"
 import { type Event, UploadFeed } from "./UploadEvents.js"
 import type { Hooks } from "./UploadHooks.js"
 
-/** An upload with its metadata decoded, and all else that an `Upload` has, getters and methods among it. */
+/** An upload with decoded metadata, and with all fields, getters and methods of `Upload`. */
 export type TypedUpload<A> = Omit<Upload, "metadata"> & { readonly metadata: A }
 
-/** `Amendments` whose metadata is a value; it is encoded by the Schema, and what cannot be is a defect. */
+/** `Amendments` whose metadata is a value. The Schema encodes it; a value that it refuses is a defect. */
 export type TypedAmendments<A> = Omit<Amendments, "metadata"> & { readonly metadata?: A | undefined }
 
 type Typed<E, A> = E extends { readonly upload: Upload } ? Omit<E, "upload"> & { readonly upload: TypedUpload<A> }
   : never
 
-/** An `Event` whose upload has its metadata decoded. */
+/** An `Event` whose upload has decoded metadata. */
 export type TypedEvent<A> = Typed<Event, A>
 
-/** `authorize` is asked for partial uploads, too, whose metadata may be of any shape, and so it sees what was sent. */
+/** `authorize` also runs for partial uploads, whose metadata may have any shape, so it sees the encoded metadata. */
 export interface TypedHooks<A> extends Pick<Hooks, "authorize" | "timeLimit"> {
   readonly onCreate?:
     | ((upload: TypedUpload<A>, request: RawRequest) => Effect.Effect<TypedAmendments<A> | void, Denied>)
@@ -44,20 +44,20 @@ export interface TypedHooks<A> extends Pick<Hooks, "authorize" | "timeLimit"> {
   readonly onExpire?: ((upload: TypedUpload<A>) => Effect.Effect<void>) | undefined
 }
 
-/** What one Schema makes of the hooks and of the feed. */
+/** The hooks and the feed of one Schema. */
 export interface TypedUploads<A> {
   /**
-   * An upload whose metadata does not match is not created: 400. One that was stored before, without this Schema, is a
-   * defect when it comes to a hook: it stays as it is, and that is logged.
+   * An upload whose metadata does not match is refused with 400. If it was stored before, without this Schema, it is a
+   * defect when a hook sees it: the upload stays as it is, and the defect is logged.
    */
   readonly hooks: (hooks: TypedHooks<A>) => Hooks
-  /** What happens to uploads whose metadata matches, and so to no partial one that has none. */
+  /** Events of uploads whose metadata matches. Partial uploads without metadata are left out. */
   readonly feed: Stream.Stream<TypedEvent<A>, never, UploadFeed>
 }
 
 /**
- * For a Schema whose encoded side is the pairs of `Upload-Metadata`, UTF-8 texts by key; an upload that has none is one
- * without pairs.
+ * The encoded side of the Schema is the pairs of `Upload-Metadata`: UTF-8 texts by key. An upload without metadata has
+ * no pairs.
  */
 export const make = <A, I extends { readonly [key: string]: string }>(
   schema: Schema.Schema<A, I>

@@ -93,7 +93,7 @@ export const make = Effect.gen(function*() {
   }
 })
 
-/** Somebody has written to what is not intact, and may want it. */
+/** An orphan that is not intact has been written to, so somebody may want it. */
 const remove = (place: Orphans.Orphans, orphan: Orphans.Orphan) => {
   const since = DateTime.formatIso(orphan.since)
   return orphan.isIntact

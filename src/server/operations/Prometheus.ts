@@ -1,5 +1,5 @@
 /**
- * All metrics of this process as Prometheus reads them, those of `TusMetrics` and those of the application.
+ * All metrics of this process in the text format of Prometheus, those of the application included.
  *
  * @see https://prometheus.io/docs/instrumenting/exposition_formats
  */
@@ -10,21 +10,21 @@ import type * as MetricPair from "effect/MetricPair"
 import * as MetricState from "effect/MetricState"
 import * as Option from "effect/Option"
 
-/** That of the text format, in the version that every Prometheus reads. */
+/** The content type of the text format, in the version that every Prometheus reads. */
 export const contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-/** The text of what is measured now. */
+/** The current values as text. */
 export const text: Effect.Effect<string> = Effect.map(Metric.snapshot, (pairs) => render(pairs))
 
-/** Answers a GET of `/metrics`, or wherever it is mounted. Nobody should reach it who is not meant to. */
+/** Answers a GET of `/metrics`, or of the path where it is mounted. Do not expose it to the public. */
 export const app: Effect.Effect<HttpServerResponse.HttpServerResponse> = Effect.map(
   text,
   (text) => HttpServerResponse.text(text, { contentType })
 )
 
 /**
- * These metrics as text, those of a name together. Characters that a name or a label must not have become `_`; a
- * frequency is written as a counter with the label `value`.
+ * These metrics as text, grouped by name. Characters that a name or a label must not contain become `_`. A frequency is
+ * written as a counter with the label `value`.
  */
 export const render = (pairs: ReadonlyArray<MetricPair.MetricPair.Untyped>): string => {
   const families = new Map<string, Array<string>>()

@@ -57,8 +57,8 @@ export class TusAdmin extends Context.Tag("effect-tus/TusAdmin")<TusAdmin, {
 }>() {}
 
 /**
- * Over the services that are provided, with the hooks and events that are there when it is made. Dies of an
- * `OptionError` where the `timeLimit` of the hooks is no duration.
+ * Uses the provided services, with the hooks and events of the context. Dies with an `OptionError` if the `timeLimit`
+ * of the hooks is no duration.
  */
 export const make = Effect.gen(function*() {
   const registry = yield* UploadRegistry

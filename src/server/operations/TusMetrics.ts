@@ -54,7 +54,7 @@ export const uploads = Metric.counter("tus_uploads_total", {
   incremental: true
 })
 
-/** By `sweep`: `Expired` and what waits, or `Orphans`. Measured also where nothing else is. */
+/** By `sweep`: `Expired` (with pending uploads), or `Orphans`. Always measured, also without `layer`. */
 export const sweepDuration = Metric.histogram(
   "tus_sweep_duration_seconds",
   MetricBoundaries.fromIterable([0.001, 0.01, 0.1, 1, 10, 60, 600, 3600]),
@@ -125,7 +125,7 @@ const record = (method: string, seconds: number, exit: Exit.Exit<TusObserver.Obs
   ], { discard: true })
 }
 
-/** The client had gone before the answer. */
+/** The client disconnected before the answer. */
 const abandoned = { outcome: "Abandoned", status: 499 }
 
 const counted = (body: UploadBody): UploadBody => ({
@@ -136,7 +136,7 @@ const counted = (body: UploadBody): UploadBody => ({
   )
 })
 
-/** An unknown method is no label, since a client may send any text. */
+/** An unknown method is no label, since a client can send any text. */
 const methodOf = (method: string) => methods.has(method) ? method : "other"
 
 const methods = new Set(["OPTIONS", "POST", "HEAD", "PATCH", "DELETE", "GET"])

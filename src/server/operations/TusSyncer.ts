@@ -1,7 +1,7 @@
 /**
- * Has what counts of unfinished uploads survive a power cut, a while after it was acknowledged and when the server
- * stops: then a reboot costs little of a long upload, and an orderly one nothing. It disturbs no writer, unless what
- * was written is lost.
+ * Syncs the committed bytes of unfinished uploads, some time after they were acknowledged and when the server stops. A
+ * power cut then costs little of a long upload, and an orderly reboot nothing. It disturbs no writer, unless written
+ * bytes are lost.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,23 +13,23 @@ import type { UploadId } from "../../protocol/Upload.js"
 import { UploadLock } from "../../store/UploadLock.js"
 import { Durability, UploadStore } from "../../store/UploadStore.js"
 
-/** When to sync. With durability `"process"` neither counts. */
+/** When to sync. With durability `"process"` both options are ignored. */
 export interface Options {
-  /** When to look for what is to be synced. Every 30 seconds by default, the first time at once. */
+  /** When to sync unfinished uploads. Every 30 seconds by default, the first time at once. */
   readonly syncSchedule?: Schedule.Schedule<unknown> | undefined
-  /** How long the last round may hold up the end of the server. 10 seconds by default. */
+  /** How long the last round may delay the end of the server. 10 seconds by default. */
   readonly syncDeadline?: Duration.DurationInput | undefined
 }
 
 /**
- * One round, for whoever decides when it runs, whatever `Durability` says: `sync(atOnce)` syncs all uploads that a
- * power cut would set back, so many at a time. It never fails: what goes wrong with one upload is logged.
+ * One round, for callers with a schedule of their own. It ignores `Durability`: `sync(atOnce)` syncs all uploads that a
+ * power cut would set back, `atOnce` of them at a time. It never fails: an error with one upload is logged.
  */
 export const make = Effect.gen(function*() {
   const store = yield* UploadStore
   const lock = yield* UploadLock
 
-  /** Where somebody is at it and all is well, the next commit writes down what came of it, or the next round. */
+  /** If a writer holds the lock and the sync succeeded, its next commit records the result, or the next round does. */
   const syncOne = (id: UploadId) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(store.sync(id), (isSynced) =>
@@ -38,7 +38,7 @@ export const make = Effect.gen(function*() {
           : restore(lock.withLock(id, ({ fence }) => store.recordSync(id, fence))))
     )
 
-  /** Each takes a thread for as long as the disk does. */
+  /** Runs `atOnce` fsyncs at a time. Each takes a thread of Node for its duration. */
   const sync = (atOnce: number) =>
     Effect.ignoreLogged(
       Stream.runDrain(
@@ -53,8 +53,8 @@ export const make = Effect.gen(function*() {
 })
 
 /**
- * FsyncTracker in the background as long as the layer lives, and at its end. With durability `"process"` nothing is
- * ever synced.
+ * Syncs in the background as long as the layer lives, and at its end. With durability `"process"` nothing is ever
+ * synced.
  */
 export const layer = (
   { syncDeadline = "10 seconds", syncSchedule = Schedule.spaced("30 seconds") }: Options = {}
@@ -62,7 +62,7 @@ export const layer = (
   Layer.scopedDiscard(Effect.gen(function*() {
     if ((yield* Durability) !== "process") {
       const { sync } = yield* make
-      // Requests need the threads of the disk; at the end there are none.
+      // Requests need these threads, too; at the end there are no requests.
       const last = Effect.timeoutOption(Effect.interruptible(sync(16)), syncDeadline)
       const late = `Not all unfinished uploads were synced within ${
         Duration.format(syncDeadline)

@@ -1,6 +1,6 @@
 /**
- * Ranges of IP addresses, and what lies in them. Pure, and without a platform. An IPv4 address is the IPv6 address that
- * it is mapped to: a server that listens on both is told either.
+ * Ranges of IP addresses. Pure, and without a platform. An IPv4 address counts as the IPv6 address that it is mapped
+ * to: a server that listens on both may see either.
  *
  * @see https://www.rfc-editor.org/rfc/rfc4632#section-3.1
  * @see https://www.rfc-editor.org/rfc/rfc4291#section-2
@@ -8,16 +8,16 @@
 import * as Option from "effect/Option"
 import IpAddress from "ipaddr.js"
 
-/** An address of either kind, as one of IPv6. */
+/** An IPv4 or IPv6 address, as an IPv6 address. */
 export type Address = IpAddress.IPv6
 
 export interface AddressRange {
   readonly start: Address
-  /** How many of its bits the addresses in it share. */
+  /** How many leading bits the addresses of the range share. */
   readonly prefix: number
 }
 
-/** An address in any of its forms, with the zone that a system may add; none where it is no address. */
+/** Reads an address in any form, with or without a zone. `Option.none` if it is no address. */
 export const parseAddress = (text: string): Option.Option<Address> =>
   hasOctal.test(text)
     ? Option.none()
@@ -27,7 +27,7 @@ export const parseAddress = (text: string): Option.Option<Address> =>
     ? Option.some(IpAddress.IPv4.parse(text).toIPv4MappedAddress())
     : Option.none()
 
-/** An address for itself, or one with the number of bits that all in the range have in common. */
+/** Reads a range: one address, or an address and the number of bits that all in the range share. */
 export const parse = (text: string): Option.Option<AddressRange> => {
   const [, address = "", bits] = /^([^/%]*)(?:\/(\d{1,3}))?$/.exec(text) ?? []
   const [width, before] = address.includes(":") ? [128, 0] : [32, 96]
@@ -39,5 +39,5 @@ export const parse = (text: string): Option.Option<AddressRange> => {
 
 export const includes = ({ prefix, start }: AddressRange, address: Address): boolean => address.match(start, prefix)
 
-/** Numbers of an IPv4 address that begin with a zero are octal to some, and so nothing here. */
+/** Refuses IPv4 numbers with a leading zero: some systems read them as octal. */
 const hasOctal = /(?:^|[.:])0\d+\.|\.0\d/

@@ -30,7 +30,7 @@ export const make = (options: Options, fields: Dialect["fields"]): Either.Either
 
 const made = new WeakMap<Options, Either.Either<DoorPolicy, OptionError>>()
 
-/** Fails where no door could keep the policy. */
+/** Fails if the options make no sense. */
 export const check = (options: Options): Either.Either<DoorPolicy, OptionError> =>
   build(options, { request: [], response: [] })
 

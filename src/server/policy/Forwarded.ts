@@ -1,15 +1,15 @@
 /**
- * What proxies tell of the request that they were sent: `Forwarded`, and the `X-Forwarded-` headers that were before
- * it. Knows nothing of whom to believe.
+ * Reads what proxies say about a request: `Forwarded`, and the older `X-Forwarded-` headers. It does not decide which
+ * proxy to trust.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7239
  */
 import * as Option from "effect/Option"
 
-/** What one proxy has added. Names are in small letters, values without their quotes. */
+/** What one proxy added. Names are in lower case, values without quotes. */
 export type Element = ReadonlyMap<string, string>
 
-/** The elements in their order, the last one of the nearest proxy; none where the header is not well-formed. */
+/** The elements in order; the last one is from the nearest proxy. `Option.none` if the header is malformed. */
 export const parse = (header: string): Option.Option<ReadonlyArray<Element>> => {
   const elements: Array<Map<string, string>> = [new Map()]
   const pair = pairs()
@@ -32,14 +32,14 @@ export const parse = (header: string): Option.Option<ReadonlyArray<Element>> => 
   return Option.some(elements.filter(({ size }) => size > 0))
 }
 
-/** Values with a colon or a bracket should be quoted, which not every proxy knows. */
+/** Values with a colon or a bracket should be quoted, but not every proxy does it. */
 const pairs = () => /[ \t]*(?:([\w!#$%&'*+.^`|~-]+)=(?:([^\s"(),;=\\]+)|"((?:[^"\\]|\\.)*)"))?[ \t]*([;,]|$)/y
 
-/** The address of a node, without its port; none for `unknown` and names that are made up. */
+/** The address of a node without its port. `Option.none` for `unknown` and for invented names. */
 export const addressOf = (node: string): Option.Option<string> => {
   const [, v6, v4] = /^(?:\[([\da-f:.]+)\]|([\d.]+))(?::[\w.-]+)?$/i.exec(node) ?? []
   return Option.fromNullable(v6 ?? v4)
 }
 
-/** The value that was added last to a list of an `X-Forwarded-` header, which the nearest proxy has added or set. */
+/** The last value of an `X-Forwarded-` list: the nearest proxy has added or set it. */
 export const lastOf = (header: string | undefined): string | undefined => header?.split(",").at(-1)?.trim()

@@ -1,25 +1,25 @@
 /**
- * What comes from outside as a log may say it: on one line, with nothing that a terminal obeys, and without what a URL
- * says behind its path, which may be a signature, and so as good as the upload. Pure.
+ * Text from outside, made safe for a log: one line, no control characters, and no query of a URL, which may be a
+ * signature and so as good as the upload. Pure.
  */
 import type { RawRequest } from "../../wire/Message.js"
 
-/** What of a request an error may repeat. */
+/** The parts of a request that an error may quote. */
 export type Told = Pick<RawRequest, "headers" | "url">
 
-/** Of no request. */
+/** For an error without a request. */
 export const nothing: Told = { headers: {}, url: "" }
 
-/** Characters of control and of direction, and those that end a line, are shown as U+FFFD. */
+/** Control characters, direction characters and line ends become U+FFFD. */
 export const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "\ufffd")
 
 export const pathOf = (url: string): string => printable(url.replace(/[?#].*$/s, ""))
 
-/** A request in two words. */
+/** The method and the path. */
 export const nameOf = ({ method, url }: Pick<RawRequest, "method" | "url">): string =>
   `${printable(method)} ${pathOf(url)}`
 
-/** Why a request failed: the error itself, unless it repeats what came with the request, as those of a hook may. */
+/** The error of a request. If it quotes the query of the request, as errors of hooks may, a copy without it. */
 export const errorOf = ({ headers, url }: Told, error: unknown): unknown => {
   const queries = [url, ...(headers["upload-concat"] ?? "").split(" ")].flatMap((url) => /[?#].+$/s.exec(url) ?? [])
   const clean = (text: string) =>

@@ -1,5 +1,5 @@
 /**
- * What a server cannot be run with: found when a layer is built, and said in one sentence.
+ * Checks options when a layer is built. The error is one sentence.
  */
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
@@ -8,9 +8,9 @@ import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 
-/** An option that means nothing. */
+/** An option that makes no sense. */
 export class OptionError extends Schema.TaggedError<OptionError>("effect-tus/OptionError")("OptionError", {
-  /** Its name, with those of the options it is in: `cors.origins`. */
+  /** Its name with the names of the options around it: `cors.origins`. */
   option: Schema.String,
   expected: Schema.String,
   actual: Schema.String
@@ -20,30 +20,30 @@ export class OptionError extends Schema.TaggedError<OptionError>("effect-tus/Opt
   }
 }
 
-/** Whole numbers of a range. */
+/** A whole number in a range. */
 export const whole = (from: number, to: number = Number.MAX_SAFE_INTEGER): Schema.Schema<number> =>
   Schema.declare((u): u is number => Number.isSafeInteger(u) && Number(u) >= from && Number(u) <= to).annotations({
     message: () =>
       to === Number.MAX_SAFE_INTEGER ? `a whole number from ${from}` : `a whole number from ${from} to ${to}`
   })
 
-/** How long something may take, or live. */
+/** A duration that something may take or live. */
 export const duration: Schema.Schema<Duration.DurationInput> = Schema.declare(
   (u): u is Duration.DurationInput => Option.isSome(Duration.decodeUnknown(u)) && (!Predicate.isNumber(u) || u >= 0)
 ).annotations({ message: () => `a duration such as "30 seconds"` })
 
-/** After how long something is given up: at once would be never to begin with it. */
+/** A time limit. Zero makes no sense: nothing would ever begin. */
 export const timeout: Schema.Schema<Duration.DurationInput> = Schema.declare(
   (u): u is Duration.DurationInput => Option.exists(Duration.decodeUnknown(u), Duration.greaterThan(Duration.zero))
 ).annotations({ message: () => `a duration above zero, such as "30 seconds", or Infinity for no end` })
 
-/** The path of a collection; the empty one is all of a server. */
+/** The path of a collection. The empty path is the whole server. */
 export const path: Schema.Schema<string> = Schema.String.pipe(Schema.pattern(/^(\/[^/?#\s]+)*$/)).annotations({
   message: () => "a path such as /files, with one / before each name and none at its end",
   override: true
 })
 
-/** `true` or `false`; no text or number stands for them. */
+/** `true` or `false`; text and numbers are refused. */
 export const flag: Schema.Schema<boolean> = Schema.Boolean.annotations({ message: () => "true or false" })
 
 /** A text of at least one character. */
@@ -52,13 +52,13 @@ export const text: Schema.Schema<string> = Schema.NonEmptyString.annotations({
   override: true
 })
 
-/** One of these texts; the message lists them. */
+/** One of these texts. The message lists them. */
 export const oneOf = <A extends string>(...values: ReadonlyArray<A>): Schema.Schema<A> =>
   Schema.declare((u): u is A => values.some((value) => value === u)).annotations({
     message: () => `one of ${values.join(", ")}`
   })
 
-/** Says which option is the first that is not as its Schema says; what the Schema does not know is not looked at. */
+/** Names the first option that its Schema refuses. Options that the Schema does not know are ignored. */
 export const check = <A>(schema: Schema.Schema<A>) => {
   const validate = Schema.validateEither(schema)
   return <O>(options: O): Either.Either<O, OptionError> =>

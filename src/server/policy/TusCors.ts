@@ -1,7 +1,7 @@
 /**
- * CORS for tus, as a pure function: errors included, every header of the protocol allowed and exposed. Bring no other
- * CORS middleware before it: `HttpMiddleware.cors` answers every OPTIONS itself and so hides what the server can do.
- * Where the rest of an application needs one, `TusHttp.except` keeps it from the uploads.
+ * CORS for tus, as a pure function. Errors get CORS headers too, and every header of the protocol is allowed and
+ * exposed. Put no other CORS middleware in front: `HttpMiddleware.cors` answers every OPTIONS itself, and so hides what
+ * the server can do. If the rest of an application needs one, `TusHttp.except` keeps it away from the uploads.
  *
  * @see https://fetch.spec.whatwg.org/#http-cors-protocol
  */
@@ -13,31 +13,31 @@ import { OptionError } from "./OptionError.js"
 
 export interface Options {
   /**
-   * Whose pages may use the server: `"*"` for all, which is the default; a list of origins such as
-   * `https://example.org`, and of patterns that an origin has to match from its beginning to its end; or a function
-   * that is asked about each.
+   * The origins whose pages may use the server: `"*"` for all, which is the default; a list of origins such as
+   * `https://example.org` and of patterns that must match the whole origin; or a function that is asked about each
+   * origin.
    */
   readonly origins?: "*" | ReadonlyArray<string | RegExp> | ((origin: string) => boolean) | undefined
-  /** Whether pages may send cookies and the like along. Not by default; where they may, `origins` has to say whose. */
+  /** Whether pages may send cookies and other credentials. False by default; if true, `origins` has to name them. */
   readonly credentials?: boolean | undefined
   /** Headers that pages may send, besides those of tus, `Authorization`, `X-Request-ID` and `X-Requested-With`. */
   readonly allowedHeaders?: ReadonlyArray<string> | undefined
   /** Headers of answers that pages may read, besides those of tus. */
   readonly exposedHeaders?: ReadonlyArray<string> | undefined
-  /** How long a browser may remember what it may send; most take a shorter time for the longest. A day by default. */
+  /** How long a browser may cache the answer to a preflight. Most browsers have a lower maximum. One day by default. */
   readonly maxAge?: Duration.DurationInput | undefined
 }
 
-/** Fields of HTTP that pages need besides those of the dialect. */
+/** Fields of HTTP that pages need, in addition to those of the dialect. */
 const common: Dialect["fields"] = {
   request: ["Authorization", "Content-Type", "X-Request-ID", "X-Requested-With"],
   response: ["Accept-Encoding", "Location", "Retry-After"]
 }
 
 export interface Cors {
-  /** What to add to an answer. */
+  /** The headers to add to an answer. */
   readonly headersOf: (request: RawRequest) => Readonly<Record<string, string>>
-  /** What to add where no request can be read, and so no origin. */
+  /** The headers to add if the request could not be read, so that its origin is not known. */
   readonly anonymous: Readonly<Record<string, string>>
 }
 
@@ -109,7 +109,7 @@ const readOrigins = (
   return Either.right((origin) => texts.includes(origin) || wholes.some((pattern) => pattern.test(origin)))
 }
 
-/** No browser takes `*` where cookies come along, so that nobody lets all pages act for their visitors unawares. */
+/** Browsers refuse `*` with credentials: it would let every page act for its visitors. */
 const unnamed = (actual: string) =>
   new OptionError({
     option: "cors.origins",
@@ -118,7 +118,8 @@ const unnamed = (actual: string) =>
   })
 
 /**
- * Whom nobody means: a pattern that lets them in lets everybody in. Any page can make itself one of the origin `null`.
+ * Origins that nobody means: a pattern that matches one of them matches everybody. Any page can give itself the origin
+ * `null`.
  */
 const strangers = [
   "null",
@@ -129,13 +130,13 @@ const strangers = [
   )
 ]
 
-/** Those of other schemes, of an extension of a browser or an app, are taken as they are. */
+/** Origins of other schemes, such as those of browser extensions and apps, are taken as they are. */
 const isOrigin = (text: string) =>
   /^https?:/i.test(text)
     ? URL.canParse(text) && new URL(text).origin === text && !text.includes("*")
     : /^[a-z][\w+.-]*:\/\/[^\s/?#*]+$/i.test(text)
 
-/** What finds `example.org` anywhere would find it in `https://example.org.evil.net`. */
+/** A pattern that finds `example.org` anywhere also finds it in `https://example.org.evil.net`. */
 const whole = ({ flags, source }: RegExp) => new RegExp(`^(?:${source})$`, flags.replace(/[gy]/g, ""))
 
 const readNames = (

@@ -14,13 +14,13 @@ import * as OptionError from "./OptionError.js"
  * HTTP frameworks.
  */
 export interface Options extends DoorPolicy.Options {
-  /** Bytes of one upload, by whichever way they come. No limit by default. */
+  /** The most bytes of one upload, however they are sent. No limit by default. */
   readonly maxSize?: number | undefined
   /** Characters of an Upload-Metadata header. 8192 by default. */
   readonly maxMetadataSize?: number | undefined
-  /** How long an unfinished upload lives after its last acknowledged byte. Without end by default. */
+  /** How long an unfinished upload lives after its last acknowledged byte. It does not expire by default. */
   readonly expiresAfter?: Duration.DurationInput | undefined
-  /** Whether GET sends completed uploads, as attachments. Not by default. */
+  /** Whether GET sends completed uploads, as attachments. False by default. */
   readonly downloads?: boolean | undefined
 }
 

@@ -47,7 +47,7 @@ export const make = Effect.fnUntraced(function*({ completion, hooks, receive }: 
   return verb
 })
 
-/** What the client may have lost: a PATCH without bytes to a complete upload asks for it again. */
+/** The stored final answer, which the client may have lost: it sends a PATCH without bytes to get it again. */
 const answerOf = ({ completion }: Upload) =>
   completion._tag === "Complete" ? Option.getOrUndefined(completion.answer) : undefined
 

@@ -89,8 +89,8 @@ export const make = Effect.fnUntraced(function*(policy: Policy, follow: Follow) 
     },
 
     /**
-     * Whether a final is known to wait for another part than this one. A final of hundreds of parts does most of the
-     * time, and then it is enough to look at that part.
+     * Whether a final is known to wait for a part other than this one. With hundreds of parts it usually does, and then
+     * looking at one part saves looking at all.
      */
     waitsForAnother: (final: UploadId, part: UploadId) => {
       const reason = waiting.reasonOf(final)

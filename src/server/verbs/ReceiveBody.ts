@@ -58,7 +58,7 @@ export const make = (dependencies: Dependencies) => {
       yield* Monotonic.millis
     )
 
-    // The failure of the store is the answer.
+    // The request fails with the error of the store.
     yield* upload.isOpen
       ? Effect.tapError(
         store.write(entry, bounded.pull, onWritten),

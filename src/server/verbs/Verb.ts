@@ -14,9 +14,9 @@ import type { CompleteUpload } from "./CompleteUpload.js"
 import type { HookRunner } from "./HookRunner.js"
 import type { ReceiveBody } from "./ReceiveBody.js"
 
-/** The answer to a command, and of a download the bytes that follow it. */
+/** The answer to a command. The answer to a download has bytes. */
 export interface Performed extends Answer {
-  /** The bytes of a download. The first of them have been read; a store that fails later ends them early. */
+  /** The bytes of a download. The first ones have been read; if the store fails later, the stream ends early. */
   readonly content?: Stream.Stream<Uint8Array, UploadStoreError> | undefined
 }
 
