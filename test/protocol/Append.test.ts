@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import { at, bytes, fulls, id, now, policy, takers, unlimited, uploadOf, uploads } from "./arbitraries.js"
 import { inOrder, sentenceOf, statusOf, told } from "./defects.js"
 
-/** An upload and a request, to be made and decided together. */
+/** An upload and a request for it. */
 interface Draft {
   readonly upload: Partial<ConstructorParameters<typeof Upload.Upload>[0]>
   readonly offset: number
@@ -297,7 +297,7 @@ describe("Append", () => {
       )
     )
 
-    /** One PATCH and all that follows from it: the state before, the state after, and whether it was refused. */
+    /** One PATCH: the state before, the state after, and whether it was refused. */
     const perform = (upload: Upload.Upload, step: Step, moment: DateTime.Utc) => {
       const request = requestOf({
         offset: Math.min(Math.max(0, upload.offset + step.astray), Number.MAX_SAFE_INTEGER),

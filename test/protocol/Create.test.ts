@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import { at, bytes, fulls, id, now, policy, takers, unlimited, uploadOf, uploads } from "./arbitraries.js"
 import { type Defect, inOrder, sentenceOf, statusOf, told } from "./defects.js"
 
-/** The headers of a request, and the parts that were found for it. */
+/** A request, and the parts that were found for it. */
 interface Draft {
   readonly headers: Readonly<Record<string, string>>
   readonly parts: ReadonlyArray<Upload.Upload>

@@ -8,9 +8,9 @@ import { isOfRules } from "./moves.js"
 import * as Promises from "./promises.js"
 
 /**
- * Every sequence of commands, to the end: states that were visited before are not entered again, and there are only so
- * many. What a request does to an upload is worked out once for each state of it: the rules see no other upload. Only a
- * final looks at others, so it is met with every combination of them.
+ * Explores every sequence of commands to its end. It ends because the number of states is finite and no state is
+ * entered twice. The effect of a request on an upload is computed once per state of that upload: the rules see no other
+ * upload. Only a final depends on other uploads, so it is tried with every combination of their states.
  */
 const explore = (rules: Policy.Policy) => {
   const interned = new Map<string, Model.Slot>()
@@ -20,7 +20,7 @@ const explore = (rules: Policy.Policy) => {
   const made = new Set<Moves.Move>()
   let requests = 0
 
-  /** One object for each state, so that a state that is left as it was is the same object. */
+  /** One object per state, so that an unchanged state is the same object. */
   const intern = (slot: Model.Slot): Model.Slot => {
     if (numbers.has(slot)) {
       return slot
@@ -41,7 +41,7 @@ const explore = (rules: Policy.Policy) => {
   const alphabet = {
     a: { creations: Model.creationsOf("a"), patches: Model.patchesOf("a") },
     b: { creations: Model.creationsOf("b"), patches: Model.patchesOf("b") },
-    // A final takes no bytes, in whatever way they come.
+    // A final takes no bytes, however they are sent.
     f: {
       creations: [],
       patches: Model.patchesOf("a").filter(({ check, ending }) => check === "None" && ending === "Ended")
@@ -53,7 +53,7 @@ const explore = (rules: Policy.Policy) => {
     answers.add(Option.match(answer, { onNone: () => "killed", onSome: (a) => (Refusal.isRefusal(a) ? a._tag : "ok") }))
   }
 
-  /** The next state, to which a legal move leads. */
+  /** Enters the next state, to which a legal move must lead. */
   const follow = (before: Model.Slot, next: Model.Slot): Model.Slot => {
     if (next !== before) {
       const move = Moves.between(Model.uploadOf(before), Model.uploadOf(next))
@@ -92,7 +92,7 @@ const explore = (rules: Policy.Policy) => {
     return [...patched, ...others.map((next) => follow(slot, next))]
   }
 
-  /** What may become of an upload by itself: by any request to it, by its hook, by a sweep. */
+  /** The states that can follow without another upload: by any request, by the hook, by a sweep. */
   const locals = new Map<string, { readonly slots: ReadonlyArray<Model.Slot>; readonly requests: number }>()
   const local = (name: Model.Name, slot: Model.Slot): ReadonlyArray<Model.Slot> => {
     const key = `${name} ${numbers.get(slot)}`
@@ -159,7 +159,7 @@ const explore = (rules: Policy.Policy) => {
   return { answers, depth, made, requests, states, worlds: seen.size }
 }
 
-/** What failed, and on which request: told only then, for there are very many. */
+/** Adds the request to the error of a check. The text is built only then: there are millions of requests. */
 const explained = (about: () => string, check: () => void) => {
   try {
     check()
@@ -171,7 +171,7 @@ const explained = (about: () => string, check: () => void) => {
 const refusals = ["ChecksumMismatch", "Interrupted", "LengthConflict", "OffsetMismatch", "TooLarge", "UploadNotFound"]
 
 describe("Exploration", () => {
-  // Most of what a refusal costs is the stack that it remembers, and there are very many.
+  // A refusal costs mostly its stack trace, and there are millions of refusals.
   const { stackTraceLimit } = Error
   beforeAll(() => {
     Error.stackTraceLimit = 0

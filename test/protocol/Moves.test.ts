@@ -17,7 +17,7 @@ const begun = open("Whole").grow(2, Option.some(bytes(4)), Option.none())
 const finishing = open("Whole").fill(bytes(4), { _tag: "Finishing" })
 const part = open("Partial").fill(bytes(4), complete)
 
-/** What the disk does to uploads, which the store notes in their states; `made` has each move that it commits. */
+/** A store on a disk that can fail. `made` collects the moves that the store commits. */
 const onDisk = Effect.gen(function*() {
   const made = new Set<Moves.Move>()
   const disk = { fails: false }
@@ -81,7 +81,7 @@ describe("Moves", () => {
   it.effect("that the rules do not make alone, a failing disk makes, or another durability than before", () =>
     Effect.gen(function*() {
       const { bytes: disk, disk: faults, made, stores: { careful, careless } } = yield* onDisk
-      // An fsync succeeds before the hook, one fails there, one fails while bytes are missing.
+      // One fsync before the hook succeeds, one fails, and one fails while bytes are missing.
       yield* careful.makeDurable(yield* put(careless, uploadOf({ ...finishing, id: id("a") })), 1)
       faults.fails = true
       yield* Effect.flip(careful.makeDurable(yield* put(careless, uploadOf({ ...finishing, id: id("b") })), 1))

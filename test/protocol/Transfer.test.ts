@@ -41,7 +41,7 @@ const planOf = (
 
 const planned = (...args: Parameters<typeof planOf>) => Either.getOrThrow(planOf(...args))
 
-/** A plan, and a receipt that it can lead to. */
+/** A plan, and a receipt that is possible under it. */
 const received = (verifications: ReadonlyArray<Transfer.Verification>) =>
   FastCheck.record({
     upload: FastCheck.oneof(takers, fulls),

@@ -1,5 +1,5 @@
 /**
- * What the tests of the rules share: one moment, ids, a policy with everything on, and generators of legal states.
+ * Shared by the tests of the rules: an instant, ids, a policy with everything enabled, and generators of legal states.
  */
 import { Metadata, type Policy, Upload } from "effect-tus"
 import * as Arbitrary from "effect/Arbitrary"
@@ -26,7 +26,7 @@ export const policy: Policy.Policy = {
   finishes: false
 }
 
-/** The same without a limit, so that any length is allowed. */
+/** The same without limits, so that any length is allowed. */
 export const unlimited: Policy.Policy = { ...policy, maxSize: Option.none(), maxMetadataSize: Infinity }
 
 type Fields = Parameters<typeof Upload.Upload.of>[0]
@@ -46,15 +46,15 @@ export const fieldsOf = (fields: Partial<Fields>): Fields => ({
   ...fields
 })
 
-/** An upload of which nothing is known but what a test says about it. */
+/** An upload with defaults for all fields that a test does not give. */
 export const uploadOf = (fields: Partial<Fields>): Upload.Upload => new Upload.Upload(fieldsOf(fields))
 
-/** Whole seconds, from 1970 to 9999: what a header can say. */
+/** Whole seconds from 1970 to 9999, which is the range of dates in headers. */
 export const seconds = FastCheck.integer({ min: 0, max: 253402300799 }).map((second) =>
   DateTime.unsafeMake(second * 1000)
 )
 
-/** Values of a response class whose dates are whole seconds, as they are in a header. */
+/** Values of a response class. Their dates are whole seconds, as in a header. */
 export const inSeconds = <A extends { readonly expires: Option.Option<DateTime.Utc> }, I>(
   schema: Schema.Schema<A, I>,
   make: (a: A) => A
@@ -63,7 +63,7 @@ export const inSeconds = <A extends { readonly expires: Option.Option<DateTime.U
     make({ ...response, expires: Option.map(response.expires, () => second) })
   )
 
-/** Few bytes or very many. */
+/** A small or a very large number of bytes. */
 export const size = FastCheck.oneof(FastCheck.nat(4), FastCheck.maxSafeNat()).map(bytes)
 
 const option = <A>(arbitrary: FastCheck.Arbitrary<A>) =>
@@ -92,7 +92,7 @@ const common = FastCheck.record({
   createdAt: FastCheck.integer({ min: -5, max: 0 }).map(at)
 })
 
-/** Uploads that take bytes: neither final nor full nor expired. */
+/** Uploads that take bytes: not final, not full, not expired. */
 export const takers = FastCheck.record({
   common,
   kind: FastCheck.constantFrom<Upload.Kind>({ _tag: "Whole" }, { _tag: "Partial" }),

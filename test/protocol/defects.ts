@@ -1,17 +1,17 @@
 /**
- * The order of refusals as a table: requests with two things wrong at once, for every two that can go together. The one
- * that stands first in the table has to win.
+ * The order of refusals as a table. Requests have two defects at once, for every pair of defects that can occur
+ * together. The defect that comes first in the table must win.
  */
 import { assert, it } from "@effect/vitest"
 import { type HttpRefusal, type Refusal, TusDialect } from "effect-tus"
 import * as Either from "effect/Either"
 
 export interface Defect<A> {
-  /** What is wrong, as the end of a sentence. */
+  /** What is wrong, worded as the end of a sentence. */
   readonly name: string
-  /** The refusal it leads to, as `told` tells it. */
+  /** The refusal, as `told` prints it. */
   readonly refused: string
-  /** Two defects of the same thing do not go together. */
+  /** Two defects of the same part cannot occur together. */
   readonly of: ReadonlyArray<string>
   readonly spoil: (request: A) => A
 }
@@ -24,13 +24,13 @@ export const statusOf = (refusal: AnyRefusal): number => TusDialect.refuse(refus
 /** The sentence by which tus refuses, without the end of its line. */
 export const sentenceOf = (refusal: AnyRefusal): string => (TusDialect.refuse(refusal).body ?? "").trimEnd()
 
-/** The status of a refusal in tus, with its tag, or with the first header where it is about one that is wrong. */
+/** The status of a refusal in tus, with its tag, or with its header if a header is wrong. */
 export const told = (refusal: AnyRefusal): string =>
   refusal._tag === "InvalidHeader" || refusal._tag === "InvalidRequest"
     ? `${statusOf(refusal)} ${(/^[^:,]*/.exec(sentenceOf(refusal))?.[0] ?? "").toLowerCase()}`
     : `${statusOf(refusal)} ${refusal._tag}`
 
-/** Registers one test for the request as it is, one for each defect, one for each defect that hides another. */
+/** Registers a test for the request without a defect, one for each defect, and one for each pair. */
 export const inOrder = <A>(
   request: A,
   decide: (request: A) => Either.Either<unknown, AnyRefusal>,

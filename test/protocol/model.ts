@@ -1,9 +1,9 @@
 /**
- * A server without a network, a disk or a clock: it does what the rules say and nothing else, on two uploads of at most
- * two bytes, `a` and `b`, and a final of them, `f`. The bytes of `a` are "abc", those of `b` are "xyz"; a byte that was
- * spoilt on its way is "!".
+ * A server without network, disk and clock. It applies the rules, and nothing else, to two uploads of at most two
+ * bytes, `a` and `b`, and to a final of them, `f`. The bytes of `a` are "abc", those of `b` are "xyz"; a corrupted byte
+ * is "!".
  *
- * The clock stands still and expiry moves towards it, so that states that differ only in their date are one state.
+ * The clock stands still and the expiry moves towards it, so that states that differ only in their date are one state.
  */
 import { assert } from "@effect/vitest"
 import {
@@ -35,7 +35,7 @@ export interface Stored {
   readonly bytes: string
 }
 
-/** What is at the URL of an upload. An id is never given twice, so what is gone stays gone. */
+/** What is at the URL of an upload. Ids are never reused, so an upload that is gone stays gone. */
 export type Slot = Stored | "Absent" | "Gone"
 
 export type World = { readonly [N in Name]: Slot }
@@ -49,7 +49,7 @@ export const contents = { a: "abc", b: "xyz" } as const
 
 const tick = Duration.seconds(1)
 
-/** With a hook, trailers, a limit and a life of two ticks. */
+/** With a hook, trailers, a limit, and an expiry after two ticks. */
 export const strict: Policy.Policy = {
   ...policy,
   maxSize: Option.some(2),
@@ -58,7 +58,7 @@ export const strict: Policy.Policy = {
   finishes: true
 }
 
-/** Without any of them; the limit only keeps what has no length from growing for ever. */
+/** Without any of them. The limit only bounds uploads without a length. */
 export const lax: Policy.Policy = {
   ...strict,
   maxSize: Option.some(3),
@@ -67,12 +67,12 @@ export const lax: Policy.Policy = {
   finishes: false
 }
 
-/** How a body comes, and what vouches for it. */
+/** How a body arrives, and what verifies it. */
 export interface Arrival {
   readonly size: number
   readonly told: boolean
   readonly check: "None" | "Good" | "Bad" | "GoodTrailer" | "BadTrailer" | "NoTrailer"
-  /** `Killed`: the process ends, and what it has committed so far remains. */
+  /** `Killed`: the process ends; what it has committed stays. */
   readonly ending: "Ended" | "Disconnected" | "Killed"
   readonly arrives: number
 }
@@ -84,7 +84,7 @@ const arrivals: ReadonlyArray<Arrival> = sizes.flatMap((size) =>
   [true, false].flatMap((told) =>
     checks.flatMap((check): ReadonlyArray<Arrival> => [
       { size, told, check, ending: "Ended", arrives: size },
-      // Chunked, the end itself may be what is missing; a process may be killed after the last byte.
+      // In a chunked body the end itself may be missing. A process may be killed after the last byte.
       ...(check.startsWith("Bad") || check === "NoTrailer" ? [] : sizes.filter((n) => n <= size)).flatMap((arrives) => [
         ...(arrives < size || !told ? [{ size, told, check, ending: "Disconnected", arrives } as const] : []),
         { size, told, check, ending: "Killed", arrives } as const
@@ -93,7 +93,7 @@ const arrivals: ReadonlyArray<Arrival> = sizes.flatMap((size) =>
   )
 )
 
-/** A request with its body, decoded from its headers as a door would. */
+/** A request with its body. The headers were decoded as a door decodes them. */
 export interface Letter<R> extends Arrival {
   readonly request: R
   readonly sent: string
@@ -146,7 +146,7 @@ const lengths: ReadonlyArray<Record<string, string>> = [
   { "upload-defer-length": "1" }
 ]
 
-/** Every PATCH: any offset, a length declared or not, any body. */
+/** Every PATCH: with any offset, with or without a length, with any body. */
 export const patchesOf = (name: "a" | "b"): ReadonlyArray<Letter<Append.Request>> =>
   sizes.flatMap((offset) =>
     [{}, ...sizes.map((size) => ({ "upload-length": String(size) }))].flatMap((declared) =>
@@ -161,7 +161,7 @@ export const patchesOf = (name: "a" | "b"): ReadonlyArray<Letter<Append.Request>
     )
   )
 
-/** Every POST but that of a final: whole or partial, any length or none yet, with any body or without. */
+/** Every POST except that of a final: whole or partial, with any length or none, with any body or none. */
 export const creationsOf = (name: "a" | "b"): ReadonlyArray<Letter<Create.Request>> =>
   [{}, { "upload-concat": "partial" }].flatMap((kind) =>
     lengths.flatMap((length) => [
@@ -190,7 +190,7 @@ const finalRequests = new Map(finals.map((names) => [
   })
 ]))
 
-/** What comes of a request. No answer where the process was killed. */
+/** The result of a request. No answer if the process was killed. */
 export interface Outcome {
   readonly slot: Slot
   readonly answer: Option.Option<Reply.Reply | Refusal.Refusal>
@@ -198,7 +198,7 @@ export interface Outcome {
 
 const answered = (slot: Slot, answer: Reply.Reply | Refusal.Refusal): Outcome => ({ slot, answer: Option.some(answer) })
 
-/** The bytes that the rules let in, and what they make of them. */
+/** Receives the bytes that the rules allow, and settles them. */
 const receive = (stored: Stored, plan: Transfer.Plan, letter: Letter<unknown>, rules: Policy.Policy) => {
   const kept = letter.sent.slice(0, Math.min(letter.arrives, plan.room))
   const bytes = stored.bytes + kept
@@ -256,14 +256,14 @@ export const create = (name: "a" | "b", letter: Letter<Create.Request>, rules: P
   if (letter.ending === "Killed") {
     return { slot: next, answer: Option.none() }
   }
-  // Where the body was cut off the client is told how far it came; any other refusal creates nothing.
+  // If the body was cut off, the client is told the offset. Any other refusal creates nothing.
   return Option.match(refusal, {
     onNone: () => answered(next, Create.respond(next.upload, "/files", letter.request)),
     onSome: (refusal) => answered(refusal._tag === "Interrupted" ? next : "Absent", refusal)
   })
 }
 
-/** The final of the named parts, in the order of the names. */
+/** Creates the final of the named parts, in this order. */
 export const concatenate = (world: World, names: ReadonlyArray<"a" | "b">, rules: Policy.Policy): Outcome => {
   const request = finalRequests.get(names) ?? assert.fail("none of `finals`")
   const ids = request.kind._tag === "Final" ? request.kind.parts.map(({ id }) => id) : []
@@ -285,7 +285,7 @@ const partOf = (world: World, part: Upload.UploadId): Option.Option<Upload.Uploa
 const partsOf = (world: World, { kind }: Upload.Upload) =>
   kind._tag === "Final" ? kind.parts.map((part) => partOf(world, part)) : []
 
-/** The final, once all its parts have all their bytes. */
+/** Assembles the final if all its parts are complete. */
 export const assemble = (world: World, rules: Policy.Policy): Slot => {
   const { f } = world
   if (!isStored(f) || !f.upload.isOpen || f.upload.kind._tag !== "Final" || f.upload.hasExpired(now)) {
@@ -299,7 +299,7 @@ export const assemble = (world: World, rules: Policy.Policy): Slot => {
   }
 }
 
-/** The hook has answered. */
+/** The hook decides. */
 export const conclude = (slot: Slot, accepted: boolean): Slot =>
   isStored(slot) && slot.upload.completion._tag === "Finishing"
     ? {
@@ -316,10 +316,10 @@ export const conclude = (slot: Slot, accepted: boolean): Slot =>
 export const terminate = (slot: Slot): Slot =>
   isStored(slot) && Either.isRight(Terminate.decide(slot.upload, now)) ? "Gone" : slot
 
-/** An unfinished upload whose time has run out may be removed at any later moment. */
+/** An expired upload may be removed at any later time. */
 export const sweep = (slot: Slot): Slot => isStored(slot) && slot.upload.hasExpired(now) ? "Gone" : slot
 
-/** Time passes: all that lives for a while lives a tick less. */
+/** A tick passes: every expiry is a tick closer. */
 export const wait = (slot: Slot): Slot => {
   if (!isStored(slot) || Option.isNone(slot.upload.expiresAt)) {
     return slot
@@ -331,7 +331,7 @@ export const wait = (slot: Slot): Slot => {
 export const head = (world: World, stored: Stored): Either.Either<Inspect.Inspected, Refusal.Refusal> =>
   Inspect.decide(stored.upload, stored.upload.isOpen ? partsOf(world, stored.upload) : [], now)
 
-/** What tells one state of an upload from another. */
+/** The key of a state. */
 export const keyOf = (slot: Slot): string =>
   isStored(slot)
     ? JSON.stringify([

@@ -1,5 +1,5 @@
 /**
- * What the exploration checks after every step, worked out in another way than the rules do.
+ * The checks of the exploration after every step. They compute what is expected in another way than the rules.
  */
 import { assert } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -11,14 +11,14 @@ import { id, now, uploadOf } from "./arbitraries.js"
 import { statusOf, told } from "./defects.js"
 import * as Model from "./model.js"
 
-/** As `assert`, which would take most of the time of millions of checks. */
+/** Like `assert`, which would take most of the time of millions of checks. */
 const claim = (holds: boolean, promise: string) => {
   if (!holds) {
     assert.fail(promise)
   }
 }
 
-/** What may never happen to an upload, whatever was asked for. */
+/** What no request may do to an upload. */
 export const checkMove = (before: Model.Stored, next: Model.Slot) => {
   if (!Model.isStored(next)) {
     claim(next === "Gone", "what was created is as if it had never been")
@@ -43,7 +43,7 @@ export const checkMove = (before: Model.Stored, next: Model.Slot) => {
   }
 }
 
-/** What is true of every upload at any time. */
+/** What holds for every upload at any time. */
 export const checkState = (name: Model.Name, { bytes: stored, upload }: Model.Stored, rules: Policy.Policy) => {
   if (name === "f") {
     assert.strictEqual(stored.length, upload.offset)
@@ -65,7 +65,7 @@ export const checkState = (name: Model.Name, { bytes: stored, upload }: Model.St
   deepStrictEqual(Schema.decodeSync(Upload.Upload)(Schema.encodeSync(Upload.Upload)(upload)), upload)
 }
 
-/** What a request deserves, worked out in another way than the rules do. */
+/** The expected result of a request, computed in another way than the rules. */
 const expectation = (
   upload: Upload.Upload,
   letter: Model.Letter<Append.Request | Create.Request>,
@@ -97,7 +97,7 @@ const expectation = (
   const full = Option.isSome(length) && upload.offset + kept === length.value
   return {
     accepted: lawful && whole,
-    // What a process has committed before it is killed is never the whole.
+    // A process that is killed has never committed all bytes.
     kept: ending === "Killed" && (full || check !== "None") ? 0 : kept,
     lawful,
     overruns: arrives > room
@@ -153,7 +153,7 @@ export const checkCreation = (
   })
   const { accepted, kept, lawful, overruns } = expectation(fresh, letter, Option.none(), 0, rules)
   const reply = Option.getOrUndefined(answer)
-  // Where the body was cut off the client is told how far it came; any other refusal creates nothing.
+  // If the body was cut off, the client is told the offset. Any other refusal creates nothing.
   const survives = accepted || letter.ending === "Killed" || (letter.ending === "Disconnected" && !overruns)
   claim(Model.isStored(slot) === (lawful && survives), "created if and only if there is something to go on with")
   if (!Model.isStored(slot)) {
@@ -210,7 +210,7 @@ export const checkFinal = (
   }
 }
 
-/** The whole is its parts, in the order asked for. */
+/** A final is its parts, in the requested order. */
 export const checkAssembly = (world: Model.World, assembled: Model.Slot) => {
   const { f } = world
   if (assembled !== f && Model.isStored(f) && Model.isStored(assembled)) {
@@ -224,7 +224,7 @@ export const checkAssembly = (world: Model.World, assembled: Model.Slot) => {
   }
 }
 
-/** A HEAD says where an upload stands, or why not. */
+/** A HEAD tells the offset, or why there is none. */
 export const checkHead = (world: Model.World, stored: Model.Stored, rules: Policy.Policy) => {
   const { completion, expiresAt, isFinal, isOpen, isPartial, kind, length, offset } = stored.upload
   const parts = kind._tag === "Final" ? kind.parts.map((part) => (part === id("a") ? world.a : world.b)) : []
@@ -253,7 +253,7 @@ export const checkHead = (world: Model.World, stored: Model.Stored, rules: Polic
   }
 }
 
-/** Whoever sends the rest, from where the upload stands, completes it: nothing can be stuck. */
+/** Sending the rest from the current offset completes an upload: no upload is stuck. */
 export const checkProgress = (before: Model.Stored, outcomes: ReadonlyArray<Model.Slot>) => {
   const { upload } = before
   if (upload.isOpen && !upload.isFinal && !upload.hasExpired(now) && upload.offset <= 2) {

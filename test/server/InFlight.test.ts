@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 
-/** A request that runs until somebody interrupts it. */
+/** A request that runs until it is interrupted. */
 const running = Effect.map(Effect.fork(Effect.never), (fiber) => {
   const reasons: Array<string> = []
   return { body: { stop: (reason: string) => void reasons.push(reason) }, fiber, reasons }

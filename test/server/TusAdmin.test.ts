@@ -53,7 +53,7 @@ describe("an operator", () => {
       yield* TestClock.adjust("1000 hours")
       yield* sweep()
       assert.strictEqual((yield* patch(path, 1, "bc")).status, 204)
-      // What is complete has no end that could be moved.
+      // A completed upload has no expiry.
       deepStrictEqual((yield* admin.extend(idOf(path), Option.some(end))).expiresAt, Option.none())
     }).pipe(Effect.provide(administered())))
 

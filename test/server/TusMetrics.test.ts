@@ -18,7 +18,7 @@ const watched = Layer.provideMerge(server(), TusMetrics.layer).pipe(
   }))
 )
 
-/** What has been added to the samples whose names begin like that. */
+/** The increase of the samples whose names begin with this text. */
 const growth = <A, E, R>(self: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const before = yield* samples

@@ -34,7 +34,7 @@ const content = (path: string, length: number) =>
       Stream.mkString
     ))
 
-/** Gives the event loop to fibers that run in the background. */
+/** Lets fibers in the background run. */
 const settled = Effect.repeatN(Effect.yieldNow(), 100)
 
 const hooked = (onComplete: UploadHooks.Hooks["onComplete"]) =>
@@ -170,7 +170,7 @@ describe("concatenation-unfinished", () => {
       const final = yield* process(Effect.gen(function*() {
         const a = yield* create({ "upload-length": "1", "upload-concat": "partial" })
         const final = yield* create({ "upload-concat": `final;${a}` })
-        // The part becomes complete behind the back of the server, as if the process had ended right after its commit.
+        // The part becomes complete without this server, as if another process had ended right after its commit.
         const registry = yield* Effect.provide(UploadRegistry.UploadRegistry, context)
         const bytes = yield* Effect.provide(ByteStore.ByteStore, context)
         const entry = Option.getOrThrow(yield* registry.get(idOf(a)))
@@ -245,7 +245,7 @@ describe("concatenation-unfinished", () => {
       assert.isTrue(Option.isNone(yield* Fiber.poll(again)))
       return again
     }).pipe(
-      // Its end does not wait for what is assembled either: that is open, and is begun anew.
+      // The end of the server does not wait for an assembly: the final is open, and its assembly starts again.
       (use) => serving(use),
       Effect.flatMap((again) => Effect.map(Fiber.join(again), (final) => assert.match(final, /^\/files\//))),
       Effect.provide(
@@ -404,7 +404,7 @@ describe("what was not committed", () => {
 
 const noHasher = (): HashFunctions.Hasher => ({ update: () => {}, digest: () => new Uint8Array(16), copy: noHasher })
 
-/** A body of which `text` has arrived and nothing follows. */
+/** A body: `text` has arrived, and nothing follows. */
 const hanging = (text: string) => {
   const first = bodyOf(text)
   return UploadBody.fromPull(Effect.orElse(first.pull, () => Effect.never), {})

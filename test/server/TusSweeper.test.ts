@@ -19,14 +19,14 @@ const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? ""
 
 const options = { fence: 1, durable: false }
 
-/** Three bytes, and no state. */
+/** Three bytes without a state. */
 const write = (id: Upload.UploadId) =>
   Effect.flatMap(
     ByteStore.ByteStore,
     (bytes) => ByteStore.appendStream(bytes)(id, 0, Stream.make(new Uint8Array(3)), () => Effect.void)
   )
 
-/** What was set aside, in the order of ids. */
+/** The orphans that were set aside, in the order of ids. */
 const aside = Effect.flatMap(ByteStore.ByteStore, ({ orphans }) =>
   Effect.map(
     Stream.runCollect(orphans?.list ?? Stream.empty),
@@ -81,7 +81,7 @@ describe("TusSweeper", () => {
       const bytes = yield* ByteStore.ByteStore
       const path = yield* create({ "upload-length": "9" })
       yield* patch(path, 0, "ab")
-      // As with an older copy of a database, which counts less.
+      // As in an older copy of a database, with a lower offset.
       yield* ByteStore.appendStream(bytes)(idOf(path), 2, Stream.make(Uint8Array.of(1, 2)), () => Effect.void)
       yield* TestClock.adjust("2 hours")
       yield* sweep()
@@ -265,7 +265,7 @@ describe("TusSweeper", () => {
       const bytes = yield* ByteStore.ByteStore
       const lock = yield* UploadLock.UploadLock
       const registry = yield* UploadRegistry.UploadRegistry
-      // What is asked for all at once may have become untrue for each.
+      // A query for all uploads may be outdated for each of them.
       const { sweepOrphans } = yield* Effect.provideService(TusSweeper.make, UploadRegistry.UploadRegistry, {
         ...registry,
         absent: Effect.succeed

@@ -19,7 +19,7 @@ type Sync = ByteStore.ByteStore["Type"]["sync"]
 const broken = new UploadStoreError.UploadStoreError({ reason: "Unsynced", operation: "sync" })
 const works: Sync = () => Effect.void
 
-/** A server whose bytes are synced like this. */
+/** A server whose byte store syncs in this way. */
 const server = (sync: Sync) =>
   TusServer.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory)),
@@ -32,14 +32,14 @@ const server = (sync: Sync) =>
 
 const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? "")
 
-/** How much is acknowledged, and how much of it is known to be synced. */
+/** The acknowledged bytes, and those that are known to be synced. */
 const stateOf = (path: string) =>
   Effect.map(
     Effect.flatMap(UploadRegistry.UploadRegistry, ({ get }) => Effect.flatten(get(idOf(path)))),
     ({ synced, upload: { offset } }) => [Number(offset), synced]
   )
 
-/** Three bytes, of which the first comes at once, and no end before the gate is open. */
+/** Three bytes: the first comes at once, and the body does not end before the gate opens. */
 const slow = Effect.gen(function*() {
   const [asked, gate] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
   let sent = 0

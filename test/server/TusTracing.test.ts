@@ -18,7 +18,7 @@ interface Span {
   readonly attributes: ReadonlyMap<string, unknown>
 }
 
-/** A tracer that remembers what it was told. */
+/** A tracer that records its spans. */
 const recording = () => {
   const spans: Array<Span> = []
   const tracer = Tracer.make({

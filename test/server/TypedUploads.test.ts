@@ -96,7 +96,7 @@ describe("uploads with typed metadata", () => {
 
   it.effect("one that was stored with another shape stays, and is no answer to its client", () =>
     Effect.gen(function*() {
-      // The hook changes it to what the Schema does not take.
+      // The hook changes the metadata to a value that the Schema refuses.
       const path = yield* create({ "upload-length": "3" })
       assert.strictEqual((yield* patch(path, 0, "abc")).status, 500)
       assert.strictEqual((yield* head(path)).status, 423)

@@ -11,7 +11,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as UploadBody from "../../src/server/body/UploadBody.js"
 
-/** A source from which nothing comes, which takes its time to let go, and counts who waits for it. */
+/** A source that never sends, is slow to close, and counts its waiting readers. */
 const silent = () => {
   let waiting = 0
   let most = 0
@@ -65,14 +65,14 @@ const fromReader = () => {
   )
 }
 
-/** Everything that can be pulled, and how it ends. */
+/** All bytes of the body, and how it ends. */
 const drain = Effect.fnUntraced(function*({ pull }: UploadBody.UploadBody) {
   const bytes: Array<Uint8Array> = []
   const ending = yield* Effect.flip(Effect.forever(Effect.map(pull, (batch) => bytes.push(...batch))))
   return [Buffer.concat(bytes).toString(), Option.getOrElse(ending, () => "whole")] as const
 })
 
-/** What comes of a body that is stopped before its first byte is asked for. */
+/** The result of a body that is stopped before its first pull. */
 const stopped = (source: Parameters<typeof UploadBody.fromPull>[0]) =>
   Effect.suspend(() => {
     const body = UploadBody.fromPull(source, {})

@@ -17,10 +17,10 @@ const feed = (options?: UploadEvents.Options, hooks: UploadHooks.Hooks = {}) =>
     Layer.provide(Layer.succeed(UploadHooks.UploadHooks, hooks))
   )
 
-/** Gives the event loop to fibers that run in the background. */
+/** Lets fibers in the background run. */
 const settled = Effect.repeatN(Effect.yieldNow(), 100)
 
-/** The first so many events, from now on. */
+/** The next `count` events. */
 const listen = (count: number) =>
   Effect.gen(function*() {
     const events = yield* UploadEvents.UploadFeed

@@ -28,7 +28,7 @@ const unknown = new Refusal.Denied({
   headers: { "www-authenticate": "Bearer" }
 })
 
-/** A token is the name of who has it. */
+/** The token is the name of its user. */
 const owned = UploadHooks.owned(({ headers }) =>
   Option.match(Option.fromNullable(headers.authorization?.replace("Bearer ", "")), {
     onNone: () => Effect.fail(unknown),
@@ -38,7 +38,7 @@ const owned = UploadHooks.owned(({ headers }) =>
 
 const concat = (parts: string, who: object) => request("POST", "/files", { "upload-concat": `final;${parts}`, ...who })
 
-/** What the server warns of while `self` runs. */
+/** The warnings that are logged while `self` runs. */
 const warnings = <A, E, R>(self: Effect.Effect<A, E, R>) => {
   const logged: Array<string> = []
   const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
@@ -147,7 +147,7 @@ describe("onCreate", () => {
       const path = `/files/${id}`
       const told = { "upload-metadata": "filename eQ==", "upload-expires": "Thu, 01 Jan 1970 00:01:40 GMT" }
       assert.deepInclude((yield* head(path)).headers, { ...told, "upload-offset": "3" })
-      // More bytes do not renew what was given.
+      // More bytes do not renew an expiry that a hook gave.
       yield* TestClock.adjust("10 seconds")
       assert.strictEqual((yield* patch(path, 3, "d")).headers["upload-expires"], told["upload-expires"])
       yield* TestClock.adjust("90 seconds")

@@ -26,8 +26,8 @@ const octetsOf = (text: string) => new TextEncoder().encode(text)
 const owned = UploadHooks.owned(({ headers }) => Effect.succeed(headers.authorization ?? "nobody"))
 
 /**
- * On a disk with so many bytes, of which those that are stored are gone. Between what it says and who hears it, others
- * have these turns, one number for each time that it is asked.
+ * A server with limits on a disk of `size` bytes, from which stored bytes are subtracted. `turns`: how many turns other
+ * fibers get between a query for free space and its use, one number per query.
  */
 const limited = (limits: UploadLimits.Options, size = Infinity, turns: ReadonlyArray<number> = []) => {
   const left = [...turns]
@@ -170,7 +170,7 @@ describe("the disk", () => {
 
 const digits = "0123456789".repeat(10)
 
-/** Splits a text into pieces of these sizes; other fibers run between them. */
+/** Splits a text into pieces of these sizes. Other fibers run between the pieces. */
 const inPieces = (text: string, sizes: ReadonlyArray<number>): UploadBody.UploadBody => {
   const left = [...sizes]
   let at = 0
@@ -212,7 +212,7 @@ describe("bodies that do not say how long they are", () => {
           assert.isAtMost(sum(offsets), 30)
           answers.forEach(({ status }, at) => {
             const text = texts[at] ?? ""
-            // An empty body is refused, too, where there is no room: nobody knows that no byte will come.
+            // An empty body is refused, too, if there is no space: nobody knows in advance that it is empty.
             const expected = offsets[at] !== text.length ? [507] : text === "" ? [204, 507] : [204]
             assert.include(expected, status)
           })

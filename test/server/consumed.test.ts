@@ -1,5 +1,5 @@
 /**
- * A body that somebody in front of the door has read: its operator is told what is wrong, at once, and nothing is
+ * A body that something in front of the door has already read: the log tells the operator what is wrong, and nothing is
  * stored.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"

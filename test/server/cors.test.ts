@@ -1,6 +1,5 @@
 /**
- * An application with a CORS middleware of its own in front of the uploads: what works, what does not, and the way
- * around.
+ * An application with its own CORS middleware in front of the uploads: what works, what does not, and the workaround.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
@@ -20,7 +19,7 @@ const tus = { "tus-resumable": "1.0.0" }
 
 const cors = HttpMiddleware.cors({ allowedOrigins: [origin, "https://b.c"], credentials: true })
 
-/** Uploads and a route beside them, behind a middleware for all of it. */
+/** Uploads and another route, behind one middleware. */
 const application = (middleware: typeof cors, policy?: TusPolicy.Options) =>
   Effect.gen(function*() {
     const routes = Layer.mergeAll(

@@ -1,6 +1,5 @@
 /**
- * What the log says of a request that died: the error's message and its stack, whichever of Effect's loggers writes the
- * line.
+ * The log line of a defect: it has the message and the stack of the error, with each of Effect's loggers.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { UploadHooks } from "effect-tus/server"

@@ -1,6 +1,5 @@
 /**
- * Uploads of a dialect that this version does not serve: a newer version wrote them, and a newer version is to find
- * them as they were.
+ * Uploads of a dialect that this version does not serve. A newer version wrote them, and must find them unchanged.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, it } from "@effect/vitest"
@@ -25,7 +24,7 @@ const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? ""
 const tus = { "tus-resumable": "1.0.0" }
 const octets = { ...tus, "content-type": "application/offset+octet-stream" }
 
-/** One process after another on the same directory, and what is written to the database between them. */
+/** One process after another on the same directory, and writes to the database between them. */
 const machine = Effect.map(temporary, (directory) => {
   const server = NodeTusServer.layerHttp({ port: 0 }).pipe(
     Layer.provideMerge(Layer.mergeAll(TusServer.layer, TusAdmin.layer)),
@@ -42,7 +41,7 @@ const machine = Effect.map(temporary, (directory) => {
   }
 })
 
-/** All that a server does on its own, once. */
+/** Everything that a server does by itself, once. */
 const housekeeping = Effect.gen(function*() {
   const { sweep, sweepOrphans } = yield* TusSweeper.make
   const { sync } = yield* TusSyncer.make

@@ -1,5 +1,5 @@
 /**
- * The doors of a server in memory, each as something that answers one exchange.
+ * The doors of a server in memory. Each answers one exchange.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpApi from "@effect/platform/HttpApi"
@@ -44,7 +44,7 @@ export const server = (policy: TusPolicy.Options = {}, bytes: Bytes = ByteStore.
     Layer.provideMerge(Layer.succeed(TusPolicy.TusPolicy, policy))
   )
 
-/** Sends through a real socket, byte for byte what it is told. */
+/** Sends bytes through a real socket, unchanged. */
 export const askPort = (port: number): Ask => ({ body, chunked, headers, method, path, trailers }) =>
   new Promise((resolve, reject) => {
     const request = Http.request({ port, method, path, agent: false, headers: { ...headers } }, (response) => {
@@ -78,7 +78,7 @@ export const askPort = (port: number): Ask => ({ body, chunked, headers, method,
 
 export interface Opened {
   readonly ask: Ask
-  /** None for a door without a socket. */
+  /** Undefined for a door without a socket. */
   readonly port?: number
   readonly trailers: boolean
 }

@@ -25,7 +25,7 @@ const upload = {
   body: "0123456789"
 }
 
-/** A store that takes bytes, and gives none. */
+/** A store that accepts bytes but cannot read them. */
 const unreadable = Layer.map(ByteStore.layerMemory, (context) =>
   Context.make(ByteStore.ByteStore, {
     ...Context.get(context, ByteStore.ByteStore),

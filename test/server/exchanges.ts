@@ -1,13 +1,12 @@
 /**
- * What a server answers, as data: each scenario is a list of requests and of what is expected of each response. Run
- * through every door.
+ * Exchanges as data: each scenario is a list of requests with the expected responses. Every door runs all of them.
  */
 import type { TusPolicy } from "effect-tus/server"
 import { createHash } from "node:crypto"
 
 export interface Exchange {
   readonly method: string
-  /** `{name}` stands for a location that was saved before; `/files` by default. */
+  /** `{name}` is a location that was saved before. `/files` by default. */
   readonly path?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
@@ -15,19 +14,19 @@ export interface Exchange {
   readonly chunked?: boolean
   readonly trailers?: Readonly<Record<string, string>>
   readonly status: number
-  /** A string must be equal, a pattern must match, null must be absent. */
+  /** A string must be equal, a pattern must match, and null must be absent. */
   readonly expect?: Readonly<Record<string, string | RegExp | null>>
   readonly text?: RegExp
-  /** Remembers the path of Location under this name. */
+  /** Saves the path of Location under this name. */
   readonly save?: string
 }
 
 export interface Scenario {
   readonly title: string
   readonly policy?: TusPolicy.Options
-  /** Only doors that hand on trailers. */
+  /** Only for doors that pass on trailers. */
   readonly trailers?: boolean
-  /** Only doors that know who has made the connection, which is always 127.0.0.1. */
+  /** Only for doors that know the address of the peer, which is always 127.0.0.1. */
   readonly connected?: true
   readonly exchanges: ReadonlyArray<Exchange>
 }
@@ -70,7 +69,7 @@ const post = (headers: Record<string, string>, rest: Partial<Exchange>): Exchang
   ...rest
 })
 
-/** Of a proxy, or of somebody who would like to be one. */
+/** Headers of a proxy, or of a client that pretends to be one. */
 const claims = {
   "x-forwarded-proto": "https",
   "x-forwarded-host": "uploads.example.org",

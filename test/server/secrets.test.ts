@@ -1,6 +1,5 @@
 /**
- * What a request brings along is in no log, span, event or metric where it is as good as a password, or where a
- * terminal would obey it.
+ * Secrets of a request, and control sequences of a terminal, are in no log, span, event or metric.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { ByteStore, TracedStore, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
@@ -26,7 +25,7 @@ import * as Redacted from "effect/Redacted"
 import * as Tracer from "effect/Tracer"
 import { create, head, patch, request } from "./requests.js"
 
-/** Whatever is told to a logger, a tracer, or whoever listens to events, as text. */
+/** Everything that loggers, tracers and event listeners receive, as text. */
 const listening = () => {
   const told: Array<string> = []
   const logger = Logger.make(({ annotations, cause, message, spans }) => {
@@ -89,7 +88,7 @@ const failing = Layer.effect(
 
 const secret = Redacted.make("a secret of at least 32 characters")
 
-/** One that says where it was asked, as errors of a failed request do, and what it was sent. */
+/** A hook dies with an error that quotes the request. */
 const hooks = Layer.succeed(UploadHooks.UploadHooks, {
   authorize: (intent, _, request) =>
     intent === "Terminate"
@@ -110,7 +109,7 @@ const everything = (listener: Layer.Layer<never>) =>
     Layer.provideMerge(listener)
   )
 
-/** But for the ends of lines and tabs of a stack. */
+/** Except for line ends and tabs of a stack. */
 const obeyed = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
 
 describe("what is told of requests", () => {

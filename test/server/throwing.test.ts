@@ -1,5 +1,5 @@
 /**
- * Whatever an application gives a server may throw: that costs the request that has asked for it, and nothing else.
+ * Everything that an application provides may throw. Only the request that called it fails.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -20,7 +20,7 @@ import * as TestClock from "effect/TestClock"
 import { server } from "./doors.js"
 import { create, head, patch, request } from "./requests.js"
 
-/** How it goes wrong, once it has been called. */
+/** How the call fails. */
 const ways: Readonly<Record<string, () => Effect.Effect<never>>> = {
   "throws": () => {
     throw new Error("boom")
@@ -42,7 +42,7 @@ const urls: UploadUrls.Urls = {
   verify: () => Effect.void
 }
 
-/** What an application gives. All of it is asked for in the course of an upload. */
+/** What an application provides. An upload uses all of it. */
 const given: Readonly<Record<string, (broken: Break) => Layer.Layer<never>>> = {
   "authorize": hook("authorize"),
   "onCreate": hook("onCreate"),
@@ -68,7 +68,7 @@ const given: Readonly<Record<string, (broken: Break) => Layer.Layer<never>>> = {
     )
 }
 
-/** An upload from its beginning to its end, and what was answered. */
+/** A whole upload, and the answers. */
 const course = Effect.gen(function*() {
   const asked = [yield* request("POST", "/files", { "upload-length": "3" })]
   const path = asked[0]?.headers.location
@@ -78,7 +78,7 @@ const course = Effect.gen(function*() {
   return asked.map(({ status }) => status)
 })
 
-/** What is told of errors to everybody. */
+/** Everything that is published about errors. */
 const recording = () => {
   const causes: Array<string> = []
   const logger = Logger.replace(

@@ -1,6 +1,5 @@
 /**
- * A token that expires while its bytes are on their way: whoever was let in may finish what they say, and is asked the
- * next time.
+ * A token that expires while the body arrives. A request that was admitted may finish; the next one is refused.
  */
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -20,7 +19,7 @@ import { needs } from "../support/needs.js"
 const bytes = randomBytes(1024 * 1024)
 const digest = (data: Uint8Array) => createHash("sha256").update(data).digest("hex")
 
-/** One token at a time is good. */
+/** One token is valid at a time. */
 const guarded = () => {
   const state = { token: "first", bodies: Array<string>() }
   const authorize: UploadHooks.Hooks["authorize"] = (intent, _, { headers }) =>
@@ -36,7 +35,9 @@ const guarded = () => {
 
 const piece = bytes.length / 8
 
-/** Waits, in the middle of the body that begins at `start`, until it was let in, and then has the token expire. */
+/**
+ * In the middle of the body that begins at `start`, waits until the request was admitted, and then expires the token.
+ */
 const expiring = (start: number, isLetIn: () => boolean, expire: () => void) =>
   UploadSource.fromRange({
     name: "a.bin",

@@ -1,6 +1,5 @@
 /**
- * Effect's own middleware for such headers believes everybody: it must not make a trusted proxy of whoever says to be
- * one.
+ * Effect's middleware for these headers trusts every client. It must not turn a client into a trusted proxy.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"

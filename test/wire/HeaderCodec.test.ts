@@ -7,7 +7,7 @@ import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
 import * as HeaderCodec from "../../src/wire/HeaderCodec.js"
 
-/** Values that headers have, might have, and should not have. */
+/** Values that headers have, might have, and must not have. */
 const values = FastCheck.oneof(
   FastCheck.constantFrom(
     "",
@@ -32,7 +32,7 @@ const values = FastCheck.oneof(
   FastCheck.string()
 )
 
-/** One or two of the fields, with any of the values or none. */
+/** One or two of the fields, each with one of the values or without. */
 const changesOf = ({ fields }: { readonly fields: Schema.Struct.Fields }) =>
   FastCheck.dictionary(
     FastCheck.constantFrom(

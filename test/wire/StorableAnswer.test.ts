@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 
 const decode = Schema.decodeUnknownEither(FinalAnswer.FromJson)
 
-/** A body with which the encoded answer has so many bytes. */
+/** A body of such a length that the encoded answer has this many bytes. */
 const bodyOf = (bytes: number) => "a".repeat(bytes - JSON.stringify({ headers: {}, body: "" }).length)
 
 describe("StorableAnswer", () => {

@@ -23,7 +23,7 @@ const verification = (
   return Transfer.verificationOf(body.checksum, rules)
 }
 
-/** What comes of trailers where a checksum is announced among them. */
+/** The result of trailers, if a checksum was announced. */
 const trailing = (trailers: Transfer.Trailers, rules = policy) =>
   Either.flatMap(
     verification(undefined, ["upload-checksum"], rules),

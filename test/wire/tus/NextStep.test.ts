@@ -78,7 +78,7 @@ describe("NextStep", () => {
     [verb, status]
   ) => {
     const next = after(verb, status)
-    // An upload is given up for lost only where its absence is proven.
+    // An upload counts as lost only if its absence is proven.
     assert.isTrue(next._tag !== "Recreate" || status === 404 || status === 410)
     assert.isTrue(next._tag !== "Continue" || status < 300 || verb === "Terminate")
     assert.isTrue(status < 500 || next._tag === "RetryAfter")

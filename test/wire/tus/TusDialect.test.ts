@@ -28,7 +28,7 @@ const request = (method: string, url: string, headers: Message.RawRequest["heade
 
 const decode = (raw: Message.RawRequest, mount: Target.Mount = { path: "/files" }) => TusDialect.decode(raw, mount)
 
-/** Where nothing is known of the server's own URLs. */
+/** A request without a known public URL. */
 const decodeAnywhere = (raw: Message.RawRequest) => decode(raw, {})
 
 const refusalOf = (result: ReturnType<typeof decode>) => Either.getOrThrow(Either.flip(result))
@@ -459,7 +459,7 @@ describe("TusDialect", () => {
       ])
     )
   }
-  /** Strange, but a header may look like that. */
+  /** Unusual, but such a header is possible. */
   const lawful: Readonly<Record<string, ReadonlyArray<string>>> = {
     "Trailer": ["10 KiB of letters", "10 KiB of commas", "10 KiB of one key"],
     "Upload-Metadata": ["10 KiB of letters", "10 KiB of quotes", "10 KiB of a digest", "10 KiB of commas"]

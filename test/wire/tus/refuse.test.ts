@@ -6,7 +6,7 @@ import * as Option from "effect/Option"
 type AnyRefusal = Refusal.Refusal | HttpRefusal.HttpRefusal
 type Tag = AnyRefusal["_tag"]
 
-/** Each way to say no, with its status and the whole of its sentence in tus. */
+/** Each refusal, with its status and its sentence in tus. */
 const table: { readonly [T in Tag]: ReadonlyArray<readonly [AnyRefusal & { readonly _tag: T }, number, string]> } = {
   ChecksumMismatch: [[
     new Refusal.ChecksumMismatch({ algorithm: "sha1" }),
@@ -177,7 +177,7 @@ describe("Refusal", () => {
     const forgetting = Object.values(table).flat().filter(([, status]) => [403, 404, 410].includes(status))
     assert.sameMembers<Tag>(forgetting.map(([{ _tag }]) => _tag), [
       "FinalUpload",
-      // Of downloads only.
+      // Refusals of downloads.
       "NotRunnable",
       "PartGone",
       "UploadExpired",
@@ -210,7 +210,7 @@ describe("Refusal", () => {
     ([refusal]) => {
       const { status } = TusDialect.refuse(refusal)
       assert.isTrue(status >= 400 && status < 600)
-      // What the application says is its own.
+      // Refusals with the words of the application.
       if (refusal._tag !== "UploadRejected" && refusal._tag !== "Denied") {
         assert.isAbove(refusal.message.length, 0)
       }
