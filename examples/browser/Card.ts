@@ -1,5 +1,5 @@
 /**
- * How one upload looks, and the buttons on it. Knows nothing of how uploads are made.
+ * The card of one upload and its buttons. Knows nothing about how uploads are made.
  */
 import * as Option from "effect/Option"
 import * as Dom from "./Dom.js"
@@ -9,16 +9,16 @@ import * as Words from "./Words.js"
 export interface Card {
   readonly element: HTMLElement
   readonly show: (upload: Upload, online: boolean) => void
-  /** Opens the browser's window to choose a file. */
+  /** Opens the browser's dialog to choose a file. */
   readonly choose: () => void
 }
 
 export interface Handlers {
-  /** The first button: pause, resume, and what else there is to do. */
+  /** The first button: pause, resume, choose a file, or try again. */
   readonly onAct: () => void
-  /** The next attempt shall not wait. */
+  /** Tries again now. */
   readonly onNow: () => void
-  /** The last: cancel, or remove. */
+  /** The last button: cancel, or remove. */
   readonly onEnd: () => void
   readonly onFile: (file: File) => void
 }
@@ -42,7 +42,7 @@ export const make = ({ onAct, onEnd, onFile, onNow }: Handlers): Card => {
   end.addEventListener("click", onEnd)
   input.addEventListener("change", () => {
     Array.from(input.files ?? []).forEach(onFile)
-    // The same file again is a change, too.
+    // Choosing the same file again should fire `change`, too.
     input.value = ""
   })
 
@@ -66,7 +66,7 @@ export const make = ({ onAct, onEnd, onFile, onNow }: Handlers): Card => {
       Dom.say(name, upload.name)
       name.title = upload.name
       Dom.say(state, Words.state(look))
-      // What is done needs no bar: of what is empty it would show nothing, or too much.
+      // A completed upload needs no bar: that of an empty file would be wrong.
       bar.hidden = isDone
       bar.max = Math.max(upload.total, 1)
       bar.value = upload.sent
@@ -85,8 +85,8 @@ export const make = ({ onAct, onEnd, onFile, onNow }: Handlers): Card => {
 }
 
 /**
- * Of several buttons with the same words, each says for which file it is. Where there is little room the first word has
- * to do.
+ * Screen readers also get the file name, since many buttons have the same text. On narrow screens only the first word
+ * is shown.
  */
 const label = (button: HTMLButtonElement, [verb = "", rest = ""]: ReadonlyArray<string>, of: string) => {
   Dom.say(Dom.find(button, "span", HTMLElement), verb)
@@ -96,7 +96,7 @@ const label = (button: HTMLButtonElement, [verb = "", rest = ""]: ReadonlyArray<
   button.setAttribute("aria-label", `${words}: ${of}`)
 }
 
-/** Whoever was on a button that vanishes is on another one. */
+/** If the focused button disappears, another one gets the focus. */
 const hide = (button: HTMLButtonElement, hidden: boolean, other: HTMLButtonElement) => {
   if (hidden && document.activeElement === button) {
     other.focus()

@@ -1,6 +1,6 @@
 /**
- * What somebody chose or dropped, as files, those in folders too, however deep; and where the browser has such, the
- * handle by which it finds a file again after a reload.
+ * Chosen and dropped files, with those in folders at any depth. If the browser supports it, with a handle by which the
+ * file can be read again after a reload.
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -16,19 +16,19 @@ type Several = Effect.Effect<ReadonlyArray<Chosen>, Error>
 
 export const ofFile = (file: File): Chosen => ({ file, handle: Option.none() })
 
-/** Opens the browser's window, where it is one that hands out handles; none where it is not. */
+/** Opens the browser's dialog if it returns handles; else undefined. */
 export const pick = (): Option.Option<Several> =>
   Option.map(
     Option.fromNullable((globalThis as Handles.Picking).showOpenFilePicker),
     (show) =>
       attempt(() => show({ multiple: true })).pipe(
         Effect.flatMap((handles) => all(handles, (handle) => ofHandle(handle, ""))),
-        // Nothing was chosen.
+        // The user has cancelled the dialog.
         Effect.catchIf(({ name }) => name === "AbortError", () => Effect.succeed([]))
       )
   )
 
-/** To be called while the event is handled: afterwards nothing is there any more. */
+/** Must be called while the event is handled: afterwards the data is gone. */
 export const dropped = ({ items }: DataTransfer): Several => {
   const taken = Array.from(items, (item: Handles.Item) => ({
     handle: item.getAsFileSystemHandle?.() ?? Promise.resolve(null),
@@ -37,7 +37,7 @@ export const dropped = ({ items }: DataTransfer): Several => {
   return all(taken, ({ entry, handle }) =>
     Effect.flatMap(
       Effect.orElseSucceed(attempt(() => handle), () => null),
-      // Null is what the specification says there is where there is none, and undefined what Chromium does.
+      // The specification says null if there is none; Chromium returns undefined.
       (handle) =>
         handle
           ? ofHandle(handle, "")
@@ -80,11 +80,11 @@ const ofEntry = (entry: FileSystemEntry): Several =>
     ? Effect.flatMap(entriesOf(entry.createReader()), (entries) => all(entries, ofEntry))
     : Effect.succeed([])
 
-/** By its path: folders may hold several of one name, and each of them is a file of its own. */
+/** The path as the name, since several folders may have a file of the same name. */
 export const named = (file: File, path: string) =>
   file.name === path ? file : new File([file], path, { type: file.type, lastModified: file.lastModified })
 
-/** A browser tells some at a time, and none at the end. */
+/** A browser returns entries in batches, and an empty batch at the end. */
 const entriesOf = (reader: FileSystemDirectoryReader): Effect.Effect<ReadonlyArray<FileSystemEntry>, Error> =>
   Effect.flatMap(
     asked<ReadonlyArray<FileSystemEntry>>((done, failed) => reader.readEntries(done, failed)),

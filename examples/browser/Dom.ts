@@ -1,8 +1,8 @@
 /**
- * What this page needs of the DOM and its types do not say.
+ * Helpers for the DOM that its types do not offer.
  */
 
-/** An element that the page is known to have. */
+/** An element that must exist. */
 export const find = <E extends Element>(parent: ParentNode, selector: string, type: new() => E): E => {
   const found = parent.querySelector(selector)
   if (found instanceof type) {
@@ -11,7 +11,7 @@ export const find = <E extends Element>(parent: ParentNode, selector: string, ty
   throw new Error(`the page has no ${selector}`)
 }
 
-/** Leaves alone what says so already: a selection in it stays. */
+/** Sets a text only if it differs, so that a selection in it stays. */
 export const say = (element: Element, text: string): void => {
   if (element.textContent !== text) {
     element.textContent = text

@@ -1,13 +1,13 @@
 /**
- * The files that are in the list, kept in the browser's IndexedDB: with their handles where it has such, so that after
- * a reload one click is enough, and by their names at least. Whatever goes wrong there, uploads go on.
+ * The files of the list, kept in IndexedDB. If the browser supports file handles, one click after a reload is enough;
+ * else the names are kept. Uploads go on if IndexedDB fails.
  *
  * @see https://developer.mozilla.org/en-US/docs/Web/API/FileSystemFileHandle
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 
-/** What the types of TypeScript leave out. */
+/** Missing in TypeScript's types. */
 export interface FileHandle extends FileSystemFileHandle {
   readonly requestPermission?: (options: { readonly mode: "read" }) => Promise<PermissionState>
 }
@@ -44,22 +44,22 @@ export const keep = (file: File, handle: Option.Option<FileHandle>): Effect.Effe
 export const forget = ({ key }: Kept): Effect.Effect<void> =>
   Effect.asVoid(request("readwrite", (files) => files.delete(key)))
 
-/** What earlier visits have left. */
+/** The files of earlier visits. */
 export const all: Effect.Effect<ReadonlyArray<Kept>> = Effect.suspend(() =>
   Effect.map(request<Array<Kept>>("readonly", (files) => files.getAll()), Option.getOrElse(() => []))
 )
 
-/** The file again, once somebody has allowed it: to be called by a click. */
+/** Reads the file of a handle. The user may have to allow it, so this must be called by a click. */
 export const open = (handle: FileHandle): Effect.Effect<Option.Option<File>> =>
   Effect.option(Effect.tryPromise(async () => {
     const answer = (await handle.requestPermission?.({ mode: "read" })) ?? "granted"
     if (answer !== "granted") {
-      throw new Error("it may not be read")
+      throw new Error("the browser does not allow the page to read it")
     }
     return handle.getFile()
   }))
 
-/** None where the browser keeps nothing, as in a private window. */
+/** Undefined if the browser stores nothing, as in a private window. */
 const request = <A>(
   mode: IDBTransactionMode,
   ask: (files: IDBObjectStore) => IDBRequest<A>

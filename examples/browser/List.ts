@@ -1,6 +1,6 @@
 /**
- * The order of the cards: what is under way is on top. From the ninth on they are rows, and what is done is folded
- * away.
+ * The order of the cards: active uploads are on top. From nine uploads on, cards become rows and completed uploads are
+ * folded away.
  */
 import * as Dom from "./Dom.js"
 import type { State } from "./Upload.js"
@@ -28,7 +28,7 @@ const ranks: Readonly<Record<State, number>> = {
   Done: 3
 }
 
-/** Shows all of them, each in its place; those of one rank in the order in which they came. */
+/** Shows all uploads in their order; those of the same rank in the order in which they came. */
 export const arrange = (all: ReadonlyArray<Placed>): void => {
   const isLong = all.length > most
   const sorted = all.toSorted((one, other) => ranks[one.state] - ranks[other.state])
@@ -40,7 +40,7 @@ export const arrange = (all: ReadonlyArray<Placed>): void => {
   fill(done, away)
 }
 
-/** Moves only what is elsewhere, and leaves the keyboard where it was. */
+/** Moves only elements that are at another place, so that the focus stays. */
 const fill = (list: HTMLElement, placed: ReadonlyArray<Placed>) => {
   const focused = document.activeElement
   let next = list.firstElementChild

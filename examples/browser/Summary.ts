@@ -1,5 +1,5 @@
 /**
- * All uploads in one line, on the page and in the title of its tab, and what can be done with all of them.
+ * The summary of all uploads, on the page and in the title of its tab, and the buttons for all of them.
  */
 import * as Dom from "./Dom.js"
 import * as Totals from "./Totals.js"
@@ -24,7 +24,7 @@ export const make = ({ onClear, onPause, onResume }: Handlers) => {
   all.addEventListener("click", () => pauses ? onPause() : onResume())
   clear.addEventListener("click", onClear)
 
-  /** Of one upload its card says it all. */
+  /** A single upload needs no summary: its card is enough. */
   return (uploads: ReadonlyArray<Upload>): void => {
     const totals = Totals.of(uploads)
     document.title = Words.title(totals, name)

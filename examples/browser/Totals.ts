@@ -1,5 +1,5 @@
 /**
- * What all uploads come to together. Pure.
+ * The sums over all uploads. Pure.
  */
 import * as Option from "effect/Option"
 import { isActive, type Upload } from "./Upload.js"
@@ -34,6 +34,6 @@ export const of = (uploads: ReadonlyArray<Upload>): Totals => {
   }
 }
 
-/** In seconds; none while nothing moves. */
+/** In seconds; Option.none while nothing moves. */
 export const left = ({ rate, sent, total }: Totals): Option.Option<number> =>
   rate > 0 ? Option.some((total - sent) / rate) : Option.none()

@@ -1,6 +1,6 @@
 /**
- * One upload and what can be done with it: pausing is interruption, going on is doing the same again, for the journal
- * knows where it was. Knows nothing of how that looks.
+ * One upload and its actions. Pause interrupts it; resume starts it again, and the journal knows where it was. Knows
+ * nothing about how it is shown.
  */
 import { type TusClient, TusUpload, UploadJournal, UploadSource } from "effect-tus/client"
 import * as Duration from "effect/Duration"
@@ -15,35 +15,35 @@ type Action = Effect.Effect<void, never, TusClient.TusClient>
 
 export interface Transfer {
   readonly upload: () => Upload.Upload
-  /** Whether the file is the one that is uploaded here; `previous` is what the journal has about it. */
+  /** Whether the file belongs to this upload. `previous` is the entry of the journal for it. */
   readonly isOf: (file: File, previous: ReadonlyArray<UploadJournal.JournalEntry>) => boolean
-  /** Uploads the file, or the rest of it. Nothing happens where it is under way. */
+  /** Uploads the file, or the rest of it. Does nothing while it is uploading. */
   readonly start: (file: File) => Action
-  /** Asks the server how much of it is there. */
+  /** Asks the server how much it has. */
   readonly ask: Action
-  /** The file was not the one that is missing, or is no longer what it was. */
+  /** The file is not the missing one, or has changed. */
   readonly decline: (file: File) => Action
-  /** The browser does not hand out the file that it knows. */
+  /** The browser does not allow the page to read the file. */
   readonly miss: Action
   readonly pause: Action
-  /** Waits no longer for the next attempt. */
+  /** Tries again now. */
   readonly hurry: Action
-  /** Goes on with the same file. */
+  /** Continues with the same file. */
   readonly resume: Action
-  /** Ends it, and removes what the server has of it. */
+  /** Ends the upload, and removes it from the server. */
   readonly cancel: Action
 }
 
-/** What there is to begin with: a file, or what an earlier visit has left. */
+/** How a transfer begins: with a file, or with what an earlier visit has left. */
 export interface First {
   readonly upload: Upload.Upload
-  /** Of one that had not begun: its file. */
+  /** The file of an upload that has not started. */
   readonly kept?: { readonly name: string; readonly size: number; readonly modified: number } | undefined
 }
 
 export interface Settings {
   readonly endpoint: string
-  /** Each upload under way holds one. */
+  /** Each running upload holds one permit. */
   readonly slots: Effect.Semaphore
 }
 
@@ -52,7 +52,7 @@ export const make = (
   { kept, upload: first }: First,
   show: (upload: Upload.Upload) => void
 ): Transfer => {
-  /** One action after the other, however fast somebody clicks. */
+  /** Actions run one after the other, even if the user clicks fast. */
   const inTurn = Effect.unsafeMakeSemaphore(1).withPermits(1)
   let upload = first
   let source = Option.none<File>()
@@ -73,7 +73,7 @@ export const make = (
     )
   }
 
-  /** It waits by itself, to tell how long, and to be hurried. */
+  /** The page waits for the retry, so that it can show the time and the user can skip it. */
   const retry = pace.pipe(
     Schedule.modifyDelayEffect((_, delay) =>
       Effect.as(Effect.raceFirst(impatience.await, countDown(Duration.toMillis(delay))), Duration.zero)
@@ -104,7 +104,7 @@ export const make = (
       }
     })
 
-  /** When it returns the request has ended. */
+  /** The request has ended when this returns. */
   const stop = Effect.suspend(() => Option.match(running, { onNone: () => Effect.void, onSome: Fiber.interrupt }))
 
   return {
@@ -119,7 +119,7 @@ export const make = (
     ask: Effect.suspend(() =>
       Option.match(upload.url, {
         onNone: () => Effect.void,
-        // What is gone shows when it is gone on with.
+        // An upload that is gone is noticed when it is resumed.
         onSome: (url) =>
           Effect.ignore(Effect.flatMap(TusUpload.info(url), ({ offset }) => change(Upload.stand(offset))))
       })
@@ -128,8 +128,8 @@ export const make = (
       change(Upload.become(
         "Lost",
         name === upload.name
-          ? "The file has changed since; drop it on the page to upload it as it is now."
-          : `${name} is another file than the one that was uploaded here.`
+          ? "The file has changed; drop it on the page to upload the new version."
+          : `${name} is not the file that was uploaded here.`
       )),
     miss: change((upload) => ({
       ...Upload.become("Lost", "The browser does not let this page read the file; choose it again.")(upload),
@@ -150,13 +150,13 @@ export const make = (
   }
 }
 
-/** Somebody looks on, and may pause: it is tried for as long as the page is there, every five seconds at the latest. */
+/** The user can pause, so the page retries forever, at least every five seconds. */
 const pace = Schedule.exponential("500 millis").pipe(
   Schedule.union(Schedule.spaced("5 seconds")),
   Schedule.jitteredWith({ min: 0.7, max: 1 })
 )
 
-/** What cannot be removed from the server expires there. */
+/** An upload that cannot be removed expires on the server. */
 const forget = (url: string): Action =>
   Effect.gen(function*() {
     const journal = yield* UploadJournal.UploadJournal

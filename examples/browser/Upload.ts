@@ -1,14 +1,14 @@
 /**
- * One upload as the page shows it, and what becomes of it. Pure.
+ * The state of one upload on the page, and how it changes. Pure.
  */
 import type { Progress, TusError, UploadJournal } from "effect-tus/client"
 import type * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 
 /**
- * - `"Waiting"`: for others to end. `"Starting"`: what the server has already is being found out.
- * - `"Retrying"`: an attempt failed, another follows by itself.
- * - `"Lost"`: of an earlier visit to the page; it needs its file again.
+ * - `"Waiting"`: other uploads come first. `"Starting"`: the server is asked how much it has.
+ * - `"Retrying"`: an attempt failed, and another follows.
+ * - `"Lost"`: left by an earlier visit to the page; its file has to be chosen again.
  */
 export type State = "Waiting" | "Starting" | "Uploading" | "Retrying" | "Paused" | "Lost" | "Done" | "Failed"
 
@@ -21,17 +21,17 @@ export interface Upload {
   /** In bytes per second. */
   readonly rate: number
   readonly eta: Option.Option<Duration.Duration>
-  /** Where it is, once it is on the server. */
+  /** The URL of the upload, once it has one. */
   readonly url: Option.Option<string>
-  /** What went wrong last. */
+  /** The last failure. */
   readonly problem: Option.Option<Problem>
-  /** In seconds, until the next attempt. */
+  /** Seconds until the next attempt. */
   readonly wait: Option.Option<number>
-  /** The browser knows where its file is, and asks whether it may be read. */
+  /** The browser has a handle of the file, and asks whether the page may read it. */
   readonly isKept: boolean
 }
 
-/** A sentence of this page, or what the client says. */
+/** A sentence of this page, or an error of the client. */
 export type Problem = string | TusError.TusError
 
 const fresh = {
@@ -59,7 +59,7 @@ export const ofEntry = (
   isKept
 })
 
-/** One that had not begun. */
+/** An upload that has not started. */
 export const ofKept = ({ name, size }: { readonly name: string; readonly size: number }): Upload => ({
   ...fresh,
   name,
@@ -88,14 +88,14 @@ export const advance = ({ eta, event, problem, rate, sent, url }: Progress.Progr
   wait: event === "Retrying" ? upload.wait : Option.none()
 })
 
-/** So many seconds are left until the next attempt. */
+/** `seconds` are left until the next attempt. */
 export const countDown = (seconds: number) => (upload: Upload): Upload =>
   isActive(upload) ? { ...upload, wait: Option.some(seconds) } : upload
 
-/** The server has told how much of it is there. */
+/** The server has reported how much it has. */
 export const stand = (offset: Option.Option<number>) => (upload: Upload): Upload =>
   upload.state === "Lost" ? { ...upload, sent: Option.getOrElse(offset, () => upload.sent) } : upload
 
-/** It goes on by itself. */
+/** Whether it continues without the user. */
 export const isActive = ({ state }: Upload): boolean =>
   state === "Waiting" || state === "Starting" || state === "Uploading" || state === "Retrying"

@@ -1,5 +1,5 @@
 /**
- * What the page says about uploads. Pure.
+ * The texts of the page about uploads. Pure.
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
@@ -7,7 +7,7 @@ import * as Totals from "./Totals.js"
 import type { Problem, State, Upload } from "./Upload.js"
 import { isActive } from "./Upload.js"
 
-/** As it looks from here: without a network nothing is under way. */
+/** The state as it is shown: without a network no upload is active. */
 export type Look = State | "Offline"
 
 export const look = (upload: Upload, online: boolean): Look =>
@@ -18,7 +18,7 @@ const looks: Readonly<Record<Look, string>> = {
   Starting: "Starting",
   Uploading: "Uploading",
   Retrying: "Interrupted",
-  Offline: "Offline, goes on by itself",
+  Offline: "Offline, resumes automatically",
   Paused: "Paused",
   Lost: "Unfinished",
   Done: "Done",
@@ -37,7 +37,7 @@ export const figures = ({ eta, rate, sent, state, total }: Upload): string =>
       ...(state === "Uploading" && Option.isSome(eta) ? [`${time(Duration.toSeconds(eta.value))} left`] : [])
     )
 
-/** A line breaks between its parts at most. */
+/** Lines break only between the parts. */
 const together = (...parts: ReadonlyArray<string>) => parts.map((part) => part.replaceAll(" ", "\u00a0")).join(", ")
 
 export const note = ({ isKept, name, problem, state, wait }: Upload, look: Look): string => {
@@ -61,14 +61,14 @@ export const note = ({ isKept, name, problem, state, wait }: Upload, look: Look)
   }
 }
 
-/** What the client says is for those who write programs; here it is for everybody. */
+/** Messages of the client are for programmers; these are for users. */
 const text = (problem: Problem): string =>
   typeof problem === "string"
     ? problem
     : problem._tag === "Unanswered"
     ? problem.reason === "Stalled" ? "The server does not answer." : "The server cannot be reached."
     : problem._tag === "Refused" && problem.status >= 500
-    ? "The server cannot take it at the moment."
+    ? "The server cannot accept the file at the moment."
     : `${problem.message[0]?.toUpperCase()}${problem.message.slice(1)}`
 
 const shortened = (name: string) => name.length > 40 ? `${name.slice(0, 24)}…${name.slice(-12)}` : name
@@ -84,14 +84,14 @@ const actions: Readonly<Record<State, string>> = {
   Done: ""
 }
 
-/** What can be done about it; nothing where it is done. */
+/** The label of the first button; empty if the upload is done. */
 export const action = ({ isKept, state }: Upload): string => state === "Lost" && isKept ? "Resume" : actions[state]
 
-/** How it is got rid of, and what goes with it. */
+/** The label of the last button. */
 export const ending = ({ state, url }: Upload): readonly [verb: string, rest: string] =>
   state === "Done" || Option.isNone(url) ? ["Remove", "from list"] : ["Cancel", "and delete"]
 
-/** All uploads in one line. */
+/** The summary of all uploads. */
 export const totals = (all: Totals.Totals): string =>
   together(
     `${all.done} of ${all.count} done`,
@@ -100,7 +100,7 @@ export const totals = (all: Totals.Totals): string =>
     ...Option.toArray(Option.map(Totals.left(all), (seconds) => `${time(seconds)} left`))
   )
 
-/** Of the tab, which is all that is seen of the page from another. */
+/** The title of the tab. */
 export const title = (all: Totals.Totals, name: string): string =>
   all.active > 0
     ? `${percent(all.sent, all.total)} % – ${name}`
@@ -108,16 +108,16 @@ export const title = (all: Totals.Totals, name: string): string =>
     ? `✓ ${name}`
     : name
 
-/** What an earlier visit left in the queue, and no browser can find again. */
+/** Files that an earlier visit had queued, and that the browser cannot read again. */
 export const missing = (names: ReadonlyArray<string>): string => {
   const [shown, more] = [names.slice(0, 5).map(shortened), names.length - 5]
   const list = more > 0 ? `${shown.join(", ")} and ${more} more` : shown.join(", ")
   return `${
     names.length === 1 ? "One file had" : `${names.length} files had`
-  } not begun when the page was left: ${list}. ${names.length === 1 ? "Choose it" : "Choose them"} again.`
+  } not started when the page was closed: ${list}. ${names.length === 1 ? "Choose it" : "Choose them"} again.`
 }
 
-/** All is there when all is there. */
+/** 100 only if all bytes are sent. */
 export const percent = (sent: number, total: number): number => total === 0 ? 0 : Math.floor((sent / total) * 100)
 
 const units = ["KiB", "MiB", "GiB", "TiB"]

@@ -1,5 +1,5 @@
 /**
- * The page: files come in by drop or choice, each has a card, and what earlier visits left unfinished is there again.
+ * The page: files are dropped or chosen, each has a card, and unfinished uploads of earlier visits appear again.
  */
 import { BrowserTusClient } from "effect-tus/browser-client"
 import { TusUpload, UploadJournal, UploadSource } from "effect-tus/client"
@@ -19,7 +19,7 @@ import * as Words from "./Words.js"
 interface Item {
   readonly transfer: Transfer.Transfer
   readonly card: Card.Card
-  /** By which its file is found after a reload. */
+  /** The key by which the file is found after a reload. */
   kept: Handles.Kept | undefined
 }
 
@@ -32,7 +32,7 @@ const settings: Transfer.Settings = { endpoint: form.action, slots: Effect.unsaf
 const runtime = ManagedRuntime.make(BrowserTusClient.layer())
 const items = new Set<Item>()
 
-/** For those who cannot see it. */
+/** For screen readers. */
 const tell = (text: string) => {
   const line = document.createElement("p")
   line.textContent = text
@@ -49,7 +49,7 @@ const summarize = Summary.make({
   onClear: () => [...items].filter(isDone).forEach(remove)
 })
 
-/** However much has happened, the page as a whole is drawn once for each picture that the browser shows. */
+/** The page is drawn at most once per frame. */
 let isStale = false
 const draw = () => {
   if (!isStale) {
@@ -122,22 +122,22 @@ const findItem = (file: File) =>
     const item = (previous: ReadonlyArray<UploadJournal.JournalEntry>) =>
       [...items].find(({ transfer }) => transfer.isOf(file, previous))
     const known = item([])
-    // Only what an earlier visit has left has to be looked up by what is in the file.
+    // Only uploads of earlier visits have to be found by the content of the file.
     return known !== undefined || ![...items].some((item) => uploadOf(item).state === "Lost")
       ? Effect.succeed(known)
       : TusUpload.findPrevious({ endpoint: settings.endpoint, source: UploadSource.fromBlob(file) }).pipe(
-        // A file that cannot be read says so when it is uploaded.
+        // A file that cannot be read fails when it is uploaded.
         Effect.orElseSucceed(() => []),
         Effect.map(item)
       )
   })
 
-/** Goes on with the upload that the file belongs to, or begins one. */
+/** Continues the upload that the file belongs to, or begins one. */
 const take = ({ file, handle }: Chosen.Chosen) =>
   Effect.gen(function*() {
     const item = (yield* findItem(file)) ?? add({ upload: Upload.ofFile(file) })
     yield* item.transfer.start(file)
-    // Nothing waits for it: of many files all are in the list at once.
+    // Not awaited, so that all files are in the list at once.
     yield* Effect.forkDaemon(Effect.flatMap(Handles.keep(file, handle), (kept) => keep(item, kept)))
   })
 
@@ -149,14 +149,14 @@ const keep = (item: Item, kept: Handles.Kept): Effect.Effect<void> => {
   return Effect.void
 }
 
-/** Goes on with this upload, if the file is the one that it needs. */
+/** Continues this upload if the file belongs to it. */
 const attach = ({ transfer }: Item, file: File) =>
   Effect.flatMap(
     findItem(file),
     (found) => found?.transfer === transfer ? transfer.start(file) : transfer.decline(file)
   )
 
-/** The same with the file that the browser knows. */
+/** The same with the file of its handle. */
 const reopen = (item: Item, handle: Handles.FileHandle) =>
   Effect.flatMap(
     Handles.open(handle),
@@ -169,7 +169,7 @@ const reopen = (item: Item, handle: Handles.FileHandle) =>
 const takeAll = (chosen: Effect.Effect<ReadonlyArray<Chosen.Chosen>, Error>) =>
   runtime.runFork(
     Effect.flatMap(chosen, Effect.forEach(take)).pipe(
-      Effect.catchAll(({ message }) => Effect.logWarning(`What was dropped cannot be read: ${message}`))
+      Effect.catchAll(({ message }) => Effect.logWarning(`The dropped files cannot be read: ${message}`))
     )
   )
 
@@ -182,7 +182,7 @@ input.addEventListener("click", (event) => {
 })
 input.addEventListener("change", () => {
   takeAll(Effect.succeed(Array.from(input.files ?? [], Chosen.ofFile)))
-  // The same file again is a change, too.
+  // Choosing the same file again should fire `change`, too.
   input.value = ""
 })
 
@@ -218,10 +218,10 @@ Dom.find(missing, "button", HTMLButtonElement).addEventListener("click", () => {
   input.focus()
 })
 
-/** A part of an upload in parallel is no file of its own; this page makes none. */
+/** Parts of parallel uploads are no files; this page makes none. */
 const isWhole = ({ endpoint, start }: UploadJournal.JournalEntry) => endpoint === settings.endpoint && start === 0
 
-/** What cannot be found again is told at least. */
+/** Files that the browser cannot read again are listed. */
 const tellMissing = (names: ReadonlyArray<string>) => {
   if (names.length > 0) {
     missing.hidden = false

@@ -7,7 +7,7 @@ import { defineConfig, type Plugin } from "vite"
 
 const source = fileURLToPath(new URL("../../src", import.meta.url))
 
-/** Beside each file the same, compressed. */
+/** Writes a compressed copy beside each file. */
 const compressed: Plugin = {
   name: "compressed",
   apply: "build",

@@ -232,7 +232,7 @@ inChromium("the example page", (it) => {
       yield* choose(page, yield* file(size))
       yield* percent(page, 10)
       yield* network.offline
-      yield* state(page, "Offline, goes on by itself")
+      yield* state(page, "Offline, resumes automatically")
       yield* network.fast
       yield* state(page, "Done")
       yield* check(tus, yield* stored(page), size)
@@ -258,7 +258,7 @@ inChromium("the example page", (it) => {
           const choosing = page.getByRole("button", { name: "Choose file: made-up.bin" })
           const [chooser] = await Promise.all([page.waitForEvent("filechooser"), choosing.click()])
           await chooser.setFiles(other)
-          await page.locator(".note", { hasText: "other.bin is another file" }).waitFor()
+          await page.locator(".note", { hasText: "other.bin is not the file" }).waitFor()
         })
         yield* choose(page, path)
         yield* state(page, "Done")
