@@ -1,6 +1,5 @@
 /**
- * Real pages in a real browser: Debian's Chromium, and a server of their own whose origin is another than that of
- * uploads.
+ * Pages in Debian's Chromium, served from another origin than the uploads.
  */
 import { layer, type Vitest } from "@effect/vitest"
 import * as Context from "effect/Context"
@@ -18,7 +17,7 @@ import { chromium as executablePath } from "../support/tools.js"
 
 const local = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-/** A browser for all tests of a file. */
+/** One browser for all tests of a file. */
 export class Chromium extends Context.Tag("test/Chromium")<Chromium, Browser>() {
   static readonly layer = Layer.scoped(
     Chromium,
@@ -34,7 +33,7 @@ export class Chromium extends Context.Tag("test/Chromium")<Chromium, Browser>() 
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            // What came from there by http is no secure context.
+            // A page from there by http is not a secure context.
             "--host-resolver-rules=MAP plain.test 127.0.0.1",
             "--no-first-run"
           ]
@@ -49,10 +48,10 @@ export class Chromium extends Context.Tag("test/Chromium")<Chromium, Browser>() 
 export const inChromium = (title: string, tests: (it: Vitest.MethodsNonLive<Chromium, true>) => void) =>
   needs("chromium")(title, () => layer(Chromium.layer, { excludeTestServices: true, timeout: "1 minute" })(tests))
 
-/** By path. */
+/** Files by path. */
 export type Files = Readonly<Record<string, string>>
 
-/** What Vite makes of something, without writing it down. */
+/** The output of Vite, without writing it to disk. */
 export const built = (config: InlineConfig) =>
   Effect.promise(async (): Promise<Files> => {
     const output = await build({ ...config, logLevel: "error", build: { ...config.build, write: false } })
@@ -64,7 +63,7 @@ export const built = (config: InlineConfig) =>
     )
   })
 
-/** The script of a page or of a worker as browsers load it, in one file. */
+/** The script of a page or worker, bundled for browsers into one file. */
 export const bundle = (entry: string) =>
   built({
     configFile: false,
@@ -78,7 +77,7 @@ export const bundle = (entry: string) =>
 
 const types: Readonly<Record<string, string>> = { ".js": "text/javascript", ".css": "text/css", ".html": "text/html" }
 
-/** A site of such files; the URL ends with a slash. */
+/** A site of these files; its URL ends with a slash. */
 export const site = (files: Files) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
@@ -99,11 +98,11 @@ export const site = (files: Files) =>
       })
   ).pipe(Effect.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}/`))
 
-/** The site of a page that does nothing but run a script. */
+/** The site of a page that only runs a script. */
 export const pages = (script: string) =>
   site({ "/index.html": `<!doctype html><script type="module" src="/script.js"></script>`, "/script.js": script })
 
-/** A page of a visitor who was never there before. */
+/** A page in a new browser context. */
 export const visit = (url: string) =>
   Effect.gen(function*() {
     const browser = yield* Chromium
@@ -111,14 +110,14 @@ export const visit = (url: string) =>
       Effect.promise(() => browser.newContext()),
       (context) => Effect.promise(() => context.close())
     )
-    // By itself it waits for half a minute, which is nothing where the machine is busy.
+    // The default of half a minute is too short on a busy machine.
     context.setDefaultTimeout(120_000)
     const page = yield* Effect.promise(() => context.newPage())
     yield* Effect.promise(() => page.goto(url, { waitUntil: "load" }))
     return { context, page }
   })
 
-/** The network of a page, which is what it is told to be. */
+/** The network of a page, as the test sets it. */
 export const connection = (page: Page) =>
   Effect.promise(async () => {
     const session = await page.context().newCDPSession(page)
@@ -133,7 +132,7 @@ export const connection = (page: Page) =>
         })
       )
     return {
-      /** So many bytes a second leave the browser at most. */
+      /** The browser sends at most this many bytes a second. */
       slow: (bytes: number) => set(false, bytes),
       fast: set(false, -1),
       offline: set(true, -1)

@@ -1,6 +1,6 @@
 /**
- * The client in real pages and workers, cross-origin, on a real server: whole, cut by everything that happens to a
- * page, and found again.
+ * The client in real pages and workers, cross-origin, with a real server: complete uploads, interruptions of all kinds,
+ * and resumption.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -60,7 +60,7 @@ const realms: ReadonlyArray<readonly [name: string, (context: BrowserContext, pa
   ["a service worker", serviceWorker]
 ]
 
-/** All that the protocol has in answers. */
+/** All response headers of the protocol. */
 const responseHeaders = [
   "location",
   "tus-checksum-algorithm",
@@ -83,7 +83,7 @@ inChromium("the client in Chromium", (it) => {
       yield* (yield* connection(page)).slow(8 * MiB)
       const told = yield* start(page, { endpoint: tus.url, size })
       yield* isWhole(tus, told, size)
-      // A request brings 8 MiB; who tells only of whole ones knows nothing in between.
+      // A request carries 8 MiB. Progress of whole requests only would skip the values in between.
       const between = told.filter(({ event, sent }) => event === "Sent" && sent < size && sent % (8 * MiB) > 0)
       assert.isNotEmpty(between)
     }))
@@ -108,7 +108,7 @@ inChromium("the client in Chromium", (it) => {
         }, tus.url)
       )
       assert.includeMembers(read, responseHeaders)
-      // Only a busy server says when to come back; this one says at least that a page might read it.
+      // Only a busy server sends Retry-After; this one only exposes the header.
       const { headers } = yield* Effect.promise(() =>
         fetch(tus.url, { method: "OPTIONS", headers: { origin: "https://example.org" } })
       )
@@ -132,7 +132,7 @@ inChromium("the client in Chromium", (it) => {
       yield* Effect.fork(Effect.exit(start(page, { endpoint: network.url, size })))
       yield* held(tus, network)
       yield* Effect.promise(() => page.reload())
-      // What was acknowledged last, and lies between two samples of the fingerprint.
+      // The bytes that were acknowledged last, between two samples of the fingerprint.
       const changedAt = 8 * MiB - 1
       const told = yield* start(page, { endpoint: network.url, size, changedAt })
       yield* isWhole(tus, told, size, changedAt)
@@ -178,7 +178,7 @@ inChromium("the client in Chromium", (it) => {
       )
       const began = performance.now()
       yield* isWhole(tus, yield* start(page, { endpoint: tus.url, size }), size)
-      // The test of its word, and no other for each of the requests.
+      // One attempt tests whether the browser is really offline.
       assert.isAtLeast(performance.now() - began, 9000)
       const told = yield* start(page, { endpoint: tus.url, size })
       deepStrictEqual(told.filter(({ event }) => event === "Retrying"), [])

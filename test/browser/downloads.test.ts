@@ -1,5 +1,5 @@
 /**
- * What was uploaded, on the origin of a page whose policy lets that origin's scripts run.
+ * Uploaded files on the origin of a page whose policy allows scripts of that origin.
  */
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -44,7 +44,7 @@ const upload = (url: string, type: string) =>
     return response.headers.get("location") ?? ""
   })
 
-/** What comes of each way to have a browser run it, within a page. */
+/** The result of each way to make the browser run the file, within a page. */
 const attempts = async (path: string) => {
   const loaded = (name: "script" | "link", attributes: object = {}) =>
     new Promise<string>((resolve) => {

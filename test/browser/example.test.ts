@@ -1,6 +1,6 @@
 /**
- * The page of `examples/browser`, as somebody uses it: with the keyboard, by drop, without a server, without a network,
- * after a reload; on a server of another origin.
+ * The page of `examples/browser` as users use it: with the keyboard, by drop, without a server, without a network,
+ * after a reload; with a server of another origin.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -25,14 +25,14 @@ const root = `${project}examples/browser`
 /** Built once. */
 const files = Effect.runSync(Effect.cached(built({ root, configFile: `${root}/vite.config.ts` })))
 
-/** The page as it is, but for where its uploads go. */
+/** The page, but with another URL for uploads. */
 const setting = (endpoint: string) =>
   Effect.gen(function*() {
     const { "/index.html": html = "", ...assets } = yield* files
     const changed = html.replace(`action="/files"`, `action="${endpoint}"`)
     assert.notStrictEqual(changed, html)
     const visitor = yield* visit(yield* site({ ...assets, "/index.html": changed }))
-    // Its window cannot be answered from here; what every browser has can.
+    // A test cannot answer the dialog for handles; the one of every browser it can.
     yield* Effect.promise(() =>
       visitor.page.evaluate(() => void Reflect.deleteProperty(globalThis, "showOpenFilePicker"))
     )
@@ -46,13 +46,13 @@ const state = (page: Page, text: string) => Effect.promise(() => page.locator(".
 
 const note = (page: Page) => Effect.promise(() => page.locator(".note").textContent())
 
-/** Where the page says that the upload is. */
+/** The URL of the upload that the page shows. */
 const stored = (page: Page) => Effect.map(note(page), (note) => note?.replace("Stored at ", "") ?? "")
 
 const press = (page: Page, ...keys: ReadonlyArray<string>) =>
   Effect.forEach(keys, (key) => Effect.promise(() => page.keyboard.press(key)))
 
-/** The name of what has the keyboard. */
+/** The name of the focused element. */
 const focused = (page: Page) =>
   Effect.promise(() =>
     page.evaluate(() => {
@@ -75,7 +75,7 @@ const percent = (page: Page, least: number) =>
 
 const remembered = (page: Page) => Effect.promise(() => page.evaluate(() => localStorage.length))
 
-/** `npm start`, as it is run in a fresh clone, until it has said where the page is. */
+/** `npm start`, as in a fresh clone, until it has printed the URL of the page. */
 const npmStart = Effect.gen(function*() {
   const path = yield* directory
   return yield* Effect.acquireRelease(
@@ -95,7 +95,7 @@ const npmStart = Effect.gen(function*() {
       })
       return { child, page }
     }),
-    // npm is the first of a group of its own, to which the server belongs.
+    // npm leads its own process group, to which the server belongs.
     ({ child }) => Effect.sync(() => process.kill(-(child.pid ?? Number.NaN), "SIGKILL"))
   )
 })
@@ -154,7 +154,7 @@ inChromium("the example page", (it) => {
           ) {
             assert.strictEqual((await get(url + path.slice(1)))[0], 404, path)
           }
-          // A browser that was told only where uploads are made.
+          // A browser that knows only the URL of the endpoint.
           deepStrictEqual(await get("/files", { accept: "text/html,*/*" }), [302, null, null, "/"])
         })
       })
@@ -180,7 +180,7 @@ inChromium("the example page", (it) => {
       yield* state(page, "Uploading")
       assert.match(
         yield* Effect.promise(() => page.locator(".figures", { hasText: "of" }).innerText()),
-        // Over loopback it may be too fast for a rate to be known.
+        // On loopback an upload may end before there is a rate.
         /^\d+\s%, [\d.]+\s[KM]iB\sof\s12\.0\sMiB(, [\d.]+\s[KM]iB\/s)?(, \d+\ss\sleft)?$/
       )
       yield* press(page, "Tab")
@@ -227,7 +227,7 @@ inChromium("the example page", (it) => {
       const tus = yield* server()
       const { page } = yield* setting(tus.url)
       const network = yield* connection(page)
-      // So slow that the upload cannot be done before Chromium has switched the network off.
+      // Slow enough that the upload cannot end before Chromium is offline.
       yield* network.slow(MiB / 2)
       yield* choose(page, yield* file(size))
       yield* percent(page, 10)
@@ -251,7 +251,7 @@ inChromium("the example page", (it) => {
         yield* Effect.promise(() => page.reload())
         yield* state(page, "Unfinished")
         assert.match((yield* note(page)) ?? "", /Choose made-up\.bin again: only the rest is sent/)
-        // What of the second request has come is the server's to say.
+        // How much of the second request arrived depends on the server.
         yield* percent(page, 66)
         const other = yield* file(1000, "other.bin")
         yield* Effect.promise(async () => {
@@ -363,7 +363,7 @@ inChromium("the example page", (it) => {
           )
         )
         assert.strictEqual(moving, 0)
-        // Colours that a user needs strong would take those of a bar away, and all that it shows.
+        // Forced colours would remove those of the progress bar.
         yield* Effect.promise(() => page.emulateMedia({ forcedColors: "active" }))
         const adjust = yield* Effect.promise(() =>
           page.locator("#total progress").evaluate((bar) => getComputedStyle(bar).forcedColorAdjust)
@@ -400,7 +400,7 @@ inChromium("the example page", (it) => {
       const tus = yield* server()
       const network = yield* holding(tus)
       const { page } = yield* setting(network.url)
-      // A file of the browser's own, whose handle is a real one that needs no window to be chosen.
+      // A file in the browser's private file system, whose handle needs no dialog.
       const bytes = Array.from({ length: 12 }, (_, i) => i)
       yield* Effect.promise(async () => {
         await page.evaluate(async (bytes) => {

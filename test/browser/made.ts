@@ -1,11 +1,11 @@
 /**
- * Files that are made up, the same each time: in a page as well as here.
+ * Generated files, the same in a page as in the test.
  */
 
 export interface Made {
   /** In bytes. */
   readonly size: number
-  /** The byte there is another. */
+  /** The byte at this position is another one. */
   readonly changedAt?: number | undefined
 }
 
@@ -20,6 +20,6 @@ export const bytesOf = (size: number, changedAt?: number) => {
   return bytes
 }
 
-/** Whatever is in it, it has one name and one date. */
+/** All files have the same name and date. */
 export const madeUp = ({ changedAt, size }: Made) =>
   new File([bytesOf(size, changedAt)], "made-up.bin", { lastModified: 1_700_000_000_000 })

@@ -1,5 +1,5 @@
 /**
- * What a page or a worker does: uploads a file that it makes up, and tells how far it is.
+ * The script of a page or worker: uploads a generated file, and reports its progress.
  */
 import { BrowserTusClient } from "effect-tus/browser-client"
 import { type Progress, TusUpload, type UploadOptions, UploadSource } from "effect-tus/client"
@@ -19,7 +19,7 @@ export interface Told extends Pick<Progress.Progress, "event" | "sent" | "acknow
   readonly url: string | undefined
 }
 
-/** Looks at `told` for how far it is. */
+/** Shows the progress in `told`. */
 const upload = async ({ changedAt, size, ...asked }: Asked): Promise<ReadonlyArray<Told>> => {
   told.length = 0
   await TusUpload.upload({ ...asked, source: UploadSource.fromBlob(madeUp({ changedAt, size })) }).pipe(

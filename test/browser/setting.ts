@@ -1,5 +1,5 @@
 /**
- * What the tests of browsers have in common: a server whose directory is at hand, a network in front of it, a page of
+ * Shared by the tests of browsers: a server whose directory the test can read, a network in front of it, and a page of
  * another origin.
  */
 import { assert } from "@effect/vitest"
@@ -21,7 +21,7 @@ import type { Asked, Told } from "./page.js"
 
 export const MiB = 1024 * 1024
 
-/** One that a request of the client does not bring whole. */
+/** A file that is larger than one request of the client. */
 export const size = 12 * MiB
 
 export interface Server {
@@ -29,7 +29,7 @@ export interface Server {
   readonly directory: string
 }
 
-/** In this process, where it is there at once. */
+/** A server in this process, which starts at once. */
 export const server = (
   options: TusPolicy.Options = {},
   hooks: UploadHooks.Hooks = {}
@@ -46,19 +46,19 @@ export const server = (
 
 export interface Mortal extends Server, Pick<Example, "kill"> {}
 
-/** In a process of its own, which can be killed. */
+/** A server in its own process, which can be killed. */
 export const mortal = Effect.gen(function*() {
   const path = yield* directory
   return { ...(yield* example("node-server", { UPLOAD_DIR: path })), directory: path }
 })
 
-/** What is stored of an upload is the file that was made up. */
+/** The stored bytes of an upload are the generated file. */
 export const check = (server: Server, url: string, size: number, changedAt?: number) =>
   Effect.promise(async () =>
     assert.strictEqual(await sha256OfFile(fileOf(server.directory, url)), await sha256([bytesOf(size, changedAt)]))
   )
 
-/** The made-up file, on disk. */
+/** The generated file, on disk. */
 export const file = (size: number, name = "made-up.bin") =>
   Effect.flatMap(directory, (path) =>
     Effect.promise(async () => {
@@ -66,26 +66,26 @@ export const file = (size: number, name = "made-up.bin") =>
       return join(path, name)
     }))
 
-/** A network that holds, once, when most of an upload has gone. */
+/** A network that stops once, after most of an upload. */
 export const holding = (server: Server) =>
   relay(server.url, [], { up: 10 * MiB, happens: "hold", times: 1, together: true })
 
 type Network = Effect.Effect.Success<ReturnType<typeof holding>>
 
-/** It holds, and all that went through it has been committed. */
+/** It has stopped, and all bytes that went through are committed. */
 export const held = (server: Server, network: Network) =>
   Effect.promise(async () => network.held() > 0 && (await committed(server)) >= 8 * MiB).pipe(
     Effect.repeat({ until: (held) => held, schedule: Schedule.spaced("20 millis") })
   )
 
-/** Bytes of the largest of its uploads. */
+/** The size of its largest upload, in bytes. */
 const committed = async ({ directory, url }: Server) => {
   const names = await readdir(directory, { recursive: true })
   const ids = names.map((name) => name.split("/").at(-1) ?? "").filter((name) => /^[0-9a-f]{32}$/.test(name))
   return Math.max(0, ...(await Promise.all(ids.map((id) => offsetOf(`${url}/${id}`)))))
 }
 
-/** Kills the server once the network holds, and starts it again; in between it does as it is told. */
+/** Kills the server once the network has stopped, runs the effect, and starts the server again. */
 export const killed = <R = never>(
   server: Mortal,
   network: Network,
@@ -99,12 +99,12 @@ export const killed = <R = never>(
   })
 
 /**
- * Only the rest has gone over the network again, perhaps once in vain: the server commits what it has of a request that
- * hangs when the next one takes over. From the beginning it would have been 22 MiB.
+ * Only the rest was sent again, perhaps twice: the server commits the bytes of a hanging request when the next one
+ * takes over. The whole file would have been 22 MiB.
  */
 export const isRest = (network: Network) => assert.isBelow(network.up(), size + 5 * MiB)
 
-/** All that a test asks of a page or of a worker that runs `page.ts`. */
+/** What a test asks of a page or worker that runs `page.ts`. */
 export type Realm = Pick<Page, "evaluate"> | Pick<Worker, "evaluate">
 
 declare const upload: (asked: Asked) => Promise<ReadonlyArray<Told>>
@@ -112,7 +112,7 @@ declare const upload: (asked: Asked) => Promise<ReadonlyArray<Told>>
 export const start = (realm: Realm, asked: Asked) =>
   Effect.promise(() => (realm as Page).evaluate((asked) => upload(asked), asked))
 
-/** What was told ends with a whole upload, and that is stored. */
+/** The reports end with a complete upload, which is stored. */
 export const isWhole = (server: Server, told: ReadonlyArray<Told>, size: number, changedAt?: number) => {
   const last = told.at(-1)
   assert.strictEqual(last?.event, "Complete")

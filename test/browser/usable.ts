@@ -1,5 +1,5 @@
 /**
- * What can be told by machine of whether a page is usable: names, contrast, order of headings, and what else axe knows.
+ * Automatic checks of accessibility: names, contrast, order of headings, and the rules of axe.
  */
 import type * as Axe from "axe-core"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ declare const axe: typeof Axe
 
 const script = createRequire(import.meta.url).resolve("axe-core/axe.min.js")
 
-/** What is wrong with the page as it is, and where. */
+/** Violations on the current page, and where. */
 export const violations = (page: Page) =>
   Effect.promise(async () => {
     await page.addScriptTag({ path: script })

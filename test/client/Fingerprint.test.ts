@@ -13,8 +13,8 @@ const KiB = 1024
 const GiB = 1024 * 1024 * KiB
 
 /**
- * A seekable source of any size whose byte at each offset is computed. All chunks are one buffer, and the last one is
- * erased behind the reader.
+ * A seekable source of any size whose bytes are computed. All chunks are in one buffer, and the last one is erased once
+ * it has been read.
  */
 const sourceOf = (length: number, byteAt: (offset: number) => number = () => 0) => {
   const reads: Array<readonly [offset: number, size: number]> = []

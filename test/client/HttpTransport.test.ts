@@ -1,5 +1,5 @@
 /**
- * The client over the HTTP clients of Effect, and over the fetch that workers of browsers have, on a real server.
+ * The client over Effect's HTTP clients, and over the fetch of browser workers, with a real server.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
@@ -19,7 +19,7 @@ import { storedAt } from "./world.js"
 
 const bytes = Uint8Array.from({ length: 12_000_000 }, (_, i) => (i * 31) % 251)
 
-/** A URL at which nobody listens any more. */
+/** A URL at which no server listens any more. */
 const closedPort = Effect.promise(() =>
   new Promise<string>((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
@@ -73,7 +73,7 @@ for (const [name, transport] of Object.entries(transports)) {
           body: { length: 1000, open: UploadSource.fromBytes(bytes).read(0, 1000) },
           onSent: (count) => sent.push(count)
         })
-        // How much of it has left before the answer came nobody knows.
+        // How much was sent before the response is not defined.
         deepStrictEqual([unknown.status, sent], [404, []])
         const nobody = yield* Effect.flip(send({ method: "HEAD", url: yield* closedPort, headers: {} }))
         assert.strictEqual(nobody._tag === "TransportError" && nobody.reason, "Unreachable")

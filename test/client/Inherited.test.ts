@@ -1,6 +1,6 @@
 /**
- * What a session does with what others have left: nothing that the server has acknowledged is lost for an error that
- * may be overcome, and nothing that cannot be gone on with is in the way.
+ * What a session does with uploads of earlier sessions: no acknowledged byte is lost because of an error that may pass,
+ * and an upload that cannot be continued is not in the way.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -40,7 +40,7 @@ const closed = Effect.fail(new TusTransport.TransportError({ reason: "Closed", c
 const fails = (options: Partial<UploadOptions.UploadOptions> = {}) =>
   passing(Effect.flip(TusUpload.run({ ...base, ...options })))
 
-/** To the end: what happened on the way, and where it is. */
+/** Uploads to the end, and returns the events and the URL. */
 const completes = (options: Partial<UploadOptions.UploadOptions> = {}) =>
   passing(Effect.gen(function*() {
     const events = [...(yield* Stream.runCollect(TusUpload.upload({ ...base, ...options })))]
@@ -54,7 +54,7 @@ const completes = (options: Partial<UploadOptions.UploadOptions> = {}) =>
 const journaled = Effect.flatMap(UploadJournal.UploadJournal, ({ list }) => list)
 const urls = Effect.map(journaled, (entries) => entries.map(({ url }) => url))
 
-/** A server of which a test can say from when on it answers what. */
+/** A server whose answers a test can replace at any time. */
 const scripted = () => {
   const say: { script: Script } = { script: () => undefined }
   const { layer, requests } = world((...args) => say.script(...args))
@@ -67,7 +67,7 @@ const scripted = () => {
   }
 }
 
-/** Lets so many PATCHes through, and then answers so. */
+/** Lets `count` PATCHes through, and then answers with a status. */
 const after = (patches: number, what: () => Answer): Script => {
   let left = patches
   return (request) => request.method === "PATCH" && left-- <= 0 ? what() : undefined
@@ -180,7 +180,7 @@ describe("an upload of another session", () => {
       yield* say(after(4, () => closed))
       yield* fails()
       const [old = ""] = yield* urls
-      // What a proxy says of all URLs while the server behind it is replaced.
+      // A proxy answers this for all URLs while the server behind it is replaced.
       yield* say(() => answer(404))
       const error = yield* fails()
       assert.strictEqual(error._tag === "Refused" && error.method, "POST")
@@ -219,7 +219,7 @@ describe("an upload of another session", () => {
   })
 })
 
-/** What one of the parts may meet. */
+/** Failures of one of the parts. */
 const troubles: Readonly<Record<string, () => Answer>> = {
   "401": () => answer(401),
   "403": () => answer(403),
@@ -245,7 +245,7 @@ describe("the parts of an upload that failed", () => {
         yield* fails({ parallel: 4 })
         assert.notInclude(methodsSince(0), "DELETE")
         const left = (yield* journaled).reduce((sum, { acknowledged }) => sum + acknowledged, 0)
-        // What is said to be gone was begun anew, and has nothing yet.
+        // The part that is gone was created anew, and has no bytes yet.
         assert.strictEqual(left > 0, !name.startsWith("404"))
         yield* say(() => undefined)
         const before = requests.length
@@ -279,10 +279,10 @@ describe("the parts of an upload that failed", () => {
 })
 
 describe("the form of an upload that another session began", () => {
-  /** By a client that knows nothing of the server yet. */
+  /** With a client that has not met the server before. */
   const anew = Effect.provide(TusClient.layer())
 
-  /** None of it is sent again, and there is nothing left to remember. */
+  /** No byte is sent again, and the journal is empty afterwards. */
   const goesOn = Effect.fnUntraced(function*(
     { requests, sentSince }: ReturnType<typeof scripted>,
     parallel: UploadOptions.UploadOptions["parallel"]
@@ -369,7 +369,7 @@ describe("what an upload was created with", () => {
             Option.some({ metadata: Option.some(header), checksum: Option.some("sha1" as const), parts: parallel })
           )
         }
-        // The next session knows no metadata, and finds none of it on the server.
+        // The next session has no metadata, and the server does not return any.
         yield* say((request, exchange) =>
           request.method === "HEAD" && entries.some(({ url }) => url === request.url)
             ? answer(404)

@@ -14,13 +14,13 @@ const key: JournaledUpload.Key = { fingerprint: Option.some("one"), start: 0 }
 
 const creation: UploadJournal.Creation = { metadata: Option.none(), checksum: Option.none(), parts: 1 }
 
-/** What a session notes; each has sent as many bytes as the server has acknowledged. */
+/** Notes a checkpoint after sending as many bytes as the server has acknowledged. */
 const notes = (remembered: JournaledUpload.JournaledUpload) => (offset: number) => {
   remembered.observe(0, bytes.subarray(0, offset))
   return remembered.note({ url: "http://a/1", acknowledged: offset, expires: Option.none() })
 }
 
-/** What is in a journal, which takes a tenth of a second to write, after a session that ended while it did. */
+/** The entries of a journal, whose writes take a tenth of a second, after a session that ended during a write. */
 const after = Effect.fnUntraced(function*(
   wrap: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>,
   end: (remembered: JournaledUpload.JournaledUpload) => Effect.Effect<void>
@@ -30,7 +30,7 @@ const after = Effect.fnUntraced(function*(
     const remembered = yield* JournaledUpload.make("http://a", UploadSource.fromBytes(bytes), key, creation)
     yield* notes(remembered)(0)
     yield* notes(remembered)(10)
-    // The first write took a tenth, and the one after a second is half done.
+    // The first write has ended, and the one after a second is half done.
     yield* Effect.sleep("950 millis")
     yield* end(remembered)
     yield* remembered.close
@@ -58,7 +58,7 @@ describe("what is remembered", () => {
     it.effect(`is ${trusted ? "" : "not "}trusted without a digest of what the server has, where one ${where} be made`, () =>
       Effect.gen(function*() {
         const remembered = yield* JournaledUpload.make("http://a", UploadSource.fromBytes(bytes), key, creation)
-        // Where it goes on by a URL nobody has seen the bytes before.
+        // An upload that continues by its URL has not observed its first bytes.
         remembered.observe(50, bytes.subarray(50))
         yield* remembered.note({ url: "http://a/1", acknowledged: 50, expires: Option.none() })
         yield* remembered.close

@@ -12,7 +12,7 @@ import * as PrefixDigest from "../../src/client/journal/PrefixDigest.js"
 import type { Prefix } from "../../src/client/journal/UploadJournal.js"
 import { SourceError, type UploadSource } from "../../src/client/sources/UploadSource.js"
 
-/** All chunks are one buffer. */
+/** Each chunk is in the same buffer. */
 const sourceOf = (bytes: Uint8Array, length: Option.Option<number> = Option.some(bytes.length)) => {
   const reads: Array<readonly [offset: number, size: number]> = []
   const lent = new Uint8Array(7)
@@ -48,7 +48,7 @@ const sha256 = (bytes: Uint8Array): Prefix => ({
   digest: Uint8Array.from(createHash("sha256").update(bytes).digest())
 })
 
-/** Of whatever class its bytes are. */
+/** Compares bytes of any class. */
 const plain = (prefix: Option.Option<Prefix>) =>
   Option.map(prefix, ({ digest, ...rest }) => ({ ...rest, digest: Uint8Array.from(digest) }))
 
@@ -62,7 +62,7 @@ const only = (...names: ReadonlyArray<string>) =>
 const bytes = Uint8Array.from({ length: 100 }, (_, i) => i * 7)
 
 describe("the digest of what was sent", () => {
-  /** Sends as retries leave them: each begins at or before the end of all before it. */
+  /** The ranges that retries send: each begins at or before the end of all earlier ones. */
   const sends = FastCheck.tuple(
     FastCheck.uint8Array({ minLength: 1, maxLength: 300 }),
     FastCheck.array(FastCheck.tuple(FastCheck.nat(), FastCheck.nat(80)), { maxLength: 20 })

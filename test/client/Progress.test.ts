@@ -7,7 +7,7 @@ import * as TestClock from "effect/TestClock"
 import * as Progress from "../../src/client/upload/Progress.js"
 import * as ProgressCounter from "../../src/client/upload/ProgressCounter.js"
 
-/** After samples at these times and positions, from nothing at 0. */
+/** A meter after samples at these times and positions, which begins with 0 at 0. */
 const rateOf = (...samples: ReadonlyArray<readonly [millis: number, position: number]>) =>
   Progress.rate(samples.reduce((meter, [at, position]) => Progress.measure(meter, at, position), Progress.meter(0, 0)))
 
@@ -19,7 +19,7 @@ describe("the rate", () => {
 
   it("is that of the last five seconds", () => {
     assert.strictEqual(rateOf([1000, 100], [2000, 300]), 150)
-    // 100 a second for ten seconds, then nothing more.
+    // 100 bytes a second for ten seconds, then nothing.
     const steady = Array.from({ length: 10 }, (_, i) => [(i + 1) * 1000, (i + 1) * 100] as const)
     assert.strictEqual(rateOf(...steady), 100)
     assert.strictEqual(rateOf(...steady, [13_000, 1000]), 40)

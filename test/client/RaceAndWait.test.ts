@@ -10,7 +10,7 @@ import * as RaceAndWait from "../../src/client/transport/RaceAndWait.js"
 import { endpoint } from "../loopback.js"
 import { answer, passing, world } from "./world.js"
 
-/** Writes down what ends when. One that is interrupted takes its time to end. */
+/** Records the order in which effects end. An interrupted one needs some time to end. */
 const story = () => {
   const happened: Array<string> = []
   const note = (what: string) => Effect.sync(() => happened.push(what))

@@ -38,7 +38,7 @@ const transports = {
   HttpTransport: Layer.provide(HttpTransport.layer, FetchHttpClient.layer)
 }
 
-/** What an upload with such headers says before it has made a request. */
+/** The error of an upload with these headers, which has sent no request. */
 const failing = (headers: () => Effect.Effect<Readonly<Record<string, string>>>) => {
   const { layer, methods } = world(undefined, { client: { headers } })
   return Effect.gen(function*() {

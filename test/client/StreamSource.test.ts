@@ -24,7 +24,7 @@ const mib = 1024 * kib
 
 const counting = (length: number) => Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) % 251)
 
-/** What a reading hands out, all of it or the first `chunks` only. */
+/** The bytes that a reading hands out, or its first `chunks` only. */
 const collect = Effect.fnUntraced(
   function*(source: UploadSource.UploadSource, offset: number, size: number, chunks = Number.MAX_SAFE_INTEGER) {
     const lent = Stream.take(Pull.toStream(source.read(offset, size)), chunks)
@@ -36,7 +36,7 @@ const equals = (actual: Buffer, expected: Uint8Array) => assert.isTrue(actual.eq
 
 class Broken extends Data.TaggedError("Broken") {}
 
-/** The bytes in chunks of these sizes, over and over, one chunk a pull; `pulled` counts those handed out. */
+/** The bytes in chunks of these sizes, repeatedly, one chunk a pull. `pulled` counts the bytes that were handed out. */
 const chunked = (bytes: Uint8Array, sizes: ReadonlyArray<number>) => {
   const state = { pulled: 0 }
   const stream = Stream.unfold({ at: 0, turn: 0 }, ({ at, turn }) => {
@@ -50,7 +50,7 @@ const chunked = (bytes: Uint8Array, sizes: ReadonlyArray<number>) => {
   return { state, stream }
 }
 
-/** Everything under a directory, in bytes, and how many files. */
+/** The bytes and the number of files in a directory. */
 const onDisk = (path: string) => {
   const files = Fs.readdirSync(path, { recursive: true, encoding: "utf8" })
     .map((name) => Fs.statSync(join(path, name)))
@@ -63,7 +63,7 @@ type Step =
   | { readonly send: number; readonly fails: number | undefined }
   | { readonly acknowledge: number }
 
-/** No divisor of a block, and large enough for some of them to make one. */
+/** Not a divisor of a block, and some of them are larger than one. */
 const unit = 32 * kib + 13
 
 const sizes = (units: number) => FastCheck.oneof(FastCheck.nat(units * unit), FastCheck.constantFrom(0, 1, 256 * kib))
@@ -171,7 +171,7 @@ it.layer(NodeFileSystem.layer)("StreamSource", (it) => {
         if (early > 0) {
           equals(yield* collect(source, 0, early), counting(early))
         }
-        // The same where nobody asked before.
+        // The same without an earlier call.
         const other = yield* make
         let handed = 0
         const reading = Stream.runForEach(Pull.toStream(other.read(0, 10)), (chunk) =>
@@ -314,7 +314,7 @@ it.layer(NodeFileSystem.layer)("StreamSource.makeSpilling", (it) => {
         window: mib,
         directory: place
       })
-      // Never all of it is released.
+      // Some bytes are never released.
       for (let at = 0; at + 3 * mib <= bytes.length; at += mib) {
         yield* source.ready(at, 3 * mib)
         equals(yield* collect(source, at, 3 * mib), bytes.subarray(at, at + 3 * mib))
@@ -332,7 +332,7 @@ it.layer(NodeFileSystem.layer)("StreamSource.makeSpilling", (it) => {
       const buffers = new Set<ArrayBufferLike>()
       yield* Stream.runForEach(Pull.toStream(source.read(0, 64 * mib)), (chunk) =>
         Effect.sync(() => buffers.add(chunk.buffer)))
-      // Those of the window, and one.
+      // The blocks of the window, and one more.
       assert.isAtMost(buffers.size, 5)
     }))
 

@@ -12,7 +12,7 @@ import { answer, metadataAt, storedAt, world } from "./world.js"
 const bytes = Uint8Array.from({ length: 100_001 }, (_, i) => (i * 31) % 251)
 const source = UploadSource.fromBytes(bytes)
 
-/** Uploads, and holds what is stored against what was to be. */
+/** Uploads, and compares what is stored with the source. */
 const stores = (
   options: Partial<UploadOptions.UploadOptions>,
   expected: Uint8Array = bytes

@@ -48,7 +48,7 @@ const entryOf = (fields: Partial<ConstructorParameters<typeof UploadJournal.Jour
     ...fields
   })
 
-/** As an object of its own: what was read again is equal to what was written, and is an JournalEntry. */
+/** Compares the fields of entries. What was read is a JournalEntry again. */
 const same = (
   actual: ReadonlyArray<UploadJournal.JournalEntry>,
   expected: ReadonlyArray<UploadJournal.JournalEntry>
@@ -95,7 +95,7 @@ class FakeStorage implements Storage {
   }
 }
 
-/** Levels and texts of what is logged. */
+/** Levels and texts of the log. */
 const logging = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     const lines: Array<string> = []
@@ -520,7 +520,7 @@ describe("a journal in a directory", () => {
     Effect.gen(function*() {
       const path = yield* directory
       const [reader, ...writers] = yield* Effect.all([openAt(path), openAt(path), openAt(path), openAt(path)])
-      // So long that no write of it is done at once.
+      // Too long to be written at once.
       const source = "s".repeat(512 * 1024)
       yield* reader.put(entryOf({ source, updated: at(Date.now()) }))
       let writing = true

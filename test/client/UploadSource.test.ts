@@ -13,7 +13,7 @@ import * as UploadSource from "../../src/client/sources/UploadSource.js"
 
 const counting = (length: number) => Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) % 251)
 
-/** What a reading handed out until it ended, and the reason where it failed. Lent chunks are copied. */
+/** The bytes that a reading handed out, copied, and the reason of its failure. */
 const take = Effect.fnUntraced(function*(
   open: Effect.Effect<Pull.Reading<UploadSource.SourceError>, UploadSource.SourceError>
 ) {

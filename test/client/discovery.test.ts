@@ -1,6 +1,5 @@
 /**
- * What a server can do is asked where something depends on it, and where it cannot be asked, uploads go on all the
- * same.
+ * A client asks what the server supports only if something depends on it. If the server cannot be asked, uploads go on.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

@@ -1,5 +1,5 @@
 /**
- * A network and a server that fail as a seed says.
+ * A network and a server whose failures a seed decides.
  */
 import { Pull } from "effect-tus"
 import { TusTransport, UploadSource } from "effect-tus/client"
@@ -37,7 +37,7 @@ const answer = (status: number, headers: Readonly<Record<string, string>> = {}):
   body: "simulated"
 })
 
-/** One exchange, spoilt. */
+/** One exchange with a fault. */
 export const spoil = (
   fault: Fault,
   request: TusTransport.Request,
@@ -110,11 +110,14 @@ export const spoil = (
   }
 }
 
-/** Never the length of an upload as it is used here, which is odd: who says that everything is there is believed. */
+/**
+ * A wrong offset. It is even, and lengths of uploads here are odd, since a server that claims to have all bytes is
+ * believed.
+ */
 const lie = (offset: number, random: () => number) =>
   String(Math.max(0, Math.floor((offset + (random() - 0.5) * 4000) / 2) * 2))
 
-/** What arrives of a body whose connection breaks after `count` bytes. */
+/** The first `count` bytes of a body, whose connection then breaks. */
 const cut = (open: TusTransport.Body["open"], count: number): TusTransport.Body["open"] =>
   Pull.toStream(open).pipe(
     Stream.mapAccum(count, (left, bytes) => [left - bytes.length, bytes.subarray(0, Math.max(0, left))]),

@@ -1,5 +1,5 @@
 /**
- * What an upload does when something goes wrong.
+ * Recovery of uploads from failures.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -47,7 +47,7 @@ const happened = (events: ReadonlyArray<Progress.Progress>) =>
 const beginnings = (events: ReadonlyArray<Progress.Progress>) =>
   events.filter(({ event }) => event === "Created" || event === "Resumed")
 
-/** Speaks for the server to the first requests of a method. */
+/** Answers the first requests of a method instead of the server. */
 const first = (method: string, ...answers: ReadonlyArray<ReturnType<typeof answer>>): Script => (request, _, nth) =>
   request.method === method ? answers[nth - 1] : undefined
 

@@ -1,7 +1,7 @@
 /**
- * One source, one journal and several sessions, each of which is interrupted or killed, thrown by a seed: the last one
- * completes with the source's bytes as they are then, and what was there before is not sent again. A seed that fails is
- * run alone with `SEED=<number>`; `SEEDS=<count>` runs more of them.
+ * One source, one journal and several sessions that are interrupted or killed, as a seed decides. The last session
+ * completes with the bytes that the source has then, and no byte that the server had is sent again. `SEED=<number>`
+ * runs one seed that has failed; `SEEDS=<count>` runs more of them.
  */
 import { assert, describe, it } from "@effect/vitest"
 import {
@@ -35,20 +35,20 @@ const seeds = process.env.SEED === undefined
   )
   : [Number(process.env.SEED)]
 
-/** None that loses what is on the server: what was there before shall not be sent again. */
+/** Only faults that keep the bytes on the server, since those must not be sent again. */
 const faults = ["lost request", "lost response", "cut body", "delay", "5xx", "423"] as const
 
-/** So long that the samples of a fingerprint do not show all of it. */
+/** Longer than the samples of a fingerprint. */
 const most = 500_000
 
-/** As one session sees the journal, until it is killed: then it has not written any more. */
+/** The journal of one session. After the session is killed, it writes nothing. */
 const until = (journal: UploadJournal.Journal, killed: () => boolean): UploadJournal.Journal => ({
   ...journal,
   put: (entry) => Effect.suspend(() => killed() ? Effect.void : journal.put(entry)),
   remove: (entry) => Effect.suspend(() => killed() ? Effect.void : journal.remove(entry))
 })
 
-/** Hands over no byte before it has them all. */
+/** Sends no byte before it has read all of them. */
 const gathered = Layer.effect(
   TusTransport.TusTransport,
   Effect.map(TusTransport.TusTransport, ({ send }) =>
@@ -77,7 +77,7 @@ const simulate = (seed: number) => {
   let sent = 0
   let created = 0
 
-  // One that holds a body before it sends any of it, as those of browsers do.
+  // A transport that buffers the body, as those of browsers do.
   const holds = random() < 0.4
   let alive = true
   const network = transport((request, exchange) => {
@@ -104,8 +104,8 @@ const simulate = (seed: number) => {
   return Effect.gen(function*() {
     const journal = yield* UploadJournal.UploadJournal
     let changes = 0
-    // Of the last bytes before a kill nobody has written down that they were sent: until another session has gone on
-    // from there, only the time of a change could tell.
+    // The last bytes before a kill are not in the journal. Until another session has continued from there, only the
+    // date could show that they have changed.
     let unsure = false
     for (let left = pick(1, 2, 4); left > 0; left--) {
       const kills = random() < 0.5
@@ -212,7 +212,7 @@ describe("sessions", () => {
         yield* Deferred.await(arrived)
         killed = true
         yield* Fiber.interrupt(running)
-        // No sample of the fingerprint.
+        // Between two samples of the fingerprint.
         bytes[70_000] = 1
         const { url } = yield* session
         return yield* storedAt(url)

@@ -1,7 +1,7 @@
 /**
- * Everything that can go wrong between a client and a server, thrown by a seed: the upload completes with exactly the
- * source's bytes or fails with an error that says why, and what was acknowledged never goes back. A seed that fails is
- * run alone with `SEED=<number>`; `SEEDS=<count>` runs more of them.
+ * Failures between a client and a server, as a seed decides. The upload completes with exactly the bytes of the source,
+ * or fails with an error that says why; acknowledged bytes never decrease. `SEED=<number>` runs one seed that has
+ * failed; `SEEDS=<count>` runs more of them.
  */
 import { assert, describe, it } from "@effect/vitest"
 import {
@@ -41,7 +41,7 @@ interface Outcome {
   readonly met: ReadonlySet<Fault>
 }
 
-/** One upload in a world of its own. */
+/** One upload with its own client and server. */
 const simulate = (seed: number): Promise<Outcome> => {
   const random = generator(seed)
   const pick = <A>(...choices: ReadonlyArray<A>) => choices[Math.floor(random() * choices.length)] as A

@@ -1,6 +1,6 @@
 /**
- * Whatever an application gives a client may throw, die, fail as it may not, interrupt itself or be nothing of the
- * kind: that costs the upload that has met it, which says what broke, and nothing else.
+ * Everything that an application provides may throw, die, fail with the wrong error, interrupt itself or have the wrong
+ * type. Only the upload that meets it fails, and the error names what failed.
  */
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert, describe, it } from "@effect/vitest"
@@ -30,7 +30,7 @@ import { passing, storedAt, world } from "./world.js"
 
 type Way = () => Effect.Effect<never>
 
-/** How it goes wrong, once it has been called. */
+/** The ways to fail once it is called. */
 const ways: Readonly<Record<string, Way>> = {
   "throws": () => {
     throw new Error("boom")
@@ -44,10 +44,10 @@ const ways: Readonly<Record<string, Way>> = {
   "gives nothing": () => Effect.succeed(null) as Effect.Effect<never>
 }
 
-/** Of what has nothing to give. */
+/** For callbacks without a result. */
 const whatever = Object.keys(ways).filter((how) => how !== "gives nothing")
 
-/** `undefined` where it is to do what it is for. */
+/** `undefined` if it should work. */
 type Break = () => { readonly of: Effect.Effect<never> } | undefined
 
 interface Setting {
@@ -55,7 +55,7 @@ interface Setting {
   readonly options?: Partial<UploadOptions.UploadOptions>
   readonly source?: (source: UploadSource.UploadSource) => UploadSource.UploadSource
   readonly send?: (send: Send) => Send
-  /** The journal is in a store of the application's. */
+  /** The journal uses a store of the application. */
   readonly store?: (store: KeyValueStore.KeyValueStore) => KeyValueStore.KeyValueStore
   readonly journal?: (journal: UploadJournal.Journal) => UploadJournal.Journal
   readonly layer?: Layer.Layer<never>
@@ -65,9 +65,9 @@ type Send = TusTransport.TusTransport["Type"]["send"]
 
 interface Given {
   readonly setting: (broken: Break) => Setting
-  /** What is said of it. None where an upload goes on without it. */
+  /** The message of the error; undefined if the upload goes on. */
   readonly says: RegExp | undefined
-  /** In these ways alone; in all by default. */
+  /** Only these ways; all by default. */
   readonly ways?: ReadonlyArray<keyof typeof ways>
 }
 
@@ -122,7 +122,9 @@ const journaled = (broken: Break, method: "find" | "put" | "remove") => (journal
     broken()?.of ?? (journal[method] as (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown>)(...args)
 })
 
-/** What an application gives. All of it is asked for where an upload goes on with another and meets one failure. */
+/**
+ * Everything that an application provides. Each is used by an upload that continues another one and meets one failure.
+ */
 const given: Readonly<Record<string, Given>> = {
   "headers": {
     setting: (broken) => ({ client: { headers: () => broken()?.of ?? Effect.succeed({ a: "b" }) } }),
@@ -268,7 +270,7 @@ const given: Readonly<Record<string, Given>> = {
 
 const closed = Effect.fail(new TusTransport.TransportError({ reason: "Closed", cause: "test" }))
 
-/** What is said of the end, and whether anybody is told that it is the end of something else. */
+/** The message of the end, and whether it is reported as anything else. */
 const told = (exit: Exit.Exit<unknown, unknown>): string =>
   Exit.isSuccess(exit) ? "" : Cause.isInterruptedOnly(exit.cause) ? "interrupted" : messageOf(Cause.squash(exit.cause))
 
@@ -276,9 +278,9 @@ const messageOf = (error: unknown) => error instanceof Error ? error.message : S
 
 const setUp = ({ setting }: Given, way: Way) => {
   let times = 0
-  /** How often it has been asked for. */
+  /** How often it was called. */
   let asked = 0
-  /** After so many of these requests the next one breaks off. */
+  /** The request after this many is cut off. */
   let patches = 2
   const { client, journal = (journal) => journal, layer = NodeHashFunctions.layer, options, send, source, store } =
     setting(
@@ -331,7 +333,7 @@ const setUp = ({ setting }: Given, way: Way) => {
 const isWhole = (url: string) =>
   Effect.map(storedAt(url), (stored) => assert.isTrue(Buffer.from(bytes).equals(stored), "other bytes arrived"))
 
-/** Nobody is left to hear of it. */
+/** The failure cannot be reported any more. */
 const unheard: Array<unknown> = []
 process.on("unhandledRejection", (reason) => unheard.push(reason))
 process.on("uncaughtException", (error) => unheard.push(error))
@@ -346,7 +348,7 @@ describe("what an application gives", () => {
           const { failed, succeeded } = yield* passing(
             TusUpload.runAll(["file1", "file2", "file3"], (name) => Effect.succeed(optionsOf(name)))
           )
-          // A failure of the first request, which asks what the server can do, costs nobody anything.
+          // The first request asks what the server supports, and its failure is ignored.
           assert.isAtMost(failed.length, what.says === undefined ? 0 : 1)
           failed.forEach(([, error]) => assert.match(error.message, what.says ?? /never/))
           yield* Effect.forEach(succeeded, ([, { url }]) => isWhole(url))

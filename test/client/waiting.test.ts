@@ -1,5 +1,5 @@
 /**
- * How long a client waits where a server asks it to: what is told is what happens, and budgets bound it.
+ * How long a client waits if a server asks it to. The reported pause is the real one, and the schedule bounds it.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -55,7 +55,7 @@ describe("a budget", () => {
         deepStrictEqual(yield* after(few, 0, "1 hour"), [Option.some(0), Option.none()])
         deepStrictEqual(yield* after(Schedule.intersect(UploadOptions.defaultRetry, short), "1 hour"), [Option.none()])
       }
-      // As of `--retries 1 --retry-for 3s`: that there is no second one does not hide that the first would come too
+      // As `--retries 1 --retry-for 3s` does. That there is no second attempt does not hide that the first would be too
       // late.
       const once = Schedule.intersect(
         Schedule.intersect(pace, Schedule.recurs(1)),
@@ -115,7 +115,7 @@ describe("a wait", () => {
 
 describe("a clock that is days off", () => {
   const expires = "2026-01-02T00:00:00Z"
-  /** A server that says when it forgets, and what time it is there. */
+  /** A server that sends an expiry, and its own date. */
   const told: Script = (request, exchange, nth) =>
     request.method === "PATCH" && nth === 2
       ? answer(500)

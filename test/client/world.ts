@@ -1,5 +1,5 @@
 /**
- * A client before a server that a test can speak for, in a time that passes only when nothing else is to be done.
+ * A client and a server whose answers a test can replace. Time advances only when nothing else can happen.
  */
 import { TusDialect, UploadStore } from "effect-tus"
 import { TusClient, type TusTransport } from "effect-tus/client"
@@ -17,7 +17,7 @@ import { server, transport } from "../loopback.js"
 export type Answer = ReturnType<TusTransport.TusTransport["Type"]["send"]>
 export type Exchange = (request: TusTransport.Request) => Answer
 
-/** What a test does in the place of the server, and `undefined` where the server shall answer. */
+/** Answers a request instead of the server; `undefined` if the server should answer. */
 export type Script = (request: TusTransport.Request, exchange: Exchange, nth: number) => Answer | undefined
 
 export interface Sent {
@@ -34,7 +34,7 @@ export interface Options {
   readonly trailers?: boolean
 }
 
-/** The requests that were made, and the layer to make them with. */
+/** The requests that were sent, and the layer to send them with. */
 export const world = (script: Script = () => undefined, { client, hooks = {}, policy, trailers }: Options = {}) => {
   const requests: Array<Sent> = []
   const network = transport((request, exchange) => {
@@ -53,7 +53,7 @@ export const world = (script: Script = () => undefined, { client, hooks = {}, po
 export const answer = (status: number, headers: Readonly<Record<string, string>> = {}, body = "scripted"): Answer =>
   Effect.succeed<RawResponse>({ status, headers, body })
 
-/** Lets time pass whenever nothing happens without it. */
+/** Advances the clock whenever everything waits for it. */
 export const passing = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.gen(function*() {
     const fiber = yield* Effect.fork(effect)

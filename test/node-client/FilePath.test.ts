@@ -19,7 +19,7 @@ describe("a path", () => {
       ["ff", "\udcff"],
       ["c3", "\udcc3"],
       ["e282", "\udce2\udc82"],
-      // Written in two bytes, a surrogate, beyond the last character.
+      // An overlong form, a surrogate, and a code point above U+10FFFF.
       ["c0af", "\udcc0\udcaf"],
       ["edb2a9", "\udced\udcb2\udca9"],
       ["f4908080", "\udcf4\udc90\udc80\udc80"]

@@ -23,7 +23,7 @@ const mib = 1024 * 1024
 
 const counting = (length: number) => Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) % 251)
 
-/** A file of `length` bytes, last changed in the past. */
+/** A file of `length` bytes with a date in the past. */
 const file = (length: number) =>
   Effect.map(directory, (directory) => {
     const path = join(directory, "file")
@@ -45,13 +45,13 @@ const collect = (source: UploadSource.UploadSource, offset: number, size: number
     (chunks) => new Uint8Array(Buffer.concat(chunks))
   )
 
-/** How many descriptors of this process are of this file. */
+/** How many descriptors of this process are open on this file. */
 const descriptors = (path: string) =>
   Fs.readdirSync("/proc/self/fd").filter((fd) =>
     Fs.existsSync(`/proc/self/fd/${fd}`) && Fs.readlinkSync(`/proc/self/fd/${fd}`) === path
   ).length
 
-/** What the system says when something goes wrong. */
+/** An error of the system. */
 const systemError = (code: string, words: string, call: string) =>
   Object.assign(new Error(`${code}: ${words}, ${call}`), { code })
 
@@ -199,7 +199,7 @@ describe("FileSource", () => {
         Fs.writeFileSync(`${path}.new`, counting(8 * mib))
         Fs.renameSync(`${path}.new`, path)
       },
-      // What was opened is still what was promised.
+      // The open file is still the one that was promised.
       undefined,
       "Changed"
     ],

@@ -8,7 +8,7 @@ import { syncBuiltinESMExports } from "node:module"
 import * as Net from "node:net"
 import { ask, certificate, http, https, lent, patch, transport } from "./servers.js"
 
-/** What the name `dual.test` stands for while the scope is open. */
+/** The addresses of the name `dual.test` while the scope is open. */
 const named = (...addresses: ReadonlyArray<string>) =>
   Effect.acquireRelease(
     Effect.sync(() => {

@@ -19,7 +19,7 @@ interface Asked {
   readonly headers: Http.IncomingHttpHeaders
 }
 
-/** A proxy that writes down what it is asked for; tunnels are refused with a status other than 200. */
+/** A proxy that records its requests. It refuses tunnels with a status other than 200. */
 const proxy = (status = 200) =>
   Effect.gen(function*() {
     const asked: Array<Asked> = []
@@ -52,7 +52,7 @@ const proxy = (status = 200) =>
 const credentials = `Basic ${Buffer.from("ann:s e").toString("base64")}`
 const trusted = { ca: certificate("ca.pem") }
 
-/** Nothing of the environment of the tests, but this. */
+/** Clears the proxy variables of the environment and sets these. */
 const environment = (variables: Readonly<Record<string, string>>) =>
   Effect.acquireRelease(
     Effect.sync(() => {

@@ -15,7 +15,7 @@ import { ask, broken, byteAt, echo, failing, http, lent, patch, raw, transport }
 
 const mebibyte = 1024 * 1024
 
-/** What Node tells of while the scope is open. */
+/** Events of Node's diagnostics channel while the scope is open. */
 const told = <A>(channel: string) =>
   Effect.map(
     Effect.acquireRelease(
@@ -30,7 +30,7 @@ const told = <A>(channel: string) =>
     ({ messages }) => messages
   )
 
-/** Every connection that is begun here. */
+/** Every connection that this process begins. */
 const connections = told<{ readonly socket: Socket }>("net.client.socket")
 
 const turn = Effect.async<void>((resume) => {
@@ -51,7 +51,7 @@ const head = (socket: Socket) =>
     }).resume()
   })
 
-/** A server that answers each request, and when it has seen its head only. */
+/** A server that answers each request as soon as it has its head. */
 const answering = (...answers: ReadonlyArray<string>) =>
   raw((socket) => {
     let left = answers
@@ -63,7 +63,7 @@ const answering = (...answers: ReadonlyArray<string>) =>
     }).resume()
   })
 
-/** Reads a head, writes that, and closes. */
+/** Reads a head, writes the text, and closes. */
 const from = (answer: string) => raw((socket) => void head(socket).then(() => socket.end(answer)))
 
 describe("NodeTransport", () => {
@@ -290,7 +290,7 @@ describe("NodeTransport", () => {
             }
           }).resume()
         })
-        // A reset in the very moment between a look at the connection and a write to it loses the answer all the same.
+        // A reset between reading and writing can still lose the response.
         const statuses = yield* Effect.forEach(
           Array.from({ length: 60 }, () => patch(url, lent(64 * mebibyte))),
           (request) =>
@@ -423,7 +423,7 @@ describe("NodeTransport", () => {
         })
         const running = yield* Effect.fork(send(patch(url, body, { onSent: () => void (quiet = 0) })))
         const other = yield* http((_, response) => response.end())
-        // Until the connection takes nothing more, and a write is left hanging.
+        // Until the connection accepts no more, and a write waits.
         yield* Effect.repeat(Effect.zipRight(send(ask(other.url)), Effect.sync(() => (quiet += 1))), {
           until: (count) => count > 100
         })

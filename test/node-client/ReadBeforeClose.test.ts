@@ -1,6 +1,5 @@
 /**
- * A server that answers in the middle of a body, and closes, while its client is busy: what it has said is read all the
- * same.
+ * A server answers in the middle of a body, and closes while its client is busy. The client still reads the response.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -9,9 +8,7 @@ import * as Net from "node:net"
 import { Worker } from "node:worker_threads"
 import * as ReadBeforeClose from "../../src/node-client/ReadBeforeClose.js"
 
-/**
- * In a thread, so that it goes on while this one stands. What it leaves unread resets the connection when it closes.
- */
+/** In a thread, so that it runs while this one is blocked. Closing with unread data resets the connection. */
 const server = `
 const { parentPort, workerData } = require("node:worker_threads")
 require("node:net").createServer({ pauseOnConnect: true }, (socket) =>
@@ -24,7 +21,7 @@ require("node:net").createServer({ pauseOnConnect: true }, (socket) =>
 ).listen(0, "127.0.0.1", function () { parentPort.postMessage(this.address().port) })
 `
 
-/** What a client reads that writes on when the connection is gone, and has not looked in between. */
+/** What a client reads if it writes to a closed connection without reading first. */
 const read = (prepare: (socket: Net.Socket) => void) =>
   Effect.acquireUseRelease(
     Effect.sync(() => {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as WriteSize from "../../src/node-client/WriteSize.js"
 
-/** After so many writes over a connection that takes so many bytes a millisecond. */
+/** The size after some writes over a connection that accepts this many bytes a millisecond. */
 const after = (writes: number, speed: number, first = WriteSize.least) =>
   Array.from({ length: writes }).reduce<number>((bytes) => WriteSize.next(bytes, bytes / speed), first)
 

@@ -1,18 +1,15 @@
 /**
- * Servers that always say something and never answer: the time is bounded in all, and not that of a body that moves.
+ * Servers that send bytes forever and never end a response: the time is bounded, but not the time of a body that moves.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { Socket } from "node:net"
 import { ask, http, lent, patch, raw, transport } from "./servers.js"
 
-/** Long enough for a machine that is busy. */
+/** Long enough for a busy machine. */
 const limits = { stallTimeout: 4000, answerTimeout: 5000 }
 
-/**
- * Writes the pieces of an answer, one every 50 milliseconds, once a head has come, and for ever where they are a
- * function.
- */
+/** After a head has arrived, writes a piece of a response every 50 milliseconds, without an end. */
 const dribbling = (piece: (n: number) => string) =>
   raw((socket: Socket) => {
     let n = 0

@@ -1,5 +1,5 @@
 /**
- * Servers on the loopback that do what they are told, and bodies whose memory is really used again.
+ * Servers on the loopback that a test controls, and bodies whose memory is reused.
  */
 import { Pull } from "effect-tus"
 import * as Chunk from "effect/Chunk"
@@ -27,7 +27,7 @@ export interface Listening<S extends Net.Server> {
   readonly server: S
   readonly port: number
   readonly url: string
-  /** Every connection there has been. */
+  /** All connections so far. */
   readonly sockets: Array<Net.Socket>
 }
 
@@ -51,7 +51,7 @@ const listen = <S extends Net.Server>(make: () => S, scheme: string) =>
       })
   )
 
-/** Nothing is read of a connection before somebody does so. */
+/** Reads nothing of a connection until the handler does. */
 export const raw = (onSocket: (socket: Net.Socket) => void) =>
   listen(() => Net.createServer({ pauseOnConnect: true }, onSocket), "http")
 
@@ -63,7 +63,7 @@ export const https = (listener: Http.RequestListener, options: Https.ServerOptio
     "https"
   )
 
-/** Answers with what it was sent. */
+/** Answers with the body of the request. */
 export const echo: Http.RequestListener = (request, response) => {
   const { headers, method, url } = request
   request.setEncoding("latin1")
@@ -78,14 +78,14 @@ export const echo: Http.RequestListener = (request, response) => {
 }
 
 export interface Counted extends Body {
-  /** How much has been taken so far. */
+  /** How much was read so far. */
   readonly pulled: () => number
 }
 
 /** The byte at a position. */
 export const byteAt = (position: number) => (position * 7 + (position >> 9)) & 0x7f
 
-/** One buffer, filled anew at each pull, and with what no body has once the reading has ended. */
+/** One buffer, filled again at each pull, and with other bytes once the reading has ended. */
 export const lent = (length: number, chunkSize = 64 * 1024, onEnd: () => void = () => {}): Counted => {
   let at = 0
   const buffer = new Uint8Array(chunkSize)
@@ -114,7 +114,7 @@ export const broken = new SourceError({
   detail: "was written to while it was read"
 })
 
-/** Ends in the middle. */
+/** Ends after half of its bytes. */
 export const failing = (length: number): Counted => {
   const body = lent(length)
   const half = Stream.takeWhile(Pull.toStream(body.open), () => body.pulled() < length / 2)

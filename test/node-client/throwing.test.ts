@@ -1,6 +1,5 @@
 /**
- * What a body does in the middle of a request, whoever has made it: the request ends, the connection with it, and the
- * next one is served.
+ * A body that fails in any way during a request ends the request and its connection, and the next request works.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

@@ -1,5 +1,6 @@
 /**
- * Uploads of files over connections: to servers that hang up, that are none, and from a file that changes meanwhile.
+ * Uploads of files over connections: to servers that close them or are not tus servers, and of a file that changes
+ * meanwhile.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -20,7 +21,7 @@ import { certificate, http, https, raw } from "./servers.js"
 
 const bytes = randomBytes(3_000_001)
 
-/** A file that was last written long ago. */
+/** A file with a date long ago. */
 const file = Effect.map(directory, (directory) => {
   const path = join(directory, "file")
   Fs.writeFileSync(path, bytes)
@@ -95,7 +96,7 @@ describe("an upload over connections", () => {
     ["is removed", (path) => Fs.rmSync(path), "Missing", /there is no such file/]
   ]
   for (const [what, change, reason, message] of changes) {
-    // Who has it open goes on to read the file that was.
+    // A process that has the file open still reads the old one.
     const sizes = what === "is removed" || what === "is replaced" ? [500_000] : [500_000, bytes.length]
     for (const chunkSize of sizes) {
       it.scopedLive(`is not completed from a file that ${what} meanwhile, ${chunkSize} bytes at a time`, () =>
@@ -175,7 +176,7 @@ describe("no upload", () => {
         /the connection to .* stalled .*no byte moved for 0\.2 seconds.*tried 2 times/
       )
       assert.isAtLeast(Number(process.hrtime.bigint() - started) / 1e6, 590)
-      // The first one asks what the server can do, which bars nothing where it is not answered.
+      // The first request asks what the server supports, and need not be answered.
       assert.strictEqual(sockets.length, 3)
     }))
 

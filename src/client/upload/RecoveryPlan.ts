@@ -58,7 +58,7 @@ export type RecoveryPlan = Data.TaggedEnum<{
   AtOnce: { readonly change: Change }
   /** Another attempt if the schedule pays for it, after its pause and not before `delay`; else `giveUp`. */
   Paid: { readonly change: Change; readonly delay: Duration.Duration }
-  /** The source goes on in the upload of another session, or in a new one: this one is gone, or refused. */
+  /** Another upload of an earlier session takes the place of this one, or a new one. */
   NextUpload: { readonly why: "Gone" | "Refused" }
   /** The lost upload is created anew. */
   Recreate: {}
