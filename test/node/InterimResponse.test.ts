@@ -28,7 +28,12 @@ const start = (listen: (listener: (request: IncomingMessage, response: ServerRes
       Effect.async<Server>((resume) => {
         const http = listen((request, response) => {
           const index = seen.length
-          response.once("finish", () => seen[index]?.(interim("/files/late")))
+          const end = response.end.bind(response) as (...args: ReadonlyArray<unknown>) => ServerResponse
+          response.end = (...args: ReadonlyArray<unknown>) => {
+            const ended = end(...args)
+            seen[index]?.(interim("/files/late"))
+            return ended
+          }
           listener(request, response)
         })
         http.listen(0, "127.0.0.1", () => resume(Effect.succeed(http)))
