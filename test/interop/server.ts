@@ -4,15 +4,11 @@
 import * as Effect from "effect/Effect"
 import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { example } from "../example.js"
+import { directory } from "../support/directory.js"
 
-export const directory = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "effect-tus-"))),
-  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-)
+export { directory }
 
 export const server = Effect.gen(function*() {
   const path = yield* directory

@@ -2,7 +2,7 @@
  * What the proofs have in common: servers on their embedded store, requests by hand, and our client.
  */
 import { afterAll, assert } from "@effect/vitest"
-import { ByteStore, type Message, Pull, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
+import { ByteStore, type Message, Pull, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
 import { TusUpload, type UploadOptions, UploadSource } from "effect-tus/client"
 import { NodeTusServer } from "effect-tus/node"
 import { NodeTusClient } from "effect-tus/node-client"
@@ -20,6 +20,7 @@ import { fileOf } from "../interop/server.js"
 import * as Socket from "../node/socket.js"
 import { directory } from "../node/temporary.js"
 import { askPort } from "../server/doors.js"
+import { idOf } from "../support/uploads.js"
 
 type Headers = Readonly<Record<string, string>>
 
@@ -138,8 +139,6 @@ export const serveOver = Effect.fnUntraced(function*({
     ...asking(port)
   }
 })
-
-export const idOf = (url: string) => Upload.UploadId.make(url.split("/").at(-1) ?? "")
 
 /** What lies in the file of an upload. */
 export const stored = (directory: string, url: string) => readFileSync(fileOf(directory, url), "utf8")

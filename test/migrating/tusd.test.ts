@@ -31,13 +31,13 @@ import * as Process from "../cli/process.js"
 import * as Servers from "../node-client/servers.js"
 import * as Socket from "../node/socket.js"
 import { directory } from "../node/temporary.js"
+import { idOf } from "../support/uploads.js"
 import {
   asking,
   cors,
   endsWell,
   hanging,
   heard,
-  idOf,
   serve,
   serveOver,
   shared,

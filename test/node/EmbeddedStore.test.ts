@@ -1,7 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { ByteStore, Upload } from "effect-tus"
+import { ByteStore } from "effect-tus"
 import { EmbeddedStore, NodeTusServer } from "effect-tus/node"
 import { TusServer, TusSweeper, TusSyncer } from "effect-tus/server"
 import * as Context from "effect/Context"
@@ -26,9 +26,8 @@ import * as Sqlite from "../../src/node/embedded/Sqlite.js"
 import { askPort } from "../server/doors.js"
 import { create, head, patch } from "../server/requests.js"
 import { needs } from "../support/needs.js"
+import { idOf } from "../support/uploads.js"
 import { directory as temporary } from "./temporary.js"
-
-const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? "")
 
 const offsetOf = (path: string) => Effect.map(head(path), ({ headers }) => headers["upload-offset"])
 

@@ -3,7 +3,6 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Upload } from "effect-tus"
 import { NodeTusServer } from "effect-tus/node"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -14,12 +13,11 @@ import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "n
 import { join } from "node:path"
 import * as TusMetrics from "../../src/server/operations/TusMetrics.js"
 import { askPort } from "../server/doors.js"
+import { idOf } from "../support/uploads.js"
 import { directory } from "./temporary.js"
 
 const tus = { "tus-resumable": "1.0.0" }
 const octets = { ...tus, "content-type": "application/offset+octet-stream" }
-
-const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? "")
 
 const swept = Effect.map(
   Metric.value(Metric.tagged(TusMetrics.sweepDuration, "sweep", "Orphans")),

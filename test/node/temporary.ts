@@ -11,14 +11,9 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { readFileSync } from "node:fs"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { directory } from "../support/directory.js"
 
-export const directory = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "effect-tus-"))),
-  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-)
+export { directory }
 
 export const layerTemporary = Layer.unwrapScoped(
   Effect.map(directory, (directory) => FileByteStore.layer({ directory }))

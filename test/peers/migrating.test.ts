@@ -30,7 +30,6 @@ import {
   cors,
   endsWell,
   heard,
-  idOf,
   serve,
   serveOver,
   shared,
@@ -42,6 +41,7 @@ import {
 import { rowsOf, suite } from "../migrating/tables.js"
 import * as Servers from "../node-client/servers.js"
 import { directory } from "../node/temporary.js"
+import { idOf } from "../support/uploads.js"
 
 const server = shared(serve({ expiresAfter: "1 hour" }))
 

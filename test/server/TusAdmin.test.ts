@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Refusal, Upload } from "effect-tus"
+import { Refusal } from "effect-tus"
 import { TusAdmin, TusSweeper, UploadHooks } from "effect-tus/server"
 import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
@@ -12,10 +12,9 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as UploadBody from "../../src/server/body/UploadBody.js"
+import { idOf } from "../support/uploads.js"
 import { server } from "./doors.js"
 import { create, head, patch } from "./requests.js"
-
-const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? "")
 
 const administered = (hooks: UploadHooks.Hooks = {}) =>
   TusAdmin.layer.pipe(

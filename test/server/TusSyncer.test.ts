@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as UploadBody from "../../src/server/body/UploadBody.js"
+import { idOf } from "../support/uploads.js"
 import { create, head, patch } from "./requests.js"
 
 type Sync = ByteStore.ByteStore["Type"]["sync"]
@@ -29,8 +30,6 @@ const server = (sync: Sync) =>
     ),
     Layer.provide(ByteStore.layerMemory)
   )
-
-const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? "")
 
 /** The acknowledged bytes, and those that are known to be synced. */
 const stateOf = (path: string) =>

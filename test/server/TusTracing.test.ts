@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
+import { idOf } from "../support/uploads.js"
 import { memory } from "./doors.js"
 import { create, head, patch, request } from "./requests.js"
 
@@ -63,8 +64,6 @@ const traced = TusServer.layer.pipe(
   Layer.provideMerge(NodeHashFunctions.layer),
   Layer.provide(TusTracing.layer)
 )
-
-const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? "")
 
 describe("tracing", () => {
   it.effect("has all requests of an upload in one trace, and what they ask of the store beneath them", () => {

@@ -10,10 +10,9 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
+import { idOf } from "../support/uploads.js"
 import { server } from "./doors.js"
 import { bodyOf, create, head, patch, request } from "./requests.js"
-
-const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? "")
 
 const hooked = (hooks: UploadHooks.Hooks, policy?: TusPolicy.Options) =>
   Layer.provideMerge(server(policy), Layer.succeed(UploadHooks.UploadHooks, hooks))

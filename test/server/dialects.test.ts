@@ -4,7 +4,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { ByteStore, Upload, UploadRegistry } from "effect-tus"
+import { ByteStore, UploadRegistry } from "effect-tus"
 import { EmbeddedStore, NodeTusServer } from "effect-tus/node"
 import { TusAdmin, TusPolicy, TusServer, TusSweeper, TusSyncer } from "effect-tus/server"
 import * as Effect from "effect/Effect"
@@ -16,10 +16,9 @@ import { join } from "node:path"
 import * as Sqlite from "../../src/node/embedded/Sqlite.js"
 import { directory as temporary } from "../node/temporary.js"
 import { needs } from "../support/needs.js"
+import { idOf } from "../support/uploads.js"
 import { askPort } from "./doors.js"
 import { create, head, patch } from "./requests.js"
-
-const idOf = (path: string) => Upload.UploadId.make(path.split("/").at(-1) ?? "")
 
 const tus = { "tus-resumable": "1.0.0" }
 const octets = { ...tus, "content-type": "application/offset+octet-stream" }

@@ -1,6 +1,4 @@
-import { ByteStore } from "effect-tus"
 import { ByteStoreSuite } from "effect-tus/testing"
-import { layerTemporary } from "../node/temporary.js"
+import { over } from "../support/backends.js"
 
-ByteStoreSuite.suite("in memory", ByteStore.layerMemory)
-ByteStoreSuite.suite("in files", layerTemporary)
+over("bytes", ByteStoreSuite.suite)

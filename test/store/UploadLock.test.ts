@@ -1,4 +1,4 @@
-import { UploadLock } from "effect-tus"
 import { UploadLockSuite } from "effect-tus/testing"
+import { over } from "../support/backends.js"
 
-UploadLockSuite.suite("UploadLock.layerMemory", UploadLock.layerMemory)
+over("lock", UploadLockSuite.suite)

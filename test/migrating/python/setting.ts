@@ -4,7 +4,6 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { assert } from "@effect/vitest"
-import { Upload } from "effect-tus"
 import { type Progress, type TusError, TusUpload, UploadJournal, type UploadOptions } from "effect-tus/client"
 import { EmbeddedServer, NodeHandler, NodeTusServer } from "effect-tus/node"
 import { FileSource, NodeTusClient } from "effect-tus/node-client"
@@ -32,8 +31,6 @@ export const bytes = Uint8Array.from(randomBytes(300_000))
 
 /** Of a body that goes into an upload. */
 export const stream = { "content-type": "application/offset+octet-stream" }
-
-export const idOf = (url: string) => Upload.UploadId.make(url.split("/").at(-1) ?? "")
 
 const tus = { "tus-resumable": "1.0.0" }
 
