@@ -71,7 +71,8 @@ export const make = <W>(
       Effect.async((answer) => {
         const id = options.idOf(write)
         if (!mailbox.unsafeOffer({ id, write, answer })) {
-          answer(new UploadStoreError({ reason: "Write", operation: `write the state of ${id} after closing` }))
+          const cause = new Error("the registry is closed")
+          answer(new UploadStoreError({ reason: "Write", operation: `write the state of ${id}`, cause }))
         }
       })
   })

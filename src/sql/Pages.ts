@@ -45,11 +45,11 @@ export const make = (sql: SqlClient.SqlClient): Pages => ({
         WHERE (completion = 'Finishing' OR (kind = 'Final' AND completion = 'Open')) AND id > ${after}
         ORDER BY id LIMIT ${limit}`),
   /** Must repeat the WHERE clause of the partial index: an upload with unsynced bytes has bytes. */
-  unsynced: ids("look for uploads that are not synced", (after, limit) =>
+  unsynced: ids("look for uploads with unsynced bytes", (after, limit) =>
     sql`SELECT id FROM effect_tus_uploads
         WHERE completion = 'Open' AND upload_offset > 0 AND upload_offset > synced_offset AND id > ${after}
         ORDER BY id LIMIT ${limit}`),
-  consumedParts: ids("look for parts that are used up", (after, limit) =>
+  consumedParts: ids("look for consumed parts", (after, limit) =>
     sql`SELECT part.id FROM effect_tus_parts
         JOIN effect_tus_uploads part ON part.id = part_id
         JOIN effect_tus_uploads final ON final.id = final_id
@@ -61,7 +61,7 @@ export const make = (sql: SqlClient.SqlClient): Pages => ({
   /** Must repeat the WHERE clause of the partial index. */
   withBytes: ({ after, limit }) =>
     Rows.page(
-      "look for uploads that have begun",
+      "look for unfinished uploads with bytes",
       (after: Rows.IdRow | undefined, limit) =>
         sql<Rows.IdRow>`SELECT id, upload_offset FROM effect_tus_uploads
             WHERE completion = 'Open' AND upload_offset > 0 AND id > ${after?.id ?? ""}

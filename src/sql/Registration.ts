@@ -38,13 +38,16 @@ export const identity = (sql: SqlClient.SqlClient, durably: Durably): Identity =
  * would do harm.
  */
 export const admit = (sql: SqlClient.SqlClient, latest: number): Effect.Effect<void, UploadStoreError> =>
-  Effect.flatMap(Effect.mapError(read(sql), SqlFailure.toStoreError("Read", "read whose the database is")), (row) => {
-    const oldest = Number(row?.oldest ?? 0)
-    return oldest <= latest ? Effect.void : new UploadStoreError({
-      reason: "Write",
-      operation: "use the database",
-      cause: new Error(
-        `a newer effect-tus has changed its tables, which only versions that know them up to ${oldest} may write to, and this one knows ${latest}; start the newer one, or put back a backup from before it`
-      )
-    })
-  })
+  Effect.flatMap(
+    Effect.mapError(read(sql), SqlFailure.toStoreError("Read", "read the name of the database")),
+    (row) => {
+      const oldest = Number(row?.oldest ?? 0)
+      return oldest <= latest ? Effect.void : new UploadStoreError({
+        reason: "Write",
+        operation: "use the database",
+        cause: new Error(
+          `a newer effect-tus has migrated its tables: a version needs migration ${oldest} to write to them, and this one knows ${latest}; run the newer version, or restore a backup from before`
+        )
+      })
+    }
+  )

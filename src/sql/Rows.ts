@@ -25,7 +25,7 @@ export type Decode<A> = (row: object) => Either.Either<A, ParseResult.ParseError
 export const corrupt = (operation: string, error: ParseResult.ParseError): UploadStoreError => {
   const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
   const where = issue === undefined || issue.path.length === 0 ? "" : `${issue.path.join(".")}: `
-  const what = issue?.message.split("\n")[0] ?? "it is not what was written"
+  const what = issue?.message.split("\n")[0] ?? "it is damaged"
   return new UploadStoreError({ reason: "Corrupt", operation, cause: new Error(`${where}${what}`, { cause: error }) })
 }
 

@@ -70,7 +70,11 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
   })
 
 const refuse = () =>
-  new UploadStoreError({ reason: "Write", operation: "write to a database that was opened for reading" })
+  new UploadStoreError({
+    reason: "Write",
+    operation: "write to the database",
+    cause: new Error("it is open for reading only")
+  })
 
 /**
  * For reading beside a server: runs no migration, and every write fails. Fails with an `UploadStoreError` if the

@@ -73,7 +73,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
       const counted = results.setBacks
       const synced = yield* Effect.exit(fsync(id))
       if (synced._tag === "Failure") {
-        yield* Effect.logWarning(`${id} cannot be synced`, synced.cause)
+        yield* Effect.logWarning(`the bytes of ${id} cannot be synced`, synced.cause)
         return !failed.has(id)
       }
       const after = yield* registry.get(id)

@@ -54,12 +54,12 @@ export interface Orphans {
 /** Why the bytes cannot belong to the upload with this state; `Option.none` if they can. */
 export const misfit = ({ isIntact, size }: Orphan, upload: Upload): Option.Option<string> =>
   !isIntact
-    ? Option.some("they are not what was set aside: they have been changed since")
+    ? Option.some("they were changed after they were set aside")
     : size < upload.offset
-    ? Option.some(`they are ${size} bytes, and ${upload.offset} of the upload count`)
+    ? Option.some(`they are ${size} bytes, but its upload counts ${upload.offset}`)
     : upload.isOpen || size === upload.offset
     ? Option.none()
-    : Option.some(`they are ${size} bytes, and the upload, which is complete, has ${upload.offset}`)
+    : Option.some(`they are ${size} bytes, but its complete upload has ${upload.offset}`)
 
 /**
  * Puts back orphans that a state names again, for example after a database was restored: if the state counts bytes, the

@@ -22,9 +22,9 @@ export class StoreMismatch extends Schema.TaggedError<StoreMismatch>("effect-tus
 }) {
   override get message(): string {
     const found = this.registry === "New"
-      ? `there are uploads in ${this.place}, and the database is new: it knows none of them`
-      : `the database is not the one of ${this.place}`
-    return `${found}; put the right one back, or a backup of it, or go on all the same with adopt: true, which sets aside, and does not remove, what this one does not name`
+      ? `there are uploads in ${this.place}, but the database is new and knows none of them`
+      : `the database does not belong to ${this.place}`
+    return `${found}; restore the right database or a backup of it, or continue with adopt: true, which sets aside, and never removes, bytes that this database does not name`
   }
 }
 
@@ -70,7 +70,9 @@ export const pair = ({ adopt = false }: Options = {}): Effect.Effect<
       return yield* mismatch
     }
     if (!isExpected) {
-      yield* Effect.logWarning(`${bytes.place} is taken over by another database; what that does not name is set aside`)
+      yield* Effect.logWarning(
+        `${bytes.place} is adopted by another database; bytes that it does not name are set aside`
+      )
     }
     const name = Option.match(known, { onNone: newName, onSome: ({ name }) => name })
     yield* registry.set({ name, isTold: false })

@@ -48,13 +48,13 @@ export const make = (
       }
       if (!(yield* Pairing.isSound(registry, bytes))) {
         yield* Effect.logError(
-          `${id} lacks bytes, and stays as it is: what is there is not what belongs to the database`
+          `${id} lacks bytes, and is left as it is: the bytes that are there belong to another database`
         )
         return Option.none<number>()
       }
       yield* syncs.cut(found.value, size, fence, expiresAt)
       yield* Effect.logError(
-        `${id} goes back from ${offset} bytes to ${size}: the others have gone from where they were`
+        `${id} goes back from ${offset} bytes to ${size}: the others are missing`
       )
       return Option.some(size)
     }, Effect.uninterruptible),

@@ -47,7 +47,7 @@ export const make = ({ bytes, durability, forget, registry, setAside }: Dependen
   const removeCounted = ({ id, offset }: Upload) =>
     Effect.flatMap(bytes.size(id), (size) =>
       Option.exists(size, (size) => size > offset)
-        ? setAside(id, `are more than the ${offset} that counted of an upload whose time is over, and set aside`)
+        ? setAside(id, `are more than the ${offset} that its removed upload counted, and are set aside`)
         : bytes.remove(id))
 
   /** If the state was durable, its removal has to be: after a power cut it would come back without its bytes. */

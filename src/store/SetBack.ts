@@ -54,7 +54,11 @@ export const make = (
     refuse: (entry: StoredUpload, fence: number): Effect.Effect<never, UploadStoreError> =>
       Effect.zipRight(
         Effect.ignoreLogged(toSynced(entry, fence)),
-        new UploadStoreError({ reason: "Write", operation: `count the bytes of ${entry.upload.id}: a sync has failed` })
+        new UploadStoreError({
+          reason: "Write",
+          operation: `commit ${entry.upload.id}`,
+          cause: new Error("an fsync of its bytes has failed, so it goes back to its last synced byte")
+        })
       )
   }
 }

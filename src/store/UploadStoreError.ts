@@ -24,8 +24,17 @@ export class UploadStoreError extends Schema.TaggedError<UploadStoreError>("effe
 ) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `${this.operation}: ${this.cause instanceof Error ? this.cause.message : this.reason}`
+    return `${this.operation}: ${this.cause instanceof Error ? this.cause.message : sentences[this.reason]}`
   }
+}
+
+const sentences: Readonly<Record<UploadStoreError["reason"], string>> = {
+  Read: "it cannot be read",
+  Write: "it cannot be written",
+  NoSpace: "there is no space left",
+  Corrupt: "it has fewer bytes than were acknowledged",
+  Unsynced: "an fsync has failed",
+  UnknownDialect: "this version does not support its dialect"
 }
 
 /** The error for an upload in another dialect. The upload stays as it is, for a version that serves the dialect. */
@@ -34,7 +43,7 @@ export const unknownDialect = (id: string, dialect: Dialect): UploadStoreError =
     reason: "UnknownDialect",
     operation: `serve the upload ${id}`,
     cause: new Error(
-      `it was created in the dialect ${dialect}, which this version of effect-tus does not speak; run the version that wrote it`
+      `it was created in the dialect ${dialect}, which this version of effect-tus does not support; run the version that created it`
     )
   })
 
@@ -44,6 +53,6 @@ export class Superseded extends Schema.TaggedError<Superseded>("effect-tus/Super
 }) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
-    return `another writer has moved the upload ${this.id} on`
+    return `another writer has changed the upload ${this.id} meanwhile`
   }
 }

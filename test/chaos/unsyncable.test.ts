@@ -44,7 +44,7 @@ needs("strace")("a file system that syncs no directories", () => {
           deepStrictEqual([first.status, last.status], [204, 204])
           deepStrictEqual((yield* exchange(port, Message.ask(location))).headers["upload-offset"], "6")
         }
-        assert.lengthOf(output().match(/syncs no directories/g) ?? [], 1)
+        assert.lengthOf(output().match(/cannot sync directories/g) ?? [], 1)
       }),
     60_000
   )

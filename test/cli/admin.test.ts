@@ -138,7 +138,7 @@ needs("SQLite")("the command admin", () => {
       deepStrictEqual([refused.code, refused.err], [
         1,
         [
-          `effect-tus: serve the upload ${ids.open}: it was created in the dialect ietf, which this version of effect-tus does not speak; run the version that wrote it`
+          `effect-tus: serve the upload ${ids.open}: it was created in the dialect ietf, which this version of effect-tus does not support; run the version that created it`
         ]
       ])
       assert.strictEqual((yield* Process.run(at, ["admin", "list"])).out.length, 2)
@@ -151,7 +151,7 @@ needs("SQLite")("the command admin", () => {
       assert.strictEqual((yield* Process.run(at, ["admin", "backup", "--to", to])).code, 0)
       const again = yield* Process.run(at, ["admin", "backup", "--to", to])
       deepStrictEqual([again.code, again.err.length], [1, 1])
-      assert.include(again.stderr, "there is one already")
+      assert.include(again.stderr, "the file already exists")
       yield* stop
       const uploads = join(at, "uploads")
       readdirSync(uploads).filter((name) => name.startsWith("uploads.sqlite")).forEach((name) =>
@@ -197,7 +197,7 @@ needs("SQLite")("the command admin", () => {
       deepStrictEqual([changed.code, existsSync(file)], [1, false])
       assert.match(
         changed.stderr,
-        /they are not what was set aside: they have been changed since; --to PATH writes a copy/
+        /they were changed after they were set aside; --to PATH writes a copy/
       )
       assert.match((yield* Process.run(at, ["admin", "orphans", "list"])).stdout, /, changed since/)
       writeFileSync(aside, "abc")
@@ -220,6 +220,6 @@ needs("SQLite")("the command admin", () => {
       )
       const refused = yield* Process.run(at, ["serve", "--port", "0"])
       deepStrictEqual([refused.code, refused.err.length], [1, 1])
-      assert.match(refused.stderr, /go on all the same with --adopt, which sets aside, and does not remove/)
+      assert.match(refused.stderr, /continue with --adopt, which sets aside, and never removes/)
     }))
 }, { concurrent: true, timeout: 120_000 })

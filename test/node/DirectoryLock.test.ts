@@ -48,7 +48,10 @@ describe("DirectoryLock", () => {
       yield* serve(real)
       for (const name of [real, link, `${at}/./real/`]) {
         const error = yield* Effect.flip(Effect.scoped(serve(name)))
-        assert.match(error.message, /which another server is using: database is locked/)
+        assert.match(
+          error.message,
+          /which another server is using \(stop that one, or choose another directory\): database is locked/
+        )
       }
     }))
 
@@ -65,7 +68,7 @@ describe("DirectoryLock", () => {
       const at = yield* directory
       let told = 0
       const logger = Logger.make(({ message }) => {
-        told += /had been removed; it was made again/.test(String(message)) ? 1 : 0
+        told += /was removed, and has been created and locked again/.test(String(message)) ? 1 : 0
       })
       const context = yield* Effect.provide(serve(at), Logger.replace(Logger.defaultLogger, logger))
       for (const nth of [1, 2]) {

@@ -146,7 +146,10 @@ needs("SQLite")("a directory and its database", () => {
         for (let again = 0; again < 2; again++) {
           const error = yield* Effect.flip(Effect.scoped(open(here.directory)))
           assert.strictEqual(error._tag, "StoreMismatch")
-          assert.match(error.message, /the database is new: it knows none of them; put the right one back.*adopt: true/)
+          assert.match(
+            error.message,
+            /the database is new and knows none of them; restore the right database.*adopt: true/
+          )
         }
         assert.strictEqual(readFileSync(file, "utf8"), "abcdef")
       }))
@@ -189,7 +192,7 @@ needs("SQLite")("a directory and its database", () => {
       remove(directory)
       copyFileSync(kept, join(directory, "uploads.sqlite"))
       const other = yield* Effect.flip(Effect.scoped(open(directory)))
-      assert.match(other.message, /the database is not the one of/)
+      assert.match(other.message, /the database does not belong to/)
       yield* Effect.scoped(open(directory, true))
       assert.strictEqual(readFileSync(file, "utf8"), "abcdef")
       deepStrictEqual(orphans(directory), [])

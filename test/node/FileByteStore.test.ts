@@ -381,7 +381,7 @@ describe("a file system that syncs no directories", () => {
         deepStrictEqual(calls.synced, [a, b, a, c].map(store.pathOf))
         assert.lengthOf(asked, 1)
         assert.lengthOf(warnings, 1)
-        assert.include(String(warnings[0]), `The file system of ${store.directory} syncs no directories`)
+        assert.include(String(warnings[0]), `The file system of ${store.directory} cannot sync directories`)
       })
   )
 

@@ -69,7 +69,7 @@ describe("NodeTusServer", () => {
       for (const part of ["", "\r\n", "PATCH /fi", "PATCH /files/a HTTP/1.1\r\nHost: localhost\r\nX-A: "]) {
         const text = yield* Effect.promise(() => told(part))
         deepStrictEqual(statusesOf(text), [408], part)
-        assert.match(text, /\r\n\r\nexpected the head of a request within 0.1 seconds\n$/)
+        assert.match(text, /\r\n\r\nexpected the headers of a request within 0.1 seconds\n$/)
       }
     }))
 

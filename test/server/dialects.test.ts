@@ -74,7 +74,7 @@ needs("SQLite")("an upload of a dialect that is not served", () => {
         for (const { text } of answers.slice(1)) {
           assert.include(
             text,
-            "created in the dialect ietf, which this version of effect-tus does not speak; run the version that wrote it"
+            "created in the dialect ietf, which this version of effect-tus does not support; run the version that created it"
           )
         }
         const admin = yield* TusAdmin.TusAdmin

@@ -31,7 +31,7 @@ describe("NodeSqlite", () => {
       assert.strictEqual(lines.length, 1)
       assert.match(
         String(lines[0]),
-        /^the database is opened by node:sqlite, since better-sqlite3 cannot be loaded: The module '.*' was compiled against a different Node.js version$/
+        /^using node:sqlite for the database, since better-sqlite3 cannot be loaded: The module '.*' was compiled against a different Node.js version$/
       )
     }))
 

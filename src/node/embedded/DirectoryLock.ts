@@ -40,7 +40,7 @@ const failure = (directory: string) => (error: SqlError) => {
   return SqlFailure.isLocked(failed)
     ? new UploadStoreError({
       ...failed,
-      operation: `use ${directory}, which another server is using`,
+      operation: `use ${directory}, which another server is using (stop that one, or choose another directory)`,
       cause: failed.cause
     })
     : failed
@@ -96,12 +96,18 @@ export const layer = (
           Effect.sync(() => {
             loss = SqlFailure.isLocked(error) ? error : undefined
           }))
-        yield* Effect.logWarning(`${path} had been removed; it was made again, and keeps other servers out`)
+        yield* Effect.logWarning(
+          `${path} was removed, and has been created and locked again; do not remove it while a server runs`
+        )
       })
 
       yield* Effect.unlessEffect(takeAnew, isThere).pipe(
         Effect.catchAll((error) =>
-          Effect.logError(loss === undefined ? error : `nothing is written any more: ${error.message}`)
+          Effect.logError(
+            loss === undefined
+              ? `${path} cannot be locked again, and is tried once more: ${error.message}`
+              : `${path} was removed, and this server writes nothing any more; restart it: ${error.message}`
+          )
         ),
         Effect.repeat({ schedule: Schedule.spaced(interval), until: () => loss !== undefined }),
         Effect.forkScoped

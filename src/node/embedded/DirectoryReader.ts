@@ -54,7 +54,7 @@ const place = (to: string, make: (part: string) => Effect.Effect<void, UploadSto
   const taken = new UploadStoreError({
     reason: "Write",
     operation: `write ${path}`,
-    cause: new Error("there is one already")
+    cause: new Error("the file already exists")
   })
   const syncFolder = NodeFs.canSyncDirectories
     ? Effect.catchIf(NodeFs.use(dirname(path), "r", NodeFs.syncDirectory), NodeFs.isUnsupported, () => Effect.void)

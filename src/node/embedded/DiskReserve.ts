@@ -53,7 +53,11 @@ const make = Effect.fnUntraced(function*({ directory, permissions }: Options) {
   /** Requires twice as much free space, or it would be removed again at once. */
   const fill = Effect.gen(function*() {
     if ((yield* NodeFs.free(directory)) < 2 * size) {
-      return yield* new UploadStoreError({ reason: "NoSpace", operation: `keep ${size} bytes in reserve in ${path}` })
+      return yield* new UploadStoreError({
+        reason: "NoSpace",
+        operation: `keep ${size} bytes in reserve in ${path}`,
+        cause: new Error(`the disk has less than ${2 * size} bytes free; free some space`)
+      })
     }
     yield* NodeFs.use(path, "w", (file) => writeFilling(file, size), permissions).pipe(
       Effect.onError(() => Effect.ignore(NodeFs.removeIfPresent(path)))

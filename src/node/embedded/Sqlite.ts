@@ -32,7 +32,7 @@ const builtIn = (why: string): Effect.Effect<Client, Error> =>
     Effect.mapError(() => new Error(missing(why))),
     Effect.map((driver): Client => (filename) => NodeSqlite.layer(driver, filename)),
     Effect.zipLeft(
-      Effect.logInfo(`the database is opened by node:sqlite, since better-sqlite3 cannot be loaded: ${why}`)
+      Effect.logInfo(`using node:sqlite for the database, since better-sqlite3 cannot be loaded: ${why}`)
     )
   )
 

@@ -61,4 +61,4 @@ export const make = (directory: string, files: OpenFiles.OpenFiles, permissions:
 }
 
 const cannotSync = (directory: string) =>
-  `The file system of ${directory} syncs no directories: a power cut may take files from it whose names are new`
+  `The file system of ${directory} cannot sync directories: a power cut may lose new files in it`

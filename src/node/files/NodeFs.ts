@@ -155,7 +155,7 @@ export const sync = ({ fd, path }: File): Effect.Effect<void, UploadStoreError> 
     isUnsupported(error)
       ? new UploadStoreError({
         reason: "Write",
-        operation: `sync ${path}, which its file system cannot: durability "process" alone asks for no syncs`,
+        operation: `sync ${path}, which its file system does not support; only durability "process" works there`,
         cause: error.cause
       })
       : error)

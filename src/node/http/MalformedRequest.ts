@@ -37,12 +37,12 @@ export const refuse = (socket: Duplex, code: string | undefined, options: Option
 
 const answer = (code: string | undefined, { cors, headersMillis }: Options) => {
   const [status, expected]: readonly [number, string] = code === "ERR_HTTP_REQUEST_TIMEOUT"
-    ? [408, `the head of a request within ${headersMillis / 1000} seconds`]
+    ? [408, `the headers of a request within ${headersMillis / 1000} seconds`]
     : code === "HPE_HEADER_OVERFLOW"
     ? [431, `a request line and headers of at most ${maxHeaderSize} bytes together`]
     : code === "HPE_CHUNK_EXTENSIONS_OVERFLOW"
     ? [413, `chunks with extensions of at most ${maxHeaderSize} bytes`]
-    : [400, "a well-formed request of HTTP/1.1"]
+    : [400, "a well-formed HTTP/1.1 request"]
   const { body = "", headers } = sentence(status, `expected ${expected}`, cors.anonymous)
   const fields = Object.entries({ ...headers, "content-length": String(body.length), connection: "close" })
   return [

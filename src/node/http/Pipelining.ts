@@ -102,6 +102,6 @@ export const make = (): Turns => {
  */
 const cutOff = (request: IncomingMessage) => {
   if (!request.complete && request.listenerCount("error") > 0) {
-    request.emit("error", new Error("the end of the body cannot be told"))
+    request.emit("error", new Error("the end of the body cannot be found"))
   }
 }
