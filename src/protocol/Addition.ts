@@ -1,5 +1,5 @@
 /**
- * What an application says in an answer of its own. To the rules these are words that they pass on.
+ * What an application says in an answer. The rules pass it on without reading it.
  */
 import * as Schema from "effect/Schema"
 

@@ -24,7 +24,7 @@ export interface Appended {
   readonly expires: Option.Option<DateTime.Utc>
 }
 
-/** What may be done with the bytes, or the reason to take none; reasons are tried in the order they win. */
+/** The plan for the bytes, or the refusal. Reasons to refuse are checked in this order. */
 export const decide = (
   upload: Upload,
   request: Request,

@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema"
 /** Bytes in a digest, by algorithm. */
 export const sizes = { sha1: 20, md5: 16, sha256: 32, sha512: 64, crc32: 4, crc32c: 4 } as const
 
-/** The algorithms that have a name here; a server offers those for which it has a hasher. */
+/** Every algorithm that the library knows. A server offers those for which it has a hash function. */
 export const Algorithm = Schema.Literal("sha1", "md5", "sha256", "sha512", "crc32", "crc32c")
 export type Algorithm = typeof Algorithm.Type
 

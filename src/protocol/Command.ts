@@ -1,5 +1,5 @@
 /**
- * What a client can ask for, in the words of the rules. A dialect makes it of an HTTP request.
+ * What a client can ask for, in the words of the rules. A dialect decodes it from an HTTP request.
  */
 import * as Data from "effect/Data"
 import type * as Append from "./Append.js"
@@ -7,10 +7,10 @@ import * as Create from "./Create.js"
 import type * as Download from "./Download.js"
 import type { UploadId } from "./Upload.js"
 
-/** A request that was understood: one member for each verb. Whether the upload exists is not known yet. */
+/** A decoded request: one member for each verb. The upload may or may not exist. */
 export type Command = Data.TaggedEnum<{
   Discover: {}
-  /** `collection` is where clients see it: a path, or a URL. */
+  /** `collection` is the path or the URL of the collection, as the client sees it. */
   Create: { readonly collection: string; readonly request: Create.Request }
   Download: { readonly id: UploadId; readonly request: Download.Request }
   Inspect: { readonly id: UploadId }

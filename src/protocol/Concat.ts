@@ -14,7 +14,7 @@ export interface Part {
   readonly url: string
 }
 
-/** The kind of upload that is asked for; `concat` is what the client said of the parts, to be told again. */
+/** The kind of upload that the client asks for. `concat` is the text that a later inspection returns. */
 export type Asked =
   | { readonly _tag: "Whole" }
   | { readonly _tag: "Partial" }
@@ -22,14 +22,17 @@ export type Asked =
 
 const isBytes = Schema.is(Bytes)
 
-/** The length of a final upload, as soon as the length of every part is known; none where the sum is beyond 2^53-1. */
+/** The length of a final upload in bytes; `Option.none` until every part has a length, or if the sum exceeds 2^53-1. */
 export const lengthOf = (parts: ReadonlyArray<Upload>): Option.Option<Bytes> =>
   Option.all(parts.map((part) => part.length)).pipe(
     Option.map((lengths) => lengths.reduce((sum, length) => sum + length, 0)),
     Option.filter(isBytes)
   )
 
-/** The part that keeps an open final from ever being assembled; `parts` are in its order, none for one that is gone. */
+/**
+ * The missing part because of which an open final can never be assembled. `parts` are in its order, `none` for a
+ * missing one.
+ */
 export const missing = (
   { kind }: Upload,
   parts: ReadonlyArray<Option.Option<Upload>>
@@ -51,9 +54,9 @@ export type Assembly = Data.TaggedEnum<{
 export const Assembly = Data.taggedEnum<Assembly>()
 
 /**
- * What can be done about an open final; `parts` are in its order, none for one that is gone. `Ready` when all of them
- * are complete, with the sum of their lengths in bytes. `Impossible` with `PartGone` where one is gone, and with
- * `TooLarge` as soon as the lengths are known to exceed `maxSize`, or 2^53-1 bytes.
+ * Whether an open final can be assembled. `parts` are in its order, `none` for a missing one. `Ready`: all parts are
+ * complete; with the sum of their lengths in bytes. `Impossible` with `PartGone`: a part is missing. `Impossible` with
+ * `TooLarge`: the lengths exceed `maxSize` or 2^53-1 bytes.
  */
 export const assemblyOf = (
   final: Upload,

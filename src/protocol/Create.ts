@@ -1,5 +1,5 @@
 /**
- * Create an upload, whole, as a part, or as the concatenation of parts; the first bytes may come along.
+ * Create an upload: whole, a part, or the concatenation of parts. The request may contain the first bytes.
  */
 import type * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
@@ -13,7 +13,7 @@ import { type Amendments, Bytes, type Kind, Upload, type UploadId } from "./Uplo
 
 /** What the client says. */
 export interface Request extends Transfer.Body {
-  /** The protocol in which it says it, and in which the upload goes on. */
+  /** The dialect of the request, and of the upload from then on. */
   readonly dialect: Dialect
   readonly length: Option.Option<Bytes>
   /** Whether the length follows later. */
@@ -23,7 +23,7 @@ export interface Request extends Transfer.Body {
   readonly brings: Brings
 }
 
-/** What comes along with the request: nothing, the first bytes of the upload, or a body that cannot be those. */
+/** The body of the request: none, the first bytes of the upload, or something else. */
 export type Brings =
   | { readonly _tag: "Nothing" }
   | { readonly _tag: "Bytes" }
@@ -34,7 +34,7 @@ export type Brings =
     readonly actual: Option.Option<string>
   }
 
-/** Where the new upload is, where it stands if bytes came along, and when it ends if nothing more comes. */
+/** The URL of the new upload, its offset if the request had bytes, and its expiry. */
 export interface Created {
   readonly _tag: "Created"
   readonly url: string
@@ -42,23 +42,23 @@ export interface Created {
   readonly expires: Option.Option<DateTime.Utc>
 }
 
-/** What is known besides the request: a fresh id, and the parts that a final names. */
+/** What the server knows besides the request: a new id, and the parts that a final names. */
 export interface Facts {
   readonly id: UploadId
   readonly parts: ReadonlyArray<Upload>
   readonly now: DateTime.Utc
 }
 
-/** The upload to create and what to do with the bytes that come along. */
+/** The upload to create, and the plan for the bytes of the request. */
 export interface Decision {
   readonly upload: Upload
   readonly plan: Option.Option<Transfer.Plan>
 }
 
-/** Whether the first bytes of the upload come with its creation. */
+/** Whether the request contains the first bytes of the upload. */
 export const bringsBytes = ({ brings }: Request): boolean => brings._tag === "Bytes"
 
-/** The upload to create, or the reason not to; reasons are tried in the order they win. */
+/** The upload to create, or the refusal. Reasons to refuse are checked in this order. */
 export const decide = (
   request: Request,
   { id, now, parts }: Facts,
@@ -90,7 +90,7 @@ export const decide = (
       length,
       metadata,
       createdAt: now,
-      // A final lives as long as its parts: they expire by themselves, and it goes when one of them is gone.
+      // A final does not expire: its parts do, and it is removed when one of them is gone.
       expiresAt: full || kind._tag === "Final" ? Option.none() : expiryAt(policy, now),
       expiryIsFixed: false,
       completion: full ? Transfer.completionOf({ isPartial: kind._tag === "Partial" }, now, policy) : { _tag: "Open" },
@@ -105,13 +105,13 @@ export const decide = (
     }
   })
 
-/** The same upload as the application wants it. */
+/** The decision with what the application changes about the upload. */
 export const amend = ({ plan, upload }: Decision, amendments: Amendments): Decision => {
   const amended = upload.amend(amendments)
   return { upload: amended, plan: Option.map(plan, (plan) => ({ ...plan, upload: amended })) }
 }
 
-/** The answer to a request that was not refused; the query is what the URL of the upload says besides its id. */
+/** The answer to a request that was not refused. `query` is appended to the URL of the upload. */
 export const respond = (upload: Upload, collection: string, request: Request, query = ""): Created => ({
   _tag: "Created",
   url: `${collection}/${upload.id}${query}`,

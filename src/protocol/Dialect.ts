@@ -1,6 +1,6 @@
 /**
- * The wire protocol in which an upload was created, and all that the rules know of it. It is stored with the state, and
- * a version that does not serve it leaves the upload to one that does.
+ * The wire protocol in which an upload was created. Its name is stored with the state. A version of the library that
+ * does not serve the dialect leaves the upload to one that does.
  */
 import * as Schema from "effect/Schema"
 

@@ -1,6 +1,5 @@
 /**
- * Send the bytes of a complete upload, or a range of them. Conditions and ranges are those of HTTP, whatever the
- * dialect.
+ * Send the bytes of a complete upload, or a range of them. Conditions and ranges are those of HTTP in every dialect.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14
  */
@@ -12,24 +11,24 @@ import type { Upload } from "./Upload.js"
 
 /** What the client says. */
 export interface Request {
-  /** Whether a browser would take the bytes for a program, the looks of a page, or a document within one. */
+  /** Whether a browser would run the bytes: as a script, a style sheet or an embedded document. */
   readonly isToRun: boolean
-  /** What the client has already. */
+  /** The versions that the client has. */
   readonly has: Versions
-  /** One range; none where all is wanted. */
+  /** One range; `Option.none` for the whole upload. */
   readonly range: Option.Option<Range>
-  /** The versions of which the range may be; otherwise all is sent. */
+  /** The range applies to these versions only. For another one, all bytes are sent. */
   readonly rangeOf: Versions
 }
 
-/** Versions of an upload: those of these tags, all, those up to a moment in whole seconds, or none. */
+/** A set of versions: none, all, those with one of these tags, or those up to a moment in whole seconds. */
 export type Versions =
   | { readonly _tag: "None" }
   | { readonly _tag: "All" }
   | { readonly _tag: "Tags"; readonly tags: ReadonlyArray<string> }
   | { readonly _tag: "Until"; readonly at: DateTime.Utc }
 
-/** From the first byte to the last, inclusive; the last `count`. The first is not behind the last. */
+/** `From`: positions of the first and the last byte, inclusive, in order. `Last`: the last `count` bytes. */
 export type Range =
   | { readonly _tag: "From"; readonly first: number; readonly last: Option.Option<number> }
   | { readonly _tag: "Last"; readonly count: number }
@@ -40,19 +39,19 @@ export interface Slice {
   readonly end: number
 }
 
-/** The bytes that are sent, none where the client has them already. */
+/** The bytes to send; no slice if the client has them. */
 export interface Downloaded {
   readonly _tag: "Downloaded"
   readonly upload: Upload
-  /** The version of the upload: what is complete never changes. */
+  /** The version of the upload. A complete upload has only one. */
   readonly tag: string
   readonly completedAt: DateTime.Utc
   readonly slice: Option.Option<Slice>
-  /** Whether the slice is what a range asked for. */
+  /** Whether the slice is the requested range. */
   readonly isRange: boolean
 }
 
-/** What is sent, or the reason not to; reasons are tried in the order they win. */
+/** What to send, or the refusal. Reasons to refuse are checked in this order. */
 export const decide = (
   upload: Upload,
   request: Request,

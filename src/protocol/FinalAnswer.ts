@@ -1,11 +1,11 @@
 /**
- * What an application added to the answer by which an upload became complete, as it is stored with the upload and told
- * again to a client that lost that answer.
+ * What an application added to the answer that completed an upload. It is stored with the upload, for a client that
+ * lost the answer.
  */
 import * as Schema from "effect/Schema"
 import { Fields } from "./Addition.js"
 
-/** The most that is stored of one answer, in bytes of its encoded form: 64 KiB. */
+/** The largest encoded form that is stored, in bytes: 64 KiB. */
 export const maxBytes = 64 * 1024
 
 const Parts = Schema.Struct({ headers: Fields, body: Schema.optional(Schema.String) })
@@ -25,6 +25,6 @@ export const encode = (answer: typeof Parts.Type): string => JSON.stringify(answ
 /** The size of the encoded form. */
 export const bytesOf = (answer: typeof Parts.Type): number => new TextEncoder().encode(encode(answer)).length
 
-/** About how many bytes of memory it takes, which costs less to know. */
+/** Bytes of memory that it takes, roughly. Cheaper than `bytesOf`. */
 export const sizeOf = ({ body = "", headers }: FinalAnswer): number =>
   Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + value.length, body.length)

@@ -1,5 +1,5 @@
 /**
- * Tell how far an upload has come.
+ * Report the offset of an upload.
  */
 import type * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
@@ -11,9 +11,9 @@ import type { Bytes, Kind, Upload } from "./Upload.js"
 /** Where the upload stands. */
 export interface Inspected {
   readonly _tag: "Inspected"
-  /** None of a final upload that is not assembled yet. */
+  /** `Option.none` for a final upload that is not assembled. */
   readonly offset: Option.Option<Bytes>
-  /** None where it is not known yet. */
+  /** `Option.none` if it is not declared. */
   readonly length: Option.Option<Bytes>
   readonly metadata: Option.Option<string>
   readonly kind: Kind
@@ -21,8 +21,8 @@ export interface Inspected {
 }
 
 /**
- * Where the upload stands. `parts` are those of a final upload, none where one is gone: a final has no offset before it
- * is assembled, and its length is told "as soon as it can be calculated".
+ * The state to report, or the refusal. `parts` are those of a final upload, `none` for a missing one. A final has no
+ * offset before it is assembled, and its length is reported "as soon as it can be calculated".
  */
 export const decide = (
   upload: Upload,

@@ -1,6 +1,6 @@
 /**
- * What a client says of a file: pairs of a key and a base64 value. The text itself is what is stored and told again;
- * these codecs are for reading and writing it.
+ * What a client says about a file: pairs of a key and a base64 value. The text is stored and reported as it was sent.
+ * These codecs read and write it.
  *
  * @see https://tus.io/protocols/resumable-upload#upload-metadata
  */
@@ -21,7 +21,7 @@ const Base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 
 const parse = (text: string): Either.Either<Metadata, string> => {
   const pairs = new Map<string, Uint8Array>()
-  // What is echoed in answers must not be able to end the line it stands on.
+  // The text is echoed in a header, so it must not contain the end of a line.
   if (!/^[\t\x20-\x7e]*$/.test(text)) {
     return Either.left(malformed)
   }
@@ -82,12 +82,12 @@ export const FromRaw: Schema.Schema<Metadata, string> = Schema.transformOrFail(S
   encode: (metadata, _, ast) => Either.mapLeft(print(metadata), (reason) => new ParseResult.Type(ast, metadata, reason))
 })
 
-/** Not a `Schema.Record`: that one assigns key by key, and so loses the key `__proto__`. */
+/** Not a `Schema.Record`, which assigns key by key and loses the key `__proto__`. */
 const Text = Schema.declare((u): u is { readonly [key: string]: string } =>
   Predicate.isReadonlyRecord(u) && Object.values(u).every(Predicate.isString)
 )
 
-/** The text, read as strings by key. Fails where a value is not UTF-8. */
+/** The text, read as strings by key. Fails if a value is not UTF-8. */
 export const TextFromRaw: Schema.Schema<{ readonly [key: string]: string }, string> = Schema.transformOrFail(
   FromRaw,
   Text,
@@ -112,8 +112,7 @@ export const TextFromRaw: Schema.Schema<{ readonly [key: string]: string }, stri
 )
 
 /**
- * A typed reading of the text by a schema of your own, such as
- * `Metadata.schema(Schema.Struct({ filename: Schema.String }))`.
+ * Reads the text with your own schema, such as `Metadata.schema(Schema.Struct({ filename: Schema.String }))`.
  */
 export const schema = <A, I extends { readonly [key: string]: string }, R>(self: Schema.Schema<A, I, R>) =>
   Schema.compose(TextFromRaw, self, { strict: false })

@@ -7,24 +7,24 @@ import * as Option from "effect/Option"
 import type { Algorithm } from "./Checksum.js"
 
 /**
- * Every limit and every offer, with nothing left out: a server makes it of its `TusPolicy`, which has defaults, and of
- * the parts that it is composed of.
+ * Every limit and every offer, without defaults. The server makes it from `TusPolicy` and the layers that it is
+ * composed of.
  */
 export interface Policy {
   /** Bytes that one upload may hold. */
   readonly maxSize: Option.Option<number>
-  /** Characters that the metadata of an upload may have, as they are sent. */
+  /** Characters of the metadata, as it is sent. */
   readonly maxMetadataSize: number
   /** How long an unfinished upload lives after the last byte that was acknowledged. */
   readonly expiresAfter: Option.Option<Duration.Duration>
   /** The algorithms for which there is a hash function. */
   readonly algorithms: ReadonlyArray<Algorithm>
-  /** Whether a checksum may follow the body that it is of. */
+  /** Whether the checksum of a body may follow it. */
   readonly trailers: boolean
-  /** A hook decides whether an upload with all its bytes is accepted. */
+  /** Whether a hook decides if an upload with all its bytes is accepted. */
   readonly finishes: boolean
 }
 
-/** When an unfinished upload is to end if no byte is acknowledged after `now`; none where it lives for ever. */
+/** When an unfinished upload expires if no byte is acknowledged after `now`; `Option.none` for never. */
 export const expiryAt = (policy: Policy, now: DateTime.Utc): Option.Option<DateTime.Utc> =>
   Option.map(policy.expiresAfter, (duration) => DateTime.addDuration(now, duration))

@@ -1,6 +1,6 @@
 /**
- * Every way the rules say no. Fields carry facts; the message is computed from them and says what was expected. A
- * dialect knows the status of each, and the header that it is about.
+ * Every reason of the rules to refuse a request. Fields are facts. The message is made from them and says what was
+ * expected. A dialect knows the status of each refusal, and the header that it is about.
  */
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -8,15 +8,15 @@ import * as Schema from "effect/Schema"
 import { Fields } from "./Addition.js"
 import type { Completion } from "./Upload.js"
 
-/** What every refusal carries as a key: `isRefusal` looks for it. */
+/** The key that every refusal has, for `isRefusal`. */
 export const TypeId: TypeId = "~effect-tus/Refusal"
 export type TypeId = "~effect-tus/Refusal"
 
-/** The statuses that say no. */
+/** The statuses of errors. */
 const Status = Schema.Int.pipe(Schema.between(400, 599))
 
 /**
- * What the request says contradicts itself, or asks for more than this server offers. `about` is the part of the
+ * The request contradicts itself, or asks for something that this server does not offer. `about` is the part of the
  * request, in the words of the rules.
  */
 export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("InvalidRequest", {
@@ -30,7 +30,7 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("Invali
   }
 }
 
-/** An `InvalidRequest`, with what was found if it can be told. */
+/** Makes an `InvalidRequest`; `actual` is what was found. */
 export const invalid = (
   about: InvalidRequest["about"],
   reason: string,
@@ -47,7 +47,7 @@ export class UploadNotFound extends Schema.TaggedError<UploadNotFound>()("Upload
   }
 }
 
-/** The upload was there and its time has run out. */
+/** The upload has expired. */
 export class UploadExpired extends Schema.TaggedError<UploadExpired>()("UploadExpired", {
   id: Schema.String
 }) {
@@ -57,7 +57,7 @@ export class UploadExpired extends Schema.TaggedError<UploadExpired>()("UploadEx
   }
 }
 
-/** A final upload waits for a part that is gone for good. */
+/** A final upload needs a part that is gone for good. */
 export class PartGone extends Schema.TaggedError<PartGone>()("PartGone", { part: Schema.String }) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
@@ -65,7 +65,7 @@ export class PartGone extends Schema.TaggedError<PartGone>()("PartGone", { part:
   }
 }
 
-/** A final upload is asked to take bytes. */
+/** Bytes are sent to a final upload. */
 export class FinalUpload extends Schema.TaggedError<FinalUpload>()("FinalUpload", {}) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
@@ -73,7 +73,7 @@ export class FinalUpload extends Schema.TaggedError<FinalUpload>()("FinalUpload"
   }
 }
 
-/** Bytes are sent for another place than the one where the upload stands; both offsets in bytes. The upload stays. */
+/** The bytes do not begin at the offset of the upload, which does not change; offsets in bytes. */
 export class OffsetMismatch extends Schema.TaggedError<OffsetMismatch>()("OffsetMismatch", {
   expected: Schema.Int,
   actual: Schema.Int
@@ -84,7 +84,7 @@ export class OffsetMismatch extends Schema.TaggedError<OffsetMismatch>()("Offset
   }
 }
 
-/** A length is declared that cannot be: another than the one declared before, or fewer bytes than are already here. */
+/** The declared length is impossible: it differs from an earlier one, or is below the offset. */
 export class LengthConflict extends Schema.TaggedError<LengthConflict>()("LengthConflict", {
   reason: Schema.Literal("AlreadyDeclared", "BelowOffset"),
   expected: Schema.Int,
@@ -98,7 +98,7 @@ export class LengthConflict extends Schema.TaggedError<LengthConflict>()("Length
   }
 }
 
-/** More bytes than the server takes, or than the upload has room for. */
+/** More bytes than the server accepts, or than the upload has room for. */
 export class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", {
   reason: Schema.Literal("MaxSize", "Length"),
   limit: Schema.Int
@@ -111,7 +111,7 @@ export class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", {
   }
 }
 
-/** The body has another digest than the client said; none of it was kept. */
+/** The digest of the body differs from the checksum of the client. None of the body was kept. */
 export class ChecksumMismatch extends Schema.TaggedError<ChecksumMismatch>()("ChecksumMismatch", {
   algorithm: Schema.String
 }) {
@@ -121,7 +121,7 @@ export class ChecksumMismatch extends Schema.TaggedError<ChecksumMismatch>()("Ch
   }
 }
 
-/** The body did not arrive whole; what may be kept has been kept. */
+/** The body ended early. What may be kept was kept. */
 export class Interrupted extends Schema.TaggedError<Interrupted>()("Interrupted", {
   reason: Schema.Literal("Disconnected", "Idle", "TakenOver", "Shutdown"),
   offset: Schema.Int
@@ -139,7 +139,7 @@ const because = {
   Shutdown: "the server is stopping"
 }
 
-/** Another writer has moved the upload on, and no lock told the two apart. */
+/** Another writer has changed the upload, and no lock kept the two apart. */
 export class Contended extends Schema.TaggedError<Contended>()("Contended", {}) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
@@ -147,7 +147,7 @@ export class Contended extends Schema.TaggedError<Contended>()("Contended", {}) 
   }
 }
 
-/** All bytes are there, whether they are accepted is being decided. */
+/** All bytes have arrived, and a hook is deciding whether to accept them. */
 export class Finishing extends Schema.TaggedError<Finishing>()("Finishing", {}) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
@@ -155,7 +155,10 @@ export class Finishing extends Schema.TaggedError<Finishing>()("Finishing", {}) 
   }
 }
 
-/** All bytes were there and the server's application refused them. The answer stays until the upload is terminated. */
+/**
+ * All bytes had arrived, and the application refused them. Every later request gets this answer, until the upload is
+ * removed.
+ */
 export class UploadRejected extends Schema.TaggedError<UploadRejected>()("UploadRejected", {
   status: Status,
   reason: Schema.String
@@ -166,11 +169,11 @@ export class UploadRejected extends Schema.TaggedError<UploadRejected>()("Upload
   }
 }
 
-/** The application says no: who asks may not do this, or not now. Changes nothing, and answers this request only. */
+/** The application refuses this request, and nothing else. The upload does not change. */
 export class Denied extends Schema.TaggedError<Denied>()("Denied", {
   status: Status,
   reason: Schema.String,
-  /** Fields of the answer, such as who may authenticate, or when to try again. */
+  /** Fields of the answer. */
   headers: Schema.optionalWith(Fields, { default: () => ({}) })
 }) {
   readonly [TypeId]: TypeId = TypeId
@@ -179,7 +182,7 @@ export class Denied extends Schema.TaggedError<Denied>()("Denied", {
   }
 }
 
-/** There is nothing to download before an upload is complete. */
+/** The upload is not complete, so it cannot be downloaded. */
 export class Incomplete extends Schema.TaggedError<Incomplete>()("Incomplete", { offset: Schema.Int }) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
@@ -187,7 +190,7 @@ export class Incomplete extends Schema.TaggedError<Incomplete>()("Incomplete", {
   }
 }
 
-/** The range that is asked for has no byte of the upload, which has `size` of them. */
+/** The requested range is beyond the upload, which has `size` bytes. */
 export class RangeNotSatisfiable extends Schema.TaggedError<RangeNotSatisfiable>()("RangeNotSatisfiable", {
   size: Schema.Int
 }) {
@@ -197,7 +200,7 @@ export class RangeNotSatisfiable extends Schema.TaggedError<RangeNotSatisfiable>
   }
 }
 
-/** Bytes that somebody uploaded are asked for as a program, the looks of a page, or a document within one. */
+/** A browser asks for uploaded bytes as a script, a style sheet or an embedded document. */
 export class NotRunnable extends Schema.TaggedError<NotRunnable>()("NotRunnable", {}) {
   readonly [TypeId]: TypeId = TypeId
   override get message(): string {
@@ -205,7 +208,7 @@ export class NotRunnable extends Schema.TaggedError<NotRunnable>()("NotRunnable"
   }
 }
 
-/** Every refusal there is: what a rule fails with, and what a dialect makes a response of. */
+/** Every refusal: what a rule fails with, and what a dialect encodes as a response. */
 export const Refusal = Schema.Union(
   ChecksumMismatch,
   Contended,
@@ -227,14 +230,14 @@ export const Refusal = Schema.Union(
 )
 export type Refusal = typeof Refusal.Type
 
-/** Whether it is one, told by its `TypeId`: also one of another copy of this package. */
+/** Whether it is a refusal, also one of another copy of this package. */
 export const isRefusal = (u: unknown): u is Refusal => Predicate.hasProperty(u, TypeId)
 
-/** Why an upload with all its bytes is not complete and never will be. */
+/** The refusal of an upload that the application rejected; otherwise `Option.none`. */
 export const rejectionOf = ({ completion }: { readonly completion: Completion }): Option.Option<UploadRejected> =>
   completion._tag === "Rejected" ? Option.some(new UploadRejected(completion)) : Option.none()
 
-/** What was expected and, if there was something else, what. */
+/** What was expected and, if it can be told, what was found. */
 export const expectation = (of: { readonly reason: string; readonly actual: Option.Option<string> }): string =>
   Option.match(of.actual, { onNone: () => of.reason, onSome: (actual) => `${of.reason}, got ${quote(actual)}` })
 

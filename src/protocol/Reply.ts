@@ -1,5 +1,5 @@
 /**
- * What the server answers, in the words of the rules. A dialect makes an HTTP response of it.
+ * What the server answers, in the words of the rules. A dialect encodes it as an HTTP response.
  */
 import type { Addition } from "./Addition.js"
 import type { Appended } from "./Append.js"
@@ -15,7 +15,7 @@ export interface Offered {
   readonly policy: Policy
 }
 
-/** What each verb is answered where it is not refused. */
+/** The answer to each verb that is not refused. */
 export type Reply = Appended | Created | Downloaded | Inspected | Offered | Terminated
 
 /** A reply and what the application adds to it. */

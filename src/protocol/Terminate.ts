@@ -11,7 +11,7 @@ export interface Terminated {
   readonly _tag: "Terminated"
 }
 
-/** The upload to remove, or the reason not to. Complete, rejected and unfinished uploads may all be terminated. */
+/** The upload to remove, or the refusal. Complete, rejected and unfinished uploads can be removed. */
 export const decide = (upload: Upload, now: DateTime.Utc): Either.Either<Upload, Refusal.Refusal> =>
   upload.hasExpired(now) ? Either.left(new Refusal.UploadExpired({ id: upload.id })) : Either.right(upload)
 

@@ -1,7 +1,7 @@
 /**
  * What an append and a creation with bytes have in common: a plan before the bytes, a settlement after them.
  *
- * Nothing unverified counts: with a checksum all bytes are kept or none. Without one, what arrived is kept however the
+ * With a checksum, all bytes of the body are kept or none. Without one, the bytes that arrived are kept, however the
  * body ended.
  */
 import type * as DateTime from "effect/DateTime"
@@ -12,64 +12,64 @@ import { expiryAt, type Policy } from "./Policy.js"
 import * as Refusal from "./Refusal.js"
 import { Bytes, type Completion, type Upload } from "./Upload.js"
 
-/** What follows a body, as its dialect writes it. */
+/** The fields that follow a body. */
 export type Trailers = Readonly<Record<string, string | undefined>>
 
-/** The checksum of a body: it has none, or one that comes before the body, or one that `read` finds behind it. */
+/** The checksum of a body: none, one before the body, or one after it, which `read` finds in the trailers. */
 export type Verification =
   | { readonly _tag: "None" }
   | { readonly _tag: "Before"; readonly checksum: Checksum }
   | { readonly _tag: "After"; readonly read: (trailers: Trailers) => Option.Option<Checksum> }
 
-/** What the client says of the checksum; a contradiction where it announces two. */
+/** What the client says about the checksum. `Twice`: it announces one before the body and one after it. */
 export type Claim = Verification | { readonly _tag: "Twice" }
 
-/** What the client says of the bytes that come. */
+/** What the client says about the body. */
 export interface Body {
-  /** How many there are, none where that is not said. */
+  /** Bytes of the body; `Option.none` if the client does not say. */
   readonly contentLength: Option.Option<number>
   readonly checksum: Claim
   /**
-   * Whether they are the last of the upload. None in a dialect that does not say it: there an upload is complete as
-   * soon as it has all its bytes.
+   * Whether these are the last bytes of the upload. `Option.none` in a dialect that does not say so: there an upload is
+   * complete once its offset reaches its length.
    */
   readonly isLast: Option.Option<boolean>
 }
 
-/** What may happen, decided before a byte moves. */
+/** What may happen to the body, decided before its first byte. */
 export interface Plan {
   readonly upload: Upload
   /** The length of the upload from now on. */
   readonly length: Option.Option<Bytes>
   readonly verification: Verification
   readonly isLast: Option.Option<boolean>
-  /** How many bytes may be stored, and what one more exceeds. */
+  /** How many bytes may be stored, and which limit one more byte exceeds. */
   readonly room: number
   readonly limit: Pick<Refusal.TooLarge, "reason" | "limit">
 }
 
 /** What has happened to the body. */
 export interface Receipt {
-  /** Bytes that are stored behind the upload's offset. */
+  /** Bytes that were stored after the offset of the upload. */
   readonly received: number
   /**
-   * Whether all came, or more than the plan has room for, or more than the application has, or why there was no more.
+   * How the body ended: whole, beyond the room of the plan, refused more room by the application, or early.
    */
   readonly ending: "Ended" | "Overrun" | Refusal.Denied | Refusal.Interrupted["reason"]
-  /** Whether the body's digest is the one expected; right where none was. */
+  /** Whether the digest matches the checksum; right if there is no checksum. */
   readonly verdict: Either.Either<void, Refusal.Refusal>
 }
 
 /**
- * The state to commit once the body has ended, and the refusal that answers the request, none where all went well. One
- * does not exclude the other: a body that was cut off is refused, and what came of it is kept.
+ * The state to commit after the body, and the refusal, if any. Both are possible: a body that was cut off is refused,
+ * and its bytes are kept.
  */
 export interface Settlement {
   readonly upload: Upload
   readonly refusal: Option.Option<Refusal.Refusal>
 }
 
-/** How the body is verified, or why it cannot be verified here. */
+/** How to verify the body, or why this server cannot. */
 export const verificationOf = (
   claim: Claim,
   policy: Policy
@@ -89,7 +89,7 @@ export const verificationOf = (
   }
 }
 
-/** The checksum that came after the body, none where it is missing or malformed; it was announced. */
+/** The announced checksum that came after the body; `Option.none` if it is missing or malformed. */
 export const announced = (
   checksum: Option.Option<Checksum>,
   policy: Policy
@@ -110,7 +110,7 @@ const offered = (checksum: Checksum, { algorithms }: Policy) =>
       )
     )
 
-/** What may be stored of the body, or the refusal of one that tells before its first byte that it is too long. */
+/** The plan for a body, or the refusal of one that declares that it is too long. */
 export const plan = (
   upload: Upload,
   length: Option.Option<Bytes>,
@@ -127,13 +127,13 @@ export const plan = (
     : Either.right({ upload, length, verification, isLast, room, limit })
 }
 
-/** The bytes that the upload is to have in the end, infinite where the client does not say. */
+/** Bytes that the upload will have in the end; infinite if the client does not say. */
 export const wanted = ({ length, upload }: Plan, contentLength: Option.Option<number>): number =>
   Option.getOrElse(length, () => upload.offset + Option.getOrElse(contentLength, () => Infinity))
 
 /**
- * The upload as it may be committed while its body still arrives; none where a checksum has yet to vouch for the bytes,
- * or where they make the upload complete: that is for `settle` to say.
+ * The state to commit while the body still arrives. `Option.none` if a checksum has not been verified yet, or if the
+ * bytes would complete the upload, which only `settle` does.
  */
 export const checkpoint = (
   plan: Plan,
@@ -146,11 +146,11 @@ export const checkpoint = (
     : Option.none()
 
 /**
- * What has become of the upload. With a checksum the whole body counts or nothing does: where it did not end well, or
- * its digest is another, the upload stays as it was. Without one, what was received counts, however the body ended.
+ * The state after the body. With a checksum, the upload changes only if the body is whole and its digest matches.
+ * Without one, the received bytes count, however the body ended.
  *
- * An `Overrun` is refused as `TooLarge`, one that was denied more room as it was told; a body that ended early in
- * another way is `Interrupted`. Last bytes that do not reach the declared length are a `LengthConflict`.
+ * An `Overrun` is refused as `TooLarge`, a body that was denied more room with that `Denied`, and one that ended early
+ * as `Interrupted`. Last bytes that do not reach the declared length are a `LengthConflict`.
  */
 export const settle = (plan: Plan, receipt: Receipt, now: DateTime.Utc, policy: Policy): Settlement => {
   const { length, upload, verification } = plan
@@ -177,7 +177,7 @@ export const settle = (plan: Plan, receipt: Receipt, now: DateTime.Utc, policy: 
   return { upload: next, refusal }
 }
 
-/** How an upload that has all its bytes goes on. Hooks see files, not parts. */
+/** The state of an upload that has all its bytes. Hooks decide about files, not about parts. */
 export const completionOf = (
   upload: { readonly isPartial: boolean },
   now: DateTime.Utc,
@@ -185,7 +185,10 @@ export const completionOf = (
 ): Exclude<Completion, { readonly _tag: "Open" }> =>
   policy.finishes && !upload.isPartial ? { _tag: "Finishing" } : { _tag: "Complete", at: now, answer: Option.none() }
 
-/** Whether the upload is complete by having all its bytes. Where the client says which are the last, it never is. */
+/**
+ * Whether the offset reaches the length, and that completes the upload. It does not if the client says which bytes are
+ * the last.
+ */
 const reachesEnd = ({ isLast, length, upload }: Plan, received: number): boolean =>
   Option.isNone(isLast) && Option.isSome(length) && upload.offset + received === length.value
 

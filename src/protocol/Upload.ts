@@ -1,6 +1,5 @@
 /**
- * The upload resource: everything the protocol knows about it, and the moves its state can make. Illegal states do not
- * construct.
+ * The upload resource: its state, and the methods that make the next state. Illegal states cannot be constructed.
  */
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
@@ -9,7 +8,7 @@ import * as Dialect from "./Dialect.js"
 import * as FinalAnswer from "./FinalAnswer.js"
 import * as Metadata from "./Metadata.js"
 
-/** Opaque and unguessable: 22 characters of this alphabet hold 132 bits. No other input ever becomes a path. */
+/** Opaque and unguessable: 22 characters of this alphabet are 132 bits. No other input becomes a path. */
 export const UploadId = Schema.String.pipe(
   Schema.pattern(/^[A-Za-z0-9_-]{22,128}$/, {
     message: () => "expected an upload id: 22 to 128 letters, digits, - or _"
@@ -31,8 +30,8 @@ export const Kind = Schema.Union(
 export type Kind = typeof Kind.Type
 
 /**
- * Completion is a state of its own, not the coincidence of offset and length: all bytes may be there while the
- * completion hook still runs, or after it has refused them for good.
+ * Completion is a state of its own, not `offset === length`: all bytes may be there while the completion hook still
+ * runs, or after it has refused them for good.
  */
 export const Completion = Schema.Union(
   Schema.TaggedStruct("Open", {}),
@@ -55,7 +54,7 @@ const Fields = Schema.Struct({
   metadata: Schema.OptionFromNullOr(Schema.String),
   createdAt: Schema.DateTimeUtcFromNumber,
   expiresAt: Schema.OptionFromNullOr(Schema.DateTimeUtcFromNumber),
-  /** Whether `expiresAt` stands as it was given; otherwise every acknowledged byte renews it. */
+  /** Whether `expiresAt` is fixed. Otherwise every acknowledged byte renews it. */
   expiryIsFixed: Schema.Boolean,
   completion: Completion,
   /** Whose it is, in the words of the application. */
@@ -64,7 +63,10 @@ const Fields = Schema.Struct({
   dialect: Dialect.Dialect
 })
 
-/** What has to hold between the fields, or why it does not. The rest is known only of a dialect that is served. */
+/**
+ * What has to be true between the fields, or why it is not. For a dialect that is not served, only the first rule is
+ * known.
+ */
 const invariants = (fields: typeof Fields.Type): true | string => {
   const { completion, expiresAt, kind, length, offset } = fields
   if (Option.isSome(length) && offset > length.value) {
@@ -94,7 +96,7 @@ export const Amendments = Schema.Struct({
   id: Schema.optional(UploadId),
   /** In place of the metadata that the client sent, in the same form. */
   metadata: Schema.optional(Metadata.Raw),
-  /** The end of its life while it is unfinished, however many bytes come until then; none is for ever. */
+  /** When it expires while it is unfinished, however many bytes arrive before; `Option.none` for never. */
   expiresAt: Schema.optional(Schema.OptionFromSelf(Schema.DateTimeUtcFromSelf)),
   /** Whose it is, in the words of the application. */
   owner: Schema.optional(Schema.String)
@@ -102,12 +104,12 @@ export const Amendments = Schema.Struct({
 export type Amendments = typeof Amendments.Type
 
 /**
- * The state of an upload at one moment. It never changes: each move returns the state that follows. The constructor
- * throws a `ParseError` where fields contradict each other, such as an offset beyond the length.
+ * The state of an upload. It is immutable: each method returns the next state. The constructor throws a `ParseError` if
+ * fields contradict each other, such as an offset beyond the length.
  */
 export class Upload extends Schema.Class<Upload>("effect-tus/Upload")(Fields.pipe(Schema.filter(invariants))) {
   /**
-   * From fields that are each true by their type: what has to hold between them is checked, at a hundredth of the cost.
+   * Makes a state from typed fields. Checks only what has to be true between them, at a hundredth of the cost.
    */
   static of(fields: typeof Fields.Type): Upload {
     return new Upload(fields, invariants(fields) === true)
@@ -125,15 +127,14 @@ export class Upload extends Schema.Class<Upload>("effect-tus/Upload")(Fields.pip
     return Option.exists(this.expiresAt, DateTime.lessThanOrEqualTo(now))
   }
   /**
-   * For URLs with signatures: a final names its parts by their paths alone, since whoever may see it may not use them
-   * for that.
+   * Without the queries in the URLs of parts. With signed URLs, a client that may see the final may not use its parts.
    */
   withoutQueries(): Upload {
     return this.kind._tag === "Final"
       ? Upload.of({ ...this, kind: { ...this.kind, concat: this.kind.concat.replace(/[?#][^ ]*/g, "") } })
       : this
   }
-  /** `count` more bytes, short of the last one; a deferred length may become known; the life is renewed. */
+  /** `count` more bytes count, but not the last one. The length may become known, and the expiry is renewed. */
   grow(count: number, length: Option.Option<Bytes>, expiresAt: Option.Option<DateTime.Utc>): Upload {
     return Upload.of({
       ...this,
@@ -142,20 +143,20 @@ export class Upload extends Schema.Class<Upload>("effect-tus/Upload")(Fields.pip
       expiresAt: this.expiryIsFixed ? this.expiresAt : expiresAt
     })
   }
-  /** A new upload as the application wants it, which is not the one that was asked for. */
+  /** A new upload with what the application changes about it. */
   amend({ expiresAt, id, metadata, owner }: Amendments): Upload {
     return Upload.of({
       ...this,
       id: id ?? this.id,
       metadata: metadata === undefined ? this.metadata : Option.some(metadata),
       owner: owner === undefined ? this.owner : Option.some(owner),
-      // What has all its bytes does not expire.
+      // An upload with all its bytes does not expire.
       ...(expiresAt === undefined || !this.isOpen ? {} : { expiresAt, expiryIsFixed: true })
     })
   }
   /**
-   * What lies behind `offset`, which is below its own, does not count any more, and is waited for again: until
-   * `expiresAt` where it had all.
+   * Bytes after `offset`, which is below its own, no longer count. If the upload had all its bytes, it now expires at
+   * `expiresAt`.
    */
   cut(offset: number, expiresAt: Option.Option<DateTime.Utc> = Option.none()): Upload {
     return Upload.of({
@@ -165,7 +166,7 @@ export class Upload extends Schema.Class<Upload>("effect-tus/Upload")(Fields.pip
       expiresAt: this.isOpen ? this.expiresAt : expiresAt
     })
   }
-  /** All the bytes are there. */
+  /** All bytes have arrived. */
   fill(length: Bytes, completion: Exclude<Completion, { readonly _tag: "Open" }>): Upload {
     return Upload.of({
       ...this,

@@ -1,6 +1,6 @@
 /**
- * GET: what a request for bytes says, and how they are sent. Both are HTTP's own, the same in every dialect. What was
- * uploaded may be anything, and comes as a file to be saved, never as a page or a program of this server.
+ * GET: the headers of a download, which are those of HTTP in every dialect. Uploaded bytes may be anything, so they are
+ * sent as a file to save, never as a page or a script of this server.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14
  */
@@ -14,19 +14,19 @@ import * as Header from "./Header.js"
 import * as HeaderCodec from "./HeaderCodec.js"
 import type { Headers, RawResponse } from "./Message.js"
 
-/** What the client says. What is malformed is ignored, as HTTP has it, and all is sent. */
+/** What the client says. As HTTP requires, malformed fields are ignored, and all bytes are sent. */
 export const decode = (headers: Headers): Download.Request => ({
   isToRun: isToRun(headers),
   has: versionsOf(headers),
   range: Option.flatMap(Option.fromNullable(headers["range"]), parse),
   rangeOf: Option.match(Option.fromNullable(headers["if-range"]), {
     onNone: () => ({ _tag: "All" }),
-    // What is complete never changes; a date would have to be exact, so only the tag counts.
+    // A date would have to be exact, so only the tag counts.
     onSome: (text) => ({ _tag: "Tags", tags: tagsOf([text]) })
   })
 })
 
-/** 200 with all of it, 206 with a range, or 304 where the client has it already. */
+/** 200 with all bytes, 206 with a range, or 304 if the client has them. */
 export const encode = ({ completedAt, isRange, slice, tag, upload }: Download.Downloaded): RawResponse => ({
   status: Option.isNone(slice) ? 304 : isRange ? 206 : 200,
   headers: encodeFields({
@@ -61,8 +61,8 @@ const encodeFields = HeaderCodec.fieldsEncoder({
 })
 
 /**
- * Whether a browser says that it would take the bytes for a program, the looks of a page, or a document within one.
- * Those that say nothing are told by the type.
+ * Whether a browser says that it would run the bytes: as a script, a style sheet or an embedded document. For browsers
+ * that say nothing, the media type has to be harmless.
  *
  * @see https://fetch.spec.whatwg.org/#concept-request-destination
  */
@@ -74,7 +74,7 @@ const isToRun = (headers: Headers) => {
 
 const passive = new Set(["document", "iframe", "empty", "audio", "font", "image", "track", "video"])
 
-/** "If-None-Match" goes before "If-Modified-Since", which knows whole seconds only. */
+/** `If-None-Match` takes precedence over `If-Modified-Since`, which knows whole seconds only. */
 const versionsOf = (headers: Headers): Download.Versions => {
   const tags = headers["if-none-match"]
   if (tags !== undefined) {
@@ -91,7 +91,7 @@ const versionsOf = (headers: Headers): Download.Versions => {
 /** Strong tags, without their quotes. */
 const tagsOf = (texts: ReadonlyArray<string>) => texts.flatMap((text) => /^"(.*)"$/.exec(text.trim())?.[1] ?? [])
 
-/** One range; none where it is malformed or several, which the whole answers just as well. */
+/** One range. For several ranges, or a malformed one, all bytes are sent. */
 const parse = (text: string): Option.Option<Download.Range> => {
   const [, first = "", last = ""] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(text.trim()) ?? []
   if (first === "") {
@@ -110,7 +110,7 @@ const decodeDate = Schema.decodeOption(Header.HttpDate)
 const decodeMetadata = Schema.decodeOption(Metadata.FromRaw)
 const utf8 = new TextDecoder()
 
-/** The name and the type that the client gave, as far as they are fit for a header. */
+/** The name and the media type from the metadata, if they are safe in a header. */
 const nameOf = ({ metadata }: Upload) => {
   const given = Option.flatMap(metadata, decodeMetadata)
   const text = (...keys: ReadonlyArray<string>) =>
@@ -129,8 +129,7 @@ const nameOf = ({ metadata }: Upload) => {
 const mediaType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/
 
 /**
- * Types that no browser runs, whatever the bytes are. All others are as good as unknown: those that are run become
- * more.
+ * Media types that no browser runs. All others are sent as unknown, since browsers learn to run more types.
  */
 const isInert = (type: string) => /^(audio|font|image|video)\/(?!.*(xml|svg))/.test(type) || inert.has(type)
 
@@ -148,6 +147,6 @@ const inert = new Set([
   "text/plain"
 ])
 
-/** A name that stands for more than itself somewhere, such as a path, is told to old clients without that. */
+/** Old clients get the name without characters that have a meaning in paths. */
 const disposition = (name: string) =>
   ContentDisposition.create(name, { fallback: name.replace(/[^\x20-\x7e]|["\\/%]/gu, "_") })

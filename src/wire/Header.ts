@@ -1,6 +1,6 @@
 /**
- * Header fields as schemas. What the server decodes the client encodes, and the other way round for responses: one
- * definition, read in both directions. Every message says what was expected.
+ * Header fields as Schemas. Server and client share each definition: one side encodes what the other decodes. Every
+ * message says what was expected.
  */
 import * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
@@ -10,11 +10,11 @@ import * as Schema from "effect/Schema"
 import * as Upload from "../protocol/Upload.js"
 import * as HeaderCodec from "./HeaderCodec.js"
 
-/** A field that the header must carry. */
+/** A required field. */
 export const required = <const K extends string, A, I, R>(name: K, schema: Schema.Schema<A, I, R>) =>
   Schema.propertySignature(schema).pipe(Schema.fromKey(name))
 
-/** A field that the header may carry. */
+/** An optional field. */
 export const optional = <const K extends string, A, I, R>(name: K, schema: Schema.Schema<A, I, R>) =>
   Schema.optionalWith(schema, { as: "Option", exact: true }).pipe(Schema.fromKey(name))
 
@@ -39,12 +39,12 @@ export const Bytes = HeaderCodec.shorten(
 export const literal = <const L extends string>(value: L) =>
   Schema.Literal(value).annotations({ message: () => `expected ${value}` })
 
-/** A type, and what it may be followed by: parameters, whose values may be quoted. */
+/** A media type and its parameters, whose values may be quoted. */
 const MediaType =
   /^([\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+)(?:[ \t]*;(?:[ \t]*[\w!#$%&'*+.^`|~-]+=(?:[\w!#$%&'*+.^`|~-]+|"(?:[^"\\]|\\.)*"))?)*$/
 
 /**
- * One media type: capitals, white space and parameters such as `charset=utf-8` make it no other.
+ * One media type. Capitals, white space and parameters such as `charset=utf-8` make no difference.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1
  */
@@ -69,7 +69,7 @@ const isToken = Schema.is(Token)
 const split = (text: string) => text.split(",").map((token) => token.trim()).filter((token) => token !== "")
 const join = (tokens: ReadonlyArray<string>) => tokens.join(",")
 
-/** A list of tokens separated by commas; empty members are dropped, as HTTP lists allow. */
+/** A list of tokens separated by commas. Empty members are ignored, as HTTP requires. */
 export const tokens = HeaderCodec.shorten(
   Schema.transform(Schema.String, Schema.Array(Token), { strict: true, decode: split, encode: join }),
   {
@@ -83,7 +83,7 @@ export const tokens = HeaderCodec.shorten(
 
 const toHttpDate = (date: DateTime.DateTime) => DateTime.toDateUtc(date).toUTCString()
 
-/** DateTime takes "GMT" for no zone at all, and would add one. */
+/** `DateTime` does not read "GMT" as a time zone. */
 const parseHttpDate = (text: string) =>
   DateTime.make(text.replace(/GMT$/, "+0000")).pipe(
     Option.filter((date) => toHttpDate(date) === text),

@@ -9,14 +9,14 @@ import * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
 import type { Headers } from "./Message.js"
 
-/** A value as text and back, without ceremony. */
+/** Reads and writes the text of a value. */
 export interface Codec<A> {
-  /** The value, where the text is plainly right; undefined leaves the decision to the Schema. */
+  /** The value of a common well-formed text; undefined leaves the decision to the Schema. */
   readonly decode: (text: string) => A | undefined
   readonly encode: (value: A) => string
 }
 
-/** The same Schema, for which there is a shorter way. */
+/** The same Schema with a fast path. */
 export const shorten = <A, R>(schema: Schema.Schema<A, string, R>, codec: Codec<A>): Schema.Schema<A, string, R> =>
   schema.annotations({ [CodecId]: codec })
 
@@ -49,7 +49,7 @@ export const decoder = <A, I>(
   }
 }
 
-/** What the fields of one such class encode to. */
+/** Encodes the fields of such a class. */
 export const fieldsEncoder = <Fields extends Schema.Struct.Fields>(
   fields: Fields
 ): (values: Schema.Struct.Type<Fields>) => Readonly<Record<string, string>> => {

@@ -1,5 +1,5 @@
 /**
- * Why a request is not understood: its words are wrong, before any rule is asked.
+ * Reasons to refuse a request before any rule is asked: it is not understood.
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -18,8 +18,7 @@ export class InvalidHeader extends Schema.TaggedError<InvalidHeader>()("InvalidH
 }
 
 /**
- * A method that this URL does not take, or that no URL here does; `allow` are those that it takes, for the header
- * `Allow`.
+ * The URL does not support the method. `allow` are the methods that it supports, for the header `Allow`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6
  */
@@ -32,13 +31,13 @@ export class MethodNotAllowed extends Schema.TaggedError<MethodNotAllowed>()("Me
   }
 }
 
-/** Every way to misunderstand a request. */
+/** Every reason not to understand a request. */
 export type HttpRefusal = InvalidHeader | MethodNotAllowed
 
-/** Whether it is one. */
+/** Whether it is an `HttpRefusal`. */
 export const isHttpRefusal = (u: unknown): u is HttpRefusal =>
   u instanceof InvalidHeader || u instanceof MethodNotAllowed
 
-/** An `InvalidHeader`; `actual` is left out for a header that is missing. */
+/** Makes an `InvalidHeader`; `actual` is left out if the header is missing. */
 export const invalidHeader = (header: string, reason: string, actual?: string): InvalidHeader =>
   new InvalidHeader({ header, reason, actual: Option.fromNullable(actual) })

@@ -1,5 +1,5 @@
 /**
- * HTTP messages in the shape that every door and every transport can give and take.
+ * HTTP messages, in the shape that all doors and transports use.
  */
 
 /** Fields by lower-case name; several lines of one field are joined by a comma. */
@@ -8,10 +8,10 @@ export type Headers = Readonly<Record<string, string | undefined>>
 /** The head of a request. */
 export interface RawRequest {
   readonly method: string
-  /** The target of the request as the client sees it, with its path in full. */
+  /** The request target with its full path, as the client sees it. */
   readonly url: string
   readonly headers: Headers
-  /** The IP address of the peer of the connection, which may be a proxy; left out where it is not known. */
+  /** The IP address of the peer, which may be a proxy; left out if it is not known. */
   readonly remoteAddress?: string | undefined
 }
 
@@ -19,7 +19,7 @@ export interface RawRequest {
 export interface RawResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  /** A sentence for a person, absent where all went well. */
+  /** A sentence for a person; absent if the request succeeded. */
   readonly body?: string | undefined
 }
 

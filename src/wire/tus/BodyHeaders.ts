@@ -1,6 +1,5 @@
 /**
- * What the headers of a request say about the bytes that follow it: how many, of which type, and which digest they
- * have.
+ * The headers that describe the body of a request: length, media type, coding and checksum.
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -11,7 +10,7 @@ import * as Header from "../Header.js"
 import { FromHeader } from "./ChecksumHeader.js"
 
 /**
- * The media type of the bytes of an upload. A PATCH with another one is a 415.
+ * The media type of the bytes of an upload. A PATCH with another one is refused (415).
  *
  * @see https://tus.io/protocols/resumable-upload#patch
  */
@@ -25,21 +24,21 @@ const decodeContentType = Schema.decodeOption(contentType)
 /** Whether a body of this type goes into an upload. */
 export const isOctets = (type: string): boolean => Option.isSome(decodeContentType(type))
 
-/** Any other coding is one that nobody undoes: what is stored would be what it made of the bytes. */
+/** Nothing decodes other codings, so the encoded bytes would be stored. */
 const Chunked = Schema.String.pipe(Schema.pattern(/^chunked$/i, { message: () => "expected chunked" }))
 
-/** What bytes in another coding than `identity` are told. */
+/** The reason to refuse a content coding. */
 export const plain = "expected none but identity: the bytes of an upload are stored as they come"
 
-/** No other coding is undone, and offsets would count what it has made of the bytes. */
+/** Nothing decodes other codings, and offsets would count encoded bytes. */
 export const ContentEncoding = Schema.String.pipe(
   Schema.pattern(/^[\s,]*(?:identity(?:[\s,]+|$))*$/i, { message: () => plain })
 )
 
-/** Whether bytes in these codings are the bytes as they are. */
+/** Whether these codings leave the bytes as they are. */
 export const isPlain: (codings: string) => boolean = Schema.is(ContentEncoding)
 
-/** The fields about the body that PATCH and POST share. */
+/** The fields that PATCH and POST share. */
 export const fields = {
   transferEncoding: Header.optional("transfer-encoding", Chunked),
   contentLength: Header.optional("content-length", Header.Bytes),
@@ -54,7 +53,7 @@ export interface BodyHeaders {
   readonly trailer: Option.Option<ReadonlyArray<string>>
 }
 
-/** What they say of the bytes. In tus nobody says which are the last. */
+/** The body in the words of the rules. tus does not say which bytes are the last. */
 export const bodyOf = ({ checksum, contentLength, trailer }: BodyHeaders): Body => ({
   contentLength,
   checksum: claimOf(checksum, trailer),
@@ -70,5 +69,5 @@ const none: Claim = { _tag: "None" }
 
 const decodeChecksum = Schema.decodeUnknownOption(FromHeader)
 
-/** The checksum is among the trailers. */
+/** The checksum comes in the trailers. */
 const after: Claim = { _tag: "After", read: (trailers) => decodeChecksum(trailers["upload-checksum"]) }

@@ -16,7 +16,7 @@ const parse = (header: string): Either.Either<Checksum, string> => {
   if (!isAlgorithm(algorithm)) {
     return Either.left(`expected one of ${Algorithm.literals.join(", ")}, a space and the digest in base64`)
   }
-  // decodeBase64 overlooks the ends of lines.
+  // `decodeBase64` ignores ends of lines.
   const digest = base64 === undefined || rest.length > 0 || /[\r\n]/.test(base64)
     ? Either.left(undefined)
     : Encoding.decodeBase64(base64)
@@ -26,8 +26,8 @@ const parse = (header: string): Either.Either<Checksum, string> => {
 }
 
 /**
- * The header, read and written: the algorithm, one space, the digest in base64. Fails on an algorithm that has no name
- * here, and on a digest of another length than its algorithm makes.
+ * The header: the algorithm, one space, the digest in base64. Fails on an unknown algorithm, and on a digest of the
+ * wrong length.
  */
 export const FromHeader: Schema.Schema<Checksum, string> = Schema.transformOrFail(
   Schema.String,
@@ -39,5 +39,5 @@ export const FromHeader: Schema.Schema<Checksum, string> = Schema.transformOrFai
   }
 )
 
-/** The header of a checksum. */
+/** Encodes a checksum. */
 export const toHeader: (checksum: Checksum) => string = Schema.encodeSync(FromHeader)

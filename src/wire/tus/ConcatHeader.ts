@@ -17,11 +17,11 @@ const Url = Schema.String.pipe(Schema.pattern(/^[\x21-\x3a\x3c-\x7e]+$/))
 export const Partial = Schema.TaggedStruct("Partial", {})
 
 /**
- * `Upload-Concat: final;` and the URLs of its parts, in order and as the client wrote them: `partsOf` reads their ids.
+ * `Upload-Concat: final;` and the URLs of the parts, in order, as the client wrote them.
  */
 export const Final = Schema.TaggedStruct("Final", { urls: Schema.NonEmptyArray(Url) })
 
-/** What the header says. An upload that is whole has no such header. */
+/** What the header says. A whole upload has no such header. */
 export const Concat = Schema.Union(Partial, Final)
 export type Concat = typeof Concat.Type
 
@@ -41,8 +41,7 @@ const parse = (header: string): Either.Either<Concat, string> => {
 }
 
 /**
- * The header, read and written: `partial`, or `final;` and at least one URL, with spaces between them. Fails on all
- * else.
+ * The header: `partial`, or `final;` and at least one URL, separated by spaces. Fails on everything else.
  */
 export const FromHeader: Schema.Schema<Concat, string> = Schema.transformOrFail(
   Schema.String,
@@ -59,8 +58,8 @@ const decodeId = Schema.decodeOption(UploadId)
 const withoutHost = (url: string) => url.replace(/^https?:\/\/[^/]*/, "")
 
 /**
- * The parts a final upload names, in order. Each URL must lie directly under the collection that is posted to, where
- * the client sees it; on which host, says the client.
+ * The parts that a final upload names, in order. Each URL must be directly below the collection, as the client sees it.
+ * The host does not matter.
  */
 export const partsOf = (
   { urls }: typeof Final.Type,
@@ -77,7 +76,7 @@ export const partsOf = (
   }))
 }
 
-/** The kind of upload that the header asks for, whole where there is none. */
+/** The kind of upload that the header asks for; whole without the header. */
 export const kindOf = (
   concat: Option.Option<Concat>,
   collection: string

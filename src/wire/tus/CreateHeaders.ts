@@ -24,14 +24,14 @@ export class Request extends Schema.Class<Request>("effect-tus/CreateHeaders/Req
   ...BodyHeaders.fields
 }) {}
 
-/** What the server answers. The offset is told when bytes came along. */
+/** What the server answers; the offset only if the request had bytes. */
 export class Response extends Schema.Class<Response>("effect-tus/CreateHeaders/Response")({
   location: Header.required("location", Schema.String),
   offset: Header.optional("upload-offset", Header.Bytes),
   expires: Header.optional("upload-expires", Header.HttpDate)
 }) {}
 
-/** The request in the words of the rules; fails where a part of a final is no upload of this collection. */
+/** The request in the words of the rules. Fails if a part of a final is not in this collection. */
 export const read = (request: Request, collection: string): Either.Either<Create.Request, InvalidHeader> =>
   Either.map(ConcatHeader.kindOf(request.concat, collection), (kind) => ({
     ...BodyHeaders.bodyOf(request),
@@ -44,7 +44,7 @@ export const read = (request: Request, collection: string): Either.Either<Create
   }))
 
 /**
- * A body of another type was meant for somebody else. Where none comes, neither its type nor its coding means anything.
+ * A body of another media type is refused. Without a body, its type and its coding are ignored.
  */
 const bringsOf = ({ contentEncoding, contentLength, contentType, transferEncoding }: Request): Create.Brings => {
   if (!Option.exists(contentType, BodyHeaders.isOctets)) {

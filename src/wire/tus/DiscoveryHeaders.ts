@@ -10,10 +10,10 @@ import { Bytes } from "../../protocol/Upload.js"
 import * as Header from "../Header.js"
 import { offeredBy } from "./Extension.js"
 
-/** The version of the protocol, the only one there is. */
+/** The version of the protocol; there is only one. */
 export const version = "1.0.0"
 
-/** What the server answers. Names that are not known here are kept: a client reads this from any server. */
+/** What the server answers. Unknown names are kept, since a client reads the answers of any server. */
 export class Response extends Schema.Class<Response>("effect-tus/DiscoveryHeaders/Response")({
   versions: Header.required("tus-version", Header.tokens),
   extensions: Header.optional("tus-extension", Header.tokens),
@@ -22,7 +22,7 @@ export class Response extends Schema.Class<Response>("effect-tus/DiscoveryHeader
 }) {}
 
 /**
- * The answer under this policy. `Tus-Extension` is left out where there is none, `Tus-Checksum-Algorithm` where
+ * The answer under this policy. `Tus-Extension` is left out if there are no extensions, `Tus-Checksum-Algorithm` if
  * `checksum` is not offered.
  */
 export const respond = (policy: Policy): Response => {

@@ -21,7 +21,7 @@ export const Extension = Schema.Literal(
 )
 export type Extension = typeof Extension.Type
 
-/** What is offered follows from what is there; nobody lists it by hand. */
+/** The extensions that a policy offers. They follow from the policy, so nobody has to list them. */
 export const offeredBy = ({ algorithms, expiresAfter, trailers }: Policy): ReadonlyArray<Extension> => {
   // "The Server MUST support at least the SHA1 checksum algorithm".
   const checksums = algorithms.includes("sha1")

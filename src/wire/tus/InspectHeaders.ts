@@ -20,11 +20,11 @@ export class Response extends Schema.Class<Response>("effect-tus/InspectHeaders/
   cacheControl: Header.required("cache-control", Schema.Literal("no-store"))
 }) {}
 
-/** What its fields say. */
+/** The fields of the answer. */
 export const fieldsOf = ({ expires, kind, length, metadata, offset }: Inspected) => ({
   offset,
   length,
-  // A final that is not assembled yet has no offset, and nobody is going to declare its length.
+  // A final that is not assembled has no offset, and its length will not be declared.
   deferLength: Option.isNone(length) && Option.isSome(offset) ? deferred : Option.none(),
   metadata,
   concat: concatOf(kind),

@@ -1,6 +1,6 @@
 /**
- * What a client does next, after every answer and every failure: one total table. It knows no attempt, no clock but the
- * one it is given, and no budget: how often and how long is the caller's schedule.
+ * What a client does next, after every answer and every failure: one total table. The caller counts attempts, and its
+ * schedule decides how often and how long.
  */
 import * as Data from "effect/Data"
 import * as DateTime from "effect/DateTime"
@@ -9,21 +9,20 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Header from "../Header.js"
 
-/** What the client was doing. `CreateWithUpload` is a creation that brings bytes along. */
+/** What the client did. `CreateWithUpload` is a creation with bytes. */
 export type Verb = "Discover" | "Create" | "CreateWithUpload" | "Concat" | "Inspect" | "Append" | "Terminate"
 
-/** What came of it. */
+/** The result of a request. */
 export type Result = Data.TaggedEnum<{
   /** With the fields `Retry-After` and `Date`, as they were sent. */
   Answered: { readonly status: number; readonly retryAfter?: string | undefined; readonly date?: string | undefined }
-  /** No answer. `passing` where the next attempt may fare better. */
+  /** No answer. `passing`: the next attempt may succeed. */
   Unanswered: { readonly passing: boolean }
 }>
 export const Result = Data.taggedEnum<Result>()
 
 /**
- * The step that follows a `Result`. Whether there is an attempt left to pay for it is for the caller to know, and so is
- * what "once" means.
+ * The step after a `Result`. The caller knows whether an attempt is left, and what "once" means.
  */
 export type Next = Data.TaggedEnum<{
   /** It is done. */
@@ -32,21 +31,20 @@ export type Next = Data.TaggedEnum<{
   Resync: {}
   /** The upload is gone: forget it and create another, once. */
   Recreate: {}
-  /** Evaluate the request's headers anew and try again, once. */
+  /** Make the headers of the request anew and try again, once. */
   Refresh: {}
   /** Send fewer bytes with one request. */
   Shrink: {}
   /** Try again when the schedule says so, and not before `delay`; after bytes were sent, ask by HEAD first. */
   RetryAfter: { readonly delay: Option.Option<Duration.Duration> }
-  /** No attempt will fare better. */
+  /** No attempt will succeed. */
   Fail: {}
 }>
 export const Next = Data.taggedEnum<Next>()
 
 /**
- * The step after the `result` of a request of this verb; there is one for each. A status that is not in the table is
- * `RetryAfter` from 500 on and `Fail` below. `now` makes a delay of a Retry-After that names a date, where the answer
- * does not say what time it is there.
+ * The step after the `result` of a request of this verb. A status that is not in the table is `RetryAfter` from 500 on,
+ * and `Fail` below. `now` is used for a `Retry-After` with a date if the answer has no `Date`.
  */
 export const classify = (verb: Verb, result: Result, now: DateTime.Utc): Next => {
   if (result._tag === "Unanswered") {
@@ -84,11 +82,11 @@ export const classify = (verb: Verb, result: Result, now: DateTime.Utc): Next =>
   return status >= 500 ? Next.RetryAfter({ delay: delay() }) : Next.Fail()
 }
 
-/** However long a server asks to wait, it is asked again after this. */
+/** The client waits at most this long, even if a server asks for more. */
 export const longestDelay: Duration.Duration = Duration.hours(1)
 
 /**
- * How long a server asks to wait: whole seconds, or until a date; an hour at most. What is neither is overlooked.
+ * The delay that `Retry-After` asks for: whole seconds, or until a date; an hour at most. Anything else is ignored.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
  */

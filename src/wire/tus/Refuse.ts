@@ -1,5 +1,5 @@
 /**
- * How tus says no: the status of each refusal, the header that it is about, and the fields that it carries.
+ * The refusals in tus: the status of each, the header that it is about, and its fields.
  *
  * @see https://tus.io/protocols/resumable-upload
  */
@@ -7,10 +7,10 @@ import type { InvalidRequest, Refusal } from "../../protocol/Refusal.js"
 import type { HttpRefusal } from "../HttpRefusal.js"
 import { version } from "./DiscoveryHeaders.js"
 
-/** A refusal in words. */
+/** How a refusal is answered. */
 export interface Words {
   readonly status: number
-  /** The header that the sentence is about, as it is written. */
+  /** The header that the sentence is about. */
   readonly about?: string
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -19,11 +19,11 @@ type Tagged<Tag> = Extract<Refusal | HttpRefusal, { readonly _tag: Tag }>
 
 type Table = { readonly [Tag in (Refusal | HttpRefusal)["_tag"]]: Words | ((refusal: Tagged<Tag>) => Words) }
 
-/** Worth another attempt, a moment later. */
+/** The client should try again a moment later. */
 const later = { "retry-after": "1" }
 
 const table: Table = {
-  // A status of tus alone.
+  // Only tus has this status.
   ChecksumMismatch: { status: 460, about: "Upload-Checksum" },
   Contended: { status: 423, headers: later },
   Denied: ({ headers, status }) => ({ status, headers: { ...carried(status), ...headers } }),
@@ -31,7 +31,7 @@ const table: Table = {
   FinalUpload: { status: 403 },
   Finishing: { status: 423, headers: later },
   Incomplete: { status: 409 },
-  // Never a 4xx that clients take for final, neither 400 nor 408.
+  // Never a 4xx after which clients give up, such as 400 or 408.
   Interrupted: ({ reason }) => ({ status: reason === "TakenOver" ? 423 : 503, headers: later }),
   InvalidHeader: ({ header }) => invalidHeaders[header] ?? { status: 400 },
   InvalidRequest: ({ about }) => invalid[about],
@@ -48,7 +48,7 @@ const table: Table = {
   UploadRejected: ({ status }) => ({ status, headers: carried(status) })
 }
 
-/** What the status of an application has to carry. */
+/** The fields that belong to a status of the application. */
 const carried = (status: number): Readonly<Record<string, string>> =>
   status === 412 ? { "tus-version": version } : status === 423 || status === 503 ? later : {}
 
@@ -71,7 +71,7 @@ const invalid: { readonly [About in InvalidRequest["about"]]: Words } = {
   type: { status: 415, about: "Content-Type" }
 }
 
-/** The words for a refusal. */
+/** How the refusal is answered. */
 export const wordsOf = <Tag extends keyof Table>(refusal: Tagged<Tag>): Words => {
   const words: Words | ((refusal: Tagged<Tag>) => Words) = table[refusal._tag as Tag]
   return typeof words === "function" ? words(refusal) : words

@@ -1,8 +1,8 @@
 /**
- * tus 1.0.0: its words for what the rules ask and answer.
+ * tus 1.0.0 as a dialect: it decodes requests and encodes answers.
  *
- * The order in which a request is refused, for all verbs: method (405), version (412), path (404), headers in the order
- * of the verb's `Request` (415, 400), then the verb's `decide`, line by line.
+ * Reasons to refuse a request are checked in this order: method (405), version (412), path (404), headers in the order
+ * of the verb's `Request` (415, 400), then the verb's `decide` from top to bottom.
  *
  * @see https://tus.io/protocols/resumable-upload
  */
@@ -33,10 +33,10 @@ const tus = ["OPTIONS", "POST", "HEAD", "PATCH", "DELETE"] as const
 const all = [...tus, "GET"] as const
 
 /**
- * What the request asks for, or why it cannot be asked here: `MethodNotAllowed` (405), `UploadNotFound` (404) where the
- * URL names no upload of this collection, `InvalidHeader` (412 for the version, 415 for the type or the coding of a
- * PATCH, else 400). `X-HTTP-Method-Override` goes before the method. OPTIONS is answered on every path and whatever its
- * version.
+ * What the request asks for, or the refusal: `MethodNotAllowed` (405), `UploadNotFound` (404) if the URL names no
+ * upload of this collection, `InvalidHeader` (412 for the version, 415 for the media type or the coding of a PATCH,
+ * otherwise 400). `X-HTTP-Method-Override` takes precedence over the method. OPTIONS is answered on every path and for
+ * every version.
  */
 export const decode: Dialect["decode"] = (raw, mount) => {
   const methods: ReadonlyArray<typeof all[number]> = mount.downloads === true ? all : tus
@@ -49,7 +49,7 @@ export const decode: Dialect["decode"] = (raw, mount) => {
   if (method === "OPTIONS") {
     return Either.right(discover)
   }
-  // A browser that downloads knows nothing of tus.
+  // A browser that downloads does not know tus.
   const version = decodeVersion(raw.headers)
   if (method !== "GET" && Either.isLeft(version)) {
     return Either.left(version.left)
@@ -94,7 +94,7 @@ export const decode: Dialect["decode"] = (raw, mount) => {
 
 const discover = Command.Discover()
 
-/** The first header the schema dislikes becomes the refusal. */
+/** Refuses the first header that the Schema does not accept. */
 const refusing = <A>(decode: (headers: Headers) => Either.Either<A, ParseResult.ParseError>) =>
 (
   headers: Headers
@@ -124,7 +124,7 @@ const decodeVersion = refusing(HeaderCodec.decoder(Versioned))
 const decodeCreate = refusing(HeaderCodec.decoder(CreateHeaders.Request))
 const decodeAppend = refusing(HeaderCodec.decoder(AppendHeaders.Request))
 
-/** The response to a command that was performed, with `Tus-Resumable` on all of them. */
+/** The response to a command that was performed. All have `Tus-Resumable`. */
 export const encode: Dialect["encode"] = ({ addition, reply }) => {
   const response = encodeReply(reply)
   return addition === undefined ? response : add(response, addition)
@@ -170,23 +170,23 @@ const offerOf = (policy: Policy): RawResponse => {
 
 const offers = new WeakMap<Policy, RawResponse>()
 
-/** A body makes a 200 of a 204, which has none. */
+/** A 204 has no body, so it becomes a 200. */
 const add = ({ headers, status }: RawResponse, { body, headers: added }: Addition): RawResponse =>
   body === undefined
     ? { status, headers: { ...added, ...headers } }
     : { status: status === 204 ? 200 : status, headers: { ...text, ...added, ...headers }, body }
 
 /**
- * The response to a refusal, with what its status has to carry: `Allow` with 405, `Tus-Version` with 412,
- * `Accept-Encoding` with 415 for a coding, `Content-Range` with 416, and with 423 and 503 a `Retry-After` of one
- * second, unless `Denied` says otherwise.
+ * The response to a refusal, with the fields that belong to its status: `Allow` (405), `Tus-Version` (412),
+ * `Accept-Encoding` (415 for a coding), `Content-Range` (416), and a `Retry-After` of one second (423 and 503), unless
+ * `Denied` has its own.
  */
 export const refuse: Dialect["refuse"] = (refusal) => {
   const { about, headers, status } = wordsOf(refusal)
   return sentence(status, about === undefined ? refusal.message : `${about}: ${refusal.message}`, headers)
 }
 
-/** A response that is one sentence for a person. `Tus-Resumable` stays, whatever `headers` say. */
+/** A response that is one sentence for a person. `headers` cannot replace `Tus-Resumable`. */
 export const sentence: Dialect["sentence"] = (status, message, headers = {}) => ({
   status,
   headers: { ...text, ...headers, ...common },
@@ -195,13 +195,13 @@ export const sentence: Dialect["sentence"] = (status, message, headers = {}) => 
 
 const text = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" }
 
-/** The fields that only tus has. */
+/** The names of the fields that only tus has. */
 const own = (...classes: ReadonlyArray<{ readonly fields: Schema.Struct.Fields }>) =>
   Array.from(new Set(classes.flatMap(({ fields }) => HeaderCodec.namesOf(fields))))
     .filter((name) => /^(tus|upload)-/.test(name))
     .map(canonical)
 
-/** As a value, for doors. */
+/** The dialect as a value, for doors. */
 export const dialect: Dialect = {
   name: "tus",
   decode,
