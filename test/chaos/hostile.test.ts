@@ -8,9 +8,9 @@
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
-import { type RawClient } from "../node/socket.js"
+import { type RawClient, request } from "../node/socket.js"
 import { needs } from "../support/needs.js"
-import { request, statusesOf, victim } from "./victim.js"
+import { statusesOf, victim } from "./victim.js"
 
 const many = 5000
 /** In MiB. */

@@ -7,8 +7,8 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { patch } from "../node/socket.js"
-import { request, statusesOf, type Victim, victim } from "./victim.js"
+import { patch, request } from "../node/socket.js"
+import { statusesOf, type Victim, victim } from "./victim.js"
 
 class Server extends Context.Tag("test/Server")<Server, Victim>() {}
 

@@ -17,10 +17,6 @@ const octets = { ...tus, "content-type": "application/offset+octet-stream" }
 
 export type Victim = Effect.Effect.Success<ReturnType<typeof victim>>
 
-/** A complete request without a body. */
-export const request = (method: string, path: string, headers: ReadonlyArray<string> = []) =>
-  [`${method} ${path} HTTP/1.1`, "Host: localhost", "Tus-Resumable: 1.0.0", ...headers, "\r\n"].join("\r\n")
-
 export const statusesOf = (text: string) =>
   Array.from(text.matchAll(/^HTTP\/1.1 (\d+) /gm), ([, status]) => Number(status))
 

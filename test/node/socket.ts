@@ -45,6 +45,10 @@ export const open = async (port: number): Promise<RawClient> => {
   }
 }
 
+/** The headers of a request, which is complete if it has no body. */
+export const request = (method: string, path: string, headers: ReadonlyArray<string> = []) =>
+  [`${method} ${path} HTTP/1.1`, "Host: localhost", "Tus-Resumable: 1.0.0", ...headers, "\r\n"].join("\r\n")
+
 /** The headers of a PATCH request. */
 export const patch = (
   path: string,
@@ -52,13 +56,9 @@ export const patch = (
   length: number,
   headers: ReadonlyArray<string> = []
 ) =>
-  [
-    `PATCH ${path} HTTP/1.1`,
-    "Host: localhost",
-    "Tus-Resumable: 1.0.0",
+  request("PATCH", path, [
     `Upload-Offset: ${offset}`,
     "Content-Type: application/offset+octet-stream",
     `Content-Length: ${length}`,
-    ...headers,
-    "\r\n"
-  ].join("\r\n")
+    ...headers
+  ])
