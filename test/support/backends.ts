@@ -1,5 +1,5 @@
 /**
- * The backends that have to pass the contract suites, by name. `BACKENDS=files,sqlite` chooses some of them.
+ * The backends that have to pass the contract suites, by name. `BACKENDS=memory,sqlite` chooses some of them.
  */
 import { ByteStore, RegistryCache, UploadLock, UploadRegistry } from "effect-tus"
 import { SqlUploadRegistry } from "effect-tus/sql"
