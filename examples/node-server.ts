@@ -73,7 +73,7 @@ const announce = (directory: string) =>
       Console.log(
         `${
           hasPage ? `A page to try it with is at ${new URL("/", url)}\n` : ""
-        }The bytes go to ${directory}; Ctrl-C ends it
+        }Uploads are stored in ${directory}; press Ctrl-C to stop
 Upload something:
 
   curl -i ${url} -H 'Tus-Resumable: 1.0.0' -H "Upload-Length: $(wc -c < README.md)" \\

@@ -56,7 +56,7 @@ const commands = {
 
 const flags: Readonly<Record<string, ReadonlyArray<Arguments.Flag>>> = Record.map(commands, ({ flags }) => flags)
 
-const about = "resumable uploads over the tus protocol, the client and a server."
+const about = "resumable uploads over the tus protocol: a client and a server."
 
 const { version }: { readonly version: string } = createRequire(import.meta.url)("../../package.json")
 
@@ -123,7 +123,7 @@ export const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, stop
     stopped = true
     return Fiber.interrupt(running)
   })
-  const patience = Effect.delay(output.say("effect-tus: stopping; Ctrl-C once more ends at once"), "1 second")
+  const patience = Effect.delay(output.say("effect-tus: stopping; press Ctrl-C again to end at once"), "1 second")
   yield* Effect.fork(stop.pipe(Effect.zipRight(Effect.fork(patience)), Effect.zipRight(halt)))
   const exit = yield* Fiber.await(running)
   if (Exit.isSuccess(exit)) {
@@ -165,9 +165,9 @@ export const explain = Effect.fnUntraced(function*(
   yield* output.say(
     `effect-tus: ${
       isRemovedDirectory(Cause.squash(cause))
-        ? "the directory in which the command runs is gone: say where files are from /, or go to another"
+        ? "the working directory was removed: use absolute paths, or change to another directory"
         : error === undefined
-        ? `${sentence(Cause.squash(cause))}; this is a mistake of effect-tus, --debug says more`
+        ? `${sentence(Cause.squash(cause))}; this is a bug in effect-tus, --debug shows details`
         : sentence(error)
     }`
   )

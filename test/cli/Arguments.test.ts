@@ -49,8 +49,8 @@ describe("arguments", () => {
   })
 
   it("no long option hides behind a short one", () => {
-    deepStrictEqual(upload("-r-quiet"), Either.left("there is no option -r-quiet (did you mean --quiet?)"))
-    deepStrictEqual(upload("-r-", "-q"), Either.left("there is no option -r-"))
+    deepStrictEqual(upload("-r-quiet"), Either.left("unknown option -r-quiet (did you mean --quiet?)"))
+    deepStrictEqual(upload("-r-", "-q"), Either.left("unknown option -r-"))
   })
 
   it("a value may stand behind a =, and have others in it", () => {
@@ -75,8 +75,8 @@ describe("arguments", () => {
   })
 
   it("some options can be given once only, by whichever name", () => {
-    deepStrictEqual(upload("--to", "a", "--to=b"), Either.left("--to can be given once only"))
-    deepStrictEqual(upload("-r", "--recursive"), Either.left("--recursive can be given once only"))
+    deepStrictEqual(upload("--to", "a", "--to=b"), Either.left("--to can be given only once"))
+    deepStrictEqual(upload("-r", "--recursive"), Either.left("--recursive can be given only once"))
     deepStrictEqual(upload("-H", "a", "--header", "b"), right("--header", "a", "--header", "b"))
   })
 
@@ -99,7 +99,7 @@ describe("arguments", () => {
       "---": "---"
     }
     for (const [arg, about] of Object.entries(said)) {
-      deepStrictEqual(upload(arg), Either.left(`there is no option ${about}`))
+      deepStrictEqual(upload(arg), Either.left(`unknown option ${about}`))
     }
   })
 
@@ -107,7 +107,7 @@ describe("arguments", () => {
     deepStrictEqual(upload("a", "--help", "--zebra"), right("--help"))
     deepStrictEqual(upload("-h"), right("--help"))
     deepStrictEqual(upload("-rh"), right("--help"))
-    deepStrictEqual(upload("--zebra", "--help"), Either.left("there is no option --zebra"))
+    deepStrictEqual(upload("--zebra", "--help"), Either.left("unknown option --zebra"))
   })
 
   it("nothing at all asks for help", () => {
@@ -120,17 +120,17 @@ describe("arguments", () => {
   })
 
   it("the options of the whole command are none of its commands'", () => {
-    deepStrictEqual(upload("a", "--completions", "bash"), Either.left("there is no option --completions"))
-    deepStrictEqual(upload("a", "--log-level=debug"), Either.left("there is no option --log-level"))
+    deepStrictEqual(upload("a", "--completions", "bash"), Either.left("unknown option --completions"))
+    deepStrictEqual(upload("a", "--log-level=debug"), Either.left("unknown option --log-level"))
   })
 
   it("a command that there is not is named, with the one that may be meant", () => {
     deepStrictEqual(
       arrange("uplaod", "a"),
-      Either.left("uplaod is none of the commands upload, list (did you mean upload?)")
+      Either.left("unknown command uplaod (did you mean upload?); the commands are upload, list")
     )
-    deepStrictEqual(arrange("a.bin"), Either.left("a.bin is none of the commands upload, list"))
-    deepStrictEqual(arrange("constructor"), Either.left("constructor is none of the commands upload, list"))
+    deepStrictEqual(arrange("a.bin"), Either.left("unknown command a.bin; the commands are upload, list"))
+    deepStrictEqual(arrange("constructor"), Either.left("unknown command constructor; the commands are upload, list"))
   })
 
   it.prop("no operand is lost, added or taken for an option", [

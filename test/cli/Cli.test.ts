@@ -19,7 +19,7 @@ const explained = (cause: Cause.Cause<unknown>, stopped: boolean) => {
   return Effect.map(Cli.explain(cause, stopped, service, () => Effect.void), (code) => [code, ...said])
 }
 
-const mistake = "this is a mistake of effect-tus, --debug says more"
+const mistake = "this is a bug in effect-tus, --debug shows details"
 
 describe("the end of the command", () => {
   it.effect("is not worth a word where the user has stopped it", () =>

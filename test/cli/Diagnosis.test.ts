@@ -35,64 +35,72 @@ const without = ({ headers, status }: typeof page.preflight, name: string) =>
   answer(status, Object.fromEntries(Object.entries(headers).filter(([header]) => header !== name)))
 
 const cases: ReadonlyArray<readonly [Finding.Finding, Finding.Finding["level"], RegExp, RegExp?]> = [
-  [Diagnosis.server(answer(204, { "tus-version": "1.0.0" })), "ok", /^tus 1\.0\.0, with no extension$/],
+  [Diagnosis.server(answer(204, { "tus-version": "1.0.0" })), "ok", /^tus 1\.0\.0, without extensions$/],
   [
     Diagnosis.server(answer(204, { "tus-version": "1.0.0,0.2.2", "tus-extension": "creation,termination" })),
     "ok",
     /^tus 1\.0\.0, 0\.2\.2, with creation, termination$/
   ],
-  [Diagnosis.server(answer(204, { "tus-version": "0.2.2" })), "problem", /tus 0\.2\.2, and not 1\.0\.0/],
+  [Diagnosis.server(answer(204, { "tus-version": "0.2.2" })), "problem", /tus 0\.2\.2, not 1\.0\.0/],
   [Diagnosis.server(answer(204)), "problem", /^OPTIONS was answered 204, without Tus-Version/, /Let OPTIONS through/],
   [Diagnosis.server(answer(405, {}, "<h1>Not\nallowed</h1>")), "problem", /answered 405: Not allowed, without/],
 
   [Diagnosis.creation(answer(201, created)), "ok", /created/],
   [Diagnosis.creation(answer(201, { location: "/a" })), "note", /without Tus-Resumable/],
-  [Diagnosis.creation(answer(201)), "problem", /without Location/, /headers of answers/],
+  [Diagnosis.creation(answer(201)), "problem", /without Location/, /response headers/],
   [Diagnosis.creation(answer(401)), "problem", /POST was answered 401$/, /--header/],
-  [Diagnosis.creation(answer(404)), "problem", /404/, /URL of the collection/],
+  [Diagnosis.creation(answer(404)), "problem", /404/, /URL at which uploads are created/],
   [Diagnosis.creation(answer(412)), "problem", /412/, /Tus-Resumable/],
   [Diagnosis.creation(answer(500, {}, "boom")), "problem", /500: boom/],
 
-  [Diagnosis.location(endpoint, "/api/files/a"), "ok", /it is a path on the same host: \/api\/files\/a$/],
-  [Diagnosis.location(endpoint, "https://example.org/api/files/a"), "ok", /it is a URL on the same host/],
+  [Diagnosis.location(endpoint, "/api/files/a"), "ok", /^a path on the same host: \/api\/files\/a$/],
+  [Diagnosis.location(endpoint, "https://example.org/api/files/a"), "ok", /^a URL on the same host/],
   [Diagnosis.location(endpoint, "http://example.org/api/files/a"), "problem", /begins with http:/, /X-Forwarded-Proto/],
   [
     Diagnosis.location(endpoint, "http://127.0.0.1:1080/files/a"),
     "problem",
-    /leads to http:\/\/127\.0\.0\.1:1080, where clients that were sent to https:\/\/example\.org do not go/,
+    /leads to http:\/\/127\.0\.0\.1:1080, which clients of https:\/\/example\.org do not follow/,
     /trustedProxies.*publicUrl/
   ],
-  [Diagnosis.location(endpoint, "http://files:x/a"), "problem", /is no URL/, /publicUrl/],
+  [Diagnosis.location(endpoint, "http://files:x/a"), "problem", /is not a URL/, /publicUrl/],
 
-  [Diagnosis.head(answer(200, { "upload-offset": "0", "cache-control": "no-store" })), "ok", /where the upload stands/],
+  [
+    Diagnosis.head(answer(200, { "upload-offset": "0", "cache-control": "no-store" })),
+    "ok",
+    /the offset of the upload/
+  ],
   [Diagnosis.head(answer(200, { "upload-offset": "0" })), "note", /no-store/],
   [Diagnosis.head(answer(200)), "problem", /without Upload-Offset/],
   [Diagnosis.head(answer(404)), "problem", /404/, /X-Forwarded-Prefix/],
   [Diagnosis.head(answer(405)), "problem", /405/, /Let HEAD through/],
 
-  [Diagnosis.buffering({ sent: 262144, kept: 262144 }), "ok", /^of 256\.0 KiB .* the server has 256\.0 KiB$/],
-  [Diagnosis.buffering({ sent: 262144, kept: 1 }), "ok", /has 1 B$/],
-  [Diagnosis.buffering({ sent: 262144, kept: 0 }), "problem", /has nothing/, /proxy_request_buffering off/],
-  [Diagnosis.buffering({ sent: 262144, kept: Number.NaN }), "problem", /has nothing/],
+  [
+    Diagnosis.buffering({ sent: 262144, kept: 262144 }),
+    "ok",
+    /^the server kept 256\.0 KiB of the 256\.0 KiB that were sent/
+  ],
+  [Diagnosis.buffering({ sent: 262144, kept: 1 }), "ok", /kept 1 B of/],
+  [Diagnosis.buffering({ sent: 262144, kept: 0 }), "problem", /kept nothing/, /proxy_request_buffering off/],
+  [Diagnosis.buffering({ sent: 262144, kept: Number.NaN }), "problem", /kept nothing/],
 
-  [Diagnosis.size(Option.none(), Option.some(1024 ** 3)), "ok", /^bodies of 1\.0 GiB are let through$/],
+  [Diagnosis.size(Option.none(), Option.some(1024 ** 3)), "ok", /^bodies of 1\.0 GiB are accepted$/],
   [
     Diagnosis.size(Option.some(10 * 1024 ** 2), Option.some(1024 ** 2)),
     "problem",
-    /^bodies of 10\.0 MiB are refused with 413, those of 1\.0 MiB are let through$/,
-    /client_max_body_size 0, Bun with maxRequestBodySize; or upload with --chunk-size 1048576$/
+    /^bodies of 10\.0 MiB are refused with 413, those of 1\.0 MiB are accepted$/,
+    /client_max_body_size 0, Bun: maxRequestBodySize; or upload with --chunk-size 1048576$/
   ],
   [
     Diagnosis.size(Option.some(131072), Option.none()),
     "problem",
     /refused with 413$/,
-    /client_max_body_size 0, Bun with maxRequestBodySize$/
+    /client_max_body_size 0, Bun: maxRequestBodySize$/
   ],
 
   [Diagnosis.blocked("PATCH", answer(405)), "problem", /^PATCH was answered 405$/, /--method-override/],
   [Diagnosis.blocked("DELETE", answer(501)), "problem", /^DELETE was answered 501$/, /Let DELETE through/],
   [Diagnosis.blocked("PATCH", answer(500, {}, "boom")), "problem", /^PATCH was answered 500: boom$/, /^$/],
-  [Diagnosis.override(answer(204)), "ok", /stands for PATCH/],
+  [Diagnosis.override(answer(204)), "ok", /X-HTTP-Method-Override: PATCH works/],
   [Diagnosis.override(answer(400)), "note", /was answered 400: clients/],
 
   [CorsCheck.diagnose(page), "ok", /^pages of every origin can upload$/],
@@ -114,7 +122,7 @@ const cases: ReadonlyArray<readonly [Finding.Finding, Finding.Finding["level"], 
       answer: answer(201, { ...page.answer.headers, "access-control-allow-origin": "*, *" })
     }),
     "problem",
-    /said twice: \*, \*/
+    /sent twice: \*, \*/
   ],
   [
     CorsCheck.diagnose({ ...page, preflight: without(page.preflight, "access-control-allow-methods") }),
@@ -181,10 +189,10 @@ describe("a diagnosis", () => {
 
   it("ends with how much of it is fine", () => {
     const fine = Finding.ok("head", "fine")
-    assert.strictEqual(Finding.summary([fine, fine]), "2 of 2 fine")
+    assert.strictEqual(Finding.summary([fine, fine]), "2 of 2 ok")
     assert.strictEqual(
       Finding.summary([fine, Finding.note("cors", "a"), Finding.problem("size", "b")]),
-      "1 of 3 fine, 1 to know of, 1 problem"
+      "1 of 3 ok, 1 note, 1 problem"
     )
   })
 })

@@ -38,7 +38,7 @@ describe("an examination", () => {
       assert.strictEqual(said.level, "problem")
       assert.strictEqual(
         said.message,
-        "bodies of 100.0 MiB end the connection without an answer, those of 10.0 MiB are let through"
+        "bodies of 100.0 MiB close the connection without an answer, those of 10.0 MiB are accepted"
       )
     }))
 

@@ -15,7 +15,7 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, se
   [
     "nobody answers",
     unanswered("Unreachable"),
-    "cannot connect to http://example.com (why); is the address right, and does the server run?"
+    "cannot connect to http://example.com (why); check the address, and that the server is running"
   ],
   [
     "the connection is closed",
@@ -25,7 +25,7 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, se
   [
     "the connection cannot be trusted",
     unanswered("Tls"),
-    "no secure connection to http://example.com; its certificate authority is not trusted here (why); --ca FILE names it"
+    "no secure connection to http://example.com; its certificate authority is not trusted here (why); use --ca FILE to trust it"
   ],
   [
     "the connection is none of TLS",
@@ -36,7 +36,7 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, se
     "the server wants to see a certificate",
     unanswered("Tls", Object.assign(new Error("why"), { code: "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED" })),
     "no secure connection to http://example.com; it requires a client certificate (why); "
-    + "--cert FILE and --key FILE say who you are"
+    + "use --cert FILE and --key FILE"
   ],
   [
     "the certificate is that of another",
@@ -53,7 +53,7 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, se
       })
     ),
     "no secure connection to http://example.com; its certificate authority is not trusted here (wrong version number); "
-    + "--ca FILE names it"
+    + "use --ca FILE to trust it"
   ],
   [
     "the answer is none",
@@ -68,7 +68,7 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, se
   [
     "the server wants to know who it is",
     Jobs.refused(401, { text: "<h1>Unauthorized</h1>\n", attempts: 3 }),
-    `PATCH http://example.com/files/1 was answered 401: Unauthorized; tried 3 times; say who you are with `
+    `PATCH http://example.com/files/1 was answered 401: Unauthorized; tried 3 times; send credentials with `
     + `--header "Authorization: ..."`
   ],
   [
@@ -79,7 +79,7 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, se
   [
     "there is no such upload",
     Jobs.refused(410, { method: "HEAD" }),
-    "HEAD http://example.com/files/1 was answered 410; there is no such upload, or no longer"
+    "HEAD http://example.com/files/1 was answered 410; the upload does not exist, or not any more"
   ],
   [
     "the server has moved",
@@ -145,13 +145,13 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, se
   [
     "the file is a stream",
     source("NotAFile", "it is a stream"),
-    "/a.bin: it is a stream; effect-tus upload - reads from its standard input"
+    "/a.bin: it is a stream; effect-tus upload - reads the standard input"
   ],
   ["the file is a directory", source("NotAFile", "it is a directory"), "/a.bin: it is a directory"],
   [
     "the file has changed",
     source("Changed", "it has changed"),
-    "/a.bin: it has changed; upload it again once nothing writes to it"
+    "/a.bin: it has changed; upload it again when nothing writes to it"
   ]
 ]
 
@@ -175,7 +175,7 @@ describe("what is said about an error", () => {
   it("leaves out the name where that has been said, and keeps the hint", () => {
     assert.strictEqual(
       Failure.reason(source("TooShort", "it ended early")),
-      "it ended early; upload it again once nothing writes to it"
+      "it ended early; upload it again when nothing writes to it"
     )
     assert.strictEqual(Failure.reason(Jobs.refused(403)), Failure.sentence(Jobs.refused(403)))
   })

@@ -79,8 +79,8 @@ describe("what is uploaded with -r", () => {
       yield* Effect.promise(() => new Promise<void>((resolve) => socket.on("listening", () => resolve())))
       deepStrictEqual(yield* outcomes([`${at}/d`]), [[`${at}/d/a`, 1]])
       deepStrictEqual(said, [
-        `effect-tus: ${at}/d: left out dangling (a link), link (a link), socket (a socket) and 1 more; ` +
-        "links are followed only where they are named themselves"
+        `effect-tus: ${at}/d: skipped dangling (a link), link (a link), socket (a socket) and 1 more; ` +
+        "links are followed only if they are named themselves"
       ])
 
       Fs.symlinkSync(`${at}/d`, `${at}/whole`)
@@ -129,13 +129,13 @@ describe("what is uploaded with -r", () => {
         [`${at}/d/a`, 1],
         [`${at}/d/closed`, denied],
         [`${at}/d/z`, 2],
-        [`${at}/empty`, "there is no file in the directory"],
+        [`${at}/empty`, "the directory contains no files"],
         [`${at}/last`, 3]
       ])
       deepStrictEqual(yield* closing(`${at}/d`, outcomes(operands)), [
         [`${at}/d`, denied],
-        [`${at}/empty`, "there is no file in the directory"],
-        [`${at}/d/closed`, "there is no file in the directory"],
+        [`${at}/empty`, "the directory contains no files"],
+        [`${at}/d/closed`, "the directory contains no files"],
         [`${at}/last`, 3]
       ])
     }).pipe(Effect.provide(output().layer)))

@@ -37,17 +37,17 @@ describe("a line", () => {
       "a.bin: retrying in 1.5 s: PATCH http://example.com/files/1 was answered 503"
     ])
     deepStrictEqual(once(Jobs.progress(file, "Recreated", 0)), [
-      "a.bin: starting anew: what had been sent is not what the file is now"
+      "a.bin: starting again: the file has changed since it was sent"
     ])
     const problem = Option.some(Jobs.refused(403))
     assert.match(
       once(Jobs.progress(file, "Recreated", 0, { problem })).join(),
-      /^a\.bin: starting anew: PATCH http:\/\/example\.com\/files\/1 was answered 403; say who you are/
+      /^a\.bin: starting again: PATCH http:\/\/example\.com\/files\/1 was answered 403; send credentials/
     )
   })
 
   it("says how far a resumed upload was", () => {
-    deepStrictEqual(once(Jobs.progress(file, "Resumed", 500)), ["a.bin: going on, 50 % (500 B of 1.0 KiB) are there"])
+    deepStrictEqual(once(Jobs.progress(file, "Resumed", 500)), ["a.bin: resumed at 50 % (500 B of 1.0 KiB)"])
   })
 
   it("says how far it is, how fast, and how long it takes, as far as it is known", () => {

@@ -99,7 +99,7 @@ describe("the board", () => {
 
   it("counts down to the next attempt, and says why", () => {
     const board = after([one], [Jobs.progress(one, "Sent", 50), Jobs.retrying(one, "3 seconds")], 1000)
-    const why = "cannot connect to http://example.com (refused); is the address right, and does the server run?"
+    const why = "cannot connect to http://example.com (refused); check the address, and that the server is running"
     deepStrictEqual(shown(board, 1000, { columns: 200, rows: 24 }), [`one retrying in 3 s: ${why}`])
     deepStrictEqual(shown(board, 3999, { columns: 200, rows: 24 }), [`one retrying in 1 s: ${why}`])
     deepStrictEqual(shown(board, 4000, { columns: 200, rows: 24 }), [`one trying again: ${why}`])

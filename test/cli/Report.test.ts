@@ -32,7 +32,7 @@ describe("the report", () => {
       Jobs.progress(one, "Complete", 100, { resumed: 60 }),
       Jobs.progress(two, "Complete", 300)
     ])
-    assert.strictEqual(summary(report), "2 of 2 files, 340 B in 1 min 5 s (60 B had been sent before)")
+    assert.strictEqual(summary(report), "2 of 2 files, 340 B in 1 min 5 s (60 B were sent before)")
   })
 
   it("names the files that failed, and not what they had sent", () => {

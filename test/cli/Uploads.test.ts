@@ -78,7 +78,7 @@ const directory = (path: string) => farewell([one], [one], { _tag: "Directory", 
 
 describe("what is said where it was interrupted", () => {
   it("is how to go on", () => {
-    assert.strictEqual(farewell([one], [one]), "interrupted; go on with: effect-tus resume")
+    assert.strictEqual(farewell([one], [one]), "interrupted; continue with: effect-tus resume")
   })
 
   it("names the directory as a shell takes it", () => {
@@ -89,19 +89,19 @@ describe("what is said where it was interrupted", () => {
   })
 
   it("is that nothing was remembered, or nothing sent, where that is so", () => {
-    assert.strictEqual(farewell([one], [one], { _tag: "None" }), "interrupted; nothing was remembered to go on with")
-    assert.strictEqual(farewell([stdin], [stdin]), "interrupted; nothing was remembered to go on with")
+    assert.strictEqual(farewell([one], [one], { _tag: "None" }), "interrupted; this cannot be resumed")
+    assert.strictEqual(farewell([stdin], [stdin]), "interrupted; this cannot be resumed")
     assert.match(farewell(jobs, []), /run the same command again/)
   })
 
   it("tells of what cannot be resumed, and of what has not begun", () => {
     assert.strictEqual(
       farewell([one, stdin], [one, stdin]),
-      "interrupted; go on with: effect-tus resume (what was read from the standard input cannot be resumed)"
+      "interrupted; continue with: effect-tus resume (the standard input cannot be resumed)"
     )
     assert.strictEqual(
       farewell(jobs, [two]),
-      "interrupted; go on with: effect-tus resume (not begun: 2 of 3 files)"
+      "interrupted; continue with: effect-tus resume (not started: 2 of 3 files)"
     )
   })
 
@@ -109,14 +109,14 @@ describe("what is said where it was interrupted", () => {
     const report = [Jobs.progress(one, "Complete", 100), Jobs.failed(two)].reduce(Report.add, Report.make(3))
     assert.strictEqual(
       farewell(jobs, [one, two, three], undefined, report),
-      "interrupted; go on with: effect-tus resume"
+      "interrupted; continue with: effect-tus resume"
     )
   })
 
   it("is that all was removed, where that was wanted", () => {
     assert.strictEqual(
       Uploads.farewell(jobs, Report.make(3), new Set(jobs), { journal: { _tag: "Default" }, terminateOnAbort: true }),
-      "interrupted; what had been sent of unfinished uploads was removed from the server"
+      "interrupted; unfinished uploads were removed from the server"
     )
   })
 })
@@ -126,7 +126,7 @@ describe("where the files stand that were interrupted", () => {
     const half = Jobs.progress(two, "Sent", 150).progress
     const report = Report.add(Report.make(3), Jobs.progress(one, "Complete", 100))
     deepStrictEqual(Uploads.standings(report, new Map([[one, half], [two, half]])), [
-      `${two.name}: stands at ${Size.percent(150, Option.getOrThrow(half.total))} % (150 B of ${
+      `${two.name}: stopped at ${Size.percent(150, Option.getOrThrow(half.total))} % (150 B of ${
         Size.print(Option.getOrThrow(half.total))
       })`
     ])

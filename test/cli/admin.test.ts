@@ -77,7 +77,7 @@ needs("SQLite")("the command admin", () => {
       const removed = yield* Process.run(at, ["admin", "terminate", ids.complete, "x".repeat(22)])
       deepStrictEqual([removed.code, removed.err], [
         1,
-        [`${ids.complete} is gone`, `effect-tus: no upload "${"x".repeat(22)}" here`]
+        [`removed ${ids.complete}`, `effect-tus: no upload "${"x".repeat(22)}" here`]
       ])
       assert.isFalse(existsSync(facts.location))
     }))
@@ -88,13 +88,13 @@ needs("SQLite")("the command admin", () => {
       const nowhere = yield* Process.run(at, ["admin", "list", "--dir", "none"])
       deepStrictEqual([nowhere.code, nowhere.err], [
         1,
-        [`effect-tus: ${join(at, "none")}: no server has kept uploads here`]
+        [`effect-tus: ${join(at, "none")}: no server has stored uploads here; --dir names the directory of a server`]
       ])
       assert.isFalse(existsSync(join(at, "none")))
       const which = yield* Process.run(at, ["admin", "inspect"])
       deepStrictEqual([which.code, which.err], [
         2,
-        ["effect-tus: inspect: expected ids of uploads; see effect-tus admin --help"]
+        ["effect-tus: inspect: expected at least one upload id; see effect-tus admin --help"]
       ])
     }))
 
@@ -107,7 +107,7 @@ needs("SQLite")("the command admin", () => {
       const refused = yield* Process.run(at, ["admin", "terminate", ids.complete])
       deepStrictEqual([refused.code, refused.err], [
         1,
-        [`effect-tus: a server is using ${join(at, "uploads")}; stop it to change what it keeps there`]
+        [`effect-tus: a server is using ${join(at, "uploads")}; stop it first`]
       ])
       yield* stop
     }))
@@ -131,7 +131,7 @@ needs("SQLite")("the command admin", () => {
       yield* alter(at, `UPDATE effect_tus_uploads SET dialect = 'ietf' WHERE id = '${ids.open}'`)
       const all = yield* Process.run(at, ["admin", "list"])
       deepStrictEqual([all.code, all.out.length], [0, 2])
-      assert.match(all.stdout, new RegExp(`^${ids.open}  open  .*  in the dialect ietf  a b\\.txt$`, "m"))
+      assert.match(all.stdout, new RegExp(`^${ids.open}  open  .*  dialect ietf  a b\\.txt$`, "m"))
       const inspected = yield* Process.run(at, ["admin", "inspect", ids.open, "--json"])
       assert.propertyVal(JSON.parse(inspected.stdout), "dialect", "ietf")
       const refused = yield* Process.run(at, ["admin", "terminate", ids.open])
@@ -182,7 +182,7 @@ needs("SQLite")("the command admin", () => {
       )
       const unnamed = yield* Process.run(at, ["admin", "orphans", "restore", "x".repeat(22)])
       deepStrictEqual([unnamed.code, unnamed.err.length], [1, 1])
-      assert.match(unnamed.stderr, /the database has no such upload; --to PATH writes a copy/)
+      assert.match(unnamed.stderr, /the database has no such upload; use --to PATH to write a copy/)
 
       const to = join(at, "back")
       const restore = ["admin", "orphans", "restore", "x".repeat(22), "--to", to]
@@ -197,7 +197,7 @@ needs("SQLite")("the command admin", () => {
       deepStrictEqual([changed.code, existsSync(file)], [1, false])
       assert.match(
         changed.stderr,
-        /they were changed after they were set aside; --to PATH writes a copy/
+        /they were changed after they were set aside; use --to PATH to write a copy/
       )
       assert.match((yield* Process.run(at, ["admin", "orphans", "list"])).stdout, /, changed since/)
       writeFileSync(aside, "abc")

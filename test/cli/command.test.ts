@@ -85,7 +85,7 @@ needs("SQLite")("the command", () => {
           Process.run(at, ["upload", "d", "--to", url]),
           Process.run(at, ["upload", "-r", "d", "--to", url, "--json"])
         ], { concurrency: 2 })
-        assertFailed(refused, /^effect-tus: d is a directory; say -r [^\n]*\n$/, 2)
+        assertFailed(refused, /^effect-tus: d is a directory; use -r [^\n]*\n$/, 2)
 
         assert.strictEqual(done.code, 0)
         assert.strictEqual(done.stderr, "")
@@ -240,10 +240,10 @@ needs("SQLite")("the command", () => {
         const { out: [upload = ""] } = yield* Process.run(at, ["upload", "-q", "a", "--to", url])
         const removed = yield* Process.run(at, ["terminate", upload])
         assert.strictEqual(removed.code, 0)
-        deepStrictEqual(removed.err, [`${upload} is gone`])
+        deepStrictEqual(removed.err, [`removed ${upload}`])
         assertFailed(
           yield* Process.run(at, ["info", upload, "--json"]),
-          /^effect-tus: HEAD \S+ was answered 4\d\d[^\n]*; there is no such upload, or no longer\n$/
+          /^effect-tus: HEAD \S+ was answered 4\d\d[^\n]*; the upload does not exist, or not any more\n$/
         )
       }))
 
@@ -282,7 +282,7 @@ needs("SQLite")("the command", () => {
         ], { concurrency: 2 })
         assert.strictEqual(list.code, 0)
         assert.strictEqual(list.stdout, "")
-        deepStrictEqual(list.err, ["effect-tus: no upload is unfinished"])
+        deepStrictEqual(list.err, ["effect-tus: there are no unfinished uploads"])
         assert.strictEqual(resume.code, 0)
         deepStrictEqual(resume.err, ["effect-tus: there is nothing to resume"])
         assertFailed(named, /^effect-tus: a\.bin is not among the unfinished uploads; effect-tus list shows them\n$/)
@@ -312,9 +312,9 @@ needs("SQLite")("the command", () => {
         const at = yield* Process.place
         Process.file(at, "a", "bytes")
         const wrong: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
-          [["upload", "a"], /say where to upload with --to URL, or with EFFECT_TUS_URL/],
+          [["upload", "a"], /expected the URL of a server: use --to URL, or set EFFECT_TUS_URL/],
           [["upload", "--to", url], /missing argument <FILE\|DIR\|->/],
-          [["upload", "a", "--to", url, "--retrys", "1"], /there is no option --retrys \(did you mean --retries\?\)/],
+          [["upload", "a", "--to", url, "--retrys", "1"], /unknown option --retrys \(did you mean --retries\?\)/],
           [["upload", "a", "--to", url, "--chunk-size", "many"], /--chunk-size: expected a size .*, got "many"/],
           [["info", "a", "--retries", "0"], /expected a URL that begins with http:\/\/ or https:\/\/, got "a"/]
         ]
@@ -431,7 +431,7 @@ needs("SQLite")("the command", () => {
         ], { concurrency: 2 })
         assertFailed(
           refused,
-          /\neffect-tus: cannot connect to \S+ \([^\n]*ECONNREFUSED[^\n]*\); is the address right, and does the server run\?\n$/
+          /\neffect-tus: cannot connect to \S+ \([^\n]*ECONNREFUSED[^\n]*\); check the address, and that the server is running\n$/
         )
         assertFailed(
           stalled,
@@ -478,7 +478,7 @@ needs("SQLite")("the command", () => {
 
         assertFailed(
           untrusted,
-          /\neffect-tus: no secure connection to https:\S+; [^\n]*--ca FILE names it\n$/
+          /\neffect-tus: no secure connection to https:\S+; [^\n]*use --ca FILE to trust it\n$/
         )
         assertFailed(
           other,
@@ -508,7 +508,7 @@ needs("SQLite")("the command", () => {
         )
         assert.match(yield* get(telling, "/metrics"), /^200 [^]*tus_requests_total\{method="POST",status="201"\} 1\n/)
         assert.match(yield* get(silent, "/metrics"), /^404 /)
-        assert.match(yield* get(silent, ""), /^405 uploads are made here/)
+        assert.match(yield* get(silent, ""), /^405 this URL is for tus clients/)
         assert.strictEqual(yield* get(silent, "/health/live"), `200 {"status":"live"}`)
         assert.match(yield* get(silent, "/health/ready"), /^(200 \{"status":"ready"\}|503 \{"status":"unavailable"\})$/)
       }))
@@ -572,7 +572,7 @@ needs("SQLite")("the command", () => {
         assert.strictEqual(known.code, 0, known.stderr)
         assertFailed(stranger, /\neffect-tus: [^\n]*certificate required[^\n]*\n$/)
         assertFailed(wrong, /^effect-tus: --tls-key: expected the private key of the certificate [^\n]*\n$/)
-        assertFailed(half, /^effect-tus: --tls-cert and --tls-key belong together; see effect-tus serve --help\n$/, 2)
+        assertFailed(half, /^effect-tus: --tls-cert and --tls-key need each other; see effect-tus serve --help\n$/, 2)
       }))
 
     it.scoped("says in one line that the directory in which it runs is gone", () =>
@@ -590,7 +590,7 @@ needs("SQLite")("the command", () => {
           ])
           assertFailed(
             yield* Effect.promise(() => ended),
-            /^effect-tus: the directory in which the command runs is gone: say where files are from \/, or go to another\n$/
+            /^effect-tus: the working directory was removed: use absolute paths, or change to another directory\n$/
           )
         }
       }))

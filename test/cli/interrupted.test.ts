@@ -48,14 +48,14 @@ needs("SQLite")("an upload that is cut off", () => {
         assert.strictEqual(code, 130)
         assert.strictEqual(stdout, "")
         assert.strictEqual(err[0], "a.bin: starting, 3.8 MiB")
-        assert.strictEqual(err.at(-1), "effect-tus: interrupted; go on with: effect-tus resume")
+        assert.strictEqual(err.at(-1), "effect-tus: interrupted; continue with: effect-tus resume")
         assert.notMatch(err.join("\n"), /failed|retrying|Error|^ +at /m)
 
         const list = yield* Process.run(at, ["list"])
         assert.strictEqual(list.code, 0)
         assert.lengthOf(list.out, 3)
         assert.strictEqual(list.out[2], "  filename=a.bin")
-        assert.match(err.at(-2) ?? "", /^a\.bin: stands at \d+ % \(.* of 3\.8 MiB\)$/)
+        assert.match(err.at(-2) ?? "", /^a\.bin: stopped at \d+ % \(.* of 3\.8 MiB\)$/)
         assert.match(list.out[0] ?? "", new RegExp(`^${path}  about [1-9]\\d?% of 3\\.8 MiB  .* ago  expires in .*$`))
         assert.isTrue(list.out[1]?.startsWith(`  ${relay.url}/`))
 
@@ -79,7 +79,7 @@ needs("SQLite")("an upload that is cut off", () => {
         assert.strictEqual(code, 130)
         assert.match(
           err.at(-1) ?? "",
-          /^effect-tus: interrupted; go on with: effect-tus resume --journal 'my journal' \(not begun: 1 of 4 files\)$/
+          /^effect-tus: interrupted; continue with: effect-tus resume --journal 'my journal' \(not started: 1 of 4 files\)$/
         )
         const listing = Process.run(at, ["list", "--journal", "my journal", "--json"])
         const entries = Process.json((yield* listing).out)
@@ -90,7 +90,7 @@ needs("SQLite")("an upload that is cut off", () => {
         const named = yield* Process.run(at, ["resume", "--journal", "my journal", "a", urls.get("b") ?? ""])
         assert.strictEqual(named.code, 0)
         deepStrictEqual([...named.out].toSorted(), [urls.get("a"), urls.get("b")].toSorted())
-        assert.lengthOf(named.err.filter((line) => /: going on, \d+ % \(.* of 3\.8 MiB\) are there$/.test(line)), 2)
+        assert.lengthOf(named.err.filter((line) => /: resumed at \d+ % \(.* of 3\.8 MiB\)$/.test(line)), 2)
         for (const [i, name] of ["a", "b"].entries()) {
           assert.strictEqual(yield* Process.stored(directory, urls.get(name)), yield* Process.digest(paths[i] ?? ""))
         }
@@ -128,7 +128,7 @@ needs("SQLite")("an upload that is cut off", () => {
         assert.strictEqual(code, 130)
         assert.strictEqual(
           err.at(-1),
-          "effect-tus: interrupted; to go on, run the same command again"
+          "effect-tus: interrupted; run the same command again to continue"
         )
       }))
 
@@ -138,14 +138,14 @@ needs("SQLite")("an upload that is cut off", () => {
         const { code, err, out } = yield* end(running, "SIGINT")
         assert.strictEqual(code, 130)
         deepStrictEqual(err, [
-          "effect-tus: interrupted; what had been sent of unfinished uploads was removed from the server"
+          "effect-tus: interrupted; unfinished uploads were removed from the server"
         ])
         const events = Process.json(out)
         assert.strictEqual(fieldOf(events, "summary", "interrupted"), true)
         assert.strictEqual(remembered(at), 0)
         const info = yield* Process.run(at, ["info", String(fieldOf(events, "created", "url"))])
         assert.strictEqual(info.code, 1)
-        assert.match(info.stderr, /^effect-tus: HEAD [^\n]* 4\d\d[^\n]*; there is no such upload, or no longer\n$/)
+        assert.match(info.stderr, /^effect-tus: HEAD [^\n]* 4\d\d[^\n]*; the upload does not exist, or not any more\n$/)
       }))
 
     it.scoped("ends at the second Ctrl-C, even if the server hangs", () =>
@@ -157,7 +157,7 @@ needs("SQLite")("an upload that is cut off", () => {
         const running = yield* Process.start(at, ["upload", "a.bin", "--to", url, "--terminate-on-abort", "--json"])
         yield* Effect.promise(() => running.said(/"event":"progress"/))
         running.process.kill("SIGINT")
-        yield* Effect.promise(() => running.said(/^effect-tus: stopping; Ctrl-C once more ends at once$/m))
+        yield* Effect.promise(() => running.said(/^effect-tus: stopping; press Ctrl-C again to end at once$/m))
         assert.isTrue(Process.isRunning(running))
         const { signal } = yield* end(running, "SIGINT")
         assert.strictEqual(signal, "SIGINT")

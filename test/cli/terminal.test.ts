@@ -36,9 +36,9 @@ needs("script", "SQLite")("on a terminal", () => {
         Pty.assertNarrow(stdout, columns)
         deepStrictEqual(
           Pty.screen(stdout).map((line) => line.replace("^C", "")).filter((line) => line !== "").at(-1),
-          "effect-tus: interrupted; go on with: effect-tus resume"
+          "effect-tus: interrupted; continue with: effect-tus resume"
         )
-        assert.lengthOf(stdout.match(/\bstands\b/g) ?? [], 2)
+        assert.lengthOf(stdout.match(/\bstopped\b/g) ?? [], 2)
         assert.isTrue(stdout.endsWith("\n"))
         assert.lengthOf(readdirSync(`${Process.state(at)}/effect-tus`), 2)
       }))

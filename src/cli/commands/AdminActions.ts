@@ -93,7 +93,7 @@ const withEach = (
 ): Plan =>
 (asked) =>
   asked.operands.length === 0
-    ? wrong(`${name}: expected ids of uploads`)
+    ? wrong(`${name}: expected at least one upload id`)
     : Effect.map(Effect.forEach(asked.operands, idOf), (ids) => (store) =>
       Effect.flatMap(store.TusAdmin, (admin) =>
         each(ids, (id) => act(admin, id, asked))).pipe(
@@ -121,18 +121,18 @@ const extend = withEach(
 const terminate = withEach(
   "terminate",
   ({ layerWriting }, place) => layerWriting(place),
-  (admin, id) => Effect.zipRight(admin.terminate(id), say(`${id} is gone`))
+  (admin, id) => Effect.zipRight(admin.terminate(id), say(`removed ${id}`))
 )
 
 const say = (text: string) => Effect.flatMap(Output, (output) => output.say(text))
 
 const backup: Plan = ({ operands, place, to }) =>
   operands.length > 0 || Option.isNone(to)
-    ? wrong("backup: expected --to PATH, and nothing else")
+    ? wrong("backup: expected --to PATH and no ids")
     : Effect.succeed((store) =>
       Effect.zipRight(
         store.backup(place, to.value),
-        say(`the database of ${place} is copied to ${resolve(to.value)}; the files of uploads are not in it`)
+        say(`copied the database of ${place} to ${resolve(to.value)}, without the files of uploads`)
       )
     )
 
@@ -155,7 +155,7 @@ const orphans: Plan = ({ json, operands: [what, ...names], place, to }) => {
         names,
         (name) =>
           Effect.flatMap(OrphanActions.find(name), (orphan) =>
-            Effect.zipRight(OrphanActions.remove(orphan), say(`${orphan.name} is gone`)))
+            Effect.zipRight(OrphanActions.remove(orphan), say(`removed ${orphan.name}`)))
       ).pipe(
         Effect.provide(layerFiles({ directory: place }))
       )
@@ -178,12 +178,12 @@ const restore = (names: ReadonlyArray<string>, place: string): Act => ({ layerRe
     Effect.gen(function*() {
       const orphan = yield* OrphanActions.find(name)
       yield* OrphanActions.restore(orphan)
-      yield* say(`${orphan.id} has its ${orphan.size} bytes again`)
+      yield* say(`restored ${orphan.size} bytes of ${orphan.id}`)
     })).pipe(
       Effect.provide(layerReading(place)),
       Effect.catchTag(
         "UploadStoreError",
-        (cause) => new CommandError({ message: `${sentence(cause)}; --to PATH writes a copy without it`, cause })
+        (cause) => new CommandError({ message: `${sentence(cause)}; use --to PATH to write a copy without it`, cause })
       )
     )
 
@@ -192,8 +192,8 @@ const write = (names: ReadonlyArray<string>, place: string, to: string): Act => 
     Effect.gen(function*() {
       const orphan = yield* OrphanActions.find(name)
       yield* copy(OrphanActions.locationOf(orphan), to)
-      const copied = `${orphan.name} is copied to ${resolve(to)}, and stays set aside`
-      yield* say(orphan.isIntact ? copied : `${copied}; it is not what was set aside: it has been changed since`)
+      const copied = `copied ${orphan.name} to ${resolve(to)}; the original stays set aside`
+      yield* say(orphan.isIntact ? copied : `${copied}; it was changed after it was set aside`)
     })).pipe(Effect.provide(layerFiles({ directory: place })))
 
 const plans = { list, inspect, extend, terminate, orphans, backup }

@@ -15,7 +15,7 @@ import * as AdminActions from "./AdminActions.js"
 
 const action = Args.text({ name: "ACTION" }).pipe(
   Args.withDescription(
-    "list: all uploads. inspect ID...: what is known. extend ID...: how long they live. terminate ID...: remove them. orphans list|restore|remove: what was set aside. backup: copy the database."
+    "list: show all uploads. inspect ID...: show some. extend ID...: let them expire later. terminate ID...: remove them. orphans list|restore|remove: handle bytes that were set aside. backup: copy the database."
   ),
   Args.mapEffect((text) =>
     Effect.mapError(
@@ -26,7 +26,7 @@ const action = Args.text({ name: "ACTION" }).pipe(
 )
 
 const operands = Args.text({ name: "ID" }).pipe(
-  Args.withDescription("The ids of uploads, the last part of their URLs; with orphans first what to do."),
+  Args.withDescription("Upload ids, the last part of their URLs; after orphans, its own action comes first."),
   Args.repeated
 )
 
@@ -36,14 +36,14 @@ export const command = Command.make("admin", {
   directory: Flags.store,
   life: Flags.life("for").pipe(
     Options.withDescription(
-      `With extend, how long they live from now on: "1 day" by default, "never" ends it for none.`
+      `With extend, how long from now they expire: "1 day" by default, or "never".`
     )
   ),
   to: Options.text("to").pipe(
     Options.withPseudoName("PATH"),
     Options.optional,
     Options.withDescription(
-      "With backup, and with orphans restore, the file to write, which must not be there yet."
+      "With backup and orphans restore, the file to write. It must not exist yet."
     )
   ),
   json: Flags.json,
@@ -54,11 +54,17 @@ export const command = Command.make("admin", {
     const act = yield* AdminActions.plan(action, { ...asked, place })
     const { exists } = yield* FileSystem
     if (!(yield* exists(AdminActions.needsDatabase(action) ? join(place, "uploads.sqlite") : place))) {
-      return yield* new CommandError({ message: `${place}: no server has kept uploads here` })
+      return yield* new CommandError({
+        message: `${place}: no server has stored uploads here; --dir names the directory of a server`
+      })
     }
     const store = yield* load
     yield* Effect.mapError(act(store), told)
-  })).pipe(Command.withDescription("Shows, keeps, copies and removes what lies in a directory of uploads."))
+  })).pipe(
+    Command.withDescription(
+      "Shows, extends, copies and removes uploads in the directory of a server."
+    )
+  )
 
 /** One sentence, with the names of this command's options. */
 const told = (error: unknown) =>

@@ -26,7 +26,7 @@ export const layerWriting = (directory: string) =>
   Layer.mapError(layerAlone(directory), (error) =>
     isHeld(error)
       ? new CommandError({
-        message: `a server is using ${directory}; stop it to change what it keeps there`,
+        message: `a server is using ${directory}; stop it first`,
         cause: error
       })
       : error)

@@ -19,7 +19,7 @@ import { Output } from "../terminal/Output.js"
 export const command = Command.make("doctor", {
   target: Args.text({ name: "URL" }).pipe(
     Args.withDescription(
-      "The URL to which uploads are posted, as clients see it; or the directory of a server, to see who can read it."
+      "The URL at which uploads are created, as clients see it; or the directory of a server, to see who can read it."
     )
   ),
   origin: Flags.parsed(
@@ -29,7 +29,9 @@ export const command = Command.make("doctor", {
     (text) => Flags.isUrl(text) && new URL(text).origin === text ? Option.some(text) : Option.none()
   ).pipe(
     Options.optional,
-    Options.withDescription("Whose pages are to upload: https://example.org stands for any by default.")
+    Options.withDescription(
+      "The origin of pages that should be able to upload; by default any origin, with https://example.org as the example."
+    )
   ),
   connection: Options.all(Struct.omit(Flags.connection, "methodOverride", "requestId")),
   json: Flags.json,
@@ -50,7 +52,7 @@ export const command = Command.make("doctor", {
       : Exposure.examine(target).pipe(
         Effect.mapError((cause) =>
           new CommandError({
-            message: `${target}: expected a URL that begins with http:// or https://, or a directory that can be read`,
+            message: `${target}: expected a URL that begins with http:// or https://, or a readable directory`,
             cause
           })
         ),
@@ -63,5 +65,5 @@ export const command = Command.make("doctor", {
       return yield* new Reported()
     }
   }).pipe(Effect.provide(Connection.transport(connection)))).pipe(
-    Command.withDescription("Tells what a server and the proxies before it can do, and what is wrong.")
+    Command.withDescription("Shows what a server and the proxies in front of it can do, and what is wrong.")
   )

@@ -50,7 +50,7 @@ const expand = Effect.fnUntraced(function*(operand: string, options: Options) {
   }
   return options.recursive
     ? yield* directory(operand, path, options)
-    : yield* new UsageError({ message: `${Text.clean(operand)} is a directory; say -r to upload what is in it` })
+    : yield* new UsageError({ message: `${Text.clean(operand)} is a directory; use -r to upload the files in it` })
 })
 
 const directory = Effect.fnUntraced(function*(operand: string, path: string, options: Options) {
@@ -78,7 +78,7 @@ const directory = Effect.fnUntraced(function*(operand: string, path: string, opt
   if (left.length > 0) {
     yield* output.say(`effect-tus: ${Text.clean(operand)}: ${leftOut(left)}`)
   }
-  const detail = "there is no file in the directory"
+  const detail = "the directory contains no files"
   return jobs.length > 0
     ? jobs
     : [[path, failing(operand, options, { reason: "Missing", source: path, detail })] as const]
@@ -88,8 +88,8 @@ const directory = Effect.fnUntraced(function*(operand: string, path: string, opt
 export const leftOut = (left: ReadonlyArray<Directory.Other>): string => {
   const names = left.slice(0, named).map(({ kind, path }) => `${Text.clean(path)} (a ${kind})`)
   const more = left.length - names.length
-  return `left out ${names.join(", ")}${more === 0 ? "" : ` and ${more} more`}${
-    left.some(({ kind }) => kind === "link") ? "; links are followed only where they are named themselves" : ""
+  return `skipped ${names.join(", ")}${more === 0 ? "" : ` and ${more} more`}${
+    left.some(({ kind }) => kind === "link") ? "; links are followed only if they are named themselves" : ""
   }`
 }
 

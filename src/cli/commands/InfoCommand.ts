@@ -36,7 +36,7 @@ export const command = Command.make("info", {
       ? output.raw(Json.print(facts(url, info)))
       : Effect.forEach(lines(info, now), output.result, { discard: true })
   }).pipe(Effect.provide(Connection.layer(connection)))).pipe(
-    Command.withDescription("Shows where an upload stands, and what is known about it.")
+    Command.withDescription("Shows the offset, length and metadata of an upload.")
   )
 
 export const facts = (url: string, { expires, length, metadata, offset }: Info) => ({

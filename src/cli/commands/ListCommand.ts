@@ -26,7 +26,7 @@ export const command = Command.make(
       const entries = yield* Journal.entries(journal)
       const now = yield* DateTime.now
       if (entries.length === 0 && !json) {
-        return yield* output.say("effect-tus: no upload is unfinished")
+        return yield* output.say("effect-tus: there are no unfinished uploads")
       }
       yield* json
         ? Effect.forEach(entries, (entry) => output.raw(Json.print(facts(entry))), { discard: true })

@@ -26,10 +26,14 @@ export const find = (text: string): Effect.Effect<Orphan, CommandError | UploadS
     )
     const [first, ...others] = found
     if (first === undefined) {
-      return yield* new CommandError({ message: `nothing was set aside of ${JSON.stringify(text)}` })
+      return yield* new CommandError({
+        message: `no bytes of ${JSON.stringify(text)} were set aside; effect-tus admin orphans list shows what was`
+      })
     }
     return others.length === 0 ? first : yield* new CommandError({
-      message: `${found.length} were set aside of ${text}: say which one, ${found.map(({ name }) => name).join(" or ")}`
+      message: `bytes of ${text} were set aside ${found.length} times: name one of ${
+        found.map(({ name }) => name).join(", ")
+      }`
     })
   })
 
@@ -39,19 +43,19 @@ export const restore = (
 ): Effect.Effect<void, CommandError | UploadStoreError, ByteStore | UploadRegistry> =>
   Effect.gen(function*() {
     const refuse = (why: string) =>
-      new CommandError({ message: `${orphan.name} is not put back: ${why}; --to PATH writes a copy of it` })
+      new CommandError({ message: `${orphan.name} is not restored: ${why}; use --to PATH to write a copy of it` })
     const entry = yield* Effect.flatMap(UploadRegistry, (registry) => registry.get(orphan.id))
     if (Option.isNone(entry)) {
       return yield* refuse("the database has no such upload")
     }
     const { upload } = entry.value
-    const why = upload.offset === 0 ? Option.some("of its upload no byte counts") : Orphans.misfit(orphan, upload)
+    const why = upload.offset === 0 ? Option.some("its upload counts no bytes") : Orphans.misfit(orphan, upload)
     if (Option.isSome(why)) {
       return yield* refuse(why.value)
     }
     const { putBack } = yield* place
     if (!(yield* putBack(orphan))) {
-      return yield* refuse("its upload has bytes")
+      return yield* refuse("its upload has bytes already")
     }
   })
 

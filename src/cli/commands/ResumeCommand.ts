@@ -20,7 +20,7 @@ import * as Uploads from "./Uploads.js"
 
 export const command = Command.make("resume", {
   operands: Args.text({ name: "URL|FILE" }).pipe(
-    Args.withDescription("The unfinished uploads to go on with; all of them by default."),
+    Args.withDescription("The unfinished uploads to resume; all by default."),
     Args.repeated
   ),
   transfer: Flags.transfer,
@@ -39,19 +39,19 @@ export const command = Command.make("resume", {
       if (Option.isSome(job)) {
         jobs.push(job.value)
       } else {
-        yield* output.say(`effect-tus: ${Text.clean(remnant.source)} is left out: there is no such file any more`)
+        yield* output.say(`effect-tus: skipped ${Text.clean(remnant.source)}: the file does not exist any more`)
       }
     }
     if (jobs.length > 0) {
       return yield* Uploads.run(jobs, { ...transfer, journal, mode })
     }
     if (operands.length > 0) {
-      return yield* new CommandError({ message: "none of the files is there any more" })
+      return yield* new CommandError({ message: "none of these files exists any more" })
     }
     yield* output.say("effect-tus: there is nothing to resume")
   }).pipe(
     Effect.provide(Layer.merge(Connection.layer(connection), Journal.layer(journal)))
-  )).pipe(Command.withDescription("Goes on with uploads that were interrupted, whatever the directory."))
+  )).pipe(Command.withDescription("Resumes uploads that were interrupted, from any directory."))
 
 /** The named uploads, of which each must exist; all if none is named. */
 const choose = Effect.fnUntraced(function*(

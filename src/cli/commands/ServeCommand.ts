@@ -19,12 +19,12 @@ const isPath = (text: string): text is `/${string}` => /^(\/[\w.~-]+)+$/.test(te
 export const command = Command.make("serve", {
   port: Flags.whole("port", 0, 65535).pipe(
     Options.withDefault(1080),
-    Options.withDescription("1080 by default; 0 takes any free port.")
+    Options.withDescription("The port to listen on: 1080 by default, 0 for any free port.")
   ),
   host: Options.text("host").pipe(
     Options.withPseudoName("ADDRESS"),
     Options.withDefault("127.0.0.1"),
-    Options.withDescription("The address to listen on: 127.0.0.1 by default, which only this machine reaches.")
+    Options.withDescription("The address to listen on: 127.0.0.1 by default, which only this machine can reach.")
   ),
   directory: Flags.store,
   path: Flags.parsed(
@@ -34,68 +34,70 @@ export const command = Command.make("serve", {
     Option.liftPredicate(isPath)
   ).pipe(
     Options.withDefault("/files"),
-    Options.withDescription("Where uploads are created: /files by default.")
+    Options.withDescription("The path at which uploads are created: /files by default.")
   ),
   limits: Limits.options,
   expiresAfter: Flags.life("expires-after").pipe(
     Options.withDescription(
-      `How long an unfinished upload lives after its last byte: "1 day" by default, "never" for ever.`
+      `How long after its last byte an unfinished upload expires: "1 day" by default, or "never".`
     )
   ),
   durability: Flags.oneOf("durability", ["process", "completion", "always"]).pipe(
     Options.withDefault("completion" as const),
     Options.withDescription(
-      "What a power cut leaves: completion (the default) all that is complete, always every acknowledged byte, process neither."
+      "What survives a power cut: complete uploads (completion, the default), every acknowledged byte (always), or nothing for certain (process)."
     )
   ),
   permissions: Flags.oneOf("permissions", ["owner", "group"]).pipe(
     Options.withDefault("owner" as const),
     Options.withDescription(
-      "Who else of this machine may read what is kept: nobody (owner, the default), or the group of the directory."
+      "Who on this machine may read the files: only their owner (owner, the default), or their group, too (group)."
     )
   ),
   publicUrl: Options.text("public-url").pipe(
     Options.withPseudoName("URL"),
     Options.optional,
     Options.withDescription(
-      "What clients write before the path, where they are to be told a whole URL: https://example.org."
+      "The URL of the server without the path, such as https://example.org, if Location should be a whole URL."
     )
   ),
   trustedProxies: Options.text("trust-proxy").pipe(
     Options.withPseudoName("RANGE"),
     Options.repeated,
     Options.withDescription(
-      "A proxy, such as 10.0.0.0/8, that says in Forwarded or X-Forwarded- headers where clients see the server. Repeatable."
+      "The addresses of trusted proxies, such as 10.0.0.0/8, whose Forwarded or X-Forwarded- headers give the public URL. Repeatable."
     )
   ),
   corsOrigins: Options.text("cors-origin").pipe(
     Options.withPseudoName("ORIGIN"),
     Options.repeated,
     Options.withDescription(
-      "Whose pages may upload, such as https://example.org: those of all origins by default. Repeatable."
+      "An origin whose pages may upload, such as https://example.org; all origins by default. Repeatable."
     )
   ),
   downloads: Options.boolean("downloads").pipe(
-    Options.withDescription("Answers GET with what was uploaded, as a file to be saved.")
+    Options.withDescription("Answers GET with the uploaded file, as an attachment.")
   ),
   adopt: Options.boolean("adopt").pipe(
     Options.withDescription(
-      "Goes on where the database is not the one of DIR: what that one does not name is set aside, not removed."
+      "Starts although the database does not belong to DIR: bytes that it does not name are set aside, not removed."
     )
   ),
   keepOrphans: Flags.duration("keep-orphans").pipe(
     Options.optional,
     Options.withDescription(
-      `How long bytes are kept that the database does not name, and that were set aside in DIR/orphans: "30 days" by default.`
+      `How long bytes that the database does not name are kept in DIR/orphans: "30 days" by default.`
     )
   ),
   metrics: Options.boolean("metrics").pipe(
-    Options.withDescription("Answers GET /metrics with what the server does, for Prometheus and whoever else asks.")
+    Options.withDescription(
+      "Answers GET /metrics with metrics for Prometheus. Everybody who reaches the server can read them."
+    )
   ),
   cert: Options.text("tls-cert").pipe(
     Options.withPseudoName("FILE"),
     Options.optional,
-    Options.withDescription("The certificate (PEM) of the server, which then speaks https; needs --tls-key.")
+    Options.withDescription("The certificate (PEM) of the server, for https; needs --tls-key.")
   ),
   key: Options.text("tls-key").pipe(
     Options.withPseudoName("FILE"),
@@ -105,13 +107,15 @@ export const command = Command.make("serve", {
   ca: Options.text("tls-ca").pipe(
     Options.withPseudoName("FILE"),
     Options.optional,
-    Options.withDescription("Authorities (PEM): only clients with a certificate of theirs are let in.")
+    Options.withDescription(
+      "Certificate authorities (PEM): only clients with a certificate from one of them are accepted."
+    )
   ),
   config: Options.text("config").pipe(
     Options.withPseudoName("FILE"),
     Options.optional,
     Options.withDescription(
-      `These options as JSON: {"port": 8080, "max-size": "10 GB"}. EFFECT_TUS_PORT and the like go before it, options before both.`
+      `A JSON file with these options: {"port": 8080, "max-size": "10 GB"}. EFFECT_TUS_PORT and the like override it, and options override both.`
     )
   ),
   json: Flags.json,
@@ -131,7 +135,7 @@ export const command = Command.make("serve", {
         }
         yield* output.say(`effect-tus listens at ${url}`)
         yield* output.say(
-          `The bytes go to ${directory}. Ctrl-C stops it. Upload something: effect-tus upload FILE --to ${url}`
+          `Uploads are stored in ${directory}. Press Ctrl-C to stop. To upload: effect-tus upload FILE --to ${url}`
         )
       }))
     const tell = Layer.succeed(Server.UploadEvents, {
@@ -147,7 +151,7 @@ export const command = Command.make("serve", {
           )
           : output.say(
             `completed ${event.upload.id}: ${event.upload.offset} bytes, ${
-              Option.getOrElse(event.location, () => "in no file")
+              Option.getOrElse(event.location, () => "not in a file")
             }`
           )
     })
@@ -176,7 +180,7 @@ export const command = Command.make("serve", {
       Effect.onInterrupt(() => output.say("effect-tus has stopped")),
       Effect.mapError((cause) => new CommandError({ message: named(sentence(cause)), cause }))
     )
-  })).pipe(Command.withDescription("Runs a server that keeps uploads in a directory, until Ctrl-C or SIGTERM."))
+  })).pipe(Command.withDescription("Runs a server that stores uploads in a directory, until Ctrl-C or SIGTERM."))
 
 /** With the names of this command's options. */
 const named = (message: string) =>
@@ -197,7 +201,7 @@ const tls = Effect.fnUntraced(function*(
     ? { ca, cert, key }
     : (ca ?? cert ?? key) === undefined
     ? undefined
-    : yield* new UsageError({ message: "--tls-cert and --tls-key belong together" })
+    : yield* new UsageError({ message: "--tls-cert and --tls-key need each other" })
 })
 
 /** Loaded on demand, since `effect-tus upload` does not need it. */

@@ -36,7 +36,7 @@ export const layer = ({ metrics, ...options }: Options) =>
   )
 
 /** For a person who opens the URL of the collection in a browser. */
-const collection = HttpServerResponse.text("uploads are made here, by clients of tus, such as effect-tus upload\n", {
+const collection = HttpServerResponse.text("this URL is for tus clients, such as effect-tus upload\n", {
   status: 405,
   headers: { allow: "OPTIONS, POST" }
 })
@@ -44,5 +44,5 @@ const collection = HttpServerResponse.text("uploads are made here, by clients of
 const pages = HttpRouter.empty.pipe(
   HttpRouter.get("/health/live", TusHealth.live),
   HttpRouter.get("/health/ready", TusHealth.ready({ showProblems: false })),
-  HttpRouter.get("*", HttpServerResponse.text("this server takes uploads, and has no such page\n", { status: 404 }))
+  HttpRouter.get("*", HttpServerResponse.text("this server is for uploads, and has no such page\n", { status: 404 }))
 )

@@ -38,7 +38,7 @@ export const command = Command.make("terminate", {
         yield* Effect.logDebug(url, Cause.fail(answer.left))
       } else {
         yield* Effect.flatMap(list, (entries) => Effect.forEach(entries.filter((entry) => entry.url === url), remove))
-        yield* output.say(`${Text.clean(url)} is gone`)
+        yield* output.say(`removed ${Text.clean(url)}`)
       }
     }
     if (failed) {
@@ -46,4 +46,4 @@ export const command = Command.make("terminate", {
     }
   }).pipe(
     Effect.provide(Layer.merge(Connection.layer(connection), Journal.layerIfAny(journal)))
-  )).pipe(Command.withDescription("Removes uploads from the server. What is not there need not be removed."))
+  )).pipe(Command.withDescription("Removes uploads from the server. An upload that does not exist counts as removed."))

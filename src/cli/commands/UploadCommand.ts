@@ -23,16 +23,16 @@ export const command = Command.make("upload", {
   to: Options.text("to").pipe(
     Options.withPseudoName("URL"),
     Options.optional,
-    Options.withDescription("The URL of the server at which uploads are created; EFFECT_TUS_URL by default.")
+    Options.withDescription("The URL at which the server creates uploads; EFFECT_TUS_URL by default.")
   ),
   recursive: Options.boolean("recursive").pipe(
     Options.withAlias("r"),
-    Options.withDescription("Uploads all files in directories, and in those in them.")
+    Options.withDescription("Uploads all files in directories and their subdirectories.")
   ),
   name: Options.text("name").pipe(
     Options.withPseudoName("NAME"),
     Options.optional,
-    Options.withDescription("What the standard input is called.")
+    Options.withDescription("The file name for the standard input.")
   ),
   metadata: Flags.metadata,
   transfer: Flags.transfer,
@@ -47,12 +47,14 @@ export const command = Command.make("upload", {
     yield* Uploads.run(jobs, { ...transfer, journal, mode })
   }).pipe(
     Effect.provide(Layer.merge(Connection.layer(connection), Journal.layerIfAny(journal)))
-  )).pipe(Command.withDescription("Uploads files. What is interrupted goes on where it was when it is run again."))
+  )).pipe(
+    Command.withDescription("Uploads files. Run the command again to continue an interrupted upload where it was.")
+  )
 
 const endpointOf = Effect.fnUntraced(function*(to: Option.Option<string>) {
   const url = Option.isSome(to) ? to : yield* fromEnvironment
   return Option.isNone(url)
-    ? yield* new UsageError({ message: "say where to upload with --to URL, or with EFFECT_TUS_URL in the environment" })
+    ? yield* new UsageError({ message: "expected the URL of a server: use --to URL, or set EFFECT_TUS_URL" })
     : Flags.isUrl(url.value)
     ? url.value
     : yield* new UsageError({

@@ -17,13 +17,13 @@ export const line = (upload: Upload, now: DateTime.Utc): string =>
     upload.id,
     stateOf(upload),
     Option.match(upload.length, {
-      onNone: () => `${Size.print(upload.offset)} of what is not yet known`,
+      onNone: () => `${Size.print(upload.offset)} of unknown length`,
       onSome: (length) => `${Size.percent(upload.offset, length)}% of ${Size.print(length)}`
     }),
     `created ${Time.words(DateTime.distanceDuration(upload.createdAt, now))} ago`,
     ...Option.toArray(Option.map(upload.expiresAt, (at) => `expires ${remaining(at, now)}`)),
-    ...Option.toArray(Option.map(upload.owner, (owner) => `of ${Text.clean(owner)}`)),
-    ...(Dialect.isServed(upload) ? [] : [`in the dialect ${upload.dialect}`]),
+    ...Option.toArray(Option.map(upload.owner, (owner) => `owner ${Text.clean(owner)}`)),
+    ...(Dialect.isServed(upload) ? [] : [`dialect ${upload.dialect}`]),
     ...Option.toArray(Option.map(nameOf(upload), Text.clean))
   ].join("  ")
 

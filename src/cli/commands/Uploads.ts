@@ -163,19 +163,19 @@ export const farewell = (
   const again = left.filter(({ resumable }) => resumable)
   const waiting = again.filter((job) => !begun.has(job))
   if (terminateOnAbort) {
-    return "interrupted; what had been sent of unfinished uploads was removed from the server"
+    return "interrupted; unfinished uploads were removed from the server"
   }
   if (again.length === 0 || journal._tag === "None") {
-    return "interrupted; nothing was remembered to go on with"
+    return "interrupted; this cannot be resumed"
   }
   if (waiting.length === again.length) {
-    return "interrupted; to go on, run the same command again"
+    return "interrupted; run the same command again to continue"
   }
   return [
-    "interrupted; go on with: effect-tus resume",
+    "interrupted; continue with: effect-tus resume",
     ...(journal._tag === "Directory" ? [`--journal ${quoted(journal.path)}`] : []),
-    ...(again.length === left.length ? [] : ["(what was read from the standard input cannot be resumed)"]),
-    ...(waiting.length === 0 ? [] : [`(not begun: ${waiting.length} of ${jobs.length} files)`])
+    ...(again.length === left.length ? [] : ["(the standard input cannot be resumed)"]),
+    ...(waiting.length === 0 ? [] : [`(not started: ${waiting.length} of ${jobs.length} files)`])
   ].join(" ")
 }
 

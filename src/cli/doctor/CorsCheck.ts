@@ -22,18 +22,18 @@ export const diagnose = ({ answer, extensions, origin, preflight, wanted }: Page
   if (twice !== undefined) {
     return problem(
       "cors",
-      `Access-Control-Allow-Origin is said twice: ${twice}; no browser takes that`,
-      "Let only one say it: the server has CORS of its own, a proxy need not"
+      `Access-Control-Allow-Origin is sent twice: ${twice}; browsers refuse that`,
+      "Let only one send it: the server handles CORS itself, so remove it from the proxy"
     )
   }
   if (!allowed.every((value) => value === "*" || value === origin)) {
-    const message = `pages of ${origin} cannot upload: there is no Access-Control-Allow-Origin for them`
+    const message = `pages of ${origin} cannot upload: Access-Control-Allow-Origin does not allow them`
     return wanted
       ? problem("cors", message, "Allow the origin on the server (cors.origins), and let OPTIONS through to it")
       : note(
         "cors",
         message,
-        "If pages of another origin are to upload, say whose with --origin, and allow it on the server"
+        "If pages of another origin should upload, allow it on the server, and check it with --origin"
       )
   }
   const lacking = [

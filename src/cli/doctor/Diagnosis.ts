@@ -23,7 +23,7 @@ export const server = (answer: RawResponse): Finding =>
       problem(
         "server",
         `OPTIONS ${answered(answer)}, without Tus-Version: clients cannot learn what the server can do`,
-        "Let OPTIONS through to the server: it answers preflights of CORS itself"
+        "Let OPTIONS through to the server: it answers CORS preflights itself"
       ),
     onSome: ({ extensions, versions }) =>
       versions.includes(DiscoveryHeaders.version)
@@ -31,12 +31,12 @@ export const server = (answer: RawResponse): Finding =>
           "server",
           `tus ${versions.join(", ")}${
             Option.match(extensions, {
-              onNone: () => ", with no extension",
+              onNone: () => ", without extensions",
               onSome: (names) => `, with ${names.join(", ")}`
             })
           }`
         )
-        : problem("server", `it speaks tus ${versions.join(", ")}, and not ${DiscoveryHeaders.version}`)
+        : problem("server", `the server supports tus ${versions.join(", ")}, not ${DiscoveryHeaders.version}`)
   })
 
 /** Whether an upload was created, with a Location. */
@@ -44,43 +44,43 @@ export const creation = (answer: RawResponse): Finding =>
   answer.status !== 201
     ? problem("creation", `POST ${answered(answer)}`, afterPost[answer.status])
     : answer.headers["location"] === undefined
-    ? problem("creation", "POST was answered 201 without Location", "Let the proxy pass on the headers of answers")
+    ? problem("creation", "POST was answered 201 without Location", "Let the proxy pass on response headers")
     : answer.headers["tus-resumable"] === undefined
-    ? note("creation", "POST was answered 201 without Tus-Resumable, which some clients look for")
+    ? note("creation", "POST was answered 201 without Tus-Resumable, which some clients require")
     : ok("creation", "an upload was created")
 
 const afterPost: Readonly<Record<number, string | undefined>> = {
-  401: `Say who you are with --header "Authorization: ..."`,
-  403: `Say who you are with --header "Authorization: ..."`,
-  404: "Is this the URL of the collection, to which uploads are posted?",
-  405: "Is this the URL of the collection, to which uploads are posted?",
-  412: "Let the proxy pass on the header Tus-Resumable",
-  413: "Tus-Max-Size should say how large an upload may be"
+  401: `Send credentials with --header "Authorization: ..."`,
+  403: `Send credentials with --header "Authorization: ..."`,
+  404: "Check that this is the URL at which uploads are created",
+  405: "Check that this is the URL at which uploads are created",
+  412: "Let the proxy pass on the request header Tus-Resumable",
+  413: "Let the server announce its size limit in Tus-Max-Size"
 }
 
 /** Whether clients follow the Location. */
 export const location = (endpoint: string, location: string): Finding => {
   if (!URL.canParse(location, endpoint)) {
-    return problem("location", `Location is no URL: ${location}`, whereFrom)
+    return problem("location", `Location is not a URL: ${location}`, whereFrom)
   }
   const url = new URL(location, endpoint)
   return Either.isLeft(Location.check(endpoint, url.href, []))
     ? problem(
       "location",
-      `Location leads to ${url.origin}, where clients that were sent to ${new URL(endpoint).origin} do not go`,
+      `Location leads to ${url.origin}, which clients of ${new URL(endpoint).origin} do not follow`,
       whereFrom
     )
     : url.origin !== new URL(endpoint).origin
     ? problem(
       "location",
-      `Location begins with ${url.protocol}, where a page that came by https must not go`,
+      `Location begins with ${url.protocol}, which browsers block on https pages`,
       whereFrom
     )
-    : ok("location", `it is ${/^[a-z]+:/i.test(location) ? "a URL" : "a path"} on the same host: ${location}`)
+    : ok("location", `${/^[a-z]+:/i.test(location) ? "a URL" : "a path"} on the same host: ${location}`)
 }
 
 const whereFrom =
-  "Let the proxy say X-Forwarded-Host and X-Forwarded-Proto, and the server trust it (trustedProxies), or know its publicUrl"
+  "Let the proxy send X-Forwarded-Host and X-Forwarded-Proto, and let the server trust it (trustedProxies); or set publicUrl on the server"
 
 /** Whether HEAD at the Location finds the upload. */
 export const head = (answer: RawResponse): Finding =>
@@ -88,15 +88,15 @@ export const head = (answer: RawResponse): Finding =>
     ? problem(
       "head",
       `HEAD at the Location ${answered(answer)}`,
-      "If the proxy cuts off a prefix, let it say so in X-Forwarded-Prefix; if there are several servers, let them share their store"
+      "If the proxy removes a path prefix, let it send X-Forwarded-Prefix; if there are several servers, they need a common store"
     )
     : answer.status < 200 || answer.status > 299
     ? problem("head", `HEAD ${answered(answer)}`, "Let HEAD through to the server")
     : answer.headers["upload-offset"] === undefined
-    ? problem("head", "HEAD was answered without Upload-Offset", "Let the proxy pass on the headers of answers")
+    ? problem("head", "HEAD was answered without Upload-Offset", "Let the proxy pass on response headers")
     : /no-store/.test(answer.headers["cache-control"] ?? "")
-    ? ok("head", "it tells where the upload stands")
-    : note("head", "HEAD was answered without Cache-Control: no-store: a cache may tell an old offset")
+    ? ok("head", "HEAD returns the offset of the upload")
+    : note("head", "HEAD was answered without Cache-Control: no-store: a cache may return an old offset")
 
 /** A request whose body was cut off on purpose. */
 export interface AbortReason {
@@ -110,14 +110,14 @@ export const buffering = ({ kept, sent }: AbortReason): Finding =>
   kept > 0
     ? ok(
       "buffering",
-      `of ${Size.print(sent)} that were sent when the connection broke, the server has ${Size.print(kept)}`
+      `the server kept ${Size.print(kept)} of the ${Size.print(sent)} that were sent before the connection broke`
     )
     : problem(
       "buffering",
-      `of ${
+      `the server kept nothing of the ${
         Size.print(sent)
-      } that were sent when the connection broke, the server has nothing: something on the way waits for whole bodies`,
-      "Let the proxy pass on bodies as they come, in nginx with proxy_request_buffering off"
+      } that were sent before the connection broke: a proxy waits for whole bodies`,
+      "Let the proxy pass on bodies as they arrive; nginx: proxy_request_buffering off"
     )
 
 /**
@@ -130,17 +130,17 @@ export const size = (
   how = "are refused with 413"
 ): Finding =>
   Option.match(refused, {
-    onNone: () => ok("size", `bodies of ${Size.print(Option.getOrElse(passed, () => 0))} are let through`),
+    onNone: () => ok("size", `bodies of ${Size.print(Option.getOrElse(passed, () => 0))} are accepted`),
     onSome: (refused) =>
       problem(
         "size",
         `bodies of ${Size.print(refused)} ${how}${
           Option.match(passed, {
             onNone: () => "",
-            onSome: (passed) => `, those of ${Size.print(passed)} are let through`
+            onSome: (passed) => `, those of ${Size.print(passed)} are accepted`
           })
         }`,
-        `Let server and proxies take bodies of any size, nginx with client_max_body_size 0, Bun with maxRequestBodySize${
+        `Let server and proxies accept bodies of any size; nginx: client_max_body_size 0, Bun: maxRequestBodySize${
           Option.match(passed, { onNone: () => "", onSome: (passed) => `; or upload with --chunk-size ${passed}` })
         }`
       )
@@ -158,7 +158,7 @@ export const blocked = (method: "PATCH" | "DELETE", answer: RawResponse): Findin
 
 export const override = (answer: RawResponse): Finding =>
   answer.status === 204
-    ? ok("override", "POST with X-HTTP-Method-Override stands for PATCH, for networks that let nothing else through")
+    ? ok("override", "POST with X-HTTP-Method-Override: PATCH works, for networks that let only GET and POST through")
     : note(
       "override",
       `POST with X-HTTP-Method-Override: PATCH ${

@@ -87,13 +87,13 @@ const examineUpload = (
     const head = Diagnosis.head(yield* probe.ask("HEAD", url))
     yield* tell(head)
     if (head.level === "problem") {
-      return yield* tell(note("delete", `what was created may still be there: ${url}`))
+      return yield* tell(note("delete", `the created upload may still exist: ${url}`))
     }
     yield* examineBodies(url, length, probe, tell)
     yield* tell(Diagnosis.override(yield* probe.override(url)))
     yield* extensions.includes("termination")
       ? remove(url, probe, tell)
-      : tell(note("delete", `the server removes no upload at a client's wish: ${url} stays there`))
+      : tell(note("delete", `the server does not support termination, so this upload stays: ${url}`))
   }).pipe(Effect.onError(() => Effect.ignore(probe.ask("DELETE", url))))
 
 /** Finds the largest accepted size, and whether a proxy buffers bodies. */
@@ -110,13 +110,13 @@ const examineBodies = Effect.fnUntraced(function*(url: string, length: number, p
       }
       // The size may be the reason for the closed connection.
       refused = Option.some(size)
-      how = "end the connection without an answer"
+      how = "close the connection without an answer"
       continue
     }
     const { answer, sent } = tried.right
     if (Option.isNone(answer)) {
       const kept = yield* probe.keptOf(url, offset)
-      yield* tell(ok("patch", "PATCH comes through"))
+      yield* tell(ok("patch", "PATCH reaches the server"))
       yield* tell(Diagnosis.size(refused, Option.some(size), how))
       return yield* tell(Diagnosis.buffering({ sent, kept }))
     }
@@ -132,7 +132,7 @@ const examineBodies = Effect.fnUntraced(function*(url: string, length: number, p
 const remove = Effect.fnUntraced(function*(url: string, probe: Probe.Probe, tell: Tell) {
   const answer = yield* probe.ask("DELETE", url)
   if (answer.status === 204) {
-    return yield* tell(ok("delete", "the upload is removed"))
+    return yield* tell(ok("delete", "the upload was removed"))
   }
   yield* tell(Diagnosis.blocked("DELETE", answer))
   yield* probe.ask("POST", url, { "x-http-method-override": "DELETE" })

@@ -18,7 +18,7 @@ export const examine = Effect.fnUntraced(function*(directory: string) {
   const modeOf = (name: string) => Effect.map(fs.stat(name), ({ mode, type }) => ({ mode, type }))
 
   if (((yield* modeOf(directory)).mode & others) === 0) {
-    return ok("modes", `nobody but its owner and its group gets into ${directory}`)
+    return ok("modes", `only its owner and its group can open ${directory}`)
   }
   const exposed = (name: string): Effect.Effect<ReadonlyArray<string>, PlatformError> =>
     Effect.gen(function*() {
@@ -38,8 +38,8 @@ export const examine = Effect.fnUntraced(function*(directory: string) {
     })
   const [first] = yield* exposed(directory)
   return first === undefined
-    ? note("modes", `everybody on this machine gets into ${directory}, and reads no file in it`, advice(directory))
+    ? note("modes", `everybody on this machine can open ${directory}, but no file in it`, advice(directory))
     : problem("modes", `everybody on this machine can read ${first}`, advice(directory))
 })
 
-const advice = (directory: string) => `chmod -R o= '${directory}' keeps it to its owner and its group`
+const advice = (directory: string) => `To restrict it to its owner and group: chmod -R o= '${directory}'`

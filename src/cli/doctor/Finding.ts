@@ -62,8 +62,8 @@ export const summary = (findings: ReadonlyArray<Finding>): string => {
   const count = (level: Finding["level"]) => findings.filter((finding) => finding.level === level).length
   const [notes, problems] = [count("note"), count("problem")]
   return [
-    `${count("ok")} of ${findings.length} fine`,
-    ...(notes === 0 ? [] : [`${notes} to know of`]),
+    `${count("ok")} of ${findings.length} ok`,
+    ...(notes === 0 ? [] : [notes === 1 ? "1 note" : `${notes} notes`]),
     ...(problems === 0 ? [] : [problems === 1 ? "1 problem" : `${problems} problems`])
   ].join(", ")
 }

@@ -54,7 +54,7 @@ export const make = Effect.fnUntraced(function*({ headers: always, timeout }: Op
       reason: "NotTus",
       status,
       text: body,
-      expected: "where the upload stands as Upload-Offset",
+      expected: "the offset of the upload as Upload-Offset",
       actual: Text.clean(headers["upload-offset"] ?? `${status} without one`)
     })
   })

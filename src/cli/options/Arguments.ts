@@ -53,7 +53,9 @@ export const arrange = (
   const flags = Object.hasOwn(commands, first) ? commands[first] : undefined
   return flags === undefined
     ? Either.left(
-      `${first} is none of the commands ${Object.keys(commands).join(", ")}${didYouMean(first, Object.keys(commands))}`
+      `unknown command ${first}${didYouMean(first, Object.keys(commands))}; the commands are ${
+        Object.keys(commands).join(", ")
+      }`
     )
     : Either.map(arrangeOptions(flags, rest), (arranged) => [first, ...arranged])
 }
@@ -92,11 +94,11 @@ const arrangeOptions = (
     const [long = name] = flag?.names ?? []
     if (flag === undefined) {
       return Either.left(
-        `there is no option ${name}${didYouMean(name, [...flags.flatMap(({ names }) => names), ...builtIn])}`
+        `unknown option ${name}${didYouMean(name, [...flags.flatMap(({ names }) => names), ...builtIn])}`
       )
     }
     if (seen.has(flag) && !flag.repeats) {
-      return Either.left(`${long} can be given once only`)
+      return Either.left(`${long} can be given only once`)
     }
     seen.add(flag)
     if (!flag.takesValue) {

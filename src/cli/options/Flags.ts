@@ -50,7 +50,9 @@ export const life = (name: string): Options.Options<Option.Option<Duration.Durat
 export const store: Options.Options<string> = Options.text("dir").pipe(
   Options.withPseudoName("DIR"),
   Options.withDefault("./uploads"),
-  Options.withDescription("Where everything is kept, ./uploads by default; one server at a time.")
+  Options.withDescription(
+    "The directory for uploads and database: ./uploads by default. One server at a time can use it."
+  )
 )
 
 export const whole = (name: string, from: number, to = Number.MAX_SAFE_INTEGER): Options.Options<number> =>
@@ -93,7 +95,7 @@ const pair = (text: string): Option.Option<readonly [string, string]> => {
 
 export const metadata = text("metadata", "KEY=VALUE").pipe(
   Options.withDescription(
-    "What the server is told about each file. filename, filetype and with -r relativePath are told unless given. Repeatable."
+    "Metadata of each file. filename, filetype and, with -r, relativePath are added unless given. Repeatable."
   ),
   Options.repeated,
   Options.mapEffect(Effect.forEach(read("metadata", "key=value, the key without spaces and commas", pair))),
@@ -114,13 +116,13 @@ export const url: Args.Args<string> = Args.text({ name: "URL" }).pipe(
 const proxy = parsed("proxy", "URL", expectedUrl, (text) => (isUrl(text) ? Option.some(text) : Option.none()))
 
 export const debug = Options.boolean("debug").pipe(
-  Options.withDescription("Says more about what goes on, and all there is to know about an error.")
+  Options.withDescription("Prints more messages, and all details of errors.")
 )
 
 export const connection: { readonly [K in keyof Connection.Options]: Options.Options<Connection.Options[K]> } = {
   headers: text("header", "NAME: VALUE").pipe(
     Options.withAlias("H"),
-    Options.withDescription("Sent with every request. Repeatable."),
+    Options.withDescription("A header of every request. Repeatable."),
     Options.repeated,
     Options.mapEffect(Effect.forEach(header)),
     Options.map(Object.fromEntries<string>)
@@ -128,48 +130,48 @@ export const connection: { readonly [K in keyof Connection.Options]: Options.Opt
   timeout: duration("timeout").pipe(
     Options.withDefault(Option.getOrThrow(Time.parse("30s"))),
     Options.withDescription(
-      "How long nothing may move before a request is given up and tried again: 30s by default. An answer may take ten times as long in all."
+      "How long a request may make no progress before it is tried again: 30s by default. An answer may take ten times as long in all."
     )
   ),
   ca: text("ca", "FILE").pipe(
     Options.optional,
-    Options.withDescription("Certificates (PEM) to trust instead of those that the system trusts.")
+    Options.withDescription("Certificate authorities (PEM) to trust instead of those of the system.")
   ),
   cert: text("cert", "FILE").pipe(
     Options.optional,
-    Options.withDescription("A certificate (PEM) by which the server knows who uploads.")
+    Options.withDescription("A client certificate (PEM).")
   ),
   key: text("key", "FILE").pipe(Options.optional, Options.withDescription("The private key (PEM) of --cert.")),
   insecure: Options.boolean("insecure").pipe(
-    Options.withDescription("Trusts every server, whoever it is. For tests only.")
+    Options.withDescription("Accepts any server certificate. For tests only.")
   ),
   proxy: proxy.pipe(
     Options.optional,
-    Options.withDescription("An HTTP proxy, instead of what https_proxy, http_proxy and no_proxy say.")
+    Options.withDescription("An HTTP proxy; overrides https_proxy, http_proxy and no_proxy.")
   ),
   methodOverride: Options.boolean("method-override").pipe(
-    Options.withDescription("Sends PATCH and DELETE as POST, for networks that let nothing else through.")
+    Options.withDescription("Sends PATCH and DELETE as POST, for networks that let only GET and POST through.")
   ),
   requestId: Options.boolean("request-id").pipe(
-    Options.withDescription("Sends an X-Request-ID of its own with each request.")
+    Options.withDescription("Sends a new X-Request-ID with each request.")
   )
 }
 
 export const retry = {
   retries: whole("retries", 0).pipe(
     Options.withDefault(10),
-    Options.withDescription("Attempts after one that failed, until bytes get through again: 10 by default, 0 for none.")
+    Options.withDescription("How often to retry in a row without progress: 10 times by default, 0 for never.")
   ),
   retryFor: duration("retry-for").pipe(
     Options.optional,
-    Options.withDescription("For how long to try again, until bytes get through again.")
+    Options.withDescription("How long to retry without progress. No limit by default.")
   )
 }
 
 export const transfer = {
   chunkSize: size("chunk-size").pipe(
     Options.optional,
-    Options.withDescription("Bytes of one request, such as 8MiB. All that is left by default.")
+    Options.withDescription("The most bytes of one request, such as 8MiB. No limit by default.")
   ),
   parallel: parsed(
     "parallel",
@@ -179,7 +181,7 @@ export const transfer = {
   ).pipe(
     Options.optional,
     Options.withDescription(
-      "Sends each file in so many parts at once, where the server can join them; auto takes up to 4 of at least 64 MiB."
+      "Sends each file in N parts at once, if the server can join them; auto uses up to 4 parts of at least 64 MiB."
     )
   ),
   concurrency: whole("concurrency", 1, 1000).pipe(
@@ -188,32 +190,34 @@ export const transfer = {
   ),
   checksum: oneOf("checksum", Algorithm.literals).pipe(
     Options.optional,
-    Options.withDescription(`Lets the server check each chunk: ${Algorithm.literals.join(", ")}.`)
+    Options.withDescription(`Lets the server verify each chunk: ${Algorithm.literals.join(", ")}.`)
   ),
   terminateOnAbort: Options.boolean("terminate-on-abort").pipe(
-    Options.withDescription("On Ctrl-C, removes what is unfinished from the server.")
+    Options.withDescription("On Ctrl-C, removes unfinished uploads from the server.")
   ),
   allowedHosts: text("allow-host", "HOST").pipe(
-    Options.withDescription("Another host (with its port) to which the server may send uploads. Repeatable."),
+    Options.withDescription(
+      "Another host (with its port) that the server may name as the location of an upload. Repeatable."
+    ),
     Options.repeated
   ),
   ...retry
 }
 
-export const json = Options.boolean("json").pipe(Options.withDescription("One JSON object a line, for machines."))
+export const json = Options.boolean("json").pipe(Options.withDescription("Prints JSON, one object per line."))
 
 export const mode: Options.Options<Display.Mode> = Options.all({
   json,
   quiet: Options.boolean("quiet").pipe(
     Options.withAlias("q"),
-    Options.withDescription("Says nothing but errors.")
+    Options.withDescription("Prints only the URLs of uploads, and errors.")
   )
 }).pipe(Options.map(({ json, quiet }) => (json ? "json" : quiet ? "quiet" : "normal")))
 
 const directory = text("journal", "DIR").pipe(
   Options.optional,
   Options.withDescription(
-    "Where unfinished uploads are remembered: $XDG_STATE_HOME/effect-tus or ~/.local/state/effect-tus by default."
+    "The directory in which unfinished uploads are recorded: $XDG_STATE_HOME/effect-tus or ~/.local/state/effect-tus by default."
   ),
   Options.map(Option.match({
     onNone: (): Journal.Choice => ({ _tag: "Default" }),
@@ -226,6 +230,6 @@ export const journal: Options.Options<Journal.Choice> = directory
 export const journalOrNone: Options.Options<Journal.Choice> = Options.all({
   directory,
   none: Options.boolean("no-journal").pipe(
-    Options.withDescription("Remembers nothing: what is interrupted cannot be resumed.")
+    Options.withDescription("Records nothing: an interrupted upload cannot be resumed.")
   )
 }).pipe(Options.map(({ directory, none }): Journal.Choice => (none ? { _tag: "None" } : directory)))

@@ -37,7 +37,7 @@ export const layer = (choice: Choice) =>
 export const layerIfAny = (choice: Choice) =>
   choice._tag === "Default"
     ? Layer.catchAll(layer(choice), ({ message }) =>
-      Layer.effectDiscard(Effect.logWarning(`what is interrupted cannot be resumed: ${message}`)))
+      Layer.effectDiscard(Effect.logWarning(`interrupted uploads cannot be resumed: ${message}`)))
     : layer(choice)
 
 /** The unfinished uploads. Fails if the journal cannot be read: here the journal is what the user asked for. */

@@ -28,44 +28,44 @@ const described = <A>(option: Options.Options<A>, text: string) =>
 const limits: OptionsOf<Limits> = {
   bytesPerOwner: described(
     Flags.size("max-total"),
-    "The most that all uploads may have together. No limit by default."
+    "The most bytes of all uploads together. No limit by default."
   ),
   unfinishedPerOwner: described(
     Flags.whole("max-unfinished", 0),
     "How many uploads may be unfinished at a time. No limit by default."
   ),
-  minFreeBytes: described(Flags.size("min-free"), "How much of the disk no upload takes. Nothing by default."),
+  minFreeBytes: described(Flags.size("min-free"), "How much disk space uploads leave free. None by default."),
   concurrentWrites: described(
     Flags.whole("max-concurrent-writes", 1),
-    "How many requests may bring bytes at the same time; one more is told to come back. No limit by default."
+    "How many requests may send bytes at the same time; others are told to retry. No limit by default."
   ),
   bytesPerSecond: described(
     Flags.size("max-rate"),
-    "How much all uploads together bring in a second. No limit by default."
+    "How many bytes all uploads together may send per second. No limit by default."
   )
 }
 
 const bounds: OptionsOf<Bounds> = {
-  maxSize: described(Flags.size("max-size"), "The most that one upload may have. No limit by default."),
+  maxSize: described(Flags.size("max-size"), "The most bytes of one upload. No limit by default."),
   maxMetadataSize: described(
     Flags.whole("max-metadata-size", 0),
     "How many characters Upload-Metadata may have: 8192 by default."
   ),
   bufferLimit: described(
     Flags.size("buffer-limit"),
-    "How much of all bodies together waits in memory: 16MiB by default."
+    "How many bytes of all request bodies may be buffered in memory: 16MiB by default."
   ),
   headersTimeout: described(
     Flags.duration("headers-timeout"),
-    "How long the head of a request may take to arrive: 60s by default."
+    "How long the headers of a request may take to arrive: 60s by default."
   ),
   idleTimeout: described(
     Flags.duration("idle-timeout"),
-    "How long a body may bring nothing before its request ends; what has arrived is kept. 30s by default."
+    "How long a body may be silent before its request is ended; its bytes are kept. 30s by default."
   ),
   shutdownTimeout: described(
     Flags.duration("shutdown-timeout"),
-    "How long a server that stops waits for what is under way: 10s by default."
+    "How long the server waits for running requests when it stops: 10s by default."
   )
 }
 

@@ -15,9 +15,9 @@ export const absolute = (path: string): Effect.Effect<string, CommandError> =>
     try: () => resolve(path),
     catch: (cause) =>
       new CommandError({
-        message: `the directory in which the command runs is gone: say where ${
+        message: `the working directory was removed: give ${
           Text.clean(path)
-        } is from /, or go to another`,
+        } as an absolute path, or change to another directory`,
         cause
       })
   })
@@ -38,6 +38,6 @@ const home = Effect.try({ try: homedir, catch: (cause) => homeless(cause) }).pip
 const homeless = (cause: unknown) =>
   new CommandError({
     message:
-      "nobody knows where your home is: say where unfinished uploads are remembered with --journal DIR or XDG_STATE_HOME",
+      "there is no home directory in which to record unfinished uploads: use --journal DIR, or set XDG_STATE_HOME",
     cause
   })

@@ -74,7 +74,7 @@ const read = Effect.fnUntraced(function*(path: string, flags: Flags) {
   const settings = yield* Either.mapLeft(decode(text), (error) => {
     const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
     return refuse(
-      `expected a JSON object with texts, numbers, true, false and lists of them (${
+      `expected a JSON object with strings, numbers, booleans and lists of them (${
         issue?.path.join(".")
       }: ${issue?.message})`
     )
@@ -83,7 +83,9 @@ const read = Effect.fnUntraced(function*(path: string, flags: Flags) {
   const unknown = Object.keys(settings).find((key) => !known.includes(key) || key === "config")
   if (unknown !== undefined) {
     return yield* refuse(
-      `there is no setting ${JSON.stringify(unknown)}, only ${known.filter((key) => key !== "config").join(", ")}`
+      `unknown setting ${JSON.stringify(unknown)}; the settings are ${
+        known.filter((key) => key !== "config").join(", ")
+      }`
     )
   }
   return Object.fromEntries(

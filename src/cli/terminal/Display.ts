@@ -128,7 +128,7 @@ const newsOf = (update: Update): string | undefined =>
     : update.progress.event === "Recreated"
     ? Line.anew(update.progress)
     : update.progress.event === "Resumed" && update.progress.resumed > 0
-    ? `goes on from ${Size.print(update.progress.resumed)}`
+    ? `resumed at ${Size.print(update.progress.resumed)}`
     : undefined
 
 const isComplete = (update: Update): update is Extract<Update, { readonly _tag: "Progress" }> =>

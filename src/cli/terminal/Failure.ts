@@ -61,11 +61,11 @@ const hintOf = (error: FileError): Option.Option<string> => {
       return Option.fromNullable(error.reason === "Tls" ? tlsHints[tlsTrouble(error.cause)] : hints[error.reason])
     case "Refused":
       return error.status === 401 || error.status === 403
-        ? Option.some(`say who you are with --header "Authorization: ..."`)
+        ? Option.some(`send credentials with --header "Authorization: ..."`)
         : (error.status === 404 || error.status === 405) && error.method === "POST"
         ? Option.some("is this the URL of a tus server?")
         : (error.status === 404 || error.status === 410) && error.method === "HEAD"
-        ? Option.some("there is no such upload, or no longer")
+        ? Option.some("the upload does not exist, or not any more")
         : Option.none()
     case "Unsupported":
       return Option.fromNullable(instead[error.extension])
@@ -75,9 +75,9 @@ const hintOf = (error: FileError): Option.Option<string> => {
       )
     case "SourceError":
       return error.reason === "NotAFile" && /stream/.test(error.detail)
-        ? Option.some("effect-tus upload - reads from its standard input")
+        ? Option.some("effect-tus upload - reads the standard input")
         : error.reason === "Changed" || error.reason === "TooShort" || error.reason === "TooLong"
-        ? Option.some("upload it again once nothing writes to it")
+        ? Option.some("upload it again when nothing writes to it")
         : Option.none()
     default:
       return Option.none()
@@ -85,15 +85,15 @@ const hintOf = (error: FileError): Option.Option<string> => {
 }
 
 const hints: Readonly<Record<string, string | undefined>> = {
-  Unreachable: "is the address right, and does the server run?",
+  Unreachable: "check the address, and that the server is running",
   Stalled: "--timeout sets how long to wait"
 }
 
 const tlsHints: Readonly<Record<ReturnType<typeof tlsTrouble>, string | undefined>> = {
   Plain: undefined,
-  Nameless: "--cert FILE and --key FILE say who you are",
+  Nameless: "use --cert FILE and --key FILE",
   Elsewhere: undefined,
-  Unknown: "--ca FILE names it"
+  Unknown: "use --ca FILE to trust it"
 }
 
 const instead: Readonly<Record<string, string | undefined>> = {

@@ -52,8 +52,8 @@ const examples = [
 ]
 
 const closing = [
-  "effect-tus COMMAND --help tells more, --version which one this is; --completions bash, zsh or fish prints a script for that shell.",
-  "Exit codes: 0 done, 1 failed, 2 called in a wrong way, 130 interrupted."
+  "effect-tus COMMAND --help shows the options of a command, --version the version; --completions bash, zsh or fish prints a script for that shell.",
+  "Exit codes: 0 done, 1 failed, 2 wrong arguments, 130 interrupted."
 ]
 
 /** Continues a long command line with backslashes, so that it can be pasted. */

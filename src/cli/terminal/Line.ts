@@ -50,7 +50,7 @@ const progressText = (progress: Progress, last: Last, now: number): Option.Optio
     case "Complete":
       return Option.some(`done, ${sessionOf(progress)}`)
     case "Resumed":
-      return Option.some(`going on, ${position(progress)} are there`)
+      return Option.some(`resumed at ${position(progress)}`)
     case "Recreated":
       return Option.some(anew(progress))
     case "Retrying":
@@ -71,12 +71,12 @@ export const sessionOf = (
 /** Why the upload starts again from its first byte. */
 export const anew = ({ problem }: Pick<Progress, "problem">): string =>
   Option.match(problem, {
-    onNone: () => "starting anew: what had been sent is not what the file is now",
-    onSome: (error) => `starting anew: ${Failure.reason(error)}`
+    onNone: () => "starting again: the file has changed since it was sent",
+    onSome: (error) => `starting again: ${Failure.reason(error)}`
   })
 
 /** The position of an upload. */
-export const stands = (progress: Progress): string => `stands at ${position(progress)}`
+export const stands = (progress: Progress): string => `stopped at ${position(progress)}`
 
 /** After each 10 %, but at most once a second; and at least every ten seconds. */
 const isDue = (progress: Progress, { at, percent }: Last, now: number): boolean =>

@@ -40,7 +40,7 @@ export const exitCode = ({ failed }: Report): number => (failed.length === 0 ? e
 /** The last line; not needed for a single file. */
 export const summary = (report: Report, elapsed: Duration.Duration): string =>
   `${report.succeeded.length} of ${report.jobs} files, ${Size.print(report.bytes)} in ${Time.words(elapsed)}${
-    report.before === 0 ? "" : ` (${Size.print(report.before)} had been sent before)`
+    report.before === 0 ? "" : ` (${Size.print(report.before)} were sent before)`
   }${
     report.failed.length === 0
       ? ""
