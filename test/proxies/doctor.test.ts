@@ -128,6 +128,6 @@ needs("nginx")("effect-tus doctor", () => {
       yield* Effect.promise(() => new Promise((resolve) => server.close(resolve)))
       const { problems, said } = yield* doctor(url)
       deepStrictEqual(problems, ["server"])
-      assert.match(said, /^problem  server: cannot connect to .*does the server run\?$/)
+      assert.match(said, /^problem  server: cannot connect to .*check the address, and that the server is running$/)
     }))
 }, { concurrent: true })
