@@ -48,8 +48,9 @@ export class Operator {
       return
     }
     const dice = Dice.make(story.seed, loss.at, 13)
-    const { hasBytes } = this
     servers.exchange(dice, () => {
+      // Only now: at its end, the server may have created a file.
+      const { hasBytes } = this
       const right = database.copy()
       const copy = this.choose(loss, hasBytes, dice)
       this.world.met.add(loss.what)
