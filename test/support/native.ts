@@ -9,7 +9,7 @@ const loads = () => spawnSync(process.execPath, ["-e", `require("better-sqlite3"
 const build = () => spawnSync("npm", ["rebuild", "better-sqlite3", "--ignore-scripts=false"])
 
 if (!loads()) {
-  console.error("Building better-sqlite3")
+  console.error("Building better-sqlite3, once: seconds where a built one can be fetched, else some minutes")
   build()
   if (!loads()) {
     console.error(
