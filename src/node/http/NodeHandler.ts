@@ -10,7 +10,7 @@ import type * as UploadBody from "../../server/body/UploadBody.js"
 import * as TusDoor from "../../server/doors/TusDoor.js"
 import * as LogText from "../../server/policy/LogText.js"
 import type { TusServer } from "../../server/TusServer.js"
-import type { RawResponse } from "../../wire/Message.js"
+import type { Headers, RawResponse } from "../../wire/Message.js"
 import * as InterimResponse from "./InterimResponse.js"
 import * as NodeBody from "./NodeBody.js"
 import * as NodeDownload from "./NodeDownload.js"
@@ -143,8 +143,6 @@ const isForPage = ({ headers, method }: IncomingMessage) =>
 /** False if the path of the collection is not known. */
 const isUpload = (request: IncomingMessage, path: string | undefined) =>
   path !== undefined && urlOf(request).startsWith(`${path}/`)
-
-type Headers = Readonly<Record<string, string | undefined>>
 
 /** The request target as the client sent it, even if a framework has cut off its mount path. */
 const urlOf = (request: IncomingMessage & { readonly originalUrl?: string }) => request.originalUrl ?? request.url ?? ""

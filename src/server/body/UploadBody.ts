@@ -12,6 +12,7 @@ import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type { Interrupted } from "../../protocol/Refusal.js"
+import type { Trailers } from "../../protocol/Transfer.js"
 
 /** Why a body ended before its announced end. */
 export type AbortReason = Interrupted["reason"]
@@ -28,7 +29,7 @@ export interface UploadBody {
   /** Returns once `stop` has been called. What delays a pull, other than the network, waits no longer then. */
   readonly stopped: Effect.Effect<void>
   /** The trailer fields, by lower-case name; to be read after the end of the body. */
-  readonly trailers: Effect.Effect<Readonly<Record<string, string | undefined>>>
+  readonly trailers: Effect.Effect<Trailers>
   /** Another reader, such as a body parser, has read it. */
   readonly isConsumed?: boolean
 }
