@@ -1,6 +1,6 @@
 /**
- * Builds the package before the tests, what has changed of it: whatever they start as a process is that, and they load
- * the sources.
+ * Compiles the package before the tests. Tests start processes from the compiled package, but import the sources. Only
+ * files that have changed are compiled.
  */
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"

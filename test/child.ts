@@ -1,5 +1,5 @@
 /**
- * A script of the tests as a child process. Only processes that were started here are ever ended.
+ * A script of the tests as a child process. Tests only end processes that they started.
  */
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
@@ -10,7 +10,10 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 
 export type Line = Readonly<Record<string, unknown>>
 
-/** Runs `test/<file>.ts`, which is told one value and prints one object a line; what it logs besides is left out. */
+/**
+ * Runs `test/<file>.ts` with one JSON argument. The script prints one JSON object a line; other lines of its output are
+ * ignored.
+ */
 const start = (file: string, told: unknown, flags: ReadonlyArray<string>) => {
   const child = spawn(
     process.execPath,
@@ -63,7 +66,7 @@ const start = (file: string, told: unknown, flags: ReadonlyArray<string>) => {
   }
 }
 
-/** A child that lives as long as the scope. */
+/** A child process that ends with the scope. */
 export const child = (file: string, told: unknown, flags: ReadonlyArray<string> = []) =>
   Effect.acquireRelease(
     Effect.sync(() => start(file, told, flags)),

@@ -1,6 +1,6 @@
 /**
- * Whatever an entry exports is a promise, and says what it promises: each symbol without a docstring is named, and each
- * option. What people start with has an example, and each example compiles.
+ * Every symbol and every option that an entry point exports has a docstring. The symbols that users start with have an
+ * example, and every example compiles.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
@@ -31,7 +31,7 @@ interface Declaration {
 
 const declared = /^export (?:declare )?(?:abstract )?(?:const|let|class|interface|type|function\*?|enum) (\w+)/
 
-/** A comment that says something, and not by tags alone, ends on the line above. */
+/** A docstring ends on the line above, and it has text besides its tags. */
 const isDocumented = (lines: ReadonlyArray<string>, at: number): boolean => {
   if (lines[at - 1]?.endsWith("*/") !== true) {
     return false
@@ -49,14 +49,14 @@ const declarationsOf = (source: string): ReadonlyArray<Declaration> => {
   })
 }
 
-/** What is declared twice, as a type and as its Schema, is one symbol, which editors show with both its docstrings. */
+/** A type and its Schema share one name. Editors show both docstrings, so one of them is enough. */
 const undocumented = (source: string): ReadonlyArray<string> => {
   const declarations = declarationsOf(source)
   const told = new Set(declarations.filter(({ isDocumented }) => isDocumented).map(({ name }) => name))
   return Array.from(new Set(declarations.map(({ name }) => name))).filter((name) => !told.has(name))
 }
 
-/** What is given to a user under a name that may be left out, of each interface that is called `Options` or so. */
+/** Optional properties of interfaces whose names end in `Options`. */
 const undocumentedOptions = (source: string): ReadonlyArray<string> => {
   const lines = source.split("\n")
   let owner: string | undefined
@@ -73,7 +73,7 @@ const modules = entries.flatMap((entry) =>
   Array.from(read(entry).matchAll(/^export \* as \w+ from "(.+)"$/gm), ([, file = ""]) => resolved(entry, file))
 )
 
-/** What a module hands on of others. */
+/** Symbols that a module exports from another module. */
 const handedOn = modules.flatMap((file) =>
   Array.from(read(file).matchAll(/^export (?:type )?\{ (.+) \} from "(.+)"$/gm), ([, names = "", other = ""]) => ({
     file: resolved(file, other),
@@ -86,7 +86,7 @@ const files = (folder: string) =>
     .map((name) => join(folder, name))
     .filter((name) => name.endsWith(".ts"))
 
-/** Where people start. */
+/** The symbols that users start with. */
 const starts = [
   "NodeTusServer.layer",
   "EmbeddedServer.layer",

@@ -1,5 +1,5 @@
 /**
- * An example as a child process, as a user runs it. Only processes that were started here are ever ended.
+ * An example as a child process, as a user runs it. Tests only end processes that they started.
  */
 import * as Effect from "effect/Effect"
 import { type ChildProcess, spawn } from "node:child_process"
@@ -14,7 +14,7 @@ export interface Example {
   readonly url: string
   /** Ends the process with a signal and waits until it is gone. */
   readonly kill: (signal: NodeJS.Signals) => Promise<number | null>
-  /** The memory of the process that is resident now, in bytes. */
+  /** The resident memory of the process, in bytes. */
   readonly rss: () => number
   readonly process: ChildProcess
   /** Resolves when the process is gone. */
@@ -41,7 +41,10 @@ export const spawnExample = (
   })
 }
 
-/** Runs `examples/<file>.ts` on a free port, by a command if one is given, and resolves when it has printed its URL. */
+/**
+ * Runs `examples/<file>.ts` on a free port, under another command if one is given. Resolves when it has printed its
+ * URL.
+ */
 export const startExample = async (
   file: string,
   env: Readonly<Record<string, string>> = {},
@@ -78,7 +81,7 @@ export const startExample = async (
   }
 }
 
-/** An example that lives as long as the scope. */
+/** An example that ends with the scope. */
 export const example = (file: string, env?: Readonly<Record<string, string>>) =>
   Effect.acquireRelease(
     Effect.promise(() => startExample(file, env)),

@@ -1,5 +1,5 @@
 /**
- * The examples do what they say. Those of servers in frameworks stand in `frameworks.test.ts`.
+ * The examples do what their text says. Those of servers in frameworks are in `frameworks.test.ts`.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -25,7 +25,7 @@ const append = (url: string, body: string) =>
     body
   })
 
-/** An example that comes to an end: when it does, and when it has said something. */
+/** An example that ends by itself. `says` waits for its output, `ended` for its end. */
 const start = (file: string, env: Readonly<Record<string, string>>, args: ReadonlyArray<string> = []) => {
   const child = spawnExample(file, env, args)
   let output = ""
@@ -49,7 +49,7 @@ const start = (file: string, env: Readonly<Record<string, string>>, args: Readon
   }
 }
 
-/** Runs the server with an environment it cannot accept, and returns what it says. */
+/** Runs the server with an environment that it refuses, and returns its output. */
 const misconfigured = (env: Readonly<Record<string, string>>) => start("node-server", env).ended
 
 const refused = (status: number) =>
@@ -73,7 +73,7 @@ const unreachable = new TusError.Unanswered({
   cause: new Error("offline")
 })
 
-/** How long a schedule lets one wait before each attempt, in milliseconds, until it ends. */
+/** The delay before each attempt, in milliseconds, until the schedule ends. */
 const waits = <R>(schedule: Schedule.Schedule<unknown, TusError.TusError, R>, errors: Iterable<TusError.TusError>) =>
   Effect.gen(function*() {
     const delays: Array<number> = []

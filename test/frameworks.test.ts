@@ -1,10 +1,10 @@
 /**
- * The server in every framework that has an example, but for Next.js, which `peers` has.
+ * The server in every framework that has an example. Next.js is in `peers`.
  */
 import { describe, it } from "@effect/vitest"
 import { holds } from "./frameworks.js"
 
-/** Where each takes uploads. */
+/** The path of the collection in each example. */
 const examples = {
   "effect-api": "/files",
   "effect-app": "/api/uploads",

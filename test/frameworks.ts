@@ -1,5 +1,5 @@
 /**
- * What has to hold for the server in every framework: uploads survive the body parsers, and the end of the process.
+ * What must work in every framework: an upload survives the body parsers, and it survives the end of the process.
  */
 import { assert } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -20,7 +20,7 @@ export const production = { NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1"
 const mebibyte = 1024 * 1024
 const bytes = randomBytes(3 * mebibyte + 17)
 
-/** Uploads in chunks, until it has sent more than `until`: then the request is cut off. */
+/** Uploads in chunks. Cuts the request off after `until` bytes. */
 const upload = (options: Partial<tus.UploadOptions>, until = Infinity) =>
   new Promise<string>((resolve, reject) => {
     const uploading: tus.Upload = new tus.Upload(bytes as unknown as File, {
@@ -38,7 +38,7 @@ const upload = (options: Partial<tus.UploadOptions>, until = Infinity) =>
     uploading.start()
   })
 
-/** Waits until the server has written that many bytes. */
+/** Waits until the file has that many bytes. */
 const arrived = async (file: string, count: number) => {
   while (((await stat(file).catch(() => undefined))?.size ?? 0) < count) {
     await new Promise((resolve) => setTimeout(resolve, 10))
@@ -54,7 +54,7 @@ const echo = async (url: URL) => {
   return await response.json() as unknown
 }
 
-/** An example of a framework, which takes uploads at `collection`. */
+/** Starts the example and checks it. It takes uploads at `collection`. */
 export const holds = (name: string, collection: string) =>
   Effect.gen(function*() {
     const path = yield* directory

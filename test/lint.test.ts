@@ -1,5 +1,5 @@
 /**
- * The rooms of the house have doors only where the import table says so: each planted violation is reported.
+ * Lint reports every import that the import table does not allow. The test plants violations and looks for the reports.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -22,7 +22,7 @@ const sources = (...folders: ReadonlyArray<string>) =>
       .map((name) => join(folder, name))
   )
 
-/** What the linter says of these files, which lie in a folder of their own with the project's rules. */
+/** The report of the linter for these files. They are written to an empty folder, with the project's rules. */
 const lint = (files: Readonly<Record<string, string>>): string => {
   const directory = mkdtempSync(join(tmpdir(), "effect-tus-lint-"))
   try {
@@ -86,7 +86,7 @@ const planted: ReadonlyArray<readonly [file: string, source: string]> = [
   ["src/store/A.ts", `export const a = new Date()\n`]
 ]
 
-/** A function of so many lines, with comments and blank lines between them. */
+/** A function of this many lines, and comments and blank lines between them. */
 const functionOf = (lines: number) => `export const a = () => [\n${"  1,\n\n  // Why.\n".repeat(lines - 2)}]\n`
 
 describe("lint", () => {
@@ -163,7 +163,7 @@ describe("lint", () => {
         ([line]) => `${name}: ${line}`
       )
     )
-    // There a timer is set, and nothing is asked of the session.
+    // This listener starts a timer. It reads nothing from the session.
     deepStrictEqual(guilty, ["src/node/http/HttpListener.ts: stream.once(\"close\", () => {"])
   })
 

@@ -1,5 +1,5 @@
 /**
- * A client and a server with no network between them: a request of the one is handed to the door of the other.
+ * A client and a server without a network: the transport hands each request to the server's door.
  */
 import { Pull } from "effect-tus"
 import { TusTransport } from "effect-tus/client"
@@ -16,18 +16,18 @@ import { server } from "./server/doors.js"
 
 export const endpoint = "http://loopback/files"
 
-/** What arrives of a request at the server. */
+/** A request as it arrives at the server. */
 export interface Arrival {
   readonly method: string
   /** Absolute. */
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
-  /** The bytes as they arrive; they are the server's own. */
+  /** The bytes as they arrive. The server owns them. */
   readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<unknown>>
   readonly trailers: () => Readonly<Record<string, string>>
 }
 
-/** Answers one request by the server's own door. */
+/** Answers one request through the server's own door. */
 export const serve = ({ headers, method, pull, trailers, url }: Arrival) =>
   Effect.flatMap(TusDoor.make({ path: "/files" }), (respond) =>
     respond({
@@ -36,7 +36,7 @@ export const serve = ({ headers, method, pull, trailers, url }: Arrival) =>
       trailers: true
     }))
 
-/** The headers that say how the body comes. */
+/** The headers that announce the body. */
 export const framing = (body: TusTransport.Body | undefined): Readonly<Record<string, string>> =>
   body === undefined
     ? {}
@@ -44,7 +44,7 @@ export const framing = (body: TusTransport.Body | undefined): Readonly<Record<st
     ? { "content-length": String(body.length) }
     : { "transfer-encoding": "chunked" }
 
-/** Hands a request to the server without a network in between. */
+/** Hands a request to the server without a network. */
 export const exchange = Effect.fnUntraced(function*(request: TusTransport.Request) {
   const { body } = request
   let failure = Option.none<Effect.Effect.Error<ReturnType<TusTransport.TusTransport["Type"]["send"]>>>()
@@ -64,7 +64,7 @@ export const exchange = Effect.fnUntraced(function*(request: TusTransport.Reques
   return Option.isSome(failure) ? yield* Effect.fail(failure.value) : response
 }, Effect.scoped)
 
-/** A transport to the server at hand; `wrap` may spoil what goes over it. */
+/** A transport to the server in the context. `wrap` may change or break each exchange. */
 export const transport = (
   wrap: (
     request: TusTransport.Request,

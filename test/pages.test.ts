@@ -1,6 +1,5 @@
 /**
- * The pages for people: their links lead somewhere, also in the package as npm unpacks it, and the programs that they
- * show compile.
+ * The documentation: its links work, in the repository and in the npm package, and its programs compile.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
@@ -22,7 +21,7 @@ const pages = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].concat(
   )
 )
 
-/** What npm would publish, without building it: what `dist` holds does not matter to pages. */
+/** The files that npm would publish. They are listed without a build, because no page links to `dist`. */
 const published = new Set(
   (JSON.parse(execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
     cwd: root,
@@ -37,14 +36,14 @@ interface Link {
   readonly anchor: string | undefined
 }
 
-/** What a page leads to, pictures too, but for the addresses of others; code leads nowhere. */
+/** The links and pictures of a page, except those to other sites. Links inside code do not count. */
 const linksOf = (page: string, text: string): ReadonlyArray<Link> =>
   Array.from(
     text.replace(/^```[^]*?^```$/gm, "").replace(/`[^`\n]*`/g, "").matchAll(/\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]*))?\)/g),
     ([, path = "", anchor]) => ({ file: path === "" ? page : normalize(join(dirname(page), path)), anchor })
   )
 
-/** As GitHub and npm make them of headings. */
+/** The anchors that GitHub and npm make from headings. */
 const anchorsOf = (text: string): ReadonlyArray<string> =>
   Array.from(
     text.replace(/^```[^]*?^```$/gm, "").matchAll(/^#+ (.*)$/gm),
@@ -58,11 +57,11 @@ const brokenLinks = (page: string, text: string): ReadonlyArray<string> =>
     return exists && found ? [] : [`${page}: ${file}${anchor === undefined ? "" : `#${anchor}`}`]
   })
 
-/** Links of published pages to what is not published. */
+/** Links from published pages to files that are not published. */
 const unpublishedLinks = (page: string, text: string): ReadonlyArray<string> =>
   linksOf(page, text).flatMap(({ file }) => published.has(file) ? [] : [`${page}: ${file}`])
 
-/** Where a test may be that a page names; exported suites are in the source. */
+/** The files that a test's name in a page may mean. The exported suites are in `src`. */
 const places = (name: string) => [`test/${name}.test.ts`, `test/${name}.ts`, `test/${name}`, `src/${name}.ts`]
 
 describe("pages", () => {

@@ -1,5 +1,5 @@
 /**
- * Programs that are shown to people, in pages and docstrings, and whether they compile.
+ * Programs in pages and docstrings, and whether they compile.
  */
 import { execFileSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url"
 const root = fileURLToPath(new URL("..", import.meta.url))
 
 export interface Program {
-  /** Where it is shown, and in which line it begins. */
+  /** The file that shows the program, and the line at which it begins. */
   readonly file: string
   readonly line: number
   readonly text: string
@@ -24,7 +24,7 @@ export const programsOf = (file: string, page: string): ReadonlyArray<Program> =
     text
   }))
 
-/** The examples of docstrings, each a block that is marked as TypeScript. */
+/** The examples of docstrings. Each is a block that is marked as TypeScript. */
 export const examplesOf = (file: string, source: string): ReadonlyArray<Program> =>
   Array.from(
     source.matchAll(/^ *\* @example\n *\* ```ts\n((?: *\*(?! ```).*\n)*) *\* ```$/gm),
@@ -35,7 +35,7 @@ export const examplesOf = (file: string, source: string): ReadonlyArray<Program>
     })
   )
 
-/** What the compiler says of them, all in one program; a line each, as if they stood in files of their own. */
+/** The errors of the compiler, one a line. All programs are compiled in one run, each as a file of its own. */
 export const check = (programs: ReadonlyArray<Program>): string => {
   const directory = mkdtempSync(join(tmpdir(), "effect-tus-programs-"))
   try {

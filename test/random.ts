@@ -1,5 +1,5 @@
 /**
- * Chance that can be repeated.
+ * Pseudo-random numbers that a seed repeats.
  */
 
 /** Numbers from 0 (inclusive) to 1 (exclusive), the same for the same seed. */

@@ -1,5 +1,5 @@
 /**
- * The first programs of README do what it says, as they are: in a folder in which somebody has installed the package.
+ * The first programs of README work unchanged, in a folder in which the package is installed.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -16,7 +16,7 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 
 const [server, upload, ...others] = programsOf("README.md", readFileSync(join(root, "README.md"), "utf8"))
 
-/** A folder with the package and what README installs beside it. */
+/** A folder with the package and the packages that README installs with it. */
 const folder = Effect.map(place, (path) => {
   mkdirSync(join(path, "node_modules"))
   for (
@@ -27,7 +27,7 @@ const folder = Effect.map(place, (path) => {
   return path
 })
 
-/** The program at another port than 1080, which may be in use here. */
+/** The program on a free port, because 1080 may be in use. */
 const at = (port: number, text = "") => {
   assert.include(text, "1080")
   return text.replaceAll("1080", String(port))
