@@ -1,10 +1,10 @@
 /**
- * Builds the command: all that it loads, in a few files of `dist/cli`, so that `npx effect-tus` runs where nothing else
- * is installed, and starts in a third of the time. Left out are what is native: a dependency of the package, and
- * better-sqlite3, which a server takes where it is there.
+ * Builds the command: a few files in `dist/cli` with everything that it loads. So `npx effect-tus` needs no other
+ * packages, and starts in a third of the time. Native modules stay outside: one dependency of the package, and
+ * better-sqlite3, which a server uses if it is installed.
  *
- * The code is not minified, which does not make it start faster, and has no source map: what a stack names can be read
- * where it points.
+ * The code is not minified, because that does not make it start faster. It has no source map, because a stack already
+ * points at readable code.
  */
 import { build } from "esbuild"
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -16,7 +16,7 @@ const root = fileURLToPath(new URL(".", import.meta.url))
 const directory = join(root, "dist/cli")
 const notices = "LICENSES.txt"
 
-// One package asks for modules of Node by `require`, which a module does not have.
+// One package loads modules of Node by `require`, which ES modules do not have.
 const banner = `import { createRequire as createRequireOfBundle } from "node:module"
 const require = createRequireOfBundle(import.meta.url)`
 
@@ -26,7 +26,7 @@ export const bundle = async (): Promise<void> => {
     entryPoints: ["src/cli/main.ts"],
     outdir: directory,
     bundle: true,
-    // What a server needs is loaded by a server.
+    // Only a server loads what a server needs.
     splitting: true,
     format: "esm",
     platform: "node",
@@ -43,7 +43,7 @@ export const bundle = async (): Promise<void> => {
   )
 }
 
-/** What the authors of the packages in it want to be said wherever these go. */
+/** The licenses of the bundled packages, which ask to be included in copies. */
 const licenses = (paths: ReadonlyArray<string>) => {
   const packages = new Set(paths.flatMap((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []))
   return [...packages].toSorted().map((path) => {

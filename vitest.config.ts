@@ -6,8 +6,9 @@ import { Report } from "./test/support/Report.js"
 const local = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 /**
- * Rules, server, stores, client, command and doors. Their tests share a few processes: to load all that they need takes
- * longer than most of them. Those that replace modules of Node or start dozens of processes are left out.
+ * Rules, server, stores, client, command and doors. These files share a few processes, because loading the modules
+ * takes longer than most of their tests. Files that replace modules of Node or start dozens of processes are not among
+ * them.
  */
 const together = [
   "{bytes,node-shared,protocol,server,sql,store,time}/*",
@@ -18,8 +19,8 @@ const together = [
 ].map((name) => `test/${name}.test.ts`)
 
 /**
- * What is run once more where better-sqlite3 cannot be loaded, by a Node that has a SQLite of its own; the first are
- * tests of just that.
+ * The tests that run once more where better-sqlite3 cannot be loaded, on a Node that has a SQLite of its own. Those of
+ * the first entry run only there.
  */
 const sqlite = [
   "sqlite/**/*",
@@ -39,8 +40,8 @@ const excluded: Readonly<Record<string, ReadonlyArray<string>>> = {
 }
 
 /**
- * `npm test` runs those together, and `npm run test:all` also the others apart. Without a mode, each named file has a
- * process of its own.
+ * `npm test` runs the files of `together`. `npm run test:all` then runs each other file in a process of its own.
+ * Without a mode, every file has its own process.
  */
 export default defineConfig(({ mode }) => ({
   resolve: {
@@ -55,14 +56,14 @@ export default defineConfig(({ mode }) => ({
     setupFiles: ["test/support/methods.ts"],
     reporters: ["default", new Report()],
     exclude: ["**/node_modules/**", ...(excluded[mode] ?? sqlite.slice(0, 1))],
-    // Many tests start processes, which takes seconds each where both cores are busy.
+    // Many tests start processes, which takes seconds each when both cores are busy.
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: "forks",
     poolOptions: {
       forks: {
         isolate: mode !== "together",
-        // By itself it leaves one core alone, which of two is half.
+        // By default vitest leaves one core free, which is half of a machine with two.
         maxForks: Math.max(2, availableParallelism() - 1)
       }
     }

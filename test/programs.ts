@@ -35,7 +35,9 @@ export const examplesOf = (file: string, source: string): ReadonlyArray<Program>
     })
   )
 
-/** The errors of the compiler, one a line. All programs are compiled in one run, each as a file of its own. */
+/**
+ * The errors of the compiler, each at the line of the page or source. One run compiles all programs, each as a file.
+ */
 export const check = (programs: ReadonlyArray<Program>): string => {
   const directory = mkdtempSync(join(tmpdir(), "effect-tus-programs-"))
   try {

@@ -37,7 +37,7 @@ const bytes = randomBytes(size)
 
 const layer = NodeTusClient.layer({ stallTimeout: "1 second" })
 
-/** As often as it takes. */
+/** No delay to speak of, and no limit of attempts. */
 const retry = Schedule.spaced("20 millis")
 
 const same = (directory: string, url: string, expected: Uint8Array = bytes) =>
@@ -56,7 +56,7 @@ const file = (contents: Uint8Array = bytes) =>
       return join(path, "file")
     }))
 
-/** Uploads, and returns what happened; what was acknowledged never becomes less. */
+/** Uploads, and returns the reports. Fails if an acknowledged offset ever decreases. */
 const watched = <R = never>(
   options: UploadOptions.UploadOptions<R>,
   onProgress: (progress: Progress.Progress) => void = () => {}
@@ -98,7 +98,10 @@ const once = (contents: Uint8Array = bytes) =>
     )
   )
 
-/** In heads and in bodies, of requests and of answers: early enough to happen to a connection that begins with HEAD. */
+/**
+ * The places: in the head and the body of requests and responses. They come early enough that a connection which begins
+ * with a HEAD reaches them, too.
+ */
 const cuts: ReadonlyArray<Fate> = [
   { up: 60, happens: "close" },
   { down: 60, happens: "reset" },
@@ -197,7 +200,7 @@ describe("the client", () => {
         for (const next of [6 * mebibyte, 13 * mebibyte, 20 * mebibyte]) {
           limit = next
           yield* Effect.promise(async () => {
-            // The server commits on the way; what it says it has is not sent again.
+            // The server commits while bytes arrive, and the client does not send committed bytes again.
             await until(async () => url !== "" && (await offsetOf(url)) >= next)
             await running.kill("SIGKILL")
             await until(() => kinds.delete("Unreachable"))
@@ -228,7 +231,7 @@ describe("the client", () => {
           await until(() => readdirSync(journal).length === parts)
           await first.kill("SIGKILL")
           network.open()
-          // The server keeps what has come as soon as it sees that the connection is gone.
+          // The server commits what has arrived as soon as it notices that the connection is gone.
           for (const entry of readdirSync(journal)) {
             const { url } = JSON.parse(readFileSync(join(journal, entry), "utf8")).entry
             await until(async () => (await offsetOf(direct(target, url))) >= size / parts / 4)
@@ -238,7 +241,7 @@ describe("the client", () => {
         const second = yield* child("interop/uploading", told)
         const { lines, stderr } = yield* Effect.promise(() => second.ended)
         assert.strictEqual(stderr, "")
-        // One in parts says so once all of them are found, and some may be on their way by then.
+        // An upload in parts reports Resumed when all its parts were found. Some parts may report progress before that.
         assert.strictEqual(lines.find(({ event }) => event === "Created" || event === "Resumed")?.["event"], "Resumed")
         const last = lines.at(-1)
         assert.strictEqual(last?.["event"], "Complete")
@@ -386,7 +389,7 @@ describe("the client", () => {
   }
 })
 
-/** Bytes up to a limit, and then those behind it as soon as it is raised. */
+/** The bytes up to a limit. Bytes above it follow as soon as the limit is raised. */
 const upTo = (limit: () => number, start: number, end: number) =>
   Stream.unfoldEffect(start, (at): Effect.Effect<Option.Option<readonly [Uint8Array, number]>> => {
     const step: Effect.Effect<Option.Option<readonly [Uint8Array, number]>> = Effect.suspend(() => {
@@ -400,7 +403,7 @@ const upTo = (limit: () => number, start: number, end: number) =>
     return step
   })
 
-/** The same upload without the network between. */
+/** The URL of the upload on the server itself, without the relay. */
 const direct = (target: string, url: string) => new URL(new URL(url).pathname, target).href
 
 const completed = (lines: ReadonlyArray<Line>) => {

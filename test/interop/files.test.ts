@@ -1,5 +1,5 @@
 /**
- * Real files through the running example, from nothing to 1 GiB.
+ * Real files through the running example, from empty to 1 GiB.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ import { createUpload, fileOf, offsetOf, server, sha256, sha256OfFile } from "./
 
 const mebibyte = 1024 * 1024
 
-/** `size` bytes in pieces of up to 1 MiB, no two pieces alike, the same each time. */
+/** `size` bytes in pieces of up to 1 MiB. No two pieces are equal, and every run makes the same ones. */
 const seed = randomBytes(mebibyte)
 function* generated(size: number): Generator<Uint8Array> {
   for (let at = 0, i = 0; at < size; at += mebibyte, i++) {

@@ -1,5 +1,5 @@
 /**
- * Uploads a file, and prints by how much this process has grown at most while it did.
+ * Uploads a file, and prints by how many bytes this process has grown at most meanwhile.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Pull } from "effect-tus"
@@ -12,9 +12,9 @@ import * as Schedule from "effect/Schedule"
 
 export interface Told extends Pick<UploadOptions.UploadOptions, "endpoint" | "chunkSize" | "parallel" | "checksum"> {
   readonly file: string
-  /** A small file, to load everything that is needed. */
+  /** A small file that is uploaded first, so that all code is loaded before the measurement. */
   readonly warmUp: string
-  /** As a stream that can be read only once. */
+  /** Sends the file as a stream that can be read only once. */
   readonly once?: boolean
 }
 
@@ -23,7 +23,7 @@ const { file, once = false, warmUp, ...options } = JSON.parse(process.argv[2] ??
 const upload = (path: string) =>
   Effect.gen(function*() {
     const file = yield* FileSource.make(path)
-    // One that leaves no memory to be collected behind.
+    // The reading must not leave memory to the garbage collector, or that would be measured, too.
     const source = once ? yield* StreamSource.make(Pull.toStream(file.read(0, Option.getOrThrow(file.length)))) : file
     return yield* TusUpload.run({ ...options, source })
   }).pipe(Effect.scoped)

@@ -1,5 +1,5 @@
 /**
- * How much the client grows while it uploads far more than it may keep.
+ * How much the client's memory grows while it uploads much more than it may hold.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,5 @@
 /**
- * As many parts as anybody asks for, over real connections, whose server takes heads of 16 KiB.
+ * An upload in very many parts, over real connections, to a server that takes heads of up to 16 KiB.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { TusUpload, UploadSource } from "effect-tus/client"

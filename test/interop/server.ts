@@ -15,7 +15,7 @@ export const server = Effect.gen(function*() {
   return { ...(yield* example("node-server", { UPLOAD_DIR: path })), directory: path }
 })
 
-/** Where the bytes of an upload lie. */
+/** The file with the bytes of an upload. */
 export const fileOf = (directory: string, url: string) => {
   const id = url.split("/").at(-1) ?? ""
   return join(directory, id.slice(-2), id)

@@ -1,5 +1,5 @@
 /**
- * The client that most people use, against the running example.
+ * tus-js-client, the most widely used client, against the running example.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -13,7 +13,7 @@ interface Outcome {
   readonly url: string
 }
 
-/** Starts an upload and resolves when it has succeeded; `during` may abort it. */
+/** Starts an upload and resolves when it has succeeded. `during` may abort it. */
 const run = (
   source: Buffer | Readable,
   options: Partial<tus.UploadOptions>,

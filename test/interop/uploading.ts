@@ -1,5 +1,5 @@
 /**
- * Uploads a file with a journal and prints what happens, as a process that can be killed.
+ * A process that can be killed: it uploads a file with a journal and prints what happens.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"

@@ -1,6 +1,7 @@
 /**
- * The import table: which folders of `src` a file may import from, and which packages. A folder may always import from itself; an
- * `index.ts` exports what lies below it. What is not listed is refused, so a new import between folders is a decision that is made here.
+ * The import table: which folders of `src`, and which packages, a file may import. A folder may always import from
+ * itself, and an `index.ts` exports what lies below it. Everything else is refused, so this table decides about new
+ * imports between folders.
  */
 
 /** Effect's data modules: no fibers, no services, no platform. */
@@ -138,10 +139,10 @@ export const table = {
   }
 }
 
-/** The folder of a file of `src`, as in `server/verbs`; undefined for other files. */
+/** The folder of a file of `src`, as in `server/verbs`. Undefined for other files. */
 const roomOf = (path) => /(?:^|[/\\])src[/\\](.*)[/\\][^/\\]+$/.exec(path)?.[1]?.replaceAll("\\", "/")
 
-/** Why `file` must not import `specifier`; undefined where it may. */
+/** Why `file` must not import `specifier`. Undefined if it may. */
 export const objection = (file, specifier) => {
   const room = roomOf(file)
   if (room === undefined || /(?:^|[/\\])index\.ts$/.test(file)) {

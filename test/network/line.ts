@@ -1,5 +1,6 @@
 /**
- * A client and a server with a line between them that is as bad as it is told, in namespaces of their own (`line.py`).
+ * A client and a server in network namespaces of their own (`line.py`), with a line between them that is as slow and as
+ * lossy as the test says.
  */
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
@@ -16,18 +17,18 @@ const command = ["-rnm", "python3", "test/network/line.py"]
 export interface Line {
   readonly bytesPerSecond: number
   readonly delaySeconds: number
-  /** Of packets, by chance, in both directions. */
+  /** The share of packets that are lost at random, in each direction. */
   readonly loss: number
-  /** What waits to be sent before packets are dropped. */
+  /** How many bytes wait to be sent before packets are dropped. */
   readonly queueBytes: number
   readonly seed: number
 }
 
 export interface Told {
   readonly line: Line
-  /** The server's name stands for an IPv6 address as well. */
+  /** The name of the server also resolves to an IPv6 address. */
   readonly named: boolean
-  /** Packets go to that address, and nobody answers. */
+  /** That address has a route, but nobody answers. */
   readonly silent: boolean
 }
 
@@ -40,9 +41,7 @@ interface Counts {
 
 const node = [process.execPath, "--import", "tsx"]
 
-/**
- * Uploads so many bytes: what the client has told on the way, whether they are all there, and what the line has seen.
- */
+/** Uploads these bytes. Returns the client's reports, whether all bytes are stored, and the counts of the line. */
 export const upload = Effect.fnUntraced(function*(told: Told, bytes: Uint8Array) {
   const stored = yield* directory
   const file = join(yield* directory, "file")
@@ -63,7 +62,7 @@ export const upload = Effect.fnUntraced(function*(told: Told, bytes: Uint8Array)
         stdio: ["ignore", "pipe", "inherit"]
       })
     ),
-    // What it has started goes with it.
+    // The processes that it started end with it, because they are in its PID namespace.
     (child) => Effect.sync(() => child.exitCode === null && child.kill("SIGKILL"))
   )
   let stdout = ""

@@ -1,6 +1,6 @@
 /**
- * A client with the options that it has by default on the lines that there are: far, slow and losing packets, or with
- * an address where nobody is.
+ * A client with default options on bad lines: slow, far away and losing packets, or with an address that does not
+ * answer.
  */
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import { type Line, type Told, upload } from "./line.js"
 
 const kibibyte = 1024
 
-/** As by a radio at the edge of its range: the way there and back takes 800 ms. */
+/** Like a radio link at the edge of its range. A round trip takes 800 ms. */
 const bad: Line = { bytesPerSecond: 4 * kibibyte, delaySeconds: 0.4, loss: 0.03, queueBytes: 16 * kibibyte, seed: 1 }
 
 const good: Line = { bytesPerSecond: 1024 * kibibyte, delaySeconds: 0.01, loss: 0, queueBytes: 256 * kibibyte, seed: 1 }
@@ -40,7 +40,7 @@ needs("network namespaces")("an upload", () => {
         const { events, isStored, line } = yield* upload({ line: good, ...told }, randomBytes(64 * kibibyte))
         assert.isTrue(isStored, JSON.stringify(events))
         assert.strictEqual(restartsOf(events), 0)
-        // The system asks again after 1, 3, 7 and 15 seconds; the next address waits for a quarter of one.
+        // The kernel repeats a SYN after 1, 3, 7 and 15 seconds. The client tries the next address after 250 ms.
         assert.isAtMost(line.unheard, 3)
         assert.strictEqual(line.unheard > 0, told.silent)
       }))

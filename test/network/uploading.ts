@@ -1,5 +1,5 @@
 /**
- * Uploads a file with the options that a client has by default, and prints what happens.
+ * Uploads a file with the client's default options, and prints what happens.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { TusUpload } from "effect-tus/client"

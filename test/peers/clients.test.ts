@@ -1,6 +1,5 @@
 /**
- * The clients that most pages use, in a real page, cross-origin, on a real server that is killed, and without a
- * network.
+ * The most widely used clients, in a real page, cross-origin, on a real server that is killed, and without a network.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -21,7 +20,7 @@ const setting = <S extends Server>(server: Effect.Effect<S, never, Scope.Scope>)
     return { tus, ...(yield* visit(yield* pages(yield* script))) }
   })
 
-/** As somebody does it who looks at the Dashboard. */
+/** Uploads as a user of the Dashboard does. */
 const dashboard = (page: Page, endpoint: string, path: string) =>
   Effect.promise(async () => {
     const uploading = page.evaluate((endpoint) => withUppy(endpoint), endpoint)
@@ -61,14 +60,14 @@ inChromium("other clients in Chromium", (it) => {
       const network = yield* connection(page)
       const relayed = yield* holding(tus)
       const uploading = yield* Effect.fork(dashboard(page, relayed.url, yield* file(size)))
-      // Chromium may send it again by itself, from its beginning.
+      // Chromium may send the request again by itself, from its beginning.
       const cut = Promise.race([
         page.waitForEvent("requestfailed", (request) => request.method() === "PATCH"),
         page.waitForEvent("response", (response) => response.request().method() === "PATCH")
       ])
       yield* held(tus, relayed)
       yield* network.offline
-      // Emulation leaves alone what is under way, and nobody there watches for a request that hangs.
+      // Emulation does not cut running requests, and these clients have no timeout for a request that hangs.
       relayed.sockets.forEach((socket) => socket.destroy())
       yield* Effect.promise(() => cut)
       yield* network.fast

@@ -1,6 +1,5 @@
 /**
- * What a page does that uploads with the clients of others: by itself, and as somebody who uses Uppy's Dashboard asks
- * it to.
+ * The script of a page that uploads with other clients: by itself, or when a user asks for it in the Dashboard of Uppy.
  */
 import Uppy from "@uppy/core"
 import Dashboard from "@uppy/dashboard"
@@ -28,7 +27,7 @@ const withTusJsClient = ({ endpoint, size }: Asked) =>
     upload.start()
   })
 
-/** Shows the Dashboard; resolves to the URL of the upload once somebody has chosen a file and begun. */
+/** Shows the Dashboard. Resolves to the URL of the upload after the user has chosen a file and started it. */
 const withUppy = (endpoint: string) =>
   new Promise<string>((resolve, reject) => {
     new Uppy()

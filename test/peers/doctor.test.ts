@@ -1,5 +1,5 @@
 /**
- * `effect-tus doctor` at a server that nobody here wrote.
+ * `effect-tus doctor` at a server of another project.
  */
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

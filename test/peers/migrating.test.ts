@@ -51,7 +51,7 @@ const forAnybody = UploadHooks.owned(({ headers }) => Effect.succeed(headers["au
 
 const tooLarge = () => new Refusal.Denied({ status: 413, reason: "too large for you" })
 
-/** Ann may have more than others. */
+/** Ann may have larger uploads than others. */
 const byOwner: UploadLimits.Limits = {
   growing: ({ owner }, _current, wanted, grow) => {
     const size = Option.contains(owner, "ann") ? 10 : 5
@@ -60,14 +60,14 @@ const byOwner: UploadLimits.Limits = {
   taking: (body, take) => take(body)
 }
 
-/** `NodeHandler` on a server of Node's own. */
+/** `NodeHandler` on a plain `node:http` server. */
 const handled = Effect.fnUntraced(function*(options: NodeHandler.Options) {
   const context = yield* Layer.build(EmbeddedServer.layer({ directory: yield* directory }))
   const { listener } = yield* Effect.provide(NodeHandler.make(options), context)
   return yield* Servers.http(listener)
 })
 
-/** What an observer sees: the outcome and the status of each answer. */
+/** What an observer sees: the status and the outcome of each response. */
 const observed = () => {
   const answers: Array<string> = []
   const observer: TusObserver.Observer = (exchange, answer) =>

@@ -1,5 +1,5 @@
 /**
- * The server in Next.js, which bundles the package that it finds.
+ * The server in Next.js, which bundles the package that is installed.
  */
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,5 @@
 /**
- * The client against a server that nobody here wrote.
+ * The client at a server of another project.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

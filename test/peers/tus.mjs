@@ -1,5 +1,5 @@
 /**
- * The official Node server, for programs of other folders, which do not find what is installed here.
+ * @tus/server, for programs in other folders, which do not find the packages of this one.
  */
 export { FileStore } from "@tus/file-store"
 export { Server } from "@tus/server"

@@ -1,5 +1,5 @@
 /**
- * What has to work through every proxy.
+ * What must work through every proxy.
  */
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -21,7 +21,7 @@ export const digest = Effect.promise(() => sha256([bytes]))
 
 export const client = NodeTusClient.layer({ proxy: false })
 
-/** The client that most people use; `during` may abort it. */
+/** tus-js-client, the most widely used client. `during` may abort the upload. */
 export const run = (
   options: Partial<tus.UploadOptions>,
   during: (upload: tus.Upload, sent: number) => void = () => {}
@@ -64,7 +64,7 @@ export const suite = (
         const { attempts, url } = yield* upload
         assert.isTrue(url.startsWith(`${network.url}/`))
         assert.isAtLeast(attempts, 2)
-        // What was on its way in the proxy is sent again, and no more.
+        // Only the bytes that were on their way in the proxy are sent again.
         assert.isBelow(network.up(), bytes.length + 200_000)
         assert.strictEqual(yield* digestOf(url), yield* digest)
       }).pipe(Effect.provide(client)))

@@ -1,5 +1,5 @@
 /**
- * `effect-tus doctor`: a server in order, the same one behind proxies that are not.
+ * `effect-tus doctor` at a server, and at the same server behind proxies that are configured wrongly.
  */
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

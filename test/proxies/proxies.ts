@@ -1,6 +1,6 @@
 /**
- * The proxies of `examples/deploy`, each a process of its own on a free port of the loopback, before a server that
- * trusts them. Only processes that were started here are ever ended.
+ * The proxies of `examples/deploy`, each a process on a free port of the loopback, in front of a server that trusts
+ * them. Tests only end processes that they started.
  */
 import { NodeTusServer } from "effect-tus/node"
 import * as Context from "effect/Context"
@@ -25,7 +25,7 @@ export const server = Effect.fnUntraced(function*(options: Partial<NodeTusServer
     url,
     port,
     digestOf: (url: string) => Effect.promise(() => sha256OfFile(fileOf(path, url))),
-    /** Waits until the server has so many bytes of an upload, which is the only one. */
+    /** Waits until the server has this many bytes of its only upload. */
     arrived: (count: number) =>
       Effect.promise(async () => {
         while (!has(path, count)) {
@@ -40,7 +40,7 @@ const has = (path: string, count: number) =>
     /[\da-f]{32}$/.test(name) && statSync(join(path, name)).size >= count
   )
 
-/** One that nobody listens on. */
+/** A port on which nobody listens. */
 export const freePort = Effect.async<number>((resume) => {
   const server = Net.createServer().listen(0, "127.0.0.1", () => {
     const { port } = server.address() as Net.AddressInfo
@@ -48,7 +48,7 @@ export const freePort = Effect.async<number>((resume) => {
   })
 })
 
-/** Replaces what has to be there. */
+/** Replaces texts. Fails if one of them is missing. */
 const replaced = (text: string, changes: ReadonlyArray<readonly [from: string, to: string]>) =>
   changes.reduce((text, [from, to]) => {
     if (!text.includes(from)) {
@@ -57,7 +57,7 @@ const replaced = (text: string, changes: ReadonlyArray<readonly [from: string, t
     return text.replaceAll(from, to)
   }, text)
 
-/** Runs a proxy until the scope ends; ready when somebody listens. */
+/** Runs a proxy until the scope ends. Returns when its port accepts connections. */
 const proxy = Effect.fnUntraced(function*(
   name: string,
   argumentsOf: (config: string, directory: string) => ReadonlyArray<string>,
@@ -70,7 +70,7 @@ const proxy = Effect.fnUntraced(function*(
   let said = ""
   const running = yield* Effect.acquireRelease(
     Effect.sync(() => {
-      // Whatever it writes down on its own goes with the directory.
+      // Files that the proxy writes into its home go with the directory.
       const env = { PATH: process.env.PATH, HOME: at }
       const child = spawn(name, argumentsOf(config, at), { env, stdio: ["ignore", "pipe", "pipe"] })
       child.stdout.on("data", (text: Buffer) => said += text)
@@ -103,7 +103,7 @@ const isListening = (port: number) =>
     socket.once("error", () => resolve(false))
   })
 
-/** @param changes - of the snippet. */
+/** @param changes - replacements in the snippet. */
 export const nginx = (target: number, changes: ReadonlyArray<readonly [from: string, to: string]> = []) =>
   proxy("nginx", (config, directory) => ["-c", config, "-p", directory, "-e", "stderr"], (port) => `
 daemon off;

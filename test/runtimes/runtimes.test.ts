@@ -1,6 +1,6 @@
 /**
- * The built package on every runtime: its server takes an upload, is killed in the middle of it, and goes on; its
- * client uploads, is cut off, and goes on.
+ * The built package on every runtime. Its server takes an upload, is killed in the middle of it, and resumes it. Its
+ * client uploads, is cut off, and resumes.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -34,7 +34,9 @@ const serving = (words: ReadonlyArray<string>, at: string, script = "serve") =>
     return { ...running, url }
   })
 
-/** Sends bytes, and returns the status; without the last of them the request stays open, and none comes. */
+/**
+ * Sends bytes, and returns the status. If the body is shorter than `length`, the request stays open without a response.
+ */
 const patch = (url: string, offset: number, length: number, bytes: Uint8Array) => {
   const request = Http.request(url, {
     method: "PATCH",
@@ -57,16 +59,16 @@ const patch = (url: string, offset: number, length: number, bytes: Uint8Array) =
   return status
 }
 
-/** Once that many bytes count. */
+/** Waits until at least this many bytes count. */
 const counted = async (url: string, least: number): Promise<number> => {
   const offset = await offsetOf(url)
   return offset >= least ? offset : counted(url, least)
 }
 
-/** Each starts two or three processes. */
+/** Each test starts two or three processes. */
 const limit = 300_000
 
-/** The rows of README's table: a runtime, and the SQLite that it takes. */
+/** The rows of the table in README: a runtime, and the SQLite that it uses. */
 const listed = () =>
   (/^\| runtime \|[^]*?\n\n/m.exec(readFileSync(join(root, "README.md"), "utf8"))?.[0] ?? "")
     .trim().split("\n").slice(2).map((row) => {
@@ -154,7 +156,7 @@ describe("the built package", () => {
         const { url } = yield* serving([bun], at, "web")
         const file = join(at, "file")
         writeFileSync(file, randomBytes(130 * 1024 * 1024))
-        // By the Node at hand, and by Bun itself.
+        // The command runs on this Node, and on Bun itself.
         for (const words of [[process.execPath], [bun]]) {
           const run = (...args: ReadonlyArray<string>) =>
             Effect.flatMap(

@@ -1,5 +1,5 @@
 /**
- * The runtimes that the tests start: those of `package.json` in this folder, which `npm run test:install` installs.
+ * The runtimes of the tests. `npm run test:install` installs them from `package.json` in this folder.
  */
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -14,7 +14,7 @@ const installed = (...paths: ReadonlyArray<string>) => {
   return path
 }
 
-/** The binaries of a package lie in one of its own for each platform. */
+/** These packages keep the binary of each platform in another package. */
 const node = (version: number) => installed(`node${version}-${process.platform}-${process.arch}/bin/node`)
 
 const arch = process.arch === "arm64" ? "aarch64" : process.arch

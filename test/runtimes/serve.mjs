@@ -1,4 +1,4 @@
-/** A server of the built package, in the directory that is named, until the process ends. */
+/** A server of the built package on the directory that is named, until the process ends. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import process from "node:process"

@@ -1,6 +1,6 @@
 /**
- * Where better-sqlite3 cannot be loaded: what holds with it holds with `node:sqlite`, and without both one sentence
- * helps.
+ * A runtime on which better-sqlite3 cannot be loaded. With `node:sqlite` the same tests pass; without both, one
+ * sentence says what to do.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -30,7 +30,7 @@ const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> 
     (child) => Effect.sync(() => child.kill("SIGKILL"))
   )
 
-/** It is a run of tests of its own. */
+/** The first test is a whole run of vitest. */
 const limit = 900_000
 
 describe("without better-sqlite3", () => {

@@ -1,4 +1,4 @@
-/** The client of the built package: uploads the file that is named, and says where it is stored. */
+/** The client of the built package: uploads the file that is named, and prints its URL. */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as Effect from "effect/Effect"
 import process from "node:process"

@@ -1,6 +1,6 @@
 /**
- * The exported suites under vitest 4, in a folder in which the package is installed as README says: the tests of this
- * project themselves run under vitest 3.
+ * The exported suites under vitest 4, in a folder in which the package is installed as README says. The tests of this
+ * project run under vitest 3.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

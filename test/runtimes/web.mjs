@@ -1,4 +1,4 @@
-/** A server of the built package as an object with `fetch`, which Bun serves with the limit for bodies that it has by itself. */
+/** A server of the built package as an object with `fetch`. Bun serves it with its own default limit for bodies. */
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import process from "node:process"
 import { EmbeddedServer } from "../../dist/node/index.js"

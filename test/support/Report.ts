@@ -1,6 +1,6 @@
 /**
- * Says at the end which suites were skipped for want of a tool, and what brings it. If `SUITES` names a file, a line
- * for each file of tests that has run is added to it.
+ * Lists the suites that were skipped for want of a tool, and how to install it. If `SUITES` names a file, appends to it
+ * the path of each test file that has run.
  */
 import { appendFileSync } from "node:fs"
 import { relative } from "node:path"

@@ -1,5 +1,5 @@
 /**
- * The backends that have to pass the contract suites, by name. `BACKENDS=memory,sqlite` chooses some of them.
+ * The backends that must pass the contract suites, by name. `BACKENDS=memory,sqlite` chooses some of them.
  */
 import { ByteStore, RegistryCache, UploadLock, UploadRegistry } from "effect-tus"
 import { SqlUploadRegistry } from "effect-tus/sql"
@@ -25,7 +25,7 @@ const backends: Readonly<Record<string, Backend>> = {
   cache: { needs: ["SQLite"], registry: Layer.provide(RegistryCache.layer({ capacity: 3 }), sqlite) }
 }
 
-/** Fails if a name is unknown: a typing error must not choose nothing and pass. */
+/** Fails if a name is unknown: otherwise a typing error would choose nothing, and the run would pass. */
 export const choose = (names = Object.keys(backends).join()): ReadonlyArray<readonly [string, Backend]> =>
   names.split(",").map((name) => {
     const backend = backends[name]
@@ -35,7 +35,7 @@ export const choose = (names = Object.keys(backends).join()): ReadonlyArray<read
     return [name, backend]
   })
 
-/** Runs a contract suite over every chosen backend that has such a part. */
+/** Runs a contract suite over every chosen backend that has this part. */
 export const over = <Part extends "bytes" | "lock" | "registry">(
   part: Part,
   suite: (name: string, layer: NonNullable<Backend[Part]>) => void

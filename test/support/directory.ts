@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** A directory of its own, which goes with the scope. */
+/** A new directory, which is removed with the scope. */
 export const directory = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "effect-tus-"))),
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))

@@ -1,6 +1,6 @@
 /**
- * Files that share a process share `it`, and `layer` of `@effect/vitest` puts methods of its own on it. Each file
- * begins with the methods that it had first.
+ * Files that run in one process share `it`, and `layer` of `@effect/vitest` puts methods on it. Before each file the
+ * original methods are put back.
  */
 import { it } from "@effect/vitest"
 

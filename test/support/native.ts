@@ -1,6 +1,6 @@
 /**
- * Builds better-sqlite3, or fetches it, if that has not been done: `npm ci` runs no install scripts, so that it works
- * without a compiler. Where neither goes, the server takes the SQLite of Node 22.13 or later.
+ * Builds better-sqlite3, or downloads it, if that has not been done: `npm ci` runs no install scripts, so that it works
+ * without a compiler. If neither works, the server uses the SQLite of Node 22.13 or later.
  */
 import { spawnSync } from "node:child_process"
 

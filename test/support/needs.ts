@@ -1,6 +1,6 @@
 /**
- * A suite that needs tools. Where one is missing, the suite is skipped and the report at the end says what brings it;
- * where CI is set, it fails.
+ * A suite that needs tools. If one is missing, the suite is skipped, and the report at the end says how to install the
+ * tool. If CI is set, the suite fails.
  */
 import { assert, describe, it } from "@effect/vitest"
 import type { TestOptions } from "vitest"
@@ -8,7 +8,7 @@ import { isThere, type Name, tools } from "./tools.js"
 
 declare module "vitest" {
   interface TaskMeta {
-    /** The tools without which the suite was skipped. */
+    /** The tools for want of which the suite was skipped. */
     missing?: ReadonlyArray<Name>
   }
 }

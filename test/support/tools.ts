@@ -1,5 +1,5 @@
 /**
- * What some suites need of a machine besides Node and what npm installs.
+ * What some suites need besides Node and the packages of npm.
  */
 import { spawnSync } from "node:child_process"
 import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmdirSync } from "node:fs"
@@ -9,7 +9,7 @@ import { delimiter, join } from "node:path"
 
 export interface Tool {
   readonly isThere: () => boolean
-  /** What brings it where it is missing. */
+  /** How to install it. */
   readonly help: string
 }
 
@@ -33,7 +33,7 @@ export const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium"
 
 const limits = "/proc/self/limits"
 
-/** Node itself raises the limit to this. */
+/** The hard limit, to which Node itself raises the soft limit. */
 const mostDescriptors = () =>
   existsSync(limits) ? Number(/^Max open files +\d+ +(\d+)/m.exec(readFileSync(limits, "utf8"))?.[1] ?? Infinity) : 0
 
@@ -69,7 +69,7 @@ const all = {
   descriptors: { isThere: () => mostDescriptors() >= 6000, help: "ulimit -Hn 6000" },
   mount: { isThere: mounts, help: "run as root" },
   "network namespaces": {
-    // Without a line it says whether it could make one.
+    // Without an argument the script only tests whether it can make a line.
     isThere: () => runs("unshare", "-rnm", "python3", "test/network/line.py"),
     help: "apt-get install iproute2 python3, on a system that allows them and has /dev/net/tun"
   },

@@ -1,6 +1,3 @@
-/**
- * What tests say about an upload.
- */
 import { Upload } from "effect-tus"
 
 /** The id at the end of the path or URL of an upload. */
