@@ -37,7 +37,7 @@ const bytes = randomBytes(size)
 
 const layer = NodeTusClient.layer({ stallTimeout: "1 second" })
 
-/** No delay to speak of, and no limit of attempts. */
+/** Retries without a limit, after a short delay. */
 const retry = Schedule.spaced("20 millis")
 
 const same = (directory: string, url: string, expected: Uint8Array = bytes) =>

@@ -11,7 +11,7 @@ import { createUpload, fileOf, offsetOf, server, sha256, sha256OfFile } from "./
 
 const mebibyte = 1024 * 1024
 
-/** `size` bytes in pieces of up to 1 MiB. No two pieces are equal, and every run makes the same ones. */
+/** `size` bytes in pieces of up to 1 MiB. No two pieces are equal, and each call makes the same pieces. */
 const seed = randomBytes(mebibyte)
 function* generated(size: number): Generator<Uint8Array> {
   for (let at = 0, i = 0; at < size; at += mebibyte, i++) {

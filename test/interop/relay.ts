@@ -1,33 +1,33 @@
 /**
- * A network between a client and a server that does what it is told: one fate for each connection, in the order they
- * come.
+ * A network between a client and a server that fails as a test says. Each connection has one fate, in the order in
+ * which connections come.
  */
 import * as Effect from "effect/Effect"
 import { EventEmitter } from "node:events"
 import * as Net from "node:net"
 
 export interface Fate {
-  /** Bytes that go to the server, or to the client, before it happens. */
+  /** How many bytes go to the server, or to the client, before it happens. */
   readonly up?: number
   readonly down?: number
   /**
-   * - `"close"`, `"reset"`: both ends see the connection end, the client in the way that is said.
-   * - `"stall"`: nothing more goes this way. When the client gives up, the server is told.
-   * - `"lose"`: the same, but the server is told nothing as long as the relay lives.
-   * - `"hold"`: nothing more goes this way until the relay is opened.
-   * - `"flip"`: the next byte arrives changed.
+   * - `"close"`, `"reset"`: the connection ends at both ends; the client sees a close, or a reset.
+   * - `"stall"`: no more bytes go in this direction. When the client closes, the server sees it.
+   * - `"lose"`: the same, but the server sees nothing until the relay ends.
+   * - `"hold"`: no more bytes go in this direction until the relay is opened.
+   * - `"flip"`: the next byte is changed.
    */
   readonly happens: "close" | "reset" | "stall" | "lose" | "hold" | "flip"
 }
 
-/** Those of a few connections, whichever come to it first. */
+/** The same fate for several connections: the first that reach its limit. */
 export interface Common extends Fate {
   readonly times: number
-  /** Whether `up` is what has gone over all connections: a browser takes another one when it likes. */
+  /** Whether `up` counts the bytes of all connections, because a browser may use another connection at any time. */
   readonly together?: boolean
 }
 
-/** Connections for which there is no fate pass everything. */
+/** A connection without a fate passes everything. */
 export const relay = (target: string, fates: ReadonlyArray<Fate> = [], common?: Common) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
@@ -133,9 +133,9 @@ export const relay = (target: string, fates: ReadonlyArray<Fate> = [], common?: 
         sockets,
         url: `http://127.0.0.1:${(server.address() as Net.AddressInfo).port}${pathname}`,
         connections: () => connections,
-        /** Fates that no connection has come for. */
+        /** How many fates are left for later connections. */
         left: () => left.length,
-        /** Bytes that went on to the server so far, heads included. */
+        /** How many bytes went on to the server so far, heads included. */
         up: () => up,
         /** How many connections were held so far. */
         held: () => held,

@@ -1,5 +1,5 @@
 /**
- * What `examples/migrating.md` says to those who come from the Python package `resumable-upload`.
+ * The rows of `examples/migrating.md` about the Python package `resumable-upload`.
  */
 import { beforeRows } from "./python/before.js"
 import { clientRows } from "./python/client.js"

@@ -1,5 +1,5 @@
 /**
- * What the proofs have in common: servers on their embedded store, requests by hand, and our client.
+ * Shared by the proofs: servers on their embedded store, single requests, and the client.
  */
 import { afterAll, assert } from "@effect/vitest"
 import { ByteStore, type Message, Pull, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
@@ -24,14 +24,14 @@ import { idOf } from "../support/uploads.js"
 
 type Headers = Readonly<Record<string, string>>
 
-/** Made by the first proof that asks for it, for all of a file. */
+/** Made once for all proofs of a file, by the first that asks for it. */
 export const shared = <A, E>(make: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E> => {
   const scope = Effect.runSync(Scope.make())
   afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
   return Effect.runSync(Effect.cached(Scope.extend(make, scope)))
 }
 
-/** Requests by hand to whoever listens there. */
+/** Single requests to whatever listens on the port. */
 export const asking = (port: number, collection = "/files") => {
   const ask = (method: string, path: string, headers: Headers = {}, body?: string) =>
     Effect.promise(() =>
@@ -48,7 +48,7 @@ export const asking = (port: number, collection = "/files") => {
     )
   return {
     ask,
-    /** The answer to a POST. */
+    /** The response to a POST. */
     post: (headers: Headers, body?: string) => ask("POST", collection, headers, body),
     /** The path of a new upload. */
     create: (length: number, headers: Headers = {}) =>
@@ -62,10 +62,7 @@ export const asking = (port: number, collection = "/files") => {
   }
 }
 
-/**
- * A server of files and SQLite. It finds what `beside` provides; of the requests and the events the tests are told,
- * too.
- */
+/** A server on files and SQLite, with the layers of `beside`. It records its requests and its events for the test. */
 export const serve = Effect.fnUntraced(function*(
   options: Partial<NodeTusServer.Options> = {},
   beside: Layer.Layer<never, unknown> = Layer.empty
@@ -94,7 +91,7 @@ export const serve = Effect.fnUntraced(function*(
   return { url, port, directory: at, context, seen, told, arrived: () => arrived, ...asking(port, options.path) }
 })
 
-/** What a page from there is told, first by a preflight and then by an answer. */
+/** The CORS headers that a page of `origin` receives: those of a preflight, and those of another response. */
 export const cors = Effect.fnUntraced(
   function*(cors: TusPolicy.Options["cors"], origin = "https://example.org") {
     const { ask } = yield* serve({ cors })
@@ -113,7 +110,7 @@ export const cors = Effect.fnUntraced(
 
 const listOf = (list = "") => list.split(", ")
 
-/** A server on services that are not its own. */
+/** A server on other layers than its embedded ones. */
 export const serveOver = Effect.fnUntraced(function*({
   bytes = ByteStore.layerMemory,
   lock = UploadLock.layerMemory,
@@ -140,18 +137,18 @@ export const serveOver = Effect.fnUntraced(function*({
   }
 })
 
-/** What lies in the file of an upload. */
+/** The file of an upload, as text. */
 export const stored = (directory: string, url: string) => readFileSync(fileOf(directory, url), "utf8")
 
 export const text = (text: string, name?: string) => UploadSource.fromBytes(new TextEncoder().encode(text), { name })
 
 export const client = NodeTusClient.layer({ proxy: false })
 
-/** By our client. */
+/** Uploads with the client of this package. */
 export const upload = <R = never>(options: UploadOptions.UploadOptions<R>) =>
   Effect.provide(TusUpload.run(options), client)
 
-/** What the feed tells, from now on until something like that has happened. */
+/** The events of the feed, from now on and up to the first of this kind. */
 export const heard = Effect.fnUntraced(function*(context: Context.Context<never>, last: UploadEvents.Event["_tag"]) {
   const feed = Context.unsafeGet(context, UploadEvents.UploadFeed)
   const listening = yield* Effect.fork(Stream.runCollect(Stream.takeUntil(feed, ({ _tag }) => _tag === last)))
@@ -161,7 +158,7 @@ export const heard = Effect.fnUntraced(function*(context: Context.Context<never>
 
 export const until = (is: () => boolean) => Effect.repeat(Effect.sleep("5 millis"), { until: is })
 
-/** A PATCH that sends three of its six bytes, and then nothing. */
+/** A PATCH of six bytes that sends three of them, and then nothing. */
 export const hanging = Effect.fnUntraced(
   function*({ arrived, port }: Effect.Effect.Success<ReturnType<typeof serve>>, path: string) {
     const before = arrived()
@@ -175,19 +172,19 @@ export const hanging = Effect.fnUntraced(
   }
 )
 
-/** Nobody waits for a request that hangs, and it keeps what it has received. */
+/** A new request takes the upload over from one that hangs, and the bytes of that one are kept. */
 export const takesOver = Effect.gen(function*() {
   const server = yield* serve()
   const path = yield* server.create(6)
   const { closed } = yield* hanging(server, path)
-  // It does not know of those three bytes.
+  // The new request does not know of the three bytes.
   assert.strictEqual((yield* server.patch(path, 0, "xyz")).status, 409)
   assert.match(yield* Effect.promise(() => closed), /^HTTP\/1.1 423 [^]*stands at 3/)
   assert.strictEqual((yield* server.patch(path, 3, "def")).status, 204)
   assert.strictEqual(stored(server.directory, path), "abcdef")
 })
 
-/** A server that ends lets what runs keep what it has received, and say so. */
+/** A server that stops commits what running requests have received, and answers them. */
 export const endsWell = Effect.gen(function*() {
   const scope = yield* Scope.make()
   const server = yield* Scope.extend(serve({ shutdownTimeout: "5 seconds" }), scope)

@@ -1,5 +1,5 @@
 /**
- * The tables of `examples/migrating.md`: each row is shown to be true, and nothing is shown that has no row.
+ * The tables of `examples/migrating.md`. Every row has a proof, and every proof has a row.
  */
 import { it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -11,7 +11,7 @@ import type { Name } from "../support/tools.js"
 
 const text = readFileSync(new URL("../../examples/migrating.md", import.meta.url), "utf8")
 
-/** What stands first in each row of the tables beneath `## heading`, without the marks of code. */
+/** The first cell of each row in the tables under `## heading`, without backquotes. */
 export const rowsOf = (heading: string): ReadonlyArray<string> =>
   (text.split(/^## /m).find((section) => section.startsWith(`${heading}\n`)) ?? "")
     .split("\n")
@@ -19,10 +19,10 @@ export const rowsOf = (heading: string): ReadonlyArray<string> =>
     .flatMap((line) => /^\| (.+?) \|/.exec(line)?.slice(1) ?? [])
     .map((cell) => cell.replaceAll("`", ""))
 
-/** What shows each row, by what stands first in it. */
+/** The proof of each row, by the text of its first cell. */
 export type Proofs = Readonly<Record<string, Effect.Effect<unknown, unknown, Scope.Scope>>>
 
-/** One test for each row; the proof is found by what stands first in it. */
+/** Registers one test for each row. */
 export const suite = (heading: string, proofs: Proofs, ...tools: ReadonlyArray<Name>) =>
   needs(...tools)(heading, () => {
     it("has a proof for each row, and a row for each proof", () => {

@@ -37,7 +37,7 @@ import { rowsOf, suite } from "./tables.js"
 
 const serving = shared(serve())
 
-/** The server, with what it is asked from now on. */
+/** The server, with the requests that it receives from now on. */
 const server = Effect.map(serving, ({ directory, head, seen, url: endpoint }) => {
   seen.splice(0)
   return {
@@ -46,7 +46,7 @@ const server = Effect.map(serving, ({ directory, head, seen, url: endpoint }) =>
     stored: (url: string) => stored(directory, url),
     seen,
     methods: () => seen.map(({ method }) => method).join(" "),
-    /** What requests of a method say in a header. */
+    /** The values of a header in the requests of a method. */
     said: (method: string, header: string) =>
       seen.filter((request) => request.method === method).map(({ headers }) => headers[header])
   }
@@ -54,13 +54,13 @@ const server = Effect.map(serving, ({ directory, head, seen, url: endpoint }) =>
 
 const all = "abcdefghij"
 
-/** The bytes that the tests send, under a name by which they are found again. */
+/** The bytes of the tests. The source has a name, so that an unfinished upload is found again. */
 const source = text(all, "letters")
 
-/** Three of them with each request. */
+/** Sends three bytes with each request. */
 const slowly = { source, createWithUpload: 0, chunkSize: 3 }
 
-/** By our client with these options. */
+/** Uploads with a client that has these options. */
 const uploadWith = <E>(layer: Layer.Layer<TusClient.TusClient, E>, endpoint: string) =>
   Effect.provide(TusUpload.run({ ...slowly, endpoint, retry: Schedule.recurs(1) }), layer)
 
@@ -71,7 +71,7 @@ const progressOf = (options: UploadOptions.UploadOptions) =>
     Effect.provide(client)
   )
 
-/** What an upload to a server that always says so ends with. */
+/** The error of an upload to a server that always answers with this status. */
 const refused = (status: number, retry: Schedule.Schedule<unknown, TusError.TusError>) =>
   Effect.gen(function*() {
     const { url } = yield* Servers.http((_, response) => void response.writeHead(status).end())
@@ -79,10 +79,10 @@ const refused = (status: number, retry: Schedule.Schedule<unknown, TusError.TusE
     return error._tag === "Refused" ? error : assert.fail(error.message)
   })
 
-/** An upload that was interrupted while it could not go on. */
+/** An upload that was interrupted while the network held its bytes back. */
 const held = Effect.fnUntraced(function*(options: Partial<UploadOptions.UploadOptions>) {
   const { endpoint, head, seen } = yield* server
-  // More than is on its way at any time.
+  // More bytes than the sockets on the way can buffer.
   const bytes = "x".repeat(16_000_000)
   const network = yield* relay(endpoint, [{ up: 200_000, happens: "hold" }])
   const uploading = upload({ endpoint: network.url, source: text(bytes, "many"), createWithUpload: 0, ...options })

@@ -49,7 +49,7 @@ import {
 } from "./setting.js"
 import { suite } from "./tables.js"
 
-/** The command, told much at once. */
+/** The command with many options. */
 const command = shared(Effect.gen(function*() {
   const options =
     "--host 0.0.0.0 --port 0 --path /api/uploads --dir kept --max-size 1KiB --trust-proxy 127.0.0.1 --downloads"
@@ -76,7 +76,7 @@ const known = { ...trusted, cert: Servers.certificate("client.pem"), key: Server
 
 const page = "https://example.org"
 
-/** The command over TLS, and that in its newest version only, for clients that it knows. */
+/** The command over TLS 1.3 only, for clients with a known certificate. */
 const secure = shared(Effect.gen(function*() {
   const running = yield* Process.start(
     yield* Process.place,
@@ -101,7 +101,7 @@ const secure = shared(Effect.gen(function*() {
 
 const server = shared(serve({ expiresAfter: "1 hour" }))
 
-/** The version of TLS that both ends agree on; none where they do not. */
+/** The version of TLS that both ends agree on. Null if there is none. */
 const agreed = (port: number, maxVersion: Tls.SecureVersion) =>
   Effect.async<string | null>((resume) => {
     const socket = Tls.connect({ port, host: "127.0.0.1", maxVersion, ...known })
@@ -111,7 +111,7 @@ const agreed = (port: number, maxVersion: Tls.SecureVersion) =>
     })
   })
 
-/** The answer to OPTIONS over HTTP/2, of status 0 where there is none. */
+/** The response to OPTIONS over HTTP/2. Its status is 0 if there is none. */
 const overHttp2 = (url: string, headers: Http2.OutgoingHttpHeaders = {}) =>
   Effect.async<{ readonly status: number; readonly headers: Http2.IncomingHttpHeaders }>((resume) => {
     const session = Http2.connect(url, known)
@@ -139,13 +139,13 @@ const onlyShort = (is: boolean) => is ? Effect.void : denied
 
 const lengthOf = ({ length }: { readonly length: Option.Option<number> }) => Option.getOrElse(length, () => 0)
 
-/** Of an upload of two bytes, and of one of four. */
+/** The statuses of two creations: an upload of two bytes, and one of four. */
 const created = Effect.fnUntraced(function*(beside: Layer.Layer<never, unknown>) {
   const { post } = yield* serve({}, beside)
   return [(yield* post({ "upload-length": "2" })).status, (yield* post({ "upload-length": "4" })).status]
 })
 
-/** States in SQLite, bytes elsewhere. */
+/** States in SQLite, bytes in another store. */
 const bytesElsewhere = Effect.gen(function*() {
   const filename = join(yield* directory, "states.sqlite")
   const { textOf, url } = yield* serveOver({
@@ -157,7 +157,7 @@ const bytesElsewhere = Effect.gen(function*() {
   assert.isTrue(existsSync(filename))
 })
 
-/** What the server tells of an upload of one byte, and of its end. */
+/** The events of an upload of two bytes, in two requests, and of its removal. */
 const events = shared(Effect.gen(function*() {
   const { ask, create, patch, told } = yield* serve()
   const path = yield* create(2)

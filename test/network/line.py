@@ -1,7 +1,8 @@
 """
-A line between a client and a server in network namespaces of their own: slow, long, and losing packets. It is run in a new user,
-network and mount namespace, and all there is of it ends with it. Told one JSON object, it prints what the client prints, and then
-one line of its own. Without one it only tries whether this machine lets it.
+A line between a client and a server, each in a network namespace of its own. It is slow and long, and it loses packets.
+The script runs in a new user, network and mount namespace. The server and the client end with it. Its argument is one
+JSON object. It prints the output of the client, and then one line of its own. Without an argument it only tests whether
+this machine can make such a line.
 """
 import ctypes
 import fcntl
@@ -52,7 +53,7 @@ def start(command, **options):
 
 
 def name(hosts):
-    """What `server.test` stands for."""
+    """Makes `server.test` resolve to these addresses."""
     with tempfile.NamedTemporaryFile("w") as file:
         file.write("127.0.0.1 localhost\n" + "".join(f"{address} server.test\n" for address in hosts))
         file.flush()
@@ -61,7 +62,7 @@ def name(hosts):
 
 
 class Direction:
-    """Packets on their way: each waits for those before it, is lost by chance, and dropped where too many wait."""
+    """Packets on their way. Each waits for those before it. Some are lost at random, or dropped if too many wait."""
 
     def __init__(self, to, line, chance):
         self.to, self.line, self.chance = to, line, chance

@@ -62,7 +62,7 @@ export const upload = Effect.fnUntraced(function*(told: Told, bytes: Uint8Array)
         stdio: ["ignore", "pipe", "inherit"]
       })
     ),
-    // The processes that it started end with it, because they are in its PID namespace.
+    // The server and the client end with this process: each asks the kernel for a signal when it dies.
     (child) => Effect.sync(() => child.exitCode === null && child.kill("SIGKILL"))
   )
   let stdout = ""

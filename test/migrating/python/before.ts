@@ -1,5 +1,5 @@
 /**
- * Each row of the table for its first version.
+ * The rows about the first version of the package.
  */
 import { assert } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -31,7 +31,7 @@ import {
   watched
 } from "./setting.js"
 
-/** The first ten, in seconds. */
+/** The first ten delays, in seconds. */
 const delays = <R>(retry: Schedule.Schedule<unknown, unknown, R>) =>
   Effect.map(
     Schedule.run(Schedule.delays(retry), 0, Array.from({ length: 10 })),
@@ -125,7 +125,7 @@ export const beforeRows = {
   }),
   "fingerprint: MD5 of 64 KiB": Effect.gen(function*() {
     const { stored, url: endpoint } = yield* serve()
-    // Longer than its samples, and changed between them.
+    // The file is longer than the samples of the fingerprint, and the change lies between two samples.
     const before = new Uint8Array(2_000_000)
     const after = before.with(100_000, 1)
     const path = yield* file(before)

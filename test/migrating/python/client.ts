@@ -1,5 +1,5 @@
 /**
- * Each row of the table for its client.
+ * The rows about its client.
  */
 import { assert } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -174,7 +174,7 @@ export const clientRows = {
     const error = yield* failing({ ...options, endpoint: always.url })
     assert.strictEqual(always.of("PATCH").length, 4)
     assert.strictEqual(error._tag === "Refused" && error.attempts, 4)
-    // Three before each of three chunks.
+    // Three failures before each of three chunks.
     const often = yield* answering("PATCH", { status: 500 }, (nth) => nth % 4 !== 0)
     yield* run({ ...options, endpoint: often.url })
     assert.strictEqual(often.of("PATCH").length, 12)
@@ -192,7 +192,7 @@ export const clientRows = {
     const handshake = { endpoint: endpoint.replace("http:", "https:"), source: yield* source, retry: Schedule.stop }
     const unconnected = yield* failing(handshake, { connectTimeout: "50 millis" })
     assert.strictEqual(unconnected._tag === "Unanswered" && unconnected.reason, "Unreachable")
-    // Together the pauses are longer than bytes may stay away, and none of them is.
+    // The pauses together are longer than the stall timeout, but each of them is shorter.
     const { stored, url } = yield* serve()
     const slow = UploadSource.fromRange({
       name: "slow",

@@ -1,5 +1,5 @@
 /**
- * Each row of the table for its errors, and for what it remembers.
+ * The rows about its errors, and about what it remembers of uploads.
  */
 import { assert } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

@@ -1,5 +1,5 @@
 /**
- * Each row of the table for its server.
+ * The rows about its server.
  */
 import { assert } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
@@ -22,7 +22,7 @@ import { directory, fileOf, headOf, logged, requests, serve, stream, until, watc
 
 const sha1 = (text: string) => `sha1 ${createHash("sha1").update(text).digest("base64")}`
 
-/** Which of three pages may read an error. */
+/** The origins that may read an error, for three pages. Undefined for a page that may not. */
 const allowed = (origins: "*" | ReadonlyArray<string | RegExp> | ((origin: string) => boolean) | undefined) =>
   Effect.gen(function*() {
     const { ask } = yield* serve(origins === undefined ? {} : { cors: { origins } })

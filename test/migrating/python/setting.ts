@@ -1,5 +1,5 @@
 /**
- * What the proofs are made with: servers in directories of their own, behind real sockets, and clients.
+ * Shared by the proofs: servers in directories of their own, behind real sockets, and clients.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
@@ -29,14 +29,14 @@ export { directory, fileOf, headOf }
 
 export const bytes = Uint8Array.from(randomBytes(300_000))
 
-/** Of a body that goes into an upload. */
+/** The media type of bytes for an upload. */
 export const stream = { "content-type": "application/offset+octet-stream" }
 
 const tus = { "tus-resumable": "1.0.0" }
 
 type Headers = Readonly<Record<string, string>>
 
-/** Requests to a port, byte for byte as they are told. */
+/** Requests to a port, exactly as given. */
 export const requests = (port: number) => {
   const ask = (method: string, path: string, headers: Headers = {}, body?: string) =>
     Effect.promise(() =>
@@ -44,7 +44,7 @@ export const requests = (port: number) => {
     )
   return {
     ask,
-    /** The status of an answer. */
+    /** The status of a response. */
     told: (...asked: Parameters<typeof ask>) => Effect.map(ask(...asked), ({ status }) => status),
     create: (length: number, headers: Headers = {}, body?: string) =>
       Effect.map(
@@ -54,7 +54,7 @@ export const requests = (port: number) => {
     patch: (path: string, offset: number, body: string, headers: Headers = {}) =>
       ask("PATCH", path, { ...stream, "upload-offset": String(offset), ...headers }, body),
     offsetOf: (path: string) => Effect.map(ask("HEAD", path), ({ headers }) => Number(headers["upload-offset"] ?? NaN)),
-    /** A connection on which anything can be said. */
+    /** A connection that sends any bytes. */
     connection: Effect.acquireRelease(
       Effect.promise(() => open(port)),
       (client) => Effect.sync(client.destroy)
@@ -62,7 +62,7 @@ export const requests = (port: number) => {
   }
 }
 
-/** A whole server; what it is made of is in `context`. */
+/** A whole server. `context` has its services. */
 export const serve = Effect.fnUntraced(function*(
   options: Partial<NodeTusServer.Options> = {},
   beneath: Layer.Layer<never> = Layer.empty
@@ -78,23 +78,21 @@ export const serve = Effect.fnUntraced(function*(
   return { ...requests(port), context, directory: at, port, stored: stored(at), url }
 })
 
-/** The bytes that are in the file of an upload. */
+/** Reads the file of an upload. */
 const stored = (directory: string) => (url: string): Uint8Array => readFileSync(fileOf(directory, url))
 
-/** Where they are not, nobody has to wait for a list of all differences. */
+/** Compares as buffers: a failure of deepStrictEqual would list every difference. */
 export const same = (actual: Uint8Array, expected: Uint8Array = bytes) =>
   assert.strictEqual(Buffer.compare(actual, expected), 0, "the bytes are others")
 
-/** An answer in place of the server's. */
+/** A response in place of the server's. */
 export interface Scripted {
   readonly status: number
   readonly headers?: Headers
   readonly text?: string
 }
 
-/**
- * A server whose requests are written down, and some of them answered in its place: by the how manieth of its method.
- */
+/** A server that records its requests. `answer` may respond in its place; `nth` counts the requests of the method. */
 export const watched = Effect.fnUntraced(function*(
   answer: (request: Http.IncomingMessage, nth: number) => Scripted | undefined = () => undefined
 ) {
@@ -117,7 +115,7 @@ export const watched = Effect.fnUntraced(function*(
     stored: stored(at),
     url,
     sockets,
-    /** All requests so far, those of a method, and their methods in order. */
+    /** All requests so far, those of one method, and their methods in order. */
     seen,
     of,
     methods: () => seen.map(({ method }) => method).join(" ")
@@ -140,16 +138,16 @@ export const client = (options: NodeTusClient.Options = {}) =>
 export const run = (options: UploadOptions.UploadOptions, connected?: NodeTusClient.Options) =>
   Effect.provide(TusUpload.run(options), client(connected))
 
-/** What the upload fails with. */
+/** The error with which the upload fails. */
 export const failing = (
   options: UploadOptions.UploadOptions,
   connected?: NodeTusClient.Options
 ): Effect.Effect<TusError.TusError> => Effect.orDieWith(Effect.flip(run(options, connected)), () => "it succeeded")
 
-/** Waits for what comes by itself. */
+/** Polls until it is true. */
 export const until = (is: Effect.Effect<boolean>) => Effect.repeat(Effect.delay(is, "10 millis"), { until: (is) => is })
 
-/** What the effect logs, in place of the console: messages, with what they are annotated with. */
+/** Collects log messages with their annotations, and keeps them from the console. */
 export const logged = <A, E, R>(effect: (lines: ReadonlyArray<string>) => Effect.Effect<A, E, R>) => {
   const lines: Array<string> = []
   return Effect.provide(
@@ -166,13 +164,13 @@ export const logged = <A, E, R>(effect: (lines: ReadonlyArray<string>) => Effect
   )
 }
 
-/** Of a server that an authority vouches for, which vouches for a client, too. */
+/** A certificate of the test's authority. */
 export const certified = () => ({ cert: read("server.pem"), key: read("server.key") })
 
-/** So that it shows where bytes end: 300,000 of them in three requests. */
+/** Sends 300,000 bytes in three requests, so that the offsets show where each ends. */
 export const chunked = { chunkSize: 100_000, createWithUpload: 0 }
 
-/** A journal in files, and what is left in it. */
+/** A journal in files, and the names of its entries. */
 export const journal = Effect.map(directory, (parent) => {
   const path = join(parent, "journal")
   return {
@@ -182,14 +180,14 @@ export const journal = Effect.map(directory, (parent) => {
   }
 })
 
-/** The upload from the beginning to the end, and all that was told of it. */
+/** All progress of an upload, from its beginning to its end. */
 export const told = (options: UploadOptions.UploadOptions) =>
   Effect.map(
     Effect.provide(Stream.runCollect(TusUpload.upload(options)), client()),
     (all): ReadonlyArray<Progress.Progress> => Chunk.toReadonlyArray(all)
   )
 
-/** A file in three requests, one by one. */
+/** An uploader that sends a file step by step, in three requests. */
 export const uploading = Effect.gen(function*() {
   const { url: endpoint } = yield* serve()
   return yield* Effect.provide(
@@ -198,10 +196,10 @@ export const uploading = Effect.gen(function*() {
   )
 })
 
-/** What a test compares of a moment. */
+/** The fields of a progress report that the tests compare. */
 export const endOf = ({ acknowledged, chunks, event }: Progress.Progress) => [event, acknowledged, chunks]
 
-/** A server of which some answers are others: those to a method, all of them unless told. */
+/** A server with other responses to a method. `is` chooses which requests of it, all by default. */
 export const answering = (method: string, scripted: Scripted, is: (nth: number) => boolean = () => true) =>
   watched((request, nth) => (request.method === method && is(nth) ? scripted : undefined))
 

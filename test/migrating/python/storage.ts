@@ -1,5 +1,5 @@
 /**
- * Each row of the table for what it stores.
+ * The rows about its storage.
  */
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import * as SqlClient from "@effect/sql/SqlClient"

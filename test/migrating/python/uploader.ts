@@ -1,5 +1,5 @@
 /**
- * Each row of the table for what sends chunk by chunk, and for its statistics.
+ * The rows about the uploader that sends chunk by chunk, and about its statistics.
  */
 import { assert } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
