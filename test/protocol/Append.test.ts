@@ -61,7 +61,7 @@ describe("Append", () => {
   describe("the order of refusals", () =>
     inOrder<Draft>(halfway, decide, [
       {
-        name: "an upload whose time has run out",
+        name: "an expired upload",
         refused: "410 UploadExpired",
         of: ["life"],
         spoil: (draft) => withUpload(draft, { expiresAt: Option.some(now) })
@@ -125,7 +125,7 @@ describe("Append", () => {
       }
     ]))
 
-  it("The Server MUST respond with 403 to PATCH requests against a final upload, in whatever state it is", () => {
+  it("The Server MUST respond with 403 to PATCH requests against a final upload, in any state of it", () => {
     const kind: Upload.Kind = { _tag: "Final", parts: [id("b")], concat: `final;/files/${id("b")}` }
     for (
       const upload of [
@@ -142,7 +142,7 @@ describe("Append", () => {
     }
   })
 
-  it("If the offsets do not match, the Server MUST respond with 409, and it says both", () => {
+  it("If the offsets do not match, the Server MUST respond with 409, and the response names both", () => {
     for (const offset of [0, 4, 6, 10, Number.MAX_SAFE_INTEGER]) {
       const refusal = refusalOf({ ...halfway, offset })
       assert.strictEqual(statusOf(refusal), 409)
@@ -153,7 +153,7 @@ describe("Append", () => {
     }
   })
 
-  it("400 if the checksum algorithm is not supported by the server", () => {
+  it("an unsupported checksum algorithm is refused with 400", () => {
     const refusal = refusalOf({ ...halfway, checksum: md5 })
     assert.strictEqual(statusOf(refusal), 400)
     assert.strictEqual(
@@ -171,17 +171,17 @@ describe("Append", () => {
       }
     })
 
-    it("the same length may be said again", () => {
+    it("the same length may be sent again", () => {
       const plan = Either.getOrThrow(decide({ ...halfway, length: 10 }))
       deepStrictEqual(plan.length, Option.some(bytes(10)))
     })
 
-    it("a deferred length is set by the PATCH that knows it", () => {
+    it("a PATCH may set a deferred length", () => {
       deepStrictEqual(Either.getOrThrow(decide({ ...deferred, length: 10 })).length, Option.some(bytes(10)))
       deepStrictEqual(Either.getOrThrow(decide(deferred)).length, Option.none())
     })
 
-    it("the offset itself may be the length, what is below may not", () => {
+    it("the length may equal the offset, and must not be below it", () => {
       assert(Either.isRight(decide({ ...deferred, length: 5, contentLength: 0 })))
       assert.strictEqual(
         sentenceOf(refusalOf({ ...deferred, length: 4, contentLength: 0 })),
@@ -189,19 +189,19 @@ describe("Append", () => {
       )
     })
 
-    it("a declared length holds for the body that comes with it", () => {
+    it("a length that comes with a body limits that body", () => {
       assert.strictEqual(told(refusalOf({ ...deferred, length: 9 })), "413 TooLarge")
       assert(Either.isRight(decide({ ...deferred, length: 10 })))
     })
 
-    it("the maximum may be reached and not be passed", () => {
+    it("an upload may reach the maximum size and not exceed it", () => {
       assert(Either.isRight(decide({ ...deferred, length: 100 })))
       assert.strictEqual(told(refusalOf({ ...deferred, length: 101 })), "413 TooLarge")
       assert(Either.isRight(decide({ ...deferred, length: Number.MAX_SAFE_INTEGER }, unlimited)))
     })
   })
 
-  it("a complete upload takes an empty PATCH and no other", () => {
+  it("a complete upload accepts an empty PATCH and no other", () => {
     assert(Either.isRight(decide(full)))
     assert(Either.isRight(decide({ ...full, contentLength: 0 })))
     assert.strictEqual(told(refusalOf({ ...full, contentLength: 1 })), "413 TooLarge")
@@ -209,13 +209,13 @@ describe("Append", () => {
     assert.strictEqual(Either.getOrThrow(decide(full)).room, 0)
   })
 
-  it("an upload lives up to the moment it expires at", () => {
+  it("an upload exists until the moment at which it expires", () => {
     assert(Either.isRight(decide(withUpload(halfway, { expiresAt: Option.some(at(0.001)) }))))
     assert.strictEqual(told(refusalOf(withUpload(halfway, { expiresAt: Option.some(now) }))), "410 UploadExpired")
     assert.strictEqual(told(refusalOf(withUpload(halfway, { expiresAt: Option.some(at(-1)) }))), "410 UploadExpired")
   })
 
-  it("a rejected upload answers by what the application said", () => {
+  it("a PATCH to a rejected upload gets the refusal that the application gave", () => {
     const refusal = refusalOf({
       ...full,
       upload: { ...full.upload, completion: { _tag: "Rejected", status: 415, reason: "not an image" } }
@@ -224,7 +224,7 @@ describe("Append", () => {
     assert.strictEqual(sentenceOf(refusal), "not an image")
   })
 
-  describe("the answer", () => {
+  describe("the response", () => {
     it("The Server MUST acknowledge successful PATCH requests with 204 and Upload-Offset", () => {
       const response = Append.respond(uploadOf(full.upload))
       deepStrictEqual<unknown>(TusDialect.encode({ reply: response }), {
@@ -242,7 +242,7 @@ describe("Append", () => {
     })
   })
 
-  it.prop("decides for every state and request, and plans no more than there is room for", [
+  it.prop("every state and request has a decision, and no plan exceeds the room that is left", [
     uploads,
     AppendHeaders.Request
   ], (
@@ -319,30 +319,35 @@ describe("Append", () => {
       return { next, refusal }
     }
 
-    it.prop("the offset never decreases nor passes the length, a set length stays, what is complete stays", [
-      begun,
-      FastCheck.array(step, { maxLength: 20 })
-    ], ([first, steps]) => {
-      let upload = first
-      let moment = now
-      for (const step of steps) {
-        moment = DateTime.addDuration(moment, Duration.seconds(step.later))
-        const { next, refusal } = perform(upload, step, moment)
-        assert.isAtLeast(next.offset, upload.offset)
-        assert.isAtMost(next.offset, upload.offset + step.sent)
-        assert.isTrue(Option.match(next.length, { onNone: () => true, onSome: (length) => next.offset <= length }))
-        assert.isTrue(Option.isNone(upload.length) || Option.getOrNull(next.length) === upload.length.value)
-        if (!upload.isOpen || (Option.isSome(refusal) && step.verification !== "none")) {
-          assert.strictEqual(next, upload)
+    it.prop(
+      "the offset never decreases and never exceeds the length, a set length stays, and a complete upload stays complete",
+      [
+        begun,
+        FastCheck.array(step, { maxLength: 20 })
+      ],
+      ([first, steps]) => {
+        let upload = first
+        let moment = now
+        for (const step of steps) {
+          moment = DateTime.addDuration(moment, Duration.seconds(step.later))
+          const { next, refusal } = perform(upload, step, moment)
+          assert.isAtLeast(next.offset, upload.offset)
+          assert.isAtMost(next.offset, upload.offset + step.sent)
+          assert.isTrue(Option.match(next.length, { onNone: () => true, onSome: (length) => next.offset <= length }))
+          assert.isTrue(Option.isNone(upload.length) || Option.getOrNull(next.length) === upload.length.value)
+          if (!upload.isOpen || (Option.isSome(refusal) && step.verification !== "none")) {
+            assert.strictEqual(next, upload)
+          }
+          for (const field of ["id", "kind", "metadata", "createdAt", "dialect"] as const) {
+            deepStrictEqual(next[field], upload[field])
+          }
+          upload = next
         }
-        for (const field of ["id", "kind", "metadata", "createdAt", "dialect"] as const) {
-          deepStrictEqual(next[field], upload[field])
-        }
-        upload = next
-      }
-    }, { fastCheck: { numRuns: 500 } })
+      },
+      { fastCheck: { numRuns: 500 } }
+    )
 
-    it.prop("whoever goes on from where the upload stands comes to its end", [begun, FastCheck.array(step)], (
+    it.prop("sending the rest from the current offset completes an upload", [begun, FastCheck.array(step)], (
       [first, steps]
     ) => {
       const upload = steps.reduce((upload, step) => perform(upload, step, now).next, first)

@@ -30,13 +30,13 @@ describe("Concat", () => {
       deepStrictEqual(Concat.lengthOf([...parts, uploadOf({})]), Option.none())
     })
 
-    it.prop("is told of any parts without a throw, even where no number can hold it", [
+    it.prop("is computed without a throw for any parts, even if no number can hold it", [
       FastCheck.array(uploads, { maxLength: 4 })
     ], ([parts]) => {
       assert.isTrue(Option.match(Concat.lengthOf(parts), { onNone: () => true, onSome: Number.isSafeInteger }))
     })
 
-    it("is unknown where the sum is above 2^53-1", () => {
+    it("is unknown if the sum is above 2^53-1", () => {
       const half = uploadOf({ length: Option.some(bytes(2 ** 52)) })
       const other = uploadOf({ length: Option.some(bytes(2 ** 52 - 1)) })
       deepStrictEqual(Concat.lengthOf([half, half]), Option.none())
@@ -55,25 +55,25 @@ describe("Concat", () => {
     const full = Option.some(partial("a", 3, Option.some(3)))
     const other = Option.some(partial("b", 1, Option.some(1)))
 
-    it("is ready when all parts are complete, in the order asked for", () => {
+    it("is ready when all parts are complete, in the requested order", () => {
       const assembly = assembled(full, other, 5)
       assert(assembly._tag === "Ready")
       assert.strictEqual(assembly.length, 5)
       assert.strictEqual(assembly.parts.map((part) => part.id[0]).join(""), "bab")
     })
 
-    it("waits for a part under way, of a known length or not", () => {
+    it("waits for an unfinished part, with or without a known length", () => {
       assert.strictEqual(assembled(Option.some(partial("a", 1, Option.some(3))), other, 5)._tag, "Waiting")
       assert.strictEqual(assembled(Option.some(partial("a", 1, Option.none())), other, 5)._tag, "Waiting")
     })
 
-    it("is hopeless when a part is gone", () => {
+    it("is impossible when a part is gone", () => {
       const assembly = assembled(Option.none(), other, 5)
       assert(assembly._tag === "Impossible" && assembly.refusal._tag === "PartGone")
       assert.strictEqual(assembly.refusal.part, id("a"))
     })
 
-    it("is hopeless as soon as the parts are known to be too large together, be they under way", () => {
+    it("is impossible as soon as the known lengths exceed the maximum, even if parts are unfinished", () => {
       for (const a of [full, Option.some(partial("a", 1, Option.some(3)))]) {
         const assembly = assembled(a, other, 4)
         assert(assembly._tag === "Impossible")

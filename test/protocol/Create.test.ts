@@ -82,13 +82,13 @@ describe("Create", () => {
     inOrder<Draft>({ headers: { "upload-length": "10", "content-length": "10", ...octets }, parts: [] }, decide, [
       foreignBody,
       {
-        name: "bytes in another coding",
+        name: "bytes in a content coding",
         refused: "415 content-encoding",
         of: ["body"],
         spoil: withHeaders({ "content-encoding": "gzip" })
       },
       {
-        name: "both a length and none",
+        name: "a length and a deferred length",
         refused: "400 upload-length",
         of: ["length"],
         spoil: withHeaders({ "upload-defer-length": "1" })
@@ -127,13 +127,13 @@ describe("Create", () => {
         spoil: withHeaders(octets)
       },
       {
-        name: "a part that is none",
+        name: "a part that is not a partial upload",
         refused: "400 upload-concat",
         of: ["b"],
         spoil: replacePart(1, uploadOf({ id: id("b") }))
       },
       {
-        name: "a part whose time has run out",
+        name: "a part that has expired",
         refused: "410 UploadExpired",
         of: ["a"],
         spoil: replacePart(
@@ -174,7 +174,7 @@ describe("Create", () => {
       assert(Either.isRight(decide({ headers: { "upload-length": "9007199254740991" }, parts: [] }, unlimited)))
     })
 
-    it("a deferred body is held to the maximum, the one that tells its size before a byte of it", () => {
+    it("the body of an upload without a length is limited to the maximum; one that announces more is refused before its first byte", () => {
       const deferred = { ...octets, "upload-defer-length": "1" }
       assert.strictEqual(statusOf(refusalOf({ ...deferred, "content-length": "101" })), 413)
       assert.strictEqual(Option.getOrThrow(created({ ...deferred, "content-length": "100" }).plan).room, 100)
@@ -194,13 +194,13 @@ describe("Create", () => {
   })
 
   describe("the metadata", () => {
-    it("is kept as it was sent, byte for byte", () => {
+    it("is stored as it was sent, byte for byte", () => {
       const metadata = " filename ,,b YQ==\t, c,"
       const { upload } = created({ "upload-length": "1", "upload-metadata": metadata })
       deepStrictEqual(upload.metadata, Option.some(metadata))
     })
 
-    it("an empty header counts as none", () => {
+    it("an empty header counts as no header", () => {
       for (const header of ["", " ", "\t ", ",", " ,, "]) {
         deepStrictEqual(
           created({ "upload-length": "1", "upload-metadata": header }).upload.metadata,
@@ -209,7 +209,7 @@ describe("Create", () => {
       }
     })
 
-    it("may have as many characters as the policy says", () => {
+    it("is limited by the number of characters of the policy", () => {
       const headers = { "upload-length": "1", "upload-metadata": "k".repeat(64) }
       assert(Either.isRight(decide({ headers, parts: [] })))
       const refusal = refusalOf({ ...headers, "upload-metadata": "k".repeat(65) })
@@ -218,7 +218,7 @@ describe("Create", () => {
     })
   })
 
-  describe("with upload", () => {
+  describe("creation with upload", () => {
     const sent = { ...octets, "upload-length": "10", "content-length": "4" }
 
     it("The Client MUST include Content-Type: application/offset+octet-stream with a body", () => {
@@ -237,14 +237,14 @@ describe("Create", () => {
       }
     })
 
-    it("another type means nothing where no body comes", () => {
+    it("another content type is ignored if there is no body", () => {
       for (const length of [{}, { "content-length": "0" }]) {
         const { plan } = created({ "upload-length": "10", "content-type": "text/plain", ...length })
         deepStrictEqual(plan, Option.none())
       }
     })
 
-    it("refuses bytes in another coding, as a PATCH would", () => {
+    it("a content coding is refused, as for a PATCH", () => {
       for (const body of [{ "content-length": "4" }, { "transfer-encoding": "chunked" }, {}]) {
         const headers = { ...octets, "upload-length": "10", ...body }
         const refusal = refusalOf({ ...headers, "content-encoding": "gzip" })
@@ -254,13 +254,13 @@ describe("Create", () => {
       }
     })
 
-    it("another coding means nothing where no body comes", () => {
+    it("a content coding is ignored if there is no body", () => {
       for (const length of [{}, { "content-length": "0" }]) {
         deepStrictEqual(created({ "upload-length": "10", "content-encoding": "gzip", ...length }).plan, Option.none())
       }
     })
 
-    it("plans for what comes as a PATCH would", () => {
+    it("the body is planned like that of a PATCH", () => {
       const { plan, upload } = created({ ...sent, "upload-checksum": "crc32 AAAAAA==" })
       const { room, upload: planned, verification } = Option.getOrThrow(plan)
       assert.strictEqual(room, 10)
@@ -271,18 +271,18 @@ describe("Create", () => {
       })
     })
 
-    it("refuses a body longer than the upload before a byte of it", () => {
+    it("a body longer than the upload is refused before its first byte", () => {
       const refusal = refusalOf({ ...sent, "content-length": "11" })
       assert.strictEqual(statusOf(refusal), 413)
     })
 
-    it("a body for an upload of no length may only be empty", () => {
+    it("the body of an upload of length 0 must be empty", () => {
       const empty = { ...octets, "upload-length": "0" }
       assert.strictEqual(Option.getOrThrow(created({ ...empty, "content-length": "0" }).plan).room, 0)
       assert.strictEqual(statusOf(refusalOf({ ...empty, "content-length": "1" })), 413)
     })
 
-    it("a partial upload may come with its bytes", () => {
+    it("a partial upload may come with bytes", () => {
       const { plan, upload } = created({ ...sent, "upload-concat": "partial" })
       assert.isTrue(upload.isPartial)
       assert.isTrue(Option.isSome(plan))
@@ -315,7 +315,7 @@ describe("Create", () => {
       assert.isTrue(upload.isOpen)
     })
 
-    it("a final that waits does not expire by itself, it lives as long as its parts", () => {
+    it("a waiting final has no expiry of its own; it exists as long as its parts", () => {
       const { upload } = created(finalOf(a, openPart, deferredPart), [a, openPart, deferredPart])
       deepStrictEqual(upload.expiresAt, Option.none())
     })
@@ -340,7 +340,7 @@ describe("Create", () => {
       deepStrictEqual(upload.kind._tag === "Final" ? upload.kind.parts : [], [a.id, b.id, a.id])
     })
 
-    it("is made of partial uploads only", () => {
+    it("a final consists of partial uploads only", () => {
       const whole = uploadOf({ id: id("w"), length: Option.some(bytes(1)) })
       const final = created(finalOf(a), [a]).upload
       for (const foreign of [whole, final]) {
@@ -350,14 +350,14 @@ describe("Create", () => {
       }
     })
 
-    it("is held to the maximum as soon as its length is known", () => {
+    it("a final above the maximum size is refused as soon as its length is known", () => {
       const large = partOf("a", 60)
       const small = partOf("b", 40)
       assert.strictEqual(statusOf(refusalOf(finalOf(large, large), [large, large])), 413)
       assert(Either.isRight(decide({ headers: finalOf(large, small), parts: [large, small] })))
     })
 
-    it("is refused where no number can hold its length", () => {
+    it("a final whose length no number can hold is refused", () => {
       const huge = uploadOf({ id: id("h"), kind, length: Option.some(bytes(Number.MAX_SAFE_INTEGER)) })
       const refusal = refusalOf(finalOf(huge, a), [huge, a], unlimited)
       assert.strictEqual(told(refusal), "413 TooLarge")
@@ -366,7 +366,7 @@ describe("Create", () => {
       deepStrictEqual(unknown.upload.length, Option.none())
     })
 
-    it("names the parts that have to be looked up, of a final and of nothing else", () => {
+    it("only a final upload names parts to look up", () => {
       deepStrictEqual<unknown>(lookedUp(finalOf(b, a, b)), Either.right([b.id, a.id, b.id]))
       deepStrictEqual<unknown>(lookedUp({ "upload-concat": "partial" }), Either.right([]))
       deepStrictEqual<unknown>(lookedUp({ "upload-length": "1" }), Either.right([]))
@@ -391,7 +391,7 @@ describe("Create", () => {
     })
   })
 
-  describe("the answer", () => {
+  describe("the response", () => {
     it("The Server MUST acknowledge a creation with 201 and set Location to the URL of the upload", () => {
       const { upload } = created({ "upload-length": "10" })
       const response = Create.respond(upload, "/files", requestOf({ "upload-length": "10" }))
@@ -405,7 +405,7 @@ describe("Create", () => {
       })
     })
 
-    it("names an upload in the collection at the root", () => {
+    it("Location is / and the id if the collection is at the root", () => {
       const { upload } = created({ "upload-length": "10" })
       const { url } = Create.respond(upload, "", requestOf({ "upload-length": "10" }))
       assert.strictEqual(url, `/${id("f")}`)
@@ -419,7 +419,7 @@ describe("Create", () => {
       }
     })
 
-    it("Upload-Expires is left out where the upload does not expire", () => {
+    it("Upload-Expires is left out if the upload does not expire", () => {
       const request = requestOf({ "upload-length": "0" })
       deepStrictEqual(
         Create.respond(created({ "upload-length": "0" }).upload, "/files", request).expires,
@@ -430,7 +430,7 @@ describe("Create", () => {
     })
   })
 
-  it.prop("decides for every request and any parts, and begins at offset 0 with the id it was given", [
+  it.prop("every request and any parts have a decision, and a new upload has offset 0 and the given id", [
     CreateHeaders.Request,
     FastCheck.array(uploads, { maxLength: 4 }),
     FastCheck.constantFrom(policy, unlimited, { ...unlimited, finishes: true })

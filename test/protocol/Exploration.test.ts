@@ -180,7 +180,7 @@ describe("Exploration", () => {
     Error.stackTraceLimit = stackTraceLimit
   })
 
-  it("every sequence of commands keeps every promise: with a hook, an expiry, trailers and a limit", () => {
+  it("every sequence of commands keeps every promise, with a hook, an expiry, trailers and a limit", () => {
     const { answers, depth, made, requests, states, worlds } = explore(Model.strict)
     assert.isAtLeast(worlds, 10_000)
     assert.isAtLeast(requests, 20_000_000)
@@ -197,7 +197,7 @@ describe("Exploration", () => {
     deepStrictEqual(Moves.moves.filter((move) => made.has(move)), Moves.moves.filter(isOfRules))
   }, 120_000)
 
-  it("every sequence of commands keeps every promise: without any of them", () => {
+  it("every sequence of commands keeps every promise, without any of them", () => {
     const { answers, depth, requests, states, worlds } = explore(Model.lax)
     assert.isAtLeast(worlds, 2_200)
     assert.isAtLeast(requests, 4_000_000)

@@ -55,7 +55,7 @@ describe("Inspect", () => {
         [],
         { "upload-offset": "10", "upload-length": "10", "upload-metadata": " a YQ== ,b " }
       ],
-      ["tells when an unfinished upload expires", { offset: bytes(3), expiresAt: Option.some(at(60)) }, [], {
+      ["has Upload-Expires for an unfinished upload", { offset: bytes(3), expiresAt: Option.some(at(60)) }, [], {
         "upload-offset": "3",
         "upload-defer-length": "1",
         "upload-expires": "Sun, 22 Nov 2026 12:01:00 GMT"
@@ -77,11 +77,11 @@ describe("Inspect", () => {
         [part(4), part(5)],
         { "upload-length": "9", "upload-concat": final.concat }
       ],
-      ["of a final without a length says nothing of it", { kind: final }, [part(4), part(undefined)], {
+      ["of a final without a length has no Upload-Length", { kind: final }, [part(4), part(undefined)], {
         "upload-concat": final.concat
       }],
       [
-        "of a final whose length no number can hold says nothing of it",
+        "of a final whose length no number can hold has no Upload-Length",
         { kind: final },
         [part(Number.MAX_SAFE_INTEGER), part(1)],
         { "upload-concat": final.concat }
@@ -116,15 +116,20 @@ describe("Inspect", () => {
 
   const rejected: Upload.Completion = { _tag: "Rejected", status: 451, reason: "not here" }
   const refusals: ReadonlyArray<readonly [title: string, Fields, parts: Parameters<typeof decide>[1], told: string]> = [
-    ["an upload whose time has run out", { expiresAt: Option.some(now) }, [], "410 UploadExpired"],
+    ["an expired upload", { expiresAt: Option.some(now) }, [], "410 UploadExpired"],
     [
-      "an upload that was rejected, as the application said",
+      "a rejected upload, as the application said",
       { ...complete, completion: rejected },
       [],
       "451 UploadRejected"
     ],
     ["a final that was rejected", { ...complete, kind: final, completion: rejected }, [], "451 UploadRejected"],
-    ["an upload that is being decided on", { ...complete, completion: { _tag: "Finishing" } }, [], "423 Finishing"],
+    [
+      "an upload whose completion is being decided",
+      { ...complete, completion: { _tag: "Finishing" } },
+      [],
+      "423 Finishing"
+    ],
     ["a final whose first part is gone", { kind: final }, [Option.none(), part(1)], "410 PartGone"],
     [
       "a final whose last part is gone",
@@ -132,9 +137,9 @@ describe("Inspect", () => {
       [part(1), Option.none()],
       "410 PartGone"
     ],
-    ["a final of which no part is known", { kind: final }, [], "410 PartGone"],
+    ["a final without known parts", { kind: final }, [], "410 PartGone"],
     [
-      "a final whose time has run out, before a part that is gone",
+      "a final that has expired, before a part that is gone",
       { kind: final, expiresAt: Option.some(now) },
       [],
       "410 UploadExpired"
@@ -146,12 +151,12 @@ describe("Inspect", () => {
     })
   }
 
-  it("names the part that is gone", () => {
+  it("the refusal of a final names the part that is gone", () => {
     const refusal = Either.getOrThrow(Either.flip(decide({ kind: final }, [part(1), Option.none()])))
     assert.include(refusal.message, id("c"))
   })
 
-  it.prop("says of every upload where it stands, or why not", [
+  it.prop("every upload reports its offset, or why it has none", [
     uploads,
     FastCheck.array(FastCheck.option(uploads).map(Option.fromNullable), { minLength: 1, maxLength: 4 })
   ], ([upload, parts]) => {

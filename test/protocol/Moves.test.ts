@@ -58,19 +58,19 @@ const put = (store: UploadStore.UploadStore["Type"], upload: Upload.Upload) =>
   }).pipe(Effect.scoped)
 
 describe("Moves", () => {
-  it("are drawn in the page about the architecture", () => {
+  it("are drawn in the architecture page", () => {
     const page = readFileSync(new URL("../../src/README.md", import.meta.url), "utf8")
     assert.include(page, draw(Moves.moves))
   })
 
   const illegal: ReadonlyArray<readonly [title: string, before: Upload.Upload | undefined, after: Upload.Upload]> = [
-    ["a rejection without a hook that was asked", open("Whole"), finishing.fill(bytes(4), rejected)],
-    ["a refusal after an acceptance", finishing.fill(bytes(4), complete), finishing.fill(bytes(4), rejected)],
-    ["an acceptance after a refusal", finishing.fill(bytes(4), rejected), finishing.fill(bytes(4), complete)],
+    ["a rejection although no hook ran", open("Whole"), finishing.fill(bytes(4), rejected)],
+    ["a rejection after an acceptance", finishing.fill(bytes(4), complete), finishing.fill(bytes(4), rejected)],
+    ["an acceptance after a rejection", finishing.fill(bytes(4), rejected), finishing.fill(bytes(4), complete)],
     ["a second completion", part, part],
     ["a complete file that loses bytes", finishing.fill(bytes(4), complete), open("Whole")],
-    ["a part for which a hook is asked", open("Partial"), part.fill(bytes(4), { _tag: "Finishing" })],
-    ["a new upload that was refused", undefined, finishing.fill(bytes(4), rejected)]
+    ["a part that waits for a hook", open("Partial"), part.fill(bytes(4), { _tag: "Finishing" })],
+    ["a new upload that is rejected", undefined, finishing.fill(bytes(4), rejected)]
   ]
   for (const [title, before, after] of illegal) {
     it(`have no row for ${title}`, () => {
@@ -78,7 +78,7 @@ describe("Moves", () => {
     })
   }
 
-  it.effect("that the rules do not make alone, a failing disk makes, or another durability than before", () =>
+  it.effect("that the rules alone do not make happen when a disk fails or with another durability", () =>
     Effect.gen(function*() {
       const { bytes: disk, disk: faults, made, stores: { careful, careless } } = yield* onDisk
       // One fsync before the hook succeeds, one fails, and one fails while bytes are missing.

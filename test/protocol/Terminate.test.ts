@@ -6,14 +6,14 @@ import { now, uploads } from "./arbitraries.js"
 import { statusOf } from "./defects.js"
 
 describe("Terminate", () => {
-  it("MUST respond with the 204 status", () => {
+  it("MUST be answered with 204", () => {
     deepStrictEqual<unknown>(TusDialect.encode({ reply: Terminate.respond }), {
       status: 204,
       headers: { "tus-resumable": "1.0.0" }
     })
   })
 
-  it.prop("removes completed and unfinished uploads alike, unless their time has run out", [uploads], ([upload]) => {
+  it.prop("removes complete and unfinished uploads, unless they have expired", [uploads], ([upload]) => {
     const decision = Terminate.decide(upload, now)
     if (upload.hasExpired(now)) {
       assert(Either.isLeft(decision))

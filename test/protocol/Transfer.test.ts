@@ -72,18 +72,18 @@ describe("Transfer", () => {
       assert.strictEqual(planned(at3, { length: Option.some(bytes(3)) }).room, 0)
     })
 
-    it("has room up to the maximum where the length is not known", () => {
+    it("has room up to the maximum if the length is not known", () => {
       assert.strictEqual(planned(at3, { policy }).room, 97)
       assert.strictEqual(planned(at3, { policy: unlimited }).room, Infinity)
     })
 
-    it("has no room below none where the maximum has been lowered since", () => {
+    it("has no negative room if the maximum has been lowered since", () => {
       const lowered = { ...policy, maxSize: Option.some(2) }
       assert.strictEqual(planned(at3, { policy: lowered }).room, 0)
       assert(Either.isLeft(planOf(at3, { contentLength: 1, policy: lowered })))
     })
 
-    it("refuses a body that tells that it is too long, before its first byte", () => {
+    it("refuses a body that announces too many bytes, before its first byte", () => {
       assert(Either.isRight(planOf(of10, { contentLength: 7 })))
       const beyondLength = Either.getOrThrow(Either.flip(planOf(of10, { contentLength: 8 })))
       assert.strictEqual(statusOf(beyondLength), 413)
@@ -93,7 +93,7 @@ describe("Transfer", () => {
       assert.strictEqual(beyondMaximum.message, "expected an upload of at most 100 bytes")
     })
 
-    it.prop("refuses a body if and only if it is longer than the room, and says so as an overrun would", [
+    it.prop("refuses a body if and only if it is longer than the room, with the same refusal as for an overrun", [
       takers,
       FastCheck.nat(10)
     ], ([upload, contentLength]) => {
@@ -119,7 +119,7 @@ describe("Transfer", () => {
       deepStrictEqual(settled.refusal, Option.none())
     })
 
-    it("460 if the checksums mismatch: the chunk MUST be discarded and the offset MUST NOT be updated", () => {
+    it("a checksum mismatch is 460: the chunk MUST be discarded and the offset MUST NOT be updated", () => {
       const upload = uploadOf({ length: Option.some(bytes(10)), expiresAt: Option.some(at(1)) })
       for (const verification of [byHeader, byTrailer]) {
         for (const received of [0, 4, 10]) {
@@ -150,7 +150,7 @@ describe("Transfer", () => {
       }
     })
 
-    it("a body cut off under a checksum is not kept, and the refusal says where the upload stands", () => {
+    it("a body that is cut off under a checksum is discarded, and the refusal says the offset", () => {
       const upload = uploadOf({ offset: bytes(3), length: Option.some(bytes(10)) })
       for (const verification of [byHeader, byTrailer]) {
         const plan = planned(upload, { verification })
@@ -161,7 +161,7 @@ describe("Transfer", () => {
       }
     })
 
-    it("a body that is too long fills the upload and is refused, with a checksum nothing is kept", () => {
+    it("a body that is too long fills the upload and is refused; with a checksum it is discarded", () => {
       const upload = uploadOf({ offset: bytes(3), length: Option.some(bytes(10)) })
       const receipt = { received: 7, ending: "Overrun", verdict: Either.void } as const
       const without = Transfer.settle(planned(upload), receipt, now, policy)
@@ -173,14 +173,14 @@ describe("Transfer", () => {
       assert.strictEqual(statusOf(Option.getOrThrow(under.refusal)), 413)
     })
 
-    it("a deferred length is set by what it came with, even where nothing else arrived", () => {
+    it("the deferred length of a request is set even if no bytes arrived", () => {
       const upload = uploadOf({ offset: bytes(3) })
       const plan = planned(upload, { length: Option.some(bytes(9)) })
       const receipt = { received: 0, ending: "Disconnected", verdict: Either.void } as const
       deepStrictEqual(Transfer.settle(plan, receipt, now, policy).upload.length, Option.some(bytes(9)))
     })
 
-    it("a deferred length that has been reached completes the upload", () => {
+    it("an upload whose offset reaches its new length completes", () => {
       const upload = uploadOf({ offset: bytes(3), expiresAt: Option.some(at(1)) })
       const plan = planned(upload, { length: Option.some(bytes(3)) })
       const settled = Transfer.settle(plan, { received: 0, ending: "Ended", verdict: Either.void }, now, policy)
@@ -188,7 +188,7 @@ describe("Transfer", () => {
       deepStrictEqual(settled.upload.expiresAt, Option.none())
     })
 
-    it("an upload that took bytes lives anew from now on", () => {
+    it("bytes that count renew the expiry", () => {
       const upload = uploadOf({ length: Option.some(bytes(9)), expiresAt: Option.some(at(1)) })
       const receipt = { received: 1, ending: "Ended", verdict: Either.void } as const
       deepStrictEqual(Transfer.settle(planned(upload), receipt, now, policy).upload.expiresAt, Option.some(at(60)))
@@ -211,7 +211,7 @@ describe("Transfer", () => {
       { fastCheck: { numRuns: 300 } }
     )
 
-    it.prop("keeps all that a checksum vouches for, and changes nothing otherwise", [received([byHeader, byTrailer])], (
+    it.prop("keeps all bytes that match a checksum, and else changes nothing", [received([byHeader, byTrailer])], (
       [{ plan, policy, receipt, upload }]
     ) => {
       const settled = Transfer.settle(plan, receipt, now, policy)
@@ -223,7 +223,7 @@ describe("Transfer", () => {
       }
     }, { fastCheck: { numRuns: 300 } })
 
-    it.prop("closes an upload with its last byte and not before", [received([none, byHeader])], (
+    it.prop("an upload is full with its last byte and not before", [received([none, byHeader])], (
       [{ plan, policy, receipt, upload }]
     ) => {
       const { upload: next } = Transfer.settle(plan, receipt, now, policy)
@@ -240,7 +240,7 @@ describe("Transfer", () => {
   })
 
   describe("the checkpoint", () => {
-    it.prop("is what has arrived, short of the last byte, of a body that no checksum covers", [
+    it.prop("counts what has arrived except the last byte, and only without a checksum", [
       received([none, byHeader, byTrailer])
     ], ([{ plan, policy, receipt, upload }]) => {
       const checkpoint = Transfer.checkpoint(plan, receipt.received, now, policy)
@@ -255,7 +255,7 @@ describe("Transfer", () => {
       }
     }, { fastCheck: { numRuns: 300 } })
 
-    it.prop("never is ahead of the settlement that follows", [received([none]), FastCheck.nat(6)], (
+    it.prop("is never ahead of the settlement that follows", [received([none]), FastCheck.nat(6)], (
       [{ plan, policy, receipt }, sooner]
     ) => {
       const before = Transfer.checkpoint(plan, Math.max(0, receipt.received - sooner), now, policy)
@@ -263,7 +263,7 @@ describe("Transfer", () => {
       assert.isTrue(Option.match(before, { onNone: () => true, onSome: ({ offset }) => offset <= after.upload.offset }))
     })
 
-    it("never reports a full upload, were it by a length that came along", () => {
+    it("never reports a full upload, even if its length came with this request", () => {
       const upload = uploadOf({ offset: bytes(3) })
       const plan = planned(upload, { length: Option.some(bytes(5)) })
       deepStrictEqual(Transfer.checkpoint(plan, 2, now, policy), Option.none())
@@ -273,7 +273,7 @@ describe("Transfer", () => {
     })
   })
 
-  it("hooks see files, not parts", () => {
+  it("partial uploads complete without the hook", () => {
     const finishing = { ...policy, finishes: true }
     deepStrictEqual<unknown>(Transfer.completionOf({ isPartial: false }, now, finishing), { _tag: "Finishing" })
     assert.strictEqual(Transfer.completionOf({ isPartial: true }, now, finishing)._tag, "Complete")

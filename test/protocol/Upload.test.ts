@@ -34,22 +34,22 @@ describe("Upload", () => {
     ["an open final with an offset", { kind, offset: bytes(1) }, "no offset before it is assembled"]
   ]
   for (const [title, fields, reason] of illegal) {
-    it(`${title} does not construct`, () => {
+    it(`${title} cannot be constructed`, () => {
       assert.throws(() => uploadOf(fields), reason)
       assert.throws(() => Upload.Upload.of(fieldsOf(fields)), reason)
     })
   }
 
-  it("an open final of no length waits to be assembled", () => {
+  it("an open final of length 0 waits for its assembly", () => {
     assert.isTrue(uploadOf({ kind, length: Option.some(bytes(0)) }).isOpen)
   })
 
-  it.prop("the short way to construct one makes the same", [uploads], ([upload]) => {
+  it.prop("the short constructor makes the same upload", [uploads], ([upload]) => {
     deepStrictEqual(Upload.Upload.of({ ...upload }), upload)
   })
 
   it.prop(
-    "one that is cut has another offset and is all else that it was",
+    "cutting an upload changes its offset and nothing else",
     [uploads.filter(({ isOpen }) => isOpen), FastCheck.nat()],
     ([upload, n]) => {
       const offset = n % (upload.offset + 1)
@@ -62,12 +62,12 @@ describe("Upload", () => {
     deepStrictEqual(Schema.decodeUnknownSync(Upload.Upload)(stored), upload)
   })
 
-  it.prop("its length and offset are numbers of bytes", [FastCheck.double()], ([n]) => {
+  it.prop("length and offset are numbers of bytes", [FastCheck.double()], ([n]) => {
     const legal = Number.isSafeInteger(n) && n >= 0
     assert.strictEqual(Either.isRight(Schema.decodeEither(Upload.Bytes)(n)), legal)
   })
 
-  it.prop("whatever fills it closes it and ends its expiry", [uploads, size], ([upload, length]) => {
+  it.prop("an upload that becomes full is no longer open and loses its expiry", [uploads, size], ([upload, length]) => {
     const filled = upload.fill(length, complete)
     assert.isFalse(filled.isOpen || filled.hasExpired(at(1e9)))
     assert.strictEqual(filled.offset, length)
@@ -75,7 +75,7 @@ describe("Upload", () => {
     deepStrictEqual(filled.kind, upload.kind)
   })
 
-  it("an id has at least 128 bits and no character that means something elsewhere", () => {
+  it("an id has at least 128 bits, and no character with a meaning in URLs or file names", () => {
     const isId = Schema.is(Upload.UploadId)
     assert.isTrue(22 * Math.log2(64) >= 128)
     for (const text of ["a".repeat(22), "A-_0".repeat(32)]) {

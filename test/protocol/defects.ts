@@ -38,7 +38,7 @@ export const inOrder = <A>(
 ): void => {
   const refusalOf = (spoilt: A) => Either.match(decide(spoilt), { onLeft: told, onRight: () => "none" })
 
-  it("accepts the request with which the others begin", () => {
+  it("accepts the request without a defect", () => {
     assert.strictEqual(refusalOf(request), "none")
   })
   defects.forEach((first, index) => {

@@ -125,17 +125,17 @@ export const checkPatch = (
   claim(Refusal.isRefusal(reply) !== accepted, accepted ? "this is accepted" : "this is refused")
   if (Refusal.isRefusal(reply)) {
     claim(slot === before || (lawful && letter.check === "None"), "a refused request changes nothing")
-    claim(reply._tag !== "Interrupted" || reply.offset === upload.offset, "the refusal says where the upload stands")
+    claim(reply._tag !== "Interrupted" || reply.offset === upload.offset, "the refusal has the offset")
     claim(!before.upload.isFinal || before.upload.hasExpired(now) || statusOf(reply) === 403, "403 of a final")
     return
   }
   deepStrictEqual(upload.length, Option.orElse(before.upload.length, () => declared))
   const { headers, status } = TusDialect.encode({ reply })
   claim(status === 204, "204 of a PATCH")
-  claim(headers["upload-offset"] === String(claimed + letter.size), "the new offset is told")
+  claim(headers["upload-offset"] === String(claimed + letter.size), "the response has the new offset")
   claim(
     "upload-expires" in headers === (upload.isOpen && !upload.isFinal && Option.isSome(rules.expiresAfter)),
-    "the expiry is told"
+    "the response has the expiry"
   )
 }
 
@@ -155,7 +155,7 @@ export const checkCreation = (
   const reply = Option.getOrUndefined(answer)
   // If the body was cut off, the client is told the offset. Any other refusal creates nothing.
   const survives = accepted || letter.ending === "Killed" || (letter.ending === "Disconnected" && !overruns)
-  claim(Model.isStored(slot) === (lawful && survives), "created if and only if there is something to go on with")
+  claim(Model.isStored(slot) === (lawful && survives), "created if and only if a client can resume it")
   if (!Model.isStored(slot)) {
     claim(Refusal.isRefusal(reply), "what is not created is refused")
     return

@@ -41,8 +41,8 @@ const outcome = (headers: Readonly<Record<string, string>>) =>
 const typeOf = (filetype: string) => sent({}, complete({ filetype })).headers["content-type"]
 const unknown = "application/octet-stream"
 
-describe("what may be downloaded", () => {
-  it("is a complete upload", () => {
+describe("an upload that may be downloaded", () => {
+  it("is complete", () => {
     const length = Option.some(bytes(10))
     const open = uploadOf({ offset: bytes(4), length })
     assert.strictEqual(told(refused({}, open)), "409 Incomplete")
@@ -57,8 +57,8 @@ describe("what may be downloaded", () => {
   })
 })
 
-describe("a file", () => {
-  it("comes whole, as something to be saved", () => {
+describe("a downloaded file", () => {
+  it("is sent whole, as an attachment", () => {
     deepStrictEqual(sent({}, complete({ filename: "a b.png", filetype: "image/png" })), {
       status: 200,
       headers: {
@@ -87,11 +87,11 @@ describe("a file", () => {
       `attachment; filename="na_ve _.txt"; filename*=UTF-8''na%C3%AFve%20%E6%96%87.txt`
     ],
     [
-      "that would end the value",
+      "that would end the quoted value",
       { filename: `a"; x="b\\c` },
       `attachment; filename="a_; x=_b_c"; filename*=UTF-8''a%22%3B%20x%3D%22b%5Cc`
     ],
-    ["that would end the line", { filename: "a\r\nb" }, `attachment; filename=a__b; filename*=UTF-8''a%0D%0Ab`],
+    ["with a line break", { filename: "a\r\nb" }, `attachment; filename=a__b; filename*=UTF-8''a%0D%0Ab`],
     [
       "that is a path",
       { filename: "../etc/passwd" },
@@ -99,13 +99,13 @@ describe("a file", () => {
     ]
   ]
   for (const [title, metadata, disposition] of names) {
-    it(`has the name that was given: ${title}`, () => {
+    it(`has the name from the metadata: ${title}`, () => {
       assert.strictEqual(sent({}, complete(metadata)).headers["content-disposition"], disposition)
     })
   }
 
   it.prop(
-    "has a name that is fit for a header, whatever was given",
+    "has a name that is valid in a header, for every name in the metadata",
     [FastCheck.string({ unit: "binary" })],
     ([filename]) => {
       const { headers } = sent({}, complete({ filename }))
@@ -116,7 +116,7 @@ describe("a file", () => {
     }
   )
 
-  it("has a type only where it is one", () => {
+  it("has the generic type if the metadata hold no valid type", () => {
     for (const filetype of ["html", "text/html; charset=x\r\nset-cookie: a", "", "a/b/c"]) {
       assert.strictEqual(typeOf(filetype), unknown)
     }
@@ -137,7 +137,7 @@ describe("a file", () => {
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
   ]
   for (const type of inert) {
-    it(`has the type that was given where nobody runs it: ${type}`, () => assert.strictEqual(typeOf(type), type))
+    it(`has its type if a browser does not run it: ${type}`, () => assert.strictEqual(typeOf(type), type))
   }
 
   const run = [
@@ -173,11 +173,11 @@ describe("a file", () => {
     "application/a-type-of-tomorrow"
   ]
   for (const type of run) {
-    it(`is any file where somebody may run it: ${type}`, () => assert.strictEqual(typeOf(type), unknown))
+    it(`has the generic type if a browser may run it: ${type}`, () => assert.strictEqual(typeOf(type), unknown))
   }
 
   for (const destination of ["document", "iframe", "empty", "image", "audio", "video", "track", "font", "Image"]) {
-    it(`is sent to be saved or shown: ${destination}`, () => {
+    it(`is sent to a request that saves or shows it: ${destination}`, () => {
       assert.strictEqual(outcome({ "sec-fetch-dest": destination }), "sent")
     })
   }
@@ -200,12 +200,12 @@ describe("a file", () => {
   ]
   const sentence = "403 what was uploaded is to be saved or shown, not to be run"
   for (const destination of programs) {
-    it(`is refused to whoever would run it: ${destination}`, () => {
+    it(`is refused with 403 to a request that would run it: ${destination}`, () => {
       assert.strictEqual(outcome({ "sec-fetch-dest": destination }), sentence)
     })
   }
 
-  it("is refused to whoever would run it, though it has it already", () => {
+  it("is refused with 403 to a request that would run it, even if the client has it in its cache", () => {
     assert.strictEqual(outcome({ "sec-fetch-dest": "script", "if-none-match": etag }), sentence)
     assert.strictEqual(outcome({ "service-worker": "script", "sec-fetch-dest": "empty" }), sentence)
   })
@@ -221,7 +221,7 @@ describe("a range", () => {
     ["bytes=-99", 0, 10]
   ]
   for (const [range, start, end] of ranges) {
-    it(`${range} is sent`, () => {
+    it(`${range} is sent with 206`, () => {
       const { headers, slice, status } = sent({ range })
       deepStrictEqual([status, slice], [206, { start, end }])
       deepStrictEqual(
@@ -232,7 +232,7 @@ describe("a range", () => {
   }
 
   for (const range of ["bytes=10-", "bytes=10-20", "bytes=-0", "bytes=999999999999999-"]) {
-    it(`${range} is beyond the end`, () => {
+    it(`${range} is beyond the end: 416`, () => {
       const { headers, status } = TusDialect.refuse(refused({ range }))
       deepStrictEqual([status, headers["content-range"]], [416, "bytes */10"])
     })
@@ -241,13 +241,13 @@ describe("a range", () => {
   for (
     const range of ["bytes=5-2", "bytes=-", "bytes=a-b", "lines=1-2", "bytes=0-1,3-4", "bytes=1-2-3", "", "bytes=-1e3"]
   ) {
-    it(`"${range}" is none, and all is sent`, () => {
+    it(`"${range}" is not a range, and the whole file is sent`, () => {
       const { slice, status } = sent({ range })
       deepStrictEqual([status, slice], [200, { start: 0, end: 10 }])
     })
   }
 
-  it("applies only to the file that the client has begun with", () => {
+  it("applies only if If-Range has the tag of this file", () => {
     assert.strictEqual(sent({ range: "bytes=2-", "if-range": etag }).status, 206)
     for (const other of [`"other"`, `W/${etag}`, modified]) {
       assert.strictEqual(sent({ range: "bytes=2-", "if-range": other }).status, 200)
@@ -255,7 +255,7 @@ describe("a range", () => {
   })
 
   it.prop(
-    "is what the same range of an array is",
+    "selects the bytes that the same range of an array does",
     [FastCheck.nat(20), FastCheck.option(FastCheck.nat(25)), FastCheck.option(FastCheck.nat(25))],
     ([size, first, last]) => {
       const decision = decide({ range: `bytes=${first ?? ""}-${last ?? ""}` }, complete({}, size))
@@ -275,7 +275,7 @@ describe("a range", () => {
   )
 })
 
-describe("what the client has already", () => {
+describe("a conditional request", () => {
   const known: Array<[title: string, headers: Record<string, string>, status: number]> = [
     ["its tag", { "if-none-match": etag }, 304],
     ["its tag among others", { "if-none-match": `"x", ${etag}` }, 304],
@@ -284,11 +284,11 @@ describe("what the client has already", () => {
     ["another tag", { "if-none-match": `"x"` }, 200],
     ["its date", { "if-modified-since": modified }, 304],
     ["an earlier date", { "if-modified-since": "Sun, 22 Nov 2026 11:59:59 GMT" }, 200],
-    ["no date", { "if-modified-since": "yesterday" }, 200],
-    ["another tag, which goes before its date", { "if-none-match": `"x"`, "if-modified-since": modified }, 200]
+    ["an invalid date", { "if-modified-since": "yesterday" }, 200],
+    ["another tag, which wins over its date", { "if-none-match": `"x"`, "if-modified-since": modified }, 200]
   ]
   for (const [title, headers, status] of known) {
-    it(`is told by ${title}: ${status}`, () => {
+    it(`with ${title}: ${status}`, () => {
       const { headers: answered, slice, ...rest } = sent(headers)
       assert.strictEqual(rest.status, status)
       deepStrictEqual(slice === null, status === 304)

@@ -76,14 +76,14 @@ describe("Header", () => {
     assert.strictEqual(Schema.decodeSync(Header.Bytes)(header), bytes)
   })
 
-  it.prop("only digits are a number of bytes", [FastCheck.string({ unit: "binary" })], ([text]) => {
+  it.prop("a number of bytes consists of digits only", [FastCheck.string({ unit: "binary" })], ([text]) => {
     if (!/^\d+$/.test(text)) {
       assert(Either.isLeft(decodes(Header.Bytes)(text)))
     }
   })
 
   it.prop(
-    "numbers above 2^53-1 are refused, whatever they look like",
+    "numbers above 2^53-1 are refused, in every notation",
     [FastCheck.bigInt({ min: 2n ** 53n })],
     ([n]) => {
       assert(Either.isLeft(decodes(Header.Bytes)(String(n))))
@@ -101,10 +101,14 @@ describe("Header", () => {
     deepStrictEqual(Schema.decodeSync(Header.HttpDate)(header), date)
   })
 
-  it.prop("no header promises more life than the state does", [seconds, FastCheck.nat(999)], ([date, millis]) => {
-    const header = Schema.encodeSync(Header.HttpDate)(DateTime.add(date, { millis }))
-    deepStrictEqual(Schema.decodeSync(Header.HttpDate)(header), date)
-  })
+  it.prop(
+    "Upload-Expires is never later than the expiry of the state",
+    [seconds, FastCheck.nat(999)],
+    ([date, millis]) => {
+      const header = Schema.encodeSync(Header.HttpDate)(DateTime.add(date, { millis }))
+      deepStrictEqual(Schema.decodeSync(Header.HttpDate)(header), date)
+    }
+  )
 
   for (
     const text of [
@@ -124,7 +128,7 @@ describe("Header", () => {
     })
   }
 
-  it("reads a list as HTTP writes it: spaces around commas and empty members mean nothing", () => {
+  it("a list is read as HTTP defines it: spaces around commas and empty members are ignored", () => {
     const decode = Schema.decodeSync(Header.tokens)
     deepStrictEqual(decode("sha1,md5"), ["sha1", "md5"])
     deepStrictEqual(decode(" sha1 ,\tmd5, ,"), ["sha1", "md5"])

@@ -48,14 +48,18 @@ const agrees = <A extends object, I>(name: string, request: Parameters<typeof He
   const specified = Schema.decodeUnknownEither(request)
   const compiled = HeaderCodec.decoder(request)
 
-  it.prop(`decodes what a client encodes as the Schema does: ${name}`, [Arbitrary.make(request)], ([instance]) => {
-    const headers = Schema.encodeSync(request)(instance) as Message.Headers
-    const decoded = Either.getOrThrow(compiled(headers))
-    deepStrictEqual(decoded, Either.getOrThrow(specified(headers)))
-    assert.isTrue(decoded instanceof request)
-  })
+  it.prop(
+    `decodes what a client encodes, with the result of the Schema: ${name}`,
+    [Arbitrary.make(request)],
+    ([instance]) => {
+      const headers = Schema.encodeSync(request)(instance) as Message.Headers
+      const decoded = Either.getOrThrow(compiled(headers))
+      deepStrictEqual(decoded, Either.getOrThrow(specified(headers)))
+      assert.isTrue(decoded instanceof request)
+    }
+  )
 
-  it.prop(`decodes and refuses any headers as the Schema does: ${name}`, [
+  it.prop(`decodes or refuses any headers, with the result of the Schema: ${name}`, [
     Arbitrary.make(request),
     changesOf(request)
   ], ([instance, changes]) => {
@@ -73,7 +77,7 @@ const encodes = <A extends object, I>(
   response: Schema.Schema<A, I> & { readonly fields: Schema.Struct.Fields }
 ) => {
   const encode = HeaderCodec.fieldsEncoder(response.fields)
-  it.prop(`encodes an answer as the Schema does: ${name}`, [Arbitrary.make(response)], ([instance]) => {
+  it.prop(`encodes a response, with the result of the Schema: ${name}`, [Arbitrary.make(response)], ([instance]) => {
     deepStrictEqual<unknown>(encode(instance as never), { ...Schema.encodeSync(response)(instance) })
   }, { fastCheck: { numRuns: 1000 } })
 }
@@ -87,7 +91,7 @@ describe("HeaderCodec", () => {
   encodes("Discovery", DiscoveryHeaders.Response)
   encodes("Inspect", InspectHeaders.Response)
 
-  it("takes only classes of header fields", () => {
+  it("accepts only classes of header fields", () => {
     class Strange extends Schema.Class<Strange>("Strange")({ name: Schema.String }) {}
     assert.throws(() => HeaderCodec.decoder(Strange), "expected name to be made by Header.required or Header.optional")
   })

@@ -132,7 +132,7 @@ const url = `/files/${id("a")}`
 const eternal: Policy.Policy = { ...policy, expiresAfter: Option.none() }
 
 describe("a second dialect", () => {
-  it("completes an upload when the client says so, of a length that was not known", () => {
+  it("completes an upload of unknown length when the client says so", () => {
     const { ask, state } = makeServer(eternal)
     const created = ask("PUT", "/files", { more: "yes", "content-length": "3" })
     deepStrictEqual([created.status, created.body], [
@@ -152,7 +152,7 @@ describe("a second dialect", () => {
     assert.include(ask("GET", url).body ?? "", "Inspected")
   })
 
-  it("leaves an upload open that has all its bytes, until the last are said, which may be none", () => {
+  it("leaves a full upload open until the client says that its last bytes were sent, even with no more bytes", () => {
     const { ask, state } = makeServer({ ...eternal, finishes: true })
     ask("PUT", "/files", { size: "3", more: "yes", "content-length": "3" })
     deepStrictEqual([state().offset, state().completion._tag], [bytes(3), "Open"])
@@ -167,7 +167,7 @@ describe("a second dialect", () => {
     deepStrictEqual([state().offset, state().completion._tag], [bytes(3), "Open"])
   })
 
-  it("says no in words of its own, by the same rules", () => {
+  it("refuses with statuses and texts of its own, by the same rules", () => {
     const { ask } = makeServer(eternal)
     ask("PUT", "/files", { more: "yes", "content-length": "3" })
     const { body, headers, status } = ask("POST", url, { from: "2", "content-length": "1" })
@@ -176,7 +176,7 @@ describe("a second dialect", () => {
     assert.strictEqual(ask("GET", "/elsewhere").status, 404)
   })
 
-  it.prop("an upload is complete if and only if its last bytes were said and taken", [
+  it.prop("an upload is complete if and only if its last bytes were announced and accepted", [
     FastCheck.array(FastCheck.record({ size: FastCheck.nat(3), last: FastCheck.boolean() }), { maxLength: 8 }),
     FastCheck.option(FastCheck.nat(12))
   ], ([requests, length]) => {

@@ -36,13 +36,13 @@ const tagOf = Either.match({ onLeft: () => "refused", onRight: ({ _tag }: Transf
 const withoutTrailers = { ...policy, trailers: false }
 
 describe("BodyHeaders", () => {
-  it("the digest comes before the body, after it, or not at all", () => {
+  it("a checksum is sent before the body, after it, or not at all", () => {
     deepStrictEqual(verification(undefined, undefined), Either.right({ _tag: "None" }))
     deepStrictEqual(verification(crc32, undefined), Either.right({ _tag: "Before", checksum: crc32 }))
     assert.strictEqual(tagOf(verification(undefined, ["Upload-Checksum"])), "After")
   })
 
-  it("another trailer means nothing, and names have no case", () => {
+  it("another trailer is ignored, and names are case-insensitive", () => {
     deepStrictEqual(verification(undefined, ["Expires"]), Either.right({ _tag: "None" }))
     deepStrictEqual(verification(undefined, []), Either.right({ _tag: "None" }))
     deepStrictEqual(verification(crc32, ["Expires"]), Either.right({ _tag: "Before", checksum: crc32 }))
@@ -51,12 +51,12 @@ describe("BodyHeaders", () => {
 
   const refusals = {
     "an algorithm that is not offered": [verification(md5, undefined), "400 upload-checksum"],
-    "any algorithm where none is offered": [
+    "any algorithm if none is offered": [
       verification(crc32, undefined, { ...policy, algorithms: [] }),
       "400 upload-checksum"
     ],
     "a checksum both before and after the body": [verification(crc32, ["upload-checksum"]), "400 trailer"],
-    "an announced checksum where the server does not read trailers": [
+    "an announced checksum if the server does not read trailers": [
       verification(undefined, ["upload-checksum"], withoutTrailers),
       "400 trailer"
     ],
@@ -82,11 +82,11 @@ describe("BodyHeaders", () => {
     })
   }
 
-  it("reads the checksum that came after the body", () => {
+  it("the checksum is read after the body", () => {
     deepStrictEqual(trailing({ "upload-checksum": "crc32 AQIDBA==" }, policy), Either.right(crc32))
   })
 
-  it.prop("an announced checksum is never passed over", [
+  it.prop("an announced checksum is never ignored", [
     FastCheck.array(FastCheck.constantFrom("expires", "upload-checksum", "Upload-Checksum", "x")),
     FastCheck.option(FastCheck.constant(crc32), { nil: undefined })
   ], ([trailer, checksum]) => {

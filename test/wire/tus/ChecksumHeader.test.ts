@@ -54,7 +54,7 @@ describe("Checksum", () => {
     deepStrictEqual(Schema.decodeSync(ChecksumHeader.FromHeader)(header), checksum)
   })
 
-  it.prop("a digest of the wrong size does not construct", [
+  it.prop("a digest of the wrong size cannot be constructed", [
     FastCheck.constantFrom(...Checksum.Algorithm.literals),
     FastCheck.uint8Array({ maxLength: 80 })
   ], ([algorithm, digest]) => {
@@ -63,7 +63,7 @@ describe("Checksum", () => {
     assert.strictEqual(Either.isRight(constructed), digest.length === size)
   })
 
-  it.prop("matches its own digest, and none that differs in a bit or in length", [
+  it.prop("a checksum matches its own digest, and no digest that differs in a bit or in its length", [
     Checksum.Checksum,
     FastCheck.nat(),
     FastCheck.nat(7)

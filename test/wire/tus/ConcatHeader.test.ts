@@ -30,7 +30,7 @@ describe("ConcatHeader", () => {
     deepStrictEqual(decode("final;/a /a"), Either.right(final("/a", "/a")))
   })
 
-  it("spaces more than one separate no more than one does", () => {
+  it("several spaces separate URLs like one space", () => {
     deepStrictEqual(decode("final;  /a   /b "), Either.right(final("/a", "/b")))
   })
 
@@ -55,12 +55,12 @@ describe("ConcatHeader", () => {
     })
   }
 
-  it.prop("survives the round trip, the order of the parts included", [ConcatHeader.Concat], ([concat]) => {
+  it.prop("survives the round trip, with the order of the parts", [ConcatHeader.Concat], ([concat]) => {
     const header = Schema.encodeSync(ConcatHeader.FromHeader)(concat)
     deepStrictEqual(Schema.decodeSync(ConcatHeader.FromHeader)(header), concat)
   })
 
-  describe("the ids that a final names", () => {
+  describe("the ids of the parts of a final", () => {
     const [a, b] = [id("a"), id("b")]
 
     it("The partial uploads URLs MAY be absolute or relative to the host", () => {
@@ -70,7 +70,7 @@ describe("ConcatHeader", () => {
       }
     })
 
-    it("lie where the client sees the collection, on whichever host it says", () => {
+    it("are read from URLs under the public path of the collection, on any host", () => {
       for (const collection of ["https://tus.example.org/api/files", "/api/files"]) {
         for (const origin of ["", "https://tus.example.org", "http://10.0.0.1:1080"]) {
           deepStrictEqual(idsOf(final(`${origin}/api/files/${a}`), collection), Either.right([a]))
@@ -97,7 +97,7 @@ describe("ConcatHeader", () => {
         "/files/a"
       ]
     ) {
-      it(`refuses ${url}, wherever it stands in the list`, () => {
+      it(`cannot be read from ${url}, at any place of the list`, () => {
         for (const list of [final(url), final(url, `/files/${a}`), final(`/files/${a}`, `/files/${b}`, url)]) {
           const refusal = Either.getOrThrow(Either.flip(idsOf(list, "/files")))
           assert.strictEqual(told(refusal), "400 upload-concat")

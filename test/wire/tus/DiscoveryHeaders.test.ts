@@ -9,7 +9,7 @@ const headersOf = (rules: Partial<typeof policy>) =>
   Schema.encodeSync(DiscoveryHeaders.Response)(DiscoveryHeaders.respond({ ...policy, ...rules }))
 
 describe("DiscoveryHeaders", () => {
-  it("A successful response MUST contain Tus-Version, and may tell all that the server can do", () => {
+  it("A successful response MUST contain Tus-Version, and may contain everything that the server offers", () => {
     assert.strictEqual(TusDialect.encode({ reply: { _tag: "Offered", policy } }).status, 204)
     deepStrictEqual<object>(headersOf({}), {
       "tus-version": "1.0.0",
@@ -20,19 +20,19 @@ describe("DiscoveryHeaders", () => {
     })
   })
 
-  it("Tus-Checksum-Algorithm MUST be included where checksums are offered, and not elsewhere", () => {
+  it("Tus-Checksum-Algorithm MUST be included if checksums are offered, and only then", () => {
     assert.strictEqual(headersOf({ algorithms: ["sha1", "md5"] })["tus-checksum-algorithm"], "sha1,md5")
     for (const algorithms of [[], ["md5"]] as const) {
       assert.notProperty(headersOf({ algorithms }), "tus-checksum-algorithm")
     }
   })
 
-  it("Tus-Max-Size is left out where there is no limit", () => {
+  it("Tus-Max-Size is left out if there is no limit", () => {
     assert.notProperty(headersOf({ maxSize: Option.none() }), "tus-max-size")
     assert.strictEqual(headersOf({ maxSize: Option.some(0) })["tus-max-size"], "0")
   })
 
-  it("a client reads the versions of another server in its order, and extensions that are not known here", () => {
+  it("a client reads the versions of another server in its order, and extensions that it does not know", () => {
     const response = Schema.decodeSync(DiscoveryHeaders.Response)({
       "tus-version": "1.0.0,0.2.2, 0.2.1",
       "tus-extension": "creation, x-teleport",
@@ -64,16 +64,16 @@ describe("Extension", () => {
   const { expiresAfter } = policy
   const parts: Offer = { algorithms: ["sha1"], expiresAfter, trailers: true }
   const cases: ReadonlyArray<readonly [title: string, Offer, added: ReadonlyArray<string>]> = [
-    ["everything there is", parts, ["expiration", "checksum", "checksum-trailer"]],
+    ["everything", parts, ["expiration", "checksum", "checksum-trailer"]],
     ["MUST add expiration only if unfinished uploads expire", { ...parts, expiresAfter: Option.none() }, [
       "checksum",
       "checksum-trailer"
     ]],
-    ["MUST add checksum only if there is a hasher, and no trailer without", { ...parts, algorithms: ["md5"] }, [
+    ["MUST add checksum only with sha1, and no trailer without it", { ...parts, algorithms: ["md5"] }, [
       "expiration"
     ]],
     ["MUST announce trailers only if they can be handled", { ...parts, trailers: false }, ["expiration", "checksum"]],
-    ["what needs nothing else", { algorithms: [], expiresAfter: Option.none(), trailers: false }, []]
+    ["what is always offered", { algorithms: [], expiresAfter: Option.none(), trailers: false }, []]
   ]
   for (const [title, offered, added] of cases) {
     it(`the offer: ${title}`, () => {

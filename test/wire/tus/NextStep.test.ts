@@ -27,29 +27,29 @@ const delays = (next: NextStep.Next) =>
 type Row = readonly [title: string, statuses: ReadonlyArray<number>, verbs: ReadonlyArray<NextStep.Verb>, next: string]
 
 const table: ReadonlyArray<Row> = [
-  ["an answer that says yes goes on", [200, 201, 204, 299], verbs, "Continue"],
-  ["401 has the headers made anew", [401], verbs, "Refresh"],
+  ["a success continues", [200, 201, 204, 299], verbs, "Continue"],
+  ["401 asks for new headers", [401], verbs, "Refresh"],
   ["an upload that is gone is created anew", [404, 410], ["Inspect", "Append"], "Recreate"],
-  ["what is gone need not be removed", [404, 410], ["Terminate"], "Continue"],
+  ["an upload that is gone is terminated", [404, 410], ["Terminate"], "Continue"],
   [
-    "no endpoint where one was expected is final",
+    "a missing endpoint is final",
     [404, 410],
     ["Discover", "Create", "CreateWithUpload", "Concat"],
     "Fail"
   ],
-  ["a conflict about the offset is resolved by asking", [409], ["Append"], "Resync"],
+  ["a conflict about the offset leads to a HEAD", [409], ["Append"], "Resync"],
   [
     "a conflict about anything else is final",
     [409],
     ["Create", "CreateWithUpload", "Concat", "Inspect", "Terminate"],
     "Fail"
   ],
-  ["a body that is too large is made smaller", [413], ["Append", "CreateWithUpload"], "Shrink"],
-  ["an upload that is too large is refused for good", [413], ["Create", "Concat", "Inspect"], "Fail"],
+  ["a body that is too large leads to smaller bodies", [413], ["Append", "CreateWithUpload"], "Shrink"],
+  ["an upload that is too large fails", [413], ["Create", "Concat", "Inspect"], "Fail"],
   ["bytes that arrived damaged are sent again", [460], ["Append", "CreateWithUpload"], "RetryAfter"],
-  ["a checksum that fails without bytes makes no sense", [460], ["Create", "Inspect"], "Fail"],
-  ["what passes is waited for", [408, 423, 425, 429, 500, 501, 502, 503, 504, 507, 599], verbs, "RetryAfter"],
-  ["every other no is final", [400, 402, 403, 405, 406, 411, 412, 415, 418, 422, 431, 451], verbs, "Fail"],
+  ["a checksum mismatch without bytes fails", [460], ["Create", "Inspect"], "Fail"],
+  ["a temporary failure is retried", [408, 423, 425, 429, 500, 501, 502, 503, 504, 507, 599], verbs, "RetryAfter"],
+  ["every other refusal is final", [400, 402, 403, 405, 406, 411, 412, 415, 418, 422, 431, 451], verbs, "Fail"],
   ["a redirect is not followed", [300, 301, 302, 303, 307, 308], verbs, "Fail"]
 ]
 
@@ -64,14 +64,14 @@ describe("NextStep", () => {
     })
   }
 
-  it("waits for a network that may come back, and for no other", () => {
+  it("a network failure is retried if it may pass, and only then", () => {
     for (const verb of verbs) {
       assert.strictEqual(NextStep.classify(verb, NextStep.Result.Unanswered({ passing: true }), now)._tag, "RetryAfter")
       assert.strictEqual(NextStep.classify(verb, NextStep.Result.Unanswered({ passing: false }), now)._tag, "Fail")
     }
   })
 
-  it.prop("knows what to do after every status", [
+  it.prop("every status has a next step", [
     FastCheck.constantFrom(...verbs),
     FastCheck.integer({ min: 100, max: 599 })
   ], (
@@ -84,18 +84,18 @@ describe("NextStep", () => {
     assert.isTrue(status < 500 || next._tag === "RetryAfter")
   })
 
-  it("honours Retry-After in seconds and as a date", () => {
+  it("Retry-After is read in seconds and as a date", () => {
     deepStrictEqual(delays(after("Inspect", 503, "120")), Option.some(120))
     deepStrictEqual(delays(after("Append", 429, " 7 ")), Option.some(7))
     deepStrictEqual(delays(after("Create", 423, "0")), Option.some(0))
     deepStrictEqual(delays(after("Append", 503, "Thu, 01 Jan 2026 00:01:00 GMT")), Option.some(60))
   })
 
-  it("does not wait for a date that has passed", () => {
+  it("a Retry-After in the past means no delay", () => {
     deepStrictEqual(delays(after("Append", 503, "Wed, 31 Dec 2025 23:59:00 GMT")), Option.some(0))
   })
 
-  it("takes the date of the answer for the time it is there, and ours where it has none", () => {
+  it("a Retry-After date is compared with the Date of the response, or with the clock of the client if there is none", () => {
     const there = { status: 503, retryAfter: "Sat, 03 Jan 2026 00:01:00 GMT" }
     const classify = (date: string | undefined) =>
       delays(NextStep.classify("Append", NextStep.Result.Answered({ ...there, date }), now))
@@ -104,12 +104,12 @@ describe("NextStep", () => {
     deepStrictEqual(["yesterday", undefined].map(classify), [Option.some(3600), Option.some(3600)])
   })
 
-  it("waits for an hour at most, however long it is asked to", () => {
+  it("a delay is one hour at most", () => {
     const long = ["3600", "3601", "99999999", "9".repeat(400), "Fri, 31 Dec 9999 23:59:59 GMT"]
     deepStrictEqual(long.map((header) => delays(after("Append", 503, header))), long.map(() => Option.some(3600)))
   })
 
-  it("overlooks what is neither", () => {
+  it("an invalid Retry-After is ignored", () => {
     for (const header of ["", "soon", "-1", "1.5", "1e3", undefined]) {
       deepStrictEqual(delays(after("Append", 503, header)), Option.none())
     }

@@ -91,7 +91,7 @@ const aboutBody = [
 ]
 
 describe("TusDialect", () => {
-  it("takes the path that is asked for, and tells of the collection where the client sees it", () => {
+  it("matches the path of the request, and puts the public URL of the collection into the command", () => {
     const command = Either.getOrThrow(
       decode(request("POST", "/files", creating), { path: "/files", base: "https://a.b/api" })
     )
@@ -100,7 +100,7 @@ describe("TusDialect", () => {
     deepStrictEqual(decode(head, { path: "/files", base: "/api" }), decode(head, { path: "/files" }))
   })
 
-  it("knows the five requests of the protocol", () => {
+  it("decodes the five requests of the protocol", () => {
     const cases = {
       "OPTIONS /files": Command.Command.Discover(),
       "POST /files": Command.Command.Create({
@@ -169,7 +169,7 @@ describe("TusDialect", () => {
       }
     })
 
-    it("an unknown method is refused with those that are known", () => {
+    it("an unknown method is refused with 405, and Allow lists the known methods", () => {
       for (const method of ["GET", "PUT", "TRACE", "", "__proto__", "PATCH "]) {
         const refusal = refusalOf(decode(request(method, `/files/${upload}`)))
         assert.strictEqual(refusal._tag, "MethodNotAllowed")
@@ -183,7 +183,7 @@ describe("TusDialect", () => {
       }
     })
 
-    it("a method of the other kind of resource is refused with those of this one", () => {
+    it("a method of the other kind of resource is refused with 405, and Allow lists those of this one", () => {
       for (const method of ["HEAD", "PATCH", "DELETE"]) {
         deepStrictEqual(allowOf(method, "/files"), ["OPTIONS", "POST"])
         deepStrictEqual(allowOf(method, "/files/"), ["OPTIONS", "POST"])
@@ -235,7 +235,7 @@ describe("TusDialect", () => {
       `/${upload}`
     ]
     for (const url of strangers) {
-      it(`finds nothing at ${JSON.stringify(url.slice(0, 60))}`, () => {
+      it(`finds no upload at ${JSON.stringify(url.slice(0, 60))}`, () => {
         for (const method of ["HEAD", "PATCH", "DELETE"]) {
           assert.strictEqual(told(refusalOf(decode(request(method, url, patching)))), "404 UploadNotFound")
         }
@@ -248,7 +248,7 @@ describe("TusDialect", () => {
       }
     })
 
-    it("a collection elsewhere is refused, unless whoever mounted the rules has chosen the path", () => {
+    it("a POST to another path is refused, unless the server was mounted without a path", () => {
       for (const url of ["/other", "/", "", "/files/deep/er"]) {
         assert.strictEqual(told(refusalOf(decode(request("POST", url, creating)))), "404 UploadNotFound")
         const command = Either.getOrThrow(decodeAnywhere(request("POST", url, creating)))
@@ -275,7 +275,7 @@ describe("TusDialect", () => {
       "javascript:alert(1)//",
       "@evil.example/x"
     ]
-    it("tells of a collection on the host that was asked, whatever is posted to", () => {
+    it("the URL of the collection stays on the host of the request, for every hostile target", () => {
       for (const url of elsewhere) {
         staysOnHost(url)
       }
@@ -283,7 +283,7 @@ describe("TusDialect", () => {
       assert.strictEqual(command._tag === "Create" ? command.collection : command._tag, "/evil.example/x")
     })
 
-    it.prop("tells of a collection on the host that was asked, whatever it is", [
+    it.prop("the URL of the collection stays on the host of the request, for every target", [
       FastCheck.oneof(
         FastCheck.string({ unit: "binary" }),
         FastCheck.string({ unit: FastCheck.constantFrom("/", "\\", "\t", "\n", "@", ":", ".", "a", "http:") })
@@ -292,7 +292,7 @@ describe("TusDialect", () => {
       staysOnHost(url)
     })
 
-    it("reads a hostile target in no time", () => {
+    it("a hostile target is read in less than a second", () => {
       const start = performance.now()
       const slashes = "/".repeat(200_000)
       for (
@@ -303,7 +303,7 @@ describe("TusDialect", () => {
       assert.isBelow(performance.now() - start, 1000)
     })
 
-    it.prop("is read without a throw, whatever it is", [
+    it.prop("every target is read without a throw", [
       FastCheck.string({ unit: "binary" }),
       FastCheck.constantFrom("POST", "HEAD", "PATCH", "DELETE"),
       FastCheck.option(FastCheck.constantFrom("/files", ""), { nil: undefined })
@@ -347,7 +347,7 @@ describe("TusDialect", () => {
     }
   })
 
-  it("a media type is compared as one: capitals, white space and parameters make it no other", () => {
+  it("media types are compared without case, white space and parameters", () => {
     for (const type of sameTypes) {
       deepStrictEqual(
         decode(request("PATCH", `/files/${upload}`, { ...patching, "content-type": type })),
@@ -359,7 +359,7 @@ describe("TusDialect", () => {
     }
   })
 
-  it("a PATCH of bytes in another coding is refused: nobody undoes it, and offsets would count what it made", () => {
+  it("a PATCH in a content coding is refused: the server does not decode it, and offsets would count encoded bytes", () => {
     const codings = [
       "gzip",
       "GZIP",
@@ -381,28 +381,28 @@ describe("TusDialect", () => {
     }
   })
 
-  it("a PATCH without Upload-Offset is told what to say", () => {
+  it("a PATCH without Upload-Offset is refused with 400, which says what the header must hold", () => {
     const { "upload-offset": _, ...headers } = patching
     const refusal = refusalOf(decode(request("PATCH", `/files/${upload}`, headers)))
     assert.strictEqual(statusOf(refusal), 400)
     assert.strictEqual(sentenceOf(refusal), "Upload-Offset: expected the offset at which the body continues, in bytes")
   })
 
-  it("two lines of one numeric header are refused, even where they say the same", () => {
+  it("two lines of one numeric header are refused, even if they are equal", () => {
     for (const name of ["upload-offset", "upload-length", "content-length"]) {
       const refusal = refusalOf(decode(request("PATCH", `/files/${upload}`, { ...patching, [name]: "0, 0" })))
       assert.strictEqual(told(refusal), `400 ${name}`)
     }
   })
 
-  it("If Upload-Defer-Length contains any other value than 1 it is refused", () => {
+  it("If Upload-Defer-Length contains any other value than 1, it is refused", () => {
     for (const value of ["0", "2", "", "01", "1.0", "true", "1, 1", " 1"]) {
       const refusal = refusalOf(decode(request("POST", "/files", { ...version, "upload-defer-length": value })))
       assert.strictEqual(told(refusal), "400 upload-defer-length")
     }
   })
 
-  it("headers that the protocol does not know mean nothing", () => {
+  it("unknown headers are ignored", () => {
     const headers = { ...creating, host: "x", "x-anything": "\u0000", constructor: "x", ["__proto__"]: "x" }
     deepStrictEqual(
       decode(request("POST", "/files", headers)),
@@ -410,7 +410,7 @@ describe("TusDialect", () => {
     )
   })
 
-  it.prop("what the client encodes the server decodes: POST", [CreateHeaders.Request], ([create]) => {
+  it.prop("the server decodes what the client encodes: POST", [CreateHeaders.Request], ([create]) => {
     const headers = { ...version, ...Schema.encodeSync(CreateHeaders.Request)(create) }
     deepStrictEqual(
       decode(request("POST", "/files", headers)),
@@ -421,7 +421,7 @@ describe("TusDialect", () => {
     )
   })
 
-  it.prop("what the client encodes the server decodes: PATCH", [AppendHeaders.Request], ([patch]) => {
+  it.prop("the server decodes what the client encodes: PATCH", [AppendHeaders.Request], ([patch]) => {
     const headers = { ...version, ...Schema.encodeSync(AppendHeaders.Request)(patch) }
     deepStrictEqual(
       decode(request("PATCH", `/files/${upload}`, headers)),
@@ -465,7 +465,7 @@ describe("TusDialect", () => {
     "Upload-Metadata": ["10 KiB of letters", "10 KiB of quotes", "10 KiB of a digest", "10 KiB of commas"]
   }
   for (const [place, requestWith] of Object.entries(places)) {
-    it(`answers a hostile ${place} by one short line that says what was expected`, () => {
+    it(`answers a hostile ${place} with one short line that says what was expected`, () => {
       for (const [name, value] of Object.entries(hostile)) {
         const result = decode(requestWith(value))
         if (Either.isRight(result)) {

@@ -25,7 +25,7 @@ const survives = <A, I>(name: string, schema: Schema.Schema<A, I>) =>
     deepStrictEqual(Schema.decodeSync(schema)(Schema.encodeSync(schema)(request)), request)
   })
 
-describe("an answer in tus", () => {
+describe("a response in tus", () => {
   const answers: ReadonlyArray<readonly [title: string, Reply.Reply, status: number, headers: object]> = [
     ["OPTIONS", { _tag: "Offered", policy: { ...policy, expiresAfter: none, algorithms: [], maxSize: none } }, 204, {
       "tus-version": "1.0.0",
@@ -79,20 +79,20 @@ describe("an answer in tus", () => {
       ["a version that is not supported MUST be answered with Tus-Version", invalid("tus-resumable"), {
         "tus-version": "1.0.0"
       }],
-      ["415 for a type carries nothing more", invalid("content-type"), {}],
-      ["415 for a coding says which one is taken", invalid("content-encoding"), { "accept-encoding": "identity" }],
-      ["400 carries nothing more", invalid("upload-length"), {}],
-      ["404 carries nothing more", new Refusal.UploadNotFound({ id: "x" }), {}],
-      ["409 carries nothing more", new Refusal.OffsetMismatch({ expected: 1, actual: 2 }), {}],
-      ["460 carries nothing more", new Refusal.ChecksumMismatch({ algorithm: "sha1" }), {}],
-      ["405 carries Allow", new HttpRefusal.MethodNotAllowed({ method: "GET", allow: ["OPTIONS", "POST"] }), {
+      ["415 for a content type has no further header", invalid("content-type"), {}],
+      ["415 for a content coding has Accept-Encoding", invalid("content-encoding"), { "accept-encoding": "identity" }],
+      ["400 has no further header", invalid("upload-length"), {}],
+      ["404 has no further header", new Refusal.UploadNotFound({ id: "x" }), {}],
+      ["409 has no further header", new Refusal.OffsetMismatch({ expected: 1, actual: 2 }), {}],
+      ["460 has no further header", new Refusal.ChecksumMismatch({ algorithm: "sha1" }), {}],
+      ["405 has Allow", new HttpRefusal.MethodNotAllowed({ method: "GET", allow: ["OPTIONS", "POST"] }), {
         allow: "OPTIONS, POST"
       }],
-      ["423 says when to come back", new Refusal.Finishing(), { "retry-after": "1" }],
-      ["423 of a takeover says when to come back", new Refusal.Interrupted({ reason: "TakenOver", offset: 0 }), {
+      ["423 has Retry-After", new Refusal.Finishing(), { "retry-after": "1" }],
+      ["423 of a takeover has Retry-After", new Refusal.Interrupted({ reason: "TakenOver", offset: 0 }), {
         "retry-after": "1"
       }],
-      ["503 says when to come back", new Refusal.Interrupted({ reason: "Shutdown", offset: 0 }), { "retry-after": "1" }]
+      ["503 has Retry-After", new Refusal.Interrupted({ reason: "Shutdown", offset: 0 }), { "retry-after": "1" }]
     ]
   for (const [title, refusal, headers] of refusals) {
     it(`a refusal is one line of text: ${title}`, () => {
@@ -104,7 +104,7 @@ describe("an answer in tus", () => {
     })
   }
 
-  it("an application may reject by any status", () => {
+  it("an application may reject with any status", () => {
     for (const status of [400, 403, 405, 412, 422, 423, 503]) {
       const reply = TusDialect.refuse(new Refusal.UploadRejected({ status, reason: "no" }))
       assert.strictEqual(reply.status, status)
@@ -116,7 +116,7 @@ describe("an answer in tus", () => {
   survives("a request to create", CreateHeaders.Request)
   survives("a request to append", AppendHeaders.Request)
 
-  it.prop("what the server encodes the client decodes: POST", [
+  it.prop("the client decodes what the server encodes: POST", [
     inSeconds(CreateHeaders.Response, (fields) => new CreateHeaders.Response(fields))
   ], ([response]) => {
     const { location: url, ...told } = response
@@ -125,7 +125,7 @@ describe("an answer in tus", () => {
     deepStrictEqual(Schema.decodeUnknownSync(CreateHeaders.Response)(headers), response)
   })
 
-  it.prop("what the server encodes the client decodes: PATCH", [
+  it.prop("the client decodes what the server encodes: PATCH", [
     inSeconds(AppendHeaders.Response, (fields) => new AppendHeaders.Response(fields))
   ], ([response]) => {
     const { headers, status } = TusDialect.encode({ reply: { _tag: "Appended", ...response } })
@@ -133,7 +133,7 @@ describe("an answer in tus", () => {
     deepStrictEqual(Schema.decodeUnknownSync(AppendHeaders.Response)(headers), response)
   })
 
-  it.prop("what the server encodes the client decodes: HEAD", [
+  it.prop("the client decodes what the server encodes: HEAD", [
     FastCheck.tuple(uploads, seconds).map(([{ kind, length, metadata, offset }, second]) => ({
       _tag: "Inspected" as const,
       offset: some(offset),

@@ -159,7 +159,7 @@ describe("Refusal", () => {
     }
   }
 
-  it("every refusal is in the union, under a tag of its own", () => {
+  it("every refusal is in the union, with a tag of its own", () => {
     const tags = Refusal.Refusal.members.map(({ _tag }) => _tag)
     assert.sameMembers([...tags, "InvalidHeader", "MethodNotAllowed"], Object.keys(table))
     assert.strictEqual(new Set(tags).size, tags.length)
@@ -167,13 +167,13 @@ describe("Refusal", () => {
     assert.sameMembers<unknown>(classes, [...Refusal.Refusal.members])
   })
 
-  it("nothing else is a refusal", () => {
+  it("other values are not refusals", () => {
     for (const value of [undefined, null, "refusal", {}, new Error("x"), { _tag: "OffsetMismatch", status: 409 }]) {
       assert.isFalse(Refusal.isRefusal(value))
     }
   })
 
-  it("the statuses by which a client forgets an upload are said of nothing else: 403, 404, 410", () => {
+  it("no other refusal has a status for which clients forget an upload: 403, 404, 410", () => {
     const forgetting = Object.values(table).flat().filter(([, status]) => [403, 404, 410].includes(status))
     assert.sameMembers<Tag>(forgetting.map(([{ _tag }]) => _tag), [
       "FinalUpload",
@@ -190,7 +190,7 @@ describe("Refusal", () => {
     FastCheck.constantFrom("\r\nx", "\u0000".repeat(10240), "💥".repeat(5000), "\"\\".repeat(5000), "\u2028")
   )
 
-  it.prop("what the client sent is told in brief, on one line, in plain letters", [hostile], ([value]) => {
+  it.prop("text of the client is shortened to one line of printable ASCII", [hostile], ([value]) => {
     for (
       const refusal of [
         new HttpRefusal.InvalidHeader({ header: "upload-concat", reason: "expected x", actual: Option.some(value) }),
@@ -205,7 +205,7 @@ describe("Refusal", () => {
   })
 
   it.prop(
-    "every refusal constructs from whatever facts there are, and says something",
+    "every refusal can be constructed from any fields, and has a message",
     [Refusal.Refusal],
     ([refusal]) => {
       const { status } = TusDialect.refuse(refusal)
