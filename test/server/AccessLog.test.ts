@@ -9,7 +9,7 @@ import { server } from "./doors.js"
 import { create, patch, request } from "./requests.js"
 
 describe("the access log", () => {
-  it.effect("has a line for each request, with the upload and what came of it", () => {
+  it.effect("has one line for each request, with the id of the upload and the outcome", () => {
     const lines: Array<Record<string, unknown>> = []
     const recorder = Logger.replace(
       Logger.defaultLogger,

@@ -73,23 +73,31 @@ describe("AddressRange", () => {
     "[::1]"
   ]
   for (const text of wrong) {
-    it(`${JSON.stringify(text)} is no range`, () => assert.isTrue(Option.isNone(AddressRange.parse(text))))
+    it(`${JSON.stringify(text)} is refused as a range`, () => assert.isTrue(Option.isNone(AddressRange.parse(text))))
   }
 
   const address = FastCheck.oneof(FastCheck.ipV4(), FastCheck.ipV6())
 
-  it.prop("takes every address for one that Node does", [address], ([text]) => {
+  it.prop("accepts every address that Node accepts", [address], ([text]) => {
     assert.strictEqual(Option.isSome(AddressRange.parseAddress(text)), isIP(text) !== 0)
     assert.isTrue(isWithin(text, text))
   })
 
-  it.prop("agrees with Node", [FastCheck.ipV4(), FastCheck.nat(32), FastCheck.ipV4()], ([start, prefix, other]) => {
+  it.prop("agrees with Node about which addresses lie in a range", [
+    FastCheck.ipV4(),
+    FastCheck.nat(32),
+    FastCheck.ipV4()
+  ], ([start, prefix, other]) => {
     const list = new BlockList()
     list.addSubnet(start, prefix, "ipv4")
     assert.strictEqual(isWithin(`${start}/${prefix}`, other), list.check(other, "ipv4"))
   })
 
-  it.prop("agrees with Node about longer ones", [FastCheck.ipV6(), FastCheck.integer({ min: 1, max: 128 }), address], ([
+  it.prop("agrees with Node about ranges with a prefix length", [
+    FastCheck.ipV6(),
+    FastCheck.integer({ min: 1, max: 128 }),
+    address
+  ], ([
     start,
     prefix,
     other
@@ -101,7 +109,7 @@ describe("AddressRange", () => {
     }
   })
 
-  it.prop("takes nothing else", [FastCheck.string()], ([text]) => {
+  it.prop("accepts nothing else", [FastCheck.string()], ([text]) => {
     assert.isTrue(isIP(text) !== 0 || Option.isNone(AddressRange.parseAddress(text)) || text.includes("%"))
   })
 })

@@ -28,11 +28,11 @@ describe("Forwarded", () => {
     ["host=a\"b\"", null]
   ]
   for (const [header, elements] of examples) {
-    it(`${JSON.stringify(header)} is ${elements === null ? "not well-formed" : JSON.stringify(elements)}`, () =>
+    it(`${JSON.stringify(header)} is ${elements === null ? "malformed" : `read as ${JSON.stringify(elements)}`}`, () =>
       deepStrictEqual(parsed(header), elements))
   }
 
-  it.prop("reads what is quoted, whatever it is", [
+  it.prop("any text survives in quotes", [
     FastCheck.array(FastCheck.string(), { minLength: 1, maxLength: 5 })
   ], ([values]) => {
     const texts = values.map((value) => value.replaceAll(/[^\t\x20-\x7e]/g, ""))
@@ -40,7 +40,7 @@ describe("Forwarded", () => {
     deepStrictEqual(parsed(header), texts.map((host) => ({ host })))
   })
 
-  it("takes no longer for a header that is made to be slow", () => {
+  it("a header that is made to be slow takes no longer than others", () => {
     for (const part of [";", ",", " ", "a=b", "a=\"", "\\", "a=\"\\"]) {
       Forwarded.parse(part.repeat(16_384))
     }

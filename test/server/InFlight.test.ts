@@ -12,7 +12,7 @@ const running = Effect.map(Effect.fork(Effect.never), (fiber) => {
 })
 
 describe("InFlight", () => {
-  it.effect("drains: it cuts off each body, also those of later requests, and returns when no request is left", () =>
+  it.effect("drain cuts off each body, also those of later requests, and returns when no request is left", () =>
     Effect.gen(function*() {
       const inFlight = InFlight.make()
       const [before, after] = [yield* running, yield* running]
@@ -30,7 +30,7 @@ describe("InFlight", () => {
       yield* inFlight.drain
     }))
 
-  it.effect("interrupts the requests that have not left", () =>
+  it.effect("interrupt ends the requests that are still running", () =>
     Effect.gen(function*() {
       const inFlight = InFlight.make()
       const [gone, there] = [yield* running, yield* running]

@@ -12,12 +12,12 @@ const trusting = { trustedProxies: ["10.0.0.0/8", "::1"] }
 const claims = { "x-forwarded-proto": "https", "x-forwarded-host": "example.org" }
 
 describe("PublicUrl", () => {
-  it("is nothing by default, whoever says what", () => {
+  it("is none by default, for all headers", () => {
     assert.strictEqual(base({}, claims, "127.0.0.1"), "")
     assert.strictEqual(base({ trustedProxies: [] }, claims, "127.0.0.1"), "")
   })
 
-  it("is as configured, whoever says what", () => {
+  it("is the configured URL, for all headers", () => {
     for (
       const [publicUrl, expected] of [
         ["https://example.org", "https://example.org"],
@@ -43,7 +43,7 @@ describe("PublicUrl", () => {
       "https://me:secret@example.org"
     ]
   ) {
-    it(`cannot be ${JSON.stringify(publicUrl)}`, () => {
+    it(`is refused as an option: ${JSON.stringify(publicUrl)}`, () => {
       const error = Either.getOrThrow(Either.flip(PublicUrl.make({ publicUrl })))
       assert.strictEqual(error.option, "publicUrl")
       assert.strictEqual(
@@ -55,7 +55,7 @@ describe("PublicUrl", () => {
     })
   }
 
-  it("trusts nobody who has no address, also where a public URL makes it needless", () => {
+  it("refuses a trusted proxy that is not an IP address or range, even with a publicUrl", () => {
     for (const options of [{}, { publicUrl: "https://example.org" }]) {
       const error = Either.getOrThrow(
         Either.flip(PublicUrl.make({ ...options, trustedProxies: ["10.0.0.0/8", "proxy.local"] }))
@@ -67,7 +67,7 @@ describe("PublicUrl", () => {
     }
   })
 
-  it("is told by a trusted proxy only", () => {
+  it("is read from the headers of a trusted proxy only", () => {
     for (const address of ["10.0.0.1", "::ffff:10.255.0.1", "::1"]) {
       assert.strictEqual(base(trusting, claims, address), "https://example.org", address)
     }
@@ -77,15 +77,15 @@ describe("PublicUrl", () => {
   })
 
   const told: ReadonlyArray<readonly [title: string, headers: Record<string, string>, expected: string]> = [
-    ["nothing where no proxy says anything", {}, ""],
-    ["nothing where only the scheme is told", { "x-forwarded-proto": "https", host: "internal:1080" }, ""],
-    ["nothing where only the host is told", { "x-forwarded-host": "example.org" }, ""],
+    ["nothing without headers", {}, ""],
+    ["nothing from a scheme alone", { "x-forwarded-proto": "https", host: "internal:1080" }, ""],
+    ["nothing from a host alone", { "x-forwarded-host": "example.org" }, ""],
     ["scheme and host", claims, "https://example.org"],
     ["a host in capital letters", { ...claims, "x-forwarded-host": "EXAMPLE.org" }, "https://example.org"],
     ["a host with a port", { ...claims, "x-forwarded-host": "example.org:8443" }, "https://example.org:8443"],
     ["a port beside the host", { ...claims, "x-forwarded-port": "8443" }, "https://example.org:8443"],
     [
-      "the port of the scheme, which goes without saying",
+      "no default port of the scheme",
       { ...claims, "x-forwarded-port": "443" },
       "https://example.org"
     ],
@@ -95,22 +95,22 @@ describe("PublicUrl", () => {
       "http://example.org:443"
     ],
     [
-      "the port of the host, which the client has written",
+      "the port of the host before X-Forwarded-Port",
       { ...claims, "x-forwarded-host": "example.org:8443", "x-forwarded-port": "9" },
       "https://example.org:8443"
     ],
-    ["no port that is none", { ...claims, "x-forwarded-port": "https" }, "https://example.org"],
+    ["no invalid port", { ...claims, "x-forwarded-port": "https" }, "https://example.org"],
     ["an IPv6 host", { ...claims, "x-forwarded-host": "[2001:DB8::1]:80" }, "https://[2001:db8::1]:80"],
     ["a prefix", { ...claims, "x-forwarded-prefix": "/api/" }, "https://example.org/api"],
     ["a prefix alone", { "x-forwarded-prefix": "/api/v1" }, "/api/v1"],
     ["no prefix that is only a slash", { ...claims, "x-forwarded-prefix": "/" }, "https://example.org"],
-    ["what the nearest proxy has added to a list", {
+    ["the last element of a list", {
       "x-forwarded-proto": "http, https",
       "x-forwarded-host": "evil.org, example.org",
       "x-forwarded-prefix": "//evil.org, /api"
     }, "https://example.org/api"],
     ...["//evil.org", "evil", "/a b", "/a?b", "/a#b", "/a\\b", "/a//b", "/a\r\nSet-Cookie: a"].map((prefix) =>
-      ["no prefix that is no path", { ...claims, "x-forwarded-prefix": prefix }, "https://example.org"] as const
+      ["no invalid prefix", { ...claims, "x-forwarded-prefix": prefix }, "https://example.org"] as const
     ),
     ...[
       "evil.org/",
@@ -126,9 +126,9 @@ describe("PublicUrl", () => {
       ".",
       "ex*mple"
     ].map(
-      (host) => ["no host that is none", { ...claims, "x-forwarded-host": host }, ""] as const
+      (host) => ["nothing from an invalid host", { ...claims, "x-forwarded-host": host }, ""] as const
     ),
-    ["no scheme but those of HTTP", { ...claims, "x-forwarded-proto": "javascript" }, ""],
+    ["nothing from a scheme other than http and https", { ...claims, "x-forwarded-proto": "javascript" }, ""],
     ["Forwarded", { forwarded: "proto=https;host=example.org" }, "https://example.org"],
     [
       "Forwarded in capital letters and quotes",
@@ -136,7 +136,7 @@ describe("PublicUrl", () => {
       "https://example.org:8443"
     ],
     [
-      "Forwarded of the proxy that the client has spoken to",
+      "Forwarded of the outermost trusted proxy",
       {
         forwarded: "for=10.9.9.9;host=evil.org;proto=http, for=192.0.2.1;host=example.org;proto=https, "
           + "for=10.0.0.2;host=internal:80;proto=http"
@@ -144,12 +144,12 @@ describe("PublicUrl", () => {
       "https://example.org"
     ],
     [
-      "Forwarded of the nearest proxy, where the next one is not trusted",
+      "Forwarded of the nearest proxy if the next one is not trusted",
       { forwarded: "for=192.0.2.1;host=evil.org;proto=https, for=192.0.2.7;host=example.org;proto=http" },
       "http://example.org"
     ],
     [
-      "Forwarded of the nearest proxy, where it does not say who the next one is",
+      "Forwarded of the nearest proxy if it does not name the next one",
       { forwarded: "for=10.0.0.3;host=evil.org;proto=https, for=unknown;host=example.org;proto=http" },
       "http://example.org"
     ],
@@ -159,21 +159,25 @@ describe("PublicUrl", () => {
       "https://example.org"
     ],
     [
-      "what a proxy further in has seen, where the first says nothing",
+      "Forwarded of an inner proxy if the outer one names no host",
       { forwarded: "for=192.0.2.1;proto=https, for=10.0.0.2;host=example.org;proto=http" },
       "https://example.org"
     ],
     ["nothing of a Forwarded that is not well-formed", { forwarded: "proto=https;host=\"example.org" }, ""],
-    ["both, where they agree", { ...claims, forwarded: "for=192.0.2.1;host=example.org" }, "https://example.org"],
-    ["nothing, where they contradict each other", { ...claims, forwarded: "host=evil.org;proto=https" }, ""],
     [
-      "a prefix still",
+      "both kinds of headers if they agree",
+      { ...claims, forwarded: "for=192.0.2.1;host=example.org" },
+      "https://example.org"
+    ],
+    ["nothing if they contradict each other", { ...claims, forwarded: "host=evil.org;proto=https" }, ""],
+    [
+      "a prefix even if scheme and host contradict each other",
       { ...claims, "x-forwarded-prefix": "/api", forwarded: "host=evil.org;proto=https" },
       "/api"
     ]
   ]
   for (const [title, headers, expected] of told) {
-    it(`a trusted proxy tells ${title} ${JSON.stringify(headers)}`, () => {
+    it(`uses from a trusted proxy ${title} ${JSON.stringify(headers)}`, () => {
       assert.strictEqual(base(trusting, headers, "10.0.0.1"), expected)
     })
   }
@@ -200,7 +204,7 @@ describe("PublicUrl", () => {
     texts
   )
 
-  it.prop("stands before a path whatever is told, and makes a URL or a path of it", [named], ([headers]) => {
+  it.prop("is a valid prefix of a URL or a path, for all headers", [named], ([headers]) => {
     const told = base(trusting, headers, "10.0.0.1")
     assert.match(told, /^(https?:\/\/[^/\s]+)?(\/[^/\s]+)*$/)
     assert.isTrue(URL.canParse(`${told}/files/a`, "http://localhost"))

@@ -20,22 +20,22 @@ const deferred = uploadOf({ offset: bytes(4) })
 const there = { isNew: false, stored: 4, taken: Usage.ofUpload(deferred) }
 
 const sizes: Array<[title: string, quota: Quota.Quota, given: Partial<Quota.Given>, size: number]> = [
-  ["what is wanted, without a quota", {}, {}, 10],
-  ["a step, where nothing is said", {}, { wanted: Infinity }, Quota.step],
-  ["a step more than it has, where nothing is said", {}, { wanted: Infinity, stored: 9 }, 9 + Quota.step],
+  ["all bytes that are wanted, without a quota", {}, {}, 10],
+  ["a step, to a body of unknown length", {}, { wanted: Infinity }, Quota.step],
+  ["a step more than is stored, to a body of unknown length", {}, { wanted: Infinity, stored: 9 }, 9 + Quota.step],
   ["the last byte of a quota", { bytesPerOwner: 20 }, { usage: ten }, 10],
   ["the last upload of a quota", { unfinishedPerOwner: 2 }, { usage: ten }, 10],
   ["the last byte of the disk", { minFreeBytes: 5 }, { total: ten, free: 25 }, 10],
   [
-    "half of what is left of a quota, where nothing is said",
+    "half of the rest of a quota, to a body of unknown length",
     { bytesPerOwner: 17 },
     { usage: ten, wanted: Infinity },
     4
   ],
-  ["half of what is left of the disk, where nothing is said", { minFreeBytes: 1 }, { free: 9, wanted: Infinity }, 4],
-  ["the last byte that is left, where nothing is said", { minFreeBytes: 8 }, { free: 9, wanted: Infinity }, 1],
+  ["half of the rest of the disk, to a body of unknown length", { minFreeBytes: 1 }, { free: 9, wanted: Infinity }, 4],
+  ["the last byte that is left, to a body of unknown length", { minFreeBytes: 8 }, { free: 9, wanted: Infinity }, 1],
   [
-    "of an upload that is there, its own bytes once",
+    "room to an existing upload, whose bytes count once",
     { bytesPerOwner: 12, minFreeBytes: 0 },
     {
       ...there,
@@ -46,7 +46,7 @@ const sizes: Array<[title: string, quota: Quota.Quota, given: Partial<Quota.Give
     },
     8
   ],
-  ["more for one that is open, where the owner has as many as may be", { unfinishedPerOwner: 1 }, {
+  ["more bytes to an open upload of an owner who may not have more uploads", { unfinishedPerOwner: 1 }, {
     ...there,
     usage: Usage.ofUpload(deferred)
   }, 10]
@@ -58,7 +58,7 @@ const denials: Array<[title: string, quota: Quota.Quota, given: Partial<Quota.Gi
     ["one upload more than a quota", { unfinishedPerOwner: 1 }, { usage: ten }, 429, /at most 1 unfinished/],
     ["one byte more than the disk has", { minFreeBytes: 6 }, { total: ten, free: 25 }, 507, /no space/],
     [
-      "an upload that does not say how long it is, with nothing left",
+      "a body of unknown length if nothing is left",
       { bytesPerOwner: 10 },
       {
         usage: ten,
@@ -68,7 +68,7 @@ const denials: Array<[title: string, quota: Quota.Quota, given: Partial<Quota.Gi
       /at most 10 bytes/
     ],
     [
-      "an empty upload, where a quota has been lowered",
+      "an empty upload if the quota has been lowered",
       { bytesPerOwner: 9 },
       { usage: ten, wanted: 0 },
       507,

@@ -23,7 +23,7 @@ const administered = (hooks: UploadHooks.Hooks = {}) =>
   )
 
 describe("an operator", () => {
-  it.effect("sees all uploads", () =>
+  it.effect("lists all uploads", () =>
     Effect.gen(function*() {
       const admin = yield* TusAdmin.TusAdmin
       deepStrictEqual(Chunk.toReadonlyArray(yield* Stream.runCollect(admin.list)), [])
@@ -36,7 +36,7 @@ describe("an operator", () => {
       assert.strictEqual((yield* Effect.flip(admin.inspect(idOf("x".repeat(22)))))._tag, "UploadNotFound")
     }).pipe(Effect.provide(administered())))
 
-  it.effect("lets an upload live longer, also one whose time has run out", () =>
+  it.effect("extends the expiry of an upload, also of an expired one", () =>
     Effect.gen(function*() {
       const admin = yield* TusAdmin.TusAdmin
       const { sweep } = yield* TusSweeper.make
@@ -56,7 +56,7 @@ describe("an operator", () => {
       deepStrictEqual((yield* admin.extend(idOf(path), Option.some(end))).expiresAt, Option.none())
     }).pipe(Effect.provide(administered())))
 
-  it.effect("does not disturb who writes to have an upload live longer, but to remove it", () =>
+  it.effect("does not interrupt a writer to extend an upload, but does so to remove it", () =>
     Effect.gen(function*() {
       const admin = yield* TusAdmin.TusAdmin
       const path = yield* create({ "upload-length": "3" })
@@ -70,7 +70,7 @@ describe("an operator", () => {
       assert.strictEqual((yield* head(path)).status, 404)
     }).pipe(Effect.provide(administered())))
 
-  it.effect("is told by the application what is not to be removed", () =>
+  it.effect("cannot remove an upload that the application refuses to terminate", () =>
     Effect.gen(function*() {
       const admin = yield* TusAdmin.TusAdmin
       const path = yield* create({ "upload-length": "3" })

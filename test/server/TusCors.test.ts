@@ -26,14 +26,14 @@ const isAllowed = (options: TusCors.Options, origin: string) =>
   allowed(options, origin)["access-control-allow-origin"] === origin
 
 describe("TusCors", () => {
-  it("allows every origin by default, the same for all, and says nothing to who is none", () => {
+  it("allows every origin by default, with the same headers for all, and adds none without an Origin", () => {
     assert.strictEqual(allowed({}, "https://example.org")["access-control-allow-origin"], "*")
     assert.strictEqual(allowed({ origins: "*" }, "null")["access-control-allow-origin"], "*")
     assert.notProperty(allowed({}, "https://example.org"), "vary")
     deepStrictEqual(allowed({}), {})
   })
 
-  it("allows the origins in a list, as they are written", () => {
+  it("allows the listed origins, compared literally", () => {
     const origins = ["https://example.org", "http://localhost:3000", "capacitor://localhost"]
     for (const origin of origins) {
       assert.isTrue(isAllowed({ origins }, origin))
@@ -43,7 +43,7 @@ describe("TusCors", () => {
     }
   })
 
-  it("allows the origins that a pattern matches from their beginning to their end", () => {
+  it("allows the origins that a pattern matches as a whole", () => {
     const origins = [/https:\/\/(\w+\.)?example\.org/g, /http:\/\/localhost:\d+/]
     for (
       const origin of ["https://example.org", "https://a.example.org", "https://a.example.org", "http://localhost:1"]
@@ -58,13 +58,13 @@ describe("TusCors", () => {
     assert.isFalse(isAllowed({ origins: [/https:\/\/a|b/] }, "https://ab"))
   })
 
-  it("allows the origins that a function says", () => {
+  it("allows the origins that a function accepts", () => {
     const options: TusCors.Options = { origins: (origin) => origin.endsWith(".example.org") }
     assert.isTrue(isAllowed(options, "https://a.example.org"))
     assert.isFalse(isAllowed(options, "https://evil.net"))
   })
 
-  it("tells caches that answers differ wherever they do", () => {
+  it("sends Vary if the response depends on the origin", () => {
     const everybody = { credentials: true, origins: () => true }
     for (const options of [{ origins: ["https://a.b"] }, { origins: () => true }, everybody]) {
       for (const origin of [undefined, "https://a.b", "https://c.d"]) {
@@ -74,7 +74,7 @@ describe("TusCors", () => {
     }
   })
 
-  it("lets cookies come along only for whom somebody has said yes to, and never says * for them", () => {
+  it("allows credentials for listed origins only, and never together with *", () => {
     const saying: ReadonlyArray<TusCors.Options> = [
       { credentials: true, origins: ["https://a.b"] },
       { credentials: true, origins: [/https:\/\/(\w+\.)?a\.b/, /http:\/\/localhost:\d+/, /[\w-]+:\/\/app\.local/] },
@@ -94,7 +94,7 @@ describe("TusCors", () => {
     assert.notProperty(allowed({}, "https://a.b"), "access-control-allow-credentials")
   })
 
-  it("allows and exposes headers of one's own besides those of tus", () => {
+  it("allows and exposes headers of the application besides those of tus", () => {
     const options = { allowedHeaders: ["X-Tenant", "X-CSRF-Token"], exposedHeaders: ["X-Trace"] }
     assert.match(preflight(options)["access-control-allow-headers"] ?? "", /Upload-Length, .*, X-Tenant, X-CSRF-Token$/)
     assert.match(allowed(options, "https://a.b")["access-control-expose-headers"] ?? "", /Location, .*, X-Trace$/)
@@ -102,14 +102,14 @@ describe("TusCors", () => {
     assert.notProperty(allowed(options, "https://a.b"), "access-control-allow-headers")
   })
 
-  it("lets a preflight be remembered for a day, or for as long as it is told, in whole seconds", () => {
+  it("lets a preflight be cached for a day, or for the configured number of whole seconds", () => {
     assert.strictEqual(preflight({})["access-control-max-age"], "86400")
     assert.strictEqual(preflight({ maxAge: "90 seconds" })["access-control-max-age"], "90")
     assert.strictEqual(preflight({ maxAge: 1500 })["access-control-max-age"], "1")
     assert.strictEqual(preflight({ maxAge: 0 })["access-control-max-age"], "0")
   })
 
-  it("tells who is not to be read only what all may know", () => {
+  it("adds to the response without an Origin only what holds for every origin", () => {
     deepStrictEqual(anonymous({}), { "access-control-allow-origin": "*" })
     deepStrictEqual(anonymous({ credentials: true, origins: () => true }), {})
     deepStrictEqual(anonymous({ origins: ["https://a.b"] }), {})
@@ -146,7 +146,7 @@ describe("TusCors", () => {
       [/https:\/\/a\.b|null/g]
     ]
   ) {
-    it(`does not take cookies from pages of ${typeof origins === "object" ? origins.join() : origins ?? "anybody"}`, () => {
+    it(`does not allow credentials for ${typeof origins === "object" ? origins.join() : origins ?? "every origin"}`, () => {
       const { actual, option, message } = Either.getOrThrow(Either.flip(make({ credentials: true, origins })))
       assert.strictEqual(option, "cors.origins")
       assert.strictEqual(actual, typeof origins === "object" ? String(origins.at(-1)) : "*")
@@ -156,7 +156,7 @@ describe("TusCors", () => {
   }
 
   for (const [options, message] of wrong) {
-    it(`does not take ${JSON.stringify(options)}`, () => {
+    it(`refuses the options ${JSON.stringify(options)}`, () => {
       assert.match(Either.getOrThrow(Either.flip(make(options))).message, message)
     })
   }

@@ -36,7 +36,7 @@ const text = (options: TusHealth.Options) =>
   )
 
 describe("health", () => {
-  it.effect("is well where the store answers and has room, or cannot tell", () =>
+  it.effect("is ready if the store responds and has room, or does not know how much room it has", () =>
     Effect.gen(function*() {
       for (const free of [Option.none(), Option.some(1024 ** 3)]) {
         const [problems, { status }] = yield* told(store(free))
@@ -45,7 +45,7 @@ describe("health", () => {
       assert.strictEqual((yield* TusHealth.live).status, 200)
     }))
 
-  it.effect("says what is wrong, all of it", () =>
+  it.effect("reports all problems", () =>
     Effect.gen(function*() {
       const [problems, { status }] = yield* told(store(Option.some(99), true), { minFree: 100 })
       assert.strictEqual(status, 503)
@@ -54,7 +54,7 @@ describe("health", () => {
       assert.strictEqual(problems[1], "the disk has 99 bytes left, expected at least 100")
     }))
 
-  it.effect("says it to the log alone, where the answer is not to explain it", () => {
+  it.effect("writes the problems only to the log if showProblems is off", () => {
     const lines: Array<unknown> = []
     const logged = Logger.replace(Logger.defaultLogger, Logger.make(({ message }) => void lines.push(message)))
     return Effect.gen(function*() {

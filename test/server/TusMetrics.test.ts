@@ -39,7 +39,7 @@ const samples = Effect.map(Prometheus.text, (text) =>
   ))
 
 describe("metrics", () => {
-  it.effect("count requests, bytes, refusals and what has happened, and tell on", () =>
+  it.effect("count requests, bytes, refusals and events, and pass events on", () =>
     Effect.gen(function*() {
       const grown = yield* growth(Effect.gen(function*() {
         const path = yield* create({ "upload-length": "3" })
@@ -67,7 +67,7 @@ describe("metrics", () => {
       deepStrictEqual(told.splice(0), ["Created", "Progress", "Completed", "Terminated"])
     }).pipe(Effect.provide(watched)))
 
-  it.effect("tell what is going on, for how long, and what was taken over", () =>
+  it.effect("count running requests, their durations, and takeovers", () =>
     Effect.gen(function*() {
       const path = yield* create({ "upload-length": "6" })
       const grown = yield* growth(Effect.gen(function*() {
@@ -90,7 +90,7 @@ describe("metrics", () => {
       assert.notProperty(grown, `tus_active_requests{method="PATCH"}`)
     }).pipe(Effect.provide(watched)))
 
-  it.effect("tell that there were sweeps", () =>
+  it.effect("count sweeps", () =>
     Effect.gen(function*() {
       const { sweep, sweepOrphans } = yield* TusSweeper.make
       assert.deepInclude(yield* growth(Effect.all([sweep(), sweep(), sweepOrphans()])), {
@@ -103,13 +103,13 @@ describe("metrics", () => {
 const answer = () => Effect.succeed({ status: 204, outcome: "Ok", headers: {}, body: undefined })
 
 describe("observers", () => {
-  it("cost nothing where there are none: what answers is what has answered before", () => {
+  it("cost nothing if there are none: the response is the same object", () => {
     assert.strictEqual(TusObserver.watched([], answer), answer)
   })
 })
 
 describe("Prometheus", () => {
-  it.effect("reads every kind of metric", () =>
+  it.effect("exports every kind of metric", () =>
     Effect.gen(function*() {
       const name = "test_kinds"
       yield* Metric.increment(

@@ -16,15 +16,15 @@ const wrong = { trustedProxies: ["10.0.0.0/99"] }
 
 const message = /^trustedProxies: expected IP addresses and ranges such as [^\n]*, got "10\.0\.0\.0\/99"$/
 
-needs("SQLite")("a policy that means nothing", () => {
-  it.scoped("is a failure of its layer, in one sentence", () =>
+needs("SQLite")("an invalid policy", () => {
+  it.scoped("fails its layer, with one sentence", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Layer.build(TusPolicy.layer(wrong)))
       assert.instanceOf(error, OptionError.OptionError)
       assert.match(error.message, message)
     }))
 
-  it.scopedLive("is a failure of a whole server before it listens", () =>
+  it.scopedLive("fails a whole server before it listens", () =>
     Effect.gen(function*() {
       const options = { port: 0, directory: yield* directory, ...wrong }
       const error = yield* Effect.flip(Layer.build(NodeTusServer.layer(options)))
@@ -60,7 +60,7 @@ needs("SQLite")("a policy that means nothing", () => {
     [{ limits: { concurrentWrites: 0 } }, `limits.concurrentWrites: expected a whole number from 1, got "0"`]
   ]
   for (const [wrong, sentence] of options) {
-    it.scopedLive(`such as ${JSON.stringify(wrong)} is said in one sentence`, () =>
+    it.scopedLive(`such as ${JSON.stringify(wrong)} is explained in one sentence`, () =>
       Effect.gen(function*() {
         const options = { port: 0, directory: yield* directory, ...wrong } as NodeTusServer.Options
         const error = yield* Effect.flip(Layer.build(NodeTusServer.layer(options)))
@@ -68,7 +68,7 @@ needs("SQLite")("a policy that means nothing", () => {
       }))
   }
 
-  it.scoped("is what a server dies of where it was provided unchecked", () =>
+  it.scoped("is a defect of a server that gets it without TusPolicy.layer", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Layer.build(server({ maxSize: -1 })))
       const defect = Option.getOrThrow(Cause.dieOption(Exit.isFailure(exit) ? exit.cause : Cause.empty))
@@ -80,7 +80,7 @@ needs("SQLite")("a policy that means nothing", () => {
     TusWeb: TusWeb.make(),
     TusHttp: Layer.build(TusHttp.layer({ path: "/files" }).pipe(Layer.provide(HttpLayerRouter.layer)))
   }
-  it.scoped("is what a door dies of where it is told a path that is none", () =>
+  it.scoped("is a defect of a door whose path is invalid", () =>
     Effect.gen(function*() {
       const path = "//files"
       const made: ReadonlyArray<Effect.Effect<unknown, never, TusServer.TusServer>> = [
@@ -95,7 +95,7 @@ needs("SQLite")("a policy that means nothing", () => {
     }))
 
   for (const [name, door] of Object.entries(doors)) {
-    it.scoped(`is what ${name} dies of when it is made`, () =>
+    it.scoped(`is a defect of ${name} as soon as that is made`, () =>
       Effect.gen(function*() {
         const exit = yield* Effect.exit(Effect.provide(door, yield* Layer.build(server(wrong))))
         assert.isTrue(Exit.isFailure(exit))

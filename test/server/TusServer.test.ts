@@ -54,7 +54,7 @@ describe("completion", () => {
     }).pipe(Effect.provide(hooked(() => Effect.sync(() => void runs++))))
   })
 
-  it.effect("a hook that refuses is a state that every later request is told, until the upload is terminated", () =>
+  it.effect("a rejection by the hook is stored, and answers every later request until the upload is terminated", () =>
     Effect.gen(function*() {
       const path = yield* create({ "upload-length": "3" })
       const refused = yield* patch(path, 0, "abc")
@@ -65,7 +65,7 @@ describe("completion", () => {
       assert.strictEqual((yield* head(path)).status, 404)
     }).pipe(Effect.provide(hooked(() => new Refusal.UploadRejected({ status: 422, reason: "a virus" })))))
 
-  it.effect("a hook that crashed runs again, by a later request or by the next process", () => {
+  it.effect("a hook that crashed runs again, at a later request or in the next process", () => {
     let runs = 0
     const crashing = hooked(() => (++runs < 3 ? Effect.die("boom") : Effect.void))
     return Effect.gen(function*() {
@@ -85,7 +85,7 @@ describe("completion", () => {
     }).pipe(Effect.scoped, Effect.provide(crashing))
   })
 
-  it.effect("partial uploads do not come to the hook, their final does", () => {
+  it.effect("the hook does not run for partial uploads, but for their final", () => {
     const seen: Array<string> = []
     return Effect.gen(function*() {
       const part = yield* create({ "upload-length": "3", "upload-concat": "partial" })
@@ -95,7 +95,7 @@ describe("completion", () => {
     }).pipe(Effect.provide(hooked(({ id }) => Effect.sync(() => void seen.push(id)))))
   })
 
-  it.effect("events tell what has happened, once", () => {
+  it.effect("each event is published once", () => {
     const events: Array<string> = []
     return Effect.gen(function*() {
       const path = yield* create({ "upload-length": "3" })
@@ -112,7 +112,7 @@ describe("completion", () => {
 })
 
 describe("concatenation-unfinished", () => {
-  it.effect("a final completes when the last of its parts does, in the order asked for", () =>
+  it.effect("a final completes with the last of its parts, in the requested order", () =>
     Effect.gen(function*() {
       const a = yield* create({ "upload-length": "3", "upload-concat": "partial" })
       const b = yield* create({ "upload-defer-length": "1", "upload-concat": "partial" })
@@ -131,7 +131,7 @@ describe("concatenation-unfinished", () => {
       assert.strictEqual(yield* content(final, 7), "deabcde")
     }).pipe(Effect.provide(server())))
 
-  it.effect("a waiting final lives as long as its parts do, and goes when one of them is gone", () =>
+  it.effect("a waiting final exists as long as its parts, and is removed when one of them is gone", () =>
     Effect.gen(function*() {
       const { sweep } = yield* TusSweeper.make
       const a = yield* create({ "upload-length": "9", "upload-concat": "partial" })
@@ -147,7 +147,7 @@ describe("concatenation-unfinished", () => {
       deepStrictEqual([(yield* head(a)).status, (yield* head(final)).status], [404, 404])
     }).pipe(Effect.provide(server({ expiresAfter: "1 hour" }))))
 
-  it.effect("a waiting final goes when its parts turn out to be too large together", () =>
+  it.effect("a waiting final is removed when its parts together exceed the maximum size", () =>
     Effect.gen(function*() {
       const parts = { "upload-defer-length": "1", "upload-concat": "partial" }
       const [a, b] = [yield* create(parts), yield* create(parts)]
@@ -159,7 +159,7 @@ describe("concatenation-unfinished", () => {
       assert.strictEqual((yield* head(final)).status, 404)
     }).pipe(Effect.provide(server({ maxSize: 5 }))))
 
-  it.effect("a final that a crash kept from being assembled is assembled by the next process", () =>
+  it.effect("a final whose assembly was lost in a crash is assembled by the next process", () =>
     Effect.gen(function*() {
       const context = yield* Layer.build(memory)
       const process = <A, E>(use: Effect.Effect<A, E, TusServer.TusServer>) =>
@@ -186,7 +186,7 @@ describe("concatenation-unfinished", () => {
       assert.strictEqual(after.headers["upload-offset"], "1")
     }).pipe(Effect.scoped))
 
-  it.effect("a part that completes costs the finals that wait for another one a look at that, not at all of theirs", () => {
+  it.effect("a part that completes reads only the next missing part of each waiting final, not all of its parts", () => {
     let reads = 0
     const counted = Layer.map(UploadRegistry.layerMemory, (context) => {
       const registry = Context.get(context, UploadRegistry.UploadRegistry)
@@ -222,7 +222,7 @@ describe("concatenation-unfinished", () => {
     ))
   })
 
-  it.effect("what is assembled stops for one who removes it, and its parts stay", () => {
+  it.effect("an assembly stops for a DELETE of the final, and the parts stay", () => {
     const stopped: Array<string> = []
     const slow = Layer.map(ByteStore.layerMemory, (context) => {
       const bytes = Context.get(context, ByteStore.ByteStore)
@@ -288,7 +288,7 @@ const on = (bytes: Layer.Layer<ByteStore.ByteStore>) =>
 
 describe("a store that fails", () => {
   for (const [reason, status] of [["NoSpace", 507], ["Write", 500]] as const) {
-    it.effect(`${reason} is ${status}, what was written is kept, and the upload goes on afterwards`, () =>
+    it.effect(`${reason} is ${status}, the bytes that were written are kept, and the upload continues afterwards`, () =>
       Effect.gen(function*() {
         const path = yield* create({ "upload-length": "6" })
         assert.strictEqual((yield* patch(path, 0, "abc")).status, status)
@@ -299,7 +299,7 @@ describe("a store that fails", () => {
       }).pipe(Effect.provide(on(failing(reason, 1)))))
   }
 
-  it.effect("absence is never guessed: a registry that cannot be read is 500, not 404", () =>
+  it.effect("a registry that cannot be read is 500, and not 404", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* head("/files/0123456789abcdef0123456789abcdef")).status, 500)
       assert.strictEqual((yield* patch("/files/0123456789abcdef0123456789abcdef", 0, "x")).status, 500)
@@ -321,7 +321,7 @@ describe("a store that fails", () => {
 })
 
 describe("Tus-Extension", () => {
-  it.effect("offers checksum only with sha1 among the hash functions, as the protocol demands", () =>
+  it.effect("offers checksum only if sha1 is among the hash functions, as the protocol demands", () =>
     Effect.gen(function*() {
       const { headers } = yield* request("OPTIONS", "/files")
       assert.notMatch(headers["tus-extension"] ?? "", /checksum/)
@@ -338,8 +338,8 @@ describe("Tus-Extension", () => {
     )))
 })
 
-describe("a writer that no lock holds back", () => {
-  it.effect("is found out by its commit: the slower one is 423 and changes nothing", () =>
+describe("a second writer that no lock holds back", () => {
+  it.effect("is detected by its commit: the slower one gets 423 and changes nothing", () =>
     Effect.gen(function*() {
       const registry = yield* UploadRegistry.UploadRegistry
       const path = yield* create({ "upload-length": "6" })
@@ -362,7 +362,7 @@ describe("a writer that no lock holds back", () => {
     }).pipe(Effect.provide(server())))
 })
 
-describe("what was not committed", () => {
+describe("an uncommitted byte", () => {
   it.effect("is cut off before the next append", () =>
     Effect.gen(function*() {
       const bytes = yield* ByteStore.ByteStore
@@ -377,7 +377,7 @@ describe("what was not committed", () => {
       deepStrictEqual(yield* bytes.size(idOf(path)), Option.some(6))
     }).pipe(Effect.provide(server())))
 
-  it.effect("a long body is committed on the way: every second, without waiting for its end", () =>
+  it.effect("a long body is committed every second while it arrives", () =>
     Effect.gen(function*() {
       const path = yield* create({ "upload-length": "100" })
       let sent = 0
@@ -417,8 +417,8 @@ const serving = <A, E, R>(use: Effect.Effect<A, E, R>, hooks: UploadHooks.Hooks 
     )
   )
 
-describe("the end of a server", () => {
-  it.effect("cuts off bodies under way and commits them before the store goes, whichever door they came through", () =>
+describe("a server that stops", () => {
+  it.effect("cuts off running bodies and commits them before the store closes, through every door", () =>
     Effect.gen(function*() {
       const [path, answering] = yield* serving(Effect.gen(function*() {
         const path = yield* create({ "upload-length": "9" })
@@ -434,7 +434,7 @@ describe("the end of a server", () => {
       assert.match(body ?? "", /stands at 3/)
     }).pipe(Effect.provide(memory)))
 
-  it.effect("waits ten seconds for a hook, and says so where it waits no longer", () => {
+  it.effect("waits ten seconds for a hook, and logs that it does not wait longer", () => {
     const logged: Array<string> = []
     return Effect.gen(function*() {
       const ending = yield* Effect.fork(serving(

@@ -38,7 +38,7 @@ const recorded = Layer.succeed(UploadEvents.UploadEvents, {
 })
 
 describe("TusSweeper", () => {
-  it.effect("removes unfinished uploads whose time has run out, state and bytes, and never a completed one", () =>
+  it.effect("removes the state and the bytes of expired unfinished uploads, and never a complete one", () =>
     Effect.gen(function*() {
       const { sweep } = yield* TusSweeper.make
       const bytes = yield* ByteStore.ByteStore
@@ -62,7 +62,7 @@ describe("TusSweeper", () => {
       assert.include(events, `Expired ${idOf(old)}`)
     }).pipe(Effect.provide(Layer.provideMerge(server({ expiresAfter: "1 hour" }), recorded))))
 
-  it.effect("an acknowledged byte renews the life of an upload", () =>
+  it.effect("an acknowledged byte renews the expiry of an upload", () =>
     Effect.gen(function*() {
       const { sweep } = yield* TusSweeper.make
       const path = yield* create({ "upload-length": "9" })
@@ -74,7 +74,7 @@ describe("TusSweeper", () => {
       assert.strictEqual((yield* head(path)).headers["upload-offset"], "5")
     }).pipe(Effect.provide(server({ expiresAfter: "1 hour" }))))
 
-  it.effect("sets aside what is stored of an expired upload where that is more than its state counts", () =>
+  it.effect("sets aside the bytes of an expired upload if there are more than its state counts", () =>
     Effect.gen(function*() {
       const { sweep } = yield* TusSweeper.make
       const bytes = yield* ByteStore.ByteStore
@@ -89,7 +89,7 @@ describe("TusSweeper", () => {
       deepStrictEqual((yield* aside).map(({ id, size }) => [id, size]), [[idOf(path), 4]])
     }).pipe(Effect.provide(server({ expiresAfter: "1 hour" }))))
 
-  it.effect("removes a part that was to be sent again, for its bytes had gone, when nobody has", () =>
+  it.effect("removes a part that had lost its bytes if no client has sent them again", () =>
     Effect.gen(function*() {
       const { sweep } = yield* TusSweeper.make
       const bytes = yield* ByteStore.ByteStore
@@ -107,7 +107,7 @@ describe("TusSweeper", () => {
       assert.strictEqual((yield* head(part)).status, 404)
     }).pipe(Effect.provide(server({ expiresAfter: "1 hour" }))))
 
-  it.effect("leaves an upload alone that is being written", () =>
+  it.effect("leaves an upload alone while it is written", () =>
     Effect.gen(function*() {
       const { sweep } = yield* TusSweeper.make
       const path = yield* create({ "upload-length": "3" })
@@ -128,7 +128,7 @@ describe("TusSweeper", () => {
       assert.strictEqual((yield* Fiber.join(running)).status, 204)
     }).pipe(Effect.provide(server({ expiresAfter: "1 hour" }))))
 
-  it.effect("removes used-up partials only where it is told to, and only when every final is complete", () =>
+  it.effect("removes used partial uploads only if it is configured to, and only when every final is complete", () =>
     Effect.gen(function*() {
       const { sweep } = yield* TusSweeper.make
       const part = yield* create({ "upload-length": "1", "upload-concat": "partial" })
@@ -149,7 +149,7 @@ describe("TusSweeper", () => {
       )
     }).pipe(Effect.provide(server())))
 
-  it.effect("removes what no state names only where there are no bytes, and sets all else aside, byte by byte", () =>
+  it.effect("removes files without a state only if they are empty, and sets all others aside, byte by byte", () =>
     Effect.gen(function*() {
       const { sweepOrphans } = yield* TusSweeper.make
       const bytes = yield* ByteStore.ByteStore
@@ -170,7 +170,7 @@ describe("TusSweeper", () => {
       deepStrictEqual(yield* aside, [])
     }).pipe(Effect.provide(server())))
 
-  it.effect("puts back what was set aside where a state names it again and lacks just that, and nothing else", () =>
+  it.effect("puts back bytes that were set aside if a state names them again and lacks exactly these", () =>
     Effect.gen(function*() {
       const { sweepOrphans } = yield* TusSweeper.make
       const bytes = yield* ByteStore.ByteStore
@@ -194,7 +194,7 @@ describe("TusSweeper", () => {
       deepStrictEqual((yield* aside).map(({ id }) => id), ["b", "c", "d"].map(id))
     }).pipe(Effect.provide(server())))
 
-  it.effect("looks at nothing where the bytes are those of another database", () =>
+  it.effect("does nothing if the bytes belong to another database", () =>
     Effect.gen(function*() {
       const bytes = yield* ByteStore.ByteStore
       const registry = yield* UploadRegistry.UploadRegistry
@@ -222,7 +222,7 @@ describe("TusSweeper", () => {
       assert.strictEqual((yield* head(path)).headers["upload-offset"], "0")
     }).pipe(Effect.provide(server())))
 
-  it.effect("leaves bytes where they are in a store that cannot set them aside", () =>
+  it.effect("leaves bytes where they are if the store cannot set them aside", () =>
     Effect.gen(function*() {
       const bytes = yield* ByteStore.ByteStore
       const { sweepOrphans } = yield* Effect.provideService(TusSweeper.make, ByteStore.ByteStore, {
@@ -234,7 +234,7 @@ describe("TusSweeper", () => {
       deepStrictEqual(yield* bytes.size(id("a")), Option.some(3))
     }).pipe(Effect.provide(server())))
 
-  it.effect("sets aside bytes without a state, and unfinished states back to the bytes that are there", () =>
+  it.effect("sets aside bytes without a state, and sets unfinished states back to the bytes that are stored", () =>
     Effect.gen(function*() {
       const { sweepOrphans } = yield* TusSweeper.make
       const bytes = yield* ByteStore.ByteStore
@@ -259,7 +259,7 @@ describe("TusSweeper", () => {
       assert.strictEqual((yield* patch(cut, 1, "bc")).status, 204)
     }).pipe(Effect.provide(server())))
 
-  it.effect("spares bytes whose state is being written, and those whose state was there after all", () =>
+  it.effect("leaves alone bytes whose state is being written, and bytes whose state is found after all", () =>
     Effect.gen(function*() {
       const bytes = yield* ByteStore.ByteStore
       const lock = yield* UploadLock.UploadLock
@@ -285,7 +285,7 @@ describe("TusSweeper", () => {
       )
     }).pipe(Effect.provide(server())))
 
-  it.effect("spares an upload that was given other bytes meanwhile", () =>
+  it.effect("leaves alone an upload that has received other bytes meanwhile", () =>
     Effect.gen(function*() {
       const registry = yield* UploadRegistry.UploadRegistry
       const { sweepOrphans } = yield* Effect.provideService(TusSweeper.make, UploadRegistry.UploadRegistry, {
@@ -299,7 +299,7 @@ describe("TusSweeper", () => {
       assert.strictEqual((yield* head(path)).headers["upload-offset"], "2")
     }).pipe(Effect.provide(server())))
 
-  it.effect("looks for orphans without taking the place of states in memory", () =>
+  it.effect("looks for orphans without filling the cache of states", () =>
     Effect.gen(function*() {
       const registry = yield* UploadRegistry.UploadRegistry
       const asked: Array<string> = []
@@ -319,7 +319,7 @@ describe("TusSweeper", () => {
       deepStrictEqual(asked, [])
     }).pipe(Effect.provide(server())))
 
-  it.live("lets others be served between the pages of what it looks at", () =>
+  it.live("lets other fibers run between pages", () =>
     Effect.gen(function*() {
       const registry = yield* UploadRegistry.UploadRegistry
       let turn = 0
@@ -342,7 +342,7 @@ describe("TusSweeper", () => {
       assert.strictEqual(new Set(turns).size, 6)
     }).pipe(Effect.provide(server())))
 
-  it.effect("sweeps at once and then as the schedule says", () =>
+  it.effect("sweeps at once, and then by its schedule", () =>
     Effect.gen(function*() {
       const path = yield* create({ "upload-length": "3" })
       yield* Layer.build(TusSweeper.layer())

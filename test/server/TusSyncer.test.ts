@@ -56,7 +56,7 @@ const slow = Effect.gen(function*() {
 })
 
 describe("TusSyncer", () => {
-  it.effect("syncs what is acknowledged every 30 seconds, and once more at its end", () =>
+  it.effect("syncs acknowledged bytes every 30 seconds, and once more when it stops", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const path = yield* create({ "upload-length": "9" })
@@ -72,7 +72,7 @@ describe("TusSyncer", () => {
       deepStrictEqual(yield* stateOf(path), [3, 3])
     }).pipe(Effect.provide(server(works))))
 
-  it.effect("holds up the end of the server no longer than it may, but for what has begun", () =>
+  it.effect("delays the end of the server no longer than its limit, except for a sync that has begun", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const paths = yield* Effect.replicateEffect(create({ "upload-length": "9" }), 40)
@@ -86,7 +86,7 @@ describe("TusSyncer", () => {
       assert.strictEqual(states.filter(([, synced]) => synced === 2).length, 33)
     }).pipe(Effect.provide(server(() => Effect.sleep("3 seconds")))))
 
-  it.effect("syncs nothing where nothing is to survive a power cut", () =>
+  it.effect("syncs nothing if nothing has to survive a power cut", () =>
     Effect.gen(function*() {
       const path = yield* create({ "upload-length": "9" })
       yield* patch(path, 0, "ab")
@@ -94,7 +94,7 @@ describe("TusSyncer", () => {
       deepStrictEqual(yield* stateOf(path), [2, 0])
     }).pipe(Effect.provide(server(works)), Effect.provideService(UploadStore.Durability, "process")))
 
-  it.effect("disturbs no writer, whose next commit says what is synced", () =>
+  it.effect("does not interrupt a writer, whose next commit records the sync", () =>
     Effect.gen(function*() {
       const { sync } = yield* TusSyncer.make
       const { asked, body, open } = yield* slow
@@ -123,7 +123,7 @@ describe("TusSyncer", () => {
       deepStrictEqual(yield* stateOf(path), [0, 0])
     }).pipe(Effect.provide(server(() => broken))))
 
-  it.effect("one upload that cannot be synced keeps no other waiting", () => {
+  it.effect("an upload that cannot be synced does not delay the others", () => {
     const bad = new Set<string>()
     return Effect.gen(function*() {
       const { sync } = yield* TusSyncer.make
@@ -140,8 +140,8 @@ describe("TusSyncer", () => {
   })
 })
 
-describe("a checkpoint whose sync has failed", () => {
-  it.effect("is not tried again: what it was to keep may be lost", () => {
+describe("a checkpoint whose fsync failed", () => {
+  it.effect("is not retried, because its bytes may be lost", () => {
     let syncs = 0
     return Effect.gen(function*() {
       const { asked, body, open } = yield* slow
@@ -160,8 +160,8 @@ describe("a checkpoint whose sync has failed", () => {
   })
 })
 
-describe("an upload that was finishing under a lesser promise", () => {
-  it.effect("is not shown to the hook before its bytes are synced, and is waited for again where they are lost", () => {
+describe("an upload that was finishing under a weaker durability", () => {
+  it.effect("is shown to the hook after its bytes are synced, and is open again if they are lost", () => {
     let syncs = 0
     let shown = 0
     return Effect.gen(function*() {

@@ -66,7 +66,7 @@ const traced = TusServer.layer.pipe(
 )
 
 describe("tracing", () => {
-  it.effect("has all requests of an upload in one trace, and what they ask of the store beneath them", () => {
+  it.effect("puts all requests of an upload into one trace, with the calls of the store below them", () => {
     const { spans, tracer } = recording()
     return Effect.gen(function*() {
       const client = { traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01` }
@@ -92,7 +92,7 @@ describe("tracing", () => {
     }).pipe(Effect.provide(traced), Effect.withTracer(tracer))
   })
 
-  it.effect("does nothing where nobody asks for it", () => {
+  it.effect("does nothing without a tracer", () => {
     const { spans, tracer } = recording()
     return Effect.gen(function*() {
       yield* head(yield* create({ "upload-length": "3" }))
@@ -103,13 +103,13 @@ describe("tracing", () => {
     )
   })
 
-  it.prop("finds a trace for every id", [Upload.UploadId], ([id]) => {
+  it.prop("derives a trace from every id", [Upload.UploadId], ([id]) => {
     const { spanId, traceId } = TusTracing.parentOf(id)
     assert.match(traceId, /^(?!0{32})[0-9a-f]{32}$/)
     assert.match(spanId, /^(?!0{16})[0-9a-f]{16}$/)
   })
 
-  it.effect("hooks are within the span of their request", () => {
+  it.effect("puts hooks into the span of their request", () => {
     const { spans, tracer } = recording()
     return Effect.gen(function*() {
       yield* patch(yield* create({ "upload-length": "3" }), 0, "abc")

@@ -27,7 +27,7 @@ const typed = (hooks: TypedUploads.TypedHooks<typeof Photo.Type>) =>
   )
 
 describe("uploads with typed metadata", () => {
-  it.effect("come to hooks and listeners with their metadata as the Schema says", () => {
+  it.effect("reach hooks and listeners with their metadata decoded by the Schema", () => {
     const seen: Array<unknown> = []
     const see = (hook: string) => ({ isOpen, metadata }: TypedUploads.TypedUpload<typeof Photo.Type>) =>
       Effect.sync(() => void seen.push([hook, metadata.filename, DateTime.toEpochMillis(metadata.taken), isOpen]))
@@ -52,7 +52,7 @@ describe("uploads with typed metadata", () => {
     )
   })
 
-  it.effect("are not created with metadata of another shape", () =>
+  it.effect("are refused if the Schema does not accept their metadata", () =>
     Effect.gen(function*() {
       for (const metadata of ["filename eA==", "taken eA==", ""]) {
         const { body, status } = yield* request("POST", "/files", { "upload-length": "3", "upload-metadata": metadata })
@@ -61,13 +61,13 @@ describe("uploads with typed metadata", () => {
       }
     }).pipe(Effect.provide(typed({}))))
 
-  it.effect("are asked for by authorize as others are", () =>
+  it.effect("are checked by authorize like other uploads", () =>
     Effect.gen(function*() {
       const { status } = yield* request("POST", "/files", { "upload-length": "3", "upload-metadata": photo("a.jpg") })
       assert.strictEqual(status, 402)
     }).pipe(Effect.provide(typed({ authorize: () => new Refusal.Denied({ status: 402, reason: "it costs" }) }))))
 
-  it.effect("wait for hooks as long as these may take", () =>
+  it.effect("wait for their hooks within the time limit of hooks", () =>
     Effect.gen(function*() {
       const creating = yield* Effect.fork(
         request("POST", "/files", { "upload-length": "3", "upload-metadata": photo("a.jpg") })
@@ -76,7 +76,7 @@ describe("uploads with typed metadata", () => {
       assert.strictEqual((yield* Fiber.join(creating)).status, 503)
     }).pipe(Effect.provide(typed({ onCreate: () => Effect.never, timeLimit: "2 seconds" }))))
 
-  it.effect("may have it changed by a value", () =>
+  it.effect("may get other metadata from onCreate, as a value", () =>
     Effect.gen(function*() {
       const path = yield* create({ "upload-length": "3", "upload-metadata": photo("A.JPG") })
       assert.strictEqual((yield* head(path)).headers["upload-metadata"], photo("a.jpg"))
@@ -85,7 +85,7 @@ describe("uploads with typed metadata", () => {
         Effect.succeed({ metadata: { ...metadata, filename: metadata.filename.toLowerCase() } })
     }))))
 
-  it.effect("partial uploads may have any, or none", () =>
+  it.effect("may be partial, with any metadata or none", () =>
     Effect.gen(function*() {
       const part = yield* create({ "upload-length": "3", "upload-concat": "partial" })
       yield* patch(part, 0, "abc")
@@ -94,7 +94,7 @@ describe("uploads with typed metadata", () => {
       assert.strictEqual((yield* request("POST", "/files", { ...final, "upload-metadata": photo("a") })).status, 201)
     }).pipe(Effect.provide(typed({}))))
 
-  it.effect("one that was stored with another shape stays, and is no answer to its client", () =>
+  it.effect("stay if they were stored with other metadata, and their client gets 500", () =>
     Effect.gen(function*() {
       // The hook changes the metadata to a value that the Schema refuses.
       const path = yield* create({ "upload-length": "3" })

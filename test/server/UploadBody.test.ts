@@ -42,7 +42,7 @@ const ends: ReadonlyArray<
 
 describe("a body that is pulled", () => {
   for (const [title, end] of ends) {
-    it.effect(`is not waited for by two, the one who reads it and the one who throws away its rest, when ${title}`, () =>
+    it.effect(`is never pulled by its reader and by the discarding of its rest at the same time, when ${title}`, () =>
       Effect.gen(function*() {
         const { body, most, waiting } = silent()
         const reading = yield* Effect.fork(Effect.ensuring(Effect.ignore(body.pull), body.rest))
@@ -81,18 +81,18 @@ const stopped = (source: Parameters<typeof UploadBody.fromPull>[0]) =>
   })
 
 describe("a body that is stopped", () => {
-  it.live("stays whole where it has arrived in a stream of the platform", () =>
+  it.live("is complete if all of it has arrived in a stream of the platform", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* stopped(fromReader())).join(), "abc,whole")
     }))
 
-  it.live("stays whole where it has arrived in a stream of Effect", () =>
+  it.live("is complete if all of it has arrived in a stream of Effect", () =>
     Effect.scoped(Effect.gen(function*() {
       const source = yield* Stream.toPull(Stream.rechunk(Stream.fromIterable(arrived), 1))
       assert.strictEqual((yield* stopped(source)).join(), "abc,whole")
     })))
 
-  it.live("ends behind what has arrived", () =>
+  it.live("ends after the bytes that have arrived", () =>
     Effect.scoped(Effect.gen(function*() {
       const source = yield* Stream.toPull(Stream.concat(Stream.fromIterable(arrived), Stream.never))
       assert.strictEqual((yield* stopped(source)).join(), "abc,TakenOver")

@@ -32,7 +32,7 @@ const listen = (count: number) =>
 const brief = (event: UploadEvents.Event) => `${event._tag} ${event.upload.offset}`
 
 describe("the feed", () => {
-  it.effect("tells all its listeners what happens to uploads, in order", () =>
+  it.effect("sends all its listeners the events of uploads, in order", () =>
     Effect.gen(function*() {
       const heard = yield* Effect.all([listen(8), listen(8)])
       const path = yield* create({ "upload-length": "3" })
@@ -55,7 +55,7 @@ describe("the feed", () => {
           : Effect.void
     }))))
 
-  it.effect("tells of progress no more often than it is told to", () =>
+  it.effect("reports progress no more often than its interval", () =>
     Effect.gen(function*() {
       const events = yield* listen(6)
       const [a, b] = yield* Effect.all([create({ "upload-length": "9" }), create({ "upload-length": "9" })])
@@ -74,7 +74,7 @@ describe("the feed", () => {
       ])
     }).pipe(Effect.provide(feed({ progressEvery: "1 second" }))))
 
-  it.effect("a listener that is slow holds up nobody, and misses the oldest", () =>
+  it.effect("does not wait for a slow listener, which misses the oldest events", () =>
     Effect.gen(function*() {
       const events = yield* UploadEvents.UploadFeed
       const seen: Array<number> = []

@@ -49,7 +49,7 @@ const warnings = <A, E, R>(self: Effect.Effect<A, E, R>) => {
 }
 
 describe("authorize", () => {
-  it.effect("an upload is only for who has created it, whatever the verb", () =>
+  it.effect("an upload is accessible only to its creator, with every method", () =>
     Effect.gen(function*() {
       const path = yield* create({ "upload-length": "3", ...ofAnn })
       for (
@@ -70,14 +70,14 @@ describe("authorize", () => {
       assert.strictEqual((yield* request("DELETE", path, ofAnn)).status, 204)
     }).pipe(Effect.provide(hooked(owned))))
 
-  it.effect("nobody creates anything without being known, and nothing is left of it", () =>
+  it.effect("a creation without a known user is refused, and leaves nothing behind", () =>
     Effect.gen(function*() {
       const refused = yield* request("POST", "/files", { "upload-length": "3", ...octets }, bodyOf("abc"))
       deepStrictEqual([refused.status, refused.body], [401, "expected a bearer token\n"])
       deepStrictEqual(yield* (yield* UploadRegistry.UploadRegistry).usage, { uploads: 0, bytes: 0 })
     }).pipe(Effect.provide(hooked(owned))))
 
-  it.effect("each part of a final is asked for", () =>
+  it.effect("authorize runs for each part of a final", () =>
     Effect.gen(function*() {
       const partial = { "upload-length": "3", "upload-concat": "partial", ...octets }
       const [ann, bob] = yield* Effect.forEach([ofAnn, ofBob], (who) =>
@@ -87,7 +87,7 @@ describe("authorize", () => {
       assert.strictEqual((yield* concat(`${ann} ${ann}`, ofAnn)).status, 201)
     }).pipe(Effect.provide(hooked(owned))))
 
-  it.effect("a request that is refused does not disturb the one that is running", () =>
+  it.effect("a refused request does not disturb a running one", () =>
     Effect.gen(function*() {
       const path = yield* create({ "upload-length": "6", ...ofAnn })
       const more = yield* Deferred.make<void>()
@@ -103,7 +103,7 @@ describe("authorize", () => {
       deepStrictEqual([answer.status, answer.headers["upload-offset"]], [204, "3"])
     }).pipe(Effect.provide(hooked(owned))))
 
-  it.effect("no byte of a body is read before", () => {
+  it.effect("authorize runs before a byte of the body is read", () => {
     let pulls = 0
     return Effect.gen(function*() {
       const path = yield* create({ "upload-length": "3" })
@@ -117,7 +117,7 @@ describe("authorize", () => {
     })))
   })
 
-  it.effect("it sees what is asked for, and by whom", () => {
+  it.effect("authorize receives the intent and the request", () => {
     const seen: Array<unknown> = []
     return Effect.gen(function*() {
       const path = yield* create({ "upload-length": "3", "upload-metadata": "filename eA==" })
@@ -132,7 +132,7 @@ describe("authorize", () => {
 })
 
 describe("onCreate", () => {
-  it.effect("has an upload created otherwise", () => {
+  it.effect("may choose the id, the metadata and the expiry of a new upload", () => {
     const id = Upload.UploadId.make("chosen-by-the-application")
     const end = DateTime.unsafeMake(100_000)
     return Effect.gen(function*() {
@@ -157,7 +157,7 @@ describe("onCreate", () => {
     )))
   })
 
-  it.effect("an upload lives for ever where it says so", () =>
+  it.effect("may create an upload that never expires", () =>
     Effect.gen(function*() {
       const path = yield* create({ "upload-length": "6" })
       yield* patch(path, 0, "abc")
@@ -167,7 +167,7 @@ describe("onCreate", () => {
       { expiresAfter: "1 hour" }
     ))))
 
-  it.effect("an id that is taken is refused, and the upload that has it stays as it is", () =>
+  it.effect("is refused for an id that exists, and the existing upload stays as it is", () =>
     Effect.gen(function*() {
       const path = yield* create({ "upload-length": "6" })
       yield* patch(path, 0, "abc")
@@ -183,7 +183,7 @@ describe("onCreate", () => {
       assert.strictEqual((yield* head(path)).headers["upload-offset"], "3")
     }).pipe(Effect.provide(hooked({ onCreate: () => Effect.succeed({ id: Upload.UploadId.make("i".repeat(22)) }) }))))
 
-  it.effect("refuses, and nothing is left", () =>
+  it.effect("may refuse, and nothing is left", () =>
     Effect.gen(function*() {
       const answer = yield* request("POST", "/files", { "upload-length": "3", ...octets }, bodyOf("abc"))
       deepStrictEqual([answer.status, answer.headers["retry-after"], answer.body], [429, "60", "not so many\n"])
@@ -192,7 +192,7 @@ describe("onCreate", () => {
       onCreate: () => new Refusal.Denied({ status: 429, reason: "not so many", headers: { "retry-after": "60" } })
     }))))
 
-  it.effect("metadata that could end the line it is echoed on is a bug of the application", () =>
+  it.effect("metadata with a line break are a defect of the application", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* request("POST", "/files", { "upload-length": "3" })).status, 500)
       deepStrictEqual(yield* (yield* UploadRegistry.UploadRegistry).usage, { uploads: 0, bytes: 0 })
@@ -207,7 +207,7 @@ describe("onComplete", () => {
     onComplete: ({ id }) => Effect.succeed({ headers: { "x-receipt": id, "upload-offset": "9" }, body: "thank you" })
   })
 
-  it.effect("adds to the answer by which an upload becomes complete, but replaces nothing of it", () =>
+  it.effect("adds to the response with which an upload completes, but replaces nothing in it", () =>
     Effect.gen(function*() {
       const path = yield* create({ "upload-length": "3" })
       const answer = yield* patch(path, 0, "abc")
@@ -215,7 +215,7 @@ describe("onComplete", () => {
       assert.strictEqual(answer.headers["upload-offset"], "3")
     }).pipe(Effect.provide(receipt)))
 
-  it.effect("and so to the one that creates it whole, or assembles it", () =>
+  it.effect("adds to a creation that is complete at once, and to the creation of a final that is assembled at once", () =>
     Effect.gen(function*() {
       const whole = yield* request("POST", "/files", { "upload-length": "3", ...octets }, bodyOf("abc"))
       deepStrictEqual([whole.status, whole.body], [201, "thank you"])
@@ -226,7 +226,7 @@ describe("onComplete", () => {
       deepStrictEqual([final.status, final.body], [201, "thank you"])
     }).pipe(Effect.provide(receipt)))
 
-  it.effect("a client that lost its answer is told it again, to a PATCH without bytes", () => {
+  it.effect("what it adds is stored, and sent again to a PATCH without bytes from a client that lost the response", () => {
     let runs = 0
     return Effect.gen(function*() {
       const path = yield* create({ "upload-length": "3" })
@@ -247,7 +247,7 @@ describe("onComplete", () => {
     })))
   })
 
-  it.effect("also of an upload that was created whole, or that the server has finished by itself", () => {
+  it.effect("what it adds is stored also for an upload that was created whole, or that the server has finished by itself", () => {
     let runs = 0
     return Effect.gen(function*() {
       const whole = yield* request("POST", "/files", { "upload-length": "3", ...octets }, bodyOf("abc"))
@@ -272,7 +272,7 @@ describe("onComplete", () => {
     [{ body: "a".repeat(65_536) }, "it takes 65560 bytes, more than 65536"]
   ] as const
   for (const [addition, why] of unstorable) {
-    it.effect(`what cannot be stored is told once, and a warning says why: ${why}`, () =>
+    it.effect(`what cannot be stored is sent once, and a warning says why: ${why}`, () =>
       Effect.gen(function*() {
         const path = yield* create({ "upload-length": "3" })
         const logged = yield* warnings(Effect.gen(function*() {
@@ -288,7 +288,7 @@ describe("onComplete", () => {
       }).pipe(Effect.provide(hooked({ onComplete: () => Effect.succeed(addition) }))))
   }
 
-  it.effect("a final takes no PATCH, so nothing of its answer is stored", () =>
+  it.effect("what it adds is not stored for a final, because a final accepts no PATCH", () =>
     Effect.gen(function*() {
       const partial = { "upload-length": "3", "upload-concat": "partial", ...octets }
       const part = yield* request("POST", "/files", partial, bodyOf("abc"))
@@ -300,7 +300,7 @@ describe("onComplete", () => {
 })
 
 describe("onTerminate and onExpire", () => {
-  it.effect("run before an upload is removed, and not for partial ones", () => {
+  it.effect("run before an upload is removed, but not for partial uploads", () => {
     const seen: Array<string> = []
     return Effect.gen(function*() {
       const sweeper = yield* TusSweeper.make
@@ -322,7 +322,7 @@ describe("onTerminate and onExpire", () => {
     }, { expiresAfter: "1 hour" })))
   })
 
-  it.effect("an upload may be kept from being terminated", () =>
+  it.effect("onTerminate may refuse a termination", () =>
     Effect.gen(function*() {
       const path = yield* create({ "upload-length": "3" })
       assert.strictEqual((yield* request("DELETE", path)).status, 403)
@@ -360,7 +360,7 @@ describe("a hook that hangs", () => {
     ["onComplete", { onComplete: () => Effect.uninterruptible(Effect.never) }]
   ]
   for (const [name, hooks] of hanging) {
-    it.effect(`${name} is given up after its time, and the request may be tried again`, () =>
+    it.effect(`${name} fails after its time limit, and the request may be repeated`, () =>
       Effect.gen(function*() {
         const running = yield* Effect.fork(
           request("POST", "/files", { "upload-length": "3", ...octets }, bodyOf("abc"))
@@ -379,7 +379,7 @@ describe("a hook that hangs", () => {
       }).pipe(Effect.provide(hooked({ ...hooks, timeLimit: "5 seconds" }))))
   }
 
-  it.effect("onComplete leaves all that has come, and is asked again", () => {
+  it.effect("onComplete keeps all bytes, and runs again", () => {
     let runs = 0
     return Effect.gen(function*() {
       const sweeper = yield* TusSweeper.make

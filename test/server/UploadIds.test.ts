@@ -3,7 +3,7 @@ import { UploadIds } from "effect-tus/server"
 import * as Effect from "effect/Effect"
 
 describe("UploadIds", () => {
-  it.effect("are 128 bits in hexadecimal each, and none comes twice", () =>
+  it.effect("are 128 bits in hexadecimal, and no two are equal", () =>
     Effect.gen(function*() {
       const { next } = yield* UploadIds.UploadIds
       const ids = yield* Effect.replicateEffect(next, 10_000)

@@ -70,7 +70,7 @@ const statuses = (requests: ReadonlyArray<Effect.Effect<{ readonly status: numbe
   )
 
 describe("the bytes of an owner", () => {
-  it.effect("are given out once, however many ask at a time", () =>
+  it.effect("are granted once, to any number of concurrent requests", () =>
     Effect.gen(function*() {
       const requests = Array.from({ length: 10 }, () => post("ann", { "upload-length": "30" }))
       deepStrictEqual(yield* statuses(requests), [...Array(3).fill(201), ...Array(7).fill(507)])
@@ -81,7 +81,7 @@ describe("the bytes of an owner", () => {
       assert.strictEqual((yield* post("ann", { "upload-length": "10" })).status, 201)
     }).pipe(Effect.provide(limited({ bytesPerOwner: 100 }))))
 
-  it.effect("come back when an upload is terminated, or has expired", () =>
+  it.effect("are free again when an upload is terminated or has expired", () =>
     Effect.gen(function*() {
       const first = yield* create({ "upload-length": "100", ...as("ann") })
       assert.strictEqual((yield* post("ann", { "upload-length": "1" })).status, 507)
@@ -93,7 +93,7 @@ describe("the bytes of an owner", () => {
       assert.strictEqual((yield* post("ann", { "upload-length": "100" })).status, 201)
     }).pipe(Effect.provide(limited({ bytesPerOwner: 100 }))))
 
-  it.effect("that run out in mid-body end it with a sentence, and what came before is kept", () =>
+  it.effect("that run out in the middle of a body end it with a refusal, and the bytes before are kept", () =>
     Effect.gen(function*() {
       const path = yield* create({ "upload-defer-length": "1", ...as("ann") })
       const refused = yield* patch(path, 0, "0123456789abc", as("ann"))
@@ -103,7 +103,7 @@ describe("the bytes of an owner", () => {
       assert.strictEqual((yield* patch(path, 10, "d", as("ann"))).status, 507)
     }).pipe(Effect.provide(limited({ bytesPerOwner: 10 }))))
 
-  it.effect("that are not there for a body that says how long it is refuse it before its first byte", () =>
+  it.effect("that do not suffice for an announced length refuse the body before its first byte", () =>
     Effect.gen(function*() {
       const path = yield* create({ "upload-defer-length": "1", ...as("ann") })
       const told = { ...as("ann"), "content-length": "13" }
@@ -114,7 +114,7 @@ describe("the bytes of an owner", () => {
       assert.strictEqual((yield* patch(path, 0, "0123", { ...declared, "upload-length": "10" })).status, 204)
     }).pipe(Effect.provide(limited({ bytesPerOwner: 10 }))))
 
-  it.effect("are held in part for a body that does not say how long it is, and given back when it ends", () =>
+  it.effect("are reserved in steps for a body of unknown length, and free again when it ends", () =>
     Effect.gen(function*() {
       const [a, b] = yield* Effect.all([1, 2].map(() => create({ "upload-defer-length": "1", ...as("ann") })))
       const more = yield* Deferred.make<void>()
@@ -131,7 +131,7 @@ describe("the bytes of an owner", () => {
       assert.strictEqual((yield* patch(b ?? "", 7, "2", as("ann"))).status, 507)
     }).pipe(Effect.provide(limited({ bytesPerOwner: 10 }))))
 
-  it.effect("are held for bytes that come along with the creation", () =>
+  it.effect("are reserved for the body of a creation", () =>
     Effect.gen(function*() {
       deepStrictEqual((yield* post("ann", { "upload-defer-length": "1" }, "0123456789abc")).status, 507)
       deepStrictEqual((yield* post("ann", { "upload-defer-length": "1" }, "0123456789")).status, 201)
@@ -142,7 +142,7 @@ describe("the bytes of an owner", () => {
 })
 
 describe("the unfinished uploads of an owner", () => {
-  it.effect("are as many as may be, and one is free when another is complete", () =>
+  it.effect("are limited in number, and one is free again when another completes", () =>
     Effect.gen(function*() {
       const requests = Array.from({ length: 5 }, () => post("ann", { "upload-defer-length": "1" }))
       deepStrictEqual(yield* statuses(requests), [201, 201, 429, 429, 429])
@@ -157,7 +157,7 @@ describe("the unfinished uploads of an owner", () => {
 })
 
 describe("the disk", () => {
-  it.effect("has room for all that was announced, and for what is to stay free", () =>
+  it.effect("has room for all announced bytes and for its reserve", () =>
     Effect.gen(function*() {
       const path = yield* create({ "upload-length": "60", ...as("ann") })
       yield* patch(path, 0, "0123456789", as("ann"))
@@ -182,7 +182,7 @@ const inPieces = (text: string, sizes: ReadonlyArray<number>): UploadBody.Upload
   return { ...bodyOf(""), pull: Effect.zipRight(Effect.yieldNow(), next) }
 }
 
-describe("bodies that do not say how long they are", () => {
+describe("bodies of unknown length", () => {
   for (
     const [what, limits, size] of [
       ["an owner may have", { bytesPerOwner: 30 }, Infinity],
@@ -190,7 +190,7 @@ describe("bodies that do not say how long they are", () => {
     ] as const
   ) {
     it.effect.prop(
-      `take together what ${what}: nothing beyond it, and nothing of it is lost`,
+      `together fill ${what}: no byte beyond it, and none of it is lost`,
       [
         FastCheck.array(FastCheck.array(FastCheck.nat(9), { maxLength: 8 }), { minLength: 1, maxLength: 4 }),
         FastCheck.array(FastCheck.nat(40), { maxLength: 20 })
@@ -230,7 +230,7 @@ describe("bodies that do not say how long they are", () => {
     )
   }
 
-  it.effect("end with a defect, not in a loop, where an application grants the same room again", () =>
+  it.effect("end with a defect, not in a loop, if an application grants no more room than before", () =>
     Effect.gen(function*() {
       const same: Allowance = { size: 2, more: () => Effect.succeed(same) }
       const intake = BoundedBody.make(
@@ -245,7 +245,7 @@ describe("bodies that do not say how long they are", () => {
     }))
 })
 
-describe("a final that is assembled when its parts are there", () => {
+describe("a final that is assembled later", () => {
   const deferred = { "upload-defer-length": "1", "upload-concat": "partial", ...as("ann") }
   const waiting = Effect.repeatN(Effect.yieldNow(), 200)
   const finalOf = (...parts: ReadonlyArray<string>) =>
@@ -264,7 +264,7 @@ describe("a final that is assembled when its parts are there", () => {
       ["the disk has", { minFreeBytes: 10 }, 110]
     ] as const
   ) {
-    it.effect(`takes no more than ${what}, counts a part as often as it is named, and waits for room`, () =>
+    it.effect(`stays within ${what}, counts a part as often as it is named, and waits for room`, () =>
       Effect.gen(function*() {
         const part = yield* create(deferred)
         const finals = yield* Effect.all([finalOf(part, part), finalOf(part, part), finalOf(part, part, part, part)])
@@ -285,7 +285,7 @@ describe("a final that is assembled when its parts are there", () => {
       }).pipe(Effect.provide(limited(limits, size))))
   }
 
-  it.effect("holds its room while it is assembled", () =>
+  it.effect("reserves its room while it is assembled", () =>
     Effect.gen(function*() {
       const parts = yield* Effect.all([create(deferred), create(deferred)])
       const finals = yield* Effect.forEach(parts, (part) => finalOf(part, part))
@@ -295,7 +295,7 @@ describe("a final that is assembled when its parts are there", () => {
       deepStrictEqual((yield* offsets(finals)).toSorted(), ["40", 507])
     }).pipe(Effect.provide(limited({ bytesPerOwner: 100 }))))
 
-  it.effect("is not created where its parts are there and it has no room", () =>
+  it.effect("is refused at its creation if its parts are complete and there is no room", () =>
     Effect.gen(function*() {
       const part = (yield* post("ann", { "upload-length": "30", "upload-concat": "partial" }, "x".repeat(30))).headers
       const named = `final;${[1, 2, 3].map(() => part["location"]).join(" ")}`
@@ -305,8 +305,8 @@ describe("a final that is assembled when its parts are there", () => {
     }).pipe(Effect.provide(limited({ bytesPerOwner: 100 }))))
 })
 
-describe("writes", () => {
-  it.effect("are as many at a time as may be", () =>
+describe("concurrent writes", () => {
+  it.effect("are limited in number", () =>
     Effect.gen(function*() {
       const paths = yield* Effect.all([1, 2].map(() => create({ "upload-length": "6" })))
       const more = yield* Deferred.make<void>()
@@ -337,7 +337,7 @@ describe("the bandwidth", () => {
       deepStrictEqual((yield* Fiber.join(running)).map(({ status }) => status), [204, 204, 204])
     }).pipe(Effect.provide(limited({ bytesPerSecond: 1000 }))))
 
-  it.effect("keeps nobody from taking an upload over", () =>
+  it.effect("does not delay a takeover", () =>
     Effect.gen(function*() {
       const path = yield* create({ "upload-length": "2000" })
       const running = yield* Effect.fork(patch(path, 0, "x".repeat(1000)))

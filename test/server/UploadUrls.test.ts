@@ -16,7 +16,7 @@ const signing = Layer.provide(server(), UploadUrls.layerSigned({ secret, validFo
 const concat = (part: string) => request("POST", "/files", { "upload-concat": `final;${part} ${part}` })
 
 describe("signed URLs", () => {
-  it.effect("give access until their time has run out", () =>
+  it.effect("give access until they expire", () =>
     Effect.gen(function*() {
       const url = yield* create({ "upload-length": "3" })
       assert.match(url, /^\/files\/[0-9a-f]{32}\?expires=3600&signature=[\w-]{43}$/)
@@ -30,7 +30,7 @@ describe("signed URLs", () => {
       assert.strictEqual((yield* request("DELETE", url)).status, 403)
     }).pipe(Effect.provide(signing)))
 
-  it.effect("are worth nothing when something of them is changed, or missing", () =>
+  it.effect("are refused if a part of them is changed or missing", () =>
     Effect.gen(function*() {
       const url = yield* create({ "upload-length": "3" })
       const other = yield* create({ "upload-length": "3" })
@@ -56,7 +56,7 @@ describe("signed URLs", () => {
       assert.strictEqual((yield* head(url)).headers["upload-offset"], "0")
     }).pipe(Effect.provide(signing)))
 
-  it.effect("are what a final names its parts by", () =>
+  it.effect("name the parts of a final", () =>
     Effect.gen(function*() {
       const octets = { "content-type": "application/offset+octet-stream" }
       const partial = { "upload-length": "3", "upload-concat": "partial", ...octets }
@@ -66,7 +66,7 @@ describe("signed URLs", () => {
       assert.strictEqual((yield* concat(`https://example.org${location}`)).status, 201)
     }).pipe(Effect.provide(signing)))
 
-  it.effect("of the parts of a final are neither stored with it nor told to whoever has its own", () => {
+  it.effect("of the parts of a final lose their signatures in its state, in events, and in the responses about it", () => {
     const published: Array<unknown> = []
     const listener = Layer.succeed(UploadEvents.UploadEvents, {
       publish: (event) => Effect.sync(() => void published.push(event))
@@ -93,7 +93,7 @@ describe("signed URLs", () => {
     }).pipe(Effect.provide(signing.pipe(Layer.provideMerge(listener))))
   })
 
-  it.effect("of parts are told as they were sent where nothing is signed", () =>
+  it.effect("of parts are shown as they were sent if URLs are not signed", () =>
     Effect.gen(function*() {
       const part = yield* create({ "upload-length": "3", "upload-concat": "partial" })
       const sent = `final;${part}?tenant=1 https://example.org${part}?tenant=2`
@@ -101,7 +101,7 @@ describe("signed URLs", () => {
       assert.strictEqual((yield* head(final)).headers["upload-concat"], sent)
     }).pipe(Effect.provide(server())))
 
-  it.effect("need a secret that is one", () =>
+  it.effect("need a secret of sufficient length", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(UploadUrls.makeSigned({ secret: Redacted.make("short") }))
       assert.strictEqual(error.message, `secret: expected at least 32 characters, got "5 characters"`)

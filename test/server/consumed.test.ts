@@ -60,16 +60,16 @@ const webHandler = (read: (request: Request) => unknown) =>
 
 const doors: Readonly<Record<string, Effect.Effect<Ask, unknown, TusServer.TusServer | Scope>>> = {
   "the Node listener": nodeServer(text),
-  "the Node listener, while somebody reads": nodeServer(async (request) => request.on("data", () => {})),
+  "the Node listener, while another reader has the body": nodeServer(async (request) => request.on("data", () => {})),
   "an HttpApp": effectServer,
   "the web handler": webHandler((request) => request.text()),
-  "the web handler, while somebody reads": webHandler((request) => request.body?.getReader())
+  "the web handler, while another reader has the body": webHandler((request) => request.body?.getReader())
 }
 
 const tus = { "tus-resumable": "1.0.0" }
 const stream = { ...tus, "content-type": "application/offset+octet-stream" }
 
-describe("a body that somebody else has read", () => {
+describe("a body that has already been read", () => {
   for (const [name, open] of Object.entries(doors)) {
     it.scopedLive(`is a clear 500 at ${name}, and nothing is stored`, () => {
       const logged: Array<string> = []

@@ -43,8 +43,8 @@ const preflight = (method: string, headers: string, path = "/files") => ({
   headers: { origin, "access-control-request-method": method, "access-control-request-headers": headers }
 })
 
-describe("HttpMiddleware.cors in front", () => {
-  it.scopedLive("lets pages upload: preflights are answered, and answers and refusals can be read", () =>
+describe("HttpMiddleware.cors in front of uploads", () => {
+  it.scopedLive("lets pages upload: preflights are answered, and responses and refusals can be read", () =>
     Effect.gen(function*() {
       const ask = yield* application(cors)
       yield* Effect.promise(async () => {
@@ -70,7 +70,7 @@ describe("HttpMiddleware.cors in front", () => {
       })
     }))
 
-  it.scopedLive("hides what the server can do from OPTIONS, but not from a POST that stands for it", () =>
+  it.scopedLive("hides the capabilities of the server from OPTIONS, but not from a POST with X-HTTP-Method-Override", () =>
     Effect.gen(function*() {
       const ask = yield* application(cors)
       yield* Effect.promise(async () => {
@@ -84,7 +84,7 @@ describe("HttpMiddleware.cors in front", () => {
       })
     }))
 
-  it.scopedLive("hides nothing where it is kept from the uploads, and serves the rest as before", () =>
+  it.scopedLive("hides nothing with TusHttp.except, and serves other paths as before", () =>
     Effect.gen(function*() {
       const ask = yield* application(TusHttp.except("/files", cors), {
         cors: { origins: ["https://uploads.example.org"] }

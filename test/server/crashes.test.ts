@@ -20,9 +20,9 @@ const loggers: Readonly<Record<string, (write: (line: string) => void) => Logger
   pretty: () => Logger.prettyLogger({ colors: false, mode: "tty" })
 }
 
-describe("the log of a request that died", () => {
+describe("the log line of a defect", () => {
   for (const [name, loggerOf] of Object.entries(loggers)) {
-    it.effect(`has the message and the stack: ${name} logger`, () =>
+    it.effect(`has the message and the stack, with the ${name} logger`, () =>
       Effect.gen(function*() {
         const lines: Array<string> = []
         const write = (...words: ReadonlyArray<unknown>) => void lines.push(words.join(" "))

@@ -50,7 +50,7 @@ const housekeeping = Effect.gen(function*() {
 })
 
 needs("SQLite")("an upload of a dialect that is not served", () => {
-  it.scopedLive("is told by each request for it, and is changed by none", () =>
+  it.scopedLive("is refused with an explanation by every request, and changed by none", () =>
     Effect.gen(function*() {
       const { process, rows } = yield* machine
       const path = yield* process(
@@ -88,7 +88,7 @@ needs("SQLite")("an upload of a dialect that is not served", () => {
       deepStrictEqual(yield* rows("SELECT * FROM effect_tus_uploads"), before)
     }))
 
-  it.scopedLive("is neither set aside nor set back nor finished nor removed, whatever state it is in", () =>
+  it.scopedLive("is neither set aside, set back, finished nor removed, in any state", () =>
     Effect.gen(function*() {
       const { process, rows } = yield* machine
       const paths = yield* process(Effect.gen(function*() {
@@ -121,7 +121,7 @@ needs("SQLite")("an upload of a dialect that is not served", () => {
       deepStrictEqual(yield* rows("SELECT * FROM effect_tus_uploads ORDER BY id"), before)
     }))
 
-  it.scopedLive("goes when it is unfinished and its time has run out, as any other", () =>
+  it.scopedLive("is removed like any other when it is unfinished and has expired", () =>
     Effect.gen(function*() {
       const { process, rows } = yield* machine
       const [old, young] = yield* process(

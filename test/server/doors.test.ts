@@ -40,7 +40,7 @@ for (const [name, open] of Object.entries(doors)) {
         })
       }))
 
-    it.scopedLive("a socket that dies in the middle of a body leaves its bytes and a free lock", () =>
+    it.scopedLive("a socket that closes in the middle of a body leaves its bytes and a free lock", () =>
       Effect.gen(function*() {
         const { ask, port } = yield* open()
         if (port === undefined) {

@@ -34,7 +34,7 @@ const unreadable = Layer.map(ByteStore.layerMemory, (context) =>
 
 describe("a download", () => {
   for (const [name, open] of Object.entries(doors)) {
-    it.scopedLive(`comes through ${name}`, () =>
+    it.scopedLive(`works through ${name}`, () =>
       Effect.gen(function*() {
         const { ask } = yield* open({ downloads: true })
         yield* Effect.promise(async () => {
@@ -71,7 +71,7 @@ describe("a download", () => {
         })
       }))
 
-    it.scopedLive(`that fails before its first byte is an error through ${name}, and no head of a success`, () =>
+    it.scopedLive(`that fails before its first byte is an error through ${name}, and not the head of a success`, () =>
       Effect.gen(function*() {
         const { ask } = yield* open({ downloads: true }, unreadable)
         yield* Effect.promise(async () => {
@@ -85,7 +85,7 @@ describe("a download", () => {
         })
       }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger))))
 
-    it.scopedLive(`is not to be had through ${name} where nobody has said so`, () =>
+    it.scopedLive(`is refused through ${name} unless it was enabled`, () =>
       Effect.gen(function*() {
         const { ask } = yield* open()
         yield* Effect.promise(async () => {

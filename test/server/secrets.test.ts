@@ -112,8 +112,8 @@ const everything = (listener: Layer.Layer<never>) =>
 /** Except for line ends and tabs of a stack. */
 const obeyed = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
 
-describe("what is told of requests", () => {
-  it.effect("has no signature, whatever fails", () => {
+describe("the output about requests", () => {
+  it.effect("contains no signature, in any failure", () => {
     const { layer, listener, told } = listening()
     return Effect.gen(function*() {
       const url = yield* create({ "upload-length": "3" })
@@ -138,7 +138,7 @@ describe("what is told of requests", () => {
     }).pipe(Effect.provide(everything(listener)), Effect.provide(layer))
   })
 
-  it.effect("has nothing that a terminal obeys, or that begins a line", () => {
+  it.effect("contains no control character of a terminal, and no line break", () => {
     const { layer, listener, told } = listening()
     return Effect.gen(function*() {
       const url = yield* create({ "upload-length": "3" })

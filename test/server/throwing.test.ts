@@ -26,9 +26,9 @@ const ways: Readonly<Record<string, () => Effect.Effect<never>>> = {
     throw new Error("boom")
   },
   "dies": () => Effect.die(new Error("boom")),
-  "fails with what it may not": () => Effect.fail(new Error("boom")) as Effect.Effect<never, never>,
-  "fails with nothing": () => Effect.fail(null) as Effect.Effect<never, never>,
-  "is no effect": () => ({ boom: true }) as never
+  "fails with an undeclared error": () => Effect.fail(new Error("boom")) as Effect.Effect<never, never>,
+  "fails with null": () => Effect.fail(null) as Effect.Effect<never, never>,
+  "returns no Effect": () => ({ boom: true }) as never
 }
 
 type Break = () => Effect.Effect<never> | undefined
@@ -92,10 +92,10 @@ const recording = () => {
   return { causes, logger }
 }
 
-describe("what an application gives", () => {
+describe("a callback of the application", () => {
   for (const [name, layerOf] of Object.entries(given)) {
     for (const [how, way] of Object.entries(ways)) {
-      it.effect(`costs one request where it ${how}: ${name}`, () => {
+      it.effect(`fails only its own request if it ${how}: ${name}`, () => {
         const { causes, logger } = recording()
         let isBroken = true
         const broken = () => (isBroken ? way() : undefined)
@@ -114,7 +114,7 @@ describe("what an application gives", () => {
     }
   }
 
-  it.effect("costs no other upload its end where it dies: onExpire", () => {
+  it.effect("does not keep other uploads from being removed if it dies: onExpire", () => {
     const { causes, logger } = recording()
     const asked: Array<string> = []
     const hooks = Layer.succeed(UploadHooks.UploadHooks, {
@@ -134,7 +134,7 @@ describe("what an application gives", () => {
     }).pipe(Effect.provide(logger), Effect.provide(Layer.provideMerge(server({ expiresAfter: "1 hour" }), hooks)))
   })
 
-  it.effect("costs one request where it throws: origins of cors", () => {
+  it.effect("fails only its own request if it throws: origins of cors", () => {
     let isBroken = true
     const cors: TusPolicy.Options["cors"] = {
       origins: () => {

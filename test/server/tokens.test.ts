@@ -57,9 +57,9 @@ const expiring = (start: number, isLetIn: () => boolean, expire: () => void) =>
 
 needs("SQLite")("a token that expires in the middle of a body", () => {
   const plans = [
-    { title: "cuts nothing off", chunkSize: bytes.length, start: 0, bodies: ["let in"] },
+    { title: "does not cut off a running request", chunkSize: bytes.length, start: 0, bodies: ["let in"] },
     {
-      title: "is asked for with the next request, and the client goes on with a new one",
+      title: "is refused with the next request, and the client continues with a new token",
       chunkSize: bytes.length / 4,
       start: bytes.length / 4,
       bodies: ["let in", "let in", "refused", "let in", "let in"]

@@ -39,12 +39,12 @@ const create = (trustedProxies: ReadonlyArray<string>) =>
   })
 
 describe("HttpMiddleware.xForwardedHeaders in front", () => {
-  it.scopedLive("makes no trusted proxy of a client that says to be one", () =>
+  it.scopedLive("does not make a client a trusted proxy", () =>
     Effect.gen(function*() {
       assert.match(yield* create(["192.0.2.1"]), /^\/files\//)
     }))
 
-  it.scopedLive("takes nothing from a proxy that is one", () =>
+  it.scopedLive("does not hide the headers of a trusted proxy", () =>
     Effect.gen(function*() {
       assert.match(yield* create(["127.0.0.1"]), /^https:\/\/example\.org\/files\//)
     }))
