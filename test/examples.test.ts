@@ -16,7 +16,8 @@ import { once } from "node:events"
 import { layer as ropes } from "../examples/byte-store.js"
 import * as Retry from "../examples/retry.js"
 import { example, spawnExample } from "./example.js"
-import { createUpload, directory, fileOf, offsetOf, server, sha256OfFile } from "./interop/server.js"
+import { createUpload, fileOf, offsetOf, server, sha256OfFile } from "./interop/server.js"
+import { directory } from "./support/directory.js"
 
 const append = (url: string, body: string) =>
   fetch(url, {

@@ -11,8 +11,9 @@ import { randomBytes } from "node:crypto"
 import { stat } from "node:fs/promises"
 import * as tus from "tus-js-client"
 import { example } from "./example.js"
-import { createUpload, directory, fileOf, offsetOf, sha256, sha256OfFile } from "./interop/server.js"
+import { createUpload, fileOf, offsetOf, sha256, sha256OfFile } from "./interop/server.js"
 import { open, patch } from "./node/socket.js"
+import { directory } from "./support/directory.js"
 
 /** The environment of an example. */
 export const production = { NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1", CI: "1" } as const

@@ -7,7 +7,7 @@ import { NodeTusServer } from "effect-tus/node"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { directory } from "../interop/server.js"
+import { directory } from "../support/directory.js"
 import { needs } from "../support/needs.js"
 import { Chromium, visit } from "./chromium.js"
 

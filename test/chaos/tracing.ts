@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { startExample } from "../example.js"
-import { directory } from "../interop/server.js"
+import { directory } from "../support/directory.js"
 import { answers, traced } from "./steps.js"
 import { parse } from "./strace.js"
 

@@ -7,9 +7,10 @@ import * as Effect from "effect/Effect"
 import { execFileSync } from "node:child_process"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { startExample } from "../example.js"
-import { directory, fileOf } from "../interop/server.js"
+import { fileOf } from "../interop/server.js"
 import { open, type RawClient } from "../node/socket.js"
 import { askPort } from "../server/doors.js"
+import { directory } from "../support/directory.js"
 import { targets } from "./descriptors.js"
 
 const tus = { "tus-resumable": "1.0.0" }

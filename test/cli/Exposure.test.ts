@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Exposure from "../../src/cli/doctor/Exposure.js"
-import { directory } from "../node/temporary.js"
+import { directory } from "../support/directory.js"
 import * as Process from "./process.js"
 
 /** A directory with a folder and a file in the folder. */

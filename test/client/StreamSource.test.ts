@@ -17,7 +17,7 @@ import * as Fs from "node:fs"
 import { join } from "node:path"
 import * as StreamSource from "../../src/client/sources/StreamSource.js"
 import type * as UploadSource from "../../src/client/sources/UploadSource.js"
-import { directory } from "../node/temporary.js"
+import { directory } from "../support/directory.js"
 
 const kib = 1024
 const mib = 1024 * kib

@@ -27,7 +27,7 @@ import { promisify } from "node:util"
 import * as JournalFiles from "../../src/client/journal/JournalFiles.js"
 import * as JournalStore from "../../src/client/journal/JournalStore.js"
 import * as UploadJournal from "../../src/client/journal/UploadJournal.js"
-import { directory } from "../node/temporary.js"
+import { directory } from "../support/directory.js"
 
 const at = (millis: number) => DateTime.unsafeMake(millis)
 

@@ -27,8 +27,9 @@ import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { child, type Line } from "../child.js"
 import { type Example, example, startExample } from "../example.js"
+import { directory } from "../support/directory.js"
 import { type Fate, relay } from "./relay.js"
-import { directory, fileOf, offsetOf, server, sha256, sha256OfFile } from "./server.js"
+import { fileOf, offsetOf, server, sha256, sha256OfFile } from "./server.js"
 import type { Told } from "./uploading.js"
 
 const mebibyte = 1024 * 1024

@@ -7,8 +7,9 @@ import { randomBytes } from "node:crypto"
 import { open, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { child } from "../child.js"
+import { directory } from "../support/directory.js"
 import type { Told } from "./measuring.js"
-import { directory, fileOf, server, sha256OfFile } from "./server.js"
+import { fileOf, server, sha256OfFile } from "./server.js"
 
 const mebibyte = 1024 * 1024
 

@@ -8,8 +8,6 @@ import { join } from "node:path"
 import { example } from "../example.js"
 import { directory } from "../support/directory.js"
 
-export { directory }
-
 export const server = Effect.gen(function*() {
   const path = yield* directory
   return { ...(yield* example("node-server", { UPLOAD_DIR: path })), directory: path }

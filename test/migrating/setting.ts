@@ -18,8 +18,8 @@ import * as Stream from "effect/Stream"
 import { readFileSync } from "node:fs"
 import { fileOf } from "../interop/server.js"
 import * as Socket from "../node/socket.js"
-import { directory } from "../node/temporary.js"
 import { askPort } from "../server/doors.js"
+import { directory } from "../support/directory.js"
 import { idOf } from "../support/uploads.js"
 
 type Headers = Readonly<Record<string, string>>

@@ -31,7 +31,7 @@ import * as tus from "tus-js-client"
 import * as Process from "../cli/process.js"
 import { relay } from "../interop/relay.js"
 import * as Servers from "../node-client/servers.js"
-import { directory } from "../node/temporary.js"
+import { directory } from "../support/directory.js"
 import { client, serve, shared, stored, text, until, upload } from "./setting.js"
 import { rowsOf, suite } from "./tables.js"
 

@@ -30,7 +30,7 @@ import * as ServeCommand from "../../src/cli/commands/ServeCommand.js"
 import * as Process from "../cli/process.js"
 import * as Servers from "../node-client/servers.js"
 import * as Socket from "../node/socket.js"
-import { directory } from "../node/temporary.js"
+import { directory } from "../support/directory.js"
 import { idOf } from "../support/uploads.js"
 import {
   asking,

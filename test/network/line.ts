@@ -8,7 +8,8 @@ import { once } from "node:events"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { directory, fileOf, sha256, sha256OfFile } from "../interop/server.js"
+import { fileOf, sha256, sha256OfFile } from "../interop/server.js"
+import { directory } from "../support/directory.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 

@@ -15,7 +15,7 @@ import { vi } from "vitest"
 import type * as UploadSource from "../../src/client/sources/UploadSource.js"
 import * as FileSource from "../../src/node-client/FileSource.js"
 import { watching } from "../node/calls.js"
-import { directory } from "../node/temporary.js"
+import { directory } from "../support/directory.js"
 
 vi.mock("node:fs", async (original) => (await import("../node/calls.js")).watch(await original<typeof Fs>()))
 

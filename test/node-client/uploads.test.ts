@@ -15,8 +15,8 @@ import * as Fs from "node:fs"
 import type * as Http from "node:http"
 import { join } from "node:path"
 import { storedAt } from "../client/world.js"
-import { directory } from "../node/temporary.js"
 import { server } from "../server/doors.js"
+import { directory } from "../support/directory.js"
 import { certificate, http, https, raw } from "./servers.js"
 
 const bytes = randomBytes(3_000_001)

@@ -15,7 +15,7 @@ import * as DirectoryLock from "../../src/node/embedded/DirectoryLock.js"
 import * as Sqlite from "../../src/node/embedded/Sqlite.js"
 import * as SqlFailure from "../../src/sql/SqlFailure.js"
 import { id, uploadOf } from "../protocol/arbitraries.js"
-import { directory } from "./temporary.js"
+import { directory } from "../support/directory.js"
 
 const serve = (directory: string) => Layer.build(EmbeddedStore.layer({ directory }))
 

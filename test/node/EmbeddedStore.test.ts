@@ -25,9 +25,9 @@ import { dirname, join } from "node:path"
 import * as Sqlite from "../../src/node/embedded/Sqlite.js"
 import { askPort } from "../server/doors.js"
 import { create, head, patch } from "../server/requests.js"
+import { directory as temporary } from "../support/directory.js"
 import { needs } from "../support/needs.js"
 import { idOf } from "../support/uploads.js"
-import { directory as temporary } from "./temporary.js"
 
 const offsetOf = (path: string) => Effect.map(head(path), ({ headers }) => headers["upload-offset"])
 

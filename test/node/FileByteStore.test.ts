@@ -18,9 +18,10 @@ import { join } from "node:path"
 import { vi } from "vitest"
 import * as FileConcat from "../../src/node/files/FileConcat.js"
 import { idOf, numbered } from "../../src/testing/Fixtures.js"
+import { directory } from "../support/directory.js"
 import { needs } from "../support/needs.js"
 import { calls, watching } from "./calls.js"
-import { buffers, directory, fails, open } from "./temporary.js"
+import { buffers, fails, open } from "./temporary.js"
 
 vi.mock("node:fs", async (original) => (await import("./calls.js")).watch(await original<typeof Fs>()))
 

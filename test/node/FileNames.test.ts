@@ -10,7 +10,8 @@ import type * as Fs from "node:fs"
 import { vi } from "vitest"
 import * as FileNames from "../../src/node/files/FileNames.js"
 import { numbered } from "../../src/testing/Fixtures.js"
-import { directory, open } from "./temporary.js"
+import { directory } from "../support/directory.js"
+import { open } from "./temporary.js"
 
 /** Simulates a case-insensitive, case-preserving file system below the directories of these tests. */
 let folds = false

@@ -25,7 +25,7 @@ import {
 import { join } from "node:path"
 import { idOf, numbered } from "../../src/testing/Fixtures.js"
 import { bytes, uploadOf } from "../protocol/arbitraries.js"
-import { directory } from "./temporary.js"
+import { directory } from "../support/directory.js"
 
 const a = idOf("file-a")
 

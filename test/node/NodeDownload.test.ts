@@ -7,7 +7,7 @@ import { createHash, randomBytes } from "node:crypto"
 import { once } from "node:events"
 import * as Http from "node:http"
 import { targets } from "../chaos/descriptors.js"
-import { directory } from "../interop/server.js"
+import { directory } from "../support/directory.js"
 
 /** More than the system buffers for a client that does not read: its buffers may grow to 36 MiB. */
 const bytes = Buffer.alloc(128 * 1024 * 1024, randomBytes(1024 * 1024))

@@ -6,7 +6,8 @@ import { readdirSync, readlinkSync } from "node:fs"
 import { join } from "node:path"
 import * as NodeFs from "../../src/node/files/NodeFs.js"
 import * as OpenFiles from "../../src/node/files/OpenFiles.js"
-import { directory, fails } from "./temporary.js"
+import { directory } from "../support/directory.js"
+import { fails } from "./temporary.js"
 
 /** The open files of this process in a directory. */
 const openIn = (path: string) =>

@@ -13,8 +13,8 @@ import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "n
 import { join } from "node:path"
 import * as TusMetrics from "../../src/server/operations/TusMetrics.js"
 import { askPort } from "../server/doors.js"
+import { directory } from "../support/directory.js"
 import { idOf } from "../support/uploads.js"
-import { directory } from "./temporary.js"
 
 const tus = { "tus-resumable": "1.0.0" }
 const octets = { ...tus, "content-type": "application/offset+octet-stream" }

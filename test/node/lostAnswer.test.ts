@@ -11,8 +11,8 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { askPort } from "../server/doors.js"
+import { directory } from "../support/directory.js"
 import * as RawSocket from "./socket.js"
-import { directory } from "./temporary.js"
 
 const tus = { "tus-resumable": "1.0.0" }
 const octets = { ...tus, "content-type": "application/offset+octet-stream" }

@@ -16,7 +16,7 @@ import * as RuntimeFlagsPatch from "effect/RuntimeFlagsPatch"
 import * as Struct from "effect/Struct"
 import * as Supervisor from "effect/Supervisor"
 import { type Asked, askPort } from "../server/doors.js"
-import { directory } from "./temporary.js"
+import { directory } from "../support/directory.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 

@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import { chmodSync, lstatSync, mkdirSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { askPort } from "../server/doors.js"
-import { directory } from "./temporary.js"
+import { directory } from "../support/directory.js"
 
 const tus = { "tus-resumable": "1.0.0" }
 const octets = { ...tus, "content-type": "application/offset+octet-stream" }

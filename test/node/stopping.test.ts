@@ -8,8 +8,8 @@ import * as Effect from "effect/Effect"
 import { once } from "node:events"
 import { connect } from "node:net"
 import { child } from "../child.js"
-import { directory } from "../interop/server.js"
 import { askPort } from "../server/doors.js"
+import { directory } from "../support/directory.js"
 import { open, patch } from "./socket.js"
 
 const tus = { "tus-resumable": "1.0.0" }

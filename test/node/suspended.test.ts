@@ -11,7 +11,7 @@ import { request as requestHttp } from "node:https"
 import type { Writable } from "node:stream"
 import { setTimeout } from "node:timers/promises"
 import { child } from "../child.js"
-import { directory } from "../interop/server.js"
+import { directory } from "../support/directory.js"
 import { needs } from "../support/needs.js"
 import { read } from "./certificates.js"
 

@@ -1,5 +1,5 @@
 /**
- * A temporary directory of the scope, and a byte store in one.
+ * A byte store in a temporary directory.
  */
 import { assert } from "@effect/vitest"
 import { ByteStore, type Upload, type UploadStoreError } from "effect-tus"
@@ -12,8 +12,6 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { readFileSync } from "node:fs"
 import { directory } from "../support/directory.js"
-
-export { directory }
 
 export const layerTemporary = Layer.unwrapScoped(
   Effect.map(directory, (directory) => FileByteStore.layer({ directory }))

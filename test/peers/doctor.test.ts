@@ -7,9 +7,9 @@ import { FileStore } from "@tus/file-store"
 import { Server } from "@tus/server"
 import * as Effect from "effect/Effect"
 import { readdirSync } from "node:fs"
-import { directory } from "../interop/server.js"
 import { http } from "../node-client/servers.js"
 import { doctor } from "../proxies/examination.js"
+import { directory } from "../support/directory.js"
 
 describe("effect-tus doctor", () => {
   it.scopedLive("finds nothing wrong with @tus/server, and removes what it has created", () =>

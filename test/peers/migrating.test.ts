@@ -40,7 +40,7 @@ import {
 } from "../migrating/setting.js"
 import { rowsOf, suite } from "../migrating/tables.js"
 import * as Servers from "../node-client/servers.js"
-import { directory } from "../node/temporary.js"
+import { directory } from "../support/directory.js"
 import { idOf } from "../support/uploads.js"
 
 const server = shared(serve({ expiresAfter: "1 hour" }))

@@ -17,7 +17,8 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { relay } from "../interop/relay.js"
-import { directory, sha256, sha256OfFile } from "../interop/server.js"
+import { sha256, sha256OfFile } from "../interop/server.js"
+import { directory } from "../support/directory.js"
 
 const bytes = randomBytes(5 * 1024 * 1024 + 17)
 

@@ -11,7 +11,8 @@ import { once } from "node:events"
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import * as Net from "node:net"
 import { join } from "node:path"
-import { directory, fileOf, sha256OfFile } from "../interop/server.js"
+import { fileOf, sha256OfFile } from "../interop/server.js"
+import { directory } from "../support/directory.js"
 
 export const snippet = (name: string) => readFileSync(new URL(`../../examples/deploy/${name}`, import.meta.url), "utf8")
 

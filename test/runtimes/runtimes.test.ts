@@ -12,7 +12,7 @@ import { join } from "node:path"
 import { command, program } from "../cli/process.js"
 import { relay } from "../interop/relay.js"
 import { createUpload, fileOf, offsetOf, sha256, sha256OfFile } from "../interop/server.js"
-import { directory } from "../node/temporary.js"
+import { directory } from "../support/directory.js"
 import { bun, deno, node22, node24, node26, root } from "./runtimes.js"
 
 const runtimes: ReadonlyArray<readonly [name: string, words: ReadonlyArray<string>]> = [

@@ -8,7 +8,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { join } from "node:path"
 import { stripVTControlCharacters } from "node:util"
-import { directory } from "../node/temporary.js"
+import { directory } from "../support/directory.js"
 import { node22, root } from "./runtimes.js"
 
 const withoutNative = ["--import", join(root, "test/sqlite/withoutNative.mjs")]

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { execFileSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { directory } from "../node/temporary.js"
+import { directory } from "../support/directory.js"
 import { root } from "./runtimes.js"
 
 const suites = `import { ByteStore, UploadLock, UploadRegistry } from "effect-tus"

@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
-import { directory } from "../node/temporary.js"
+import { directory } from "../support/directory.js"
 import { needs } from "../support/needs.js"
 import { server } from "./doors.js"
 

@@ -13,7 +13,8 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { createHash, randomBytes } from "node:crypto"
 import { readFileSync } from "node:fs"
-import { directory, fileOf } from "../interop/server.js"
+import { fileOf } from "../interop/server.js"
+import { directory } from "../support/directory.js"
 import { needs } from "../support/needs.js"
 
 const bytes = randomBytes(1024 * 1024)

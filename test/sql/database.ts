@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { join } from "node:path"
 import * as Sqlite from "../../src/node/embedded/Sqlite.js"
-import { directory } from "../node/temporary.js"
+import { directory } from "../support/directory.js"
 
 export const filename = Effect.map(directory, (directory) => join(directory, "uploads.sqlite"))
 

@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { existsSync, readFileSync } from "node:fs"
 import { Durability } from "../../../src/store/UploadStore.js"
-import { directory } from "../../interop/server.js"
+import { directory } from "../../support/directory.js"
 import { limits } from "./Story.js"
 
 const idOf = (n: number) => Upload.UploadId.make(String(n).padStart(32, "0"))

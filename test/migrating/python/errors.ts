@@ -12,8 +12,9 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { statSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { directory } from "../../support/directory.js"
 import type { Proofs } from "../tables.js"
-import { answering, chunked, directory, failing, file, journal, run, serve, source } from "./setting.js"
+import { answering, chunked, failing, file, journal, run, serve, source } from "./setting.js"
 
 export const errorsRows = {
   TusCommunicationError: Effect.gen(function*() {

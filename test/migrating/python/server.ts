@@ -16,9 +16,10 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { createHash, randomUUID } from "node:crypto"
 import { existsSync } from "node:fs"
+import { directory } from "../../support/directory.js"
 import { idOf } from "../../support/uploads.js"
 import type { Proofs } from "../tables.js"
-import { directory, fileOf, headOf, logged, requests, serve, stream, until, watched } from "./setting.js"
+import { fileOf, headOf, logged, requests, serve, stream, until, watched } from "./setting.js"
 
 const sha1 = (text: string) => `sha1 ${createHash("sha1").update(text).digest("base64")}`
 

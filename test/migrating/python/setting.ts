@@ -22,10 +22,10 @@ import { fileOf } from "../../interop/server.js"
 import { http } from "../../node-client/servers.js"
 import { read } from "../../node/certificates.js"
 import { open, patch as headOf } from "../../node/socket.js"
-import { directory } from "../../node/temporary.js"
 import { askPort } from "../../server/doors.js"
+import { directory } from "../../support/directory.js"
 
-export { directory, fileOf, headOf }
+export { fileOf, headOf }
 
 export const bytes = Uint8Array.from(randomBytes(300_000))
 

@@ -20,9 +20,10 @@ import * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
 import { existsSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { directory } from "../../support/directory.js"
 import { idOf } from "../../support/uploads.js"
 import type { Proofs } from "../tables.js"
-import { bytes, directory, fileOf, headOf, requests, serve, stream } from "./setting.js"
+import { bytes, fileOf, headOf, requests, serve, stream } from "./setting.js"
 
 export const storageRows = {
   Storage: Effect.gen(function*() {
