@@ -7,17 +7,18 @@ import { randomBytes } from "node:crypto"
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { place, program } from "./cli/process.js"
+import { program } from "./cli/process.js"
 import { fileOf, sha256OfFile } from "./interop/server.js"
 import { programsOf } from "./programs.js"
 import { freePort } from "./proxies/proxies.js"
+import { directory } from "./support/directory.js"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
 const [server, upload, ...others] = programsOf("README.md", readFileSync(join(root, "README.md"), "utf8"))
 
 /** A folder with the package and the packages that README installs with it. */
-const folder = Effect.map(place, (path) => {
+const folder = Effect.map(directory, (path) => {
   mkdirSync(join(path, "node_modules"))
   for (
     const [name, at] of [["effect-tus", "."], ["effect", "node_modules/effect"], ["@effect", "node_modules/@effect"]]

@@ -7,6 +7,7 @@ import { createServer } from "node:net"
 import { vi } from "vitest"
 import * as Files from "../../src/cli/commands/Files.js"
 import * as FilePath from "../../src/node-client/FilePath.js"
+import { directory } from "../support/directory.js"
 import { output } from "./output.js"
 import * as Process from "./process.js"
 
@@ -53,7 +54,7 @@ const outcomes = (operands: ReadonlyArray<string>) =>
 describe("what is uploaded with -r", () => {
   it.scoped("is each file of a directory, told where it was, and no file twice", () =>
     Effect.gen(function*() {
-      const at = yield* Process.place
+      const at = yield* directory
       Fs.mkdirSync(`${at}/d/sub`, { recursive: true })
       Process.file(at, "d/b", "1")
       Process.file(at, "d/sub/c", "22")
@@ -67,7 +68,7 @@ describe("what is uploaded with -r", () => {
   it.scoped("is no link, be it to a file or to a directory, unless it is named, and nothing else that is no file", () => {
     const { layer, said } = output()
     return Effect.gen(function*() {
-      const at = yield* Process.place
+      const at = yield* directory
       Process.file(at, "secret", "of somebody else")
       Fs.mkdirSync(`${at}/d/sub`, { recursive: true })
       Process.file(at, "d/a", "1")
@@ -90,7 +91,7 @@ describe("what is uploaded with -r", () => {
 
   it.scoped("has names of any bytes, and each file is told and found again by its own", () =>
     Effect.gen(function*() {
-      const at = yield* Process.place
+      const at = yield* directory
       const names = [
         Buffer.from("d\xe9/caf\xe8", "latin1"),
         Buffer.from("d\xe9/caf\xe9", "latin1"),
@@ -117,7 +118,7 @@ describe("what is uploaded with -r", () => {
 
   it.scoped("does not wait for a directory that cannot be read, nor for one in which there is nothing", () =>
     Effect.gen(function*() {
-      const at = yield* Process.place
+      const at = yield* directory
       Fs.mkdirSync(`${at}/d/closed`, { recursive: true })
       Fs.mkdirSync(`${at}/empty`)
       Process.file(at, "d/a", "1")

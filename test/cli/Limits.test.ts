@@ -5,12 +5,13 @@ import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
+import { directory } from "../support/directory.js"
 import { needs } from "../support/needs.js"
 import * as Process from "./process.js"
 
 const serving = (...options: ReadonlyArray<string>) =>
   Effect.gen(function*() {
-    const at = yield* Process.place
+    const at = yield* directory
     const { said } = yield* Process.start(at, ["serve", "--port", "0", ...options])
     const [url] = yield* Effect.promise(() => said(/http:\/\/\S+/))
     return url

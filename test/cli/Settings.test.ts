@@ -5,6 +5,7 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import type { Flag } from "../../src/cli/options/Arguments.js"
 import * as Settings from "../../src/cli/options/Settings.js"
+import { directory } from "../support/directory.js"
 import * as Process from "./process.js"
 
 const flag = (name: string, takesValue = true, repeats = false): Flag => ({ names: [`--${name}`], takesValue, repeats })
@@ -17,7 +18,7 @@ const complete = (
   file?: string
 ) =>
   Effect.gen(function*() {
-    const path = Process.file(yield* Process.place, "settings.json", file ?? "")
+    const path = Process.file(yield* directory, "settings.json", file ?? "")
     return yield* Settings.complete(flags, file === undefined ? args : [...args, "--config", path])
   }).pipe(
     Effect.map((args) => args.filter((arg) => arg !== "--config" && !arg.endsWith("settings.json"))),

@@ -19,6 +19,7 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import * as Sqlite from "../../src/node/embedded/Sqlite.js"
+import { directory } from "../support/directory.js"
 import { needs } from "../support/needs.js"
 import * as Process from "./process.js"
 
@@ -33,7 +34,7 @@ const create = async (url: string, headers: Readonly<Record<string, string>>, bo
 
 /** A directory that a server has left, with an empty upload and a complete one. */
 const left = Effect.gen(function*() {
-  const at = yield* Process.place
+  const at = yield* directory
   const scope = yield* Scope.make()
   const server = yield* Layer.buildWithScope(NodeTusServer.layer({ port: 0, directory: join(at, "uploads") }), scope)
   const { url } = Context.get(server, NodeTusServer.NodeTusServer)
@@ -84,7 +85,7 @@ needs("SQLite")("the command admin", () => {
 
   it.scopedLive("says what is missing, and makes nothing", () =>
     Effect.gen(function*() {
-      const at = yield* Process.place
+      const at = yield* directory
       const nowhere = yield* Process.run(at, ["admin", "list", "--dir", "none"])
       deepStrictEqual([nowhere.code, nowhere.err], [
         1,

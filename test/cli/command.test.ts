@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readdirSync, symlinkSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { sha256 } from "../interop/server.js"
 import * as Servers from "../node-client/servers.js"
+import { directory as temporary } from "../support/directory.js"
 import { needs } from "../support/needs.js"
 import * as Process from "./process.js"
 
@@ -43,7 +44,7 @@ needs("SQLite")("the command", () => {
     it.scoped("uploads a file, prints its URL, and tells what goes on beside", () =>
       Effect.gen(function*() {
         const { directory, url } = yield* Process.Server
-        const at = yield* Process.place
+        const at = yield* temporary
         const path = Process.file(at, "a.bin", randomBytes(3_000_000))
         const { code, err, out } = yield* Process.run(at, ["upload", "a.bin", "--to", url])
         assert.strictEqual(code, 0)
@@ -58,7 +59,7 @@ needs("SQLite")("the command", () => {
     it.scoped("uploads several files and an empty one, and counts them", () =>
       Effect.gen(function*() {
         const { directory, url } = yield* Process.Server
-        const at = yield* Process.place
+        const at = yield* temporary
         const contents = [randomBytes(100_000), "", "two"]
         contents.forEach((bytes, i) => Process.file(at, `${i}`, bytes))
         const { code, err, out } = yield* Process.run(at, ["upload", "--to", url, "0", "1", "2", "./1"])
@@ -78,7 +79,7 @@ needs("SQLite")("the command", () => {
     it.scoped("uploads a directory with -r only, and tells the server where each file was", () =>
       Effect.gen(function*() {
         const { directory, url } = yield* Process.Server
-        const at = yield* Process.place
+        const at = yield* temporary
         mkdirSync(`${at}/d/sub`, { recursive: true })
         const paths = [Process.file(at, "d/one.txt", "1"), Process.file(at, "d/sub/two", "22")]
         const [refused, done] = yield* Effect.all([
@@ -105,7 +106,7 @@ needs("SQLite")("the command", () => {
     it.scoped("uploads its standard input under a name", () =>
       Effect.gen(function*() {
         const { directory, url } = yield* Process.Server
-        const at = yield* Process.place
+        const at = yield* temporary
         const input = randomBytes(2_000_000)
         const { code, err, out } = yield* Process.run(
           at,
@@ -133,7 +134,7 @@ needs("SQLite")("the command", () => {
     it.scoped("tells machines all of it, one JSON object a line", () =>
       Effect.gen(function*() {
         const { directory, url } = yield* Process.Server
-        const at = yield* Process.place
+        const at = yield* temporary
         const path = Process.file(at, "a.bin", randomBytes(3_000_000))
         const { code, out, stderr } = yield* Process.run(at, [
           "upload",
@@ -168,7 +169,7 @@ needs("SQLite")("the command", () => {
     it.scoped("sends a file in parts, and prints nothing but the URL where it is to be quiet", () =>
       Effect.gen(function*() {
         const { directory, url } = yield* Process.Server
-        const at = yield* Process.place
+        const at = yield* temporary
         const path = Process.file(at, "a.bin", randomBytes(3_000_001))
         const { code, out, stderr } = yield* Process.run(
           at,
@@ -186,7 +187,7 @@ needs("SQLite")("the command", () => {
     it.scoped("tells machines of a file in parts as of one", () =>
       Effect.gen(function*() {
         const { url } = yield* Process.Server
-        const at = yield* Process.place
+        const at = yield* temporary
         Process.file(at, "a.bin", randomBytes(3_000_001))
         const { out } = yield* Process.run(at, ["upload", "a.bin", "--to", url, "--parallel", "4", "--json"])
         const told = Process.json(out).map(({ event }) => event).filter((event) => event !== "progress")
@@ -195,7 +196,7 @@ needs("SQLite")("the command", () => {
 
     it.scoped("sends the headers with each request, the metadata with the creation, a checksum with each chunk", () =>
       Effect.gen(function*() {
-        const at = yield* Process.place
+        const at = yield* temporary
         const tus = Process.tus()
         const { url } = yield* Servers.http(tus.listener)
         Process.file(at, "a b.pdf", "bytes")
@@ -235,7 +236,7 @@ needs("SQLite")("the command", () => {
     it.scoped("removes an upload, and knows then that there is none", () =>
       Effect.gen(function*() {
         const { url } = yield* Process.Server
-        const at = yield* Process.place
+        const at = yield* temporary
         Process.file(at, "a", "bytes")
         const { out: [upload = ""] } = yield* Process.run(at, ["upload", "-q", "a", "--to", url])
         const removed = yield* Process.run(at, ["terminate", upload])
@@ -249,7 +250,7 @@ needs("SQLite")("the command", () => {
 
     it.scoped("remembers what failed where it is told to", () =>
       Effect.gen(function*() {
-        const at = yield* Process.place
+        const at = yield* temporary
         const tus = Process.tus({ PATCH: (request) => void request.socket.destroy() })
         const { url } = yield* Servers.http(tus.listener)
         const path = Process.file(at, "a", randomBytes(1000))
@@ -274,7 +275,7 @@ needs("SQLite")("the command", () => {
 
     it.scoped("has nothing to list and nothing to resume in the beginning", () =>
       Effect.gen(function*() {
-        const at = yield* Process.place
+        const at = yield* temporary
         const [list, resume, named] = yield* Effect.all([
           Process.run(at, ["list"]),
           Process.run(at, ["resume"]),
@@ -291,7 +292,7 @@ needs("SQLite")("the command", () => {
     it.scoped("uploads with a journal that cannot be used, but does not say that nothing is in it", () =>
       Effect.gen(function*() {
         const { url } = yield* Process.Server
-        const at = yield* Process.place
+        const at = yield* temporary
         Process.file(at, "a", "bytes")
         for (const words of [["list"], ["list", "--json"], ["resume"], ["resume", "a"]]) {
           assertFailed(
@@ -309,7 +310,7 @@ needs("SQLite")("the command", () => {
     it.scoped("says in one line what is wrong with its arguments", () =>
       Effect.gen(function*() {
         const { url } = yield* Process.Server
-        const at = yield* Process.place
+        const at = yield* temporary
         Process.file(at, "a", "bytes")
         const wrong: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
           [["upload", "a"], /expected the URL of a server: use --to URL, or set EFFECT_TUS_URL/],
@@ -329,7 +330,7 @@ needs("SQLite")("the command", () => {
     it.scoped("lets no file wait for one that cannot be read, and names that in the end", () =>
       Effect.gen(function*() {
         const { directory, url } = yield* Process.Server
-        const at = yield* Process.place
+        const at = yield* temporary
         const [a, b] = [Process.file(at, "a", "first"), Process.file(at, "--help", "last")]
         symlinkSync("nowhere", `${at}/dangling`)
         const { code, err, out } = yield* Process.run(
@@ -356,7 +357,7 @@ needs("SQLite")("the command", () => {
     it.scoped("says in one line which file is not there", () =>
       Effect.gen(function*() {
         const { url } = yield* Process.Server
-        const at = yield* Process.place
+        const at = yield* temporary
         assertFailed(
           yield* Process.run(at, ["upload", "missing", "--to", url]),
           /^effect-tus: \S+\/missing: there is no such file\n$/
@@ -366,7 +367,7 @@ needs("SQLite")("the command", () => {
     it.scoped("shows where an error comes from with --debug only", () =>
       Effect.gen(function*() {
         const { url } = yield* Process.Server
-        const at = yield* Process.place
+        const at = yield* temporary
         const { code, err } = yield* Process.run(at, ["upload", "missing", "--to", url, "--debug"])
         assert.strictEqual(code, 1)
         assert.match(err.at(-1) ?? "", /^effect-tus: \S+\/missing: there is no such file$/)
@@ -377,7 +378,7 @@ needs("SQLite")("the command", () => {
 
     it.scoped("shows with --debug where each of several errors comes from, and nothing of them without", () =>
       Effect.gen(function*() {
-        const at = yield* Process.place
+        const at = yield* temporary
         Process.file(at, "a", "bytes")
         const { url } = yield* answering(403, "text/plain", "no\u001b[2J")
         const busy = yield* answering(503, "text/plain", "later")
@@ -401,7 +402,7 @@ needs("SQLite")("the command", () => {
 
     it.scoped("asks whether it is the URL of a tus server where none answers", () =>
       Effect.gen(function*() {
-        const at = yield* Process.place
+        const at = yield* temporary
         Process.file(at, "a", "bytes")
         const lost = yield* answering(404, "text/plain", "nobody home\n")
         const site = yield* answering(200, "text/html", "<!doctype html><title>Welcome</title><p>It works!")
@@ -420,7 +421,7 @@ needs("SQLite")("the command", () => {
 
     it.scoped("says what to try where nobody answers", () =>
       Effect.gen(function*() {
-        const at = yield* Process.place
+        const at = yield* temporary
         Process.file(at, "a", "bytes")
         const { server, url: gone } = yield* Servers.raw(() => {})
         yield* Effect.promise(() => new Promise((resolve) => server.close(resolve)))
@@ -442,7 +443,7 @@ needs("SQLite")("the command", () => {
     it.scoped("tells http from https", () =>
       Effect.gen(function*() {
         const { url } = yield* Process.Server
-        const at = yield* Process.place
+        const at = yield* temporary
         Process.file(at, "a", "bytes")
         const secure = yield* Servers.https(Process.tus().listener)
         const [tooSafe, unsafe] = yield* Effect.all([
@@ -455,7 +456,7 @@ needs("SQLite")("the command", () => {
 
     it.scoped("trusts whom it is told to, and shows who it is", () =>
       Effect.gen(function*() {
-        const at = yield* Process.place
+        const at = yield* temporary
         Process.file(at, "a", "bytes")
         const ca = Servers.certificate("ca.pem")
         const strict = yield* Servers.https(Process.tus().listener, { ca, requestCert: true, rejectUnauthorized: true })
@@ -493,7 +494,7 @@ needs("SQLite")("the command", () => {
 
     it.scoped("tells operators how it is, and what it does where that is asked for", () =>
       Effect.gen(function*() {
-        const at = yield* Process.place
+        const at = yield* temporary
         const [telling, silent] = yield* Effect.all(
           [["--metrics"], []].map((options, i) =>
             Effect.flatMap(
@@ -515,7 +516,7 @@ needs("SQLite")("the command", () => {
 
     it.scoped("serves behind proxies, and says in one line which of them it cannot believe", () =>
       Effect.gen(function*() {
-        const at = yield* Process.place
+        const at = yield* temporary
         const { said } = yield* Process.start(at, [
           "serve",
           "--port",
@@ -552,7 +553,7 @@ needs("SQLite")("the command", () => {
 
     it.scoped("serves over https, only for whom an authority knows if it is told to", () =>
       Effect.gen(function*() {
-        const at = yield* Process.place
+        const at = yield* temporary
         Process.file(at, "a", "bytes")
         const own = ["--tls-cert", certificate("server.pem"), "--tls-key", certificate("server.key")]
         const serving = (...options: ReadonlyArray<string>) =>
@@ -577,7 +578,7 @@ needs("SQLite")("the command", () => {
 
     it.scoped("says in one line that the directory in which it runs is gone", () =>
       Effect.gen(function*() {
-        const at = yield* Process.place
+        const at = yield* temporary
         for (const args of [["serve", "--port", "0"], ["admin", "list"]]) {
           mkdirSync(`${at}/gone`)
           const { ended } = yield* Process.program(`${at}/gone`, [
@@ -598,7 +599,7 @@ needs("SQLite")("the command", () => {
     it.scoped("serves until it is told to stop, and says in one line why it cannot", () =>
       Effect.gen(function*() {
         const { port } = yield* Process.Server
-        const at = yield* Process.place
+        const at = yield* temporary
         Process.file(at, "a", "bytes")
         const server = yield* Process.serving(`${at}/uploads`)
         const [url = ""] = server.stdout().split("\n")

@@ -10,6 +10,7 @@ import { readdirSync, readFileSync, symlinkSync } from "node:fs"
 import { isBuiltin } from "node:module"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { directory } from "../support/directory.js"
 import { needs } from "../support/needs.js"
 import * as Process from "./process.js"
 
@@ -19,7 +20,7 @@ const npm = (at: string, ...args: ReadonlyArray<string>) =>
   execFileSync("npm", [...args, "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: at, encoding: "utf8" }).trim()
 
 /** A folder with only the package and its dependencies. */
-const installed = Effect.map(Process.place, (at) => {
+const installed = Effect.map(directory, (at) => {
   const archive = npm(root, "pack", "--silent", "--pack-destination", at)
   npm(at, "install", "--omit=peer", "--prefer-offline", `./${archive}`)
   return at

@@ -9,6 +9,7 @@ import { randomBytes } from "node:crypto"
 import { readdirSync } from "node:fs"
 import { basename } from "node:path"
 import * as Servers from "../node-client/servers.js"
+import { directory } from "../support/directory.js"
 import { needs } from "../support/needs.js"
 import * as Process from "./process.js"
 
@@ -18,7 +19,7 @@ const half = size / 2
 /** Starts an upload. A relay passes `half` of each file and holds back the rest; three files are sent at once. */
 const begun = Effect.fnUntraced(function*(args: ReadonlyArray<string>, names: ReadonlyArray<string> = ["a.bin"]) {
   const { port } = yield* Process.Server
-  const at = yield* Process.place
+  const at = yield* directory
   const relay = yield* Process.relay(port, half)
   const paths = names.map((name) => Process.file(at, name, randomBytes(size)))
   const upload = ["upload", ...names, "--to", relay.url]
@@ -118,7 +119,7 @@ needs("SQLite")("an upload that is cut off", () => {
 
     it.scoped("is said not to have begun where no server was found", () =>
       Effect.gen(function*() {
-        const at = yield* Process.place
+        const at = yield* directory
         const { server, url } = yield* Servers.raw(() => {})
         yield* Effect.promise(() => new Promise((resolve) => server.close(resolve)))
         Process.file(at, "a.bin", "bytes")
@@ -150,7 +151,7 @@ needs("SQLite")("an upload that is cut off", () => {
 
     it.scoped("ends at the second Ctrl-C, even if the server hangs", () =>
       Effect.gen(function*() {
-        const at = yield* Process.place
+        const at = yield* directory
         const tus = Process.tus({ PATCH: () => {}, DELETE: () => {} })
         const { url } = yield* Servers.http(tus.listener)
         Process.file(at, "a.bin", randomBytes(size))
@@ -165,7 +166,7 @@ needs("SQLite")("an upload that is cut off", () => {
 
     it.scoped("waits by itself for a server that was killed and runs again", () =>
       Effect.gen(function*() {
-        const at = yield* Process.place
+        const at = yield* directory
         const first = yield* Process.serving(`${at}/uploads`)
         const relay = yield* Process.relay(first.port, half)
         const path = Process.file(at, "a.bin", randomBytes(size))

@@ -6,6 +6,7 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { directory } from "../support/directory.js"
 import { needs } from "../support/needs.js"
 import * as Process from "./process.js"
 
@@ -58,7 +59,7 @@ const setAside = (at: string, letter: string, hours: number) => {
 needs("SQLite")("the command serve", () => {
   it.scopedLive("--adopt goes on where the database is lost, and sets aside what was there", () =>
     Effect.gen(function*() {
-      const at = yield* Process.place
+      const at = yield* directory
       const before = yield* start(at)
       const id = yield* upload(before.url, "abc")
       yield* before.stop
@@ -74,7 +75,7 @@ needs("SQLite")("the command serve", () => {
 
   it.scopedLive("--keep-orphans says how long that stays, 30 days without it", () =>
     Effect.gen(function*() {
-      const at = yield* Process.place
+      const at = yield* directory
       const [younger, older] = [setAside(at, "a", 1), setAside(at, "b", 3)]
       const oldest = setAside(at, "c", 24 * 31)
       const usual = yield* start(at)

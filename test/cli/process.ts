@@ -6,25 +6,19 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { type ChildProcess, spawn } from "node:child_process"
 import { EventEmitter, once } from "node:events"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { writeFileSync } from "node:fs"
 import type * as Http from "node:http"
 import * as Net from "node:net"
-import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { vi } from "vitest"
 import { fileOf, sha256OfFile } from "../interop/server.js"
+import { directory } from "../support/directory.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
 /** The command line that runs the command. */
 export const command: ReadonlyArray<string> = [process.execPath, join(root, "dist/cli/main.js")]
-
-/** A temporary directory to run in. */
-export const place = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-tus-cli-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
-)
 
 export const state = (directory: string) => join(directory, "state")
 
@@ -157,7 +151,7 @@ export class Server extends Context.Tag("test/cli/Server")<Server, {
   readonly port: number
   readonly directory: string
 }>() {
-  static readonly layer = Layer.scoped(Server, Effect.flatMap(place, (path) => serving(join(path, "uploads"))))
+  static readonly layer = Layer.scoped(Server, Effect.flatMap(directory, (path) => serving(join(path, "uploads"))))
 }
 
 /** The digest of the stored bytes of an upload. */

@@ -6,6 +6,7 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { randomBytes } from "node:crypto"
 import { readdirSync } from "node:fs"
+import { directory as temporary } from "../support/directory.js"
 import { needs } from "../support/needs.js"
 import * as Process from "./process.js"
 import * as Pty from "./pty.js"
@@ -21,7 +22,7 @@ needs("script", "SQLite")("on a terminal", () => {
     it.scoped("a bar for each file and one for all; Ctrl-C takes them away and says how to go on", () =>
       Effect.gen(function*() {
         const { port } = yield* Process.Server
-        const at = yield* Process.place
+        const at = yield* temporary
         const relay = yield* Process.relay(port, size / 2)
         const names = ["a.bin", "a file with a name that no terminal has the room for in one line.bin"]
         names.forEach((name) => Process.file(at, name, randomBytes(size)))
@@ -46,7 +47,7 @@ needs("script", "SQLite")("on a terminal", () => {
     it.scoped("each file that is done or has failed stays, in colour", () =>
       Effect.gen(function*() {
         const { directory, url } = yield* Process.Server
-        const at = yield* Process.place
+        const at = yield* temporary
         const path = Process.file(at, "a.bin", randomBytes(size))
         const running = yield* onTerminal(at, ["upload", "a.bin", "missing", "--to", url])
         const { code, stdout } = yield* Effect.promise(() => running.ended)
@@ -73,7 +74,7 @@ needs("script", "SQLite")("on a terminal", () => {
         // Each has its own journal: one would resume the upload of the other.
         const uploading = (env: Readonly<Record<string, string>>) =>
           Effect.gen(function*() {
-            const at = yield* Process.place
+            const at = yield* temporary
             Process.file(at, "a.bin", randomBytes(size))
             const { ended } = yield* onTerminal(at, ["upload", "a.bin", "--to", url], env)
             return yield* Effect.promise(() => ended)

@@ -17,6 +17,7 @@ import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import * as AdminActions from "../../src/cli/commands/AdminActions.js"
 import * as UploadJournal from "../../src/client/journal/UploadJournal.js"
+import { directory as temporary } from "../support/directory.js"
 import { needs } from "../support/needs.js"
 import * as Process from "./process.js"
 import * as Pty from "./pty.js"
@@ -52,7 +53,7 @@ class Left extends Context.Tag("test/cli/Left")<Left, { readonly directory: stri
   static readonly layer = Layer.scoped(
     Left,
     Effect.gen(function*() {
-      const directory = join(yield* Process.place, "uploads")
+      const directory = join(yield* temporary, "uploads")
       const id = yield* Effect.gen(function*() {
         const { url } = yield* NodeTusServer.NodeTusServer
         yield* Effect.promise(() => create(url, "a.bin", "abc"))
@@ -107,7 +108,7 @@ interface Seen {
 const seen = Effect.fnUntraced(function*(columns: number | undefined, env: Readonly<Record<string, string>> = {}) {
   const { url } = yield* Process.Server
   const { directory, id } = yield* Left
-  const at = yield* Process.place
+  const at = yield* temporary
   cpSync(directory, join(at, "uploads"), { recursive: true })
   yield* remember(at)
   for (const name of [longName, "b.bin"]) {

@@ -6,10 +6,10 @@ import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { mkdtempSync, openAsBlob, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { openAsBlob, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as UploadSource from "../../src/client/sources/UploadSource.js"
+import { directory } from "../support/directory.js"
 
 const counting = (length: number) => Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) % 251)
 
@@ -128,9 +128,7 @@ describe("UploadSource.fromBlob", () => {
 
   it.effect("notices that the file behind it was written to", () =>
     Effect.gen(function*() {
-      const directory = mkdtempSync(join(tmpdir(), "effect-tus-"))
-      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(directory, { recursive: true })))
-      const path = join(directory, "file")
+      const path = join(yield* directory, "file")
       writeFileSync(path, "before")
       const source = UploadSource.fromBlob(yield* Effect.promise(() => openAsBlob(path)))
       writeFileSync(path, "something else")

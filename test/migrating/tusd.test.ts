@@ -30,7 +30,7 @@ import * as ServeCommand from "../../src/cli/commands/ServeCommand.js"
 import * as Process from "../cli/process.js"
 import * as Servers from "../node-client/servers.js"
 import * as Socket from "../node/socket.js"
-import { directory } from "../support/directory.js"
+import { directory as temporary } from "../support/directory.js"
 import { idOf } from "../support/uploads.js"
 import {
   asking,
@@ -54,7 +54,7 @@ const command = shared(Effect.gen(function*() {
   const options =
     "--host 0.0.0.0 --port 0 --path /api/uploads --dir kept --max-size 1KiB --trust-proxy 127.0.0.1 --downloads"
   const running = yield* Process.start(
-    yield* Process.place,
+    yield* temporary,
     ["serve", ...options.split(" "), "--json", "--debug"],
     { env: { NODE_OPTIONS: "--inspect=127.0.0.1:0" } }
   )
@@ -79,7 +79,7 @@ const page = "https://example.org"
 /** The command over TLS 1.3 only, for clients with a known certificate. */
 const secure = shared(Effect.gen(function*() {
   const running = yield* Process.start(
-    yield* Process.place,
+    yield* temporary,
     [
       "serve",
       "--port",
@@ -147,7 +147,7 @@ const created = Effect.fnUntraced(function*(beside: Layer.Layer<never, unknown>)
 
 /** States in SQLite, bytes in another store. */
 const bytesElsewhere = Effect.gen(function*() {
-  const filename = join(yield* directory, "states.sqlite")
+  const filename = join(yield* temporary, "states.sqlite")
   const { textOf, url } = yield* serveOver({
     bytes: Rope.layer,
     registry: Layer.provide(SqlUploadRegistry.layer, SqliteClient.layer({ filename }))
@@ -180,7 +180,7 @@ suite("From tusd", {
   }),
 
   "-unix-sock": Effect.gen(function*() {
-    const at = yield* directory
+    const at = yield* temporary
     const context = yield* Layer.build(EmbeddedServer.layer({ directory: at }))
     const { listener } = yield* Effect.provide(NodeHandler.make({ path: "/files" }), context)
     const socketPath = join(at, "socket")
@@ -344,7 +344,7 @@ suite("From tusd", {
   }),
 
   "-hooks-dir": Effect.gen(function*() {
-    const script = join(yield* directory, "pre-create")
+    const script = join(yield* temporary, "pre-create")
     writeFileSync(script, `test "$1" -lt 3`)
     const onCreate: UploadHooks.Hooks["onCreate"] = (upload) =>
       Effect.async((resume) =>
@@ -478,7 +478,7 @@ suite("From tusd", {
 
   "-version": Effect.gen(function*() {
     const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"))
-    const { stdout } = yield* Process.run(yield* Process.place, ["--version"])
+    const { stdout } = yield* Process.run(yield* temporary, ["--version"])
     assert.strictEqual(stdout, `${version}\n`)
   }),
 

@@ -6,6 +6,7 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import * as Process from "../cli/process.js"
 import { http } from "../node-client/servers.js"
+import { directory } from "../support/directory.js"
 import { needs } from "../support/needs.js"
 import { doctor } from "./examination.js"
 import { nginx, server } from "./proxies.js"
@@ -26,7 +27,7 @@ needs("nginx")("effect-tus doctor", () => {
   it.scopedLive("says so to people and to machines, and ends accordingly", () =>
     Effect.gen(function*() {
       const { url } = yield* server({ cors: { origins: ["https://a.example.org"] } })
-      const at = yield* Process.place
+      const at = yield* directory
       const [fine, wrong] = yield* Effect.all([
         Process.run(at, ["doctor", url, "--origin", "https://a.example.org"]),
         Process.run(at, ["doctor", url, "--origin", "https://b.example.org", "--json"])
