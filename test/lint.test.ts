@@ -3,11 +3,12 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { execFileSync } from "node:child_process"
+import { execFile } from "node:child_process"
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { table } from "./lint/rooms.js"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -23,7 +24,7 @@ const sources = (...folders: ReadonlyArray<string>) =>
   )
 
 /** The report of the linter for these files. They are written to an empty folder, with the project's rules. */
-const lint = (files: Readonly<Record<string, string>>): string => {
+const lint = async (files: Readonly<Record<string, string>>): Promise<string> => {
   const directory = mkdtempSync(join(tmpdir(), "effect-tus-lint-"))
   try {
     cpSync(join(root, ".oxlintrc.json"), join(directory, ".oxlintrc.json"))
@@ -32,10 +33,10 @@ const lint = (files: Readonly<Record<string, string>>): string => {
       mkdirSync(join(directory, dirname(file)), { recursive: true })
       writeFileSync(join(directory, file), source)
     }
-    execFileSync(join(root, "node_modules/.bin/oxlint"), ["-f", "unix", "src"], { cwd: directory, stdio: "pipe" })
+    await promisify(execFile)(join(root, "node_modules/.bin/oxlint"), ["-f", "unix", "src"], { cwd: directory })
     return ""
   } catch (error) {
-    return String((error as { readonly stdout: Buffer }).stdout)
+    return String((error as { readonly stdout: string }).stdout)
   } finally {
     rmSync(directory, { recursive: true })
   }
@@ -135,12 +136,12 @@ describe("lint", () => {
     Object.keys(rooms).forEach((room) => reached(room, []))
   })
 
-  it("refuses every import between folders that the table does not list", () => {
+  it("refuses every import between folders that the table does not list", async () => {
     const names = Object.keys(rooms)
     const forbidden = names.map((room) =>
       [room, names.filter((other) => other !== room && !rooms[room]?.rooms.includes(other))] as const
     )
-    const report = lint(Object.fromEntries(forbidden.map(([room, others]) => [
+    const report = await lint(Object.fromEntries(forbidden.map(([room, others]) => [
       `src/${room}/Planted.ts`,
       others.map((other, at) => `export * as a${at} from "./${relative(`src/${room}`, `src/${other}/Other.js`)}"\n`)
         .join(
@@ -168,18 +169,18 @@ describe("lint", () => {
   })
 
   for (const [file, source] of planted) {
-    it(`refuses ${source.trimEnd().replaceAll("\n", "; ")} in ${file}`, () => {
-      assert.match(lint({ [file]: source }), /rooms.imports|no-restricted-(globals|properties)/)
+    it(`refuses ${source.trimEnd().replaceAll("\n", "; ")} in ${file}`, async () => {
+      assert.match(await lint({ [file]: source }), /rooms.imports|no-restricted-(globals|properties)/)
     })
   }
 
-  it("refuses a function of more than 80 lines, without counting comments and blank lines", () => {
-    assert.strictEqual(lint({ "src/store/A.ts": functionOf(80) }), "")
-    assert.match(lint({ "src/store/A.ts": functionOf(81) }), /max-lines-per-function/)
+  it("refuses a function of more than 80 lines, without counting comments and blank lines", async () => {
+    assert.strictEqual(await lint({ "src/store/A.ts": functionOf(80) }), "")
+    assert.match(await lint({ "src/store/A.ts": functionOf(81) }), /max-lines-per-function/)
   })
 
-  it("accepts what the table allows", () => {
+  it("accepts what the table allows", async () => {
     const source = `import * as fs from "node:fs"\nexport const a = fs.constants\n`
-    assert.strictEqual(lint({ "src/node/files/A.ts": source }), "")
+    assert.strictEqual(await lint({ "src/node/files/A.ts": source }), "")
   })
 })
