@@ -18,22 +18,22 @@ describe("ChunkSize", () => {
     assert.strictEqual(ChunkSize.next({}, unlimited, unlimited), unlimited)
   })
 
-  it("is fixed, but for the last", () => {
+  it("is fixed, except for the last chunk", () => {
     assert.strictEqual(ChunkSize.next(1000, unlimited, 5000), 1000)
     assert.strictEqual(ChunkSize.next(1000, unlimited, 999), 999)
   })
 
-  it("keeps to what was learnt", () => {
+  it("stays within the learned limit", () => {
     assert.strictEqual(ChunkSize.next({}, 300_000, 10 ** 9), 300_000)
     assert.strictEqual(ChunkSize.next({ min: 500_000 }, 300_000, 10 ** 9), 500_000)
   })
 
-  it("is never more than what is left, however little was learnt", () => {
+  it("never exceeds the rest, however small the learned limit", () => {
     assert.strictEqual(ChunkSize.next({ min: 1, max: 4, multipleOf: 3 }, 1, 2), 2)
     assert.strictEqual(ChunkSize.next({ min: 1, max: 4, multipleOf: 3 }, 1, 5), 3)
   })
 
-  it.prop("is a multiple from min to max, or the rest", [
+  it.prop("is a multiple of min up to max, or the rest", [
     sizes,
     FastCheck.integer({ min: 1, max: 30_000 }),
     FastCheck.integer({ min: 0, max: 100_000 })
@@ -45,7 +45,7 @@ describe("ChunkSize", () => {
     assert.isTrue(next === left || next >= Math.min(size.min, size.max) - size.multipleOf + 1)
   })
 
-  it.prop("gets smaller with each halving, and comes to an end", [sizes], ([size]) => {
+  it.prop("shrinks with each halving, and stops at a smallest size", [sizes], ([size]) => {
     let tried = 10 ** 9
     for (let i = 0; i < 64; i++) {
       const halved = ChunkSize.halve(size, tried)
@@ -62,14 +62,14 @@ describe("ChunkSize", () => {
     assert.fail("it never ends")
   })
 
-  it("does not go below the smallest", () => {
+  it("does not go below the smallest size", () => {
     deepStrictEqual(ChunkSize.halve({}, 100_000), Option.some(64 * 1024))
     deepStrictEqual(ChunkSize.halve({}, 64 * 1024), Option.none())
     deepStrictEqual(ChunkSize.halve({ min: 10 }, 15), Option.some(10))
     deepStrictEqual(ChunkSize.halve(1000, 1000), Option.none())
   })
 
-  it("says what is wrong", () => {
+  it("explains an invalid option", () => {
     for (
       const size of [0, -1, 1.5, Number.NaN, { max: 0 }, { min: 0 }, { multipleOf: 0 }, { min: 2, max: 1 }, {
         max: 10,

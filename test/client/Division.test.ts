@@ -38,12 +38,12 @@ const of = (parts: number) => ({
 })
 
 describe("the parts of an upload", () => {
-  it("are as many as its size is worth, where nobody says how many", () => {
+  it("grow in number with the size, if the option is \"auto\"", () => {
     const sizes = [0, 127, 128, 191, 192, 256, 100_000]
     deepStrictEqual(sizes.map((size) => partsOf(size * mebibyte, { parallel: "auto" }).length), [1, 1, 2, 2, 3, 4, 4])
   })
 
-  it("are one by default, of a part of it, of an upload that is there, and of what is read only once", () => {
+  it("are one by default, with stopAt, with a url, and for a source that can be read only once", () => {
     const source = { ...sourceOf(1000), seekable: false }
     for (
       const options of [
@@ -55,14 +55,14 @@ describe("the parts of an upload", () => {
     }
   })
 
-  it("are no more than the header has room for that names them all", () => {
+  it("are as many as the Upload-Concat header has room for, at most", () => {
     deepStrictEqual(most("http://a/files"), 181)
     deepStrictEqual(most(`http://${"a".repeat(60)}:8080/files`), 181)
     deepStrictEqual(most(`http://a/${"long/".repeat(20)}files`), 55)
     deepStrictEqual(most(`http://a/${"long/".repeat(2000)}files`), 1)
   })
 
-  it.prop("are all of it, in order, none empty, and none much longer than another", [
+  it.prop("cover the upload in order, are not empty, and have nearly equal lengths", [
     FastCheck.integer({ min: 1, max: 10 ** 12 }),
     FastCheck.integer({ min: 1, max: 64 })
   ], ([length, parallel]) => {
@@ -74,20 +74,20 @@ describe("the parts of an upload", () => {
   })
 })
 
-describe("in how many parts a source was sent", () => {
-  it("is written in what is left of it", () => {
+describe("the number of parts of an unfinished upload", () => {
+  it("is read from the entries of the journal", () => {
     assertNone(Division.remembered([], 1000))
     assertSome(Division.remembered([entry({ start: 0, length: 1000 }, of(1))], 1000), 1)
     assertSome(Division.remembered([entry({ start: 500, length: 250 }, of(4))], 1000), 4)
   })
 
-  it("is not known where the source has another size now, or never had such parts", () => {
+  it("is unknown if the source has another size now, or if no division has such parts", () => {
     assertNone(Division.remembered([entry({ start: 0, length: 1000 })], 1001))
     assertNone(Division.remembered([entry({ start: 1, length: 500 })], 1000))
     assertNone(Division.remembered([entry({ start: 500, length: 500 }, of(4))], 1000))
   })
 
-  it("is that of which more was sent, where it was sent in several ways", () => {
+  it("is the one of which more was sent, if there are several", () => {
     const whole = { start: 0, length: 1000 }
     const half = { start: 500, length: 500 }
     for (const [inOne, inParts, expected] of [[30, 20, 1], [20, 30, 2]] as const) {
@@ -98,7 +98,7 @@ describe("in how many parts a source was sent", () => {
     assertSome(Division.remembered([entry(whole, { acknowledged: 30 }), ...halves], 1000), 2)
   })
 
-  it.prop("is seen from any of them, though an earlier release did not write it down", [
+  it.prop("is found from any of the parts, even if an earlier release did not store it", [
     FastCheck.integer({ min: 70_000, max: 100_000 }),
     FastCheck.integer({ min: 1, max: 64 }),
     FastCheck.nat()

@@ -21,9 +21,9 @@ const table: ReadonlyArray<readonly [cause: unknown, words: string]> = [
   [undefined, "undefined"]
 ]
 
-describe("what an error says", () => {
+describe("the message of an error", () => {
   for (const [cause, words] of table) {
-    it(`is never nothing: ${words}`, () => {
+    it(`is never empty: ${words}`, () => {
       const reason = "Unreachable"
       assert.strictEqual(new TusTransport.TransportError({ reason, cause }).message, words)
       const asked = { method: "HEAD", url: "http://a/files/1", offset: Option.none(), attempts: 1 }

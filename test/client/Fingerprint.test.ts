@@ -57,7 +57,7 @@ afterEach(() => {
 })
 
 describe("the fingerprint of a source", () => {
-  it.effect("is the same again for the same bytes", () =>
+  it.effect("is the same for the same bytes", () =>
     Effect.gen(function*() {
       for (const length of [0, 1, 999, 64 * KiB, 320 * KiB, 320 * KiB + 1, GiB]) {
         const one = yield* Fingerprint.of(sourceOf(length, (offset) => offset % 251).source)
@@ -66,14 +66,14 @@ describe("the fingerprint of a source", () => {
       }
     }))
 
-  it.effect("is, for all releases, this one", () =>
+  it.effect("is this text in all releases", () =>
     Effect.gen(function*() {
       const { source } = sourceOf(3, (offset) => offset)
       const expected = createHash("sha256").update(`["/home/one.bin",3,1000]\u0000\u0001\u0002`).digest("hex")
       deepStrictEqual(yield* Fingerprint.of(source), Option.some(`tus-1:${expected}`))
     }))
 
-  it.effect("differs by name, size, and when it was changed", () =>
+  it.effect("depends on the name, the size and the date", () =>
     Effect.gen(function*() {
       const { source } = sourceOf(10)
       const sources = [
@@ -92,7 +92,7 @@ describe("the fingerprint of a source", () => {
     }))
 
   it.effect.prop(
-    "differs by any byte of a small source",
+    "depends on every byte of a small source",
     [FastCheck.uint8Array({ minLength: 1, maxLength: 3000 }), FastCheck.nat(), FastCheck.integer({ min: 1, max: 255 })],
     ([bytes, where, flip]) =>
       Effect.gen(function*() {
@@ -105,7 +105,7 @@ describe("the fingerprint of a source", () => {
       })
   )
 
-  it.effect("differs by the first byte, the last, and those in the middle of a large source", () =>
+  it.effect("depends on the first byte, the last byte, and the samples in the middle of a large source", () =>
     Effect.gen(function*() {
       const length = 100 * GiB
       const places = [-1, 0, 64 * KiB - 1, length / 2, length - 64 * KiB, length - 1]
@@ -116,7 +116,7 @@ describe("the fingerprint of a source", () => {
       assert.strictEqual(new Set(found).size, places.length)
     }))
 
-  it.effect("costs five samples of a source of 100 GiB, evenly spread", () =>
+  it.effect("reads five samples of a source of 100 GiB, evenly spread", () =>
     Effect.gen(function*() {
       const length = 100 * GiB
       const { reads, source } = sourceOf(length)
@@ -131,7 +131,7 @@ describe("the fingerprint of a source", () => {
       ])
     }))
 
-  it.effect("of a source that is not much larger than the samples reads none of it twice", () =>
+  it.effect("reads no byte twice of a source that is little larger than the samples", () =>
     Effect.gen(function*() {
       for (const length of [320 * KiB, 320 * KiB + 1, 320 * KiB + 3]) {
         const { reads, source } = sourceOf(length)
@@ -145,7 +145,7 @@ describe("the fingerprint of a source", () => {
       }
     }))
 
-  it.effect("is none where the source is not found again, has no length, or is read only once", () =>
+  it.effect("is Option.none if the source has no identity, has no length, or can be read only once", () =>
     Effect.gen(function*() {
       const { reads, source } = sourceOf(10)
       assertNone(yield* Fingerprint.of({ ...source, identity: Option.none() }))
@@ -154,7 +154,7 @@ describe("the fingerprint of a source", () => {
       deepStrictEqual(reads, [])
     }))
 
-  it.effect("fails where the source cannot be read", () =>
+  it.effect("fails if the source cannot be read", () =>
     Effect.gen(function*() {
       const error = new SourceError({ reason: "TooShort", source: "one.bin", detail: "ended" })
       const { source } = sourceOf(10)
@@ -164,7 +164,7 @@ describe("the fingerprint of a source", () => {
     }))
 
   for (const crypto of [undefined, {}, { subtle: undefined }]) {
-    it.effect(`knows nothing of what is in it where crypto is ${JSON.stringify(crypto)}`, () =>
+    it.effect(`does not depend on the content if crypto is ${JSON.stringify(crypto)}`, () =>
       Effect.gen(function*() {
         vi.stubGlobal("crypto", crypto)
         const { reads, source } = sourceOf(10)
@@ -176,7 +176,7 @@ describe("the fingerprint of a source", () => {
       }))
   }
 
-  it("of a part differs from that of the whole, and of any other part", () => {
+  it("of a part differs from that of the whole, and from that of any other part", () => {
     const found = [[0, 10], [0, 1], [1, 10], [1, 0], [11, 0]].map(([start = 0, length = 0]) =>
       Fingerprint.ofRange("tus-1:aa", start, length)
     )

@@ -43,7 +43,7 @@ for (const [name, transport] of Object.entries(transports)) {
   )
 
   describe(name, () => {
-    it.scopedLive("uploads whole and in chunks, and asks", () =>
+    it.scopedLive("uploads in one request and in chunks, and reads the offset", () =>
       Effect.gen(function*() {
         const { url: endpoint } = yield* NodeTusServer.NodeTusServer
         for (const options of [{}, { chunkSize: 5_000_000 }, { createWithUpload: bytes.length }]) {
@@ -54,7 +54,7 @@ for (const [name, transport] of Object.entries(transports)) {
         }
       }).pipe(Effect.provide(layer)))
 
-    it.scopedLive("takes a no for an answer, and nobody for none", () =>
+    it.scopedLive("returns refusals as responses, and fails if no server responds", () =>
       Effect.gen(function*() {
         const { url: endpoint } = yield* NodeTusServer.NodeTusServer
         const { send } = yield* TusTransport.TusTransport
@@ -79,7 +79,7 @@ for (const [name, transport] of Object.entries(transports)) {
         assert.strictEqual(nobody._tag === "TransportError" && nobody.reason, "Unreachable")
       }).pipe(Effect.provide(layer)))
 
-    it.scopedLive("tells what was wrong with the source", () =>
+    it.scopedLive("fails with the error of the source", () =>
       Effect.gen(function*() {
         const { url: endpoint } = yield* NodeTusServer.NodeTusServer
         const broken = new UploadSource.SourceError({ reason: "Changed", source: "test", detail: "it was changed" })

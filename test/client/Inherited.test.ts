@@ -85,7 +85,7 @@ const unanswered = (reason: TusError.Unanswered["reason"]) =>
   new TusError.Unanswered({ ...asked, reason, cause: "test" })
 
 describe("an upload of another session", () => {
-  it("is left alone where it is refused, and not for what passes or would be the same elsewhere", () => {
+  it("is left if the server refuses it, but not for a temporary failure or one that a new upload would have, too", () => {
     const statuses = [301, 400, 401, 403, 405, 406, 409, 412, 422, 451]
     deepStrictEqual(statuses.filter((status) => !Inherited.isAbandoned(refused(status), false)), [])
     const others = [408, 413, 423, 425, 429, 460, 500, 502, 503, 504]
@@ -108,7 +108,7 @@ describe("an upload of another session", () => {
   })
 
   for (const status of [401, 403, 405, 422]) {
-    it.effect(`does not stand in the way where the server answers ${status}, and is kept until the other is complete`, () => {
+    it.effect(`makes room for a new upload if the server answers ${status}, and stays in the journal until the new one is complete`, () => {
       const { layer, say } = scripted()
       return Effect.gen(function*() {
         yield* say(after(4, () => closed))
@@ -129,7 +129,7 @@ describe("an upload of another session", () => {
     })
   }
 
-  it.effect("is gone on with once it is no longer refused, rather than a new one with less", () => {
+  it.effect("is resumed when the server no longer refuses it, and preferred to a new upload with fewer bytes", () => {
     const { layer, requests, say, sentSince } = scripted()
     return Effect.gen(function*() {
       yield* say(after(6, () => closed))
@@ -145,7 +145,7 @@ describe("an upload of another session", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("is given up though it can be asked for, where it takes nothing", () => {
+  it.effect("is left if HEAD works but no bytes are accepted", () => {
     const { layer, say } = scripted()
     return Effect.gen(function*() {
       yield* say(after(4, () => closed))
@@ -161,7 +161,7 @@ describe("an upload of another session", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("is not given up once it has taken bytes in this session", () => {
+  it.effect("is not left after it has accepted bytes in this session", () => {
     const { layer, say } = scripted()
     return Effect.gen(function*() {
       yield* say(after(2, () => closed))
@@ -174,7 +174,7 @@ describe("an upload of another session", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("is forgotten only once another is there, where the server says that it is gone", () => {
+  it.effect("is forgotten only when the new upload exists, if the server says that it is gone", () => {
     const { layer, say } = scripted()
     return Effect.gen(function*() {
       yield* say(after(4, () => closed))
@@ -190,7 +190,7 @@ describe("an upload of another session", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("is forgotten at once where the new one is there", () => {
+  it.effect("is forgotten at once when the new upload exists", () => {
     const { layer, say } = scripted()
     return Effect.gen(function*() {
       yield* say(after(4, () => closed))
@@ -206,7 +206,7 @@ describe("an upload of another session", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("is not left for another where it was asked for by its URL", () => {
+  it.effect("is not left for a new one if the application gave its URL", () => {
     const { layer, say } = scripted()
     return Effect.gen(function*() {
       yield* say(after(4, () => closed))
@@ -238,7 +238,7 @@ const troubles: Readonly<Record<string, () => Answer>> = {
 
 describe("the parts of an upload that failed", () => {
   for (const [name, trouble] of Object.entries(troubles)) {
-    it.effect(`stay for another session: ${name}`, () => {
+    it.effect(`stay in the journal for another session: ${name}`, () => {
       const { layer, methodsSince, requests, say, sentSince } = scripted()
       return Effect.gen(function*() {
         yield* say(after(4, trouble))
@@ -256,7 +256,7 @@ describe("the parts of an upload that failed", () => {
     })
   }
 
-  it.effect("stay where they cannot be joined", () => {
+  it.effect("stay in the journal if they cannot be joined", () => {
     const { layer, methodsSince, requests, say, sentSince } = scripted()
     return Effect.gen(function*() {
       yield* say((request) => request.headers["upload-concat"]?.startsWith("final") === true ? answer(403) : undefined)
@@ -269,7 +269,7 @@ describe("the parts of an upload that failed", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("are removed where no journal remembers them: nobody could find them again", () => {
+  it.effect("are removed from the server if no journal remembers them, because nobody could find them again", () => {
     const { layer, requests } = world(after(4, () => answer(403)))
     return Effect.gen(function*() {
       yield* fails({ parallel: 4 })
@@ -278,7 +278,7 @@ describe("the parts of an upload that failed", () => {
   })
 })
 
-describe("the form of an upload that another session began", () => {
+describe("the number of parts of an upload of another session", () => {
   /** With a client that has not met the server before. */
   const anew = Effect.provide(TusClient.layer())
 
@@ -304,7 +304,7 @@ describe("the form of an upload that another session began", () => {
       ["of the second", undefined, deaf]
     ] as const
   ) {
-    it.effect(`is kept, whatever is asked for now, though OPTIONS ${title} was refused`, () => {
+    it.effect(`is kept for any option of this session, even if OPTIONS ${title} session was refused`, () => {
       const server = scripted()
       return Effect.gen(function*() {
         for (const [begun, asked] of [[1, 3], [3, 3], [3, 1], [3, 4], [4, "auto"]] as const) {
@@ -318,7 +318,7 @@ describe("the form of an upload that another session began", () => {
     })
   }
 
-  it.effect("gives way to a single piece where the server has said that it joins no parts any more", () => {
+  it.effect("is given up for a single upload if the server no longer joins parts", () => {
     const { layer, requests, say } = scripted()
     return Effect.gen(function*() {
       yield* say(after(4, () => closed))
@@ -331,8 +331,8 @@ describe("the form of an upload that another session began", () => {
   })
 })
 
-describe("an upload that is removed when it is interrupted", () => {
-  it.effect("stays where it is complete, whoever stops listening then", () => {
+describe("an upload with terminateOnInterrupt", () => {
+  it.effect("stays if it is complete and its listener stops then", () => {
     const { layer, methods } = world()
     return Effect.gen(function*() {
       const journal = yield* UploadJournal.UploadJournal
@@ -351,12 +351,12 @@ describe("an upload that is removed when it is interrupted", () => {
   })
 })
 
-describe("what an upload was created with", () => {
+describe("the creation data of an upload", () => {
   const metadata = { project: "apollo", filename: "a.bin" }
   const header = "project YXBvbGxv,filename YS5iaW4="
 
   for (const parallel of [1, 3]) {
-    it.effect(`is remembered, and holds for one that is created anew, ${parallel} at once`, () => {
+    it.effect(`are stored in the journal and used again for a new creation, ${parallel} at once`, () => {
       const { layer, say } = scripted()
       return Effect.gen(function*() {
         yield* say(after(4, () => closed))
@@ -381,7 +381,7 @@ describe("what an upload was created with", () => {
     })
   }
 
-  it.effect("is what this session says, where it says something", () => {
+  it.effect("are those of this session if it has any", () => {
     const { layer, say } = scripted()
     return Effect.gen(function*() {
       for (const [said, expected] of [[{}, Option.none()], [{ a: "b" }, Option.some("a Yg==")]] as const) {
@@ -394,7 +394,7 @@ describe("what an upload was created with", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("is never a header of a request, and so no token", () => {
+  it.effect("never contain a header of the application, and so no token", () => {
     const { layer } = world(after(2, () => closed), {
       client: { headers: () => Effect.succeed({ authorization: "Bearer s3cret", "x-api-key": "s3cret" }) }
     })
@@ -409,7 +409,7 @@ describe("what an upload was created with", () => {
     }).pipe(Effect.provide(Layer.merge(layer, UploadJournal.layerMemory)))
   })
 
-  it("is none in an entry of an earlier release, which is read all the same", () => {
+  it("are absent from entries of an earlier release, which can still be read", () => {
     const old = {
       endpoint: "http://a/files",
       fingerprint: "tus-1:aa",

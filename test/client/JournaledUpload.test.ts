@@ -51,11 +51,11 @@ const after = Effect.fnUntraced(function*(
 const beginAnew = (remembered: JournaledUpload.JournaledUpload) =>
   Effect.zipRight(remembered.forget, notes(remembered)(10))
 
-describe("what is remembered", () => {
+describe("a journaled upload", () => {
   for (
     const [where, digests, trusted] of [["can", NodeHashFunctions.layer, false], ["cannot", Layer.empty, true]] as const
   ) {
-    it.effect(`is ${trusted ? "" : "not "}trusted without a digest of what the server has, where one ${where} be made`, () =>
+    it.effect(`is ${trusted ? "" : "not "}trusted without a digest of its bytes, if digests ${where} be made`, () =>
       Effect.gen(function*() {
         const remembered = yield* JournaledUpload.make("http://a", UploadSource.fromBytes(bytes), key, creation)
         // An upload that continues by its URL has not observed its first bytes.
@@ -73,18 +73,18 @@ describe("what is remembered", () => {
   for (
     const [name, wrap] of [["can", identity], ["cannot", Effect.uninterruptible]] as const
   ) {
-    it.effect(`is all there though the session ends during a write, which ${name} be interrupted`, () =>
+    it.effect(`stores its last note although the session ends during a write, which ${name} be interrupted`, () =>
       Effect.gen(function*() {
         deepStrictEqual(yield* after(wrap, () => Effect.void), [[10, 10]])
         deepStrictEqual(yield* after(wrap, (remembered) => notes(remembered)(20)), [[20, 20]])
       }))
 
-    it.effect(`is gone once it is complete, though that is during a write, which ${name} be interrupted`, () =>
+    it.effect(`is removed from the journal when it is complete, also during a write, which ${name} be interrupted`, () =>
       Effect.gen(function*() {
         deepStrictEqual(yield* after(wrap, (remembered) => remembered.forget), [])
       }))
 
-    it.effect(`is there again where it is begun anew, though that is during a write, which ${name} be interrupted`, () =>
+    it.effect(`is stored again when it is created anew, also during a write, which ${name} be interrupted`, () =>
       Effect.gen(function*() {
         deepStrictEqual(yield* after(wrap, beginAnew), [[10, 10]])
       }))

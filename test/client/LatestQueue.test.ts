@@ -8,8 +8,8 @@ import * as LatestQueue from "../../src/client/upload/LatestQueue.js"
 
 const bothSmall = (before: number, after: number) => before < 100 && after < 100
 
-describe("updates", () => {
-  it.effect("that say more of the same wait as one; the others all, in order", () =>
+describe("LatestQueue", () => {
+  it.effect("keeps the latest of equal updates, and all others in order", () =>
     Effect.gen(function*() {
       const { end, offer, stream } = LatestQueue.make<number, never>(bothSmall)
       for (const update of [1, 2, 3, 100, 4, 5, 200, 300, 6]) {
@@ -19,7 +19,7 @@ describe("updates", () => {
       deepStrictEqual([...(yield* Stream.runCollect(stream))], [3, 100, 5, 200, 300, 6])
     }))
 
-  it.effect("come when they happen", () =>
+  it.effect("delivers an update as soon as it is put in", () =>
     Effect.gen(function*() {
       const { end, offer, stream } = LatestQueue.make<number, string>(bothSmall)
       const seen: Array<number> = []

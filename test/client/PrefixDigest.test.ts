@@ -61,7 +61,7 @@ const only = (...names: ReadonlyArray<string>) =>
 
 const bytes = Uint8Array.from({ length: 100 }, (_, i) => i * 7)
 
-describe("the digest of what was sent", () => {
+describe("the digest of the sent bytes", () => {
   /** The ranges that retries send: each begins at or before the end of all earlier ones. */
   const sends = FastCheck.tuple(
     FastCheck.uint8Array({ minLength: 1, maxLength: 300 }),
@@ -80,7 +80,7 @@ describe("the digest of what was sent", () => {
   })
 
   it.effect.prop(
-    "is that of all bytes up to the last, however often they are sent",
+    "covers all bytes up to the last, however often they are sent",
     [sends],
     ([{ bytes, sends }]) =>
       Effect.gen(function*() {
@@ -96,7 +96,7 @@ describe("the digest of what was sent", () => {
   )
 
   it.effect.prop(
-    "goes on after it was compared as if it had never ended",
+    "continues after a comparison as if it had never stopped",
     [sends, FastCheck.nat()],
     ([{ bytes, sends }, cut]) =>
       Effect.gen(function*() {
@@ -115,7 +115,7 @@ describe("the digest of what was sent", () => {
       }).pipe(Effect.provide(NodeHashFunctions.layer))
   )
 
-  it.effect("is none for good once bytes were left out", () =>
+  it.effect("is Option.none for good after a gap", () =>
     Effect.gen(function*() {
       const digest = yield* PrefixDigest.make
       digest.observe(0, bytes.subarray(0, 10))
@@ -126,7 +126,7 @@ describe("the digest of what was sent", () => {
       assertNone(digest.prefix())
     }).pipe(Effect.provide(NodeHashFunctions.layer)))
 
-  it.effect("is by sha256, else by sha1, else none", () =>
+  it.effect("is sha256, else sha1, else Option.none", () =>
     Effect.gen(function*() {
       const by = (...names: ReadonlyArray<string>) =>
         Effect.map(Effect.provide(PrefixDigest.make, only(...names)), (digest) => {
@@ -146,7 +146,7 @@ describe("the digest of what was sent", () => {
       assertNone(yield* by())
     }))
 
-  it.effect("two know nothing of each other", () =>
+  it.effect("is independent of other digests", () =>
     Effect.gen(function*() {
       const one = yield* PrefixDigest.make
       const other = yield* PrefixDigest.make
@@ -155,10 +155,10 @@ describe("the digest of what was sent", () => {
     }).pipe(Effect.provide(NodeHashFunctions.layer)))
 })
 
-describe("a source is compared with what was sent of it", () => {
+describe("a source that is compared with a stored digest", () => {
   const prefix = sha256(bytes.subarray(0, 40))
 
-  it.effect("and is the same", () =>
+  it.effect("has the same bytes", () =>
     Effect.gen(function*() {
       const { reads, source } = sourceOf(bytes)
       const digest = Option.getOrThrow(yield* PrefixDigest.verify(source, prefix, 0))
@@ -166,7 +166,7 @@ describe("a source is compared with what was sent of it", () => {
       deepStrictEqual(reads, [[0, 40]])
     }).pipe(Effect.provide(NodeHashFunctions.layer)))
 
-  it.effect("and goes on up to where the server is", () =>
+  it.effect("has the same bytes, and the digest continues up to the offset of the server", () =>
     Effect.gen(function*() {
       const { reads, source } = sourceOf(bytes)
       const digest = Option.getOrThrow(yield* PrefixDigest.verify(source, prefix, 70))
@@ -176,7 +176,7 @@ describe("a source is compared with what was sent of it", () => {
       deepStrictEqual(plain(digest.prefix()), Option.some(sha256(bytes.subarray(0, 80))))
     }).pipe(Effect.provide(NodeHashFunctions.layer)))
 
-  it.effect("and has changed, in any byte", () =>
+  it.effect("differs in any byte", () =>
     Effect.gen(function*() {
       for (const place of [0, 20, 39]) {
         const changed = Uint8Array.from(bytes)
@@ -188,7 +188,7 @@ describe("a source is compared with what was sent of it", () => {
       assert.isTrue(Option.isSome(yield* PrefixDigest.verify(sourceOf(behind).source, prefix, 0)))
     }).pipe(Effect.provide(NodeHashFunctions.layer)))
 
-  it.effect("and is shorter now, which costs no reading", () =>
+  it.effect("is shorter, which is found without a read", () =>
     Effect.gen(function*() {
       const { reads, source } = sourceOf(bytes.subarray(0, 39))
       assertNone(yield* PrefixDigest.verify(source, prefix, 0))
@@ -197,7 +197,7 @@ describe("a source is compared with what was sent of it", () => {
       assert.isTrue(Option.isSome(yield* PrefixDigest.verify(whole.source, prefix, 40)))
     }).pipe(Effect.provide(NodeHashFunctions.layer)))
 
-  it.effect("in vain where the digest is of another length, or not of this algorithm, or the algorithm unknown", () =>
+  it.effect("does not match a digest of another length, of another algorithm, or of an unknown one", () =>
     Effect.gen(function*() {
       const { reads, source } = sourceOf(bytes)
       assertNone(yield* PrefixDigest.verify(source, { ...prefix, digest: prefix.digest.subarray(0, 31) }, 0))
@@ -211,7 +211,7 @@ describe("a source is compared with what was sent of it", () => {
       assert.strictEqual(reads.length, 4)
     }).pipe(Effect.provide(NodeHashFunctions.layer)))
 
-  it.effect("by sha1 too where it was remembered so", () =>
+  it.effect("is compared by sha1 if that was stored", () =>
     Effect.gen(function*() {
       const { source } = sourceOf(bytes)
       const digest = Uint8Array.from(createHash("sha1").update(bytes).digest())
@@ -220,7 +220,7 @@ describe("a source is compared with what was sent of it", () => {
       deepStrictEqual(plain(found.prefix()), Option.some(old))
     }).pipe(Effect.provide(NodeHashFunctions.layer)))
 
-  it.effect("but cannot be read", () =>
+  it.effect("cannot be read, which is an error", () =>
     Effect.gen(function*() {
       const { source } = sourceOf(bytes.subarray(0, 20), Option.none())
       assert.strictEqual((yield* Effect.flip(PrefixDigest.verify(source, prefix, 0))).reason, "TooShort")

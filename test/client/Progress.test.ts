@@ -12,12 +12,12 @@ const rateOf = (...samples: ReadonlyArray<readonly [millis: number, position: nu
   Progress.rate(samples.reduce((meter, [at, position]) => Progress.measure(meter, at, position), Progress.meter(0, 0)))
 
 describe("the rate", () => {
-  it("is nothing before time has passed", () => {
+  it("is 0 before time has passed", () => {
     assert.strictEqual(rateOf(), 0)
     assert.strictEqual(rateOf([0, 100]), 0)
   })
 
-  it("is that of the last five seconds", () => {
+  it("covers the last five seconds", () => {
     assert.strictEqual(rateOf([1000, 100], [2000, 300]), 150)
     // 100 bytes a second for ten seconds, then nothing.
     const steady = Array.from({ length: 10 }, (_, i) => [(i + 1) * 1000, (i + 1) * 100] as const)
@@ -26,11 +26,11 @@ describe("the rate", () => {
     assert.strictEqual(rateOf(...steady, [15_000, 1000]), 0)
   })
 
-  it("starts anew where sending goes back", () => {
+  it("starts again if the sent bytes decrease", () => {
     assert.strictEqual(rateOf([1000, 5000], [2000, 1000], [3000, 1200]), 200)
   })
 
-  it("is held by few samples, however many are taken", () => {
+  it("needs few samples, however many measurements there are", () => {
     let meter = Progress.meter(0, 0)
     for (let at = 1; at <= 20_000; at++) {
       meter = Progress.measure(meter, at, at * 3)
@@ -41,7 +41,7 @@ describe("the rate", () => {
 })
 
 describe("the time left", () => {
-  it("is what is left at this rate, and not known without one or the other", () => {
+  it("is the rest divided by the rate, and unknown without a rate or a length", () => {
     deepStrictEqual(Progress.eta(50, Option.some(200)), Option.some(Duration.seconds(4)))
     deepStrictEqual(Progress.eta(0, Option.some(200)), Option.none())
     deepStrictEqual(Progress.eta(50, Option.none()), Option.none())
@@ -50,7 +50,7 @@ describe("the time left", () => {
 })
 
 describe("the counters", () => {
-  it.effect("count what this session sent, and only that makes its speed", () =>
+  it.effect("count the bytes that this session sent, and only these make the rate", () =>
     Effect.gen(function*() {
       const seen: Array<Progress.Progress> = []
       const tally = yield* ProgressCounter.make(Option.some(1000), (progress) => seen.push(progress))
@@ -74,7 +74,7 @@ describe("the counters", () => {
       deepStrictEqual([tally.progress().sent, tally.progress().acknowledged, tally.progress().chunks], [650, 650, 1])
     }))
 
-  it.effect("take back what was sent for nothing, and never what was acknowledged", () =>
+  it.effect("take back bytes that were sent in vain, but never acknowledged ones", () =>
     Effect.gen(function*() {
       const tally = yield* ProgressCounter.make(Option.some(1000), () => {})
       tally.acknowledged("Created", "http://a/1", Option.some(1000), 0)

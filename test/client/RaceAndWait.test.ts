@@ -19,7 +19,7 @@ const story = () => {
 }
 
 describe("a race", () => {
-  it.effect("has ended both before the finalizers of who is interrupted", () =>
+  it.effect("ends both sides before the finalizers of its interrupted caller run", () =>
     Effect.gen(function*() {
       const { happened, never, note } = story()
       const fiber = yield* Effect.fork(Effect.ensuring(RaceAndWait.first(never, never), note("finalizer")))
@@ -31,7 +31,7 @@ describe("a race", () => {
     }))
 
   for (const order of ["first", "second"]) {
-    it.effect(`is won by the ${order} and has ended the other`, () =>
+    it.effect(`that the ${order} side wins has ended the other side`, () =>
       Effect.gen(function*() {
         const { happened, never, note } = story()
         const soon = Effect.as(Effect.sleep(10), "won")
@@ -47,7 +47,7 @@ describe("a race", () => {
       }))
   }
 
-  it.effect("is lost by both when one fails, dies or is interrupted", () =>
+  it.effect("fails if both sides fail, die or are interrupted", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Effect.flip(RaceAndWait.first(Effect.fail("no"), Effect.never)), "no")
       deepStrictEqual(yield* Effect.exit(RaceAndWait.first(Effect.never, Effect.die("bad"))), Exit.die("bad"))
@@ -56,8 +56,8 @@ describe("a race", () => {
     }))
 })
 
-describe("an upload that is interrupted", () => {
-  it.effect("has ended its request before it asks the server to remove it", () => {
+describe("an interrupted upload", () => {
+  it.effect("ends its request before it asks the server to remove it", () => {
     const { happened, never, note } = story()
     const { layer } = world((request) =>
       request.method === "PATCH"

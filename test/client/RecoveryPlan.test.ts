@@ -84,7 +84,7 @@ const table: ReadonlyArray<Row> = [
     RecoveryPlan.Recreate()
   ],
   [
-    "a lost upload of another session gives way",
+    "a lost upload of another session makes room for the next candidate",
     toUploads,
     [refused(404), refused(410)],
     { inherited: true },
@@ -100,7 +100,7 @@ const table: ReadonlyArray<Row> = [
   ],
   ["the smallest chunk is not halved", ["Append"], [refused(413)], { tried: 100 }, RecoveryPlan.Fail()],
   [
-    "a creation that is too large goes without bytes",
+    "a creation that is too large is repeated without bytes",
     ["CreateWithUpload"],
     [refused(413)],
     {},
@@ -113,18 +113,18 @@ const table: ReadonlyArray<Row> = [
   ["a lost network is waited for", all, [unanswered("Unreachable")], {}, paid(same)],
   ["a PATCH that moved nothing costs an attempt", ["Append"], [misbehaved("NoProgress")], {}, paid(same)],
   [
-    "a creation that broke off in its bytes goes without them, and others with fewer",
+    "a creation whose body broke off is repeated without bytes, and later creations carry fewer",
     ["CreateWithUpload"],
     brokeOff(1),
     {},
     paid(Change.EmptyCreation({ limit: 500 }))
   ],
-  ["a PATCH that broke off goes on where it ended", ["Append"], brokeOff(1), {}, paid(same)],
+  ["a PATCH that broke off once keeps its size", ["Append"], brokeOff(1), {}, paid(same)],
   ["a PATCH that broke off twice is smaller", ["Append"], brokeOff(2), {}, paid(Change.Shrink({ limit: 500 }))],
   ["the smallest PATCH that broke off twice is sent again", ["Append"], brokeOff(2), { tried: 100 }, paid(same)],
   ["a request without bytes that broke off is sent again", ["Create", "Inspect"], brokeOff(2), {}, paid(same)],
   [
-    "what is not about bytes changes no size",
+    "a failure that has nothing to do with the body changes no size",
     ["CreateWithUpload", "Append"],
     [unanswered("Unreachable", 2), ...[423, 429, 460, 500, 503].map((status) => refused(status, 2))],
     {},
@@ -132,7 +132,7 @@ const table: ReadonlyArray<Row> = [
   ],
 
   [
-    "what no attempt mends fails",
+    "a failure that no attempt can mend fails",
     all,
     [
       refused(400),
@@ -147,52 +147,52 @@ const table: ReadonlyArray<Row> = [
     RecoveryPlan.Fail()
   ],
   [
-    "an upload of another session that is refused gives way",
+    "an upload of another session that is refused makes room for the next candidate",
     toUploads,
     [refused(403), misbehaved("NotTus")],
     { inherited: true },
     RecoveryPlan.NextUpload({ why: "Refused" })
   ],
   [
-    "and so does one that a second 401 refuses",
+    "an upload of another session that a second 401 refuses does so, too",
     toUploads,
     [refused(401)],
     { inherited: true, refreshed: true },
     RecoveryPlan.NextUpload({ why: "Refused" })
   ],
   [
-    "a chunk that is too large for it is too large for others",
+    "the smallest chunk that is too large fails, also in an upload of another session",
     ["Append"],
     [refused(413)],
     { inherited: true, tried: 100 },
     RecoveryPlan.Fail()
   ],
-  ["a creation has nothing to give way to", creations, [refused(403)], { position: notCreated }, RecoveryPlan.Fail()]
+  ["a creation has no next candidate", creations, [refused(403)], { position: notCreated }, RecoveryPlan.Fail()]
 ]
 
 const unpaid: ReadonlyArray<readonly [string, ReadonlyArray<TusError.TusError>, Partial<Facts>, RecoveryPlan]> = [
   ["an upload of this session fails", [refused(503), unanswered("Closed")], {}, RecoveryPlan.Fail()],
   [
-    "an upload of another session fails, since a new one would fare no better",
+    "an upload of another session fails if a new one would fail, too",
     [refused(503), unanswered("Closed"), misbehaved("NoProgress")],
     { inherited: true },
     RecoveryPlan.Fail()
   ],
   [
-    "an upload of another session on a host that cannot be reached gives way",
+    "an upload of another session on an unreachable host makes room for the next candidate",
     [unanswered("Unreachable")],
     { inherited: true, position: elsewhere },
     RecoveryPlan.NextUpload({ why: "Refused" })
   ],
   [
-    "an upload of another session gives way after a conflict that lasts",
+    "an upload of another session makes room for the next candidate after a lasting conflict",
     [refused(409)],
     { inherited: true, adjustments: resynced },
     RecoveryPlan.NextUpload({ why: "Refused" })
   ]
 ]
 
-describe("what is done after a failed request", () => {
+describe("the plan after a failed request", () => {
   for (const [title, verbs, errors, given, done] of table) {
     it(title, () => {
       for (const verb of verbs) {
@@ -218,7 +218,7 @@ describe("what is done after a failed request", () => {
     tried: FastCheck.nat(1000)
   })
 
-  it.prop("leaves alone what it must not replace", [
+  it.prop("never leaves or recreates an upload that it must not replace", [
     anyFacts,
     FastCheck.constantFrom(...all),
     FastCheck.integer({ min: 300, max: 599 })
@@ -230,7 +230,7 @@ describe("what is done after a failed request", () => {
   })
 })
 
-describe("if the schedule does not pay", () => {
+describe("the plan if the schedule allows no more attempts", () => {
   for (const [title, errors, given, done] of unpaid) {
     it(title, () => {
       for (const error of errors) {

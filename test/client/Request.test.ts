@@ -17,7 +17,7 @@ const bytes = Uint8Array.from({ length: 50_000 }, (_, i) => (i * 31) % 251)
 const base = { endpoint, source: UploadSource.fromBytes(bytes), createWithUpload: 0, chunkSize: 20_000 }
 
 describe("requests", () => {
-  it.effect("have an id of their own, each attempt another", () => {
+  it.effect("have a request id, another for each attempt", () => {
     const { layer, requests } = world(
       (request, _, nth) => request.method === "PATCH" && nth === 1 ? answer(500) : undefined,
       { client: { requestId: true } }
@@ -30,7 +30,7 @@ describe("requests", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("say nothing of the kind where nobody asked for it", () => {
+  it.effect("have no request id by default", () => {
     const { layer, requests } = world()
     return Effect.gen(function*() {
       yield* TusUpload.run(base)
@@ -38,7 +38,7 @@ describe("requests", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("go as POST where nothing else comes through", () => {
+  it.effect("are sent as POST with X-HTTP-Method-Override if no other method gets through", () => {
     const { layer, requests } = world(undefined, { client: { methodOverride: true } })
     return Effect.gen(function*() {
       const { url } = yield* TusUpload.run(base)
@@ -51,7 +51,7 @@ describe("requests", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("are made by nobody before the time that the server has named to one", () => {
+  it.effect("wait for the Retry-After of another upload at the same endpoint", () => {
     const { layer, requests } = world((request, _, nth) =>
       request.method === "PATCH" && nth === 1 ? answer(503, { "retry-after": "60" }) : undefined
     )
@@ -70,9 +70,9 @@ describe("requests", () => {
   })
 })
 
-describe("what an endpoint lacks", () => {
+describe("an endpoint", () => {
   for (const status of [405, 501]) {
-    it.effect(`is termination where it answers DELETE with ${status}`, () => {
+    it.effect(`has no termination if it answers DELETE with ${status}`, () => {
       const { layer } = world(({ method }) => method === "DELETE" ? answer(status) : undefined)
       return Effect.gen(function*() {
         const { url } = yield* TusUpload.run(base)
@@ -84,8 +84,8 @@ describe("what an endpoint lacks", () => {
   }
 })
 
-describe("what earlier sessions left", () => {
-  it.effect("is found by its source and its endpoint, the newest first", () => {
+describe("uploads of earlier sessions", () => {
+  it.effect("are found by source and endpoint, the newest first", () => {
     let down = true
     const { layer } = world(({ method }) => down && method === "PATCH" ? answer(500) : undefined)
     const source = UploadSource.fromRange({

@@ -4,8 +4,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 
-describe("attempts that nobody has paid for otherwise", () => {
-  it.effect("are ten, after half a second, then twice as long, up to half a minute, or up to a third less", () =>
+describe("the default schedule", () => {
+  it.effect("makes ten attempts, after half a second, then twice as long, up to half a minute, with jitter of up to a third", () =>
     Effect.gen(function*() {
       const all = yield* Schedule.run(Schedule.delays(UploadOptions.defaultRetry), 0, Array.from({ length: 50 }))
       const pauses = [...all].map(Duration.toSeconds).slice(0, -1)

@@ -51,15 +51,15 @@ const failing = (headers: () => Effect.Effect<Readonly<Record<string, string>>>)
   }).pipe(Effect.provide(layer))
 }
 
-describe("what cannot be sent", () => {
+describe("a header that cannot be sent", () => {
   for (const [headers, fault] of faults) {
-    it(fault === undefined ? `is not ${JSON.stringify(headers)}` : `is told: ${fault}`, () => {
+    it(fault === undefined ? `is not among ${JSON.stringify(headers)}` : `is explained: ${fault}`, () => {
       deepStrictEqual(Sendable.fault(headers), Option.fromNullable(fault))
       assert.notInclude(fault ?? "", secret)
     })
   }
 
-  it.prop("is, of texts, exactly what Node would throw at", [
+  it.prop("is, for texts, exactly one at which Node throws", [
     FastCheck.fullUnicodeString(),
     FastCheck.fullUnicodeString()
   ], ([name, value]) => {
@@ -76,7 +76,7 @@ describe("what cannot be sent", () => {
   })
 
   for (const [name, layer] of Object.entries(transports)) {
-    it.scopedLive(`fails at once and for good over ${name}, before there is a connection`, () =>
+    it.scopedLive(`fails at once and for good with ${name}, before there is a connection`, () =>
       Effect.gen(function*() {
         const { send } = yield* TusTransport.TusTransport
         const requests = [
@@ -92,7 +92,7 @@ describe("what cannot be sent", () => {
       }).pipe(Effect.provide(layer)))
   }
 
-  it.effect("ends an upload after no request at all, and says which header it is", () => {
+  it.effect("ends an upload before its first request, and is named in the error", () => {
     return Effect.gen(function*() {
       const about = `the headers for ${endpoint} could not be made:`
       assert.strictEqual(
@@ -108,7 +108,7 @@ describe("what cannot be sent", () => {
     })
   })
 
-  it.effect("is a source's function that throws, too: an error of the source", () => {
+  it.effect("is like a function of a source that throws: that is an error of the source", () => {
     const { layer } = world()
     const source = UploadSource.fromRange({
       name: "rows",

@@ -5,7 +5,7 @@ import * as TestClock from "effect/TestClock"
 import * as StallTimeout from "../../src/client/transport/StallTimeout.js"
 import { endpoint } from "../loopback.js"
 
-describe("the watch over bytes that no longer move", () => {
+describe("StallTimeout", () => {
   // Fractions of milliseconds whose sum is not exact.
   for (const begun of [0, 0.1, 30434.262671, 1e6 + 1 / 3]) {
     it.effect(`ends a request that begins at ${begun}`, () =>

@@ -79,7 +79,7 @@ const steps: FastCheck.Arbitrary<ReadonlyArray<Step>> = FastCheck.array(
 
 it.layer(NodeFileSystem.layer)("StreamSource", (it) => {
   it.scoped.prop(
-    "is like the bytes themselves, whatever is asked for, sent, sent again and released",
+    "behaves like the bytes themselves, for any order of ready, read and release",
     [
       FastCheck.nat(60 * unit),
       FastCheck.array(sizes(12), { minLength: 1, maxLength: 5 }).filter((sizes) => sizes.some((size) => size > unit)),
@@ -121,7 +121,7 @@ it.layer(NodeFileSystem.layer)("StreamSource", (it) => {
     { fastCheck: { numRuns: 60 } }
   )
 
-  it.scoped("reads the stream no further than it is asked to", () =>
+  it.scoped("reads no more of the stream than is requested", () =>
     Effect.gen(function*() {
       const { state, stream } = chunked(counting(100), [10])
       const source = yield* StreamSource.make(stream)
@@ -134,7 +134,7 @@ it.layer(NodeFileSystem.layer)("StreamSource", (it) => {
       assert.strictEqual(state.pulled, 30)
     }))
 
-  it.scoped("tells at the next call that a stream of unknown length ended with the last bytes", () =>
+  it.scoped("reports the end of a stream of unknown length with the next call", () =>
     Effect.gen(function*() {
       const source = yield* StreamSource.make(Stream.make(counting(8)))
       deepStrictEqual(source.length, Option.none())
@@ -144,7 +144,7 @@ it.layer(NodeFileSystem.layer)("StreamSource", (it) => {
       assert.strictEqual((yield* Effect.flip(collect(source, 0, 9))).reason, "TooShort")
     }))
 
-  it.scoped("is not found again, and is called what it was called", () =>
+  it.scoped("has its given name, and no identity", () =>
     Effect.gen(function*() {
       const source = yield* StreamSource.make(Stream.empty, { name: "standard input", length: 0 })
       assert.strictEqual(source.name, "standard input")
@@ -161,7 +161,7 @@ it.layer(NodeFileSystem.layer)("StreamSource", (it) => {
       ["something instead of nothing", 1, 0, "TooLong"]
     ] as const
   ) {
-    it.scoped(`does not hand out the last bytes of a stream that has ${title}`, () =>
+    it.scoped(`does not return the last bytes of a stream that has ${title}`, () =>
       Effect.gen(function*() {
         const make = StreamSource.make(chunked(counting(actual), [1]).stream, { length: said })
         const source = yield* make
@@ -181,7 +181,7 @@ it.layer(NodeFileSystem.layer)("StreamSource", (it) => {
       }))
   }
 
-  it.scoped("fails as Unreadable where the stream fails, and hands out what came before", () =>
+  it.scoped("fails with Unreadable if the stream fails, and returns the bytes before", () =>
     Effect.gen(function*() {
       const source = yield* StreamSource.make(Stream.concat(Stream.make(counting(5)), Stream.fail(new Broken())))
       deepStrictEqual(yield* source.ready(0, 5), { size: 5, last: false })
@@ -193,7 +193,7 @@ it.layer(NodeFileSystem.layer)("StreamSource", (it) => {
       equals(yield* collect(source, 0, 5), counting(5))
     }))
 
-  it.scoped("dies where the stream dies, each time", () =>
+  it.scoped("dies each time if the stream dies", () =>
     Effect.gen(function*() {
       const source = yield* StreamSource.make(Stream.dieMessage("oh"))
       for (const _ of [1, 2]) {
@@ -201,7 +201,7 @@ it.layer(NodeFileSystem.layer)("StreamSource", (it) => {
       }
     }))
 
-  it.scoped("refuses bytes that were released", () =>
+  it.scoped("refuses to read released bytes again", () =>
     Effect.gen(function*() {
       const source = yield* StreamSource.make(Stream.make(counting(100)))
       yield* source.ready(0, 100)
@@ -212,7 +212,7 @@ it.layer(NodeFileSystem.layer)("StreamSource", (it) => {
       equals(yield* collect(source, 50, 50), counting(100).slice(50))
     }))
 
-  it.scoped("does not depend on whose memory a chunk lies in", () =>
+  it.scoped("copies bytes, so the stream may reuse the memory of a chunk", () =>
     Effect.gen(function*() {
       const lent = new Uint8Array(4)
       const stream = Stream.map(Stream.rechunk(Stream.range(1, 9), 1), (i) => lent.fill(i))
@@ -221,7 +221,7 @@ it.layer(NodeFileSystem.layer)("StreamSource", (it) => {
       equals(yield* collect(source, 0, 36), Uint8Array.from({ length: 36 }, (_, i) => 1 + Math.floor(i / 4)))
     }))
 
-  it.scoped("loses nothing where waiting is interrupted, and goes on with the pull that was under way", () =>
+  it.scoped("loses nothing if a wait is interrupted, and continues with the pull that was running", () =>
     Effect.gen(function*() {
       const waiting = yield* Deferred.make<void>()
       const go = yield* Deferred.make<void>()
@@ -250,7 +250,7 @@ it.layer(NodeFileSystem.layer)("StreamSource", (it) => {
       assert.strictEqual(begun, 1)
     }))
 
-  it.effect("stops the stream with the scope, while it waits for bytes too", () =>
+  it.effect("stops the stream with the scope, also while it waits for bytes", () =>
     Effect.gen(function*() {
       const log = new Array<string>()
       const waiting = yield* Deferred.make<void>()
@@ -271,7 +271,7 @@ it.layer(NodeFileSystem.layer)("StreamSource", (it) => {
       assert.strictEqual((yield* Effect.flip(source.ready(0, 1))).reason, "Spent")
     }))
 
-  it.scoped("offers, without a file, what the window holds, and never more", () =>
+  it.scoped("offers without a file what its window holds, and never more", () =>
     Effect.gen(function*() {
       const { state, stream } = chunked(counting(100), [10])
       const source = yield* StreamSource.make(stream, { window: 25 })
@@ -282,7 +282,7 @@ it.layer(NodeFileSystem.layer)("StreamSource", (it) => {
       }
     }))
 
-  it.scoped("has 8 MiB at hand unless told otherwise", () =>
+  it.scoped("has a window of 8 MiB by default", () =>
     Effect.gen(function*() {
       const source = yield* StreamSource.make(Stream.forever(Stream.make(new Uint8Array(mib))))
       deepStrictEqual(yield* source.ready(0, Infinity), { size: 8 * mib, last: false })
@@ -306,7 +306,7 @@ it.layer(NodeFileSystem.layer)("StreamSource.makeSpilling", (it) => {
       )
     }))
 
-  it.scoped("uses the room in the file again, and gives it back when all of it is released", () =>
+  it.scoped("reuses the space in the file, and truncates it when all of it is released", () =>
     Effect.gen(function*() {
       const place = yield* directory
       const bytes = counting(16 * mib)
@@ -325,7 +325,7 @@ it.layer(NodeFileSystem.layer)("StreamSource.makeSpilling", (it) => {
       deepStrictEqual(onDisk(place), { files: 1, bytes: 0 })
     }))
 
-  it.scoped("lends one buffer for all that is not in memory", () =>
+  it.scoped("lends one buffer for all bytes in the file", () =>
     Effect.gen(function*() {
       const source = yield* StreamSource.makeSpilling(Stream.make(new Uint8Array(64 * mib)), { window: mib })
       yield* source.ready(0, 64 * mib)
@@ -336,7 +336,7 @@ it.layer(NodeFileSystem.layer)("StreamSource.makeSpilling", (it) => {
       assert.isAtMost(buffers.size, 5)
     }))
 
-  it.effect("removes the file with the scope, and hands out nothing any more", () =>
+  it.effect("removes the file with the scope, and returns no bytes afterwards", () =>
     Effect.gen(function*() {
       const place = yield* directory
       const scope = yield* Scope.make()
@@ -351,7 +351,7 @@ it.layer(NodeFileSystem.layer)("StreamSource.makeSpilling", (it) => {
       assert.strictEqual((yield* Effect.flip(collect(source, 0, 10))).reason, "Spent")
     }).pipe(Effect.scoped))
 
-  it.scoped("closes and removes the file only once the write under way has ended", () =>
+  it.scoped("closes and removes the file only after the running write has ended", () =>
     Effect.gen(function*() {
       const real = yield* FileSystem.FileSystem
       const place = yield* directory
@@ -392,7 +392,7 @@ it.layer(NodeFileSystem.layer)("StreamSource.makeSpilling", (it) => {
     }))
 
   for (const method of ["makeTempFileScoped", "open"] as const) {
-    it.scoped(`fails as Unreadable where there is no room: ${method}`, () =>
+    it.scoped(`fails with Unreadable if there is no space: ${method}`, () =>
       Effect.gen(function*() {
         const real = yield* FileSystem.FileSystem
         const cause = new SystemError({ module: "FileSystem", method, reason: "Unknown", description: "ENOSPC" })
@@ -408,7 +408,7 @@ it.layer(NodeFileSystem.layer)("StreamSource.makeSpilling", (it) => {
 })
 
 describe("StreamSource types", () => {
-  it("needs no file system but to spill", () => {
+  it("need a file system only for makeSpilling", () => {
     const inMemory: Effect.Effect<UploadSource.UploadSource, never, Scope.Scope> = StreamSource.make(Stream.empty)
     const spilling: Effect.Effect<UploadSource.UploadSource, never, Scope.Scope | FileSystem.FileSystem> = StreamSource
       .makeSpilling(Stream.empty)

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import * as SystemReason from "../../src/client/transport/SystemReason.js"
 
-it.layer(NodeFileSystem.layer)("what the system has against a file", (it) => {
+it.layer(NodeFileSystem.layer)("the reason of a failed system call", (it) => {
   const cases: ReadonlyArray<readonly [string, (fs: FileSystem.FileSystem) => Effect.Effect<unknown, PlatformError>]> =
     [
       ["no such file or directory", (fs) => fs.readFile("/nowhere, or 'elsewhere', at all")],
@@ -29,14 +29,14 @@ it.layer(NodeFileSystem.layer)("what the system has against a file", (it) => {
       ["illegal operation on a directory", () => Fs.readFileSync("/")]
     ] as const
   ) {
-    it.effect(`is "${words}" where Node says it`, () =>
+    it.effect(`is "${words}" in an error of Node itself`, () =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(Effect.try({ try: (): unknown => use(), catch: (cause) => cause as Error }))
         assert.strictEqual(SystemReason.of(error), words)
       }))
   }
 
-  it("is all there is to say where it is said in no such way", () => {
+  it("is the message if the error has another form", () => {
     const error = new SystemError({ reason: "Busy", module: "FileSystem", method: "open", description: "try later" })
     assert.strictEqual(SystemReason.of(error), "Busy: FileSystem.open: try later")
     assert.strictEqual(SystemReason.of(new Error("too late")), "too late")

@@ -31,7 +31,7 @@ const happened = (events: ReadonlyArray<Progress.Progress>) =>
 const onComplete = () => Effect.succeed({ headers: { "x-receipt": "7" }, body: "thank you" })
 
 describe("an upload", () => {
-  it.effect("is one request where the server takes bytes with the creation, once it has said so", () => {
+  it.effect("is one request if the server has announced that it accepts bytes with the creation", () => {
     const { layer, methods } = world()
     return Effect.gen(function*() {
       yield* stores({})
@@ -41,7 +41,7 @@ describe("an upload", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("that is longer sends its rest with one request, or in chunks", () => {
+  it.effect("that is longer sends the rest with one request, or in chunks", () => {
     const { layer, methods, requests } = world()
     return Effect.gen(function*() {
       yield* stores({ createWithUpload: 1000 })
@@ -51,7 +51,7 @@ describe("an upload", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("of nothing is complete with its creation", () => {
+  it.effect("without bytes is complete with its creation", () => {
     const { layer, methods } = world()
     return Effect.gen(function*() {
       yield* stores({ source: UploadSource.fromBytes(new Uint8Array()) }, new Uint8Array())
@@ -59,7 +59,7 @@ describe("an upload", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("carries metadata", () => {
+  it.effect("has its metadata", () => {
     const { layer } = world()
     return Effect.gen(function*() {
       const { url } = yield* TusUpload.run({
@@ -71,7 +71,7 @@ describe("an upload", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("of a stream of unknown length tells the length at its end", () => {
+  it.effect("of a stream of unknown length announces the length at its end", () => {
     const { layer, requests } = world()
     return Effect.scoped(Effect.gen(function*() {
       for (const size of [100_001, 80_000, 5]) {
@@ -89,7 +89,7 @@ describe("an upload", () => {
     })).pipe(Effect.provide(layer))
   })
 
-  it.effect("tells how far it is: sent before acknowledged, acknowledged never back", () => {
+  it.effect("reports bytes as sent before they are acknowledged, and acknowledged bytes never decrease", () => {
     const { layer } = world()
     return Effect.gen(function*() {
       const events = yield* stores({ createWithUpload: 0, chunkSize: 40_000 })
@@ -106,7 +106,7 @@ describe("an upload", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("goes on with a URL that it is given, and sends only the rest", () => {
+  it.effect("resumes at a given URL, and sends only the rest", () => {
     const { layer, requests } = world()
     return Effect.gen(function*() {
       const { bytes: had, complete, url } = yield* TusUpload.run({
@@ -126,7 +126,7 @@ describe("an upload", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("does not go on with a URL whose length is another", () => {
+  it.effect("does not resume at a URL whose length differs", () => {
     const { layer } = world()
     return Effect.gen(function*() {
       const { url } = yield* TusUpload.run({ endpoint, source, stopAt: 10 })
@@ -139,7 +139,7 @@ describe("an upload", () => {
   })
 })
 
-describe("the answer that completes an upload", () => {
+describe("the response that completes an upload", () => {
   for (
     const [name, options, status] of [
       ["in one request", {}, 201],
@@ -147,7 +147,7 @@ describe("the answer that completes an upload", () => {
       ["in parts", { createWithUpload: 0, parallel: 3 }, 201]
     ] as const
   ) {
-    it.effect(`comes with the result, and what the application adds, ${name}`, () => {
+    it.effect(`is part of the result, with what the application added, ${name}`, () => {
       const { layer } = world(undefined, { hooks: { onComplete } })
       return Effect.gen(function*() {
         const { answer } = yield* TusUpload.run({ endpoint, source, ...options })
@@ -160,7 +160,7 @@ describe("the answer that completes an upload", () => {
     })
   }
 
-  it.effect("is told of each request that is acknowledged, as its own", () => {
+  it.effect("differs from the responses to other requests, which are reported, too", () => {
     const { layer } = world()
     return Effect.gen(function*() {
       const events = yield* stores({ createWithUpload: 0, chunkSize: 50_000 })
@@ -180,7 +180,7 @@ describe("the answer that completes an upload", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("is none where another session has had it", () => {
+  it.effect("is Option.none if another session has received it", () => {
     const { layer } = world(undefined, { hooks: { onComplete } })
     return Effect.gen(function*() {
       const { url } = yield* TusUpload.run({ endpoint, source })
@@ -191,7 +191,7 @@ describe("the answer that completes an upload", () => {
 })
 
 describe("interruption", () => {
-  it.effect("is pause: the request has ended, and another session goes on", () =>
+  it.effect("is a pause: the request has ended, and another session resumes", () =>
     Effect.gen(function*() {
       const reached = yield* Deferred.make<void>()
       let running = 0
@@ -220,7 +220,7 @@ describe("interruption", () => {
       }).pipe(Effect.provide(layer))
     }))
 
-  it.effect("removes the upload where that is asked for", () =>
+  it.effect("removes the upload if terminateOnInterrupt is set", () =>
     Effect.gen(function*() {
       const reached = yield* Deferred.make<void>()
       const { layer, methods } = world((request) =>
@@ -238,7 +238,7 @@ describe("interruption", () => {
 })
 
 describe("an upload step by step", () => {
-  it.effect("sends one chunk each time, and no more once it is done", () => {
+  it.effect("sends one chunk with each step, and none after the end", () => {
     const { layer, methods } = world()
     return Effect.scoped(Effect.gen(function*() {
       const uploader = yield* TusUpload.uploader({ endpoint, source, createWithUpload: 0, chunkSize: 40_000 })
@@ -256,7 +256,7 @@ describe("an upload step by step", () => {
     })).pipe(Effect.provide(layer))
   })
 
-  it.effect("stops where it is told to, within a chunk", () => {
+  it.effect("stops at stopAt, even within a chunk", () => {
     const { layer, requests } = world()
     return Effect.scoped(Effect.gen(function*() {
       const uploader = yield* TusUpload.uploader({ endpoint, source, chunkSize: 40_000, stopAt: 50_000 })
@@ -268,7 +268,7 @@ describe("an upload step by step", () => {
     })).pipe(Effect.provide(layer))
   })
 
-  it.effect("is interrupted within a step, and goes on with the next", () => {
+  it.effect("is interrupted within a step, and continues with the next", () => {
     const { layer, methods } = world((request, exchange, nth) =>
       request.method === "PATCH" && nth === 1 ? Effect.zipRight(exchange(request), Effect.never) : undefined
     )
@@ -283,7 +283,7 @@ describe("an upload step by step", () => {
     })).pipe(Effect.provide(layer))
   })
 
-  it.effect("is removed from the server", () => {
+  it.effect("can be removed from the server", () => {
     const { layer, methods } = world()
     return Effect.scoped(Effect.gen(function*() {
       const uploader = yield* TusUpload.uploader({ endpoint, source, chunkSize: 40_000 })
@@ -300,7 +300,7 @@ describe("an upload step by step", () => {
 describe("many files", () => {
   const sizes = [10, 100_001, 3, 50_000, 0]
 
-  it.effect("come with one report", () => {
+  it.effect("share one progress report", () => {
     const { layer } = world((request) =>
       request.headers["upload-length"] === "3" ? answer(403, {}, "not this one") : undefined
     )
@@ -323,7 +323,7 @@ describe("many files", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("do not wait for one that hangs, and only so many are under way", () => {
+  it.effect("do not wait for one that hangs, and run in limited number", () => {
     let most = 0
     let running = 0
     const { layer } = world((request, exchange) =>
@@ -361,7 +361,7 @@ describe("many files", () => {
   })
 })
 
-describe("what makes no sense", () => {
+describe("an invalid option", () => {
   const wrong: ReadonlyArray<readonly [string, Partial<UploadOptions.UploadOptions>]> = [
     ["endpoint", { endpoint: "/files" }],
     ["endpoint", { endpoint: "ftp://localhost/files" }],
@@ -380,7 +380,7 @@ describe("what makes no sense", () => {
     ["metadata", { metadata: { "": "" } }]
   ]
   for (const [option, options] of wrong) {
-    it.effect(`is said before anything is sent: ${option} in ${JSON.stringify(options)}`, () => {
+    it.effect(`is explained before a request is sent: ${option} in ${JSON.stringify(options)}`, () => {
       const { layer, requests } = world()
       return Effect.gen(function*() {
         const error = yield* Effect.flip(TusUpload.run({ endpoint, source, ...options }))

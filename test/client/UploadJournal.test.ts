@@ -113,7 +113,7 @@ afterEach(() => {
 })
 
 describe("no journal", () => {
-  it.effect("remembers nothing", () =>
+  it.effect("stores nothing", () =>
     Effect.gen(function*() {
       const journal = yield* UploadJournal.UploadJournal
       yield* journal.put(entryOf())
@@ -136,7 +136,7 @@ const journals = {
 
 for (const [title, open] of Object.entries(journals)) {
   describe(`a journal ${title}`, () => {
-    it.scoped("finds what was put, by exactly this endpoint and exactly this fingerprint", () =>
+    it.scoped("finds entries by exactly their endpoint and exactly their fingerprint", () =>
       Effect.gen(function*() {
         const journal = yield* open
         yield* journal.put(entryOf())
@@ -155,7 +155,7 @@ for (const [title, open] of Object.entries(journals)) {
         yield* journal.remove(entryOf())
       }))
 
-    it.scoped("remembers the last of a URL", () =>
+    it.scoped("has one entry per URL, the last", () =>
       Effect.gen(function*() {
         const journal = yield* open
         yield* journal.put(entryOf())
@@ -164,7 +164,7 @@ for (const [title, open] of Object.entries(journals)) {
         same(yield* journal.list, [later])
       }))
 
-    it.scoped("forgets one URL, and no other", () =>
+    it.scoped("removes the entry of one URL, and no other", () =>
       Effect.gen(function*() {
         const journal = yield* open
         const other = entryOf({ url: "https://example.com/files/two" })
@@ -188,7 +188,7 @@ for (const [title, open] of Object.entries(journals)) {
         )
       }))
 
-    it.scoped("never returns what has expired, and removes it", () =>
+    it.scoped("never returns an expired entry, and removes it", () =>
       Effect.gen(function*() {
         const journal = yield* open
         yield* journal.put(entryOf({ expires: Option.some(at(60_000)) }))
@@ -200,7 +200,7 @@ for (const [title, open] of Object.entries(journals)) {
         same(yield* journal.list, [])
       }))
 
-    it.scoped("forgets what has no expiry after 90 days in which nothing came of it", () =>
+    it.scoped("removes an entry without an expiry after 90 days without progress", () =>
       Effect.gen(function*() {
         const journal = yield* open
         const day = 86_400_000
@@ -214,7 +214,7 @@ for (const [title, open] of Object.entries(journals)) {
         deepStrictEqual((yield* journal.list).map(({ url }) => url), ["https://example.com/files/2"])
       }))
 
-    it.scoped("keeps URLs as they are: long ones, with any characters, with a password", () =>
+    it.scoped("keeps URLs unchanged: long ones, with any characters, with a password", () =>
       Effect.gen(function*() {
         const journal = yield* open
         const urls = [
@@ -243,7 +243,7 @@ describe("a journal in a store", () => {
   }))
 
   it.effect.prop(
-    "any entry survives",
+    "any entry survives the round trip",
     [FastCheck.array(Arbitrary.make(UploadJournal.JournalEntry), { maxLength: 5 })],
     ([entries]) =>
       Effect.gen(function*() {
@@ -257,7 +257,7 @@ describe("a journal in a store", () => {
       })
   )
 
-  it.effect("its keys are names of files, on any system", () =>
+  it.effect("its keys are valid file names on every system", () =>
     Effect.gen(function*() {
       const { journal, keys } = yield* open
       yield* journal.put(entryOf())
@@ -281,7 +281,7 @@ describe("a journal in a store", () => {
       }
     }))
 
-  it.effect("what is written says in which version", () =>
+  it.effect("entries have a version", () =>
     Effect.gen(function*() {
       const { journal, keys, store } = yield* open
       yield* journal.put(entryOf())
@@ -303,7 +303,7 @@ describe("a journal in a store", () => {
       })
     }))
 
-  it.effect("overlooks what it cannot understand, and removes it where it is its own", () =>
+  it.effect("ignores entries that it cannot read, and removes those that are its own", () =>
     Effect.gen(function*() {
       const { journal, keys, store } = yield* open
       yield* journal.put(entryOf())
@@ -335,7 +335,7 @@ describe("a journal in a store", () => {
   }
   for (const [title, fail] of Object.entries(failures)) {
     for (const method of ["get", "set", "remove"] as const) {
-      it.effect(`never fails where ${method} ${title}, and warns once`, () =>
+      it.effect(`never fails if ${method} ${title}, and warns once`, () =>
         Effect.gen(function*() {
           const { keys, store } = yield* open
           yield* store.set("effect-tus-broken", "{")
@@ -355,7 +355,7 @@ describe("a journal in a store", () => {
         }))
     }
 
-    it.effect(`never fails where keys ${title}`, () =>
+    it.effect(`never fails if keys ${title}`, () =>
       Effect.gen(function*() {
         const { store } = yield* open
         const journal = UploadJournal.make(store, Effect.suspend(fail))
@@ -365,7 +365,7 @@ describe("a journal in a store", () => {
       }))
   }
 
-  it.effect("one entry that cannot be read, or not be removed, hides no other", () =>
+  it.effect("returns all other entries if one cannot be read or removed", () =>
     Effect.gen(function*() {
       const { keys, store } = yield* open
       yield* store.set("effect-tus-unreadable", "{")
@@ -392,7 +392,7 @@ describe("a journal in a store", () => {
 })
 
 describe("a journal in a directory", () => {
-  it.scoped("makes the directory at the first write, for its owner alone", () =>
+  it.scoped("creates the directory with the first write, readable by its owner only", () =>
     Effect.gen(function*() {
       const path = join(yield* directory, "a", "b")
       const journal = yield* openAt(path)
@@ -410,7 +410,7 @@ describe("a journal in a directory", () => {
       same(yield* journal.list, [entryOf()])
     }))
 
-  it.scoped("is of no use where the directory cannot be made, and does no harm", () =>
+  it.scoped("stores nothing if the directory cannot be made, and uploads continue", () =>
     Effect.gen(function*() {
       const file = join(yield* directory, "file")
       Fs.writeFileSync(file, "")
@@ -426,14 +426,14 @@ describe("a journal in a directory", () => {
       }
     }))
 
-  it.scoped("is found by another session", () =>
+  it.scoped("is shared by sessions", () =>
     Effect.gen(function*() {
       const path = yield* directory
       yield* Effect.scoped(Effect.flatMap(openAt(path), (journal) => journal.put(entryOf())))
       same(yield* Effect.flatMap(openAt(path), ({ list }) => list), [entryOf()])
     }))
 
-  it.scoped("leaves nothing behind where a file cannot be put in its place", () =>
+  it.scoped("leaves no temporary file if a file cannot be moved into place", () =>
     Effect.gen(function*() {
       const path = yield* directory
       const journal = yield* openAt(path)
@@ -445,7 +445,7 @@ describe("a journal in a directory", () => {
       deepStrictEqual(Fs.readdirSync(path), [name])
     }))
 
-  it.scoped("removes what dead writers left, after a day, and nothing else", () =>
+  it.scoped("removes temporary files of dead writers after a day, and nothing else", () =>
     Effect.gen(function*() {
       const path = yield* directory
       const journal = yield* openAt(path)
@@ -470,7 +470,7 @@ describe("a journal in a directory", () => {
       deepStrictEqual(Fs.readdirSync(path).toSorted(), names.slice(1))
     }).pipe(Effect.provide(layerNode)))
 
-  it.scoped("a write that has begun is finished, whoever is interrupted", () =>
+  it.scoped("finishes a write that has begun, even if its caller is interrupted", () =>
     Effect.gen(function*() {
       const path = yield* directory
       const fs = yield* FileSystem.FileSystem
@@ -493,7 +493,7 @@ describe("a journal in a directory", () => {
       assert.strictEqual(Fs.readdirSync(path).length, 1)
     }).pipe(Effect.provide(layerNode)))
 
-  it.scoped("what it writes in between has the name that is looked for afterwards, and is secret too", () =>
+  it.scoped("names its temporary files so that cleaning finds them, and makes them private, too", () =>
     Effect.gen(function*() {
       const path = yield* directory
       const fs = yield* FileSystem.FileSystem
@@ -516,7 +516,7 @@ describe("a journal in a directory", () => {
       assert.notStrictEqual(others.join(), one)
     }).pipe(Effect.provide(layerNode)))
 
-  it.scopedLive("a reader sees an entry that was written, whole, whatever writers do", () =>
+  it.scopedLive("a reader sees whole entries only, whatever writers do", () =>
     Effect.gen(function*() {
       const path = yield* directory
       const [reader, ...writers] = yield* Effect.all([openAt(path), openAt(path), openAt(path), openAt(path)])
@@ -551,7 +551,7 @@ describe("a journal in a directory", () => {
       assert.strictEqual(Fs.readdirSync(path).length, 1)
     }))
 
-  it.scopedLive("several processes at once lose nothing", () =>
+  it.scopedLive("concurrent processes lose no entry", () =>
     Effect.gen(function*() {
       const path = join(yield* directory, "journal")
       const module = new URL("../../dist/client/journal/UploadJournal.js", import.meta.url).href
@@ -602,7 +602,7 @@ describe("a journal in a directory", () => {
 })
 
 describe("a journal in localStorage", () => {
-  it.scoped("leaves the entries of others alone", () =>
+  it.scoped("leaves other entries of the page alone", () =>
     Effect.gen(function*() {
       const storage = new FakeStorage()
       storage.setItem("tus::fingerprint", "{")
@@ -614,7 +614,7 @@ describe("a journal in localStorage", () => {
       deepStrictEqual(Array.from(storage.map), [["tus::fingerprint", "{"]])
     }))
 
-  it.scoped("remembers nothing, silently, where there is none, and looks for it at each use", () =>
+  it.scoped("stores nothing and logs nothing if there is none, and looks for it at each use", () =>
     Effect.gen(function*() {
       vi.stubGlobal("localStorage", undefined)
       const journal = yield* build(UploadJournal.layerLocalStorage)
@@ -630,7 +630,7 @@ describe("a journal in localStorage", () => {
       same(yield* journal.list, [entryOf()])
     }))
 
-  it.scoped("does no harm where it is full, and finds what is in it", () =>
+  it.scoped("never fails if it is full, and finds the entries in it", () =>
     Effect.gen(function*() {
       const storage = new FakeStorage()
       vi.stubGlobal("localStorage", storage)
@@ -647,7 +647,7 @@ describe("a journal in localStorage", () => {
       deepStrictEqual(levels, ["WARN"])
     }))
 
-  it.scoped("does no harm where it may not even be looked at", () =>
+  it.scoped("never fails if access to it is denied", () =>
     Effect.gen(function*() {
       vi.stubGlobal("localStorage", undefined)
       Object.defineProperty(globalThis, "localStorage", {

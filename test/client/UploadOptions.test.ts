@@ -15,7 +15,7 @@ const withDefaults = (metadata: unknown) =>
 const base64 = (text: string) => Buffer.from(text).toString("base64")
 
 describe("metadata", () => {
-  it("takes texts, bytes, numbers and booleans, and leaves out what is nothing", () => {
+  it("accept texts, bytes, numbers and booleans, and leave out null and undefined", () => {
     assertRight(
       withDefaults({
         text: "é",
@@ -67,12 +67,12 @@ describe("metadata", () => {
     ["k=v", `expected an object with a value for each key, got "k=v"`]
   ]
   for (const [metadata, message] of wrong) {
-    it(`is refused, and what is wrong with it is named: ${message}`, () => {
+    it(`are refused, and the message names the fault: ${message}`, () => {
       assertLeft(Either.mapLeft(withDefaults(metadata), (error) => error.message), `metadata: ${message}`)
     })
   }
 
-  it("may have the name of what every object has", () => {
+  it("may have keys such as constructor", () => {
     assertRight(
       withDefaults(JSON.parse(`{"__proto__": "x", "constructor": "y"}`)),
       Option.some("__proto__ eA==,constructor eQ==")

@@ -7,8 +7,8 @@ import * as UploadPosition from "../../src/client/upload/UploadPosition.js"
 const at = { url: "http://a/1", crossOrigin: false }
 const total = Option.some(100)
 
-describe("where an upload stands", () => {
-  it("has none of it before anything was sent, and then at most what was", () => {
+describe("UploadPosition", () => {
+  it("is 0 before anything was sent, and afterwards at most what was sent", () => {
     const before = UploadPosition.notCreated(total)
     deepStrictEqual(UploadPosition.bounds(before, false), [0, 0])
     const sending = UploadPosition.sending(UploadPosition.confirmed(before, at, 10), 30)
@@ -20,12 +20,12 @@ describe("where an upload stands", () => {
     deepStrictEqual(UploadPosition.bounds(sending, true), [0, 30])
   })
 
-  it("has come furthest where it was before it lost some", () => {
+  it("keeps its furthest offset when bytes were lost", () => {
     const back = UploadPosition.confirmed(UploadPosition.confirmed(UploadPosition.notCreated(total), at, 10), at, 4)
     deepStrictEqual([back.confirmed, back.furthest], [4, 10])
   })
 
-  it("has any of it where another session has left it, until the server says", () => {
+  it("may have any offset if another session left the upload, until the server reports it", () => {
     const found = UploadPosition.existing(total, at, Option.none())
     deepStrictEqual(UploadPosition.bounds(found, false), [0, 100])
     deepStrictEqual(UploadPosition.isResuming(found), true)
@@ -38,7 +38,7 @@ describe("where an upload stands", () => {
     ])
   })
 
-  it("is at its end when the server has said so, and knows that it is the end", () => {
+  it("has ended if the server has confirmed all bytes of a declared length", () => {
     const all = UploadPosition.confirmed({ ...UploadPosition.notCreated(total), declared: true }, at, 100)
     deepStrictEqual(UploadPosition.ended(all, UploadPosition.unlimited), Option.some("Complete"))
     deepStrictEqual(UploadPosition.ended(all, 50), Option.some("Complete"))
@@ -53,7 +53,7 @@ describe("where an upload stands", () => {
 
   const step = FastCheck.record({ sends: FastCheck.boolean(), offset: FastCheck.nat(200) })
 
-  it.prop("never had more confirmed than it can have", [FastCheck.array(step)], ([steps]) => {
+  it.prop("never has more confirmed bytes than possible", [FastCheck.array(step)], ([steps]) => {
     let position = UploadPosition.notCreated(Option.none())
     for (const { offset, sends } of steps) {
       const [least, most] = UploadPosition.bounds(position, false)

@@ -37,9 +37,9 @@ const tenBytes = counting(10)
 describe("UploadSource", () => {
   for (
     const [title, offset, size, expected] of [
-      ["offers what is asked for", 0, 4, { size: 4, last: false }],
-      ["says which bytes are the last", 6, 4, { size: 4, last: true }],
-      ["offers no more than there is", 6, 100, { size: 4, last: true }],
+      ["offers the requested bytes", 0, 4, { size: 4, last: false }],
+      ["reports the last bytes", 6, 4, { size: 4, last: true }],
+      ["offers no more than the rest", 6, 100, { size: 4, last: true }],
       ["offers everything", 0, Infinity, { size: 10, last: true }],
       ["offers nothing at the end", 10, 5, { size: 0, last: true }]
     ] as const
@@ -60,7 +60,7 @@ describe("UploadSource", () => {
       }))
   }
 
-  it.effect("refuses to read beyond the end, before any byte", () =>
+  it.effect("refuses to read beyond the end, before the first byte", () =>
     Effect.gen(function*() {
       for (const source of [UploadSource.fromBytes(tenBytes), UploadSource.fromBlob(new Blob([tenBytes]))]) {
         const { reason, sizes } = yield* take(source.read(5, 6))
@@ -90,7 +90,7 @@ describe("UploadSource", () => {
 })
 
 describe("UploadSource.fromBytes", () => {
-  it.effect("hands out pieces of 2 MiB at most, without copying them", () =>
+  it.effect("returns pieces of 2 MiB at most, without copying them", () =>
     Effect.gen(function*() {
       const bytes = counting(5 * mib)
       const source = UploadSource.fromBytes(bytes)
@@ -100,7 +100,7 @@ describe("UploadSource.fromBytes", () => {
         Effect.sync(() => assert.strictEqual(chunk.buffer, bytes.buffer)))
     }))
 
-  it("can be found again only where it has a name", () => {
+  it("has an identity only with a name", () => {
     deepStrictEqual(UploadSource.fromBytes(tenBytes).identity, Option.none())
     deepStrictEqual(
       UploadSource.fromBytes(tenBytes, { name: "ten" }).identity,
@@ -110,7 +110,7 @@ describe("UploadSource.fromBytes", () => {
 })
 
 describe("UploadSource.fromBlob", () => {
-  it("knows a File again by its name, size and date, and a Blob not at all", () => {
+  it("identifies a File by its name, size and date, and has no identity for a Blob", () => {
     deepStrictEqual(
       UploadSource.fromBlob(new File([tenBytes], "ten.bin", { lastModified: 1234 })).identity,
       Option.some({ name: "ten.bin", size: 10, modified: Option.some(1234) })
@@ -118,7 +118,7 @@ describe("UploadSource.fromBlob", () => {
     deepStrictEqual(UploadSource.fromBlob(new Blob([tenBytes])).identity, Option.none())
   })
 
-  it.effect("has no more of it in memory than 2 MiB", () =>
+  it.effect("holds at most 2 MiB of it in memory", () =>
     Effect.gen(function*() {
       const bytes = counting(5 * mib)
       const { bytes: read, sizes } = yield* take(UploadSource.fromBlob(new Blob([bytes])).read(10, 4 * mib + 1))
@@ -126,7 +126,7 @@ describe("UploadSource.fromBlob", () => {
       assert.isTrue(Buffer.from(read).equals(bytes.subarray(10, 4 * mib + 11)))
     }))
 
-  it.effect("notices that the file behind it was written to", () =>
+  it.effect("notices that the file was written to", () =>
     Effect.gen(function*() {
       const path = join(yield* directory, "file")
       writeFileSync(path, "before")
@@ -144,7 +144,7 @@ describe("UploadSource.fromBlob", () => {
       ["SecurityError", "Unreadable"]
     ] as const
   ) {
-    it.effect(`calls a ${name} ${reason}`, () =>
+    it.effect(`fails with ${reason} for a ${name}`, () =>
       Effect.gen(function*() {
         const cause = new DOMException("no", name)
         const blob = Object.assign(new Blob(["abc"]), {
@@ -162,13 +162,13 @@ describe("UploadSource.fromRange", () => {
   const ranged = (read: (start: number, end: number) => Stream.Stream<Uint8Array, unknown>) =>
     UploadSource.fromRange({ name: "object", length: 10, modified: 77, read })
 
-  it("is known again by what it says of itself", () =>
+  it("has the identity that it is given", () =>
     deepStrictEqual(
       ranged(() => Stream.empty).identity,
       Option.some({ name: "object", size: 10, modified: Option.some(77) })
     ))
 
-  it.effect("takes an Effect and a Stream alike, and asks for exactly what is wanted", () =>
+  it.effect("accepts an Effect or a Stream, and requests exactly the needed range", () =>
     Effect.gen(function*() {
       const asked = new Array<readonly [number, number]>()
       const slice = (start: number, end: number) => {
@@ -184,7 +184,7 @@ describe("UploadSource.fromRange", () => {
       deepStrictEqual(asked, [[2, 7], [2, 7]])
     }))
 
-  it.effect("fails as Unreadable where the function fails, with its error as the cause", () =>
+  it.effect("fails with Unreadable if the function fails, with its error as the cause", () =>
     Effect.gen(function*() {
       const { error } = yield* take(ranged(() => Effect.fail(new Refused())).read(0, 3))
       assert.strictEqual(error?.reason, "Unreadable")
@@ -192,7 +192,7 @@ describe("UploadSource.fromRange", () => {
       assert.strictEqual(error?.source, "object")
     }))
 
-  it.effect("passes on what the function knows better", () =>
+  it.effect("passes on a SourceError of the function", () =>
     Effect.gen(function*() {
       const missing = new UploadSource.SourceError({ reason: "Missing", source: "s3://a/b", detail: "no such key" })
       assert.strictEqual((yield* take(ranged(() => Stream.fail(missing)).read(0, 3))).error, missing)
@@ -209,7 +209,7 @@ describe("UploadSource.exactly", () => {
     Effect.map(Pull.fromStream(stream), ({ close, pull }) => ({ pull: UploadSource.exactly("s", size)(pull), close }))
 
   it.effect.prop(
-    "hands out all that was said, or fails and does not hand out the last of it",
+    "returns exactly the announced bytes, or fails and does not return the last of them",
     [FastCheck.array(FastCheck.nat(5), { maxLength: 8 }), FastCheck.nat(20), FastCheck.boolean()],
     ([sizes, size, batched]) => {
       const all = joined(sizes.map(counting))
@@ -227,7 +227,7 @@ describe("UploadSource.exactly", () => {
     }
   )
 
-  it.effect("does not end well where the stream fails behind the last byte", () =>
+  it.effect("fails if the stream fails after the last byte", () =>
     Effect.gen(function*() {
       const stream = Stream.concat(chunked([2, 3]), Stream.fail(new Refused()))
       const { reason, sizes } = yield* take(exactly(5, stream))
@@ -235,6 +235,6 @@ describe("UploadSource.exactly", () => {
       deepStrictEqual(sizes, [2])
     }))
 
-  it("says what is wrong in a sentence", () =>
+  it("explains the failure in a sentence", () =>
     assert.strictEqual(UploadSource.tooShort("a.bin", 10, 4).message, "a.bin: it ended after 4 of 10 bytes"))
 })

@@ -30,15 +30,15 @@ const silences: ReadonlyArray<readonly [title: string, what: ReturnType<typeof a
   ...[302, 400, 401, 403, 404, 405, 429, 500, 501, 502, 503].map((status) =>
     [`is answered ${status}`, answer(status)] as const
   ),
-  ["is answered by something in between", answer(200, { "content-type": "text/html" })],
-  ["is not let through to the page", unreachable],
+  ["is answered by a proxy", answer(200, { "content-type": "text/html" })],
+  ["is blocked by the browser", unreachable],
   ["is not answered in time", Effect.never],
   ["breaks off", closed]
 ]
 
-describe("where OPTIONS", () => {
+describe("if OPTIONS", () => {
   for (const [title, what] of silences) {
-    it.effect(`${title}, an upload of any kind goes on at once, and learns from the answers`, () =>
+    it.effect(`${title}, an upload without parts starts at once, and learns from the responses`, () =>
       Effect.gen(function*() {
         const none = { retry: Schedule.recurs(0) }
         const { layer, methods } = world(toOptions(what))
@@ -46,7 +46,11 @@ describe("where OPTIONS", () => {
           yield* stores(none)
           assert.strictEqual(methods(), "OPTIONS POST PATCH")
           yield* stores(none)
-          assert.strictEqual(methods(), "OPTIONS POST PATCH POST PATCH", "asked again, though the server answers")
+          assert.strictEqual(
+            methods(),
+            "OPTIONS POST PATCH POST PATCH",
+            "OPTIONS was sent again although the server responds"
+          )
           yield* stores({ ...none, checksum: "sha1" })
           const stream = yield* StreamSource.make(Stream.make(bytes))
           yield* stores({ ...none, source: stream })
@@ -56,7 +60,7 @@ describe("where OPTIONS", () => {
   }
 
   for (const [title, what] of silences.filter(([title]) => !/429|401|50[0-3]/.test(title))) {
-    it.effect(`${title}, an upload in parts is one in a single piece`, () => {
+    it.effect(`${title}, an upload in parts becomes a single upload`, () => {
       const { layer, methods } = world(toOptions(what))
       return Effect.gen(function*() {
         yield* stores({ parallel: 3, createWithUpload: 0, retry: Schedule.recurs(0) })
@@ -65,7 +69,7 @@ describe("where OPTIONS", () => {
     })
   }
 
-  it.effect("fails with a server that is down for a moment, parts are waited for", () => {
+  it.effect("fails because the server is down for a moment, an upload in parts waits for it", () => {
     const { layer, requests } = world((request, exchange, nth) =>
       nth === 1 && request.method !== "POST" ? closed : exchange(request)
     )
@@ -75,7 +79,7 @@ describe("where OPTIONS", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("has something in it that cannot be read, the rest of it counts", () => {
+  it.effect("has a header that cannot be read, the others count", () => {
     const { layer, methods } = world((request, exchange) =>
       request.method === "OPTIONS"
         ? Effect.map(exchange(request), (response) => ({
@@ -91,8 +95,8 @@ describe("where OPTIONS", () => {
   })
 })
 
-describe("nothing is asked", () => {
-  it.effect("where no bytes come along with the creation, and where there is a URL", () => {
+describe("OPTIONS is not sent", () => {
+  it.effect("if the creation carries no bytes, or if there is a URL", () => {
     const { layer, methods } = world()
     return Effect.gen(function*() {
       const url = yield* stores({ createWithUpload: 0 })
@@ -102,7 +106,7 @@ describe("nothing is asked", () => {
   })
 })
 
-describe("a creation whose bytes break off", () => {
+describe("a creation whose body breaks off", () => {
   for (
     const [title, what] of [
       ["stalls", Effect.never],
@@ -111,7 +115,7 @@ describe("a creation whose bytes break off", () => {
       ["is given up by a proxy", answer(504)]
     ] as const
   ) {
-    it.effect(`and ${title} is made without them, which go to its URL`, () => {
+    it.effect(`and ${title} is repeated without bytes, which follow with a PATCH`, () => {
       const { layer, methods, requests } = world((request) =>
         request.method === "POST" && request.body !== undefined ? what : undefined
       )
@@ -131,7 +135,7 @@ describe("a creation whose bytes break off", () => {
     })
   }
 
-  it.effect("is told apart from one that had none", () => {
+  it.effect("is distinguished from a creation without a body", () => {
     const { layer, requests } = world((request, _, nth) => request.method === "POST" && nth === 1 ? closed : undefined)
     return Effect.gen(function*() {
       yield* stores({ createWithUpload: 1000 })

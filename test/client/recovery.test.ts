@@ -90,7 +90,7 @@ const file = (content: Uint8Array) =>
 
 describe("recovery", () => {
   for (const status of [408, 423, 425, 429, 500, 503, 507]) {
-    it.effect(`goes on after ${status}, to HEAD as well`, () => {
+    it.effect(`continues after ${status}, also to HEAD`, () => {
       const { layer, methods } = world((request, exchange, nth) =>
         first("PATCH", answer(status))(request, exchange, nth) ?? first("HEAD", answer(status))(request, exchange, nth)
       )
@@ -102,7 +102,7 @@ describe("recovery", () => {
   }
 
   for (const status of [400, 403, 405, 412, 415, 301]) {
-    it.effect(`gives up at once after ${status}, and says what it knows`, () => {
+    it.effect(`gives up at once after ${status}, with an error that has all facts`, () => {
       const { layer, methods } = world(first("PATCH", answer(status, { location: "https://there/" }, "<b>no</b>")))
       return Effect.gen(function*() {
         const error = yield* fails()
@@ -117,7 +117,7 @@ describe("recovery", () => {
     })
   }
 
-  it.effect("waits as long as the server asks", () => {
+  it.effect("waits as long as Retry-After says", () => {
     const { layer } = world(first("PATCH", answer(503, { "retry-after": "120" })))
     return Effect.gen(function*() {
       yield* stores()
@@ -125,7 +125,7 @@ describe("recovery", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("has a budget that starts anew with each acknowledged byte", () => {
+  it.effect("starts the schedule again with each acknowledged byte", () => {
     const { layer } = world((request, exchange, nth) =>
       request.method === "PATCH" && nth % 2 === 1 ? Effect.zipRight(exchange(request), closed) : undefined
     )
@@ -135,7 +135,7 @@ describe("recovery", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("fails with the last error and the attempts when the budget is spent", () => {
+  it.effect("fails with the last error and the number of attempts when the schedule ends", () => {
     const { layer } = world((request) => request.method === "PATCH" ? closed : undefined)
     return Effect.gen(function*() {
       const error = yield* fails({ retry: Schedule.recurs(2) })
@@ -144,7 +144,7 @@ describe("recovery", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("has all bytes, and no answer, where the answer to the last request was lost", () => {
+  it.effect("completes without the last response if that was lost", () => {
     const { layer, methods } = world((request, exchange, nth) =>
       request.method === "PATCH" && nth === 1 ? Effect.zipRight(exchange(request), closed) : undefined
     )
@@ -166,7 +166,7 @@ describe("recovery", () => {
     })
   })
 
-  it.effect("does not replace a URL that it was given", () => {
+  it.effect("does not replace an upload whose URL was given", () => {
     const { layer, methods } = world()
     return Effect.gen(function*() {
       const error = yield* fails({ url: `${endpoint}/${"a".repeat(32)}` })
@@ -175,7 +175,7 @@ describe("recovery", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("asks after a conflict, at once, and pays when asking helps nothing", () => {
+  it.effect("sends HEAD at once after a conflict, and uses the schedule if the conflict lasts", () => {
     const lost = world((request, exchange, nth) =>
       request.method === "PATCH" && nth === 1 ? Effect.zipRight(exchange(request), answer(409)) : undefined
     )
@@ -199,7 +199,7 @@ describe("recovery", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("halves chunks on which the connection breaks or stalls again and again", () => {
+  it.effect("halves chunks on which the connection breaks or stalls repeatedly", () => {
     const failing = (what: typeof closed) =>
       world((request) => (request.body?.length ?? 0) > 30_000 ? what : undefined).layer
     return Effect.forEach(
@@ -208,7 +208,7 @@ describe("recovery", () => {
     )
   })
 
-  it.effect("tries nothing while there is no network, and pays for nothing", () => {
+  it.effect("makes no attempt while there is no network, and does not use the schedule", () => {
     const { layer, methods } = world()
     return Effect.gen(function*() {
       const network = yield* Deferred.make<void>()
@@ -222,7 +222,7 @@ describe("recovery", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("pays for no attempt while the platform says that there is no network, and for each that comes to nothing else", () => {
+  it.effect("does not use the schedule while the platform reports offline, but for every other failure", () => {
     let left = 20
     let offline = true
     const { layer, methods } = world(() => left-- > 0 ? closed : undefined)
@@ -240,7 +240,7 @@ describe("recovery", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("ends a request in which nothing moves, and asks", () => {
+  it.effect("ends a request in which no byte moves, and sends HEAD", () => {
     const { layer, methods } = world(first("PATCH", Effect.never))
     return Effect.gen(function*() {
       const events = yield* stores()
@@ -250,7 +250,7 @@ describe("recovery", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("makes the headers anew after 401, once, and keeps the offset", () => {
+  it.effect("makes new headers after 401, once, and keeps the offset", () => {
     const asked: Array<boolean> = []
     const { layer, requests } = world(
       (request) => request.method === "PATCH" && request.headers.authorization !== "new" ? answer(401) : undefined,
@@ -274,7 +274,7 @@ describe("recovery", () => {
     })
   })
 
-  it.effect("believes no offset that cannot be", () => {
+  it.effect("refuses an impossible offset", () => {
     return Effect.gen(function*() {
       const beyond = yield* Effect.provide(fails(), world(lie("100002")).layer)
       assert.strictEqual(beyond._tag === "Misbehaved" && beyond.reason, "OffsetBeyond")
@@ -283,7 +283,7 @@ describe("recovery", () => {
     })
   })
 
-  it.effect("goes back with a server that has lost bytes, where the source can", () => {
+  it.effect("goes back with a server that has lost bytes, if the source can", () => {
     const forgets = first("PATCH", answer(204, { "upload-offset": "40000" }))
     return Effect.gen(function*() {
       const { layer, requests } = world(forgets)
@@ -298,7 +298,7 @@ describe("recovery", () => {
     }).pipe(Effect.scoped)
   })
 
-  it.effect("goes back no more often than a failure is paid for", () =>
+  it.effect("goes back as often as the schedule allows", () =>
     Effect.gen(function*() {
       const { layer, methods } = world((request) =>
         request.method === "PATCH" && request.headers["upload-offset"] === "0"
@@ -309,7 +309,7 @@ describe("recovery", () => {
       assert.isBelow(methods().split(" ").length, 20)
     }))
 
-  it.effect("takes a page for no tus server", () => {
+  it.effect("recognizes that a web page is no tus server", () => {
     const { layer } = world((request) => answer(200, { "content-type": "text/html" }, `<p>${request.url}</p>`))
     return Effect.gen(function*() {
       const error = yield* fails()
@@ -319,7 +319,7 @@ describe("recovery", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("goes to another host only where that is allowed, and without the headers", () => {
+  it.effect("follows a Location to another host only if that is allowed, without the headers", () => {
     const options = { client: { headers: () => Effect.succeed({ authorization: "secret" }) } }
     const refused = world(elsewhere, options)
     const allowed = world(elsewhere, options)
@@ -331,8 +331,8 @@ describe("recovery", () => {
   })
 })
 
-describe("what a server lacks", () => {
-  it.effect("is done without, where that is possible", () => {
+describe("a limit of the server", () => {
+  it.effect("is a missing extension, which is worked around if possible", () => {
     const { layer, methods } = world(without("creation-with-upload", "concatenation", "checksum-trailer"))
     return Effect.gen(function*() {
       yield* stores({ createWithUpload: 10 ** 6, parallel: 3, checksum: "sha256" })
@@ -340,7 +340,7 @@ describe("what a server lacks", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("is named before anything is created, where it is not", () => {
+  it.effect("is a missing extension, which else is an error before anything is created", () => {
     const { layer, methods } = world(without("checksum"))
     return Effect.gen(function*() {
       for (const options of [{}, { parallel: 3 }, { createWithUpload: 10 ** 6 }]) {
@@ -351,7 +351,7 @@ describe("what a server lacks", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("is known of its size before a byte is sent", () => {
+  it.effect("is a maximum size, which is an error before a byte is sent", () => {
     const { layer, methods } = world(undefined, { policy: { maxSize: 1000 } })
     return Effect.gen(function*() {
       const error = yield* fails({ createWithUpload: 1000 })
@@ -363,7 +363,7 @@ describe("what a server lacks", () => {
 
 describe("checksums", () => {
   for (const trailers of [true, false]) {
-    it.effect(`go with each chunk, ${trailers ? "behind" : "before"} it, and a damaged one is sent again`, () => {
+    it.effect(`are sent with each chunk, ${trailers ? "behind" : "before"} it, and a corrupted chunk is sent again`, () => {
       const { layer, requests } = world(first("PATCH", answer(460)), { trailers })
       return Effect.gen(function*() {
         yield* stores({ checksum: "sha1", chunkSize: 60_000 })
@@ -377,7 +377,7 @@ describe("checksums", () => {
 })
 
 describe("parts", () => {
-  it.effect("are sent by themselves and joined, and the whole has the metadata", () => {
+  it.effect("are uploaded separately and joined, and the whole has the metadata", () => {
     const { layer, requests } = world()
     return Effect.gen(function*() {
       const events = yield* stores({ parallel: 3, metadata: { name: "x" } })
@@ -395,7 +395,7 @@ describe("parts", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("begin together for those who look at the whole", () => {
+  it.effect("begin with one report for the whole", () => {
     let patches = Number.POSITIVE_INFINITY
     const { layer } = world((request) => request.method === "PATCH" && patches-- <= 0 ? closed : undefined)
     return Effect.gen(function*() {
@@ -425,7 +425,7 @@ describe("parts", () => {
 
 describe("another session", () => {
   for (const parallel of [1, 3]) {
-    it.effect(`goes on where the last one failed, ${parallel} at once, and forgets at the end`, () => {
+    it.effect(`resumes where the last one failed, ${parallel} at once, and empties the journal at the end`, () => {
       let down = true
       const { layer, requests } = world((request, _, nth) =>
         down && request.method === "PATCH" && nth > 4 ? closed : undefined
@@ -447,7 +447,7 @@ describe("another session", () => {
     })
   }
 
-  it.effect("starts anew where the source is another behind the same name, size and samples", () => {
+  it.effect("starts again if the source has changed, with the same name, size and samples", () => {
     let down = true
     const { layer, methods } = world((request, _, nth) =>
       down && request.method === "PATCH" && nth > 4 ? closed : undefined
@@ -465,7 +465,7 @@ describe("another session", () => {
     }).pipe(Effect.provide(Layer.merge(layer, UploadJournal.layerMemory)))
   })
 
-  it.effect("knows the bytes that a session sent which was killed before it could write them down", () => {
+  it.effect("finds the bytes that a killed session sent after its last write to the journal", () => {
     let down = true
     const { layer, requests } = world((request, _, nth) =>
       down && request.method === "PATCH" && nth > 4 ? closed : undefined

@@ -160,7 +160,7 @@ const simulate = (seed: number) => {
 }
 
 describe("sessions", () => {
-  it(`go on with what the last one left, ${seeds.length} seeds`, async () => {
+  it(`resume what the last session left, ${seeds.length} seeds`, async () => {
     let resumed = 0
     let changed = 0
     for (const seed of seeds) {
@@ -185,7 +185,7 @@ describe("sessions", () => {
     }
   }, 300_000)
 
-  it.effect("begin anew where a byte was changed that was sent last, however the session before was ended, if a body is held", () => {
+  it.effect("start again if a sent byte was changed, even if the session before was killed", () => {
     const bytes = new Uint8Array(most)
     const source = () =>
       UploadSource.fromRange({

@@ -36,16 +36,16 @@ const ways: Readonly<Record<string, Way>> = {
     throw new Error("boom")
   },
   "dies": () => Effect.die(new Error("boom")),
-  "fails with what it may not": () => Effect.fail(new Error("boom")) as Effect.Effect<never, never>,
-  "fails with nothing": () => Effect.fail(null) as Effect.Effect<never, never>,
+  "fails with an undeclared error": () => Effect.fail(new Error("boom")) as Effect.Effect<never, never>,
+  "fails with null": () => Effect.fail(null) as Effect.Effect<never, never>,
   "interrupts itself": () => Effect.interrupt,
-  "is no effect": () => ({ boom: true }) as never,
-  "is a number": () => 42 as never,
-  "gives nothing": () => Effect.succeed(null) as Effect.Effect<never>
+  "returns no Effect": () => ({ boom: true }) as never,
+  "returns a number": () => 42 as never,
+  "gives null": () => Effect.succeed(null) as Effect.Effect<never>
 }
 
 /** For callbacks without a result. */
-const whatever = Object.keys(ways).filter((how) => how !== "gives nothing")
+const whatever = Object.keys(ways).filter((how) => how !== "gives null")
 
 /** `undefined` if it should work. */
 type Break = () => { readonly of: Effect.Effect<never> } | undefined
@@ -166,7 +166,7 @@ const given: Readonly<Record<string, Given>> = {
       })
     }),
     says: /^file\d?: it cannot be read: expected bytes, got \[object String\]/,
-    ways: ["gives nothing"]
+    ways: ["gives null"]
   },
   "close of a source": {
     setting: (broken) => ({ source: reading(broken, "close") }),
@@ -204,7 +204,7 @@ const given: Readonly<Record<string, Given>> = {
         })
     }),
     says: /^file\d?: it cannot be read: /,
-    ways: ["throws", "is no effect"]
+    ways: ["throws", "returns no Effect"]
   },
   "the transport": {
     setting: (broken) => ({ send: (send) => (request) => broken()?.of ?? send(request) }),
@@ -249,7 +249,7 @@ const given: Readonly<Record<string, Given>> = {
     {
       setting: (broken) => ({ layer: digest(broken, part) }),
       says: /^the digest sha\d+ failed unexpectedly: /,
-      ways: part === "digest" ? ["throws", "is no effect", "is a number"] : ["throws"]
+      ways: part === "digest" ? ["throws", "returns no Effect", "returns a number"] : ["throws"]
     } satisfies Given
   ])),
   ...Object.fromEntries((["find", "put", "remove"] as const).map((method) => [
@@ -338,10 +338,10 @@ const unheard: Array<unknown> = []
 process.on("unhandledRejection", (reason) => unheard.push(reason))
 process.on("uncaughtException", (error) => unheard.push(error))
 
-describe("what an application gives", () => {
+describe("a callback of the application", () => {
   for (const [name, what] of Object.entries(given)) {
     for (const [how, way] of Object.entries(ways).filter(([how]) => what.ways?.includes(how) ?? true)) {
-      it.effect(`costs one upload of many at most, where it ${how} once: ${name}`, () => {
+      it.effect(`fails one upload of many at most, if it ${how} once: ${name}`, () => {
         const { breaks, layer, optionsOf } = setUp(what, way)
         return Effect.gen(function*() {
           yield* breaks(1, 1)
@@ -357,7 +357,7 @@ describe("what an application gives", () => {
         }).pipe(Effect.provide(layer))
       })
 
-      it.effect(`is named where it ${how}, and nothing is removed that another session goes on with: ${name}`, () => {
+      it.effect(`is named in the error if it ${how}, and an upload that another session can resume stays: ${name}`, () => {
         const { breaks, kept, layer, optionsOf, requests, wasAsked } = setUp(what, way)
         return Effect.gen(function*() {
           yield* breaks(0, 2)
@@ -390,8 +390,8 @@ describe("what an application gives", () => {
     }
   }
 
-  for (const [how, way] of Object.entries(ways).filter(([how]) => how !== "fails with what it may not")) {
-    it.effect(`costs no other file its end where it ${how}: toOptions`, () => {
+  for (const [how, way] of Object.entries(ways).filter(([how]) => how !== "fails with an undeclared error")) {
+    it.effect(`fails no other file if it ${how}: toOptions`, () => {
       const { layer, optionsOf } = setUp({ setting: () => ({}), says: undefined }, way)
       const toOptions = (name: string) => name === "file2" ? way() : Effect.succeed(optionsOf(name))
       return Effect.gen(function*() {
@@ -409,7 +409,7 @@ describe("what an application gives", () => {
       }).pipe(Effect.provide(layer))
     })
 
-    it.effect(`costs an upload where it ${how}: what a stream gives`, () => {
+    it.effect(`fails the upload if it ${how}: a stream`, () => {
       const { layer, optionsOf } = setUp({ setting: () => ({}), says: undefined }, way)
       return Effect.gen(function*() {
         const source = yield* StreamSource.make(
@@ -420,7 +420,7 @@ describe("what an application gives", () => {
       }).pipe(Effect.provide(layer), Effect.scoped)
     })
 
-    it.effect(`ends an upload that stays to be gone on with, where it ${how}: who listens`, () => {
+    it.effect(`ends an upload that can be resumed, if it ${how}: a listener`, () => {
       const { kept, layer, optionsOf, requests } = setUp({ setting: () => ({}), says: undefined }, way)
       return Effect.gen(function*() {
         const exit = yield* passing(Effect.exit(Stream.runForEach(

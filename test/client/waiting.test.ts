@@ -34,7 +34,7 @@ const after = (schedule: Schedule.Schedule<unknown>, ...waits: ReadonlyArray<Dur
 }
 
 describe("a budget", () => {
-  it.effect("pays for the longer of the two waits, and for none that goes beyond it", () =>
+  it.effect("waits for the longer of schedule and Retry-After, and ends if that exceeds the schedule", () =>
     Effect.gen(function*() {
       const slow = Schedule.spaced("10 seconds")
       deepStrictEqual(yield* after(slow, 0, "3 seconds", "12 seconds"), [10, 10, 12].map(Option.some))
@@ -65,7 +65,7 @@ describe("a budget", () => {
       deepStrictEqual(yield* after(once, "2 seconds", 0), [Option.some(2), Option.none()])
     }))
 
-  it.effect("is that of an upload, which does not sleep where it would have to sleep beyond it", () => {
+  it.effect("ends an upload at once that would have to sleep beyond the schedule", () => {
     const { layer, methods } = world((request) =>
       request.method === "PATCH" ? answer(503, { "retry-after": "3600" }) : undefined
     )
@@ -81,7 +81,7 @@ describe("a budget", () => {
 
 describe("a wait", () => {
   for (const [asked, wait] of [["7", 7], ["120", 120], ["99999999", 3600], [undefined, undefined]] as const) {
-    it.effect(`of ${asked} seconds is told as long as it takes`, () => {
+    it.effect(`of ${asked} seconds is reported with its true length`, () => {
       const times: Array<number> = []
       const { layer } = world((request, _, nth) => {
         if (request.method === "PATCH" && nth === 1) {
@@ -129,7 +129,7 @@ describe("a clock that is days off", () => {
       }))
 
   for (const days of [-400, -2, 0, 2, 400]) {
-    it.effect(`by ${days} loses no upload: when it is forgotten is told by ours`, () => {
+    it.effect(`by ${days} loses no upload: the journal converts the expiry to the clock of the client`, () => {
       const { layer, methods } = world(told)
       return Effect.gen(function*() {
         const now = DateTime.add(DateTime.unsafeMake("2026-01-01T00:00:00Z"), { days })
@@ -147,7 +147,7 @@ describe("a clock that is days off", () => {
 })
 
 describe("a Location", () => {
-  it.effect("that is longer than any server takes again is none", () => {
+  it.effect("that is longer than servers accept is refused", () => {
     const { layer } = world((request) =>
       request.method === "POST" ? answer(201, { location: `${endpoint}/${"a".repeat(5000)}` }) : undefined
     )
