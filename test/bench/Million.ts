@@ -4,7 +4,8 @@
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import * as Effect from "effect/Effect"
 import { join } from "node:path"
-import { type Kind, start } from "./Server.js"
+import type { Kind } from "./Kinds.js"
+import { start } from "./Server.js"
 
 /**
  * `count` unfinished uploads without bytes, which expire at `expiresAt`. Their ids begin with `prefix`, and are in

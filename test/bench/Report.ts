@@ -1,19 +1,18 @@
 /**
- * What was measured, for people and for machines.
+ * What was measured, for people.
  */
-import { existsSync, readFileSync } from "node:fs"
-import { writeFile } from "node:fs/promises"
-import { cpus, release } from "node:os"
-import { fileURLToPath } from "node:url"
-import * as Chart from "./Chart.js"
-import type { Run } from "./Clients.js"
+import { type Kind, kinds } from "./Kinds.js"
 import type { Measured, Scenario } from "./Scenario.js"
 import { median, quantile, spread } from "./Statistics.js"
+import * as Targets from "./Targets.js"
 import { GiB, MiB } from "./Tus.js"
 
 /** Medians over the rounds. */
 export interface Row {
   readonly server: string
+  readonly durability: Kind["durability"]
+  readonly connections: number
+  readonly hooks: "none"
   /** Operations a second, or MiB a second. */
   readonly rate: number
   /** Processor time: microseconds an operation, or seconds a GiB. */
@@ -25,10 +24,11 @@ export interface Row {
   readonly p99: number
   /** MiB, the most of all rounds. */
   readonly peakRss: number
+  /** The share of the time in which it was running. What is far below 1 waited: for the disk, or for the load. */
+  readonly busy: number
   /** This server's figure over the peer's of the same round. */
   readonly ratio: { readonly rate: number; readonly cpu: number }
-  /** This server's figure over the floor's of the same round. */
-  readonly floor: { readonly rate: number; readonly cpu: number }
+  /** What only this scenario knows. */
   readonly figures: Readonly<Record<string, number>>
 }
 
@@ -37,112 +37,109 @@ export interface Result {
   readonly title: string
   readonly per: Scenario["per"]
   readonly rows: ReadonlyArray<Row>
+  readonly targets: ReadonlyArray<Targets.Verdict>
 }
 
-const figuresOf = ({ per }: Scenario, { bytes, cpu, latencies, operations, peakRss, seconds }: Measured) => ({
+const figuresOf = (
+  { per }: Scenario,
+  { bytes, cpu, figures, latencies, operations, peakRss, seconds }: Measured
+): Readonly<Record<string, number>> => ({
   rate: per === "GiB" ? bytes / MiB / seconds : operations / seconds,
   cpu: per === "GiB" ? cpu / (bytes / GiB) : cpu / operations * 1e6,
   p50: quantile(latencies, 0.5),
   p99: quantile(latencies, 0.99),
-  peakRss: peakRss / MiB
+  peakRss: peakRss / MiB,
+  busy: cpu / seconds,
+  ...figures
 })
 
 export const summarize = (scenario: Scenario, results: ReadonlyMap<string, ReadonlyArray<Measured>>): Result => {
-  const rounds = (name: string) => (results.get(name) ?? []).map((measured) => figuresOf(scenario, measured))
+  const rounds = new Map(
+    Array.from(results, ([name, measured]) => [name, measured.map((round) => figuresOf(scenario, round))])
+  )
+  const all = (name: string, key: string) => (rounds.get(name) ?? []).map((round) => round[key] ?? Number.NaN)
+  const rowOf = ({ durability, name }: Kind): Row => {
+    const figure = (key: string) => median(all(name, key))
+    const ratio = (key: string) => {
+      const theirs = all("@tus/server", key)
+      return median(all(name, key).map((own, i) => own / (theirs[i] ?? Number.NaN)))
+    }
+    return {
+      server: name,
+      durability,
+      connections: scenario.connections,
+      hooks: "none",
+      rate: figure("rate"),
+      cpu: figure("cpu"),
+      spread: { rate: spread(all(name, "rate")), cpu: spread(all(name, "cpu")) },
+      p50: figure("p50"),
+      p99: figure("p99"),
+      peakRss: Math.max(...all(name, "peakRss")),
+      busy: figure("busy"),
+      ratio: { rate: ratio("rate"), cpu: ratio("cpu") },
+      figures: Object.fromEntries(Object.keys(results.get(name)?.[0]?.figures ?? {}).map((key) => [key, figure(key)]))
+    }
+  }
   return {
     name: scenario.name,
     title: scenario.title,
     per: scenario.per,
-    rows: Array.from(results, ([server, measured]) => {
-      const own = rounds(server)
-      const figure = (key: keyof ReturnType<typeof figuresOf>) => own.map((round) => round[key])
-      const over = (other: string) => {
-        const theirs = rounds(other)
-        const ratio = (key: "rate" | "cpu") =>
-          median(own.map((round, i) => round[key] / (theirs[i]?.[key] ?? Number.NaN)))
-        return { rate: ratio("rate"), cpu: ratio("cpu") }
-      }
-      return {
-        server,
-        rate: median(figure("rate")),
-        cpu: median(figure("cpu")),
-        spread: { rate: spread(figure("rate")), cpu: spread(figure("cpu")) },
-        p50: median(figure("p50")),
-        p99: median(figure("p99")),
-        peakRss: Math.max(...figure("peakRss")),
-        ratio: over("@tus/server"),
-        floor: over("floor"),
-        figures: Object.fromEntries(
-          Object.keys(measured[0]?.figures ?? {}).map((name) => [
-            name,
-            median(measured.map(({ figures }) => figures?.[name] ?? Number.NaN))
-          ])
-        )
-      }
-    })
+    rows: kinds.filter(({ name }) => rounds.has(name)).map(rowOf),
+    targets: Targets.judge(scenario.name, rounds)
   }
 }
 
-const columns = ["server", "rate", "+-", "cpu", "+-", "p50 ms", "p99 ms", "peak MiB", "rate x", "cpu x", "x floor"]
+const words = ["server", "durability", "hooks", "conns"]
+const numbers = ["rate", "+-", "cpu", "+-", "p50 ms", "p99 ms", "peak MiB", "busy", "rate x", "cpu x"]
 
-const text = (value: number) =>
-  Number.isNaN(value) ? "-" : value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
+export const text = (value: number) =>
+  !Number.isFinite(value) ? "-" : value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
 
 const percent = (share: number) => `${(share * 100).toFixed(0)}%`
 
-/** A table; `rate x` and `cpu x` against the peer, `x floor` what the processor time is of the floor's. */
-export const print = ({ per, rows, title }: Result) => {
+const aligned = ([server = "", ...cells]: ReadonlyArray<string>) =>
+  server.padEnd(30) + cells.map((cell, i) => (i < 3 ? cell.padEnd(12) : cell.padStart(9))).join("")
+
+/** What is compared. */
+export const subject = ({ figure, over, server }: Targets.Target) =>
+  `${figure} of ${server}${over === undefined ? "" : ` over ${over}`}`
+
+const describe = ({ holds, reached, target }: Targets.Verdict) =>
+  `${holds ? "holds " : "MISSED"} ${subject(target)}: ${text(reached)}, to be ${target.bound} ${text(target.value)}`
+
+/** A table, with `rate x` and `cpu x` as ratios to the peer; then what only this scenario knows, and the targets. */
+export const print = ({ per, rows, targets, title }: Result) => {
   const unit = per === "GiB" ? "MiB/s, CPU s/GiB" : "operations/s, CPU us each"
-  const lines = rows.map((row) => [
+  const lines = rows.map(({ ratio, spread, ...row }) => [
     row.server,
+    row.durability,
+    row.hooks,
+    String(row.connections),
     text(row.rate),
-    percent(row.spread.rate),
+    percent(spread.rate),
     text(row.cpu),
-    percent(row.spread.cpu),
-    ...[row.p50, row.p99, row.peakRss, row.ratio.rate, row.ratio.cpu, row.floor.cpu].map(text)
+    percent(spread.cpu),
+    text(row.p50),
+    text(row.p99),
+    text(row.peakRss),
+    percent(row.busy),
+    text(ratio.rate),
+    text(ratio.cpu)
   ])
-  const table = [columns, ...lines]
-    .map((cells) => cells.map((cell, i) => (i === 0 ? cell.padEnd(16) : cell.padStart(9))).join(""))
   const figures = rows.flatMap(({ figures, server }) =>
     Object.entries(figures).map(([name, value]) => `${server}: ${name} ${text(value)}`)
   )
-  process.stdout.write(`\n${title} (${unit})\n${[...table, ...figures].join("\n")}\n`)
+  const table = [[...words, ...numbers], ...lines].map(aligned)
+  process.stdout.write(`\n${title} (${unit})\n${[...table, ...figures, ...targets.map(describe)].join("\n")}\n`)
 }
 
-const local = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-
-const versionOf = (name: string) =>
-  (JSON.parse(readFileSync(local(`../../node_modules/${name}/package.json`), "utf8")) as { version: string }).version
-
-type Clients = Readonly<Record<string, Readonly<Record<string, ReadonlyArray<Run>>>>>
-
-interface Saved {
-  readonly results: ReadonlyArray<Result>
-  readonly clients: Clients
-}
-
-const readSaved = (): Saved =>
-  existsSync(local("./results.json"))
-    ? JSON.parse(readFileSync(local("./results.json"), "utf8")) as Saved
-    : { results: [], clients: {} }
-
-/** Everything as JSON, and the chart of `README.md` here. What was not measured now is kept as it was saved. */
-export const save = async (measured: ReadonlyArray<Result>, clients: Clients, names: ReadonlyArray<string>) => {
-  const before = readSaved()
-  const results = names.flatMap((name) =>
-    [measured, before.results].flatMap((some) => some.filter((result) => result.name === name)).slice(0, 1)
+/** The targets that were missed, once more, of all that could be judged. */
+export const printMissed = (results: ReadonlyArray<Result>) => {
+  const verdicts = results.flatMap(({ targets, title }) => targets.map((verdict) => ({ title, verdict })))
+  const missed = verdicts.filter(({ verdict }) => !verdict.holds)
+  process.stdout.write(
+    `\n${verdicts.length - missed.length} of ${verdicts.length} targets hold\n${
+      missed.map(({ title, verdict }) => `${title}: ${describe(verdict)}\n`).join("")
+    }`
   )
-  const machine = {
-    processor: `${cpus().length} x ${cpus()[0]?.model ?? "unknown"}`,
-    linux: release().split("-")[0],
-    node: process.version,
-    peers: Object.fromEntries(
-      ["@tus/server", "@tus/file-store", "tus-js-client"].map((name) => [name, versionOf(name)])
-    )
-  }
-  await writeFile(
-    local("./results.json"),
-    `${JSON.stringify({ machine, results, clients: { ...before.clients, ...clients } }, undefined, 2)}\n`
-  )
-  await writeFile(local("./chart.svg"), Chart.render(results, `${machine.processor}, Node ${machine.node}`))
 }

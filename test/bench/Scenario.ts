@@ -1,16 +1,19 @@
 /**
  * What is measured, and the ways in which the load is applied.
  */
+import { statSync } from "node:fs"
+import { setTimeout } from "node:timers/promises"
 import type { Connection } from "./Connection.js"
 import { connect } from "./Connection.js"
-import type { Server } from "./Server.js"
+import type { Kind } from "./Kinds.js"
+import { fileOf, type Server } from "./Server.js"
 import * as Tus from "./Tus.js"
 
 export interface Measured {
   readonly operations: number
   readonly bytes: number
   readonly seconds: number
-  /** Seconds of the server's processor time. */
+  /** Seconds of processor time of what is measured. */
   readonly cpu: number
   /** Milliseconds, one an operation. */
   readonly latencies: ReadonlyArray<number>
@@ -20,27 +23,66 @@ export interface Measured {
   readonly figures?: Readonly<Record<string, number>>
 }
 
-export interface Scenario {
+interface Described {
   readonly name: string
   readonly title: string
   readonly per: "operation" | "GiB"
+  /** How many connections the load comes over. */
+  readonly connections: number
   /** Rounds that do not count: as many as the servers get faster in. 1 by default. */
   readonly warmUp?: number
-  /** The names of the servers that can do it. */
+  /** The names of the kinds that do it. */
   readonly on: ReadonlyArray<string>
-  /** Cleans up behind itself, outside of what it measures. */
+}
+
+/** With the server that other scenarios use, too. Cleans up behind itself, outside of what it measures. */
+export interface Shared extends Described {
   readonly run: (server: Server) => Promise<Measured>
 }
 
-type Work = Pick<Measured, "operations" | "bytes" | "latencies" | "figures">
+/** With a process of its own in each round. */
+export interface Alone extends Described {
+  readonly runAlone: (kind: Kind) => Promise<Measured>
+}
 
-/** What some work costs the server. */
-export const measure = async (server: Server, work: () => Promise<Work>): Promise<Measured> => {
+export type Scenario = Shared | Alone
+
+export type Work = Pick<Measured, "operations" | "bytes" | "latencies" | "figures">
+
+/** How long a server may go on behind its answers. */
+const restMillis = 60_000
+
+/**
+ * What some work costs the server. The clock stops when the server is at rest: an answer may come before what it
+ * promises to do soon. To find it at rest at once takes no time.
+ */
+export const measure = async (
+  server: Server,
+  work: () => Promise<Work>,
+  isAtRest: () => boolean = () => true
+): Promise<Measured> => {
   await server.peakRss()
   const [cpu, start] = [await server.cpu(), performance.now()]
   const done = await work()
-  const [seconds, used] = [(performance.now() - start) / 1000, await server.cpu() - cpu]
-  return { ...done, seconds, cpu: used, peakRss: await server.peakRss() }
+  const answered = performance.now()
+  let end = answered
+  while (!isAtRest()) {
+    if (end - answered > restMillis) {
+      throw new Error(`${server.kind.name} is not at rest after ${restMillis} ms`)
+    }
+    await setTimeout(2)
+    end = performance.now()
+  }
+  return { ...done, seconds: (end - start) / 1000, cpu: await server.cpu() - cpu, peakRss: await server.peakRss() }
+}
+
+/** Whether each of these uploads is a file with all its bytes. Asked again, it looks for those that were missing. */
+export const areInPlace = (server: Server, paths: ReadonlyArray<string>, size: number) => {
+  let left: ReadonlyArray<string> | undefined
+  return () => {
+    left = (left ?? paths).filter((path) => statSync(fileOf(server, path), { throwIfNoEntry: false })?.size !== size)
+    return left.length === 0
+  }
 }
 
 export const timed = async (latencies: Array<number>, work: () => Promise<unknown>) => {

@@ -1,85 +1,83 @@
 /**
- * The benchmark: every server does every scenario, in turns, several rounds of it; then the clients. Nothing else
- * should run on the machine meanwhile.
+ * The benchmark: every kind does every scenario, in turns, several rounds of it. Nothing else should run on the machine
+ * meanwhile.
  *
- *     npm run bench [-- [--rounds N] [--save] [SCENARIO...]]
+ *     npm run bench [SCENARIO...] [-- [--rounds N] [--save]]
  */
-import { mkdtemp } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { loadavg } from "node:os"
 import { parseArgs } from "node:util"
-import * as Clients from "./Clients.js"
+import { type Kind, kinds } from "./Kinds.js"
 import * as Million from "./Million.js"
 import * as Report from "./Report.js"
+import * as SameFields from "./SameFields.js"
+import * as Saved from "./Saved.js"
 import type { Measured, Scenario } from "./Scenario.js"
-import * as Beside from "./scenarios/beside.js"
-import * as Bulk from "./scenarios/bulk.js"
-import * as Concat from "./scenarios/concat.js"
-import * as Held from "./scenarios/held.js"
-import * as Small from "./scenarios/small.js"
-import * as Sweep from "./scenarios/sweep.js"
-import * as Takeover from "./scenarios/takeover.js"
-import { type Kind, type Server, start } from "./Server.js"
-
-const kinds: ReadonlyArray<Kind> = [
-  { name: "process", script: "effect-tus", options: { durability: "process" } },
-  { name: "completion", script: "effect-tus" },
-  { name: "always", script: "effect-tus", options: { durability: "always" } },
-  { name: "million", script: "effect-tus", options: { durability: "process" } },
-  { name: "@tus/server", script: "tus-server" },
-  { name: "floor", script: "floor" },
-  { name: "bare process", script: "floor", options: { durability: "process" } },
-  { name: "bare completion", script: "floor", options: { durability: "completion" } }
-]
-
-const all: ReadonlyArray<Scenario> = [
-  ...Bulk.scenarios,
-  ...Concat.scenarios,
-  ...Beside.scenarios,
-  ...Takeover.scenarios,
-  ...Held.scenarios,
-  ...Small.scenarios,
-  ...Sweep.scenarios
-]
+import { scenarios } from "./Scenarios.js"
+import { emptyDirectory, type Server, start } from "./Server.js"
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { rounds: { type: "string", default: "5" }, save: { type: "boolean", default: false } }
 })
 const rounds = Number(values.rounds)
-const isChosen = (name: string) => positionals.length === 0 || positionals.includes(name)
-const chosen = all.filter(({ name }) => isChosen(name))
+const names = scenarios.map(({ name }) => name)
+const unknown = positionals.filter((name) => !names.includes(name))
+if (unknown.length > 0 || !(rounds >= 1)) {
+  throw new Error(`not ${unknown.join(", ")}: there are ${names.join(", ")}, and --rounds of 1 or more`)
+}
+const chosen = scenarios.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
 
 const open = async (kind: Kind) => {
-  const directory = await mkdtemp(join(process.env.BENCH_DIR ?? tmpdir(), "effect-tus-bench-"))
-  if (kind.name === "million") {
-    await Million.fill(kind, directory, { count: 1_000_000, expiresAt: Date.now() + 1e9, prefix: "million-" })
+  const directory = await emptyDirectory()
+  if (kind.stored !== undefined) {
+    await Million.fill(kind, directory, { count: kind.stored, expiresAt: Date.now() + 1e9, prefix: "stored-" })
   }
   const server = await start(kind, directory)
   await server.rest()
   return server
 }
 
+/** One round of a scenario, for each kind that does it. */
+type Turn = readonly [kind: Kind, run: () => Promise<Measured>]
+
+const turnsOf = (scenario: Scenario, servers: ReadonlyArray<Server>): ReadonlyArray<Turn> =>
+  "run" in scenario
+    ? servers.filter(({ kind }) => scenario.on.includes(kind.name))
+      .map((server) => [server.kind, () => scenario.run(server)])
+    : kinds.filter(({ name }) => scenario.on.includes(name)).map((kind) => [kind, () => scenario.runAlone(kind)])
+
+const measure = async (scenario: Scenario, turns: ReadonlyArray<Turn>) => {
+  const rows = new Map(turns.map(([{ name }]) => [name, [] as Array<Measured>]))
+  const { warmUp = 1 } = scenario
+  for (let round = 0; round < warmUp + rounds; round++) {
+    // Whoever comes first finds another machine than whoever comes last: each is it in turn.
+    const first = round % turns.length
+    for (const [{ name }, run] of [...turns.slice(first), ...turns.slice(0, first)]) {
+      const measured = await run()
+      if (round >= warmUp) {
+        rows.get(name)?.push(measured)
+      }
+    }
+  }
+  return rows
+}
+
+const [load = 0] = loadavg()
+if (load > 0.5) {
+  process.stdout.write(
+    `The machine is not at rest: its load is ${load.toFixed(1)}. These figures are not to be kept.\n`
+  )
+}
 const servers: Array<Server> = []
 const results: Array<Report.Result> = []
 try {
-  for (const kind of kinds.filter(({ name }) => chosen.some(({ on }) => on.includes(name)))) {
+  const shared = chosen.flatMap((scenario) => "run" in scenario ? scenario.on : [])
+  for (const kind of kinds.filter(({ name }) => shared.includes(name))) {
     servers.push(await open(kind))
   }
+  await SameFields.check(servers)
   for (const scenario of chosen) {
-    const able = servers.filter(({ kind }) => scenario.on.includes(kind.name))
-    const rows = new Map(able.map(({ kind }) => [kind.name, [] as Array<Measured>]))
-    const { warmUp = 1 } = scenario
-    for (let round = 0; round < warmUp + rounds; round++) {
-      // Whoever comes first finds another machine than whoever comes last: each is it in turn.
-      for (const server of [...able.slice(round % able.length), ...able.slice(0, round % able.length)]) {
-        const measured = await scenario.run(server)
-        if (round >= warmUp) {
-          rows.get(server.kind.name)?.push(measured)
-        }
-      }
-    }
-    const result = Report.summarize(scenario, rows)
+    const result = Report.summarize(scenario, await measure(scenario, turnsOf(scenario, servers)))
     Report.print(result)
     results.push(result)
   }
@@ -88,8 +86,7 @@ try {
     await server[Symbol.asyncDispose]()
   }
 }
-const clients = isChosen("clients") ? await Clients.measure(rounds) : {}
-Clients.print(clients)
+Report.printMissed(results)
 if (values.save) {
-  await Report.save(results, clients, all.map(({ name }) => name))
+  Saved.save(results, names)
 }

@@ -5,8 +5,10 @@
 import { randomBytes } from "node:crypto"
 import type { Connection } from "../Connection.js"
 import * as Memory from "../Memory.js"
+import * as Program from "../Program.js"
 import { measure, removeAll, type Scenario, timed, withConnections } from "../Scenario.js"
-import { fileOf, pinned, type Server, serverCore } from "../Server.js"
+import { fileOf, type Server } from "../Server.js"
+import type { Told } from "../servers/beside.js"
 import { quantile } from "../Statistics.js"
 import * as Tus from "../Tus.js"
 
@@ -17,8 +19,8 @@ const small = { chunk: randomBytes(4 * Tus.KiB), size: 4 * Tus.KiB }
 
 /** Milliseconds of the small files of the bare program. */
 const bare = async ({ directory, kind }: Server, file: string): Promise<ReadonlyArray<number>> => {
-  const told = { directory, file, copies: finals, durable: kind.name !== "process" }
-  const program = await pinned(serverCore, "servers/beside.mjs", told)
+  const told: Told = { directory, file, copies: finals, durable: kind.durability !== "process" }
+  const program = await Program.start(Program.serverCore, "servers/beside", told)
   const latencies = JSON.parse(await program.says()) as ReadonlyArray<number>
   await program.ended
   return latencies
@@ -33,6 +35,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "beside",
     title: "4 KiB in one POST, beside 8 finals of 512 MiB",
     per: "operation",
+    connections: finals + 1,
     on: ["process", "completion"],
     run: (server) =>
       withConnections(server, finals + 1, async (connections) => {

@@ -11,7 +11,7 @@ import * as Tus from "../Tus.js"
 
 const chunk = randomBytes(Tus.MiB)
 
-const everyone = ["process", "completion", "@tus/server", "floor"]
+const everyone = ["process", "completion", "@tus/server", "file floor", "file floor, synced"]
 
 /** `size` bytes in PATCHes of `step`. */
 const send = async (
@@ -84,27 +84,29 @@ const checked = (algorithm: string, digest: () => Buffer) => async (server: Serv
   return { ...measured, figures: { bareHash: (user + system) / 1e6 } }
 }
 
+const common = { per: "GiB", connections: 1, on: everyone } as const
+
 export const scenarios: ReadonlyArray<Scenario> = [
-  { name: "large", title: "1 GiB in one PATCH", per: "GiB", on: everyone, run: one(Tus.GiB) },
-  { name: "chunks", title: "1 GiB in PATCHes of 8 MiB", per: "GiB", on: everyone, run: one(step) },
+  { ...common, name: "large", title: "1 GiB in one PATCH", run: one(Tus.GiB) },
+  { ...common, name: "chunks", title: "1 GiB in PATCHes of 8 MiB", run: one(step) },
   {
+    ...common,
     name: "parallel",
-    title: "64 uploads of 16 MiB over 32 connections",
-    per: "GiB",
-    on: everyone,
+    title: "64 uploads of 16 MiB",
+    connections: 32,
     run: many(64, 16 * Tus.MiB, 32)
   },
   {
+    ...common,
     name: "sha1",
     title: "1 GiB in PATCHes of 8 MiB with sha1",
-    per: "GiB",
     on: ["process"],
     run: checked("sha1", sha1)
   },
   {
+    ...common,
     name: "crc32c",
     title: "1 GiB in PATCHes of 8 MiB with crc32c",
-    per: "GiB",
     on: ["process"],
     run: checked("crc32c", crc)
   }

@@ -7,8 +7,9 @@ import { rmSync } from "node:fs"
 import { join } from "node:path"
 import type { Connection } from "../Connection.js"
 import * as Memory from "../Memory.js"
+import { serverCore } from "../Program.js"
 import { measure, removeAll, type Scenario, withConnections } from "../Scenario.js"
-import { fileOf, serverCore } from "../Server.js"
+import { fileOf } from "../Server.js"
 import * as Tus from "../Tus.js"
 
 const chunk = randomBytes(Tus.MiB)
@@ -35,6 +36,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "concat",
     title: "A final of 8 x 64 MiB",
     per: "GiB",
+    connections: 1,
     on: ["process"],
     run: (server) =>
       withConnections(server, 1, async (connections) => {

@@ -1,15 +1,19 @@
 /**
- * A thousand uploads that hardly move: what each costs, and what the others notice.
+ * The memory of a server at rest, and of a thousand uploads that hardly move; and what the others notice of those.
  */
 import { randomBytes } from "node:crypto"
 import { setTimeout } from "node:timers/promises"
 import { connect } from "../Connection.js"
+import type { Kind } from "../Kinds.js"
 import { drive, measure, type Scenario, withConnections } from "../Scenario.js"
 import { type Server, start } from "../Server.js"
 import { quantile } from "../Statistics.js"
 import * as Tus from "../Tus.js"
 
 const uploads = 1000
+/** How many more tell what one of them costs: the first ones make the heap grow anyway. */
+const more = 3000
+const others = 8
 const chunk = randomBytes(Tus.KiB)
 
 /** An upload of which one byte has arrived, and no more comes. */
@@ -24,37 +28,37 @@ const hold = async (server: Server) => {
 
 const p99 = (work: { readonly latencies: ReadonlyArray<number> }) => quantile(work.latencies, 0.99)
 
-/**
- * In a server of its own. What an upload costs is what the second thousand adds: the first makes the heap grow anyway.
- */
-const run = async ({ kind }: Server) => {
+const runAlone = async (kind: Kind) => {
   const server = await start(kind)
   try {
-    return await withConnections(server, 8, async (connections) => {
+    await server.rest()
+    const atRest = await server.rss()
+    return await withConnections(server, others, async (connections) => {
       const paths = await Promise.all(connections.map((connection) => Tus.create(connection, Tus.GiB)))
       const offsets = paths.map(() => 0)
       // On connections of their own: a server may close those that were idle while it was busy with the held ones.
-      const others = () =>
-        withConnections(server, 8, (connections) =>
+      const patches = () =>
+        withConnections(server, others, (connections) =>
           drive(connections, 2, async (connection, i) => {
             const offset = offsets[i] ?? 0
             await Tus.patch(connection, paths[i] ?? "", offset, { chunk, size: chunk.length })
             offsets[i] = offset + chunk.length
           }))
-      const alone = await others()
-      const more = async () => {
-        const held = await Promise.all(Array.from({ length: uploads }, () => hold(server)))
+      const alone = await patches()
+      const holdAll = async (length: number) => {
+        const held = await Promise.all(Array.from({ length }, () => hold(server)))
         await setTimeout(500)
         return { held, rss: await server.rss() }
       }
-      const [first, second] = [await more(), await more()]
+      const [first, second] = [await holdAll(uploads), await holdAll(more)]
       second.held.forEach(({ close }) => close())
-      const measured = await measure(server, others)
+      const measured = await measure(server, patches)
       first.held.forEach(({ close }) => close())
       return {
         ...measured,
         figures: {
-          "KiB each": (second.rss - first.rss) / uploads / Tus.KiB,
+          "MiB at rest": atRest / Tus.MiB,
+          "KiB each": (second.rss - first.rss) / more / Tus.KiB,
           "p99 ms alone": p99(alone),
           "p99 ratio": p99(measured) / p99(alone)
         }
@@ -70,7 +74,8 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "held",
     title: "PATCHes of 1 KiB while 1,000 uploads are held open",
     per: "operation",
-    on: ["process", "@tus/server", "floor"],
-    run
+    connections: others,
+    on: ["process", "@tus/server", "file floor"],
+    runAlone
   }
 ]

@@ -3,18 +3,28 @@
  */
 import { randomBytes } from "node:crypto"
 import type { Connection } from "../Connection.js"
-import { drive, measure, removeAll, type Scenario, withConnections } from "../Scenario.js"
+import { areInPlace, drive, measure, removeAll, type Scenario, withConnections } from "../Scenario.js"
 import type { Server } from "../Server.js"
 import * as Tus from "../Tus.js"
 
-const everyone = ["process", "completion", "million", "@tus/server", "floor"]
+/** Where nothing is stored. */
+const answering = ["process", "completion", "million", "@tus/server", "bare listener"]
 
 /** Where states are stored, what the same promises cost at the least. */
-const remembering = [...everyone, "bare process", "bare completion"]
+const remembering = [
+  "process",
+  "completion",
+  "always",
+  "million",
+  "@tus/server",
+  "inline floor",
+  "inline floor, synced"
+]
 
-/** Where bytes are stored, what each durability costs. */
-const storing = [...remembering, "always"]
-const clients = 32
+/** Where bytes are stored: also in files. */
+const storing = [...remembering, "file floor, kept", "file floor, synced"]
+
+const connections = 32
 const seconds = 2
 
 /** Whatever runs on V8 gets faster for some ten seconds. */
@@ -26,14 +36,21 @@ const tiny = { chunk, size: Tus.KiB }
 
 /**
  * Operations of which each leaves a new upload behind, to the end of the benchmark: ext4 creates files at a tenth of
- * its pace for a minute after so many have been removed, and that would be all there is to see.
+ * its pace for a minute after so many have been removed, and that would be all there is to see. With `isFile`, the work
+ * is done when the last upload is a file.
  */
-const creating = (operation: (connection: Connection) => Promise<unknown>) => (server: Server) =>
-  withConnections(server, clients, (connections) => measure(server, () => drive(connections, seconds, operation)))
+const creating = (operation: (connection: Connection) => Promise<string>, isFile: boolean) => (server: Server) =>
+  withConnections(server, connections, (connections) => {
+    const made: Array<string> = []
+    const work = () => drive(connections, seconds, async (connection) => made.push(await operation(connection)))
+    return isFile && server.kind.script === "effect-tus"
+      ? measure(server, work, areInPlace(server, made, small.size))
+      : measure(server, work)
+  })
 
 /** Operations on one upload for each connection. */
 const on = (operation: (connection: Connection, path: string, turn: number) => Promise<unknown>) => (server: Server) =>
-  withConnections(server, clients, async (connections) => {
+  withConnections(server, connections, async (connections) => {
     const paths = await Promise.all(connections.map((connection) => Tus.create(connection, Tus.GiB)))
     const turns = paths.map(() => 0)
     const measured = await measure(server, () =>
@@ -46,49 +63,40 @@ const on = (operation: (connection: Connection, path: string, turn: number) => P
     return measured
   })
 
+const common = { per: "operation", connections, warmUp } as const
+
 export const scenarios: ReadonlyArray<Scenario> = [
+  { ...common, name: "options", title: "OPTIONS", on: answering, run: on((connection) => Tus.options(connection)) },
+  { ...common, name: "head", title: "HEAD", on: answering, run: on(Tus.head) },
   {
-    name: "options",
-    title: "OPTIONS",
-    per: "operation",
-    warmUp,
-    on: everyone,
-    run: on((connection) => Tus.options(connection))
-  },
-  { name: "head", title: "HEAD", per: "operation", warmUp, on: everyone, run: on(Tus.head) },
-  {
+    ...common,
     name: "post",
     title: "POST",
-    per: "operation",
-    warmUp,
     on: remembering,
-    run: creating((connection) => Tus.create(connection, small.size))
+    run: creating((connection) => Tus.create(connection, small.size), false)
   },
   {
+    ...common,
     name: "post-patch",
     title: "4 KiB by POST and PATCH",
-    per: "operation",
-    warmUp,
     on: storing,
     run: creating(async (connection) => {
       const path = await Tus.create(connection, small.size)
       await Tus.patch(connection, path, 0, small)
       return path
-    })
+    }, true)
   },
   {
+    ...common,
     name: "creation-with-upload",
     title: "4 KiB in one POST",
-    per: "operation",
-    warmUp,
     on: storing,
-    run: creating((connection) => Tus.createWith(connection, small))
+    run: creating((connection) => Tus.createWith(connection, small), true)
   },
   {
+    ...common,
     name: "appends",
     title: "PATCHes of 1 KiB",
-    per: "operation",
-    warmUp,
     on: storing,
     run: on((connection, path, turn) => Tus.patch(connection, path, turn * tiny.size, tiny))
   }

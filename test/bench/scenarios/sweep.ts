@@ -2,14 +2,12 @@
  * A server that starts on 100,000 expired uploads: what its clients notice while it removes them.
  */
 import { randomBytes } from "node:crypto"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { rm } from "node:fs/promises"
 import { setTimeout } from "node:timers/promises"
 import type { Connection } from "../Connection.js"
 import * as Million from "../Million.js"
 import { measure, type Scenario, timed, withConnections } from "../Scenario.js"
-import { type Server, start } from "../Server.js"
+import { emptyDirectory, type Server, start } from "../Server.js"
 import * as Tus from "../Tus.js"
 
 const count = 100_000
@@ -45,9 +43,10 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "sweep",
     title: "PATCHes of 1 KiB while 100,000 expired uploads are removed",
     per: "operation",
+    connections: 9,
     on: ["process"],
-    run: async ({ kind }) => {
-      const directory = await mkdtemp(join(process.env.BENCH_DIR ?? tmpdir(), "effect-tus-bench-"))
+    runAlone: async (kind) => {
+      const directory = await emptyDirectory()
       try {
         await Million.fill(kind, directory, { count, expiresAt: 1, prefix: "expired-" })
         const server = await start(kind, directory)

@@ -44,6 +44,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "takeover",
     title: "PATCH on an upload that another PATCH holds without sending",
     per: "operation",
+    connections: 2,
     on: ["process", "@tus/server"],
     run: (server) => (server.kind.script === "effect-tus" ? ours(server) : theirs(server))
   }

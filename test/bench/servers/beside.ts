@@ -1,19 +1,26 @@
 /**
- * The writes of `test/bench/scenarios/beside.ts` without a server: copies of a file, one after the other and each synced, and files of
- * 4 KiB beside them, each synced before the next. Prints the milliseconds of each small one.
+ * The writes of `../scenarios/beside.ts` without a server: copies of a file, one after the other and each synced, and
+ * files of 4 KiB beside them, each synced before the next. Prints the milliseconds of each small one.
  */
 import { randomBytes } from "node:crypto"
 import { constants } from "node:fs"
 import { copyFile, open, rm } from "node:fs/promises"
 import { join } from "node:path"
 
-const { copies, directory, durable, file } = JSON.parse(process.argv[2] ?? "")
+export interface Told {
+  readonly directory: string
+  readonly file: string
+  readonly copies: number
+  readonly durable: boolean
+}
+
+const { copies, directory, durable, file } = JSON.parse(process.argv[2] ?? "") as Told
 const bytes = randomBytes(4096)
-const latencies = []
-const made = []
+const latencies: Array<number> = []
+const made: Array<string> = []
 const under = { way: true }
 
-const sync = async (path) => {
+const sync = async (path: string) => {
   if (durable) {
     const file = await open(path, "r+")
     await file.datasync()

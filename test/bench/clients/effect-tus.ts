@@ -4,14 +4,9 @@
 import { TusUpload } from "effect-tus/client"
 import { FileSource, NodeTusClient } from "effect-tus/node-client"
 import * as Effect from "effect/Effect"
-import { readdirSync } from "node:fs"
-import { join } from "node:path"
-import { report } from "./report.mjs"
+import { concurrency, endpoint, files, report } from "./report.js"
 
-const { concurrency, directory, endpoint } = JSON.parse(process.argv[2])
-const files = readdirSync(directory).map((name) => join(directory, name))
-
-const upload = (path) => Effect.flatMap(FileSource.make(path), (source) => TusUpload.run({ endpoint, source }))
+const upload = (path: string) => Effect.flatMap(FileSource.make(path), (source) => TusUpload.run({ endpoint, source }))
 
 await report(() =>
   Effect.forEach(files, upload, { concurrency, discard: true }).pipe(

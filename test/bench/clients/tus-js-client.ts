@@ -1,16 +1,12 @@
 /**
  * The official client on Node, with files as streams as its manual sets them up.
  */
-import { createReadStream, readdirSync, statSync } from "node:fs"
-import { join } from "node:path"
+import { createReadStream, statSync } from "node:fs"
 import { Upload } from "tus-js-client"
-import { report } from "./report.mjs"
+import { concurrency, endpoint, files, report } from "./report.js"
 
-const { concurrency, directory, endpoint } = JSON.parse(process.argv[2])
-const files = readdirSync(directory).map((name) => join(directory, name))
-
-const upload = (path) =>
-  new Promise((resolve, reject) => {
+const upload = (path: string) =>
+  new Promise<unknown>((resolve, reject) => {
     const { size } = statSync(path)
     new Upload(createReadStream(path), {
       endpoint,

@@ -1,0 +1,2 @@
+export { FileStore } from "@tus/file-store"
+export { Server } from "@tus/server"
