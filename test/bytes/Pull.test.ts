@@ -30,21 +30,21 @@ describe("a reading of a stream", () => {
     >
   ) {
     describe(title, () => {
-      it.effect("tells its finalizers that all went well", () =>
+      it.effect("runs its finalizers with a success", () =>
         Effect.gen(function*() {
           const { exits, open } = told()
           yield* read(open, Effect.void)
           deepStrictEqual(exits.map(Exit.isSuccess), [true])
         }))
 
-      it.effect("tells its finalizers what it failed with", () =>
+      it.effect("runs its finalizers with its failure", () =>
         Effect.gen(function*() {
           const { exits, open } = told()
           yield* Effect.exit(read(open, Effect.fail("refused")))
           deepStrictEqual(exits, [Exit.fail("refused")])
         }))
 
-      it.effect("tells its finalizers that it was interrupted", () =>
+      it.effect("runs its finalizers with the interruption", () =>
         Effect.gen(function*() {
           const { exits, open } = told()
           const reading = yield* Effect.fork(read(open, Effect.never))

@@ -36,7 +36,7 @@ const digest = (algorithm: Checksum.Algorithm, pieces: Iterable<Uint8Array>) =>
     return Buffer.from(hasher.digest()).toString("hex")
   }).pipe(Effect.provide(NodeHashFunctions.layer))
 
-describe("the digests of Node", () => {
+describe("the hash functions of Node", () => {
   it.effect("are those of tus", () =>
     Effect.gen(function*() {
       const digests = yield* HashFunctions.HashFunctions
@@ -64,7 +64,7 @@ describe("the digests of Node", () => {
       }))
   }
 
-  it.effect("two hashers of one algorithm know nothing of each other", () =>
+  it.effect("two hashers of one algorithm are independent", () =>
     Effect.gen(function*() {
       const digests = yield* HashFunctions.HashFunctions
       for (const make of digests.values()) {
@@ -76,7 +76,7 @@ describe("the digests of Node", () => {
       }
     }).pipe(Effect.provide(NodeHashFunctions.layer)))
 
-  it.effect("a copy goes on by itself, at any moment, and so does what was copied", () =>
+  it.effect("a copied hasher and its original continue independently, at any moment", () =>
     Effect.gen(function*() {
       const digests = yield* HashFunctions.HashFunctions
       for (const make of digests.values()) {

@@ -18,9 +18,9 @@ const unusable: ReadonlyArray<readonly [string, Options]> = [
   ["pfx", { pfx: certificate("client.p12"), passphrase: "wrong" }]
 ]
 
-describe("what a client trusts and shows", () => {
+describe("the certificates of a client", () => {
   for (const [i, [option, options]] of unusable.entries()) {
-    it.scoped(`is refused before anything is asked where it cannot be used: ${option}, ${i}`, () =>
+    it.scoped(`are refused before a request if they cannot be used: ${option}, ${i}`, () =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(transport(options))
         assert.strictEqual(error._tag, "NodeTransportError")
@@ -35,14 +35,14 @@ describe("what a client trusts and shows", () => {
     ["both in one file", { pfx: certificate("client.p12"), passphrase: "secret" }]
   ]
   for (const [title, options] of shown) {
-    it.scopedLive(`lets in whom the server knows, by ${title}`, () =>
+    it.scopedLive(`let in a client that the server knows, by ${title}`, () =>
       Effect.gen(function*() {
         const { url } = yield* https(echo, { ca, requestCert: true, rejectUnauthorized: true })
         assert.strictEqual((yield* (yield* transport({ ca, ...options })).send(ask(url))).status, 200)
       }))
   }
 
-  it.scopedLive("is nobody where it is not told who it is", () =>
+  it.scopedLive("are absent by default", () =>
     Effect.gen(function*() {
       const { url } = yield* https(echo, { ca, requestCert: true, rejectUnauthorized: true })
       const { send } = yield* transport({ ca })

@@ -41,7 +41,7 @@ const succeed = () => Effect.void
 const storeError = (reason: "Read" | "Write") => new UploadStoreError.UploadStoreError({ reason, operation: "test" })
 
 describe("Committer", () => {
-  it.scoped("writes together what comes together, counts it, and tells everybody whether it took effect", () =>
+  it.scoped("writes concurrent updates together, counts them, and reports to each caller whether its update took effect", () =>
     Effect.gen(function*() {
       const { batches, submit } = yield* committer(succeed)
       const before = yield* Metric.value(Committer.batchSize)
@@ -52,7 +52,7 @@ describe("Committer", () => {
       deepStrictEqual([after.count - before.count, after.sum - before.sum], [1, 3])
     }))
 
-  it.scoped("writes together what requests ask for that are read in one turn of the event loop", () =>
+  it.scoped("writes together the updates of requests that are read in one turn of the event loop", () =>
     Effect.gen(function*() {
       const { batches, submit } = yield* committer(succeed)
       const runtime = yield* Effect.runtime()
@@ -65,7 +65,7 @@ describe("Committer", () => {
       deepStrictEqual(sizes(batches), [8])
     }))
 
-  it.scoped("cuts a batch where it is full", () =>
+  it.scoped("splits a batch that is full", () =>
     Effect.gen(function*() {
       const { batches, submit } = yield* committer(succeed)
       yield* Effect.forEach(numbered(25), submit, everyone)
@@ -73,7 +73,7 @@ describe("Committer", () => {
       deepStrictEqual(batches.flat(), numbered(25))
     }))
 
-  it.scoped("writes what arrives meanwhile in the next batch", () =>
+  it.scoped("puts updates that arrive during a write into the next batch", () =>
     Effect.gen(function*() {
       const started = yield* Deferred.make<void>()
       const go = yield* Deferred.make<void>()
@@ -98,7 +98,7 @@ describe("Committer", () => {
       deepStrictEqual(batches.flat(), writes)
     }))
 
-  it.scoped("fails no write for the fault of another one in its batch", () =>
+  it.scoped("fails no update for the fault of another one in its batch", () =>
     Effect.gen(function*() {
       const { submit } = yield* committer((batch) =>
         batch.some(({ value }) => value === 3) ? storeError("Write") : Effect.void
@@ -109,7 +109,7 @@ describe("Committer", () => {
       )
     }))
 
-  it.scoped("tries nobody alone where no write is to blame", () =>
+  it.scoped("does not retry updates one by one if no update is to blame", () =>
     Effect.gen(function*() {
       const { batches, submit } = yield* committer(() => storeError("Read"))
       const results = yield* Effect.forEach(numbered(8), (write) => Effect.either(submit(write)), everyone)
@@ -117,7 +117,7 @@ describe("Committer", () => {
       deepStrictEqual(sizes(batches), [8])
     }))
 
-  it.scoped("goes on after an error and after a defect, of which the caller learns", () =>
+  it.scoped("continues after an error and after a defect, which the caller receives", () =>
     Effect.gen(function*() {
       const { submit } = yield* committer(([write]) =>
         write?.value === 1 ? storeError("Write") : write?.value === 2 ? Effect.dieMessage("a bug") : Effect.void
@@ -127,7 +127,7 @@ describe("Committer", () => {
       assert.isTrue(yield* submit({ id: "a", value: 3 }))
     }))
 
-  it.scoped("does what nobody waits for any more", () =>
+  it.scoped("writes an update even if its caller no longer waits", () =>
     Effect.gen(function*() {
       const { batches, submit } = yield* committer(succeed)
       const caller = yield* Effect.fork(submit({ id: "a", value: 1 }))
@@ -137,7 +137,7 @@ describe("Committer", () => {
       deepStrictEqual(batches.flat().map(({ value }) => value), [1, 2])
     }))
 
-  it.effect("writes what is queued before its scope closes, and nothing afterwards", () =>
+  it.effect("writes the queue before its scope closes, and nothing afterwards", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const { batches, submit } = yield* Scope.extend(committer(succeed), scope)

@@ -38,7 +38,7 @@ const completionOf = (registry: Pick<Registry, "get">) =>
   Effect.map(registry.get(id(1)), (entry) => Option.getOrThrow(entry).upload.completion)
 
 needs("SQLite")("SqlUploadRegistry", () => {
-  it.scoped("knows everything again after the database was closed", () =>
+  it.scoped("finds every state again after the database was closed", () =>
     Effect.gen(function*() {
       const client = Sqlite.layer(yield* filename)
       const entries = yield* withRegistry(client, (registry) => created(registry, 20))
@@ -50,7 +50,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
         }))
     }))
 
-  it.scoped("sets unfinished uploads back to what is synced where the machine was started anew, and only there", () =>
+  it.scoped("sets unfinished uploads back to their synced bytes after a reboot, and only then", () =>
     Effect.gen(function*() {
       const client = Sqlite.layer(yield* filename)
       const offsets = (boot: Option.Option<string>) =>
@@ -84,7 +84,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
       deepStrictEqual(yield* offsets(Option.some("second")), after)
     }))
 
-  it.scoped("sets back what was written before it could be known whether it was synced", () =>
+  it.scoped("sets back uploads of a version that stored no synced bytes", () =>
     Effect.gen(function*() {
       const client = Sqlite.layer(yield* filename)
       const offset = withRegistry(client, (registry) =>
@@ -103,7 +103,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
       assert.strictEqual(yield* Effect.provideService(offset, BootId.BootId, Option.some("first")), 0)
     }))
 
-  it.scoped("opens what a newer version has changed, unless that says that this one would do harm", () =>
+  it.scoped("opens the tables of a newer version, unless that version has marked itself incompatible", () =>
     Effect.gen(function*() {
       const client = Sqlite.layer(yield* filename)
       yield* withRegistry(client, (registry, sql) =>
@@ -125,7 +125,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
       )
     }))
 
-  it.scoped("reads uploads that a version without final answers has written, beside it and after it", () =>
+  it.scoped("reads uploads of a version without final answers, beside it and after it", () =>
     Effect.gen(function*() {
       const client = Sqlite.layer(yield* filename)
       const complete = { _tag: "Complete", at: DateTime.unsafeMake(1), answer: Option.none() } as const
@@ -146,7 +146,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
         }))
     }))
 
-  it.scoped("one row that cannot be read does not take the others with it, in lists and sweeps and sums", () =>
+  it.scoped("lists, sweeps and sums all other rows if one row cannot be read", () =>
     Effect.gen(function*() {
       const client = Sqlite.layer(yield* filename)
       yield* withRegistry(client, (registry, sql) =>
@@ -169,7 +169,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
         }))
     }))
 
-  it.scoped("has written what was asked for before it closed", () =>
+  it.scoped("has committed every accepted write before it closes", () =>
     Effect.gen(function*() {
       const client = Sqlite.layer(yield* filename)
       const scope = yield* Scope.make()
@@ -184,7 +184,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
       deepStrictEqual(yield* withRegistry(client, ({ usage }) => usage), { uploads: 100, bytes: 0 })
     }))
 
-  it.effect("writes what is asked for at once by one statement of each kind", () => {
+  it.effect("writes concurrent updates with one statement of each kind", () => {
     const { layer, writes } = heard()
     return withRegistry(Layer.provideMerge(layerTemporary, layer), (registry) =>
       Effect.gen(function*() {
@@ -208,7 +208,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
       }))
   })
 
-  it.effect("makes SQLite wait for the disk where a write has to survive a power cut, each time, and only there", () => {
+  it.effect("makes SQLite sync for a write that must survive a power cut, each time, and only for those", () => {
     const levels: Array<unknown> = []
     const layer = layerListener((text, _, sql) =>
       text.includes("UPDATE")
@@ -226,7 +226,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
       }))
   })
 
-  it.effect("always makes SQLite wait for the disk where there is no write-ahead log", () =>
+  it.effect("makes SQLite sync each write if there is no write-ahead log", () =>
     Effect.scoped(Effect.gen(function*() {
       const client = Layer.tap(
         Sqlite.layer(yield* filename),
@@ -239,7 +239,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
         }))
     })))
 
-  it.effect("makes one durable write in a batch durable for all of it", () => {
+  it.effect("makes a whole batch durable if one of its writes must be", () => {
     const { layer, statements } = heard()
     return withRegistry(Layer.provideMerge(layerTemporary, layer), (registry) =>
       Effect.gen(function*() {
@@ -258,7 +258,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
       }))
   })
 
-  it.effect("has SQLite make no files for the length of a statement", () =>
+  it.effect("lets SQLite make no temporary files for a statement", () =>
     withRegistry(
       layerTemporary,
       (_, sql) =>
@@ -267,7 +267,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
         })
     ))
 
-  it.effect("walks through all uploads for nothing but their sum", () => {
+  it.effect("scans all uploads only for their sum", () => {
     const { layer, statements } = heard()
     return withRegistry(Layer.provideMerge(layerTemporary, layer), (registry, sql) =>
       Effect.gen(function*() {
@@ -306,7 +306,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
       }))
   })
 
-  it.effect("finds by index what it sets back where the machine was started anew", () => {
+  it.effect("finds the uploads to set back after a reboot by an index", () => {
     const { layer, statements } = heard()
     return withRegistry(Layer.provideMerge(layerTemporary, layer), (_, sql) =>
       Effect.gen(function*() {
@@ -317,7 +317,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
   })
 
   for (const unlessNamed of [false, true]) {
-    it.effect(`leaves no trace of a final that is removed${unlessNamed ? " unless it is named" : ""}`, () =>
+    it.effect(`leaves no row of a final that is removed${unlessNamed ? " unless it is named" : ""}`, () =>
       withRegistry(layerTemporary, (registry, sql) =>
         Effect.gen(function*() {
           const kind = { _tag: "Final", parts: [id(2), id(3)], concat: "final;/files/2 /files/3" } as const
@@ -328,7 +328,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
         })))
   }
 
-  it.effect("creates no final whose parts could not be noted", () =>
+  it.effect("creates no final if its parts could not be linked", () =>
     withRegistry(layerTemporary, (registry, sql) =>
       Effect.gen(function*() {
         yield* sql`CREATE TRIGGER poison BEFORE INSERT ON effect_tus_parts BEGIN SELECT RAISE(ABORT, 'poison'); END`
@@ -355,7 +355,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
         assert.strictEqual((yield* registry.usage).uploads, 19)
       })))
 
-  it.effect("goes on after a transaction that could not be committed", () =>
+  it.effect("continues after a transaction that could not be committed", () =>
     withRegistry(layerTemporary, (registry, sql) =>
       Effect.gen(function*() {
         const [entry] = yield* created(registry, 1)
@@ -376,7 +376,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
         deepStrictEqual(yield* registry.absent([1, 7, 8].map((n) => id(n))), [id(7)])
       })))
 
-  it.effect("says so where the disk is full, and goes on when there is room again", () =>
+  it.effect("reports a full disk, and continues when there is room again", () =>
     withRegistry(layerTemporary, (registry, sql) =>
       Effect.gen(function*() {
         const [{ page_count: pages } = { page_count: 0 }] = yield* sql<{ page_count: number }>`PRAGMA page_count`
@@ -395,7 +395,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
         assert.strictEqual((yield* registry.usage).uploads, entries.length + 50)
       })))
 
-  it.scoped("keeps nobody waiting twice for a database that somebody else has locked", () =>
+  it.scoped("makes no caller wait twice for a database that is locked", () =>
     Effect.gen(function*() {
       const client = Sqlite.layer(yield* filename)
       const { layer, writes } = heard()
@@ -419,7 +419,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
         }))
     }))
 
-  it.effect("calls a state corrupt that cannot be, and finds the others", () =>
+  it.effect("reports an impossible state as corrupt, and finds all others", () =>
     withRegistry(layerTemporary, (registry, sql) =>
       Effect.gen(function*() {
         yield* created(registry, 2)
@@ -428,7 +428,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
         assert.isTrue(Option.isSome(yield* registry.get(id(2))))
       })))
 
-  it.effect("says of a row that a newer version has written in which dialect, and reads what it can", () =>
+  it.effect("names the dialect of a row that a newer version has written, and reads what it can", () =>
     withRegistry(layerTemporary, (registry, sql) =>
       Effect.gen(function*() {
         yield* created(registry, 4)
@@ -455,7 +455,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
         )
       })))
 
-  it.effect("fails, and calls nothing absent, where the database cannot be read", () =>
+  it.effect("fails if the database cannot be read, and reports no upload as absent", () =>
     withRegistry(layerTemporary, (registry, sql) =>
       Effect.gen(function*() {
         yield* created(registry, 1)
@@ -463,7 +463,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
         assert.deepInclude(yield* Effect.flip(registry.get(id(1))), { _tag: "UploadStoreError", reason: "Read" })
       })))
 
-  it.scoped("fails where the tables cannot be made", () =>
+  it.scoped("fails if the tables cannot be made", () =>
     Effect.gen(function*() {
       const client = Sqlite.layer(yield* filename)
       yield* Effect.provide(
@@ -475,7 +475,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
       assert.include(String(error), "already exists")
     }))
 
-  it.scoped("does not mind a client that renames what it reads", () =>
+  it.scoped("works with a client that transforms names of columns", () =>
     Effect.gen(function*() {
       const client = Layer.effect(
         SqlClient.SqlClient,

@@ -21,7 +21,7 @@ const using = <A, E>(use: (sql: SqlClient.SqlClient) => Effect.Effect<A, E>) =>
   Effect.provide(Effect.flatMap(SqlClient.SqlClient, use), layerTemporary)
 
 describe("NodeSqlite", () => {
-  it.scoped("is what the store is kept in where better-sqlite3 cannot be loaded, and one line says so", () =>
+  it.scoped("is used if better-sqlite3 cannot be loaded, and one log line says so", () =>
     Effect.gen(function*() {
       const lines: Array<unknown> = []
       const logger = Logger.make(({ message }) => lines.push(message))
@@ -35,7 +35,7 @@ describe("NodeSqlite", () => {
       )
     }))
 
-  it.effect("hands over whole numbers as numbers, or as bigints to whoever asks for them, whatever the last one asked for", () =>
+  it.effect("returns whole numbers as numbers, or as bigints to a query that asks for them", () =>
     using((sql) =>
       Effect.gen(function*() {
         const read = Effect.map(sql<{ readonly n: unknown }>`SELECT 9007199254740991 AS n`, ([row]) => row?.n)
@@ -54,7 +54,7 @@ describe("NodeSqlite", () => {
       })
     ))
 
-  it.effect("keeps bytes, texts and nothing, and returns rows, arrays, a stream, or what a write has changed", () =>
+  it.effect("stores bytes, texts and null, and returns rows, arrays, a stream, or the number of changes", () =>
     using((sql) =>
       Effect.gen(function*() {
         yield* sql`CREATE TABLE kept (id BIGINT, bytes BLOB, text TEXT)`
@@ -74,7 +74,7 @@ describe("NodeSqlite", () => {
       })
     ))
 
-  it.effect("runs a transaction alone, and takes back what fails in it", () =>
+  it.effect("runs a transaction alone, and rolls it back if it fails", () =>
     using((sql) =>
       Effect.gen(function*() {
         yield* sql`CREATE TABLE kept (id BIGINT)`
@@ -106,7 +106,7 @@ describe("NodeSqlite", () => {
       })
     ))
 
-  it.effect("goes on with more statements than it keeps prepared", () =>
+  it.effect("works with more statements than it keeps prepared", () =>
     using((sql) =>
       Effect.gen(function*() {
         for (let n = 0; n < 500; n++) {
@@ -116,7 +116,7 @@ describe("NodeSqlite", () => {
       })
     ))
 
-  it.scoped("names what has failed as the other drivers do, and closes with its scope", () =>
+  it.scoped("reports failures as the other drivers do, and closes with its scope", () =>
     Effect.gen(function*() {
       const driver = yield* Effect.promise(() => import("node:sqlite"))
       const at = NodeSqlite.layer(driver, yield* filename)

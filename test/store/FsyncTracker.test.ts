@@ -63,7 +63,7 @@ const failing = (times: number, error = broken) => {
 }
 
 describe("FsyncTracker", () => {
-  it.effect("what is synced beside a writer is written down by its next commit, and is no commit of its own", () =>
+  it.effect("a sync beside a writer is recorded by the next commit of the writer, and not by a commit of its own", () =>
     Effect.gen(function*() {
       const { registry, store } = yield* open()
       const entry = yield* grown(store, 3)
@@ -73,7 +73,7 @@ describe("FsyncTracker", () => {
       deepStrictEqual(yield* stateOf(registry), [5, 3, 3])
     }))
 
-  it.effect("what is synced is written down where nobody else does it, once, and synced no second time", () =>
+  it.effect("a sync without a writer is recorded once, and the bytes are not synced again", () =>
     Effect.gen(function*() {
       let syncs = 0
       const { registry, store } = yield* open({ bytes: { sync: () => Effect.sync(() => void syncs++) } })
@@ -87,7 +87,7 @@ describe("FsyncTracker", () => {
       assert.strictEqual(syncs, 1)
     }))
 
-  it.effect("no more counts as synced than was there when the sync began", () =>
+  it.effect("bytes count as synced only if they were there when the sync began", () =>
     Effect.gen(function*() {
       const begun = yield* Deferred.make<void>()
       const gate = yield* Deferred.make<void>()
@@ -103,7 +103,7 @@ describe("FsyncTracker", () => {
       deepStrictEqual(yield* stateOf(registry), [6, 3, 4])
     }))
 
-  it.effect("what was acknowledged under a lesser promise is synced with the first commit under a greater one", () =>
+  it.effect("bytes of a weaker durability are synced by the first commit under a stronger one", () =>
     Effect.gen(function*() {
       let syncs = 0
       const { registry, store } = yield* open({ bytes: { sync: () => Effect.sync(() => void syncs++) } }, "always")
@@ -112,7 +112,7 @@ describe("FsyncTracker", () => {
       deepStrictEqual([...(yield* stateOf(registry)), syncs], [3, 3, 3, 1])
     }))
 
-  it.effect("a sync that fails before the completion sets the upload back, and the next one has to write again", () =>
+  it.effect("a sync that fails before the completion sets the upload back, and the bytes have to be written again", () =>
     Effect.gen(function*() {
       const sync = failing(1)
       const { registry, store } = yield* open({ bytes: { sync: () => sync } })
@@ -125,7 +125,7 @@ describe("FsyncTracker", () => {
       assert.isFalse((yield* store.commit(again, full, 1)).upload.isOpen)
     }))
 
-  it.effect("a sync that cannot even be asked for loses nothing, and may be asked for again", () =>
+  it.effect("a sync that cannot be started loses nothing, and may be tried again", () =>
     Effect.gen(function*() {
       const sync = failing(2, new UploadStoreError.UploadStoreError({ reason: "Write", operation: "open" }))
       const { registry, store } = yield* open({ bytes: { sync: () => sync } })
@@ -138,7 +138,7 @@ describe("FsyncTracker", () => {
       deepStrictEqual(yield* stateOf(registry), [10, 10, 3])
     }))
 
-  it.effect("a sync that fails goes back to the last one that did not", () =>
+  it.effect("a failed sync sets the upload back to the last successful one", () =>
     Effect.gen(function*() {
       let syncs = 0
       const sync = () => Effect.suspend(() => (++syncs === 2 ? broken : Effect.void))
@@ -150,7 +150,7 @@ describe("FsyncTracker", () => {
       assert.strictEqual((yield* Effect.flip(store.commit(entry, at(6), 1)))._tag, "Superseded")
     }))
 
-  it.effect("after a sync that failed beside a writer nothing is committed before the upload is set back", () =>
+  it.effect("after a failed sync beside a writer nothing is committed before the upload is set back", () =>
     Effect.gen(function*() {
       const sync = failing(1)
       const { registry, store } = yield* open({ bytes: { sync: () => sync } })
@@ -161,7 +161,7 @@ describe("FsyncTracker", () => {
       deepStrictEqual(yield* stateOf(registry), [0, 0, 3])
     }))
 
-  it.effect("a sync that failed beside nobody sets the upload back when it is settled", () =>
+  it.effect("a failed sync without a writer sets the upload back when it is recorded", () =>
     Effect.gen(function*() {
       const sync = failing(1)
       const { registry, store } = yield* open({ bytes: { sync: () => sync } })
@@ -173,7 +173,7 @@ describe("FsyncTracker", () => {
       deepStrictEqual(yield* stateOf(registry), [0, 0, 3])
     }))
 
-  it.effect("where an upload cannot be set back its bytes are cut off, none are written, and it is tried again", () =>
+  it.effect("if an upload cannot be set back, its bytes are truncated, none are written, and the set-back is tried again", () =>
     Effect.gen(function*() {
       const sync = failing(1)
       const outage = failing(1)
@@ -195,7 +195,7 @@ describe("FsyncTracker", () => {
       assert.strictEqual(yield* write(store, yield* store.get(upload.id), 10), 10)
     }))
 
-  it.effect("a sync that was overtaken by a set-back says nothing about what is written afterwards", () =>
+  it.effect("a sync that began before a set-back does not count for bytes written afterwards", () =>
     Effect.gen(function*() {
       const begun = yield* Deferred.make<void>()
       const [first, second] = [yield* Deferred.make<void, typeof broken>(), yield* Deferred.make<void>()]
@@ -223,7 +223,7 @@ describe("FsyncTracker", () => {
       deepStrictEqual([...(yield* stateOf(registry)), syncs], [5, 0, 4, 2])
     }))
 
-  it.effect("a commit waits for the sync under way, since its own may find nothing to complain of any more", () =>
+  it.effect("a commit waits for the running sync, because after a failed fsync the next one may report success", () =>
     Effect.gen(function*() {
       const begun = yield* Deferred.make<void>()
       const gate = yield* Deferred.make<void>()
@@ -246,7 +246,7 @@ describe("FsyncTracker", () => {
       deepStrictEqual(yield* stateOf(registry), [0, 0, 3])
     }))
 
-  it.effect("what was acknowledged under a lesser promise is secured before it is decided on, or is waited for again", () =>
+  it.effect("a full upload of a weaker durability is synced before its completion is decided, or is open again", () =>
     Effect.gen(function*() {
       const sync = failing(1)
       const { registry, store } = yield* open({ bytes: { sync: () => sync } })
@@ -260,7 +260,7 @@ describe("FsyncTracker", () => {
       deepStrictEqual([secured.upload.completion._tag, secured.synced, secured.version], ["Finishing", 10, 3])
     }))
 
-  it.effect("a sync that fails when all bytes are there and synced takes nothing back", () =>
+  it.effect("a sync that fails when all bytes are already synced takes nothing back", () =>
     Effect.gen(function*() {
       const [begun, gate] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
       let syncs = 0
@@ -287,14 +287,14 @@ describe("FsyncTracker", () => {
       deepStrictEqual([...(yield* stateOf(registry)), syncs], [10, 10, 4, 2])
     }))
 
-  it.effect("where nothing is to survive a power cut nothing is secured", () =>
+  it.effect("makeDurable does nothing at durability \"process\"", () =>
     Effect.gen(function*() {
       const { registry, store } = yield* open({ bytes: { sync: () => broken } }, "process")
       const entry = yield* registry.create(upload.fill(bytes(10), { _tag: "Finishing" }), { fence: 1, durable: false })
       deepStrictEqual(yield* store.makeDurable(entry, 1), entry)
     }))
 
-  it.effect("what is gone when its sync ends is given back", () =>
+  it.effect("an upload that is removed during its sync is released afterwards", () =>
     Effect.gen(function*() {
       const released: Array<string> = []
       const begun = yield* Deferred.make<void>()
@@ -315,7 +315,7 @@ describe("FsyncTracker", () => {
     }))
 
   for (const [left, durable] of [[2, true], [3, true], [4, false]] as const) {
-    it.effect(`what has gone counts no more, and lasts where it was synced: ${left} of 5 are left, 3 were synced`, () =>
+    it.effect(`lost bytes count no more, and the commit is durable unless some of the rest is not synced: ${left} of 5 are left, 3 were synced`, () =>
       Effect.gen(function*() {
         const lasting: Array<boolean> = []
         const { bytes: within, registry, store } = yield* open({

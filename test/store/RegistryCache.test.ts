@@ -28,7 +28,7 @@ const open = (change: (registry: Registry) => Partial<Registry> = () => ({}), ca
   }).pipe(Effect.provide(UploadRegistry.layerMemory))
 
 describe("RegistryCache", () => {
-  it.effect("answers from memory what went through it", () =>
+  it.effect("returns from memory what was read or written through it", () =>
     Effect.gen(function*() {
       const { asked, registry, states } = yield* open()
       const created = yield* states.create(upload, options)
@@ -39,7 +39,7 @@ describe("RegistryCache", () => {
       deepStrictEqual(yield* registry.get(upload.id), Option.some(committed))
     }))
 
-  it.effect("reads once what it does not know, and never remembers absence", () =>
+  it.effect("reads an unknown upload once, and never caches its absence", () =>
     Effect.gen(function*() {
       const { asked, registry, states } = yield* open()
       deepStrictEqual(yield* states.get(upload.id), Option.none())
@@ -49,7 +49,7 @@ describe("RegistryCache", () => {
       assert.strictEqual(asked.length, 2)
     }))
 
-  it.effect("forgets what is removed", () =>
+  it.effect("forgets a removed upload", () =>
     Effect.gen(function*() {
       const { states } = yield* open()
       const created = yield* states.create(upload, options)
@@ -57,7 +57,7 @@ describe("RegistryCache", () => {
       deepStrictEqual(yield* states.get(upload.id), Option.none())
     }))
 
-  it.effect("asks again after a write that failed, whatever became of it", () =>
+  it.effect("reads again after a failed write, whether that took effect or not", () =>
     Effect.gen(function*() {
       const error = new UploadStoreError.UploadStoreError({ reason: "Write", operation: "commit" })
       const { states } = yield* open((registry) => ({
@@ -68,7 +68,7 @@ describe("RegistryCache", () => {
       deepStrictEqual(Option.map(yield* states.get(upload.id), (entry) => entry.upload), Option.some(grown))
     }))
 
-  it.effect("does not remember what a write has overtaken while it was read", () =>
+  it.effect("does not cache a read that a write has overtaken", () =>
     Effect.gen(function*() {
       const read = yield* Deferred.make<void>()
       const gate = yield* Deferred.make<void>()
@@ -90,7 +90,7 @@ describe("RegistryCache", () => {
       deepStrictEqual(yield* states.get(upload.id), Option.none())
     }))
 
-  it.effect("waits for a write whose writer is interrupted", () =>
+  it.effect("waits for a write whose caller is interrupted", () =>
     Effect.gen(function*() {
       const begun = yield* Deferred.make<void>()
       const gate = yield* Deferred.make<void>()
@@ -111,7 +111,7 @@ describe("RegistryCache", () => {
       deepStrictEqual(Option.map(yield* states.get(upload.id), (entry) => entry.upload), Option.some(grown))
     }))
 
-  it.effect("remembers no more than its capacity, and of those asked for last at least half of it", () =>
+  it.effect("holds no more than its capacity, and at least half of it are the most recently used", () =>
     Effect.gen(function*() {
       const { asked, states } = yield* open(undefined, 4)
       yield* Effect.forEach([..."abc"], (letter) => states.create(uploadOf({ id: id(letter) }), options))
@@ -121,7 +121,7 @@ describe("RegistryCache", () => {
       deepStrictEqual(asked, [id("b")])
     }))
 
-  it.effect("an answer that is stored with a state counts as one more state per KiB, until it is forgotten", () =>
+  it.effect("a stored final answer counts as one more state per KiB, until it is forgotten", () =>
     Effect.gen(function*() {
       const answer = Option.some({ headers: { "x-a": "b" }, body: "a".repeat(1025) })
       const full = upload.fill(bytes(10), { _tag: "Complete", at: now, answer })
@@ -137,7 +137,7 @@ describe("RegistryCache", () => {
       deepStrictEqual(yield* askedAfter("bcdef", true), [])
     }))
 
-  it.effect("remembers nothing where it may not", () =>
+  it.effect("caches nothing at capacity 0", () =>
     Effect.gen(function*() {
       const { asked, states } = yield* open(undefined, 0)
       yield* states.create(upload, options)
@@ -145,7 +145,7 @@ describe("RegistryCache", () => {
       deepStrictEqual(asked, [upload.id])
     }))
 
-  it.effect("forgets what is removed or has failed in whichever half it is", () =>
+  it.effect("forgets removed uploads and failed writes in both of its halves", () =>
     Effect.gen(function*() {
       const error = new UploadStoreError.UploadStoreError({ reason: "Write", operation: "commit" })
       const { asked, states } = yield* open((registry) => ({

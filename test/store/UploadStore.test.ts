@@ -127,19 +127,19 @@ const vacated = (size: number | undefined, orphans = true) =>
     return { isFree, stored: yield* bytes.size(id("a")), aside: Array.from(aside, ({ id, size }) => [id, size]) }
   }).pipe(Effect.provide([ByteStore.layerMemory, UploadRegistry.layerMemory]))
 
-describe("an id that was given before", () => {
-  it.effect("is free where nothing is stored under it, or nothing but an empty file", () =>
+describe("an id that was used before", () => {
+  it.effect("is free if nothing or an empty file is stored under it", () =>
     Effect.gen(function*() {
       deepStrictEqual(yield* vacated(undefined), { isFree: true, stored: Option.none(), aside: [] })
       deepStrictEqual(yield* vacated(0), { isFree: true, stored: Option.some(0), aside: [] })
     }))
 
-  it.effect("is free when what is stored under it was set aside", () =>
+  it.effect("is free if the bytes stored under it were set aside", () =>
     Effect.gen(function*() {
       deepStrictEqual(yield* vacated(3), { isFree: true, stored: Option.none(), aside: [[id("a"), 3]] })
     }))
 
-  it.effect("is not free where that cannot be set aside, and it stays", () =>
+  it.effect("is not free if the bytes cannot be set aside, and they stay", () =>
     Effect.gen(function*() {
       deepStrictEqual(yield* vacated(3, false), { isFree: false, stored: Option.some(3), aside: [] })
     }))

@@ -106,7 +106,7 @@ describe("the ledger", () => {
   })
 
   it.effect.prop(
-    "says what the registry says, whatever has happened",
+    "has the sums of the registry, after any sequence of operations",
     [FastCheck.array(step, { maxLength: 40 })],
     ([steps]) =>
       Effect.gen(function*() {

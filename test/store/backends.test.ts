@@ -7,7 +7,7 @@ describe("backends of the contract suites", () => {
     deepStrictEqual(choose("files,memory").map(([name]) => name), ["files", "memory"])
   })
 
-  it("are refused where a name is unknown", () => {
+  it("are refused if a name is unknown", () => {
     throws(
       () => choose("files,sqlit"),
       new Error("there is no backend sqlit: choose from memory, files, sqlite, cache")

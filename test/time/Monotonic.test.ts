@@ -43,7 +43,7 @@ const limited = UploadLimits.layer({ bytesPerSecond: 1000 }).pipe(
 /** Lets everybody act who does not wait for time. */
 const settled = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
 
-it.live("the clock of durations goes on where the clock of the machine is set", () =>
+it.live("durations do not depend on the wall clock", () =>
   Effect.gen(function*() {
     const { now } = Date
     const before = yield* Monotonic.millis
@@ -54,8 +54,8 @@ it.live("the clock of durations goes on where the clock of the machine is set", 
   }))
 
 for (const [name, by] of [["back", -hour], ["ahead", hour]] as const) {
-  describe(`a clock that is set ${name} by an hour`, () => {
-    it.effect("keeps no body waiting longer for the bandwidth, and lets none through earlier", () =>
+  describe(`a wall clock that is set ${name} by an hour`, () => {
+    it.effect("does not change how long a body waits for the bandwidth", () =>
       withWallClock((set) =>
         Effect.gen(function*() {
           const paths = yield* Effect.all([1, 2].map(() => create({ "upload-length": "1000" })))
@@ -71,7 +71,7 @@ for (const [name, by] of [["back", -hour], ["ahead", hour]] as const) {
         }).pipe(Effect.provide(Layer.provideMerge(server(), limited)))
       ))
 
-    it.effect("changes nothing about a body that is committed every second", () =>
+    it.effect("does not change that a body is committed every second", () =>
       withWallClock((set) =>
         Effect.gen(function*() {
           const path = yield* create({ "upload-length": "100" })
@@ -87,7 +87,7 @@ for (const [name, by] of [["back", -hour], ["ahead", hour]] as const) {
         }).pipe(Effect.provide(server()))
       ))
 
-    it.effect("changes nothing about how often progress is told", () =>
+    it.effect("does not change how often progress is reported", () =>
       withWallClock((set) =>
         Effect.gen(function*() {
           const events = yield* UploadEvents.UploadFeed
@@ -104,7 +104,7 @@ for (const [name, by] of [["back", -hour], ["ahead", hour]] as const) {
         }).pipe(Effect.provide(Layer.provideMerge(server(), UploadEvents.layerFeed())))
       ))
 
-    it.effect("changes nothing about how long a request took, in the log and in the metrics", () => {
+    it.effect("does not change the duration of a request in the log and in the metrics", () => {
       const seen: Array<unknown> = []
       const recorder = Logger.replace(
         Logger.defaultLogger,
@@ -136,7 +136,7 @@ for (const [name, by] of [["back", -hour], ["ahead", hour]] as const) {
       )
     })
 
-    it.effect("has a client wait as long as the server has said, by the seconds", () => {
+    it.effect("does not change how long a client waits for Retry-After in seconds", () => {
       const { layer, requests } = world((request, _, nth) =>
         request.method === "PATCH" && nth === 1 ? answer(503, { "retry-after": "3" }) : undefined
       )
@@ -162,7 +162,7 @@ for (const [name, by] of [["back", -hour], ["ahead", hour]] as const) {
       )
     })
 
-    it.effect("has the watch over bytes that no longer move neither wait longer nor end earlier", () =>
+    it.effect("does not change when a stalled request ends", () =>
       withWallClock((set) =>
         Effect.gen(function*() {
           const request = { method: "HEAD", url: endpoint, headers: {}, stallTimeout: 3000 } as const
@@ -176,7 +176,7 @@ for (const [name, by] of [["back", -hour], ["ahead", hour]] as const) {
         })
       ))
 
-    it.effect("has a schedule end when its time has passed", () =>
+    it.effect("does not change when a schedule ends", () =>
       withWallClock((set) =>
         Effect.gen(function*() {
           let attempts = 0
