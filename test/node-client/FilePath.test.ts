@@ -5,15 +5,15 @@ import * as FilePath from "../../src/node-client/FilePath.js"
 
 const bytesOf = (path: string) => Buffer.from(FilePath.toSystem(path))
 
-describe("a path", () => {
-  it("is the text that its bytes are, where they are UTF-8", () => {
+describe("a path from bytes", () => {
+  it("is their text if they are UTF-8", () => {
     for (const text of ["", "/a/b", "é 日本語 😀 \ufffd \u0000", "/tmp/caf\u00e9.txt"]) {
       assert.strictEqual(FilePath.fromBytes(Buffer.from(text)), text)
       assert.strictEqual(FilePath.toSystem(text), text)
     }
   })
 
-  it("has a lone surrogate for each byte that is none", () => {
+  it("has a lone surrogate for each byte that is not UTF-8", () => {
     const cases: ReadonlyArray<readonly [string, string]> = [
       ["636166e92e747874", "caf\udce9.txt"],
       ["ff", "\udcff"],
@@ -30,12 +30,16 @@ describe("a path", () => {
     }
   })
 
-  it.prop("leads back to its bytes, whatever they are", [FastCheck.uint8Array({ maxLength: 50 })], ([bytes]) => {
-    deepStrictEqual(Uint8Array.from(bytesOf(FilePath.fromBytes(bytes))), Uint8Array.from(bytes))
-  })
+  it.prop(
+    "can be converted back to its bytes, whatever they are",
+    [FastCheck.uint8Array({ maxLength: 50 })],
+    ([bytes]) => {
+      deepStrictEqual(Uint8Array.from(bytesOf(FilePath.fromBytes(bytes))), Uint8Array.from(bytes))
+    }
+  )
 
   it.prop(
-    "is the text of a decoder wherever that finds no fault",
+    "equals the text of a decoder if that finds no fault",
     [FastCheck.string({ unit: "binary" })],
     ([text]) => {
       const bytes = Buffer.from(text)

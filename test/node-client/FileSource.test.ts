@@ -56,7 +56,7 @@ const systemError = (code: string, words: string, call: string) =>
   Object.assign(new Error(`${code}: ${words}, ${call}`), { code })
 
 describe("FileSource", () => {
-  it.scoped("is known by its path, size and date", () =>
+  it.scoped("has the identity of its path, size and date", () =>
     Effect.gen(function*() {
       const path = yield* file(10)
       const source = yield* FileSource.make(path)
@@ -96,7 +96,7 @@ describe("FileSource", () => {
       assert.isTrue(Buffer.concat(parts).equals(counting(3 * mib)))
     }))
 
-  it.scoped("lends one buffer, however long the reading", () =>
+  it.scoped("lends one buffer for the whole reading", () =>
     Effect.gen(function*() {
       const path = join(yield* directory, "large")
       Fs.writeFileSync(path, "")
@@ -115,7 +115,7 @@ describe("FileSource", () => {
       assert.strictEqual(small?.buffer.byteLength, 100)
     }))
 
-  it.scoped("refuses what is not there", () =>
+  it.scoped("refuses a missing file", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(FileSource.make(join(yield* directory, "nothing")))
       assert.strictEqual(error.reason, "Missing")
@@ -129,7 +129,7 @@ describe("FileSource", () => {
       assert.match(error.message, /it is a directory$/)
     }))
 
-  it.scoped("refuses a FIFO without waiting for a writer, and says what takes it", () =>
+  it.scoped("refuses a FIFO without waiting for a writer, and names StreamSource", () =>
     Effect.gen(function*() {
       const path = join(yield* directory, "fifo")
       execFileSync("mkfifo", [path])
@@ -139,7 +139,7 @@ describe("FileSource", () => {
     }))
 
   it.effect.skipIf(!Fs.existsSync("/proc/self/status"))(
-    "refuses a file that is made up while it is read",
+    "refuses a file whose content is generated while it is read",
     () =>
       Effect.gen(function*() {
         assert.strictEqual((yield* Effect.flip(FileSource.make("/proc/self/status"))).reason, "NotAFile")
@@ -147,7 +147,7 @@ describe("FileSource", () => {
       })
   )
 
-  it.scoped("refuses a path that no file can have", () =>
+  it.scoped("refuses an invalid path", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* Effect.flip(FileSource.make("a\0b"))).reason, "Unreadable")
     }))
@@ -216,7 +216,7 @@ describe("FileSource", () => {
   ]
 
   for (const [title, change, onNextBlock, onNextReading] of changes) {
-    it.scoped(`hands out no byte of a file that ${title} before it is read`, () =>
+    it.scoped(`returns no byte of a file that ${title} before it is read`, () =>
       Effect.gen(function*() {
         const path = yield* file(8 * mib)
         const source = yield* FileSource.make(path)
@@ -230,7 +230,7 @@ describe("FileSource", () => {
         assert.strictEqual(error.source, path)
       }))
 
-    it.scoped(`hands out no other version of a file that ${title} while it is read`, () =>
+    it.scoped(`returns no bytes of another version of a file that ${title} while it is read`, () =>
       Effect.gen(function*() {
         const path = yield* file(8 * mib)
         const source = yield* FileSource.make(path)
@@ -258,7 +258,7 @@ describe("FileSource", () => {
     Fs.renameSync(`${path}.new`, path)
   }
 
-  it.scoped("is the same file whatever numbers the system gives it at each look", () =>
+  it.scoped("does not depend on the inode number, which may differ each time", () =>
     Effect.gen(function*() {
       let number = 0
       yield* watching({
@@ -274,11 +274,11 @@ describe("FileSource", () => {
 
   const numbers: Readonly<Record<string, (stats: Fs.Stats) => Fs.Stats>> = {
     "": (stats) => stats,
-    ", which got its number": (stats) => Object.assign(stats, { ino: 7, dev: 7 })
+    ", with the same inode number": (stats) => Object.assign(stats, { ino: 7, dev: 7 })
   }
 
   it.scoped.each(Object.entries(numbers))(
-    "goes on with a copy that took its place, and with no other file of its size and date%s",
+    "continues with a copy that replaced it, and refuses another file of the same size and date%s",
     ([, onStat]) =>
       Effect.gen(function*() {
         yield* watching({ onStat })
@@ -295,7 +295,7 @@ describe("FileSource", () => {
       })
   )
 
-  it.scoped("closes the file where the reading ends, fails or is not wanted any more", () =>
+  it.scoped("closes the file when the reading ends, fails or is interrupted", () =>
     Effect.gen(function*() {
       const path = yield* file(8 * mib)
       const source = yield* FileSource.make(path)
@@ -317,7 +317,7 @@ describe("FileSource", () => {
       assert.strictEqual(descriptors(path), 0)
     }))
 
-  it.scoped("does not close the file while a read is under way", () =>
+  it.scoped("closes the file only after a running read has ended", () =>
     Effect.gen(function*() {
       const path = yield* file(100)
       const begun = yield* Deferred.make<() => void>()
@@ -333,21 +333,21 @@ describe("FileSource", () => {
       assert.strictEqual(descriptors(path), 0)
     }))
 
-  it.scoped("goes on behind a read that returns less than it was asked for", () =>
+  it.scoped("continues after a read that returns fewer bytes than requested", () =>
     Effect.gen(function*() {
       yield* watching({ readLimit: 7 })
       const source = yield* FileSource.make(yield* file(100))
       deepStrictEqual(yield* collect(source, 3, 50), counting(100).slice(3, 53))
     }))
 
-  it.scoped("is too short where the bytes end before the size that the system tells", () =>
+  it.scoped("fails with TooShort if the bytes end before the size that the system reports", () =>
     Effect.gen(function*() {
       yield* watching({ readLimit: 0 })
       const source = yield* FileSource.make(yield* file(100))
       assert.strictEqual((yield* Effect.flip(collect(source, 0, 100))).reason, "TooShort")
     }))
 
-  it.scoped("is Unreadable where a read fails", () =>
+  it.scoped("fails with Unreadable if a read fails", () =>
     Effect.gen(function*() {
       const cause = systemError("EIO", "i/o error", "read")
       yield* watching({ readError: cause })
@@ -360,7 +360,7 @@ describe("FileSource", () => {
       assert.strictEqual(descriptors(path), 0)
     }))
 
-  it.scoped("is Unreadable from the start where it may not be opened", () =>
+  it.scoped("fails with Unreadable from the start if it may not be opened", () =>
     Effect.gen(function*() {
       const path = yield* file(100)
       const cause = systemError("EACCES", "permission denied", `access '${path}'`)

@@ -30,8 +30,8 @@ const named = (...addresses: ReadonlyArray<string>) =>
 
 const at = (url: string, name = "dual.test") => url.replace("127.0.0.1", name)
 
-describe("a name with several addresses", () => {
-  it.scopedLive("is reached by the one that answers, over http and https, and its connection is kept", () =>
+describe("a host name with several addresses", () => {
+  it.scopedLive("is reached at the one that responds, over http and https, and the connection is reused", () =>
     Effect.gen(function*() {
       yield* named("2001:db8::1", "127.0.0.3", "127.0.0.1")
       const plain = yield* http((request, response) => request.resume().on("end", () => response.end("ok")))
@@ -44,7 +44,7 @@ describe("a name with several addresses", () => {
       }
     }))
 
-  it.scopedLive("of which none answers tells each and what is wrong with it", () =>
+  it.scopedLive("of which none responds fails with the error of each address", () =>
     Effect.gen(function*() {
       yield* named("127.0.0.1", "::1")
       const { url } = yield* Effect.scoped(http(() => {}))
@@ -54,7 +54,7 @@ describe("a name with several addresses", () => {
       assert.match(error.message, /^connect E\w+ 127\.0\.0\.1:\d+.*; connect E\w+ ::1:\d+/)
     }))
 
-  it.scopedLive("ends what it has begun when the layer ends, or the request", () =>
+  it.scopedLive("leaves no connection attempt when the layer ends, or the request", () =>
     Effect.gen(function*() {
       yield* named("127.0.0.1", "::1")
       const { sockets, url } = yield* http((_, response) => response.end())

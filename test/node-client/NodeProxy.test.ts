@@ -72,7 +72,7 @@ const answered = (text: string | undefined): Record<string, unknown> & { readonl
   JSON.parse(text ?? "")
 
 describe("a proxy", () => {
-  it.scopedLive("is asked for the whole URL, and keeps its password from the server", () =>
+  it.scopedLive("receives the whole URL, and its password does not reach the server", () =>
     Effect.gen(function*() {
       const { asked, login } = yield* proxy()
       const { url } = yield* http(echo)
@@ -85,7 +85,7 @@ describe("a proxy", () => {
       deepStrictEqual([path, headers["host"]], ["/files", new URL(url).host])
     }))
 
-  it.scopedLive("makes a tunnel to a secure server, which is kept, and sees nothing in it", () =>
+  it.scopedLive("makes a tunnel to an https server, which is reused and encrypted end to end", () =>
     Effect.gen(function*() {
       const { asked, login } = yield* proxy()
       const { url } = yield* https(echo)
@@ -98,7 +98,7 @@ describe("a proxy", () => {
       ])
     }))
 
-  it.scopedLive("is waited for without an end where that is wanted", () =>
+  it.scopedLive("has no time limit with connectTimeout: Infinity", () =>
     Effect.gen(function*() {
       const { login } = yield* proxy()
       const { url } = yield* https(echo)
@@ -108,7 +108,7 @@ describe("a proxy", () => {
       }
     }))
 
-  it.scopedLive("does not vouch for a server: not with its word, and not with its answers", () =>
+  it.scopedLive("does not vouch for a server, neither with its certificate nor with its responses", () =>
     Effect.gen(function*() {
       const { url } = yield* https(echo)
       const honest = yield* proxy()
@@ -123,7 +123,7 @@ describe("a proxy", () => {
       }
     }))
 
-  it.scopedLive("is the one that the environment names, but for what it excepts", () =>
+  it.scopedLive("is the one of the environment, with its exceptions", () =>
     Effect.gen(function*() {
       const plain = yield* proxy()
       const secure = yield* proxy()
@@ -143,7 +143,7 @@ describe("a proxy", () => {
     }))
 
   for (const [kind, listen] of [["plain", http], ["secure", https]] as const) {
-    it.scopedLive(`takes no more of a body than a ${kind} server behind it`, () =>
+    it.scopedLive(`buffers no more of a body than a ${kind} server behind it reads`, () =>
       Effect.gen(function*() {
         const { origin } = yield* proxy()
         const { url } = yield* listen((request) => void request.pause())
@@ -162,7 +162,7 @@ describe("a proxy", () => {
   }
 
   for (const [how, connectTimeout] of [["in time", "300 millis"], ["before the client ends", "30 seconds"]] as const) {
-    it.scopedLive(`has its connection ended where it opens no tunnel ${how}`, () =>
+    it.scopedLive(`loses its connection if it opens no tunnel ${how}`, () =>
       Effect.gen(function*() {
         const asked = yield* Deferred.make<void>()
         const { sockets, url } = yield* raw((socket) => {
@@ -183,7 +183,7 @@ describe("a proxy", () => {
       }))
   }
 
-  it.scopedLive("that cannot be one is refused before anything is asked, and its password is not told", () =>
+  it.scopedLive("with an invalid URL is refused before a request, and the error does not contain its password", () =>
     Effect.gen(function*() {
       for (const url of ["socks5://ann:secret@127.0.0.1:1", "ann:secret@proxy", "nonsense"]) {
         const options: Options = { proxy: url }

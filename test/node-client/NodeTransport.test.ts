@@ -68,7 +68,7 @@ const from = (answer: string) => raw((socket) => void head(socket).then(() => so
 
 describe("NodeTransport", () => {
   describe("a request", () => {
-    it.scopedLive("arrives as it was told, and its memory is not read when it is lent to the next chunk", () =>
+    it.scopedLive("arrives unchanged, and its memory is not read after it is lent to the next chunk", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { url } = yield* http(echo)
@@ -86,7 +86,7 @@ describe("NodeTransport", () => {
         assert.strictEqual(bytes, String.fromCharCode(...Array.from({ length: 100 }, (_, i) => byteAt(i))))
       }))
 
-    it.scopedLive("brings every byte of a large body, in order", () =>
+    it.scopedLive("sends every byte of a large body, in order", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const length = 20 * mebibyte + 5
@@ -105,7 +105,7 @@ describe("NodeTransport", () => {
         }
       }))
 
-    it.scopedLive("without a body says so where a body could be", () =>
+    it.scopedLive("without a body has Content-Length: 0 if its method may have a body", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { url } = yield* http(echo)
@@ -124,7 +124,7 @@ describe("NodeTransport", () => {
         assert.strictEqual(JSON.parse(empty.body ?? "").headers["content-length"], "0")
       }))
 
-    it.scopedLive("has its trailers at its end", () =>
+    it.scopedLive("ends with its trailers", () =>
       Effect.gen(function*() {
         const { send, trailers } = yield* transport()
         assert.isTrue(trailers)
@@ -143,7 +143,7 @@ describe("NodeTransport", () => {
         deepStrictEqual(trailer, { "upload-checksum": `of ${mebibyte}` })
       }))
 
-    it.scopedLive("tells what has left, piece by piece", () =>
+    it.scopedLive("reports the bytes that have left, piece by piece", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { url } = yield* http((request, response) => request.resume().on("end", () => response.end()))
@@ -161,7 +161,7 @@ describe("NodeTransport", () => {
         assert.isTrue(ahead.every((bytes) => bytes >= 0))
       }))
 
-    it.scopedLive("takes no more than the connection does", () =>
+    it.scopedLive("pulls no more than the connection accepts", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { url } = yield* raw(() => {})
@@ -183,7 +183,7 @@ describe("NodeTransport", () => {
         yield* Fiber.interrupt(running)
       }))
 
-    it.scopedLive("whose body is not as long as it says is a defect, and never reaches the next one", () =>
+    it.scopedLive("whose body has another length than announced is a defect, and no bytes of it reach the next request", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { url } = yield* http(echo)
@@ -195,8 +195,8 @@ describe("NodeTransport", () => {
       }))
   })
 
-  describe("an answer", () => {
-    it.scopedLive("has its lines of one name joined, whatever its status", () =>
+  describe("a response", () => {
+    it.scopedLive("has one value for several lines of a name, with any status", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { url } = yield* answering(
@@ -221,7 +221,7 @@ describe("NodeTransport", () => {
         assert.strictEqual(sockets.length, 1)
       }))
 
-    it.scopedLive("is cut, and what is far too long is not read to its end", () =>
+    it.scopedLive("is cut, and not read to its end if it is much too long", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { sockets, url } = yield* http((request, response) => {
@@ -241,7 +241,7 @@ describe("NodeTransport", () => {
         yield* Effect.promise(() => new Promise((resolve) => sockets[0]?.once("close", resolve)))
       }))
 
-    it.scopedLive("ends the sending of a body that the server reads on", () =>
+    it.scopedLive("ends the sending of a body while the server still reads", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { url } = yield* http((request, response) => {
@@ -267,7 +267,7 @@ describe("NodeTransport", () => {
         deepStrictEqual([status, text], [401, "who?"])
       }))
 
-    it.scopedLive("counts without its text, where its server does not end it before the body has ended", () =>
+    it.scopedLive("counts without its text if the server does not end it before the body has ended", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { url } = yield* http((request, response) => {
@@ -277,7 +277,7 @@ describe("NodeTransport", () => {
         deepStrictEqual([status, text], [413, "too l"])
       }))
 
-    it.scopedLive("wins over the reset that follows it", () =>
+    it.scopedLive("is returned even if a reset follows", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { url } = yield* raw((socket) => {
@@ -303,7 +303,7 @@ describe("NodeTransport", () => {
         assert.isTrue(statuses.every((status) => status === 413 || status === "Closed"))
       }))
 
-    it.scopedLive("that is there before the source has said its last is waited with, and keeps its connection", () =>
+    it.scopedLive("that comes before the last bytes of the source waits for them, and the connection is kept", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { sockets, url } = yield* http((request, response) => request.resume().on("end", () => response.end()))
@@ -346,7 +346,7 @@ describe("NodeTransport", () => {
         )
       }))
 
-    it.scopedLive("is kept behind an answer to HEAD that tells no length, where its server says so", () =>
+    it.scopedLive("is kept after a response to HEAD without Content-Length, if the server allows it", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const head = "HTTP/1.1 200 OK\r\nUpload-Offset: 5\r\n"
@@ -363,7 +363,7 @@ describe("NodeTransport", () => {
         }
       }))
 
-    it.scopedLive("that was kept too long is replaced for what is safe to ask again, and closed for all else", () =>
+    it.scopedLive("that was kept too long is replaced for safe requests, and its loss is reported for others", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const kept = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -392,7 +392,7 @@ describe("NodeTransport", () => {
         assert.isAtLeast(sockets.length, count + 2)
       }))
 
-    it.scopedLive("is waited for where only so many are allowed, and nobody waits for what is interrupted", () =>
+    it.scopedLive("is waited for at the limit of connections, and an interrupted request leaves the queue", () =>
       Effect.gen(function*() {
         const { send } = yield* transport({ connections: 1 })
         const { sockets, url } = yield* raw(() => {})
@@ -410,8 +410,8 @@ describe("NodeTransport", () => {
       }))
   })
 
-  describe("a request that ends before its time", () => {
-    it.scopedLive("is over when its interruption returns, and its memory is given back only then", () =>
+  describe("an interrupted or failed request", () => {
+    it.scopedLive("has ended when its interruption returns, and its memory is given back only then", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const begun = yield* connections
@@ -443,7 +443,7 @@ describe("NodeTransport", () => {
         assert.strictEqual(body.pulled(), pulled)
       }))
 
-    it.scopedLive("fails with what its source says, and the server sees that it is not whole", () =>
+    it.scopedLive("fails with the error of its source, and the server sees that the body is not complete", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const begun = yield* connections
@@ -459,7 +459,7 @@ describe("NodeTransport", () => {
         assert.isFalse(yield* Deferred.await(seen))
       }))
 
-    it.scopedLive("is not made again, though its connection had been used before", () =>
+    it.scopedLive("is not repeated, although its connection had been used before", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         let heads = 0
@@ -479,7 +479,7 @@ describe("NodeTransport", () => {
         assert.strictEqual(sockets.length, 1)
       }))
 
-    it.scopedLive("fails with what its trailers throw", () =>
+    it.scopedLive("fails with the error that its trailers throw", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { url } = yield* http(echo)
@@ -491,7 +491,7 @@ describe("NodeTransport", () => {
         assert.isTrue(Exit.isFailure(exit) && Cause.contains(exit.cause, Cause.die(defect)), String(exit))
       }))
 
-    it.scopedLive("is over at once where it waits for a connection", () =>
+    it.scopedLive("ends at once while it waits for a connection", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { sockets, url } = yield* raw(() => {})
@@ -503,8 +503,8 @@ describe("NodeTransport", () => {
       }))
   })
 
-  describe("no answer", () => {
-    it.scopedLive("is waited for without an end where that is wanted", () =>
+  describe("a response that fails", () => {
+    it.scopedLive("has no time limit with Infinity", () =>
       Effect.gen(function*() {
         const { url } = yield* http(echo)
         const slow = yield* raw((socket) => void setTimeout(() => socket.destroy(), 200))
@@ -517,7 +517,7 @@ describe("NodeTransport", () => {
 
     for (
       const [title, answer, reason] of [
-        ["from a server that closes at once is Closed", "", "Closed"],
+        ["that is empty is Closed", "", "Closed"],
         ["whose head is cut off is Closed", "HTTP/1.1 200 OK\r\nContent-", "Closed"],
         ["whose body is cut off is Closed", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", "Closed"],
         [
@@ -525,8 +525,8 @@ describe("NodeTransport", () => {
           "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
           "Closed"
         ],
-        ["that is none of HTTP is NotHttp", "220 mail.example.com ESMTP\r\n", "NotHttp"],
-        ["with a head that breaks the rules is NotHttp", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "NotHttp"]
+        ["that is not HTTP is NotHttp", "220 mail.example.com ESMTP\r\n", "NotHttp"],
+        ["with an invalid head is NotHttp", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "NotHttp"]
       ] as const
     ) {
       it.scopedLive(title, () =>
@@ -538,7 +538,7 @@ describe("NodeTransport", () => {
         }))
     }
 
-    it.scopedLive("is what an answer without a length does not lack", () =>
+    it.scopedLive("that has no length ends with its connection, without an error", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { url } = yield* from("HTTP/1.1 200 OK\r\n\r\nhello")
@@ -554,7 +554,7 @@ describe("NodeTransport", () => {
         assert.strictEqual(yield* reasonOf(send(patch(url, lent(64 * mebibyte)))), "Closed")
       }))
 
-    it.scopedLive("where nobody listens, or no name is known, is Unreachable", () =>
+    it.scopedLive("is Unreachable if no server listens, or if the name is unknown", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { url } = yield* Effect.scoped(raw(() => {}))
@@ -569,7 +569,7 @@ describe("NodeTransport", () => {
         }
       }))
 
-    it.scopedLive("where no connection comes about in time is Unreachable", () =>
+    it.scopedLive("is Unreachable if no connection is made in time", () =>
       Effect.gen(function*() {
         const { send } = yield* transport({ connectTimeout: "50 millis" })
         const { sockets, url } = yield* raw(() => {})
@@ -580,7 +580,7 @@ describe("NodeTransport", () => {
       }))
   })
 
-  it.scopedLive("1 GiB in flat memory", () =>
+  it.scopedLive("does not occur for 1 GiB, which needs little memory", () =>
     Effect.gen(function*() {
       const { send } = yield* transport()
       const { url } = yield* http((request, response) => request.resume().on("end", () => response.end()))

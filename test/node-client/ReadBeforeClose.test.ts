@@ -46,13 +46,13 @@ const read = (prepare: (socket: Net.Socket) => void) =>
     ({ worker }) => Effect.promise(() => worker.terminate())
   )
 
-describe("what a server has said before it closed", () => {
-  it.live("is lost in Node, where a write fails first", () =>
+describe("a response that was sent before the connection was closed", () => {
+  it.live("is lost in Node if a write fails first", () =>
     Effect.gen(function*() {
       assert.deepInclude(yield* read(() => {}), { text: "" })
     }))
 
-  it.live("is heard before the failure of a write ends the connection", () =>
+  it.live("is read before a failed write ends the connection", () =>
     Effect.gen(function*() {
       const { message, text } = yield* read(ReadBeforeClose.enable)
       assert.match(text, /^HTTP\/1\.1 413 /)

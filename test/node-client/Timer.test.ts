@@ -8,7 +8,7 @@ for (
     [Infinity, 2 ** 31 - 1]
   ] as const
 ) {
-  it(`a timer of ${duration} is one of ${expected} milliseconds`, () => {
+  it(`a timer of ${duration} has ${expected} milliseconds`, () => {
     assert.strictEqual(Timer.millis(duration), expected)
   })
 }

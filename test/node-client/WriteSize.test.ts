@@ -6,17 +6,17 @@ const after = (writes: number, speed: number, first = WriteSize.least) =>
   Array.from({ length: writes }).reduce<number>((bytes) => WriteSize.next(bytes, bytes / speed), first)
 
 describe("WriteSize", () => {
-  it("grows to all that is read at once where the connection is fast", () => {
+  it("grows to all that is read at once if the connection is fast", () => {
     assert.strictEqual(after(5, 1_000_000), WriteSize.most)
     assert.strictEqual(after(10, 1_000_000), WriteSize.most)
   })
 
-  it("stays small where it is slow, and becomes small where it gets slow", () => {
+  it("stays small on a slow connection, and shrinks when it becomes slow", () => {
     assert.strictEqual(after(10, 100), WriteSize.least)
     assert.strictEqual(after(10, 100, WriteSize.most), WriteSize.least)
   })
 
-  it("settles where a write takes a moment", () => {
+  it("settles if a write takes a moment", () => {
     for (const speed of [1000, 10_000, 50_000]) {
       const bytes = after(20, speed)
       assert.strictEqual(bytes, after(21, speed))

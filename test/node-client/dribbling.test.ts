@@ -22,18 +22,18 @@ const dribbling = (piece: (n: number) => string) =>
 const head = "HTTP/1.1 204 No Content\r\nx: "
 
 const answers: ReadonlyArray<readonly [title: string, piece: (n: number) => string]> = [
-  ["interim answers without an end", () => "HTTP/1.1 103 Early Hints\r\n\r\n"],
-  ["a flood of interim answers", () => "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(100)],
+  ["interim responses without an end", () => "HTTP/1.1 103 Early Hints\r\n\r\n"],
+  ["a flood of interim responses", () => "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(100)],
   ["a head that comes byte by byte", (n) => head[n] ?? "y"],
   [
-    "a yes whose text comes byte by byte",
+    "a success whose text comes byte by byte",
     (n) => n === 0 ? "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" : "1\r\nx\r\n"
   ]
 ]
 
-describe("an answer that never ends", () => {
+describe("a response that never ends", () => {
   for (const [title, piece] of answers) {
-    it.scopedLive(`is given up: ${title}`, () =>
+    it.scopedLive(`fails with Stalled: ${title}`, () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { url } = yield* dribbling(piece)
@@ -53,7 +53,7 @@ describe("an answer that never ends", () => {
       }))
   }
 
-  it.scopedLive("is a no as soon as its head says so, whatever becomes of its text", () =>
+  it.scopedLive("is a refusal as soon as its head says so, even if its text never ends", () =>
     Effect.gen(function*() {
       const { send } = yield* transport()
       const { url } = yield* dribbling((n) =>
@@ -70,7 +70,7 @@ describe("an answer that never ends", () => {
 })
 
 describe("a body that moves", () => {
-  it.scopedLive("has all the time it needs, and its answer the time behind it", () =>
+  it.scopedLive("has no time limit, and its response gets the time after it", () =>
     Effect.gen(function*() {
       const { send } = yield* transport()
       const { url } = yield* http((request, response) => {

@@ -16,10 +16,10 @@ const throws = (): never => {
 const ways: Readonly<Record<string, () => never>> = {
   throws,
   "dies": () => Effect.die(new Error("boom")) as never,
-  "fails with nothing": () => Effect.fail(null) as never,
+  "fails with null": () => Effect.fail(null) as never,
   "interrupts itself": () => Effect.interrupt as never,
-  "is no effect": () => ({ boom: true }) as never,
-  "is a number": () => 42 as never
+  "returns no Effect": () => ({ boom: true }) as never,
+  "returns a number": () => 42 as never
 }
 
 const mebibyte = 1024 * 1024
@@ -41,10 +41,10 @@ const unheard: Array<unknown> = []
 process.on("unhandledRejection", (reason) => unheard.push(reason))
 process.on("uncaughtException", (error) => unheard.push(error))
 
-describe("a body", () => {
+describe("a body that breaks", () => {
   for (const part of ["open", "pull", "close"] as const) {
     for (const [how, way] of Object.entries(ways)) {
-      it.scopedLive(`ends its request where it ${how}: ${part}`, () =>
+      it.scopedLive(`fails its request if it ${how}: ${part}`, () =>
         Effect.gen(function*() {
           const { send } = yield* transport()
           const { url } = yield* http(echo)
@@ -57,7 +57,7 @@ describe("a body", () => {
   }
 
   for (const part of ["onSent", "trailers"] as const) {
-    it.scopedLive(`ends its request where what goes with it throws: ${part}`, () =>
+    it.scopedLive(`fails its request if a callback throws: ${part}`, () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { url } = yield* http(echo)

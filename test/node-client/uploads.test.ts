@@ -53,9 +53,9 @@ const tus = Effect.fnUntraced(function*(onRequest: (request: Http.IncomingMessag
   return { ...listening, stored: (url: string) => Effect.provide(storedAt(url), context) }
 })
 
-describe("an upload over connections", () => {
+describe("an upload over failing connections", () => {
   for (const [when, limit] of [["at their first bytes", 0], ["in the middle of a body", 50_000]] as const) {
-    it.scopedLive(`completes though every second of them is closed ${when}`, () =>
+    it.scopedLive(`completes although every second connection is closed ${when}`, () =>
       Effect.gen(function*() {
         const { server, sockets, stored, url } = yield* tus()
         let closed = 0
@@ -99,7 +99,7 @@ describe("an upload over connections", () => {
     // A process that has the file open still reads the old one.
     const sizes = what === "is removed" || what === "is replaced" ? [500_000] : [500_000, bytes.length]
     for (const chunkSize of sizes) {
-      it.scopedLive(`is not completed from a file that ${what} meanwhile, ${chunkSize} bytes at a time`, () =>
+      it.scopedLive(`does not complete from a file that ${what} meanwhile, with chunks of ${chunkSize} bytes`, () =>
         Effect.gen(function*() {
           const path = yield* file
           let upload = ""
@@ -130,8 +130,8 @@ const unanswered = (error: unknown, reason: TusError.Unanswered["reason"], attem
   assert.match(error.message, message)
 }
 
-describe("no upload", () => {
-  it.scopedLive("where the certificate is from nobody known: nothing is sent", () =>
+describe("an upload that cannot start", () => {
+  it.scopedLive("fails before it sends anything to a server with an unknown certificate", () =>
     Effect.gen(function*() {
       let asked = 0
       const { url } = yield* https((_, response) => {
@@ -142,7 +142,7 @@ describe("no upload", () => {
       assert.strictEqual(asked, 0)
     }))
 
-  it.scopedLive("where the certificate is of another host", () =>
+  it.scopedLive("fails if the certificate is of another host", () =>
     Effect.gen(function*() {
       const { url } = yield* https((_, response) => response.end(), {
         cert: certificate("elsewhere.pem"),
@@ -151,7 +151,7 @@ describe("no upload", () => {
       unanswered(yield* fails(url, { ca: certificate("ca.pem") }), "Tls", 1, /its certificate is for another host/)
     }))
 
-  it.scopedLive("in https where the server speaks http, and in http where it speaks https", () =>
+  it.scopedLive("fails if the URL says https for an http server, or http for an https server", () =>
     Effect.gen(function*() {
       const plain = yield* http((_, response) => response.end())
       unanswered(
@@ -165,7 +165,7 @@ describe("no upload", () => {
       assert.match(error.message, /if it expects https, use https: in the URL/)
     }))
 
-  it.scopedLive("where the server never answers: each attempt ends when nothing moved for too long", () =>
+  it.scopedLive("fails if the server never responds, and each attempt ends after the stall timeout", () =>
     Effect.gen(function*() {
       const { sockets, url } = yield* raw((socket) => socket.resume())
       const started = process.hrtime.bigint()
@@ -180,7 +180,7 @@ describe("no upload", () => {
       assert.strictEqual(sockets.length, 3)
     }))
 
-  it.scopedLive("where a page answers", () =>
+  it.scopedLive("fails if a web page responds", () =>
     Effect.gen(function*() {
       const { url } = yield* http((request, response) => {
         request.resume()
@@ -192,7 +192,7 @@ describe("no upload", () => {
       assert.match(error.message, /is this the URL of a tus server\?/)
     }))
 
-  it.scopedLive("where the server is not HTTP", () =>
+  it.scopedLive("fails if the server is not HTTP", () =>
     Effect.gen(function*() {
       const { url } = yield* raw((socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n"))
       unanswered(yield* fails(url), "NotHttp", 1, /the response of .* is not HTTP/)

@@ -39,7 +39,7 @@ const reading = (directory: string) =>
   )
 
 describe("DirectoryLock", () => {
-  it.scopedLive("lets one server have a directory, whatever the other calls it", () =>
+  it.scopedLive("lets one server use a directory, also under another path", () =>
     Effect.gen(function*() {
       const at = yield* directory
       const [real, link] = [join(at, "real"), join(at, "link")]
@@ -55,7 +55,7 @@ describe("DirectoryLock", () => {
       }
     }))
 
-  it.scopedLive("is free again when its server has ended, and has written nothing", () =>
+  it.scopedLive("is free again after its server has ended, even without a write", () =>
     Effect.gen(function*() {
       const at = yield* directory
       yield* Effect.scoped(serve(at))
@@ -63,7 +63,7 @@ describe("DirectoryLock", () => {
       assert.strictEqual(statSync(DirectoryLock.fileIn(at)).size, 0)
     }))
 
-  it.scoped("keeps others out again when its file has been removed under a running server", () =>
+  it.scoped("keeps others out again if its file was removed under a running server", () =>
     Effect.gen(function*() {
       const at = yield* directory
       let told = 0
@@ -79,7 +79,7 @@ describe("DirectoryLock", () => {
       yield* create(context, "a")
     }))
 
-  it.scoped("is lost to a server that was faster: from then on the first one writes nothing", () =>
+  it.scoped("is lost to a faster server, and the first one writes nothing from then on", () =>
     Effect.gen(function*() {
       const at = yield* directory
       const first = yield* serve(at)
@@ -99,7 +99,7 @@ describe("DirectoryLock", () => {
       assert.isTrue(Either.isLeft(yield* Effect.either(create(first, "d"))))
     }))
 
-  it.scopedLive("keeps nobody from reading the database, and from copying it", () =>
+  it.scopedLive("lets others read and copy the database", () =>
     Effect.gen(function*() {
       const at = yield* directory
       yield* serve(at)
@@ -109,7 +109,7 @@ describe("DirectoryLock", () => {
       assert.isAbove(statSync(join(at, "copy.sqlite")).size, 4096)
     }))
 
-  it.scopedLive("takes only a lock for another server, and no other failure", () =>
+  it.scopedLive("reports only a held lock as another server, and no other failure", () =>
     Effect.gen(function*() {
       const at = yield* directory
       writeFileSync(DirectoryLock.fileIn(at), "no database at all".repeat(100))

@@ -54,7 +54,7 @@ const machine = Effect.map(temporary, (directory) => {
 })
 
 needs("SQLite")("EmbeddedStore", () => {
-  it.scopedLive("after a power cut no upload goes on behind a gap", () =>
+  it.scopedLive("after a power cut no upload continues behind a gap", () =>
     Effect.gen(function*() {
       const { powerCut, process } = yield* machine
       const path = yield* process(Effect.gen(function*() {
@@ -73,7 +73,7 @@ needs("SQLite")("EmbeddedStore", () => {
       }))
     }))
 
-  it.scopedLive("a power cut after a server has stopped costs nothing", () =>
+  it.scopedLive("a power cut after a server has stopped loses nothing", () =>
     Effect.gen(function*() {
       const { directory, powerCut, process } = yield* machine
       const serving = Effect.flatMap(Layer.build(NodeTusServer.layer({ directory, port: 0 })), (context) =>
@@ -138,7 +138,7 @@ needs("SQLite")("a directory and its database", () => {
     }
   }
   for (const [what, act] of Object.entries(lose)) {
-    it.scopedLive(`a database that ${what} is a reason to stop, each time, and no file is touched`, () =>
+    it.scopedLive(`a database that ${what} stops the server at each start, and no file is changed`, () =>
       Effect.gen(function*() {
         const here = yield* machine
         const { file } = yield* uploaded(here)
@@ -155,7 +155,7 @@ needs("SQLite")("a directory and its database", () => {
       }))
   }
 
-  it.scopedLive("a folder of uploads that cannot be read is none that is empty: a new database is not taken for theirs", () =>
+  it.scopedLive("a folder of uploads that cannot be read does not count as empty: a new database is refused", () =>
     Effect.gen(function*() {
       const here = yield* machine
       const { file } = yield* uploaded(here)
@@ -171,7 +171,7 @@ needs("SQLite")("a directory and its database", () => {
       assert.strictEqual((yield* Effect.flip(Effect.scoped(open(here.directory))))._tag, "StoreMismatch")
     }))
 
-  it.scopedLive("what a database that is to be adopted does not name is set aside, and comes back with the right one", () =>
+  it.scopedLive("files that an adopted database does not name are set aside, and come back with the right database", () =>
     Effect.gen(function*() {
       const here = yield* machine
       const { directory, process } = here
@@ -199,7 +199,7 @@ needs("SQLite")("a directory and its database", () => {
       yield* process(Effect.map(content(path), (text) => deepStrictEqual(text, "abcdef")))
     }))
 
-  it.scopedLive("an older copy of the database is taken, and what it does not name is set aside", () =>
+  it.scopedLive("an older copy of the database is accepted, and the files that it does not name are set aside", () =>
     Effect.gen(function*() {
       const here = yield* machine
       const { directory, process } = here
@@ -215,7 +215,7 @@ needs("SQLite")("a directory and its database", () => {
       deepStrictEqual(orphans(directory).map((name) => readFileSync(name, "utf8")), ["abcdef"])
     }))
 
-  it.scopedLive("a database that has a directory is refused in another, also by a hard link", () =>
+  it.scopedLive("a database of another directory is refused, also through a hard link", () =>
     Effect.gen(function*() {
       const here = yield* machine
       yield* uploaded(here)
@@ -226,7 +226,7 @@ needs("SQLite")("a directory and its database", () => {
       assert.strictEqual(error._tag, "StoreMismatch")
     }))
 
-  it.scopedLive("files of another program, which has folders like ours, are left alone", () =>
+  it.scopedLive("files of another program, in folders like those of a store, are left alone", () =>
     Effect.gen(function*() {
       const cache = yield* temporary
       mkdirSync(join(cache, "9c"))
@@ -235,7 +235,7 @@ needs("SQLite")("a directory and its database", () => {
       assert.isTrue(existsSync(join(cache, "9c", "b7f54b2df7773722d382f4809d65029c")))
     }))
 
-  it.scopedLive("a directory of the version before starts, also where no state is left in it", () =>
+  it.scopedLive("a directory of the version before is accepted, also if no state is left in it", () =>
     Effect.gen(function*() {
       const here = yield* machine
       const { file } = yield* uploaded(here)

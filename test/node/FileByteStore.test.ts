@@ -35,7 +35,7 @@ const descriptors = () => Fs.readdirSync("/proc/self/fd").length
 
 const isLinux = process.platform === "linux"
 
-describe("where the files are", () => {
+describe("the place of files", () => {
   it.scoped("a file lies under the last two characters of its id", () =>
     Effect.gen(function*() {
       const store = yield* open()
@@ -65,7 +65,7 @@ describe("where the files are", () => {
       deepStrictEqual(Fs.readdirSync(store.directory), [])
     }))
 
-  it.scoped("what is no id leads nowhere", () =>
+  it.scoped("an invalid id is refused", () =>
     Effect.gen(function*() {
       const store = yield* open()
       const wrong = [
@@ -96,7 +96,7 @@ describe("where the files are", () => {
       deepStrictEqual(Fs.readdirSync(store.directory), [])
     }))
 
-  it.scoped("the list passes over what is not its own", () =>
+  it.scoped("the list skips files that are not uploads", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* store.put(a, 0, numbered(1))
@@ -130,8 +130,8 @@ describe("where the files are", () => {
     }))
 })
 
-describe("how bytes are written", () => {
-  it.scoped("a write that takes only a part is gone on with", () =>
+describe("writes", () => {
+  it.scoped("a partial write is continued", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* watching({ limit: 1000 })
@@ -143,14 +143,14 @@ describe("how bytes are written", () => {
       assert.isTrue(Buffer.from(numbered(4001)).equals(store.fileOf(a)))
     }))
 
-  it.scoped("a write that takes nothing is an error, not a loop", () =>
+  it.scoped("a write of 0 bytes is an error, not a loop", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* watching({ limit: 0 })
       yield* fails(store.put(a, 0, numbered(10)), "Write")
     }))
 
-  it.scoped("no call gets more than 1024 buffers or 4 MiB, none gets nothing, and one waits for the other", () =>
+  it.scoped("a call gets at most 1024 buffers or 4 MiB, never nothing, and only one runs at a time", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* watching({})
@@ -174,7 +174,7 @@ describe("how bytes are written", () => {
       assert.isTrue(expected.equals(store.fileOf(a)))
     }))
 
-  it.scoped("a buffer that does not fit into a call any more is spread over two", () =>
+  it.scoped("a buffer that does not fit into a call is split", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* watching({})
@@ -212,7 +212,7 @@ describe("how bytes are written", () => {
       assert.strictEqual(calls.writes.length, length + 1)
     }))
 
-  it.scoped("an interruption waits for the write under way, and what it wrote is reported", () =>
+  it.scoped("an interruption waits for the running write, and its bytes are reported", () =>
     Effect.gen(function*() {
       const store = yield* open()
       const held = yield* Deferred.make<() => void>()
@@ -231,7 +231,7 @@ describe("how bytes are written", () => {
     }))
 
   it.scoped.runIf(isLinux)(
-    "no descriptor is left open of what is released, however an append, a read or a concat ends",
+    "no descriptor of a released upload stays open, however an append, a read or a concat ends",
     () =>
       Effect.gen(function*() {
         const store = yield* open()
@@ -282,7 +282,7 @@ describe("how bytes are written", () => {
   )
 
   it.scoped.runIf(isLinux)(
-    "descriptors of uploads in progress are kept, in bounded number, until the store goes",
+    "descriptors of unfinished uploads stay open, in limited number, until the store closes",
     () =>
       Effect.gen(function*() {
         const before = descriptors()
@@ -300,9 +300,9 @@ describe("how bytes are written", () => {
   )
 })
 
-describe("what survives a power cut", () => {
+describe("a sync", () => {
   it.scoped.runIf(isLinux)(
-    "a sync reaches the file, its name, and the name of its shard",
+    "covers the file, its name, and the name of its shard",
     () =>
       Effect.gen(function*() {
         const store = yield* open()
@@ -318,7 +318,7 @@ describe("what survives a power cut", () => {
       })
   )
 
-  it.scoped.runIf(isLinux)("a shard that an earlier store has made is synced again", () =>
+  it.scoped.runIf(isLinux)("covers a shard that an earlier store has made", () =>
     Effect.gen(function*() {
       const earlier = yield* open()
       yield* earlier.put(a, 0, numbered(10))
@@ -329,7 +329,7 @@ describe("what survives a power cut", () => {
     }))
 
   it.scoped.runIf(isLinux)(
-    "the directory itself is found again, with all that was made above it",
+    "covers the directory itself, and all directories made above it",
     () =>
       Effect.gen(function*() {
         const top = yield* directory
@@ -340,7 +340,7 @@ describe("what survives a power cut", () => {
   )
 
   it.scoped.runIf(isLinux)(
-    "what an earlier store has made and perhaps not synced is synced again",
+    "covers what an earlier store has made and perhaps not synced",
     () =>
       Effect.gen(function*() {
         const top = yield* directory
@@ -358,9 +358,9 @@ describe("what survives a power cut", () => {
 const none = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EBADF", "EISDIR", "EACCES", "EPERM", "ENOTTY"]
 const lost = ["EIO", "ENOSPC", "EDQUOT", "ESTALE"]
 
-describe("a file system that syncs no directories", () => {
+describe("a file system that cannot sync directories", () => {
   it.scoped.each(none)(
-    "is none that loses bytes, is asked no more, and is told of once: %s",
+    "loses no bytes by that, is asked once, and is logged once: %s",
     (code) =>
       Effect.gen(function*() {
         const warnings: Array<unknown> = []
@@ -386,7 +386,7 @@ describe("a file system that syncs no directories", () => {
       })
   )
 
-  it.scoped.each(lost)("is none that has lost something: %s", (code) =>
+  it.scoped.each(lost)("is not assumed if a sync of a directory reports loss: %s", (code) =>
     Effect.gen(function*() {
       yield* watching({})
       const store = yield* open()
@@ -400,7 +400,7 @@ describe("a file system that syncs no directories", () => {
       assert.include(calls.synced, join(store.directory, "-a"))
     }))
 
-  it.scoped("may sync no files either: then it says what to do, and nothing is taken for lost", () =>
+  it.scoped("may be unable to sync files, too: then the error says what to do, and nothing counts as lost", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* store.put(a, 0, numbered(10))
@@ -410,8 +410,8 @@ describe("a file system that syncs no directories", () => {
     }))
 })
 
-describe("what goes wrong", () => {
-  it.scoped("a directory that cannot be one is told when the layer is built", () =>
+describe("a failure", () => {
+  it.scoped("for an unusable directory is reported when the layer is built", () =>
     Effect.gen(function*() {
       const file = join(yield* directory, "file")
       Fs.writeFileSync(file, "")
@@ -421,7 +421,7 @@ describe("what goes wrong", () => {
       assert.include(underFile.message, join(file, "under"))
     }))
 
-  it.scoped("a directory that may not be written to is told when the layer is built", () =>
+  it.scoped("for a directory that may not be written to is reported when the layer is built", () =>
     Effect.gen(function*() {
       // Not even root can create a folder here.
       const error = yield* Effect.flip(open("/sys/kernel/effect-tus"))
@@ -429,7 +429,7 @@ describe("what goes wrong", () => {
       assert.include(error.message, "/sys/kernel/effect-tus")
     }))
 
-  it.scoped("only a missing file is an absent upload", () =>
+  it.scoped("counts as an absent upload only if the file is missing", () =>
     Effect.gen(function*() {
       const store = yield* open()
       Fs.writeFileSync(join(store.directory, "-a"), "in the way of the shard")
@@ -443,7 +443,7 @@ describe("what goes wrong", () => {
       yield* fails(Stream.runDrain(store.read(a, { start: 0, end: 1 })), "Read", "ENOTDIR")
     }))
 
-  it.scoped("what is in the way of one shard keeps nobody from the uploads in the others", () =>
+  it.scoped("in one shard does not affect uploads in the others", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* store.put(b, 0, numbered(1))
@@ -451,7 +451,7 @@ describe("what goes wrong", () => {
       deepStrictEqual(Array.from(yield* Stream.runCollect(store.ids)), [b])
     }))
 
-  it.scoped("a shard that cannot be read is no empty one: the list fails, after all others", () =>
+  it.scoped("to read a shard fails the list, after all other shards", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* store.put(b, 0, numbered(1))
@@ -462,7 +462,7 @@ describe("what goes wrong", () => {
       deepStrictEqual(found, [b])
     }))
 
-  it.scoped("a path that leads in a circle is an error, too", () =>
+  it.scoped("for a path with a circle of links is an error, too", () =>
     Effect.gen(function*() {
       const store = yield* open()
       Fs.mkdirSync(join(store.directory, "-a"))
@@ -472,7 +472,7 @@ describe("what goes wrong", () => {
       assert.include(error.operation, store.pathOf(a))
     }))
 
-  it.scoped("a directory that has gone is not made anew behind the operator's back", () =>
+  it.scoped("after the directory was removed does not make it again", () =>
     Effect.gen(function*() {
       const store = yield* open()
       Fs.rmdirSync(store.directory)
@@ -482,7 +482,7 @@ describe("what goes wrong", () => {
       assert.isFalse(Fs.existsSync(store.directory))
     }))
 
-  it.scoped("a file that somebody has removed or cut takes no more bytes than it has", () =>
+  it.scoped("for a file that was removed or cut is reported before more bytes are written", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* store.put(a, 0, numbered(10))
@@ -496,7 +496,7 @@ describe("what goes wrong", () => {
       deepStrictEqual(store.fileOf(a), numbered(10))
     }))
 
-  it.scoped("a file that somebody removes while it is written to holds nothing of what was written", () =>
+  it.scoped("for a file that is removed during a write is reported, and no bytes of it count", () =>
     Effect.gen(function*() {
       const store = yield* open()
       const removed = Effect.sync(() => Fs.rmSync(store.pathOf(a)))
@@ -505,7 +505,7 @@ describe("what goes wrong", () => {
       deepStrictEqual(store.fileOf(a), numbered(10))
     }))
 
-  it.scoped("a shard that has gone is made again", () =>
+  it.scoped("for a shard that was removed is mended: it is made again", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* store.put(a, 0, numbered(1))
@@ -517,7 +517,7 @@ describe("what goes wrong", () => {
       assert.isTrue(!isLinux || calls.synced.includes(store.directory))
     }))
 
-  it.scoped.runIf(Fs.existsSync("/dev/full"))("a device without space is NoSpace", () =>
+  it.scoped.runIf(Fs.existsSync("/dev/full"))("for a device without space is NoSpace", () =>
     Effect.gen(function*() {
       const store = yield* open()
       Fs.mkdirSync(join(store.directory, "-a"))
@@ -528,7 +528,7 @@ describe("what goes wrong", () => {
 
 needs("mount")("a full disk", () => {
   it.scoped(
-    "keeps what was reported, and goes on when there is space again",
+    "keeps the reported bytes, and uploads continue when there is space again",
     () =>
       Effect.gen(function*() {
         const path = yield* directory

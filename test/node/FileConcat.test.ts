@@ -31,8 +31,8 @@ const used = () => {
   return external + heapUsed
 }
 
-describe("a file made of others", () => {
-  it.scoped("what a crash has left is not listed, and the next try does not mind it", () =>
+describe("a concatenated file", () => {
+  it.scoped("that a crash left unfinished is not listed, and does not disturb the next attempt", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* store.put(a, 0, numbered(10))
@@ -48,7 +48,7 @@ describe("a file made of others", () => {
       assert.isFalse(Fs.existsSync(leftover))
     }))
 
-  it.scoped("remove takes along what a crash has left", () =>
+  it.scoped("that a crash left unfinished is removed with its upload", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* store.put(c, 0, numbered(1))
@@ -57,7 +57,7 @@ describe("a file made of others", () => {
       deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [])
     }))
 
-  it.scoped("a failure at the last moment leaves what was there, and nothing else", () =>
+  it.scoped("is unchanged after a failure at the last moment, and nothing else is left", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* store.put(a, 0, numbered(10))
@@ -68,7 +68,7 @@ describe("a file made of others", () => {
       deepStrictEqual(store.fileOf(c), numbered(3))
     }))
 
-  it.scoped("an interruption leaves what was there, and nothing else", () =>
+  it.scoped("is unchanged after an interruption, and nothing else is left", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* store.put(a, 0, numbered(10))
@@ -86,7 +86,7 @@ describe("a file made of others", () => {
       deepStrictEqual(store.fileOf(c), numbered(3))
     }))
 
-  it.scoped("a write that takes only a part is gone on with", () =>
+  it.scoped("is complete even if a write was partial", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* store.put(a, 0, numbered(10))
@@ -96,7 +96,7 @@ describe("a file made of others", () => {
       assert.isTrue(Buffer.from(numbered(2510)).equals(store.fileOf(c)))
     }))
 
-  it.scoped("a part that is too short is noticed before anything is copied", () =>
+  it.scoped("is refused before anything is copied if a part is too short", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* store.put(a, 0, numbered(10))
@@ -106,7 +106,7 @@ describe("a file made of others", () => {
       deepStrictEqual(calls.writes, [])
     }))
 
-  it.scoped("a part that is cut short meanwhile is noticed", () =>
+  it.scoped("is refused if a part is cut meanwhile", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* store.put(a, 0, numbered(10))
@@ -121,7 +121,7 @@ describe("a file made of others", () => {
       deepStrictEqual(Fs.readdirSync(join(store.directory, "-c")), [])
     }))
 
-  it.scoped("256 MiB pass through no more than 32 MiB of memory", () =>
+  it.scoped("of 256 MiB needs at most 32 MiB of memory", () =>
     Effect.gen(function*() {
       const store = yield* open()
       const half = 128 * 1024 * 1024
@@ -156,8 +156,8 @@ const parts = (
 ): ReadonlyArray<{ readonly id: Upload.UploadId; readonly length: number }> =>
   lengths.map((length) => ({ id: part, length }))
 
-describe("files that are assembled", () => {
-  it.scoped("have one thread, however many they are, and go in pieces, their syncs too", () =>
+describe("several concatenations", () => {
+  it.scoped("share one thread and run in pieces, also their syncs", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* store.put(part, 0, numbered(3 * mebibyte))
@@ -188,7 +188,7 @@ describe("files that are assembled", () => {
       assert.strictEqual(ended[0], "small")
     }))
 
-  it.scoped("share the blocks of their first part where the file system can do that, and ask for nothing else", () =>
+  it.scoped("share the blocks of their first part if the file system can do that, without a warning", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* store.put(part, 0, numbered(1000))
@@ -199,7 +199,7 @@ describe("files that are assembled", () => {
       deepStrictEqual(calls.writes.map(({ bytes }) => bytes), [10])
     }))
 
-  it.scoped("can be interrupted between two pieces, leave nothing, and are begun anew", () =>
+  it.scoped("can be interrupted between two pieces, leave nothing, and are started again", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* store.put(part, 0, numbered(4 * mebibyte))

@@ -54,8 +54,8 @@ const ids = [small, mixed, last, large]
 
 const anyId = FastCheck.stringMatching(/^[A-Za-z0-9_-]{22,128}$/).map((text) => id(text))
 
-describe("names of files", () => {
-  it("are one for each id, in small letters, and lead back to it", () => {
+describe("file names", () => {
+  it("are different for different ids, in lower case, and can be converted back", () => {
     FastCheck.assert(FastCheck.property(anyId, anyId, (one, other) => {
       const [shard, name] = FileNames.folded.of(one)
       assert.strictEqual(`${shard}/${name}`, `${shard}/${name}`.toLowerCase())
@@ -66,15 +66,15 @@ describe("names of files", () => {
     }))
   })
 
-  it("are the same everywhere for ids without capitals", () => {
+  it("equal the id if it has no capitals", () => {
     FastCheck.assert(FastCheck.property(anyId.map((text) => id(text.toLowerCase())), (one) => {
       deepStrictEqual(FileNames.folded.of(one), FileNames.plain.of(one))
     }))
   })
 })
 
-describe("a file system that does not tell capitals from small letters", () => {
-  it.scoped("keeps uploads apart whose ids differ in nothing else", () =>
+describe("a case-insensitive file system", () => {
+  it.scoped("keeps uploads apart whose ids differ only in case", () =>
     Effect.gen(function*() {
       yield* folding
       const store = yield* open()
@@ -90,7 +90,7 @@ describe("a file system that does not tell capitals from small letters", () => {
       deepStrictEqual(yield* store.size(last), Option.some(12))
     }))
 
-  it.scoped("has what was stored there by the plain names, which are found no more than once", () =>
+  it.scoped("finds files that were stored under plain ids, and lists each once", () =>
     Effect.gen(function*() {
       const place = yield* directory
       const before = yield* open(place)

@@ -72,8 +72,8 @@ const inDirectory = <E>(
       Effect.zipRight(Effect.zipRight(write, sweepIn(0)), use(directory)).pipe(Effect.provide(layer(directory)))
   )
 
-describe("files that were set aside", () => {
-  it.scoped("are there for thirty days, and then no more", () =>
+describe("orphans", () => {
+  it.scoped("are kept for thirty days, and then removed", () =>
     inDirectory((directory) =>
       Effect.gen(function*() {
         const orphan = yield* only
@@ -86,7 +86,7 @@ describe("files that were set aside", () => {
       })
     ))
 
-  it.scoped("are not what was set aside once somebody has written to them: they are not put back, and not removed", () =>
+  it.scoped("that were written to are neither put back nor removed", () =>
     inDirectory(() =>
       Effect.gen(function*() {
         const { putBack } = yield* orphans
@@ -100,7 +100,7 @@ describe("files that were set aside", () => {
       })
     ))
 
-  it.scoped("are not what was set aside where others of the same size have their name", () =>
+  it.scoped("whose date has changed are not put back", () =>
     inDirectory(() =>
       Effect.gen(function*() {
         const { putBack } = yield* orphans
@@ -113,7 +113,7 @@ describe("files that were set aside", () => {
       })
     ))
 
-  it.scoped("are back with one name where a crash has left them two", () =>
+  it.scoped("that a crash left under two names are put back with one", () =>
     inDirectory((directory) =>
       Effect.gen(function*() {
         const { putBack } = yield* orphans
@@ -126,7 +126,7 @@ describe("files that were set aside", () => {
       })
     ))
 
-  it.scoped("are known by their names alone: others in the folder are nobody's", () =>
+  it.scoped("are recognized by their names, and other files in the folder are left alone", () =>
     inDirectory(() =>
       Effect.gen(function*() {
         const orphan = yield* only
@@ -141,8 +141,8 @@ describe("files that were set aside", () => {
 
 const inPlace = (directory: string) => readdirSync(join(directory, a.slice(-2)))
 
-describe("files of which a client wanted nothing to be left", () => {
-  it.scoped("are removed by the next process where the one that was told ends in between, and not set aside", () =>
+describe("files of a terminated upload", () => {
+  it.scoped("are removed by the next process if the first one ends in between, and not set aside", () =>
     Effect.flatMap(directory, (directory) =>
       Effect.gen(function*() {
         yield* write
@@ -152,7 +152,7 @@ describe("files of which a client wanted nothing to be left", () => {
         deepStrictEqual([inPlace(directory), yield* list], [[], []])
       }).pipe(Effect.provide(layer(directory)))))
 
-  it.scoped("stay where that has not come to pass, and then are like all others", () =>
+  it.scoped("stay if the termination was not committed, and are then like all others", () =>
     Effect.flatMap(directory, (directory) =>
       Effect.gen(function*() {
         const registry = yield* UploadRegistry.UploadRegistry
@@ -167,7 +167,7 @@ describe("files of which a client wanted nothing to be left", () => {
         deepStrictEqual((yield* list).map(({ size }) => size), [10])
       }).pipe(Effect.provide(layer(directory)))))
 
-  it.scoped("leave nothing behind when all goes well", () =>
+  it.scoped("are gone after a termination, with their mark", () =>
     Effect.flatMap(directory, (directory) =>
       Effect.gen(function*() {
         const store = yield* UploadStore.UploadStore

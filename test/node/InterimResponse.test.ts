@@ -55,7 +55,7 @@ const post = (version: string) =>
     .join("\r\n")
 
 describe("an interim response", () => {
-  it.scopedLive("comes before the answer, as often as it is sent, and never behind it", () =>
+  it.scopedLive("is sent before the response, any number of times, and never after it", () =>
     Effect.gen(function*() {
       const { port } = yield* start(createServer)
       const told = yield* Effect.promise(() =>
@@ -75,7 +75,7 @@ describe("an interim response", () => {
       deepStrictEqual(told, [[104, "/files/1"], [104, "/files/2"], 201])
     }))
 
-  it.scopedLive("waits for the answers to earlier requests of its connection", () =>
+  it.scopedLive("waits for the responses to earlier requests of its connection", () =>
     Effect.gen(function*() {
       const { port } = yield* start(createServer)
       yield* Effect.promise(async () => {
@@ -94,7 +94,7 @@ describe("an interim response", () => {
       })
     }))
 
-  it.scopedLive("is not sent in HTTP/1.0, nor for a request without a body", () =>
+  it.scopedLive("is not sent over HTTP/1.0, nor for a request without a body", () =>
     Effect.gen(function*() {
       const { port, seen } = yield* start(createServer)
       yield* Effect.promise(async () => {
@@ -108,7 +108,7 @@ describe("an interim response", () => {
       deepStrictEqual(seen, [undefined, undefined])
     }))
 
-  it.scopedLive("is a block of headers of its own in HTTP/2", () =>
+  it.scopedLive("is a block of headers of its own over HTTP/2", () =>
     Effect.gen(function*() {
       const { port } = yield* start((listener) =>
         Http2.createServer((request, response) =>
@@ -128,7 +128,7 @@ describe("an interim response", () => {
       deepStrictEqual(told, [[104, "/files/1"], [104, "/files/2"], 201])
     }))
 
-  it.scopedLive("is dropped where the client does not read, so that memory stays bounded", () =>
+  it.scopedLive("is dropped if the client does not read, so that memory stays bounded", () =>
     Effect.gen(function*() {
       let waiting = 0
       const { port, seen } = yield* start((listener) =>
@@ -152,7 +152,7 @@ describe("an interim response", () => {
       assert.isAtMost(waiting, 20_000)
     }))
 
-  it.scopedLive("cannot end before its fields do", () =>
+  it.scopedLive("cannot contain a line break in a field", () =>
     Effect.gen(function*() {
       const { port, seen } = yield* start(createServer)
       yield* Effect.promise(async () => {

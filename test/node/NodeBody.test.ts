@@ -48,7 +48,7 @@ const until = async (condition: () => boolean) => {
 }
 
 describe("NodeBody", () => {
-  it.live("hands over with one pull everything that has arrived, and stops reading ahead at 1 MiB", () => {
+  it.live("returns with one pull all that has arrived, and buffers at most 1 MiB", () => {
     const budget = { limit: Infinity, used: 0 }
     return withRequest(budget, async ({ body, client, request }) => {
       const first = pull(body)
@@ -64,7 +64,7 @@ describe("NodeBody", () => {
     })
   })
 
-  it.live("reads one piece at a time when all bodies together keep too much waiting", () =>
+  it.live("reads one piece at a time if all bodies together have buffered too much", () =>
     withRequest({ limit: 10, used: 10 }, async ({ body, client, request }) => {
       void client.send(Buffer.alloc(4096 * kibibyte))
       let received = 0
@@ -85,7 +85,7 @@ describe("NodeBody", () => {
       assert.isFalse(request.readableFlowing ?? false)
     }))
 
-  it.live("gives what has arrived before it says that the rest never will", () => {
+  it.live("returns what has arrived before it reports that the rest is lost", () => {
     const budget = { limit: Infinity, used: 0 }
     return withRequest(budget, async ({ body, client }) => {
       const first = pull(body)
@@ -103,7 +103,7 @@ describe("NodeBody", () => {
     })
   })
 
-  it.live("lends its bytes: with the next pull their memory is given back", () =>
+  it.live("lends its bytes: the next pull reuses their memory", () =>
     withRequest({ limit: Infinity, used: 0 }, async ({ body, client }) => {
       const first = pull(body)
       await client.send(Buffer.alloc(64 * kibibyte))
@@ -116,7 +116,7 @@ describe("NodeBody", () => {
       await second
     }))
 
-  it.live("a body that has arrived whole stays whole, whoever asks it to stop", () =>
+  it.live("a body that has arrived whole is complete, even if it is stopped", () =>
     withRequest({ limit: Infinity, used: 0 }, async ({ body, client, request }) => {
       await client.send("abc")
       await until(() => request.complete)
@@ -130,7 +130,7 @@ describe("NodeBody", () => {
       deepStrictEqual(end.left, Option.none())
     }, 3))
 
-  it.live("tells a sender that has gone from one that has ended", () =>
+  it.live("distinguishes a sender that is gone from one that has ended", () =>
     withRequest({ limit: Infinity, used: 0 }, async ({ body, client }) => {
       const waiting = pull(body)
       client.destroy()

@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import { platform } from "node:os"
 
 describe("NodeBootId", () => {
-  it.effect("names this start of the machine, always the same, on Linux", () =>
+  it.effect("is the same until the next boot, on Linux", () =>
     Effect.gen(function*() {
       const [first, second] = yield* Effect.all([BootId.BootId, BootId.BootId].map(Effect.provide(NodeBootId.layer)))
       deepStrictEqual(first, second)

@@ -58,7 +58,7 @@ const until = async (is: () => boolean) => {
 }
 
 describe("a download from the Node listener", () => {
-  it.scopedLive("is what was uploaded", () =>
+  it.scopedLive("has the uploaded bytes", () =>
     Effect.gen(function*() {
       const { opened, url } = yield* serving
       yield* Effect.promise(async () => {
@@ -72,7 +72,7 @@ describe("a download from the Node listener", () => {
       })
     }))
 
-  it.scopedLive("ends where the client goes away, and leaves nothing open", () =>
+  it.scopedLive("ends when the client disconnects, and leaves nothing open", () =>
     Effect.gen(function*() {
       const { opened, url } = yield* serving
       yield* Effect.promise(async () => {
@@ -84,7 +84,7 @@ describe("a download from the Node listener", () => {
       })
     }))
 
-  it.scopedLive("ends where the client takes nothing any more", () =>
+  it.scopedLive("ends when the client stops reading", () =>
     Effect.gen(function*() {
       const { opened, url } = yield* serving
       yield* Effect.promise(async () => {

@@ -59,7 +59,7 @@ const clientOf = Effect.gen(function*() {
 })
 
 describe("NodeHandler", () => {
-  it.scopedLive("a new PATCH takes the upload over from one that hangs, which keeps its bytes", () =>
+  it.scopedLive("a new PATCH takes the upload over from one that hangs, whose bytes are kept", () =>
     Effect.gen(function*() {
       const { append, arrived, create, offsetOf, port } = yield* start()
       yield* Effect.promise(async () => {
@@ -90,7 +90,7 @@ describe("NodeHandler", () => {
       })
     }))
 
-  it.scopedLive("a listener that has no path tells of an upload on the host that was asked, whatever is posted to", () =>
+  it.scopedLive("a listener without a path creates Location on the host of the request, for every target", () =>
     Effect.gen(function*() {
       const context = yield* Layer.build(server())
       const { listener } = yield* Effect.provide(NodeHandler.make({}), context)
@@ -112,7 +112,7 @@ describe("NodeHandler", () => {
       })
     }))
 
-  it.scopedLive("many who want the same upload are served in order, and each byte is taken once", () =>
+  it.scopedLive("many concurrent requests for one upload are served in order, and each byte counts once", () =>
     Effect.gen(function*() {
       const { append, create, offsetOf, port } = yield* start()
       yield* Effect.promise(async () => {
@@ -126,7 +126,7 @@ describe("NodeHandler", () => {
       })
     }))
 
-  it.scopedLive("a connection outlives an answer that comes at once", () =>
+  it.scopedLive("a connection survives a response that comes at once", () =>
     Effect.gen(function*() {
       const { port } = yield* start()
       yield* Effect.promise(async () => {
@@ -140,7 +140,7 @@ describe("NodeHandler", () => {
       })
     }))
 
-  it.scopedLive("GET is 405, or answered by whoever wants to, in its turn; what it stands for is not", () =>
+  it.scopedLive("GET is 405, or answered by the application in its turn, but not through X-HTTP-Method-Override", () =>
     Effect.gen(function*() {
       const plain = yield* start()
       assert.strictEqual((yield* Effect.promise(() => plain.ask({ method: "GET", path: "/" }))).status, 405)
@@ -181,7 +181,7 @@ describe("NodeHandler", () => {
       })
     }))
 
-  it.scopedLive("a holder whose body has arrived is let finish", () =>
+  it.scopedLive("a holder whose body has arrived may finish", () =>
     Effect.gen(function*() {
       const reached = yield* Deferred.make<void>()
       const gate = yield* Deferred.make<void>()
@@ -216,7 +216,7 @@ describe("NodeHandler", () => {
       deepStrictEqual(answers.map(({ headers }) => headers["upload-offset"]), ["3", "6"])
     }))
 
-  it.scopedLive("a body from which no byte arrives is cut off, and what came is kept", () =>
+  it.scopedLive("a body of which no bytes arrive is cut off, and the bytes before are kept", () =>
     Effect.gen(function*() {
       const { create, offsetOf, port } = yield* start({ idleTimeout: "100 millis" })
       yield* Effect.promise(async () => {
@@ -230,8 +230,8 @@ describe("NodeHandler", () => {
 
   for (
     const [title, options, expected] of [
-      ["by default all bodies together keep 16 MiB waiting", {}, 16],
-      ["all bodies together keep as much waiting as they are told to", { bufferLimit: 4 * mebibyte }, 4]
+      ["all bodies together buffer 16 MiB by default", {}, 16],
+      ["all bodies together buffer as much as bufferLimit says", { bufferLimit: 4 * mebibyte }, 4]
     ] as const
   ) {
     it.scopedLive(title, () =>
@@ -299,7 +299,7 @@ describe("NodeHandler", () => {
       deepStrictEqual(servers.map(({ requestTimeout }) => requestTimeout), [0])
     }))
 
-  it.scopedLive("two lines of one numeric header are 400, be they equal", () =>
+  it.scopedLive("two lines of one numeric header are 400, even if they are equal", () =>
     Effect.gen(function*() {
       const { create, offsetOf, port } = yield* start()
       yield* Effect.promise(async () => {
@@ -314,7 +314,7 @@ describe("NodeHandler", () => {
       })
     }))
 
-  it.scopedLive("a client that asks first is refused before it sends a byte", () =>
+  it.scopedLive("a client that sends Expect: 100-continue is refused before it sends a byte", () =>
     Effect.gen(function*() {
       const { create, port } = yield* start()
       yield* Effect.promise(async () => {
@@ -332,7 +332,7 @@ describe("NodeHandler", () => {
       })
     }))
 
-  it.scopedLive("a server that stops cuts running bodies off, commits them and answers", () =>
+  it.scopedLive("a server that stops cuts running bodies off, commits them and responds", () =>
     Effect.gen(function*() {
       const context = yield* Layer.build(server())
       const { closed, path } = yield* Effect.scoped(
@@ -354,7 +354,7 @@ describe("NodeHandler", () => {
       assert.strictEqual(yield* Effect.promise(() => offsetOf(path)), 321)
     }))
 
-  it.scopedLive("sockets cut at any byte lose nothing that was acknowledged and leave nothing behind", () =>
+  it.scopedLive("sockets that are cut at any byte lose no acknowledged byte and leave nothing behind", () =>
     Effect.gen(function*() {
       const { append, create, offsetOf, port } = yield* start()
       const rejections: Array<unknown> = []

@@ -63,7 +63,7 @@ describe("NodeTusServer", () => {
       deepStrictEqual(logged, [`INFO effect-tus listens at http://127.0.0.1:${port}/files`])
     }))
 
-  it.scopedLive("a head that does not arrive in time is refused, and so is a connection on which nothing comes", () =>
+  it.scopedLive("a head that does not arrive in time is refused, and so is a connection without a byte", () =>
     Effect.gen(function*() {
       const { told } = yield* start({ headersTimeout: "100 millis" })
       for (const part of ["", "\r\n", "PATCH /fi", "PATCH /files/a HTTP/1.1\r\nHost: localhost\r\nX-A: "]) {
@@ -73,7 +73,7 @@ describe("NodeTusServer", () => {
       }
     }))
 
-  it.scopedLive("a client that ends its side of the connection behind its request is answered, and the connection ends", () =>
+  it.scopedLive("a client that ends its side of the connection after its request gets a response, and the connection ends", () =>
     Effect.gen(function*() {
       const latch = yield* Effect.makeLatch()
       const hooks = Layer.succeed(UploadHooks.UploadHooks, { onComplete: () => latch.await })
@@ -91,7 +91,7 @@ describe("NodeTusServer", () => {
       assert.strictEqual(yield* Effect.promise(() => offsetOf(path)), 5)
     }))
 
-  it.scopedLive("a client that ends its side in the middle of a body leaves what has come", () =>
+  it.scopedLive("a client that ends its side in the middle of a body leaves the bytes that have arrived", () =>
     Effect.gen(function*() {
       const { create, offsetOf, port } = yield* start()
       yield* Effect.promise(async () => {
@@ -105,8 +105,8 @@ describe("NodeTusServer", () => {
 
   for (
     const [title, options, expected] of [
-      ["by default a head has a minute", {}, 60_000],
-      ["a head has all the time in the world where it is to have it", { headersTimeout: Infinity }, 0]
+      ["a head has a minute by default", {}, 60_000],
+      ["a head has no time limit with headersTimeout: Infinity", { headersTimeout: Infinity }, 0]
     ] as const
   ) {
     it.scopedLive(title, () =>
@@ -121,7 +121,7 @@ describe("NodeTusServer", () => {
       }))
   }
 
-  it.scopedLive("a body may take as long as it likes", () =>
+  it.scopedLive("a body may take longer than a head may", () =>
     Effect.gen(function*() {
       const { create, offsetOf, port } = yield* start({ headersTimeout: "50 millis" })
       yield* Effect.promise(async () => {
@@ -138,7 +138,7 @@ describe("NodeTusServer", () => {
       })
     }))
 
-  it.scopedLive("a body has all the time in the world where it is to have it", () =>
+  it.scopedLive("a body may rest for ever with idleTimeout: Infinity", () =>
     Effect.gen(function*() {
       const { create, offsetOf, port } = yield* start({ idleTimeout: Infinity })
       yield* Effect.promise(async () => {
@@ -152,7 +152,7 @@ describe("NodeTusServer", () => {
       })
     }))
 
-  it.scopedLive("what is no request is refused in a sentence, with everything that a refusal carries", () =>
+  it.scopedLive("a malformed request is refused with a sentence, and with all headers of a refusal", () =>
     Effect.gen(function*() {
       const { told } = yield* start()
       for (
@@ -174,20 +174,20 @@ describe("NodeTusServer", () => {
       }
     }))
 
-  it.scopedLive("what is no request tells pages of other origins nothing", () =>
+  it.scopedLive("a malformed request reveals nothing to pages of other origins", () =>
     Effect.gen(function*() {
       const { told } = yield* start({}, { cors: { origins: ["https://example.org"] } })
       assert.notMatch(yield* Effect.promise(() => told("garbage\r\n\r\n")), /access-control/)
     }))
 
-  it.scopedLive("whoever still sends sees the answer", () =>
+  it.scopedLive("a client that still sends sees the response", () =>
     Effect.gen(function*() {
       const { told } = yield* start()
       const text = yield* Effect.promise(() => told(`HEAD /files/${"a".repeat(8 * 1024 * 1024)}`))
       deepStrictEqual(statusesOf(text), [431])
     }))
 
-  it.scopedLive("garbage behind a request does not hide its answer", () =>
+  it.scopedLive("garbage after a request does not hide its response", () =>
     Effect.gen(function*() {
       const { create, offsetOf, told } = yield* start()
       yield* Effect.promise(async () => {
@@ -197,7 +197,7 @@ describe("NodeTusServer", () => {
       })
     }))
 
-  it.scopedLive("a body whose framing breaks is one that was cut off: its bytes are kept, and the answer says so", () =>
+  it.scopedLive("a body with broken framing counts as cut off: its bytes are kept, and the response has the offset", () =>
     Effect.gen(function*() {
       const { create, offsetOf, told } = yield* start()
       yield* Effect.promise(async () => {
@@ -209,7 +209,7 @@ describe("NodeTusServer", () => {
       })
     }))
 
-  it.scopedLive("a client that has said its last word in the middle of a body is told where the upload stands", () =>
+  it.scopedLive("a client that has ended its side in the middle of a body gets a response with the offset", () =>
     Effect.gen(function*() {
       const { create, offsetOf, port } = yield* start()
       yield* Effect.promise(async () => {
@@ -221,7 +221,7 @@ describe("NodeTusServer", () => {
       })
     }))
 
-  it.scopedLive("requests on one connection are performed in their order", () =>
+  it.scopedLive("requests on one connection are performed in order", () =>
     Effect.gen(function*() {
       const { create, told } = yield* start()
       yield* Effect.promise(async () => {
@@ -242,7 +242,7 @@ describe("NodeTusServer", () => {
       })
     }))
 
-  it.scopedLive("a client that sends very many requests before it takes an answer is cut off", () =>
+  it.scopedLive("a client that pipelines very many requests without reading is cut off", () =>
     Effect.gen(function*() {
       const { port, told } = yield* start()
       yield* Effect.promise(async () => {
@@ -257,7 +257,7 @@ describe("NodeTusServer", () => {
       })
     }))
 
-  it.scopedLive("a client that does not take its answers is not kept", () =>
+  it.scopedLive("a client that does not read its responses is disconnected", () =>
     Effect.gen(function*() {
       const { told } = yield* start({ idleTimeout: "100 millis" })
       yield* Effect.promise(async () => {
@@ -267,7 +267,7 @@ describe("NodeTusServer", () => {
       })
     }))
 
-  it.scopedLive("no header is overlooked because there are many", () =>
+  it.scopedLive("no header is dropped because there are many", () =>
     Effect.gen(function*() {
       const { create, offsetOf, told } = yield* start()
       yield* Effect.promise(async () => {
@@ -282,7 +282,7 @@ describe("NodeTusServer", () => {
       })
     }))
 
-  it.scopedLive("two lines of one header are one list, whatever Node takes for unique", () =>
+  it.scopedLive("two lines of one header are one list, also of headers that Node treats as unique", () =>
     Effect.gen(function*() {
       const { create, told } = yield* start()
       yield* Effect.promise(async () => {
@@ -292,7 +292,7 @@ describe("NodeTusServer", () => {
       })
     }))
 
-  it.scopedLive("an expectation that nobody knows is no reason to refuse", () =>
+  it.scopedLive("an unknown expectation is ignored", () =>
     Effect.gen(function*() {
       const { create, told } = yield* start()
       yield* Effect.promise(async () => {

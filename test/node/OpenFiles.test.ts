@@ -24,7 +24,7 @@ const create = (path: string) => Effect.map(NodeFs.open(path, "w"), (file) => ({
 
 describe("OpenFiles", () => {
   for (const code of ["EMFILE", "ENFILE"]) {
-    it.scoped(`what is kept gives way where no other can be opened: ${code}`, () =>
+    it.scoped(`closes idle files if no other can be opened: ${code}`, () =>
       Effect.gen(function*() {
         const path = yield* directory
         const files = yield* OpenFiles.make(10)

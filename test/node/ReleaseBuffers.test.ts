@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { free } from "../../src/node/http/ReleaseBuffers.js"
 
-describe("Memory", () => {
-  it("gives back the memory of buffers that have it to themselves, without waiting for a collection", () => {
+describe("ReleaseBuffers", () => {
+  it("frees the memory of buffers that own it, without a garbage collection", () => {
     const size = 64 * 1024 * 1024
     const before = process.memoryUsage().arrayBuffers
     const buffers = [new Uint8Array(size), Buffer.alloc(size)]
@@ -13,7 +13,7 @@ describe("Memory", () => {
     deepStrictEqual(buffers.map(({ length }) => length), [0, 0])
   })
 
-  it("leaves alone what shares its memory with others, and what is small", () => {
+  it("leaves alone buffers that share their memory, and small ones", () => {
     const whole = new Uint8Array(8192)
     free([whole.subarray(0, 4096), new Uint8Array(10)])
     assert.strictEqual(whole.length, 8192)

@@ -76,36 +76,40 @@ const begins = (said: (hello: Buffer) => Uint8Array) => async (port: number) => 
 }
 
 const handshakes: Readonly<Record<string, (port: number) => Promise<Socket>>> = {
-  "says nothing": begins(() => Buffer.alloc(0)),
+  "sends nothing": begins(() => Buffer.alloc(0)),
   "sends half of its hello": begins((hello) => hello.subarray(0, 100)),
-  "says nothing behind its hello": begins((hello) => hello),
-  "says what is no TLS": begins(() => Buffer.from("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+  "sends nothing after its hello": begins((hello) => hello),
+  "sends something else than TLS": begins(() => Buffer.from("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
 }
 
 const silences: Readonly<Record<string, (port: number) => Promise<Socket>>> = {
   ...handshakes,
-  "says nothing when it is secure": says(),
+  "sends nothing after the handshake": says(),
   "sends half of the preface": says(Frames.preface.subarray(0, 10)),
-  "is silent behind the preface": says(greeting),
-  "goes on with pings": repeats(Frames.frame("ping", 0, 0, Buffer.alloc(8)), greeting),
-  "does not end the head": says(greeting, Frames.frame("headers", 1, 1, Frames.request("OPTIONS", "/files"))),
-  "never ends the head": repeats(
+  "sends nothing after the preface": says(greeting),
+  "sends only pings": repeats(Frames.frame("ping", 0, 0, Buffer.alloc(8)), greeting),
+  "sends a head without its end": says(greeting, Frames.frame("headers", 1, 1, Frames.request("OPTIONS", "/files"))),
+  "sends a head that never ends": repeats(
     Frames.frame("continuation", 0, 1),
     greeting,
     Frames.frame("headers", 1, 1, Frames.request("OPTIONS", "/files"))
   ),
   "breaks the protocol": says(greeting, Frames.frame("data", 1, 1, Buffer.alloc(10))),
-  "is silent behind an answer": says(greeting, options(1)),
-  "goes on with pings behind an answer": repeats(Frames.frame("ping", 0, 0, Buffer.alloc(8)), greeting, options(1)),
-  "breaks the protocol behind an answer": says(greeting, options(1), Frames.frame("data", 1, 3, Buffer.alloc(10))),
-  "does not take its answer": says(Frames.preface, none, refused(1)),
-  "does not take its answer, and sends on": repeats(
+  "sends nothing after a response": says(greeting, options(1)),
+  "sends only pings after a response": repeats(Frames.frame("ping", 0, 0, Buffer.alloc(8)), greeting, options(1)),
+  "breaks the protocol after a response": says(greeting, options(1), Frames.frame("data", 1, 3, Buffer.alloc(10))),
+  "does not read its response": says(Frames.preface, none, refused(1)),
+  "does not read its response, and continues to send": repeats(
     Frames.frame("data", 0, 1, Buffer.from("x")),
     Frames.preface,
     none,
     refused(1, 4)
   ),
-  "sends on behind its answer": repeats(Frames.frame("data", 0, 1, Buffer.from("x")), greeting, refused(1, 4)),
+  "continues to send after its response": repeats(
+    Frames.frame("data", 0, 1, Buffer.from("x")),
+    greeting,
+    refused(1, 4)
+  ),
   "sends nothing of a body": says(greeting, refused(1, 4))
 }
 
@@ -170,9 +174,9 @@ const downloads: Readonly<Record<string, (port: number, path: string) => Promise
   }
 }
 
-needs("openssl")("a connection goes on where its client", () => {
+needs("openssl")("a connection stays open if its client", () => {
   for (const [protocol, download] of Object.entries(downloads)) {
-    it.scopedLive(`takes a download slowly over ${protocol}, and for longer than nothing may be taken`, () =>
+    it.scopedLive(`reads a download slowly over ${protocol}, for longer than the limit for no bytes`, () =>
       Effect.gen(function*() {
         const port = yield* start({ millis: 8000 })
         assert.strictEqual(yield* Effect.promise(async () => download(port, await post(port))), size)
@@ -180,13 +184,13 @@ needs("openssl")("a connection goes on where its client", () => {
   }
 })
 
-needs("openssl")("a connection ends where its client waits, in whichever state", () => {
-  it.scopedLive("of TLS, where HTTP/1.1 alone is spoken", () =>
+needs("openssl")("a connection closes if its client waits, in every state", () => {
+  it.scopedLive("of TLS with HTTP/1.1 only", () =>
     Effect.gen(function*() {
       deepStrictEqual(yield* leftOpen(yield* start({ http2: false }), handshakes), [])
     }))
 
-  it.scopedLive("of TLS and of HTTP/2", () =>
+  it.scopedLive("of TLS and HTTP/2", () =>
     Effect.gen(function*() {
       deepStrictEqual(yield* leftOpen(yield* start(), silences), [])
     }))

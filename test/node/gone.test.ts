@@ -60,9 +60,9 @@ const serving = Effect.gen(function*() {
   }
 })
 
-describe("an upload whose bytes have gone", () => {
+describe("an upload whose bytes are gone", () => {
   it.scopedLive.each([["removed", 0], ["cut", 2]] as const)(
-    "goes back to what is there as soon as somebody goes on with it, which then goes well: %s",
+    "is set back to the bytes that are left by the next request, and can then be completed: %s",
     ([how, left]) =>
       Effect.gen(function*() {
         const { create, fileOf, offsetOf, patch } = yield* serving
@@ -82,7 +82,7 @@ describe("an upload whose bytes have gone", () => {
       })
   )
 
-  it.scopedLive("stays as it is where its whole directory has gone, and goes on when that is back", () =>
+  it.scopedLive("is unchanged if its whole directory is gone, and continues when that is back", () =>
     Effect.gen(function*() {
       const { create, fileOf, offsetOf, patch, place } = yield* serving
       const path = yield* create({ "upload-length": "6" }, "abcd")
@@ -95,11 +95,13 @@ describe("an upload whose bytes have gone", () => {
       assert.strictEqual(readFileSync(fileOf(path), "utf8"), "abcdef")
     }))
 
-  it.scopedLive("is no part of a final: the part is to be sent again, and then is", () =>
+  it.scopedLive("is not joined to a final: the part has to be sent again, and then is joined", () =>
     Effect.gen(function*() {
       const { create, fileOf, offsetOf, patch, post } = yield* serving
-      const parts = yield* Effect.forEach(["abc", "def"], (body) =>
-        create({ "upload-length": "3", "upload-concat": "partial" }, body))
+      const parts = yield* Effect.forEach(
+        ["abc", "def"],
+        (body) => create({ "upload-length": "3", "upload-concat": "partial" }, body)
+      )
       rmSync(fileOf(parts[1] ?? ""))
       const final = { "upload-concat": `final;${parts.join(" ")}` }
       const refused = yield* post(final)
@@ -111,8 +113,8 @@ describe("an upload whose bytes have gone", () => {
     }))
 })
 
-describe("a download whose bytes have gone", () => {
-  it.scopedLive("is an error with a sentence, before any head of a success", () =>
+describe("a download whose bytes are gone", () => {
+  it.scopedLive("is an error with a sentence, without the head of a success", () =>
     Effect.gen(function*() {
       const { create, fileOf, get, offsetOf } = yield* serving
       const path = yield* create({ "upload-length": "6" }, "abcdef")

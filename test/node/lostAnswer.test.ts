@@ -26,8 +26,8 @@ const again = async (port: number, path: string) => {
   return [status, headers["upload-offset"], headers["x-scan"], text]
 }
 
-describe("an answer that was lost", () => {
-  it.scopedLive("is told again to a PATCH without bytes, also by the next process", () =>
+describe("a lost response", () => {
+  it.scopedLive("is sent again to a PATCH without bytes, also by the next process", () =>
     Effect.gen(function*() {
       const place = yield* directory
       const asked = yield* Deferred.make<void>()

@@ -65,7 +65,7 @@ const headers = { "tus-resumable": "1.0.0" }
 const stream = { ...headers, "content-type": "application/offset+octet-stream" }
 
 describe("a request", () => {
-  it.scopedLive("takes no more operations of Effect than it is worth", () =>
+  it.scopedLive("takes no more operations of Effect than before", () =>
     Effect.gen(function*() {
       const counting = new Counting()
       // Without a sweeper, whose fibers would be counted.

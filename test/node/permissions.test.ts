@@ -46,22 +46,22 @@ const modesIn = (place: string) => {
   }
 }
 
-describe.runIf(process.platform !== "win32")("what a server makes", () => {
-  it.scopedLive("is its owner's alone: uploads, database, log, locks, and what is above them", () =>
+describe.runIf(process.platform !== "win32")("the files of a server", () => {
+  it.scopedLive("are private to their owner: uploads, database, log, locks, and the directories above them", () =>
     Effect.gen(function*() {
       const place = join(yield* directory, "above", "uploads")
       yield* used(place)
       deepStrictEqual(modesIn(join(place, "..")), { files: ["600"], directories: ["700"] })
     }))
 
-  it.scopedLive("can be read by its group where that is asked for", () =>
+  it.scopedLive("can be read by the group with an option", () =>
     Effect.gen(function*() {
       const place = join(yield* directory, "uploads")
       yield* used(place, "group")
       deepStrictEqual(modesIn(place), { files: ["640"], directories: ["750"] })
     }))
 
-  it.scopedLive("changes nothing of what is there", () =>
+  it.scopedLive("keep the permissions that they have", () =>
     Effect.gen(function*() {
       const place = join(yield* directory, "uploads")
       mkdirSync(place)

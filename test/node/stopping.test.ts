@@ -50,8 +50,8 @@ const isRefused = async (port: number) => {
   return (error as NodeJS.ErrnoException).code === "ECONNREFUSED"
 }
 
-describe("a server that is told to stop", () => {
-  it.scopedLive("commits and answers what is under way, takes nothing new, and ends at once when it is told again", () =>
+describe("a server that gets a signal", () => {
+  it.scopedLive("commits and answers running requests, accepts no new ones, and ends at once at a second signal", () =>
     Effect.gen(function*() {
       const { committed, ended, half, port, server, stuck } = yield* busy({ shutdownTimeout: "1 hour" })
       yield* Effect.promise(async () => {
@@ -69,7 +69,7 @@ describe("a server that is told to stop", () => {
       })
     }))
 
-  it.scopedLive("waits no longer than it may, and the next one has all that was there", () =>
+  it.scopedLive("waits no longer than its limit, and the next process finds all bytes", () =>
     Effect.gen(function*() {
       const { committed, ended, half, port, server, start, upload } = yield* busy({ shutdownTimeout: "500 millis" })
       const offset = yield* Effect.promise(async () => {

@@ -54,8 +54,8 @@ const ways: Readonly<Record<string, Send>> = {
   }
 }
 
-needs("openssl")("a server that stood still", () => {
-  it.scopedLive("for longer than it waits for bytes reads those that came meanwhile, on both protocols", () =>
+needs("openssl")("a server that was suspended", () => {
+  it.scopedLive("for longer than its idle timeout reads the bytes that came meanwhile, on both protocols", () =>
     Effect.gen(function*() {
       const tls = { cert: read("server.pem").toString(), key: read("server.key").toString() }
       const told = { port: 0, directory: yield* directory, idleTimeout: "2 seconds", tls }

@@ -62,7 +62,7 @@ const upload = (endpoint: string) =>
 
 needs("openssl")("a server with a certificate", () => {
   for (const http2 of [true, false]) {
-    it.scopedLive(`takes uploads over https, cut off and resumed, ${http2 ? "beside" : "without"} HTTP/2`, () =>
+    it.scopedLive(`accepts uploads over https, cut off and resumed, ${http2 ? "beside" : "without"} HTTP/2`, () =>
       Effect.gen(function*() {
         const { client, stored, url } = yield* start({}, { http2 })
         assert.match(url, /^https:\/\/127\.0\.0\.1:\d+\/files$/)
@@ -73,7 +73,7 @@ needs("openssl")("a server with a certificate", () => {
         assert.isTrue(bytes.equals(yield* stored(result.url)))
       }))
 
-    it.scopedLive(`lets in only whom its authority knows, ${http2 ? "beside" : "without"} HTTP/2`, () =>
+    it.scopedLive(`accepts only clients that its authority knows, ${http2 ? "beside" : "without"} HTTP/2`, () =>
       Effect.gen(function*() {
         const { client, stored, url } = yield* start({}, { http2, ca: read("ca.pem") })
         const known = { cert: read("client.pem"), key: read("client.key") }
@@ -86,7 +86,7 @@ needs("openssl")("a server with a certificate", () => {
         }
       }))
 
-    it.scopedLive(`keeps its limits on HTTP/1.1, ${http2 ? "beside" : "without"} HTTP/2`, () =>
+    it.scopedLive(`has the same limits on HTTP/1.1, ${http2 ? "beside" : "without"} HTTP/2`, () =>
       Effect.gen(function*() {
         const { port } = yield* start({ headersTimeout: "200 millis" }, { http2 })
         yield* Effect.promise(async () => {
@@ -103,7 +103,7 @@ needs("openssl")("a server with a certificate", () => {
   }
 
   for (const http2 of [true, false]) {
-    it.scopedLive(`ends with its connections, of whatever kind, ${http2 ? "beside" : "without"} HTTP/2`, () =>
+    it.scopedLive(`closes all kinds of connections when it ends, ${http2 ? "beside" : "without"} HTTP/2`, () =>
       Effect.gen(function*() {
         const { client, port, stop, url } = yield* start({}, { http2 })
         if (http2) {
@@ -131,7 +131,7 @@ needs("openssl")("a server with a certificate", () => {
     ["ca: expected certificates in PEM form", () => ({ ca: "none" })]
   ]
   for (const [message, own] of unusable) {
-    it.scopedLive(`does not listen with a wrong one: ${message}`, () =>
+    it.scopedLive(`refuses to start with a wrong certificate: ${message}`, () =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(start({}, own()))
         assert.strictEqual(error._tag, "TlsError")
@@ -140,8 +140,8 @@ needs("openssl")("a server with a certificate", () => {
   }
 })
 
-needs("openssl")("HTTP/2", () => {
-  it.scopedLive("takes an upload in bodies with and without a length, and tells where it stands", () =>
+needs("openssl")("an upload over HTTP/2", () => {
+  it.scopedLive("is accepted in bodies with and without a length, and has an offset", () =>
     Effect.gen(function*() {
       const { port, stored, url } = yield* start()
       const session = yield* open(port, read("ca.pem"))
@@ -178,7 +178,7 @@ needs("openssl")("HTTP/2", () => {
       assert.isTrue(bytes.equals(yield* stored(new URL(String(created.headers["location"]), url).href)))
     }))
 
-  it.scopedLive("takes a digest in the trailers", () =>
+  it.scopedLive("is checked by a checksum in the trailers", () =>
     Effect.gen(function*() {
       const { port } = yield* start()
       const session = yield* open(port, read("ca.pem"))
@@ -203,7 +203,7 @@ needs("openssl")("HTTP/2", () => {
       })
     }))
 
-  it.scopedLive("keeps what came of a body that is cut off, with its stream or with its connection", () =>
+  it.scopedLive("keeps the bytes of a body that is cut off, with its stream or with its connection", () =>
     Effect.gen(function*() {
       const { port } = yield* start()
       const session = yield* open(port, read("ca.pem"))
@@ -234,7 +234,7 @@ needs("openssl")("HTTP/2", () => {
       }
     }))
 
-  it.scopedLive("counts nothing of a body that is cut off where a checksum covers it", () =>
+  it.scopedLive("keeps nothing of a body under a checksum that is cut off", () =>
     Effect.gen(function*() {
       const { port } = yield* start()
       const session = yield* open(port, read("ca.pem"))
@@ -267,7 +267,7 @@ needs("openssl")("HTTP/2", () => {
       }
     }))
 
-  it.scopedLive("lets the client see a refusal in the middle of a body, and goes on with the others", () =>
+  it.scopedLive("can be refused in the middle of a body, while others continue", () =>
     Effect.gen(function*() {
       const { port } = yield* start()
       const session = yield* open(port, read("ca.pem"))
@@ -289,7 +289,7 @@ needs("openssl")("HTTP/2", () => {
       })
     }))
 
-  it.scopedLive("takes many uploads at once over one connection, also beside one that hangs", () =>
+  it.scopedLive("shares one connection with many others, also with one that hangs", () =>
     Effect.gen(function*() {
       const { port } = yield* start()
       const session = yield* open(port, read("ca.pem"))
@@ -312,7 +312,7 @@ needs("openssl")("HTTP/2", () => {
       })
     }))
 
-  it.scopedLive("reads little ahead of a store that takes no more", () =>
+  it.scopedLive("is buffered little if the store accepts no more", () =>
     Effect.gen(function*() {
       // Each request pulls once and then never again.
       const { port } = yield* Effect.provide(
@@ -347,7 +347,7 @@ needs("openssl")("HTTP/2", () => {
       })
     }))
 
-  it.scopedLive("cuts off an idle body, and commits and answers it", () =>
+  it.scopedLive("is cut off when it is idle, committed and answered", () =>
     Effect.gen(function*() {
       const { port } = yield* start({ idleTimeout: "200 millis" })
       const session = yield* open(port, read("ca.pem"))
@@ -364,7 +364,7 @@ needs("openssl")("HTTP/2", () => {
       })
     }))
 
-  it.scopedLive("commits and answers what is under way when the server stops", () =>
+  it.scopedLive("is committed and answered when the server stops", () =>
     Effect.gen(function*() {
       const { port, stop } = yield* start()
       const session = yield* open(port, read("ca.pem"))
@@ -388,8 +388,8 @@ needs("openssl")("HTTP/2", () => {
     }))
 })
 
-needs("openssl", "curl")("HTTP/2 of curl", () => {
-  it.scopedLive("is spoken, where it can", () =>
+needs("openssl", "curl")("an upload with curl over HTTP/2", () => {
+  it.scopedLive("works, if curl supports it", () =>
     Effect.gen(function*() {
       const { stored, url } = yield* start()
       const run = promisify(execFile)
