@@ -12,8 +12,8 @@ import { stat } from "node:fs/promises"
 import * as tus from "tus-js-client"
 import { example } from "./example.js"
 import { createUpload, fileOf, offsetOf, sha256, sha256OfFile } from "./interop/server.js"
-import { open, patch } from "./node/socket.js"
 import { directory } from "./support/directory.js"
+import { open, patch } from "./support/raw.js"
 
 /** The environment of an example. */
 export const production = { NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1", CI: "1" } as const

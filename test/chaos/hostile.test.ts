@@ -8,9 +8,10 @@
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
-import { type RawClient, request } from "../node/socket.js"
+import * as Exchange from "../support/exchange.js"
 import { needs } from "../support/needs.js"
-import { statusesOf, victim } from "./victim.js"
+import { type Client, headOf, request, statusesOf } from "../support/raw.js"
+import { victim } from "./victim.js"
 
 const many = 5000
 /** In MiB. */
@@ -18,24 +19,18 @@ const slack = 128
 const limit = 120_000
 
 /** The headers of a creation with upload. */
-const creation = (length: number) =>
-  request("POST", "/files", [
-    `Upload-Length: ${length}`,
-    "Content-Type: application/offset+octet-stream",
-    `Content-Length: ${length}`
-  ])
+const creation = (length: number) => headOf(Exchange.post({ "upload-length": length, "content-length": length }, ""))
 
-const destroy = (clients: ReadonlyArray<RawClient>) => clients.forEach((client) => client.destroy())
-const closing = (clients: ReadonlyArray<RawClient>) => Promise.all(clients.map(({ closed }) => closed))
-const send = (clients: ReadonlyArray<RawClient>, text: string) =>
-  Promise.all(clients.map((client) => client.send(text)))
+const destroy = (clients: ReadonlyArray<Client>) => clients.forEach((client) => client.destroy())
+const closing = (clients: ReadonlyArray<Client>) => Promise.all(clients.map(({ closed }) => closed))
+const send = (clients: ReadonlyArray<Client>, text: string) => Promise.all(clients.map((client) => client.send(text)))
 
 needs("descriptors", "prlimit")("a hostile crowd", () => {
   it.scopedLive("5,000 idle connections take at most 16 KiB each", () =>
     Effect.gen(function*() {
       const { connect, descriptors, growth, survives, upload } = yield* victim()
       yield* Effect.promise(async () => {
-        let clients: ReadonlyArray<RawClient> = []
+        let clients: ReadonlyArray<Client> = []
         const grown = await growth(async () => {
           clients = await connect(many)
           await upload()
@@ -53,7 +48,7 @@ needs("descriptors", "prlimit")("a hostile crowd", () => {
       Effect.gen(function*() {
         const { connect, growth, survives, upload } = yield* victim()
         yield* Effect.promise(async () => {
-          let clients: ReadonlyArray<RawClient> = []
+          let clients: ReadonlyArray<Client> = []
           const grown = await growth(async () => {
             clients = await connect(many)
             await send(clients, creation(100))
@@ -127,7 +122,7 @@ needs("descriptors", "prlimit")("a hostile crowd", () => {
         yield* Effect.promise(async () => {
           const grown = await growth(async () => {
             const clients = await connect(10)
-            const flood = request("POST", "/files", ["Upload-Length: 1"]).repeat(20_000)
+            const flood = headOf(Exchange.create(1)).repeat(20_000)
             send(clients, flood).catch(() => {})
             await upload()
             await closing(clients)
@@ -164,15 +159,7 @@ needs("descriptors", "prlimit")("a hostile crowd", () => {
         yield* Effect.promise(async () => {
           const path = await create(1000)
           const [client] = await connect(1)
-          await client?.send([
-            `PATCH ${path} HTTP/1.1`,
-            "Host: localhost",
-            "Tus-Resumable: 1.0.0",
-            "Upload-Offset: 0",
-            "Content-Type: application/offset+octet-stream",
-            "Transfer-Encoding: chunked",
-            "\r\n"
-          ].join("\r\n"))
+          await client?.send(headOf({ ...Exchange.patch(path, 0, ""), chunked: true }))
           for (let i = 0; i < 300; i++) {
             for (const piece of ["00000", "1;", "a".repeat(100), "\r", "\n", "x", "\r\n"]) {
               await client?.send(piece)

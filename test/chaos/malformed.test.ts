@@ -7,17 +7,17 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { patch, request } from "../node/socket.js"
-import { statusesOf, type Victim, victim } from "./victim.js"
+import { patch, request, statusesOf } from "../support/raw.js"
+import { type Victim, victim } from "./victim.js"
 
 class Server extends Context.Tag("test/Server")<Server, Victim>() {}
 
 const close = "Connection: close"
 const chunked = (path: string, body: string, headers: ReadonlyArray<string> = []) =>
-  patch(path, 0, 0, [close, ...headers]).replace("Content-Length: 0", "Transfer-Encoding: chunked") + body
+  patch(path, 0, 0, [close, ...headers]).replace("content-length: 0", "Transfer-Encoding: chunked") + body
 const head = (path: string, ...headers: ReadonlyArray<string>) => request("HEAD", path, [...headers, close])
 const framed = (path: string, ...framing: ReadonlyArray<string>) =>
-  `${patch(path, 0, 0, [close]).replace("Content-Length: 0", framing.join("\r\n"))}3\r\nabc\r\n0\r\n\r\n`
+  `${patch(path, 0, 0, [close]).replace("content-length: 0", framing.join("\r\n"))}3\r\nabc\r\n0\r\n\r\n`
 
 interface Case {
   readonly bytes: (path: string) => string | Uint8Array

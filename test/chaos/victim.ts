@@ -8,18 +8,12 @@ import { execFileSync } from "node:child_process"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { startExample } from "../example.js"
 import { fileOf } from "../interop/server.js"
-import { open, type RawClient } from "../node/socket.js"
-import { askPort } from "../server/doors.js"
 import { directory } from "../support/directory.js"
+import * as Exchange from "../support/exchange.js"
+import * as Raw from "../support/raw.js"
 import { targets } from "./descriptors.js"
 
-const tus = { "tus-resumable": "1.0.0" }
-const octets = { ...tus, "content-type": "application/offset+octet-stream" }
-
 export type Victim = Effect.Effect.Success<ReturnType<typeof victim>>
-
-export const statusesOf = (text: string) =>
-  Array.from(text.matchAll(/^HTTP\/1.1 (\d+) /gm), ([, status]) => Number(status))
 
 export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer.Options> = {}) {
   const path = yield* directory
@@ -30,7 +24,7 @@ export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer
   )
   const { output, process: child, url } = example
   const port = Number(new URL(url).port)
-  const ask = askPort(port)
+  const ask = Raw.ask(port)
   const proc = (name: string) => `/proc/${child.pid}/${name}`
   /** The descriptors of unfinished uploads, of which some are kept open, and all others except the database's. */
   const descriptors = () => {
@@ -41,32 +35,19 @@ export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer
   /** The peak of resident memory since `forgetPeak`, in bytes. */
   const peak = () => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(proc("status"), "utf8"))?.[1]) * 1024
 
-  const create = async (length: number) => {
-    const { headers } = await ask({
-      method: "POST",
-      path: "/files",
-      headers: { ...tus, "upload-length": String(length) }
-    })
-    return headers.location ?? assert.fail("no upload")
-  }
-  const offsetOf = async (path: string) =>
-    Number((await ask({ method: "HEAD", path, headers: tus })).headers["upload-offset"])
-
-  const append = async (path: string, offset: number, body: string) => {
-    const headers = { ...octets, "upload-offset": String(offset) }
-    const { status, text } = await ask({ method: "PATCH", path, headers, body })
-    assert.strictEqual(status, 204, text)
-  }
+  const create = async (length: number) => Exchange.locationOf(await ask(Exchange.create(length)))
+  const offsetOf = async (path: string) => Exchange.offsetOf(await ask(Exchange.head(path)))
 
   /** What an honest client does meanwhile: an upload in eight pieces, which must be intact. */
   const upload = async () => {
     const piece = "0123456789abcdef".repeat(4096)
     const upload = await create(8 * piece.length)
     for (let i = 0; i < 8; i++) {
-      await append(upload, i * piece.length, piece)
+      const { status, text } = await ask(Exchange.patch(upload, i * piece.length, piece))
+      assert.strictEqual(status, 204, text)
     }
     assert.isTrue(readFileSync(fileOf(path, upload), "utf8") === piece.repeat(8))
-    assert.strictEqual((await ask({ method: "DELETE", path: upload, headers: tus })).status, 204)
+    assert.strictEqual((await ask(Exchange.terminate(upload))).status, 204)
   }
 
   yield* Effect.promise(upload)
@@ -94,16 +75,16 @@ export const victim = Effect.fnUntraced(function*(options: Partial<NodeTusServer
     },
     /** The whole response to these bytes, until the server closes the connection. */
     told: async (bytes: string | Uint8Array) => {
-      const client = await open(port)
+      const client = await Raw.open(port)
       client.send(bytes).catch(() => {})
       return await client.closed
     },
     /** Opens `count` connections, a few at a time. */
-    connect: async (count: number): Promise<ReadonlyArray<RawClient>> => {
-      const clients: Array<RawClient> = []
+    connect: async (count: number): Promise<ReadonlyArray<Raw.Client>> => {
+      const clients: Array<Raw.Client> = []
       while (clients.length < count) {
         const some = Math.min(100, count - clients.length)
-        clients.push(...(await Promise.all(Array.from({ length: some }, () => open(port)))))
+        clients.push(...(await Promise.all(Array.from({ length: some }, () => Raw.open(port)))))
       }
       return clients
     },

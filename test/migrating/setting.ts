@@ -17,49 +17,16 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { readFileSync } from "node:fs"
 import { fileOf } from "../interop/server.js"
-import * as Socket from "../node/socket.js"
-import { askPort } from "../server/doors.js"
 import { directory } from "../support/directory.js"
+import * as Raw from "../support/raw.js"
+import { asking } from "../support/raw.js"
 import { idOf } from "../support/uploads.js"
-
-type Headers = Readonly<Record<string, string>>
 
 /** Made once for all proofs of a file, by the first that asks for it. */
 export const shared = <A, E>(make: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E> => {
   const scope = Effect.runSync(Scope.make())
   afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
   return Effect.runSync(Effect.cached(Scope.extend(make, scope)))
-}
-
-/** Single requests to whatever listens on the port. */
-export const asking = (port: number, collection = "/files") => {
-  const ask = (method: string, path: string, headers: Headers = {}, body?: string) =>
-    Effect.promise(() =>
-      askPort(port)({
-        method,
-        path,
-        headers: {
-          "tus-resumable": "1.0.0",
-          ...(body === undefined ? {} : { "content-type": "application/offset+octet-stream" }),
-          ...headers
-        },
-        ...(body === undefined ? {} : { body })
-      })
-    )
-  return {
-    ask,
-    /** The response to a POST. */
-    post: (headers: Headers, body?: string) => ask("POST", collection, headers, body),
-    /** The path of a new upload. */
-    create: (length: number, headers: Headers = {}) =>
-      Effect.map(
-        ask("POST", collection, { "upload-length": `${length}`, ...headers }),
-        ({ headers, text }) => headers["location"] ?? assert.fail(text)
-      ),
-    patch: (path: string, offset: number, body: string, headers: Headers = {}) =>
-      ask("PATCH", path, { "upload-offset": `${offset}`, ...headers }, body),
-    head: (path: string, headers: Headers = {}) => ask("HEAD", path, headers)
-  }
 }
 
 /** A server on files and SQLite, with the layers of `beside`. It records its requests and its events for the test. */
@@ -163,10 +130,10 @@ export const hanging = Effect.fnUntraced(
   function*({ arrived, port }: Effect.Effect.Success<ReturnType<typeof serve>>, path: string) {
     const before = arrived()
     const socket = yield* Effect.acquireRelease(
-      Effect.promise(() => Socket.open(port)),
+      Effect.promise(() => Raw.open(port)),
       ({ destroy }) => Effect.sync(destroy)
     )
-    yield* Effect.promise(() => socket.send(`${Socket.patch(path, 0, 6)}abc`))
+    yield* Effect.promise(() => socket.send(`${Raw.patch(path, 0, 6)}abc`))
     yield* until(() => arrived() > before)
     return socket
   }

@@ -29,11 +29,11 @@ import * as Rope from "../../examples/byte-store.js"
 import * as ServeCommand from "../../src/cli/commands/ServeCommand.js"
 import * as Process from "../cli/process.js"
 import * as Servers from "../node-client/servers.js"
-import * as Socket from "../node/socket.js"
 import { directory as temporary } from "../support/directory.js"
+import * as Raw from "../support/raw.js"
+import { asking } from "../support/raw.js"
 import { idOf } from "../support/uploads.js"
 import {
-  asking,
   cors,
   endsWell,
   hanging,
@@ -513,7 +513,7 @@ suite("From tusd", {
     assert.match(yield* Effect.promise(() => closed), /^HTTP\/1.1 503 [^]*stands at 3/)
     const { port } = yield* serve({ headersTimeout: "50 millis" })
     const slow = yield* Effect.acquireRelease(
-      Effect.promise(() => Socket.open(port)),
+      Effect.promise(() => Raw.open(port)),
       ({ destroy }) => Effect.sync(destroy)
     )
     yield* Effect.promise(() => slow.send("POST /fi"))

@@ -23,10 +23,10 @@ import {
 } from "node:fs"
 import { dirname, join } from "node:path"
 import * as Sqlite from "../../src/node/embedded/Sqlite.js"
-import { askPort } from "../server/doors.js"
 import { create, head, patch } from "../server/requests.js"
 import { directory as temporary } from "../support/directory.js"
 import { needs } from "../support/needs.js"
+import { asking } from "../support/raw.js"
 import { idOf } from "../support/uploads.js"
 
 const offsetOf = (path: string) => Effect.map(head(path), ({ headers }) => headers["upload-offset"])
@@ -76,23 +76,13 @@ needs("SQLite")("EmbeddedStore", () => {
   it.scopedLive("a power cut after a server has stopped loses nothing", () =>
     Effect.gen(function*() {
       const { directory, powerCut, process } = yield* machine
-      const serving = Effect.flatMap(Layer.build(NodeTusServer.layer({ directory, port: 0 })), (context) =>
-        Effect.promise(async () => {
-          const { port } = Context.get(context, NodeTusServer.NodeTusServer)
-          const ask = askPort(port)
-          const { headers } = await ask({ method: "POST", path: "/files", headers: { ...tus, "upload-length": "6" } })
-          await ask({
-            method: "PATCH",
-            path: headers["location"] ?? "",
-            headers: { ...tus, "content-type": "application/offset+octet-stream", "upload-offset": "0" },
-            body: "abcd"
-          })
-          return headers["location"] ?? ""
-        }))
+      const serving = Effect.flatMap(Layer.build(NodeTusServer.layer({ directory, port: 0 })), (context) => {
+        const { create, patch } = asking(Context.get(context, NodeTusServer.NodeTusServer).port)
+        return Effect.tap(create(6), (path) => patch(path, 0, "abcd"))
+      })
       const path = yield* Effect.scoped(serving)
       yield* powerCut(path, 4)
-      yield* process(Effect.map(offsetOf(path), (offset) =>
-        deepStrictEqual(offset, "4")))
+      yield* process(Effect.map(offsetOf(path), (offset) => deepStrictEqual(offset, "4")))
     }))
 })
 
@@ -250,5 +240,3 @@ needs("SQLite")("a directory and its database", () => {
       deepStrictEqual(orphans(here.directory).map((name) => readFileSync(name, "utf8")), ["abcdef"])
     }))
 })
-
-const tus = { "tus-resumable": "1.0.0" }

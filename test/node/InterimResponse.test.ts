@@ -8,7 +8,8 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import * as Http2 from "node:http2"
 import type { AddressInfo, Server } from "node:net"
 import { server } from "../server/doors.js"
-import { open } from "./socket.js"
+import { octets } from "../support/exchange.js"
+import { headOf, open } from "../support/raw.js"
 
 const interim = (location: string) => ({ status: 104, headers: { location, "upload-limit": "max-age=60" } })
 
@@ -43,16 +44,10 @@ const start = (listen: (listener: (request: IncomingMessage, response: ServerRes
     return { port: (http.address() as AddressInfo).port, seen }
   })
 
-const creation = {
-  "tus-resumable": "1.0.0",
-  "upload-length": "3",
-  "content-type": "application/offset+octet-stream",
-  "content-length": "3"
-}
+const creation = { ...octets, "upload-length": 3, "content-length": 3 }
 
 const post = (version: string) =>
-  [`POST /files HTTP/${version}`, "Host: a", ...Object.entries(creation).map((field) => field.join(": ")), "", "abc"]
-    .join("\r\n")
+  `${headOf({ method: "POST", path: "/files", headers: creation }).replace("HTTP/1.1", `HTTP/${version}`)}abc`
 
 describe("an interim response", () => {
   it.scopedLive("is sent before the response, any number of times, and never after it", () =>

@@ -6,7 +6,7 @@ import * as Option from "effect/Option"
 import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
 import * as NodeBody from "../../src/node/http/NodeBody.js"
-import { open, patch } from "./socket.js"
+import { open, patch } from "../support/raw.js"
 
 const kibibyte = 1024
 

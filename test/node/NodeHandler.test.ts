@@ -10,12 +10,12 @@ import * as Option from "effect/Option"
 import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import { createServer, type IncomingMessage, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
-import { askPort, server } from "../server/doors.js"
-import { open, patch } from "./socket.js"
+import { server } from "../server/doors.js"
+import * as Exchange from "../support/exchange.js"
+import * as Raw from "../support/raw.js"
+import { open, patch } from "../support/raw.js"
 
 const mebibyte = 1024 * 1024
-
-const tus = { "tus-resumable": "1.0.0" }
 
 const start = (options: NodeTusServer.HttpOptions = {}) =>
   Effect.gen(function*() {
@@ -28,26 +28,10 @@ const start = (options: NodeTusServer.HttpOptions = {}) =>
 const clientOf = Effect.gen(function*() {
   const { port } = yield* NodeTusServer.NodeTusServer
   const bytes = yield* ByteStore.ByteStore
-  const ask = askPort(port)
-  const create = async (length: number) => {
-    const { headers } = await ask({
-      method: "POST",
-      path: "/files",
-      headers: { ...tus, "upload-length": String(length) }
-    })
-    return headers.location ?? ""
-  }
-  const offsetOf = async (path: string) => {
-    const { headers } = await ask({ method: "HEAD", path, headers: tus })
-    return Number(headers["upload-offset"])
-  }
-  const append = (path: string, offset: number, body: string) =>
-    ask({
-      method: "PATCH",
-      path,
-      headers: { ...tus, "content-type": "application/offset+octet-stream", "upload-offset": String(offset) },
-      body
-    })
+  const ask = Raw.ask(port)
+  const create = async (length: number) => Exchange.locationOf(await ask(Exchange.create(length)))
+  const offsetOf = async (path: string) => Exchange.offsetOf(await ask(Exchange.head(path)))
+  const append = (path: string, offset: number, body: string) => ask(Exchange.patch(path, offset, body))
   /** Waits until the server has written so many bytes of an upload, committed or not. */
   const arrived = async (path: string, count: number) => {
     const id = (path.split("/").at(-1) ?? "") as never
@@ -84,9 +68,9 @@ describe("NodeHandler", () => {
         const hung = await open(port)
         await hung.send(patch(path, 0, 1000) + "x".repeat(300))
         await arrived(path, 300)
-        assert.strictEqual((await ask({ method: "DELETE", path, headers: tus })).status, 204)
+        assert.strictEqual((await ask(Exchange.terminate(path))).status, 204)
         assert.match(await hung.closed, /^HTTP\/1.1 423 /)
-        assert.strictEqual((await ask({ method: "HEAD", path, headers: tus })).status, 404)
+        assert.strictEqual((await ask(Exchange.head(path))).status, 404)
       })
     }))
 
@@ -100,14 +84,14 @@ describe("NodeHandler", () => {
         }),
         (http) => Effect.async<void>((resume) => void http.close(() => resume(Effect.void)))
       )
-      const ask = askPort((http.address() as AddressInfo).port)
+      const ask = Raw.ask((http.address() as AddressInfo).port)
       yield* Effect.promise(async () => {
         for (const path of ["//evil.example/x", "/\\evil.example/x", "http://a//evil.example/x", "*", "/\\"]) {
-          const created = await ask({ method: "POST", path, headers: { ...tus, "upload-length": "1" } })
+          const created = await ask(Exchange.request("POST", path, { "upload-length": 1 }))
           const { location = "" } = created.headers
           assert.strictEqual(created.status, 201, created.text)
           assert.strictEqual(new URL(location, "http://here.example").host, "here.example", location)
-          assert.strictEqual((await ask({ method: "HEAD", path: location, headers: tus })).status, 200, location)
+          assert.strictEqual((await ask(Exchange.head(location))).status, 200, location)
         }
       })
     }))
@@ -150,11 +134,11 @@ describe("NodeHandler", () => {
       yield* Effect.promise(async () => {
         assert.strictEqual((await ask({ method: "GET", path: "/a?b" })).text, "a page at /a?b")
         assert.strictEqual((await ask({ method: "HEAD", path: "/a" })).status, 200)
-        assert.strictEqual((await ask({ method: "HEAD", path: "/a", headers: tus })).status, 404)
+        assert.strictEqual((await ask(Exchange.head("/a"))).status, 404)
         assert.strictEqual((await ask({ method: "GET", path: "/files" })).text, "a page at /files")
         const path = await create(3)
         assert.strictEqual((await ask({ method: "GET", path })).status, 405)
-        const overridden = await ask({ method: "GET", path, headers: { ...tus, "x-http-method-override": "HEAD" } })
+        const overridden = await ask(Exchange.request("GET", path, { "x-http-method-override": "HEAD" }))
         assert.strictEqual(overridden.headers["upload-offset"], "0")
         const client = await open(port)
         await client.send(`${patch(path, 0, 3)}abcGET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)

@@ -10,7 +10,8 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import type { Server } from "node:http"
 import type { Socket } from "node:net"
 import { server } from "../server/doors.js"
-import { open, patch } from "./socket.js"
+import * as Exchange from "../support/exchange.js"
+import { ask, headOf, open, patch, request, statusesOf } from "../support/raw.js"
 
 const start = (
   options: NodeTusServer.HttpOptions = {},
@@ -33,21 +34,12 @@ const start = (
       client.destroy()
       return text
     }
-    const create = async (length: number) => {
-      const text = await told(request("POST", "/files", [`Upload-Length: ${length}`, "Connection: close"]))
-      return /location: (\S+)/.exec(text)?.[1] ?? assert.fail(text)
-    }
-    const offsetOf = async (path: string) =>
-      Number(/upload-offset: (\d+)/.exec(await told(request("HEAD", path, ["Connection: close"])))?.[1])
+    const create = async (length: number) => Exchange.locationOf(await ask(port)(Exchange.create(length)))
+    const offsetOf = async (path: string) => Exchange.offsetOf(await ask(port)(Exchange.head(path)))
     return { create, offsetOf, port, told }
   })
 
-const request = (method: string, path: string, headers: ReadonlyArray<string> = []) =>
-  [`${method} ${path} HTTP/1.1`, "Host: localhost", "Tus-Resumable: 1.0.0", ...headers, "\r\n"].join("\r\n")
-
-const statusesOf = (text: string) => Array.from(text.matchAll(/^HTTP\/1.1 (\d+) /gm), ([, status]) => Number(status))
-
-const chunkedPatch = (path: string) => patch(path, 0, 0).replace("Content-Length: 0", "Transfer-Encoding: chunked")
+const chunkedPatch = (path: string) => headOf({ ...Exchange.patch(path, 0, ""), chunked: true })
 
 /** Simulates full buffers on the way to the client: the real ones are too large to fill here. */
 const clog = (message: unknown) => {

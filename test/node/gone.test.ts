@@ -12,12 +12,10 @@ import * as Schedule from "effect/Schedule"
 import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as TusMetrics from "../../src/server/operations/TusMetrics.js"
-import { askPort } from "../server/doors.js"
 import { directory } from "../support/directory.js"
+import { type Headers, locationOf } from "../support/exchange.js"
+import { asking } from "../support/raw.js"
 import { idOf } from "../support/uploads.js"
-
-const tus = { "tus-resumable": "1.0.0" }
-const octets = { ...tus, "content-type": "application/offset+octet-stream" }
 
 const swept = Effect.map(
   Metric.value(Metric.tagged(TusMetrics.sweepDuration, "sweep", "Orphans")),
@@ -30,33 +28,12 @@ const serving = Effect.gen(function*() {
   const before = yield* swept
   const server = yield* Layer.build(NodeTusServer.layer({ directory: place, port: 0, downloads: true }))
   yield* Effect.repeat(swept, { until: (count) => count > before, schedule: Schedule.spaced("5 millis") })
-  const ask = askPort(Context.get(server, NodeTusServer.NodeTusServer).port)
-  const post = (headers: Readonly<Record<string, string>>, body?: string) =>
-    Effect.promise(() =>
-      ask({
-        method: "POST",
-        path: "/files",
-        headers: { ...(body === undefined ? tus : octets), ...headers },
-        ...(body === undefined ? {} : { body })
-      })
-    )
+  const { ask, ...rest } = asking(Context.get(server, NodeTusServer.NodeTusServer).port)
   return {
     place,
     fileOf: (path: string) => join(place, path.slice(-2), idOf(path)),
-    post,
-    create: (headers: Readonly<Record<string, string>>, body?: string) =>
-      Effect.map(post(headers, body), ({ headers }) => headers["location"] ?? ""),
-    patch: (path: string, offset: number, body: string) =>
-      Effect.promise(() =>
-        ask({ method: "PATCH", path, headers: { ...octets, "upload-offset": String(offset) }, body })
-      ),
-    offsetOf: (path: string) =>
-      Effect.map(
-        Effect.promise(() => ask({ method: "HEAD", path, headers: tus })),
-        ({ headers }) => headers["upload-offset"]
-      ),
-    get: (path: string, headers: Readonly<Record<string, string>> = {}) =>
-      Effect.promise(() => ask({ method: "GET", path, headers }))
+    get: (path: string, headers?: Headers) => ask("GET", path, headers),
+    ...rest
   }
 })
 
@@ -66,7 +43,7 @@ describe("an upload whose bytes are gone", () => {
     ([how, left]) =>
       Effect.gen(function*() {
         const { create, fileOf, offsetOf, patch } = yield* serving
-        const path = yield* create({ "upload-length": "6" }, "abcd")
+        const path = yield* create(6, {}, "abcd")
         const file = fileOf(path)
         if (how === "removed") {
           rmSync(file)
@@ -76,7 +53,7 @@ describe("an upload whose bytes are gone", () => {
         const refused = yield* patch(path, 4, "ef")
         assert.strictEqual(refused.status, 409)
         assert.include(refused.text, `expected ${left}, where the upload stands, got 4`)
-        assert.strictEqual(yield* offsetOf(path), String(left))
+        assert.strictEqual(yield* offsetOf(path), left)
         assert.strictEqual((yield* patch(path, left, "abcdef".slice(left))).status, 204)
         assert.strictEqual(readFileSync(file, "utf8"), "abcdef")
       })
@@ -85,11 +62,11 @@ describe("an upload whose bytes are gone", () => {
   it.scopedLive("is unchanged if its whole directory is gone, and continues when that is back", () =>
     Effect.gen(function*() {
       const { create, fileOf, offsetOf, patch, place } = yield* serving
-      const path = yield* create({ "upload-length": "6" }, "abcd")
+      const path = yield* create(6, {}, "abcd")
       const gone = [fileOf(path), join(place, "identity")].map((name) => [name, readFileSync(name)] as const)
       gone.forEach(([name]) => rmSync(name))
       assert.strictEqual((yield* patch(path, 4, "ef")).status, 500)
-      assert.strictEqual(yield* offsetOf(path), "4")
+      assert.strictEqual(yield* offsetOf(path), 4)
       gone.forEach(([name, bytes]) => writeFileSync(name, bytes))
       assert.strictEqual((yield* patch(path, 4, "ef")).status, 204)
       assert.strictEqual(readFileSync(fileOf(path), "utf8"), "abcdef")
@@ -98,18 +75,15 @@ describe("an upload whose bytes are gone", () => {
   it.scopedLive("is not joined to a final: the part has to be sent again, and then is joined", () =>
     Effect.gen(function*() {
       const { create, fileOf, offsetOf, patch, post } = yield* serving
-      const parts = yield* Effect.forEach(
-        ["abc", "def"],
-        (body) => create({ "upload-length": "3", "upload-concat": "partial" }, body)
-      )
+      const parts = yield* Effect.forEach(["abc", "def"], (body) => create(3, { "upload-concat": "partial" }, body))
       rmSync(fileOf(parts[1] ?? ""))
       const final = { "upload-concat": `final;${parts.join(" ")}` }
       const refused = yield* post(final)
       assert.strictEqual(refused.status, 410)
       assert.include(refused.text, idOf(parts[1] ?? ""))
-      deepStrictEqual(yield* Effect.forEach(parts, offsetOf), ["3", "0"])
+      deepStrictEqual(yield* Effect.forEach(parts, offsetOf), [3, 0])
       assert.strictEqual((yield* patch(parts[1] ?? "", 0, "def")).status, 204)
-      assert.strictEqual(readFileSync(fileOf(yield* create(final)), "utf8"), "abcdef")
+      assert.strictEqual(readFileSync(fileOf(locationOf(yield* post(final))), "utf8"), "abcdef")
     }))
 })
 
@@ -117,7 +91,7 @@ describe("a download whose bytes are gone", () => {
   it.scopedLive("is an error with a sentence, without the head of a success", () =>
     Effect.gen(function*() {
       const { create, fileOf, get, offsetOf } = yield* serving
-      const path = yield* create({ "upload-length": "6" }, "abcdef")
+      const path = yield* create(6, {}, "abcdef")
       assert.strictEqual((yield* get(path)).text, "abcdef")
       truncateSync(fileOf(path), 5)
       const cut = yield* get(path)
@@ -129,7 +103,7 @@ describe("a download whose bytes are gone", () => {
       rmSync(fileOf(path))
       assert.strictEqual((yield* get(path)).status, 500)
       // It is complete, and the operator may restore the file.
-      assert.strictEqual(yield* offsetOf(path), "6")
+      assert.strictEqual(yield* offsetOf(path), 6)
       assert.isFalse(existsSync(fileOf(path)))
     }))
 })

@@ -10,19 +10,12 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { askPort } from "../server/doors.js"
 import { directory } from "../support/directory.js"
-import * as RawSocket from "./socket.js"
-
-const tus = { "tus-resumable": "1.0.0" }
-const octets = { ...tus, "content-type": "application/offset+octet-stream" }
+import * as Exchange from "../support/exchange.js"
+import * as Raw from "../support/raw.js"
 
 const again = async (port: number, path: string) => {
-  const { headers, status, text } = await askPort(port)({
-    method: "PATCH",
-    path,
-    headers: { ...octets, "upload-offset": "3", "content-length": "0" }
-  })
+  const { headers, status, text } = await Raw.ask(port)(Exchange.patch(path, 3, ""))
   return [status, headers["upload-offset"], headers["x-scan"], text]
 }
 
@@ -50,14 +43,9 @@ describe("a lost response", () => {
       const expected = [200, "3", "clean", "thank you"]
 
       const path = yield* serving(async (port) => {
-        const { headers } = await askPort(port)({
-          method: "POST",
-          path: "/files",
-          headers: { ...tus, "upload-length": "3" }
-        })
-        const path = headers["location"] ?? ""
-        const client = await RawSocket.open(port)
-        await client.send(`${RawSocket.patch(path, 0, 3)}abc`)
+        const path = Exchange.locationOf(await Raw.ask(port)(Exchange.create(3)))
+        const client = await Raw.open(port)
+        await client.send(`${Raw.patch(path, 0, 3)}abc`)
         await Effect.runPromise(Deferred.await(asked))
         client.destroy()
         await client.closed

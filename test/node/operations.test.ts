@@ -15,8 +15,9 @@ import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as RuntimeFlagsPatch from "effect/RuntimeFlagsPatch"
 import * as Struct from "effect/Struct"
 import * as Supervisor from "effect/Supervisor"
-import { type Asked, askPort } from "../server/doors.js"
 import { directory } from "../support/directory.js"
+import type { Request } from "../support/exchange.js"
+import * as Raw from "../support/raw.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
@@ -78,8 +79,8 @@ describe("a request", () => {
         Effect.supervised(counting),
         Effect.withRuntimeFlagsPatch(RuntimeFlagsPatch.enable(RuntimeFlags.OpSupervision))
       )
-      const ask = askPort(Context.get(context, NodeTusServer.NodeTusServer).port)
-      const costOf = async (asked: Asked, status: number) => {
+      const ask = Raw.ask(Context.get(context, NodeTusServer.NodeTusServer).port)
+      const costOf = async (asked: Request, status: number) => {
         const ended = counting.next()
         const answer = await ask(asked)
         assert.strictEqual(answer.status, status, answer.text)

@@ -9,28 +9,23 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { chmodSync, lstatSync, mkdirSync, readdirSync } from "node:fs"
 import { join } from "node:path"
-import { askPort } from "../server/doors.js"
 import { directory } from "../support/directory.js"
-
-const tus = { "tus-resumable": "1.0.0" }
-const octets = { ...tus, "content-type": "application/offset+octet-stream" }
+import { type Headers, locationOf, patch, post } from "../support/exchange.js"
+import * as Raw from "../support/raw.js"
 
 /** Runs a server that receives an upload in one request, one in two requests, and a final. */
 const used = (place: string, permissions?: "owner" | "group") =>
   Effect.gen(function*() {
     const server = yield* Layer.build(NodeTusServer.layer({ directory: place, port: 0, permissions }))
-    const ask = askPort(Context.get(server, NodeTusServer.NodeTusServer).port)
+    const ask = Raw.ask(Context.get(server, NodeTusServer.NodeTusServer).port)
     yield* Effect.promise(async () => {
-      const post = async (headers: Readonly<Record<string, string>>) => {
-        const answer = await ask({ method: "POST", path: "/files", headers: { ...octets, ...headers }, body: "abc" })
-        return answer.headers["location"] ?? ""
-      }
-      const open = await post({ "upload-length": "6" })
-      await ask({ method: "PATCH", path: open, headers: { ...octets, "upload-offset": "3" }, body: "def" })
-      const part = { "upload-length": "3", "upload-concat": "partial" }
-      const parts = [await post(part), await post(part)]
-      await ask({ method: "POST", path: "/files", headers: { ...tus, "upload-concat": `final;${parts.join(" ")}` } })
-      await ask({ method: "POST", path: "/files", headers: { ...tus, "upload-length": "0" } })
+      const create = async (headers: Headers, body?: string) => locationOf(await ask(post(headers, body)))
+      const open = await create({ "upload-length": 6 }, "abc")
+      await ask(patch(open, 3, "def"))
+      const part = { "upload-length": 3, "upload-concat": "partial" }
+      const parts = [await create(part, "abc"), await create(part, "abc")]
+      await create({ "upload-concat": `final;${parts.join(" ")}` })
+      await create({ "upload-length": 0 })
     })
   })
 

@@ -8,11 +8,9 @@ import * as Effect from "effect/Effect"
 import { once } from "node:events"
 import { connect } from "node:net"
 import { child } from "../child.js"
-import { askPort } from "../server/doors.js"
 import { directory } from "../support/directory.js"
-import { open, patch } from "./socket.js"
-
-const tus = { "tus-resumable": "1.0.0" }
+import * as Exchange from "../support/exchange.js"
+import { ask, open, patch } from "../support/raw.js"
 
 /** A server with a running hook, and with an upload of which some bytes are committed and some are not. */
 const busy = (options: Partial<NodeTusServer.Options>) =>
@@ -21,11 +19,7 @@ const busy = (options: Partial<NodeTusServer.Options>) =>
     const start = child("node/stuck", { port: 0, directory: path, ...options })
     const { ended, process: server, says } = yield* start
     const port = Number((yield* Effect.promise(() => says(({ port }) => port !== undefined)))["port"])
-    const ask = askPort(port)
-    const create = async (length: number) => {
-      const headers = { ...tus, "upload-length": String(length) }
-      return (await ask({ method: "POST", path: "/files", headers })).headers.location ?? ""
-    }
+    const create = async (length: number) => Exchange.locationOf(await ask(port)(Exchange.create(length)))
     return yield* Effect.promise(async () => {
       const stuck = await open(port)
       await stuck.send(`${patch(await create(6), 0, 6)}abcdef`)
@@ -42,8 +36,7 @@ const busy = (options: Partial<NodeTusServer.Options>) =>
     })
   })
 
-const offsetOf = async (port: number, path: string) =>
-  Number((await askPort(port)({ method: "HEAD", path, headers: tus })).headers["upload-offset"])
+const offsetOf = async (port: number, path: string) => Exchange.offsetOf(await ask(port)(Exchange.head(path)))
 
 const isRefused = async (port: number) => {
   const [error] = await once(connect(port, "127.0.0.1"), "error")

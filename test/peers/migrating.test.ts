@@ -26,7 +26,6 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Rope from "../../examples/byte-store.js"
 import {
-  asking,
   cors,
   endsWell,
   heard,
@@ -41,6 +40,7 @@ import {
 import { rowsOf, suite } from "../migrating/tables.js"
 import * as Servers from "../node-client/servers.js"
 import { directory } from "../support/directory.js"
+import { asking } from "../support/raw.js"
 import { idOf } from "../support/uploads.js"
 
 const server = shared(serve({ expiresAfter: "1 hour" }))

@@ -17,7 +17,9 @@ import type { Scope } from "effect/Scope"
 import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
 import { text } from "node:stream/consumers"
-import { type Ask, askPort, server } from "./doors.js"
+import { type Ask, create, head, locationOf, offsetOf, patch, post } from "../support/exchange.js"
+import * as Raw from "../support/raw.js"
+import { askWeb, server } from "./doors.js"
 
 type Reader = (request: Http.IncomingMessage) => Promise<unknown>
 
@@ -32,7 +34,7 @@ const nodeServer = (read: Reader) =>
         return server
       }),
       (server) => Effect.promise(() => new Promise((resolve) => server.close(resolve)))
-    )).pipe(Effect.map((server) => askPort((server.address() as AddressInfo).port)))
+    )).pipe(Effect.map((server) => Raw.ask((server.address() as AddressInfo).port)))
 
 const effectServer = Effect.gen(function*() {
   const reading = HttpMiddleware.make((app) =>
@@ -41,22 +43,17 @@ const effectServer = Effect.gen(function*() {
   const http = yield* Layer.build(NodeHttpServer.layer(Http.createServer, { port: 0, host: "127.0.0.1" }))
   yield* Effect.provide(HttpServer.serveEffect(TusHttp.make({ path: "/files" }), reading), http)
   const { address } = yield* Effect.provide(HttpServer.HttpServer, http)
-  return askPort(address._tag === "TcpAddress" ? address.port : 0)
+  return Raw.ask(address._tag === "TcpAddress" ? address.port : 0)
 })
 
 const webHandler = (read: (request: Request) => unknown) =>
-  Effect.map(TusWeb.make({ path: "/files" }), (handler): Ask => async ({ body, headers, method, path }) => {
-    const request = new Request(`http://localhost${path}`, {
-      method,
-      headers: { ...headers },
-      ...(body === undefined ? {} : { body })
-    })
-    if (request.body !== null) {
-      await read(request)
-    }
-    const response = await handler(request)
-    return { status: response.status, headers: Object.fromEntries(response.headers), text: await response.text() }
-  })
+  Effect.map(TusWeb.make({ path: "/files" }), (handler) =>
+    askWeb(async (request) => {
+      if (request.body !== null) {
+        await read(request)
+      }
+      return await handler(request)
+    }))
 
 const doors: Readonly<Record<string, Effect.Effect<Ask, unknown, TusServer.TusServer | Scope>>> = {
   "the Node listener": nodeServer(text),
@@ -66,9 +63,6 @@ const doors: Readonly<Record<string, Effect.Effect<Ask, unknown, TusServer.TusSe
   "the web handler, while another reader has the body": webHandler((request) => request.body?.getReader())
 }
 
-const tus = { "tus-resumable": "1.0.0" }
-const stream = { ...tus, "content-type": "application/offset+octet-stream" }
-
 describe("a body that has already been read", () => {
   for (const [name, open] of Object.entries(doors)) {
     it.scopedLive(`is a clear 500 at ${name}, and nothing is stored`, () => {
@@ -77,11 +71,10 @@ describe("a body that has already been read", () => {
       return Effect.gen(function*() {
         const ask = yield* open
         yield* Effect.promise(async () => {
-          const created = { method: "POST", path: "/files", headers: { ...tus, "upload-length": "3" } }
-          const path = (await ask(created)).headers.location ?? ""
+          const path = locationOf(await ask(create(3)))
           const answers = [
-            await ask({ method: "PATCH", path, headers: { ...stream, "upload-offset": "0" }, body: "abc" }),
-            await ask({ ...created, headers: { ...created.headers, ...stream }, body: "abc" })
+            await ask(patch(path, 0, "abc")),
+            await ask(post({ "upload-length": 3 }, "abc"))
           ]
           for (const { headers, status, text } of answers) {
             assert.strictEqual(status, 500)
@@ -89,7 +82,7 @@ describe("a body that has already been read", () => {
             assert.isUndefined(headers.location)
           }
           assert.strictEqual(logged.filter((line) => /has read the body .* no body parser/.test(line)).length, 2)
-          assert.strictEqual((await ask({ method: "HEAD", path, headers: tus })).headers["upload-offset"], "0")
+          assert.strictEqual(offsetOf(await ask(head(path))), 0)
         })
       }).pipe(Effect.provide(Layer.merge(server(), Logger.replace(Logger.defaultLogger, logger))))
     })

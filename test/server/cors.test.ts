@@ -12,10 +12,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Http from "node:http"
-import { askPort, server } from "./doors.js"
+import { create, locationOf, patch } from "../support/exchange.js"
+import * as Raw from "../support/raw.js"
+import { server } from "./doors.js"
 
 const origin = "https://example.org"
-const tus = { "tus-resumable": "1.0.0" }
 
 const cors = HttpMiddleware.cors({ allowedOrigins: [origin, "https://b.c"], credentials: true })
 
@@ -34,7 +35,7 @@ const application = (middleware: typeof cors, policy?: TusPolicy.Options) =>
       )
     )
     const { address } = Context.get(context, HttpServer.HttpServer)
-    return askPort(address._tag === "TcpAddress" ? address.port : 0)
+    return Raw.ask(address._tag === "TcpAddress" ? address.port : 0)
   })
 
 const preflight = (method: string, headers: string, path = "/files") => ({
@@ -53,12 +54,11 @@ describe("HttpMiddleware.cors in front of uploads", () => {
         assert.match(asked.headers["access-control-allow-methods"] ?? "", /PATCH/)
         assert.strictEqual(asked.headers["access-control-allow-headers"], "tus-resumable,upload-offset")
 
-        const created = await ask({ method: "POST", path: "/files", headers: { ...tus, origin, "upload-length": "3" } })
+        const created = await ask(create(3, { origin }))
         assert.strictEqual(created.status, 201)
-        const path = created.headers["location"] ?? ""
-        const headers = { ...tus, origin, "content-type": "application/offset+octet-stream", "upload-offset": "0" }
-        const appended = await ask({ method: "PATCH", path, headers, body: "abc" })
-        const refused = await ask({ method: "PATCH", path, headers, body: "abc" })
+        const append = patch(locationOf(created), 0, "abc", { origin })
+        const appended = await ask(append)
+        const refused = await ask(append)
         assert.strictEqual(appended.status, 204)
         assert.strictEqual(refused.status, 409)
         for (const { headers } of [created, appended, refused]) {

@@ -15,13 +15,11 @@ import * as Stream from "effect/Stream"
 import { join } from "node:path"
 import * as Sqlite from "../../src/node/embedded/Sqlite.js"
 import { directory as temporary } from "../support/directory.js"
+import * as Exchange from "../support/exchange.js"
 import { needs } from "../support/needs.js"
+import * as Raw from "../support/raw.js"
 import { idOf } from "../support/uploads.js"
-import { askPort } from "./doors.js"
 import { create, head, patch } from "./requests.js"
-
-const tus = { "tus-resumable": "1.0.0" }
-const octets = { ...tus, "content-type": "application/offset+octet-stream" }
 
 /** One process after another on the same directory, and writes to the database between them. */
 const machine = Effect.map(temporary, (directory) => {
@@ -60,14 +58,14 @@ needs("SQLite")("an upload of a dialect that is not served", () => {
       yield* rows(`UPDATE effect_tus_uploads SET dialect = 'ietf' WHERE id = '${id}'`)
       const before = yield* rows("SELECT * FROM effect_tus_uploads")
       yield* process(Effect.gen(function*() {
-        const ask = askPort((yield* NodeTusServer.NodeTusServer).port)
+        const ask = Raw.ask((yield* NodeTusServer.NodeTusServer).port)
         const answers = yield* Effect.promise(() =>
           Promise.all([
-            ask({ method: "HEAD", path, headers: tus }),
-            ask({ method: "PATCH", path, headers: { ...octets, "upload-offset": "3" }, body: "def" }),
-            ask({ method: "DELETE", path, headers: tus }),
-            ask({ method: "GET", path, headers: {} }),
-            ask({ method: "POST", path: "/files", headers: { ...tus, "upload-concat": `final;${path}` } })
+            ask(Exchange.head(path)),
+            ask(Exchange.patch(path, 3, "def")),
+            ask(Exchange.terminate(path)),
+            ask({ method: "GET", path }),
+            ask(Exchange.post({ "upload-concat": `final;${path}` }))
           ])
         )
         deepStrictEqual(answers.map(({ status }) => status), [501, 501, 501, 501, 501])

@@ -13,19 +13,8 @@ import { TusHttp, TusPolicy, TusServer, TusWeb } from "effect-tus/server"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Http from "node:http"
-import type { Exchange } from "./exchanges.js"
-
-export interface Answer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string | undefined>>
-  readonly text: string
-}
-
-export interface Asked extends Omit<Exchange, "status" | "expect" | "text" | "save"> {
-  readonly path: string
-}
-
-export type Ask = (asked: Asked) => Promise<Answer>
+import type { Ask } from "../support/exchange.js"
+import * as Raw from "../support/raw.js"
 
 type Bytes = Layer.Layer<ByteStore.ByteStore>
 
@@ -44,38 +33,6 @@ export const server = (policy: TusPolicy.Options = {}, bytes: Bytes = ByteStore.
     Layer.provideMerge(Layer.succeed(TusPolicy.TusPolicy, policy))
   )
 
-/** Sends bytes through a real socket, unchanged. */
-export const askPort = (port: number): Ask => ({ body, chunked, headers, method, path, trailers }) =>
-  new Promise((resolve, reject) => {
-    const request = Http.request({ port, method, path, agent: false, headers: { ...headers } }, (response) => {
-      const chunks: Array<Buffer> = []
-      response.on("data", (chunk: Buffer) => chunks.push(chunk))
-      response.on("end", () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers as Record<string, string>,
-          text: Buffer.concat(chunks).toString()
-        }))
-    })
-    request.on("error", reject)
-    if (body !== undefined && chunked !== true) {
-      request.setHeader("content-length", Buffer.byteLength(body))
-    }
-    if (chunked === true) {
-      request.setHeader("transfer-encoding", "chunked")
-      request.flushHeaders()
-      if (body !== undefined && body !== "") {
-        request.write(body)
-      }
-      if (trailers !== undefined) {
-        request.addTrailers(trailers)
-      }
-      request.end()
-    } else {
-      request.end(body)
-    }
-  })
-
 export interface Opened {
   readonly ask: Ask
   /** Undefined for a door without a socket. */
@@ -91,24 +48,29 @@ const port = (
 ) => (address._tag === "TcpAddress" ? address.port : 0)
 
 const effectServer = Effect.map(HttpServer.HttpServer, (server) => ({
-  ask: askPort(port(server)),
+  ask: Raw.ask(port(server)),
   port: port(server),
   trailers: false
 }))
 
-const nodeServer = Effect.map(NodeTusServer.NodeTusServer, ({ port }) => ({ ask: askPort(port), port, trailers: true }))
+const nodeServer = Effect.map(NodeTusServer.NodeTusServer, ({ port }) => ({ ask: Raw.ask(port), port, trailers: true }))
 
-const webHandler = Effect.map(TusWeb.make({ path: "/files" }), (handler): Opened => ({
-  trailers: false,
-  ask: async ({ body, chunked, headers, method, path }) => {
-    const length = body !== undefined && chunked !== true ? { "content-length": String(Buffer.byteLength(body)) } : {}
-    const stream = body === undefined || method === "HEAD" ? {} : { body: new Blob([body]).stream(), duplex: "half" }
+export const askWeb =
+  (handler: (request: Request) => Promise<Response>): Ask => async ({ body, chunked, headers, method, path }) => {
+    const length = body !== undefined && chunked !== true ? { "content-length": Buffer.byteLength(body) } : {}
+    const stream = body === undefined || method === "HEAD"
+      ? {}
+      : { body: new Blob([body as BlobPart]).stream(), duplex: "half" }
     const response = await handler(
       new Request(`http://localhost${path}`, { method, headers: { ...headers, ...length }, ...stream } as RequestInit)
     )
     return { status: response.status, headers: Object.fromEntries(response.headers), text: await response.text() }
   }
-}))
+
+const webHandler = Effect.map(
+  TusWeb.make({ path: "/files" }),
+  (handler): Opened => ({ trailers: false, ask: askWeb(handler) })
+)
 
 /** Each door on a fresh server, open as long as the scope. */
 export const doors = {

@@ -9,21 +9,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
+import { create, type Headers, locationOf, post } from "../support/exchange.js"
 import { doors } from "./doors.js"
 
-const tus = { "tus-resumable": "1.0.0" }
-
-const upload = {
-  method: "POST",
-  path: "/files",
-  headers: {
-    ...tus,
-    "upload-length": "10",
-    "upload-metadata": `filename ${btoa("a b.txt")}`,
-    "content-type": "application/offset+octet-stream"
-  },
-  body: "0123456789"
-}
+const upload = post({ "upload-length": 10, "upload-metadata": `filename ${btoa("a b.txt")}` }, "0123456789")
 
 /** A store that accepts bytes but cannot read them. */
 const unreadable = Layer.map(ByteStore.layerMemory, (context) =>
@@ -38,8 +27,8 @@ describe("a download", () => {
       Effect.gen(function*() {
         const { ask } = yield* open({ downloads: true })
         yield* Effect.promise(async () => {
-          const { headers: { location: path = "" } } = await ask(upload)
-          const get = (headers: Readonly<Record<string, string>> = {}) => ask({ method: "GET", path, headers })
+          const path = locationOf(await ask(upload))
+          const get = (headers: Headers = {}) => ask({ method: "GET", path, headers })
           const whole = await get()
           deepStrictEqual([whole.status, whole.text], [200, "0123456789"])
           assert.deepInclude(whole.headers, {
@@ -62,12 +51,9 @@ describe("a download", () => {
           deepStrictEqual([beyond.status, beyond.headers["content-range"]], [416, "bytes */10"])
           const known = await get({ "if-none-match": whole.headers["etag"] ?? "" })
           deepStrictEqual([known.status, known.text], [304, ""])
-          const open = await ask({ method: "POST", path: "/files", headers: { ...tus, "upload-length": "10" } })
-          assert.strictEqual(
-            (await ask({ method: "GET", path: open.headers["location"] ?? "", headers: {} })).status,
-            409
-          )
-          assert.strictEqual((await ask({ method: "GET", path: `/files/${"x".repeat(22)}`, headers: {} })).status, 404)
+          const open = locationOf(await ask(create(10)))
+          assert.strictEqual((await ask({ method: "GET", path: open })).status, 409)
+          assert.strictEqual((await ask({ method: "GET", path: `/files/${"x".repeat(22)}` })).status, 404)
         })
       }))
 
@@ -75,7 +61,7 @@ describe("a download", () => {
       Effect.gen(function*() {
         const { ask } = yield* open({ downloads: true }, unreadable)
         yield* Effect.promise(async () => {
-          const { headers: { location: path = "" } } = await ask(upload)
+          const path = locationOf(await ask(upload))
           for (const range of [{}, { range: "bytes=3-5" }]) {
             const { headers, status, text } = await ask({ method: "GET", path, headers: range })
             assert.strictEqual(status, 500)
@@ -89,8 +75,8 @@ describe("a download", () => {
       Effect.gen(function*() {
         const { ask } = yield* open()
         yield* Effect.promise(async () => {
-          const { headers: { location: path = "" } } = await ask(upload)
-          const refused = await ask({ method: "GET", path, headers: {} })
+          const path = locationOf(await ask(upload))
+          const refused = await ask({ method: "GET", path })
           deepStrictEqual([refused.status, refused.headers["allow"]], [405, "OPTIONS, POST, HEAD, PATCH, DELETE"])
         })
       }))

@@ -2,24 +2,8 @@
  * Exchanges as data: each scenario is a list of requests with the expected responses. Every door runs all of them.
  */
 import type { TusPolicy } from "effect-tus/server"
-import { createHash } from "node:crypto"
-
-export interface Exchange {
-  readonly method: string
-  /** `{name}` is a location that was saved before. `/files` by default. */
-  readonly path?: string
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string
-  /** Sent without Content-Length. */
-  readonly chunked?: boolean
-  readonly trailers?: Readonly<Record<string, string>>
-  readonly status: number
-  /** A string must be equal, a pattern must match, and null must be absent. */
-  readonly expect?: Readonly<Record<string, string | RegExp | null>>
-  readonly text?: RegExp
-  /** Saves the path of Location under this name. */
-  readonly save?: string
-}
+import * as Exchange from "../support/exchange.js"
+import { digest, octets, tus } from "../support/exchange.js"
 
 export interface Scenario {
   readonly title: string
@@ -28,43 +12,33 @@ export interface Scenario {
   readonly trailers?: boolean
   /** Only for doors that know the address of the peer, which is always 127.0.0.1. */
   readonly connected?: true
-  readonly exchanges: ReadonlyArray<Exchange>
+  readonly exchanges: ReadonlyArray<Exchange.Exchange>
 }
 
-const tus = { "tus-resumable": "1.0.0" }
-const stream = { ...tus, "content-type": "application/offset+octet-stream" }
-const digest = (algorithm: string, text: string) =>
-  `${algorithm} ${createHash(algorithm).update(text).digest("base64")}`
+type Rest = Partial<Exchange.Exchange>
 
-const create = (length: number, save = "a", headers: Record<string, string> = {}): Exchange => ({
-  method: "POST",
-  headers: { ...tus, "upload-length": String(length), ...headers },
+const create = (length: number, save = "a", headers: Exchange.Headers = {}): Exchange.Exchange => ({
+  ...Exchange.create(length, headers),
   status: 201,
   expect: { location: /^\/files\/[\w-]{22,}$/, "tus-resumable": "1.0.0" },
   save
 })
-const patch = (body: string, offset: number, rest: Partial<Exchange> = {}): Exchange => ({
-  method: "PATCH",
-  path: "{a}",
-  body,
+const patch = (body: string, offset: number, { headers, ...rest }: Rest = {}): Exchange.Exchange => ({
+  ...Exchange.patch("{a}", offset, body, headers),
   status: 204,
   ...(rest.status === undefined || rest.status === 204
     ? { expect: { "upload-offset": String(offset + body.length) } }
     : {}),
-  ...rest,
-  headers: { ...stream, "upload-offset": String(offset), ...rest.headers }
+  ...rest
 })
-const head = (expect: Exchange["expect"], rest: Partial<Exchange> = {}): Exchange => ({
-  method: "HEAD",
-  path: "{a}",
-  headers: tus,
+const head = (expect: Rest["expect"], rest: Rest = {}): Exchange.Exchange => ({
+  ...Exchange.head("{a}"),
   status: 200,
   ...(expect === undefined ? {} : { expect }),
   ...rest
 })
-const post = (headers: Record<string, string>, rest: Partial<Exchange>): Exchange => ({
-  method: "POST",
-  headers: { ...tus, ...headers },
+const post = (headers: Exchange.Headers, rest: Rest): Exchange.Exchange => ({
+  ...Exchange.post(headers),
   status: 201,
   ...rest
 })
@@ -112,7 +86,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     title: "a missing or unknown version is 412 with Tus-Version, on every method but OPTIONS",
     exchanges: [
       create(1),
-      ...["POST", "HEAD", "PATCH", "DELETE"].flatMap((method): ReadonlyArray<Exchange> => {
+      ...["POST", "HEAD", "PATCH", "DELETE"].flatMap((method): ReadonlyArray<Exchange.Exchange> => {
         const path = method === "POST" ? "/files" : "{a}"
         const expect = { "tus-version": "1.0.0", "tus-resumable": "1.0.0" }
         return [
@@ -147,7 +121,9 @@ export const scenarios: ReadonlyArray<Scenario> = [
       "/files/a%00bcdefghijklmnopqrstuvwx",
       "/files/%C3%A9aaaaaaaaaaaaaaaaaaaaaaaa",
       "/files/0123456789abcdef0123456789abcdef"
-    ].flatMap((path) => ["HEAD", "DELETE"].map((method): Exchange => ({ method, path, headers: tus, status: 404 })))
+    ].flatMap((path) =>
+      ["HEAD", "DELETE"].map((method): Exchange.Exchange => ({ method, path, headers: tus, status: 404 }))
+    )
   },
   {
     title: "a wrong or absent content type is 415",
@@ -168,7 +144,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
         text: /Content-Encoding.*identity/
       }),
       head({ "upload-offset": "0" }),
-      post({ ...stream, "upload-length": "3", "content-encoding": "br" }, {
+      post({ ...octets, "upload-length": "3", "content-encoding": "br" }, {
         body: "abc",
         status: 415,
         expect: { "accept-encoding": "identity" }
@@ -180,7 +156,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     title: "a missing or malformed offset is 400 and names the header",
     exchanges: [
       create(3),
-      { method: "PATCH", path: "{a}", headers: stream, body: "abc", status: 400, text: /Upload-Offset/ },
+      { method: "PATCH", path: "{a}", headers: octets, body: "abc", status: 400, text: /Upload-Offset/ },
       ...["-1", "1e3", "0x1", "1, 1", "9007199254740992"].map((offset) =>
         patch("abc", 0, { status: 400, headers: { "upload-offset": offset }, text: /Upload-Offset/ })
       ),
@@ -213,8 +189,8 @@ export const scenarios: ReadonlyArray<Scenario> = [
       patch("", 5, { status: 413, headers: { "upload-length": "6" } }),
       patch("", 5, { headers: { "upload-length": "5" } }),
       head({ "upload-offset": "5", "upload-length": "5" }),
-      post({ ...stream, "upload-defer-length": "1" }, { body: "abcdef", status: 413 }),
-      post({ ...stream, "upload-defer-length": "1" }, { body: "abcdef", chunked: true, status: 413 })
+      post({ ...octets, "upload-defer-length": "1" }, { body: "abcdef", status: 413 }),
+      post({ ...octets, "upload-defer-length": "1" }, { body: "abcdef", chunked: true, status: 413 })
     ]
   },
   {
@@ -247,13 +223,13 @@ export const scenarios: ReadonlyArray<Scenario> = [
   {
     title: "creation-with-upload takes the first bytes, or all of them",
     exchanges: [
-      post({ ...stream, "upload-length": "6" }, { body: "abc", save: "a", expect: { "upload-offset": "3" } }),
+      post({ ...octets, "upload-length": "6" }, { body: "abc", save: "a", expect: { "upload-offset": "3" } }),
       head({ "upload-offset": "3" }),
       patch("def", 3),
-      post({ ...stream, "upload-length": "3" }, { body: "abc", save: "a", expect: { "upload-offset": "3" } }),
+      post({ ...octets, "upload-length": "3" }, { body: "abc", save: "a", expect: { "upload-offset": "3" } }),
       head({ "upload-offset": "3", "upload-length": "3" }),
-      post({ ...stream, "upload-length": "2" }, { body: "abc", status: 413 }),
-      post({ ...stream, "upload-length": "2" }, { body: "abc", status: 413, chunked: true }),
+      post({ ...octets, "upload-length": "2" }, { body: "abc", status: 413 }),
+      post({ ...octets, "upload-length": "2" }, { body: "abc", status: 413, chunked: true }),
       post({ "content-type": "text/plain", "upload-length": "3" }, { body: "abc", status: 415 })
     ]
   },
@@ -292,17 +268,17 @@ export const scenarios: ReadonlyArray<Scenario> = [
     title: "a checksum is verified: 460 keeps nothing, an unknown algorithm or malformed digest is 400",
     exchanges: [
       create(6),
-      patch("abc", 0, { headers: { "upload-checksum": digest("sha1", "abd") }, status: 460 }),
+      patch("abc", 0, { headers: { "upload-checksum": digest("abd") }, status: 460 }),
       head({ "upload-offset": "0" }),
-      patch("abc", 0, { headers: { "upload-checksum": digest("sha1", "abc") } }),
+      patch("abc", 0, { headers: { "upload-checksum": digest("abc") } }),
       patch("def", 3, { headers: { "upload-checksum": "sha3 AAAA" }, status: 400, text: /sha1/ }),
       patch("def", 3, { headers: { "upload-checksum": "sha1 AAAA" }, status: 400 }),
-      patch("def", 3, { headers: { "upload-checksum": digest("sha256", "def") } }),
+      patch("def", 3, { headers: { "upload-checksum": digest("def", "sha256") } }),
       head({ "upload-offset": "6" }),
       create(9),
       patch("123456789", 0, { headers: { "upload-checksum": "crc32c 4waSgw==" } }),
-      post({ ...stream, "upload-length": "3", "upload-checksum": digest("md5", "xyz") }, { body: "abc", status: 460 }),
-      post({ ...stream, "upload-length": "3", "upload-checksum": digest("sha512", "abc") }, { body: "abc" })
+      post({ ...octets, "upload-length": "3", "upload-checksum": digest("xyz", "md5") }, { body: "abc", status: 460 }),
+      post({ ...octets, "upload-length": "3", "upload-checksum": digest("abc", "sha512") }, { body: "abc" })
     ]
   },
   {
@@ -313,12 +289,12 @@ export const scenarios: ReadonlyArray<Scenario> = [
       patch("abc", 0, {
         chunked: true,
         headers: { trailer: "Upload-Checksum" },
-        trailers: { "upload-checksum": digest("sha1", "abc") }
+        trailers: { "upload-checksum": digest("abc") }
       }),
       patch("def", 3, {
         chunked: true,
         headers: { trailer: "Upload-Checksum" },
-        trailers: { "upload-checksum": digest("sha1", "xyz") },
+        trailers: { "upload-checksum": digest("xyz") },
         status: 460
       }),
       head({ "upload-offset": "3" }),
@@ -339,7 +315,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
       patch("def", 3, {
         chunked: true,
         headers: { trailer: "Upload-Checksum" },
-        trailers: { "upload-checksum": digest("sha256", "def") }
+        trailers: { "upload-checksum": digest("def", "sha256") }
       })
     ]
   },

@@ -10,7 +10,9 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Http from "node:http"
-import { askPort, server } from "./doors.js"
+import * as Exchange from "../support/exchange.js"
+import * as Raw from "../support/raw.js"
+import { server } from "./doors.js"
 
 const create = (trustedProxies: ReadonlyArray<string>) =>
   Effect.gen(function*() {
@@ -22,20 +24,13 @@ const create = (trustedProxies: ReadonlyArray<string>) =>
       )
     )
     const { address } = Context.get(context, HttpServer.HttpServer)
-    const { headers } = yield* Effect.promise(() =>
-      askPort(address._tag === "TcpAddress" ? address.port : 0)({
-        method: "POST",
-        path: "/files",
-        headers: {
-          "tus-resumable": "1.0.0",
-          "upload-length": "1",
-          "x-forwarded-for": "192.0.2.1",
-          "x-forwarded-proto": "https",
-          "x-forwarded-host": "example.org"
-        }
-      })
-    )
-    return headers["location"] ?? ""
+    const ask = Raw.ask(address._tag === "TcpAddress" ? address.port : 0)
+    const claims = {
+      "x-forwarded-for": "192.0.2.1",
+      "x-forwarded-proto": "https",
+      "x-forwarded-host": "example.org"
+    }
+    return Exchange.locationOf(yield* Effect.promise(() => ask(Exchange.create(1, claims))))
   })
 
 describe("HttpMiddleware.xForwardedHeaders in front", () => {

@@ -21,39 +21,20 @@ import { join } from "node:path"
 import { fileOf } from "../../interop/server.js"
 import { http } from "../../node-client/servers.js"
 import { read } from "../../node/certificates.js"
-import { open, patch as headOf } from "../../node/socket.js"
-import { askPort } from "../../server/doors.js"
 import { directory } from "../../support/directory.js"
-
-export { fileOf, headOf }
+import type { Headers } from "../../support/exchange.js"
+import { asking, open } from "../../support/raw.js"
 
 export const bytes = Uint8Array.from(randomBytes(300_000))
 
-/** The media type of bytes for an upload. */
-export const stream = { "content-type": "application/offset+octet-stream" }
-
-const tus = { "tus-resumable": "1.0.0" }
-
-type Headers = Readonly<Record<string, string>>
-
 /** Requests to a port, exactly as given. */
 export const requests = (port: number) => {
-  const ask = (method: string, path: string, headers: Headers = {}, body?: string) =>
-    Effect.promise(() =>
-      askPort(port)({ method, path, headers: { ...tus, ...headers }, ...(body === undefined ? {} : { body }) })
-    )
+  const { ask, ...rest } = asking(port)
   return {
     ask,
+    ...rest,
     /** The status of a response. */
     told: (...asked: Parameters<typeof ask>) => Effect.map(ask(...asked), ({ status }) => status),
-    create: (length: number, headers: Headers = {}, body?: string) =>
-      Effect.map(
-        ask("POST", "/files", { "upload-length": String(length), ...headers }, body),
-        ({ headers }) => headers["location"] ?? ""
-      ),
-    patch: (path: string, offset: number, body: string, headers: Headers = {}) =>
-      ask("PATCH", path, { ...stream, "upload-offset": String(offset), ...headers }, body),
-    offsetOf: (path: string) => Effect.map(ask("HEAD", path), ({ headers }) => Number(headers["upload-offset"] ?? NaN)),
     /** A connection that sends any bytes. */
     connection: Effect.acquireRelease(
       Effect.promise(() => open(port)),

@@ -20,10 +20,12 @@ import * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
 import { existsSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { fileOf } from "../../interop/server.js"
 import { directory } from "../../support/directory.js"
+import * as Raw from "../../support/raw.js"
 import { idOf } from "../../support/uploads.js"
 import type { Proofs } from "../tables.js"
-import { bytes, fileOf, headOf, requests, serve, stream } from "./setting.js"
+import { bytes, requests, serve } from "./setting.js"
 
 export const storageRows = {
   Storage: Effect.gen(function*() {
@@ -66,7 +68,7 @@ export const storageRows = {
     const { context, create } = yield* serve()
     const { inspect } = yield* Effect.provide(TusAdmin.make, context)
     const { get } = Context.get(context, UploadRegistry.UploadRegistry)
-    const id = idOf(yield* create(6, stream, "abc"))
+    const id = idOf(yield* create(6, {}, "abc"))
     assert.strictEqual((yield* inspect(id)).upload.offset, 3)
     deepStrictEqual(Option.map(yield* get(id), ({ upload }) => Number(upload.offset)), Option.some(3))
     const none = idOf(randomUUID())
@@ -90,7 +92,7 @@ export const storageRows = {
     const path = yield* create(6)
     const { received, send } = yield* connection
     yield* Effect.promise(async () => {
-      await send(headOf(path, 0, 6, ["Expect: 100-continue"]))
+      await send(Raw.patch(path, 0, 6, ["Expect: 100-continue"]))
       await received(/ 100 Continue/)
     })
     const { terminate } = yield* Effect.provide(TusAdmin.make, context)
@@ -109,7 +111,7 @@ export const storageRows = {
     const path = yield* create(6)
     const { received, send } = yield* connection
     yield* Effect.promise(async () => {
-      await send(headOf(path, 0, 6, ["Expect: 100-continue"]))
+      await send(Raw.patch(path, 0, 6, ["Expect: 100-continue"]))
       await received(/ 100 Continue/)
     })
     assert.strictEqual((yield* patch(path, 0, "abcdef")).status, 204)
@@ -117,13 +119,13 @@ export const storageRows = {
   }),
   read_file: Effect.gen(function*() {
     const { ask, context, create } = yield* serve({ downloads: true })
-    const path = yield* create(6, stream, "abcdef")
+    const path = yield* create(6, {}, "abcdef")
     const read = Context.get(context, ByteStore.ByteStore).read(idOf(path), { start: 1, end: 4 })
     assert.strictEqual(yield* Stream.mkString(Stream.decodeText(read)), "bcd")
     const { status, text } = yield* ask("GET", path, { range: "bytes=2-" })
     deepStrictEqual([status, text], [206, "cdef"])
     const other = yield* serve()
-    assert.strictEqual(yield* other.told("GET", yield* other.create(3, stream, "abc")), 405)
+    assert.strictEqual(yield* other.told("GET", yield* other.create(3, {}, "abc")), 405)
   }),
   get_file_path: Effect.gen(function*() {
     const told: Array<string> = []
@@ -138,15 +140,15 @@ export const storageRows = {
           })
       })
     )
-    const path = yield* create(3, stream, "abc")
+    const path = yield* create(3, {}, "abc")
     const file = fileOf(at, path)
     deepStrictEqual(Context.get(context, ByteStore.ByteStore).locate(idOf(path)), Option.some(file))
     deepStrictEqual(told, [file])
   }),
   get_expired_uploads: Effect.gen(function*() {
     const { context, create } = yield* serve({ expiresAfter: "1 millis", schedule: Schedule.recurs(0) })
-    const paths = yield* Effect.forEach([1, 2, 3], () => create(6, stream, "abc"))
-    yield* create(3, stream, "abc")
+    const paths = yield* Effect.forEach([1, 2, 3], () => create(6, {}, "abc"))
+    yield* create(3, {}, "abc")
     const { expired } = Context.get(context, UploadRegistry.UploadRegistry)
     const now = DateTime.add(yield* DateTime.now, { hours: 1 })
     const first = yield* expired(now, { limit: 2 })
@@ -160,8 +162,8 @@ export const storageRows = {
       publish: ({ _tag, upload }) => Effect.sync(() => _tag === "Expired" && expired.push(upload.id))
     })
     const { context, create, told } = yield* serve({ expiresAfter: "1 millis", schedule: Schedule.recurs(0) })
-    const left = yield* create(6, stream, "abc")
-    const complete = yield* create(3, stream, "abc")
+    const left = yield* create(6, {}, "abc")
+    const complete = yield* create(3, {}, "abc")
     yield* Effect.sleep("10 millis")
     const { sweep } = yield* TusSweeper.make.pipe(Effect.provide(context), Effect.provide(events))
     yield* sweep()
@@ -187,7 +189,7 @@ export const storageRows = {
       NodeTusServer.layerHttp({ port: 0 }).pipe(Layer.provide(TusServer.layer), Layer.provide(store))
     )
     const { create } = requests(Context.get(context, NodeTusServer.NodeTusServer).port)
-    assert.isTrue(existsSync(fileOf(files, yield* create(3, stream, "abc"))))
+    assert.isTrue(existsSync(fileOf(files, yield* create(3, {}, "abc"))))
     assert.isTrue(existsSync(join(states, "states.db")))
     const missing = join(yield* directory, "both")
     yield* serve({ directory: missing })
@@ -198,7 +200,7 @@ export const storageRows = {
     writeFileSync(join(at, "uploads.db"), "what another library has left")
     const { upload } = yield* Effect.scoped(Effect.gen(function*() {
       const { context, create } = yield* serve({ directory: at, expiresAfter: "1 day" })
-      const path = yield* create(6, { "upload-metadata": "a YQ==", ...stream }, "abc")
+      const path = yield* create(6, { "upload-metadata": "a YQ==" }, "abc")
       return Option.getOrThrow(yield* Context.get(context, UploadRegistry.UploadRegistry).get(idOf(path)))
     }))
     deepStrictEqual([Number(upload.offset), upload.length, upload.metadata, upload.completion._tag], [
