@@ -2,8 +2,8 @@
  * Sends only the first bytes of a request.
  */
 import * as Effect from "effect/Effect"
-import { connect } from "node:net"
-import { bounded } from "./exchange.js"
+import { open } from "../support/raw.js"
+import { bounded } from "./bounded.js"
 
 /**
  * - `"close"`: the client closes the connection. If it has unread bytes, that resets the connection.
@@ -14,13 +14,13 @@ export type Manner = "close" | "reset" | "half"
 
 /** Returns when the connection is closed. */
 export const aborted = (port: number, bytes: Uint8Array, manner: Manner): Effect.Effect<void> =>
-  Effect.async<void>((resume) => {
-    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true })
-    socket.resume().on("error", () => {}).on("close", () => resume(Effect.void)).on("end", () => socket.destroy())
+  Effect.promise(async (signal) => {
+    const { closed, destroy, send, socket } = await open(port, signal)
     if (manner === "half") {
       socket.end(bytes)
     } else {
-      socket.write(bytes, () => void (manner === "close" ? socket.destroy() : socket.resetAndDestroy()))
+      await send(bytes)
+      void (manner === "close" ? destroy() : socket.resetAndDestroy())
     }
-    return Effect.sync(() => socket.destroy())
+    await closed
   }).pipe(bounded("the end of a connection"))

@@ -6,12 +6,13 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { generator } from "../random.js"
 import { directory } from "../support/directory.js"
+import * as Exchange from "../support/exchange.js"
+import * as Raw from "../support/raw.js"
 import { aborted, type Manner } from "./aborted.js"
+import { exchange } from "./bounded.js"
 import { isStored } from "./check.js"
 import { counted } from "./counted.js"
-import { exchange } from "./exchange.js"
 import * as UsageLedger from "./ledger.js"
-import * as Message from "./message.js"
 import { mixture } from "./mixture.js"
 import { limit, seeded, size } from "./size.js"
 
@@ -32,12 +33,12 @@ describe("aborts", () => {
           const path = yield* directory
           const { atRest, counts, countsWhen, isWell, port } = yield* counted(path)
           const ledger = UsageLedger.make(random)
-          const send = (message: Message.Message) => Effect.orDie(exchange(port, message))
+          const send = (message: Exchange.Request) => Effect.orDie(exchange(port, message))
 
           const begin = Effect.suspend(() => {
             const content = ledger.content(most)
             return Effect.map(
-              send(Message.create("/files", { "Upload-Length": content.length })),
+              send(Exchange.post({ "upload-length": content.length })),
               ({ headers }) => ledger.created(headers.location ?? assert.fail("no Location"), content)
             )
           })
@@ -46,7 +47,7 @@ describe("aborts", () => {
             Effect.suspend(() => {
               const { told } = entry
               return Effect.map(
-                send(Message.ask(entry.path)),
+                send(Exchange.head(entry.path)),
                 ({ headers }) => UsageLedger.tell(entry, Number(headers["upload-offset"]), told)
               )
             })
@@ -61,7 +62,7 @@ describe("aborts", () => {
             if (entry.state === "Complete") {
               open[at] = yield* begin
             }
-            const pieces = Message.encode(mixture(random, entry, ledger.content(most)))
+            const pieces = Raw.encode(mixture(random, entry, ledger.content(most)))
             const bytes = Buffer.concat(pieces)
             // Half of them are cut within the headers.
             const cut = Math.floor(random() * ((random() < 0.5 ? pieces[0]?.length ?? 0 : bytes.length) + 1))
@@ -82,7 +83,7 @@ describe("aborts", () => {
               yield* ask(entry)
               if (entry.state === "Open") {
                 const { status } = yield* send(
-                  Message.append(entry.path, entry.told, UsageLedger.bytesOf(entry.content).subarray(entry.told))
+                  Exchange.patch(entry.path, entry.told, UsageLedger.bytesOf(entry.content).subarray(entry.told))
                 )
                 assert.strictEqual(status, 204)
                 yield* ask(entry)
@@ -95,7 +96,7 @@ describe("aborts", () => {
           yield* Effect.forEach(
             stored.ids,
             (id) =>
-              Effect.map(send(Message.terminate(`/files/${id}`)), ({ status }) => assert.strictEqual(status, 204)),
+              Effect.map(send(Exchange.terminate(`/files/${id}`)), ({ status }) => assert.strictEqual(status, 204)),
             {
               concurrency: clients
             }

@@ -4,9 +4,9 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { fileOf, sha256, sha256OfFile } from "../interop/server.js"
-import { exchange } from "./exchange.js"
+import * as Exchange from "../support/exchange.js"
+import { exchange } from "./bounded.js"
 import { bytesOf, type Content, type Entry, tell, type UsageLedger } from "./ledger.js"
-import * as Message from "./message.js"
 
 export const isStored = (directory: string, path: string, content: Content) =>
   Effect.promise(async () =>
@@ -18,7 +18,7 @@ export const isStored = (directory: string, path: string, content: Content) =>
   )
 
 const checkEntry = Effect.fnUntraced(function*(port: number, directory: string, entry: Entry) {
-  const { headers, status } = yield* Effect.orDie(exchange(port, Message.ask(entry.path)))
+  const { headers, status } = yield* Effect.orDie(exchange(port, Exchange.head(entry.path)))
   switch (entry.state) {
     case "Gone":
       assert.strictEqual(status, 404, `${entry.path} was terminated`)

@@ -10,11 +10,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { example } from "../example.js"
 import { fileOf } from "../interop/server.js"
+import * as Exchange from "../support/exchange.js"
 import { needs } from "../support/needs.js"
+import { exchange } from "./bounded.js"
 import { isStored } from "./check.js"
-import { exchange } from "./exchange.js"
 import * as UsageLedger from "./ledger.js"
-import * as Message from "./message.js"
 
 const mebibyte = 1024 * 1024
 
@@ -51,9 +51,9 @@ const fill = (file: string) => {
 /** Sends as much as possible. The answer may be 507, with the reached offset. */
 const send = Effect.fnUntraced(function*(port: number, entry: UsageLedger.Entry) {
   const rest = UsageLedger.bytesOf(entry.content).subarray(entry.told)
-  const { status } = yield* exchange(port, Message.append(entry.path, entry.told, rest))
+  const { status } = yield* exchange(port, Exchange.patch(entry.path, entry.told, rest))
   assert.include([204, 507], status)
-  const { headers } = yield* exchange(port, Message.ask(entry.path))
+  const { headers } = yield* exchange(port, Exchange.head(entry.path))
   UsageLedger.tell(entry, Number(headers["upload-offset"]), entry.told)
   assert.strictEqual(status === 204, entry.state === "Complete")
   return status
@@ -64,7 +64,7 @@ const all = <A, E>(entries: ReadonlyArray<UsageLedger.Entry>, act: (entry: Usage
 
 const create = Effect.fnUntraced(function*(port: number, length: number, ledger: UsageLedger.UsageLedger) {
   const { headers: { location }, status } = yield* Effect.orDie(
-    exchange(port, Message.create("/files", { "Upload-Length": length }))
+    exchange(port, Exchange.post({ "upload-length": length }))
   )
   assert.include([201, 507], status)
   return location === undefined ? [] : [ledger.created(location, { start: 0, length })]
@@ -115,15 +115,15 @@ needs("mount", "SQLite")("a full disk", () => {
         const server = yield* example("node-server", { UPLOAD_DIR: path })
         const port = Number(new URL(server.url).port)
         const ledger = UsageLedger.make(Math.random)
-        const statusOf = (message: Message.Message) => Effect.map(exchange(port, message), ({ status }) => status)
+        const statusOf = (message: Exchange.Request) => Effect.map(exchange(port, message), ({ status }) => status)
 
         const terminate = (entries: ReadonlyArray<UsageLedger.Entry>) =>
           Effect.map(
-            Effect.forEach(entries, ({ path }) => statusOf(Message.terminate(path)), { concurrency: 4 }),
+            Effect.forEach(entries, ({ path }) => statusOf(Exchange.terminate(path)), { concurrency: 4 }),
             (statuses) => Array.from(new Set(statuses))
           )
         const isFull = Effect.map(
-          statusOf(Message.create("/files", { "Upload-Length": 1 })),
+          statusOf(Exchange.post({ "upload-length": 1 })),
           (status) => status === 507
         )
 
@@ -135,7 +135,7 @@ needs("mount", "SQLite")("a full disk", () => {
         // Another process fills the disk.
         fill(join(path, "filler"))
         yield* Effect.repeat(isFull, { until: (full) => full })
-        assert.strictEqual(yield* statusOf(Message.ask(small.path)), 200)
+        assert.strictEqual(yield* statusOf(Exchange.head(small.path)), 200)
         deepStrictEqual(yield* terminate(empty), [204])
         assert.isTrue(yield* isFull)
         unlinkSync(join(path, "filler"))
@@ -158,9 +158,9 @@ needs("mount", "SQLite")("a full disk", () => {
         yield* Effect.promise(() => server.kill("SIGKILL"))
         fill(join(path, "more"))
         const again = yield* example("node-server", { UPLOAD_DIR: path })
-        const ask = (message: Message.Message) => exchange(Number(new URL(again.url).port), message)
-        assert.strictEqual((yield* ask(Message.ask(small.path))).status, 200)
-        assert.strictEqual((yield* ask(Message.terminate(small.path))).status, 204)
+        const ask = (message: Exchange.Request) => exchange(Number(new URL(again.url).port), message)
+        assert.strictEqual((yield* ask(Exchange.head(small.path))).status, 200)
+        assert.strictEqual((yield* ask(Exchange.terminate(small.path))).status, 204)
       }),
     200_000
   )

@@ -5,8 +5,8 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import { example } from "../example.js"
-import { type Answer, describe, exchange, type Gone } from "./exchange.js"
-import type { Message } from "./message.js"
+import type { Answer, Request } from "../support/exchange.js"
+import { describe, exchange, type Gone } from "./bounded.js"
 
 interface Life {
   readonly port: number
@@ -44,7 +44,7 @@ export const make = (directory: string) => {
         return { output }
       }),
     /** Sends a request to the living server, or waits for one. Only the death of the server may leave it unanswered. */
-    send: (message: Message): Effect.Effect<Answer, Gone> =>
+    send: (message: Request): Effect.Effect<Answer, Gone> =>
       Effect.suspend(() => Deferred.await(current)).pipe(
         Effect.flatMap((life) =>
           Effect.catchAll(exchange(life.port, message), (gone) => {

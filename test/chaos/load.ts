@@ -2,9 +2,9 @@
  * One client that uploads in all ways, one after another.
  */
 import * as Effect from "effect/Effect"
+import * as Exchange from "../support/exchange.js"
 import type { Content, Entry, UsageLedger } from "./ledger.js"
 import type { Lives } from "./lives.js"
-import * as Message from "./message.js"
 import * as Uploader from "./uploader.js"
 
 const kibibyte = 1024
@@ -29,13 +29,13 @@ export const make = (random: () => number, lives: Lives, ledger: UsageLedger) =>
     const cut = below(content.length)
     const parts = yield* Effect.forEach(
       [{ ...content, length: cut }, { start: content.start + cut, length: content.length - cut }],
-      (part) => create(part, { headers: { "Upload-Length": part.length, "Upload-Concat": "partial" } })
+      (part) => create(part, { headers: { "upload-length": part.length, "upload-concat": "partial" } })
     )
     const next = pieces(random() < 0.5 ? 8 * mebibyte : 200 * kibibyte)
     const fill = Effect.forEach(parts, (part) => finish(part, next), { concurrency: "unbounded" })
     const join = create(content, {
       isFinal: true,
-      headers: { "Upload-Concat": `final;${parts.map(({ path }) => path).join(" ")}` }
+      headers: { "upload-concat": `final;${parts.map(({ path }) => path).join(" ")}` }
     })
     const final = yield* joins === "before" ? Effect.zipLeft(join, fill) : Effect.zipRight(fill, join)
     yield* Effect.repeat(ask(final), { until: () => final.state !== "Open" })
@@ -46,12 +46,12 @@ export const make = (random: () => number, lives: Lives, ledger: UsageLedger) =>
     () => upload(ledger.content(24 * mebibyte), {}, pieces(24 * mebibyte)),
     () => upload(ledger.content(mebibyte), {}, pieces((10 + below(200)) * kibibyte)),
     // Long enough that a body without a checksum is committed while it arrives.
-    () => upload(ledger.content(24 * mebibyte), { step: 10_000_000 }, pieces(10_000_000, Message.checked)),
-    () => upload(ledger.content(4 * mebibyte), { step: 300_000 }, pieces(300_000, Message.trailed)),
+    () => upload(ledger.content(24 * mebibyte), { step: 10_000_000 }, pieces(10_000_000, Exchange.checked)),
+    () => upload(ledger.content(4 * mebibyte), { step: 300_000 }, pieces(300_000, Exchange.trailed)),
     () =>
-      upload(ledger.content(2 * mebibyte), { headers: { "Upload-Defer-Length": 1 } }, (path, at, rest) => {
+      upload(ledger.content(2 * mebibyte), { headers: { "upload-defer-length": 1 } }, (path, at, rest) => {
         const piece = rest.subarray(0, 500_000)
-        return Message.append(path, at, piece, piece.length < rest.length ? {} : { "Upload-Length": at + rest.length })
+        return Exchange.patch(path, at, piece, piece.length < rest.length ? {} : { "upload-length": at + rest.length })
       }),
     () => {
       const content = ledger.content(mebibyte)
@@ -78,5 +78,5 @@ export const make = (random: () => number, lives: Lives, ledger: UsageLedger) =>
   )
 }
 
-const pieces = (size: number, message: typeof Message.append = Message.append): Uploader.Next => (path, at, rest) =>
+const pieces = (size: number, message: typeof Exchange.patch = Exchange.patch): Uploader.Next => (path, at, rest) =>
   message(path, at, rest.subarray(0, size))

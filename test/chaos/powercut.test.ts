@@ -5,9 +5,9 @@
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
+import * as Exchange from "../support/exchange.js"
 import { needs } from "../support/needs.js"
-import { exchange } from "./exchange.js"
-import * as Message from "./message.js"
+import { exchange } from "./bounded.js"
 import type { Stage, Step } from "./steps.js"
 import { tracing } from "./tracing.js"
 
@@ -81,7 +81,7 @@ type Kind = keyof typeof stories
 /** Sends requests one after another, and returns the kind and the upload of each. */
 const requests = Effect.fnUntraced(function*(port: number) {
   const done: Array<readonly [kind: Kind, path: string]> = []
-  const send = Effect.fnUntraced(function*(kind: Kind, message: Message.Message) {
+  const send = Effect.fnUntraced(function*(kind: Kind, message: Exchange.Request) {
     const { headers, status } = yield* Effect.orDie(exchange(port, message))
     assert.include([200, 201, 204], status)
     const path = headers.location ?? message.path
@@ -89,17 +89,17 @@ const requests = Effect.fnUntraced(function*(port: number) {
     return path
   })
   const bytes = Buffer.from("0123456789")
-  const length = { "Upload-Length": bytes.length }
+  const length = { "upload-length": bytes.length }
 
   yield* send("OPTIONS after the start", { method: "OPTIONS", path: "/files" })
-  const upload = yield* send("POST", Message.create("/files", length))
-  yield* send("PATCH with a part", Message.append(upload, 0, bytes.subarray(0, 4)))
-  yield* send("PATCH with the rest", Message.append(upload, 4, bytes.subarray(4)))
-  yield* send("POST with all bytes", Message.create("/files", length, bytes))
-  yield* send("POST of an empty upload", Message.create("/files", { "Upload-Length": 0 }))
-  const partial = Message.create("/files", { ...length, "Upload-Concat": "partial" }, bytes)
+  const upload = yield* send("POST", Exchange.post(length))
+  yield* send("PATCH with a part", Exchange.patch(upload, 0, bytes.subarray(0, 4)))
+  yield* send("PATCH with the rest", Exchange.patch(upload, 4, bytes.subarray(4)))
+  yield* send("POST with all bytes", Exchange.post(length, bytes))
+  yield* send("POST of an empty upload", Exchange.post({ "upload-length": 0 }))
+  const partial = Exchange.post({ ...length, "upload-concat": "partial" }, bytes)
   const parts = [yield* send("POST with all bytes", partial), yield* send("POST with all bytes", partial)]
-  yield* send("POST of a final", Message.create("/files", { "Upload-Concat": `final;${parts.join(" ")}` }))
+  yield* send("POST of a final", Exchange.post({ "upload-concat": `final;${parts.join(" ")}` }))
   return done
 })
 

@@ -10,9 +10,9 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { example } from "../example.js"
 import { directory } from "../support/directory.js"
+import * as Exchange from "../support/exchange.js"
 import { needs } from "../support/needs.js"
-import { exchange } from "./exchange.js"
-import * as Message from "./message.js"
+import { exchange } from "./bounded.js"
 
 /** From here on the first write of each thread to one of these files fails with `code`. */
 const failing = (pid: number, files: ReadonlyArray<string>, code: string) =>
@@ -38,7 +38,7 @@ const serving = Effect.gen(function*() {
   const path = join(yield* directory, "uploads")
   const server = yield* example("node-server", { UPLOAD_DIR: path, UV_USE_IO_URING: "0" })
   const port = Number(new URL(server.url).port)
-  const { headers: { location = "" } } = yield* exchange(port, Message.create("/files", { "Upload-Length": 6 }))
+  const { headers: { location = "" } } = yield* exchange(port, Exchange.post({ "upload-length": 6 }))
   return {
     path,
     reserve: join(path, "reserve"),
@@ -48,8 +48,8 @@ const serving = Effect.gen(function*() {
         ["uploads.sqlite-wal", "reserve.probe"].map((name) => join(path, name)),
         code
       ),
-    create: exchange(port, Message.create("/files", { "Upload-Length": 6 })),
-    terminate: exchange(port, Message.terminate(location))
+    create: exchange(port, Exchange.post({ "upload-length": 6 })),
+    terminate: exchange(port, Exchange.terminate(location))
   }
 })
 

@@ -8,11 +8,11 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { readFileSync } from "node:fs"
 import { directory } from "../support/directory.js"
+import * as Exchange from "../support/exchange.js"
+import { exchange } from "./bounded.js"
 import { isStored } from "./check.js"
 import { counted } from "./counted.js"
-import { exchange } from "./exchange.js"
 import * as UsageLedger from "./ledger.js"
-import * as Message from "./message.js"
 import { limit, size } from "./size.js"
 
 const mebibyte = 1024 * 1024
@@ -29,10 +29,10 @@ const bytes = UsageLedger.bytesOf({ start: 0, length: each })
 
 /** The requests of an upload after its creation: the size of their bodies, and their form. */
 const manners = [
-  { body: each, message: Message.append },
-  { body: 4 * mebibyte, message: Message.append },
-  { body: 8 * mebibyte, message: Message.checked },
-  { body: 8 * mebibyte, message: Message.trailed }
+  { body: each, message: Exchange.patch },
+  { body: 4 * mebibyte, message: Exchange.patch },
+  { body: 8 * mebibyte, message: Exchange.checked },
+  { body: 8 * mebibyte, message: Exchange.trailed }
 ]
 
 describe("a soak", () => {
@@ -40,7 +40,7 @@ describe("a soak", () => {
     Effect.gen(function*() {
       const path = yield* directory
       const { atRest, countsWhen, isWell, port, process: { pid } } = yield* counted(path)
-      const send = (message: Message.Message, ...statuses: ReadonlyArray<number>) =>
+      const send = (message: Exchange.Request, ...statuses: ReadonlyArray<number>) =>
         Effect.tap(Effect.orDie(exchange(port, message)), ({ status }) =>
           Effect.sync(() => assert.include(statuses, status)))
 
@@ -57,13 +57,13 @@ describe("a soak", () => {
 
       const upload = Effect.fnUntraced(function*(i: number) {
         const { body, message } = manners[i % manners.length] ?? assert.fail()
-        const { headers } = yield* send(Message.create("/files", { "Upload-Length": each }), 201)
+        const { headers } = yield* send(Exchange.post({ "upload-length": each }), 201)
         const location = headers.location ?? assert.fail("no Location")
         for (let at = 0; at < each; at += body) {
           yield* send(message(location, at, bytes.subarray(at, at + body)), 204)
         }
         yield* isStored(path, location, { start: 0, length: each })
-        yield* send(Message.terminate(location), 204)
+        yield* send(Exchange.terminate(location), 204)
         done++
       })
 

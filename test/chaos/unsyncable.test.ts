@@ -8,9 +8,9 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { startExample } from "../example.js"
 import { directory } from "../support/directory.js"
+import * as Exchange from "../support/exchange.js"
 import { needs } from "../support/needs.js"
-import { exchange } from "./exchange.js"
-import * as Message from "./message.js"
+import { exchange } from "./bounded.js"
 
 /** A server whose directory syncs fail with `code`. */
 const serving = (path: string, code: string) => {
@@ -38,11 +38,11 @@ needs("strace")("a file system that syncs no directories", () => {
         const port = Number(new URL(url).port)
         const bytes = Buffer.from("abcdef")
         for (const _ of [1, 2]) {
-          const { headers: { location = "" } } = yield* exchange(port, Message.create("/files", { "Upload-Length": 6 }))
-          const first = yield* exchange(port, Message.append(location, 0, bytes.subarray(0, 3)))
-          const last = yield* exchange(port, Message.append(location, 3, bytes.subarray(3)))
+          const { headers: { location = "" } } = yield* exchange(port, Exchange.post({ "upload-length": 6 }))
+          const first = yield* exchange(port, Exchange.patch(location, 0, bytes.subarray(0, 3)))
+          const last = yield* exchange(port, Exchange.patch(location, 3, bytes.subarray(3)))
           deepStrictEqual([first.status, last.status], [204, 204])
-          deepStrictEqual((yield* exchange(port, Message.ask(location))).headers["upload-offset"], "6")
+          deepStrictEqual((yield* exchange(port, Exchange.head(location))).headers["upload-offset"], "6")
         }
         assert.lengthOf(output().match(/cannot sync directories/g) ?? [], 1)
       }),

@@ -3,10 +3,10 @@
  */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { describe } from "./exchange.js"
+import * as Exchange from "../support/exchange.js"
+import { describe } from "./bounded.js"
 import { bytesOf, type Content, type Entry, tell, type UsageLedger } from "./ledger.js"
 import type { Lives } from "./lives.js"
-import * as Message from "./message.js"
 
 export interface Creation {
   readonly step?: number
@@ -17,10 +17,10 @@ export interface Creation {
 }
 
 /** Makes the next request of an upload at `offset`. */
-export type Next = (path: string, offset: number, rest: Uint8Array) => Message.Message
+export type Next = (path: string, offset: number, rest: Uint8Array) => Exchange.Request
 
 export const make = (lives: Lives, ledger: UsageLedger) => {
-  const send = (message: Message.Message, ...statuses: ReadonlyArray<number>) =>
+  const send = (message: Exchange.Request, ...statuses: ReadonlyArray<number>) =>
     Effect.tap(
       lives.send(message),
       (answer) =>
@@ -34,9 +34,8 @@ export const make = (lives: Lives, ledger: UsageLedger) => {
     Effect.eventually(Effect.suspend(() => {
       const number = Buffer.from(String(ledger.post(content))).toString("base64")
       return send(
-        Message.create(
-          "/files",
-          { "Upload-Metadata": `number ${number}`, ...(headers ?? { "Upload-Length": content.length }) },
+        Exchange.post(
+          { "upload-metadata": `number ${number}`, ...(headers ?? { "upload-length": content.length }) },
           first === undefined ? undefined : bytesOf(content).subarray(0, first)
         ),
         201
@@ -54,7 +53,7 @@ export const make = (lives: Lives, ledger: UsageLedger) => {
   const ask = (entry: Entry) =>
     Effect.suspend(() => {
       const { told } = entry
-      return Effect.map(Effect.eventually(send(Message.ask(entry.path), 200, 404)), ({ headers, status }) => {
+      return Effect.map(Effect.eventually(send(Exchange.head(entry.path), 200, 404)), ({ headers, status }) => {
         if (status === 404) {
           assert.include(["Leaving", "Gone"], entry.state, `${entry.path} is lost`)
         } else if (headers["upload-offset"] !== undefined) {
@@ -82,7 +81,7 @@ export const make = (lives: Lives, ledger: UsageLedger) => {
       Effect.suspend(() => {
         entry.state = "Leaving"
         entry.isChecked = false
-        return Effect.map(Effect.eventually(send(Message.terminate(entry.path), 204, 404)), () => {
+        return Effect.map(Effect.eventually(send(Exchange.terminate(entry.path), 204, 404)), () => {
           entry.state = "Gone"
         })
       })

@@ -51,6 +51,16 @@ export const terminate = (path: string) => request("DELETE", path)
 export const digest = (bytes: string | Uint8Array, algorithm = "sha1") =>
   `${algorithm} ${createHash(algorithm).update(bytes).digest("base64")}`
 
+export const checked = (path: string, offset: number, body: string | Uint8Array) =>
+  patch(path, offset, body, { "upload-checksum": digest(body) })
+
+/** Its checksum follows the body. */
+export const trailed = (path: string, offset: number, body: string | Uint8Array): Request => ({
+  ...patch(path, offset, body, { trailer: "Upload-Checksum" }),
+  chunked: true,
+  trailers: { "upload-checksum": digest(body) }
+})
+
 /** The upload that was created. */
 export const locationOf = ({ headers, text }: Answer) => headers["location"] ?? assert.fail(`no Location: ${text}`)
 

@@ -122,8 +122,8 @@ export interface Client {
   readonly socket: Socket
 }
 
-export const open = async (port: number): Promise<Client> => {
-  const socket = connect({ port, host: "127.0.0.1", noDelay: true })
+export const open = async (port: number, signal?: AbortSignal): Promise<Client> => {
+  const socket = connect({ port, host: "127.0.0.1", noDelay: true, ...(signal && { signal }) })
   await once(socket, "connect")
   let received = ""
   let taken = 0
@@ -170,8 +170,8 @@ export const open = async (port: number): Promise<Client> => {
 }
 
 /** Sends each request over a connection of its own. */
-export const ask = (port: number): Exchange.Ask => async (request) => {
-  const client = await open(port)
+export const ask = (port: number, signal?: AbortSignal): Exchange.Ask => async (request) => {
+  const client = await open(port, signal)
   try {
     void client.send(...encode(request))
     return await client.answer(request.method)
