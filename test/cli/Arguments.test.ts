@@ -25,42 +25,42 @@ const upload = (...args: ReadonlyArray<string>) =>
 const right = (...args: ReadonlyArray<string>) => Either.right(args)
 
 describe("arguments", () => {
-  it("options come first, operands behind a --", () => {
+  it("options come before operands, and -- separates them", () => {
     deepStrictEqual(upload("a", "--to", "URL", "b", "-r"), right("--to", "URL", "--recursive", "--", "a", "b"))
     deepStrictEqual(upload("-r"), right("--recursive"))
     deepStrictEqual(upload("a"), right("--", "a"))
     deepStrictEqual(arrange("list"), Either.right(["list"]))
   })
 
-  it("everything behind -- is an operand", () => {
+  it("everything after -- is an operand", () => {
     deepStrictEqual(upload("-r", "--", "-q", "--", "--to"), right("--recursive", "--", "-q", "--", "--to"))
     deepStrictEqual(upload("--"), right())
   })
 
-  it("a - is an operand, and so is the empty word", () => {
+  it("a single - is an operand, and so is an empty word", () => {
     deepStrictEqual(upload("-", "-r"), right("--recursive", "--", "-"))
     deepStrictEqual(upload("", "-r"), right("--recursive", "--", ""))
   })
 
-  it("a short option may have others or its value behind it", () => {
+  it("a short option may be joined with others or with its value", () => {
     deepStrictEqual(upload("-rq", "a"), right("--recursive", "--quiet", "--", "a"))
     deepStrictEqual(upload("-HName: x"), right("--header", "Name: x"))
     deepStrictEqual(upload("-rHName: x"), right("--recursive", "--header", "Name: x"))
   })
 
-  it("no long option hides behind a short one", () => {
+  it("a long option is not read as short options", () => {
     deepStrictEqual(upload("-r-quiet"), Either.left("unknown option -r-quiet (did you mean --quiet?)"))
     deepStrictEqual(upload("-r-", "-q"), Either.left("unknown option -r-"))
   })
 
-  it("a value may stand behind a =, and have others in it", () => {
+  it("a value may follow a =, and contain another =", () => {
     deepStrictEqual(upload("--to=URL"), right("--to", "URL"))
     deepStrictEqual(upload("--header=a=b"), right("--header", "a=b"))
     deepStrictEqual(upload("--to="), right("--to", ""))
     deepStrictEqual(upload("--to=a\nb"), right("--to", "a\nb"))
   })
 
-  it("a value that begins with - is one", () => {
+  it("a value may begin with -", () => {
     for (const args of [["--to", "-x"], ["--to=-x"]]) {
       deepStrictEqual(upload(...args), right("--to=-x"))
     }
@@ -69,23 +69,23 @@ describe("arguments", () => {
     deepStrictEqual(upload("-H-x"), right("--header=-x"))
   })
 
-  it("a flag does not swallow the operand behind it", () => {
+  it("a flag does not take the operand after it as its value", () => {
     deepStrictEqual(upload("-r", "y", "-q", "1"), right("--recursive", "--quiet", "--", "y", "1"))
     deepStrictEqual(upload("--recursive=true"), Either.left("--recursive takes no value"))
   })
 
-  it("some options can be given once only, by whichever name", () => {
+  it("some options may be given only once, under any of their names", () => {
     deepStrictEqual(upload("--to", "a", "--to=b"), Either.left("--to can be given only once"))
     deepStrictEqual(upload("-r", "--recursive"), Either.left("--recursive can be given only once"))
     deepStrictEqual(upload("-H", "a", "--header", "b"), right("--header", "a", "--header", "b"))
   })
 
-  it("a value that is missing is named", () => {
+  it("an error names the option whose value is missing", () => {
     deepStrictEqual(upload("a", "--to"), Either.left("--to needs a value"))
     deepStrictEqual(upload("a", "-H"), Either.left("--header needs a value"))
   })
 
-  it("an option that there is not is named, with the one that may be meant", () => {
+  it("an error names an unknown option, and a similar one that exists", () => {
     const said = {
       "--too": "--too (did you mean --to?)",
       "--recursiv": "--recursiv (did you mean --recursive?)",
@@ -103,14 +103,14 @@ describe("arguments", () => {
     }
   })
 
-  it("help wins over what is wrong behind it", () => {
+  it("--help wins over errors after it", () => {
     deepStrictEqual(upload("a", "--help", "--zebra"), right("--help"))
     deepStrictEqual(upload("-h"), right("--help"))
     deepStrictEqual(upload("-rh"), right("--help"))
     deepStrictEqual(upload("--zebra", "--help"), Either.left("unknown option --zebra"))
   })
 
-  it("nothing at all asks for help", () => {
+  it("no arguments at all ask for help", () => {
     for (const args of [[], ["-h"], ["--help"], ["--help", "upload"]]) {
       deepStrictEqual(arrange(...args), Either.right(["--help"]))
     }
@@ -119,12 +119,12 @@ describe("arguments", () => {
     deepStrictEqual(arrange("--completions=bash"), Either.right(["--completions=bash"]))
   })
 
-  it("the options of the whole command are none of its commands'", () => {
+  it("a command does not accept the options of the whole command", () => {
     deepStrictEqual(upload("a", "--completions", "bash"), Either.left("unknown option --completions"))
     deepStrictEqual(upload("a", "--log-level=debug"), Either.left("unknown option --log-level"))
   })
 
-  it("a command that there is not is named, with the one that may be meant", () => {
+  it("an error names an unknown command, and a similar one that exists", () => {
     deepStrictEqual(
       arrange("uplaod", "a"),
       Either.left("unknown command uplaod (did you mean upload?); the commands are upload, list")
@@ -143,7 +143,7 @@ describe("arguments", () => {
   })
 
   it.prop(
-    "whatever is given, there is an answer",
+    "any arguments have a result",
     [FastCheck.array(FastCheck.string({ unit: "binary" }))],
     ([args]) => {
       assert.isBoolean(Either.isRight(arrange(...args)))
@@ -156,7 +156,7 @@ const byName = (all: ReadonlyArray<Arguments.Flag>) =>
   all.toSorted((a, b) => (String(a.names) < String(b.names) ? -1 : 1))
 
 describe("the options of a command", () => {
-  it("are what its usage says", () => {
+  it("are those of its usage line", () => {
     const command = Command.make("upload", {
       to: Options.text("to").pipe(Options.optional),
       recursive: Options.boolean("recursive").pipe(Options.withAlias("r")),

@@ -7,20 +7,20 @@ const line = (...args: ReadonlyArray<string | Uint8Array>) =>
 
 const latin = Buffer.from("caf\u00e9", "latin1")
 
-describe("the arguments", () => {
-  it("are those of Node where they are text, and nobody is asked", () => {
+describe("arguments from the system", () => {
+  it("are those of Node if they are UTF-8, and nothing else is read", () => {
     const args = ["upload", "é.txt"]
     assert.strictEqual(Argv.exact(args, () => assert.fail("asked")), args)
   })
 
-  it("have the bytes of names that are no text", () => {
+  it("keep the bytes of names that are not UTF-8", () => {
     deepStrictEqual(
       Argv.exact(["upload", "caf\ufffd", "", "-r"], () => line("node", "--flag", "main.js", "upload", latin, "", "-r")),
       ["upload", "caf\udce9", "", "-r"]
     )
   })
 
-  it("stay as they are where the system tells nothing, or something else", () => {
+  it("are those of Node if the system reports none, or others", () => {
     const args = ["upload", "caf\ufffd"]
     for (const told of [line(), line("upload"), line("node", "main.js", "upload", "b"), Buffer.from("title")]) {
       deepStrictEqual(Argv.exact(args, () => told), args)

@@ -29,7 +29,7 @@ const bars: FastCheck.Arbitrary<Bar.Bar> = FastCheck.record({
 const columns = FastCheck.integer({ min: 1, max: 300 })
 
 describe("a bar", () => {
-  it("shows less the narrower the terminal is: the bytes go first, the percentage last", () => {
+  it("has fewer parts on a narrow terminal: the bytes are left out first, the percentage last", () => {
     deepStrictEqual([80, 70, 50, 40, 30, 20, 10, 5, 1].map((columns) => Bar.progress(half, columns)), [
       "film.mp4         ██████░░░░░░░  50%     5.0 MiB/10.0 MiB    1.0 MiB/s      0:05",
       "film.mp4               █████████░░░░░░░░░  50%    1.0 MiB/s      0:05",
@@ -43,11 +43,11 @@ describe("a bar", () => {
     ])
   })
 
-  it.prop("is always as wide as can be, and never as wide as the terminal", [bars, columns], ([bar, columns]) => {
+  it.prop("is as wide as possible, and always less wide than the terminal", [bars, columns], ([bar, columns]) => {
     assert.strictEqual(Text.width(Bar.progress(bar, columns)), columns - 1)
   })
 
-  it.prop("is full when all is there, and only then", [FastCheck.integer({ min: 1, max: 1000 }), columns], ([
+  it.prop("is full when all bytes are there, and only then", [FastCheck.integer({ min: 1, max: 1000 }), columns], ([
     total,
     columns
   ]) => {
@@ -60,7 +60,7 @@ describe("a bar", () => {
     }
   })
 
-  it.prop("keeps the percentage as long as there is room for it", [bars, FastCheck.integer({ min: 6, max: 300 })], ([
+  it.prop("has a percentage as long as there is room", [bars, FastCheck.integer({ min: 6, max: 300 })], ([
     bar,
     columns
   ]) => {
@@ -68,7 +68,7 @@ describe("a bar", () => {
     assert.include(line, " 42%")
   })
 
-  it("of what has no known size shows how much was sent", () => {
+  it("of an unknown size shows how much was sent", () => {
     deepStrictEqual([60, 40, 20].map((columns) => Bar.progress({ ...half, total: Option.none() }, columns)), [
       "film.mp4                               5.0 MiB    1.0 MiB/s",
       "film.mp4                        5.0 MiB",
@@ -76,7 +76,7 @@ describe("a bar", () => {
     ])
   })
 
-  it("shows no speed and no time where there is none", () => {
+  it("has no speed and no time if they are unknown", () => {
     assert.strictEqual(
       Bar.progress({ ...half, position: 0, rate: 0, eta: Option.none() }, 100).trimEnd(),
       "film.mp4                    ░░░░░░░░░░░░░░░░░░░░░░   0%         0 B/10.0 MiB"
@@ -84,15 +84,15 @@ describe("a bar", () => {
   })
 })
 
-describe("what goes on instead", () => {
-  it("stands behind the name, and is cut where it is too long", () => {
+describe("a note in place of a bar", () => {
+  it("follows the name, and is cut if it is too long", () => {
     assert.strictEqual(Bar.message("a.bin", "retrying in 3 s", 80), "a.bin  retrying in 3 s")
     assert.strictEqual(Bar.message("a.bin", "retrying in 3 s", 15), "a.bin  retryi…")
     assert.strictEqual(Bar.note("and 3 more", 80), "and 3 more")
     assert.strictEqual(Bar.note("and 3 more", 8), "and 3 …")
   })
 
-  it.prop("is never as wide as the terminal", [names, names, columns], ([name, text, columns]) => {
+  it.prop("is always less wide than the terminal", [names, names, columns], ([name, text, columns]) => {
     assert.isBelow(Text.width(Bar.message(name, text, columns)), columns)
     assert.isBelow(Text.width(Bar.note(text, columns)), columns)
   })

@@ -22,7 +22,7 @@ const explained = (cause: Cause.Cause<unknown>, stopped: boolean) => {
 const mistake = "this is a bug in effect-tus, --debug shows details"
 
 describe("the end of the command", () => {
-  it.effect("is not worth a word where the user has stopped it", () =>
+  it.effect("has no message if the user has stopped it", () =>
     Effect.gen(function*() {
       for (const cause of [interrupt, Cause.parallel(interrupt, interrupt), Cause.sequential(interrupt, interrupt)]) {
         deepStrictEqual(yield* explained(cause, true), [130])
@@ -31,7 +31,7 @@ describe("the end of the command", () => {
     }))
 
   for (const stopped of [true, false]) {
-    it.effect(`is what failed or broke, though something was interrupted besides${stopped ? " by the user" : ""}`, () =>
+    it.effect(`is the failure or the defect, even beside an interruption${stopped ? " by the user" : ""}`, () =>
       Effect.gen(function*() {
         for (const both of [Cause.parallel, Cause.sequential]) {
           for (const [cause, words] of [[defect, `a layer died; ${mistake}`], [failure, "it failed"]] as const) {
@@ -43,7 +43,7 @@ describe("the end of the command", () => {
       }))
   }
 
-  it.effect("is told where something was interrupted by nobody", () =>
+  it.effect("is an error if something was interrupted, but not by the user", () =>
     Effect.gen(function*() {
       const [code, line] = yield* explained(interrupt, false)
       assert.strictEqual(code, 1)

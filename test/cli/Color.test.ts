@@ -18,7 +18,7 @@ const cases: ReadonlyArray<readonly [env: Readonly<Record<string, string>>, onTe
 
 describe("colours", () => {
   for (const [env, onTerminal, elsewhere] of cases) {
-    it(`are ${onTerminal ? "" : "not "}seen on a terminal, ${elsewhere ? "" : "not "}elsewhere: ${JSON.stringify(env)}`, () => {
+    it(`are ${onTerminal ? "" : "not "}used on a terminal, ${elsewhere ? "" : "not "}elsewhere: ${JSON.stringify(env)}`, () => {
       assert.strictEqual(Color.isWanted(env, true), onTerminal)
       assert.strictEqual(Color.isWanted(env, false), elsewhere)
     })

@@ -172,7 +172,7 @@ describe("a diagnosis", () => {
     })
   }
 
-  it("is one line, and one more for what can be done", () => {
+  it("has one line, and one more for its advice", () => {
     assert.strictEqual(
       Finding.lines(Finding.problem("head", "HEAD\u001b is missing", "Let it through")).join("\n"),
       "problem  head: HEAD\ufffd is missing\n         Let it through"
@@ -187,7 +187,7 @@ describe("a diagnosis", () => {
     )
   })
 
-  it("ends with how much of it is fine", () => {
+  it("ends with the number of good findings", () => {
     const fine = Finding.ok("head", "fine")
     assert.strictEqual(Finding.summary([fine, fine]), "2 of 2 ok")
     assert.strictEqual(

@@ -17,18 +17,18 @@ const finished = (name: string, columns: number, withUrl = true) =>
     withUrl
   )
 
-describe("a file that is done", () => {
-  it("has one line with its URL where there is room", () => {
+describe("a completed file", () => {
+  it("has one line with its URL if there is room", () => {
     deepStrictEqual(finished("a.bin", 100), [`✓ a.bin  1.4 MiB in 12 s  ${url}`])
     deepStrictEqual(finished("a.bin", 100, false), ["✓ a.bin  1.4 MiB in 12 s"])
   })
 
-  it("has its URL on a line of its own where there is none", () => {
+  it("has its URL on a line of its own if there is no room", () => {
     deepStrictEqual(finished("a.bin", 80), ["✓ a.bin  1.4 MiB in 12 s", `  ${url}`])
     deepStrictEqual(finished("holidays.tar.gz", 30), ["✓ holid…r.gz  1.4 MiB in 12 s", `  ${url}`])
   })
 
-  it.prop("never breaks a line, but for a URL, which is always whole", [
+  it.prop("never breaks a line, except for a URL, which is always whole", [
     Jobs.names,
     FastCheck.integer({ min: 24, max: 200 }),
     FastCheck.boolean()

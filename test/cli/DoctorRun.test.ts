@@ -29,8 +29,8 @@ const examined = (limit: number) =>
     return findings
   })
 
-describe("an examination", () => {
-  it.scopedLive("tries smaller bodies where a larger one ends the connection, and says which size came through", () =>
+describe("a doctor run", () => {
+  it.scopedLive("tries smaller bodies if a larger one ends the connection, and reports the size that is accepted", () =>
     Effect.gen(function*() {
       const findings = yield* examined(50 * 1024 ** 2)
       const said = findings.find(({ check }) => check === "size")
@@ -42,7 +42,7 @@ describe("an examination", () => {
       )
     }))
 
-  it.scopedLive("names the step where every body ends the connection, and goes on with the others", () =>
+  it.scopedLive("names the step if every body ends the connection, and continues with the others", () =>
     Effect.gen(function*() {
       const findings = yield* examined(0)
       const problems = findings.filter(({ level }) => level === "problem")

@@ -37,12 +37,12 @@ const found = (modes: Parameters<typeof made>[0]) =>
 describe.runIf(process.platform !== "win32")("who can read a directory", () => {
   it.scoped.each(
     [
-      ["nobody else, whatever its files say", 0o700, 0o755, 0o644, "ok"],
+      ["only the owner, with any permissions of its files", 0o700, 0o755, 0o644, "ok"],
       ["its group", 0o750, 0o755, 0o644, "ok"],
       ["everybody", 0o755, 0o755, 0o644, "problem"],
       ["everybody who knows a name in it", 0o711, 0o755, 0o644, "problem"],
-      ["everybody, but none of its files", 0o755, 0o755, 0o600, "note"],
-      ["everybody, but none of its folders", 0o755, 0o700, 0o644, "note"]
+      ["everybody, except its files", 0o755, 0o755, 0o600, "note"],
+      ["everybody, except its folders", 0o755, 0o700, 0o644, "note"]
     ] as const
   )("%s", ([, directory, folder, file, level]) =>
     Effect.gen(function*() {
@@ -52,7 +52,7 @@ describe.runIf(process.platform !== "win32")("who can read a directory", () => {
       assert.strictEqual(finding.advice?.includes(`chmod -R o= '${finding.place}'`), level === "ok" ? undefined : true)
     }).pipe(Effect.provide(NodeContext.layer)))
 
-  it.scopedLive("is told by doctor, which fails where everybody can", () =>
+  it.scopedLive("is reported by doctor, which fails if everybody can", () =>
     Effect.gen(function*() {
       const { file, place } = yield* made({ directory: 0o755, folder: 0o755, file: 0o644 })
       const { code, out } = yield* Process.run(place, ["doctor", place])

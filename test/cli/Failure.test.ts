@@ -28,7 +28,7 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, se
     "no secure connection to http://example.com; its certificate authority is not trusted here (why); use --ca FILE to trust it"
   ],
   [
-    "the connection is none of TLS",
+    "the server does not speak TLS",
     unanswered("Tls", Object.assign(new Error("why"), { code: "ERR_SSL_WRONG_VERSION_NUMBER" })),
     "no secure connection to http://example.com; if it speaks http, use http: in the URL (why)"
   ],
@@ -44,7 +44,7 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, se
     "no secure connection to http://example.com; its certificate is for another host (why)"
   ],
   [
-    "OpenSSL has much to say",
+    "OpenSSL has a long message",
     unanswered(
       "Tls",
       Object.assign(new Error("80CC:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:a.c:350:\n"), {
@@ -56,7 +56,7 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, se
     + "use --ca FILE to trust it"
   ],
   [
-    "the answer is none",
+    "the response is not HTTP",
     unanswered("NotHttp"),
     "the response of http://example.com is not HTTP; if it expects https, use https: in the URL (why)"
   ],
@@ -92,7 +92,7 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, se
     "PATCH http://example.com/files/1 was answered 500: out of order"
   ],
   [
-    "the server is none of tus",
+    "the server is not a tus server",
     new TusError.Misbehaved({ ...Jobs.asked, reason: "NotTus", status: 200, text: "", expected: "204", actual: "200" }),
     "PATCH http://example.com/files/1: expected 204, got 200; is this the URL of a tus server?"
   ],
@@ -122,7 +122,7 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, se
     "http://a sends the upload to https://b:8080/1, another host; allow that host if you trust it; --allow-host b:8080"
   ],
   [
-    "the bytes are wanted who knows where",
+    "the Location is on another host",
     new TusError.ForeignLocation({ url: "http://a", location: "::" }),
     "http://a sends the upload to ::, another host; allow that host if you trust it; --allow-host HOST"
   ],
@@ -155,14 +155,14 @@ const said: ReadonlyArray<readonly [title: string, error: TusError.FileError, se
   ]
 ]
 
-describe("what is said about an error", () => {
+describe("the message of an error", () => {
   for (const [title, error, sentence] of said) {
-    it(`when ${title}`, () => {
+    it(`if ${title}`, () => {
       assert.strictEqual(Failure.sentence(error), sentence)
     })
   }
 
-  it("covers all errors of an upload", () => {
+  it("exists for all errors of an upload", () => {
     const tags = Object.values(TusError).flatMap((
       value
     ) => (typeof value === "function" && "_tag" in value ? [value._tag] : []))
@@ -172,7 +172,7 @@ describe("what is said about an error", () => {
     )
   })
 
-  it("leaves out the name where that has been said, and keeps the hint", () => {
+  it("leaves out the name of the file on request, and keeps the hint", () => {
     assert.strictEqual(
       Failure.reason(source("TooShort", "it ended early")),
       "it ended early; upload it again when nothing writes to it"
@@ -180,7 +180,7 @@ describe("what is said about an error", () => {
     assert.strictEqual(Failure.reason(Jobs.refused(403)), Failure.sentence(Jobs.refused(403)))
   })
 
-  it("is said of anything that is thrown", () => {
+  it("exists for any thrown value", () => {
     assert.strictEqual(Failure.sentence(new Error("oh")), "oh")
     assert.strictEqual(Failure.sentence("oh"), "oh")
     assert.strictEqual(Failure.sentence(undefined), "undefined")
@@ -188,7 +188,7 @@ describe("what is said about an error", () => {
     assert.strictEqual(Failure.sentence({ _tag: "Refused" }), "[object Object]")
   })
 
-  it.prop("is one line that a terminal does not obey, whatever the server says", [
+  it.prop("is one line without control characters, for any text of the server", [
     FastCheck.string({ unit: "binary" }),
     FastCheck.string({ unit: "binary" })
   ], ([one, other]) => {

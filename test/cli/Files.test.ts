@@ -51,8 +51,8 @@ const outcomes = (operands: ReadonlyArray<string>) =>
     )
   )
 
-describe("what is uploaded with -r", () => {
-  it.scoped("is each file of a directory, told where it was, and no file twice", () =>
+describe("the files of upload -r", () => {
+  it.scoped("are those of a directory, each once, with their relative paths", () =>
     Effect.gen(function*() {
       const at = yield* directory
       Fs.mkdirSync(`${at}/d/sub`, { recursive: true })
@@ -65,7 +65,7 @@ describe("what is uploaded with -r", () => {
       ])
     }).pipe(Effect.provide(output().layer)))
 
-  it.scoped("is no link, be it to a file or to a directory, unless it is named, and nothing else that is no file", () => {
+  it.scoped("are no links, unless they are named, and no other special files", () => {
     const { layer, said } = output()
     return Effect.gen(function*() {
       const at = yield* directory
@@ -89,7 +89,7 @@ describe("what is uploaded with -r", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.scoped("has names of any bytes, and each file is told and found again by its own", () =>
+  it.scoped("may have names of any bytes, and each is reported and found by its own name", () =>
     Effect.gen(function*() {
       const at = yield* directory
       const names = [
@@ -116,7 +116,7 @@ describe("what is uploaded with -r", () => {
       assert.strictEqual(new Set(sources).size, 3)
     }).pipe(Effect.provide(output().layer)))
 
-  it.scoped("does not wait for a directory that cannot be read, nor for one in which there is nothing", () =>
+  it.scoped("are all that can be read: an empty or unreadable directory does not stop the others", () =>
     Effect.gen(function*() {
       const at = yield* directory
       Fs.mkdirSync(`${at}/d/closed`, { recursive: true })
@@ -145,8 +145,8 @@ describe("what is uploaded with -r", () => {
 /** As Node decodes it. */
 const written = (texts: ReadonlyArray<string>) => texts.map((text) => Buffer.from(text).toString())
 
-describe("the type of a file", () => {
-  it.scoped("is told by the end of its name, where that says one", () =>
+describe("the media type of a file", () => {
+  it.scoped("follows from the extension of its name, if that is known", () =>
     Effect.gen(function*() {
       const types = { "a.MP4": "video/mp4", "b.heic": "image/heic", "c.tar.gz": "application/gzip", "d.docx": docx }
       for (const [name, type] of Object.entries(types)) {

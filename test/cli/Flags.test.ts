@@ -14,7 +14,7 @@ const read = (...headers: ReadonlyArray<string>) =>
   ).pipe(Effect.provide(NodeContext.layer))
 
 describe("--header", () => {
-  it.effect("is a name, a colon and a value, without the spaces around it", () =>
+  it.effect("is a name, a colon and a value, with optional spaces around it", () =>
     Effect.gen(function*() {
       const [, , headers] = yield* read("Authorization:  Bearer a:b ", "X-Empty:")
       deepStrictEqual(headers, { Authorization: "Bearer a:b", "X-Empty": "" })
@@ -28,7 +28,7 @@ describe("--header", () => {
       ["Authorization : s3cr3t", /--header: the name of a header: .* got U\+0020 as character 14"/]
     ] as const
   ) {
-    it.effect(`is refused as soon as it is given, and not repeated: ${JSON.stringify(header)}`, () =>
+    it.effect(`is refused at once if it is invalid, and not quoted: ${JSON.stringify(header)}`, () =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(read(header))
         const text = JSON.stringify(error.error)

@@ -53,7 +53,7 @@ const examples = (columns: number) =>
   Help.ofAll("1.2.3", "resumable uploads.", helps, columns).split("\n\n")[2]?.replace(/ \\\n */g, " ")
 
 describe("help", () => {
-  it("names operands and options in columns, short names first, with what they mean", () => {
+  it("lists operands and options in columns, short names first, with their meaning", () => {
     deepStrictEqual(Help.ofCommand("small", docOf(small), 80).split("\n"), [
       "effect-tus small FILE... [options]",
       "",
@@ -68,19 +68,19 @@ describe("help", () => {
     ])
   })
 
-  it("shows what may be left out, and what is chosen from", () => {
+  it("marks what is optional, and lists choices", () => {
     assert.strictEqual(first("resume"), "effect-tus resume [URL|FILE...] [options]")
     assert.strictEqual(first("upload"), "effect-tus upload (FILE|DIR|-)... [options]")
   })
 
-  it("goes on below where a line ends", () => {
+  it("wraps long lines", () => {
     deepStrictEqual(Help.ofCommand("small", docOf(small), 52).split("\n").slice(7, 9), [
       "  -q, --quiet               Says nothing but",
       "                            errors."
     ])
   })
 
-  it("stands below each option where there is no room beside it", () => {
+  it("puts the meaning below each option if there is no room beside it", () => {
     deepStrictEqual(Help.ofCommand("small", docOf(small), 40).split("\n").slice(4, 9), [
       "  FILE...",
       "          What to send.",
@@ -91,7 +91,7 @@ describe("help", () => {
   })
 
   for (const [name, doc] of Object.entries(helps)) {
-    it(`of ${name} says something about each option, and nothing that goes without saying`, () => {
+    it(`of ${name} describes each option, and leaves out phrases of the parser`, () => {
       const [usage, ...lines] = Help.ofCommand(name, doc, 100).split("\n")
       assert.match(usage ?? "", new RegExp(`^effect-tus ${name} .*\\[options\\]$`))
       for (const line of lines.filter((line) => line.includes(" --") && /^ {2}(-\w,| {3}) --/.test(line))) {
@@ -108,7 +108,7 @@ describe("help", () => {
     })
   }
 
-  it("of all names each command with what it does", () => {
+  it("of the whole command describes each command", () => {
     const lines = Help.ofAll("1.2.3", "resumable uploads.", helps, 100).split("\n")
     assert.strictEqual(lines[0], "effect-tus 1.2.3: resumable uploads.")
     deepStrictEqual(lines.slice(2, 10).map((line) => line.trim().split(" ")[0]), Object.keys(helps))
@@ -118,7 +118,7 @@ describe("help", () => {
     assert.match(lines.at(-1) ?? "", /^Exit codes: /)
   })
 
-  it("of all has examples that a shell takes as they stand, on any terminal", () => {
+  it("of the whole command has examples that can be copied into a shell, for every width", () => {
     assert.include(examples(100), "upload - --name photos.tar --to http://")
     deepStrictEqual([40, 50, 80].map(examples), [100, 100, 100].map(examples))
   })

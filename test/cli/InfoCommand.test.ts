@@ -25,8 +25,8 @@ const metadata = Option.some(
   ["filename YS5iaW4=", "empty", `note ${btoa("a\nb")}`, "binary /wA="].join(",")
 )
 
-describe("where an upload stands", () => {
-  it("is said in lines", () => {
+describe("the position of an upload", () => {
+  it("is printed in lines", () => {
     deepStrictEqual(InfoCommand.lines(info({}), now), [
       "offset    500 bytes",
       "length    2000 bytes (2.0 KiB)",
@@ -35,7 +35,7 @@ describe("where an upload stands", () => {
     deepStrictEqual(InfoCommand.lines(info({ offset: bytes(2000) }), now)[2], "complete  yes")
   })
 
-  it("is said as far as it is known", () => {
+  it("is printed as far as it is known", () => {
     deepStrictEqual(InfoCommand.lines(info({ offset: Option.none() }), now), [
       "offset    not yet joined",
       "length    2000 bytes (2.0 KiB)",
@@ -47,7 +47,7 @@ describe("where an upload stands", () => {
     ])
   })
 
-  it("tells what is known about it, in columns, and nothing that a terminal obeys", () => {
+  it("has all known facts, in columns, and no control characters", () => {
     deepStrictEqual(InfoCommand.lines(info({ metadata, expires: Option.some(at(90)) }), now).slice(2), [
       "complete  no (25 %)",
       "expires   1970-01-01T00:01:30.000Z (in 1 min 30 s)",
@@ -58,7 +58,7 @@ describe("where an upload stands", () => {
     ])
   })
 
-  it("is told to machines as it is", () => {
+  it("is printed unchanged as JSON", () => {
     deepStrictEqual(InfoCommand.facts("http://a/1", info({ metadata, expires: Option.some(at(90)) })), {
       url: "http://a/1",
       offset: Upload.Bytes.make(500),
@@ -79,11 +79,11 @@ describe("where an upload stands", () => {
     })
   })
 
-  it("is said even where its metadata make no sense", () => {
+  it("is printed even if its metadata are invalid", () => {
     assert.lengthOf(InfoCommand.lines(info({ metadata: Option.some("a b c d") }), now), 3)
   })
 
-  it("has expired at some time", () => {
+  it("has the time until the upload expires, or says that it has expired", () => {
     assert.strictEqual(InfoCommand.remaining(at(65), now), "in 1 min 5 s")
     assert.strictEqual(InfoCommand.remaining(now, at(65)), "expired")
   })

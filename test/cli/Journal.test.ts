@@ -20,8 +20,8 @@ const entryOf = (fields: Partial<ConstructorParameters<typeof JournalEntry>[0]>)
     ...fields
   })
 
-describe("what is unfinished", () => {
-  it("belongs together where it is of one file at one endpoint", () => {
+describe("the unfinished uploads of the journal", () => {
+  it("are grouped by file and endpoint", () => {
     const parts = [
       entryOf({ start: 0, length: 50 }),
       entryOf({ start: 50, length: 50, url: "http://a/files/2" })
@@ -43,7 +43,7 @@ describe("what is unfinished", () => {
     deepStrictEqual(Journal.group([]), [])
   })
 
-  it("is never mixed up, whatever the names", () => {
+  it("are never mixed up, with any names", () => {
     assert.lengthOf(
       Journal.group([
         entryOf({ source: "a", endpoint: "b c" }),

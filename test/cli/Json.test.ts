@@ -26,8 +26,8 @@ const file = Jobs.job("a.bin", 1000)
 
 const standing = { url: "http://example.com/files/1", total: 1000, sent: 500, acknowledged: 500, rate: 0, eta: null }
 
-describe("JSON", () => {
-  it("tells of the beginning and of the end", () => {
+describe("the JSON output", () => {
+  it("has the beginning and the end of an upload", () => {
     deepStrictEqual(once(Jobs.started(file)), [{ event: "started", file: "a.bin", total: 1000 }])
     deepStrictEqual(once(Jobs.started(Jobs.job("-"))), [{ event: "started", file: "-", total: null }])
     deepStrictEqual(once(Jobs.progress(file, "Complete", 1000, { retries: 3 })), [{
@@ -41,7 +41,7 @@ describe("JSON", () => {
     }])
   })
 
-  it("tells where each upload stands", () => {
+  it("has the position of each upload", () => {
     const events = {
       Created: "created",
       Resumed: "resumed",
@@ -65,7 +65,7 @@ describe("JSON", () => {
     )
   })
 
-  it("tells of problems with what a machine can tell them by", () => {
+  it("has problems with fields that a program can distinguish", () => {
     deepStrictEqual(once(Jobs.failed(file, Jobs.refused(403))), [{
       event: "failed",
       file: "a.bin",
@@ -93,11 +93,11 @@ describe("JSON", () => {
     )
   })
 
-  it("does not tell twice of an attempt that failed", () => {
+  it("has each failed attempt once", () => {
     deepStrictEqual(once(Jobs.progress(file, "Retrying", 0)), [])
   })
 
-  it("tells of progress each half second for each file, of everything else at once", () => {
+  it("has progress every half second for each file, and everything else at once", () => {
     const other = Jobs.job("b.bin", 1000)
     deepStrictEqual(
       told([
@@ -122,11 +122,11 @@ describe("JSON", () => {
     )
   })
 
-  it("begins with what it is about", () => {
+  it("begins each object with the event and the file", () => {
     assert.match(told([[0, Jobs.started(file)]]).join(), /^\{"event":"started","file":"a\.bin",/)
   })
 
-  it("counts in the end", () => {
+  it("ends with a summary", () => {
     const report = [Jobs.progress(file, "Complete", 1000), Jobs.failed(file)].reduce(Report.add, Report.make(3))
     deepStrictEqual(JSON.parse(Json.summary(report, Duration.millis(1500), true)), {
       event: "summary",
@@ -139,7 +139,7 @@ describe("JSON", () => {
     })
   })
 
-  it.prop("is one line, whatever the name", [FastCheck.string({ unit: "binary" })], ([name]) => {
+  it.prop("has one object per line, for any name", [FastCheck.string({ unit: "binary" })], ([name]) => {
     const [line = ""] = told([[0, Jobs.started(Jobs.job(name))]])
     assert.notMatch(line, /[\r\n]/)
     deepStrictEqual(JSON.parse(line), { event: "started", file: name, total: null })

@@ -55,7 +55,7 @@ const raw = (url: string, head: string) =>
   )
 
 needs("SQLite")("serve", () => {
-  it.scopedLive("--max-size and --max-metadata-size bound one upload", () =>
+  it.scopedLive("--max-size and --max-metadata-size limit one upload", () =>
     Effect.gen(function*() {
       const url = yield* serving("--max-size", "10B", "--max-metadata-size", "8")
       assert.strictEqual((yield* create(url, 11)).status, 413)
@@ -64,7 +64,7 @@ needs("SQLite")("serve", () => {
       assert.strictEqual((yield* send(url, "POST", named)).status, 400)
     }))
 
-  it.scopedLive("--max-total bounds all uploads together", () =>
+  it.scopedLive("--max-total limits all uploads together", () =>
     Effect.gen(function*() {
       const url = yield* serving("--max-total", "10B")
       assert.strictEqual((yield* create(url, 6)).status, 201)
@@ -73,7 +73,7 @@ needs("SQLite")("serve", () => {
       assert.strictEqual((yield* create(url, 4)).status, 201)
     }))
 
-  it.scopedLive("--max-unfinished bounds those that are unfinished", () =>
+  it.scopedLive("--max-unfinished limits the number of unfinished uploads", () =>
     Effect.gen(function*() {
       const url = yield* serving("--max-unfinished", "1")
       const first = yield* create(url, 3)
@@ -82,14 +82,14 @@ needs("SQLite")("serve", () => {
       assert.strictEqual((yield* create(url, 3)).status, 201)
     }))
 
-  it.scopedLive("--min-free leaves room on the disk", () =>
+  it.scopedLive("--min-free reserves space on the disk", () =>
     Effect.gen(function*() {
       const url = yield* serving("--min-free", "8000T")
       const refused = yield* create(url, 1)
       deepStrictEqual([refused.status, /no space/.test(refused.text)], [507, true])
     }))
 
-  it.scopedLive("--max-concurrent-writes bounds the bodies under way, --idle-timeout how long they rest", () =>
+  it.scopedLive("--max-concurrent-writes limits the running bodies, --idle-timeout their pauses", () =>
     Effect.gen(function*() {
       const url = yield* serving("--max-concurrent-writes", "1", "--idle-timeout", "3s")
       const { location } = yield* create(url, 3)
@@ -103,13 +103,13 @@ needs("SQLite")("serve", () => {
       assert.match(tooMany.text, /too many uploads are under way/)
     }))
 
-  it.scopedLive("--headers-timeout bounds how long a head takes", () =>
+  it.scopedLive("--headers-timeout limits the time of a head", () =>
     Effect.gen(function*() {
       const url = yield* serving("--headers-timeout", "1s")
       assert.match(yield* raw(url, "POST / HTTP/1.1\r\n"), /^HTTP\/1\.1 408 /)
     }))
 
-  it.scopedLive("--max-rate bounds all bytes of a second", () =>
+  it.scopedLive("--max-rate limits the bytes per second of all bodies together", () =>
     Effect.gen(function*() {
       const url = yield* serving("--max-rate", "20B")
       const began = performance.now()

@@ -25,8 +25,8 @@ const file = Jobs.job("a.bin", 1000)
 const every = (millis: number, count: number, update: (i: number) => Update) =>
   Array.from({ length: count }, (_, i) => [i * millis, update(i)] as const)
 
-describe("a line", () => {
-  it("says at once what begins, fails and ends", () => {
+describe("a line of progress", () => {
+  it("is printed at once for a start, a failure and an end", () => {
     deepStrictEqual(once(Jobs.started(file)), ["a.bin: starting, 1.0 KiB"])
     deepStrictEqual(once(Jobs.started(Jobs.job("-"))), ["-: starting"])
     deepStrictEqual(once(Jobs.progress(file, "Complete", 1000)), ["a.bin: done, 1.0 KiB in 2.0 s"])
@@ -46,11 +46,11 @@ describe("a line", () => {
     )
   })
 
-  it("says how far a resumed upload was", () => {
+  it("has the offset of a resumed upload", () => {
     deepStrictEqual(once(Jobs.progress(file, "Resumed", 500)), ["a.bin: resumed at 50 % (500 B of 1.0 KiB)"])
   })
 
-  it("says how far it is, how fast, and how long it takes, as far as it is known", () => {
+  it("has the percentage, the speed and the time left, as far as they are known", () => {
     const line = (sent: number, job = file, more = {}) =>
       said([[0, Jobs.started(job)], [10_000, Jobs.progress(job, "Sent", sent, more)]]).at(-1)?.[1]
     assert.strictEqual(
@@ -61,7 +61,7 @@ describe("a line", () => {
     assert.strictEqual(line(420, Jobs.job("-"), { rate: 60 }), "-: 420 B, 60 B/s")
   })
 
-  it("comes with each tenth", () => {
+  it("is printed at each tenth", () => {
     // One percent every 150 ms.
     deepStrictEqual(
       said([[0, Jobs.started(file)], ...every(150, 100, (i) => Jobs.progress(file, "Sent", i * 10))]).map(([at]) => at),
@@ -69,7 +69,7 @@ describe("a line", () => {
     )
   })
 
-  it("comes not more often than each second", () => {
+  it("is printed at most once a second", () => {
     // One percent every 20 ms.
     deepStrictEqual(
       said([[0, Jobs.started(file)], ...every(20, 100, (i) => Jobs.progress(file, "Sent", i * 10))]).map(([at]) => at),
@@ -77,7 +77,7 @@ describe("a line", () => {
     )
   })
 
-  it("comes each ten seconds, however little was sent, and where no size is known", () => {
+  it("is printed every ten seconds, also for small progress and for an unknown size", () => {
     for (const job of [file, Jobs.job("-")]) {
       deepStrictEqual(
         said([[0, Jobs.started(job)], ...every(500, 61, (i) => Jobs.progress(job, "Acknowledged", i))]).map(([at]) =>
@@ -88,7 +88,7 @@ describe("a line", () => {
     }
   })
 
-  it("comes for each file on its own", () => {
+  it("is printed for each file separately", () => {
     const other = Jobs.job("b.bin", 1000)
     deepStrictEqual(
       said([
@@ -101,12 +101,12 @@ describe("a line", () => {
     )
   })
 
-  it("does not come twice for an attempt that failed", () => {
+  it("is not printed twice for a failed attempt", () => {
     deepStrictEqual(once(Jobs.progress(file, "Retrying", 0)), [])
   })
 
   it.prop(
-    "of progress never follows within a second, and always within ten while something moves",
+    "comes at least one second and at most ten seconds after the last one while bytes move",
     [FastCheck.array(FastCheck.tuple(FastCheck.integer({ min: 0, max: 3000 }), FastCheck.nat({ max: 1000 })))],
     ([steps]) => {
       let now = 0

@@ -25,19 +25,19 @@ const lines = (fields: Partial<ConstructorParameters<typeof JournalEntry>[0]>) =
     at(125)
   )
 
-describe("an upload that is unfinished", () => {
-  it("has two lines: how far it is, since when, and its URL", () => {
+describe("an unfinished upload in the list", () => {
+  it("has two lines: its progress, its age, and its URL", () => {
     deepStrictEqual(lines({}), ["/one.bin  25% of 2.0 KiB  2 min 5 s ago", "  http://a/files/1"])
   })
 
-  it("may be a part, and may expire", () => {
+  it("shows that it is a part, and when it expires", () => {
     deepStrictEqual(lines({ start: 4000, expires: Option.some(at(425)) }), [
       "/one.bin from 3.9 KiB  25% of 2.0 KiB  2 min 5 s ago  expires in 5 min",
       "  http://a/files/1"
     ])
   })
 
-  it("is about as far as it was sent, where the server has not said how much of that it has", () => {
+  it("shows a percentage with \"about\" if the server has not confirmed all sent bytes", () => {
     deepStrictEqual(lines({ prefix: Option.some({ algorithm: "sha256", length: 1200, digest: Uint8Array.of(1) }) }), [
       "/one.bin  about 60% of 2.0 KiB  2 min 5 s ago",
       "  http://a/files/1"
@@ -46,7 +46,7 @@ describe("an upload that is unfinished", () => {
     deepStrictEqual(lines({ prefix: all })[0], "/one.bin  about 99% of 2.0 KiB  2 min 5 s ago")
   })
 
-  it("tells what it was created with, and is again where it has to be", () => {
+  it("shows the metadata with which it would be created again", () => {
     const creation = Option.some({
       metadata: Option.some("filename YS5iaW4=,project YXBvbGxv"),
       checksum: Option.some("sha1" as const),
@@ -55,7 +55,7 @@ describe("an upload that is unfinished", () => {
     deepStrictEqual(lines({ creation })[2], "  filename=a.bin, project=apollo, sha1, 4 parts")
   })
 
-  it("has names that do nothing to a terminal", () => {
+  it("has no control characters in its names", () => {
     deepStrictEqual(lines({ source: "/\u001b[2J\n", url: "http://a/\u0007" }), [
       "/\ufffd[2J\ufffd  25% of 2.0 KiB  2 min 5 s ago",
       "  http://a/\ufffd"

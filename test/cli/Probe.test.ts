@@ -16,14 +16,14 @@ const offsetOf = (said: string | undefined) =>
     send: () => Effect.succeed({ status: 200, headers: said === undefined ? {} : { "upload-offset": said } })
   }))
 
-describe("where an upload stands", () => {
+describe("the offset in a response", () => {
   it.effect("is a number of bytes", () =>
     Effect.gen(function*() {
       assertRight(yield* Effect.map(offsetOf("17"), Either.map(Number)), 17)
     }))
 
   for (const said of [undefined, "", "0x10", "1e3", " 5", "-1", "1.5", "99999999999999999999", "Infinity"]) {
-    it.effect(`is not known where ${said === undefined ? "nothing" : JSON.stringify(said)} is said of it`, () =>
+    it.effect(`is unknown if the header is ${said === undefined ? "absent" : JSON.stringify(said)}`, () =>
       Effect.gen(function*() {
         const answer = yield* offsetOf(said)
         assert.isTrue(Either.isLeft(answer) && answer.left._tag === "Misbehaved", String(answer))

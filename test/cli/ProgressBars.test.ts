@@ -42,15 +42,15 @@ const scenes = FastCheck.array(FastCheck.tuple(Jobs.names, FastCheck.option(Fast
   return FastCheck.record({ jobs: FastCheck.constant(jobs), updates })
 })
 
-describe("the board", () => {
-  it("shows nothing in the beginning, then a line for a single file", () => {
+describe("the progress bars", () => {
+  it("are absent in the beginning, then one line for a single file", () => {
     deepStrictEqual(shown(after([one], [])), [])
     deepStrictEqual(shown(after([one], [Jobs.started(one)])), ["one 0% 0 B/100 B"])
     deepStrictEqual(shown(after([one], [Jobs.started(one), Jobs.progress(one, "Sent", 50)])), ["one 50% 50 B/100 B"])
     deepStrictEqual(shown(after([one], [Jobs.progress(one, "Complete", 100)])), [])
   })
 
-  it("shows several files, and all together below", () => {
+  it("are one line for each file, and one for all together below", () => {
     deepStrictEqual(
       shown(after([one, two], [
         Jobs.started(one),
@@ -62,7 +62,7 @@ describe("the board", () => {
     )
   })
 
-  it("shows no speed of what has not moved for three seconds", () => {
+  it("show no speed for a file that has not moved for three seconds", () => {
     const board = after([one, two], [
       Jobs.progress(one, "Sent", 50, { rate: 10, eta: Option.some(Duration.seconds(5)) }),
       Jobs.progress(two, "Sent", 50)
@@ -71,14 +71,14 @@ describe("the board", () => {
     deepStrictEqual(shown(board, 3001), ["one 50% 50 B/100 B", "two 16% 50 B/300 B", "0 of 2 files 25% 100 B/400 B"])
   })
 
-  it("counts what is complete", () => {
+  it("count completed files", () => {
     deepStrictEqual(
       shown(after([one, two], [Jobs.progress(one, "Complete", 100), Jobs.progress(two, "Sent", 100)])),
       ["two 33% 100 B/300 B", "1 of 2 files 50% 200 B/400 B"]
     )
   })
 
-  it("leaves what failed out of what is to be done", () => {
+  it("leave failed files out of the total", () => {
     const sent = [Jobs.progress(one, "Sent", 50), Jobs.progress(two, "Sent", 150)]
     deepStrictEqual(shown(after([one, two], [...sent, Jobs.failed(one)])), [
       "two 50% 150 B/300 B",
@@ -90,14 +90,14 @@ describe("the board", () => {
     deepStrictEqual(shown(after([one, two], [Jobs.failed(two), Jobs.failed(one)])), ["2 of 2 files 100% 0 B/0 B"])
   })
 
-  it("knows no total where a size is not known", () => {
+  it("have no total if a size is unknown", () => {
     deepStrictEqual(
       shown(after([one, stream], [Jobs.progress(one, "Sent", 50), Jobs.progress(stream, "Sent", 5000)])),
       ["one 50% 50 B/100 B", "stream 4.9 KiB", "0 of 2 files 4.9 KiB"]
     )
   })
 
-  it("counts down to the next attempt, and says why", () => {
+  it("count down to the next attempt, with its reason", () => {
     const board = after([one], [Jobs.progress(one, "Sent", 50), Jobs.retrying(one, "3 seconds")], 1000)
     const why = "cannot connect to http://example.com (refused); check the address, and that the server is running"
     deepStrictEqual(shown(board, 1000, { columns: 200, rows: 24 }), [`one retrying in 3 s: ${why}`])
@@ -105,13 +105,13 @@ describe("the board", () => {
     deepStrictEqual(shown(board, 4000, { columns: 200, rows: 24 }), [`one trying again: ${why}`])
   })
 
-  it("shows progress again once there is some, not because of the failed attempt itself", () => {
+  it("show progress again when bytes move, but not because of the failed attempt", () => {
     const board = after([one], [Jobs.retrying(one, "3 seconds"), Jobs.progress(one, "Retrying", 0)])
     assert.match(shown(board).join(), /^one retrying in 3 s: cannot/)
     deepStrictEqual(shown(ProgressBars.next(board, Jobs.progress(one, "Sent", 10), 1)), ["one 10% 10 B/100 B"])
   })
 
-  it("says how many files it leaves out on a low screen", () => {
+  it("are limited on a low screen, with the number of hidden files", () => {
     const jobs = Array.from({ length: 5 }, (_, i) => Jobs.job(`${i}`, 100))
     const board = after(jobs, jobs.map(Jobs.started))
     const of = (rows: number) => shown(board, 0, { columns: 100, rows }).map((line) => line.replace(/ 0%.*/, ""))
@@ -123,7 +123,7 @@ describe("the board", () => {
   })
 
   it.prop(
-    "never breaks the screen: fewer lines than rows, each less wide than it",
+    "never exceed the screen: fewer lines than rows, each less wide than the columns",
     [scenes, FastCheck.integer({ min: 1, max: 200 }), FastCheck.integer({ min: 2, max: 12 })],
     ([{ jobs, updates }, columns, rows]) => {
       const lines = ProgressBars.lines(after(jobs, updates), 10, { columns, rows })

@@ -15,8 +15,8 @@ const summary = (report: Report.Report) => Report.summary(report, Duration.secon
 const failing = (count: number) =>
   summary(after(9, Array.from({ length: count }, (_, i) => Jobs.failed(Jobs.job(`${i}`)))))
 
-describe("the report", () => {
-  it("counts the files that are complete, and their bytes", () => {
+describe("the summary", () => {
+  it("counts the completed files and their bytes", () => {
     const report = after(2, [
       Jobs.started(one),
       Jobs.progress(one, "Sent", 50),
@@ -27,7 +27,7 @@ describe("the report", () => {
     assert.strictEqual(Report.exitCode(report), 0)
   })
 
-  it("counts what was sent before by itself", () => {
+  it("counts bytes of earlier sessions separately", () => {
     const report = after(2, [
       Jobs.progress(one, "Complete", 100, { resumed: 60 }),
       Jobs.progress(two, "Complete", 300)
@@ -35,7 +35,7 @@ describe("the report", () => {
     assert.strictEqual(summary(report), "2 of 2 files, 340 B in 1 min 5 s (60 B were sent before)")
   })
 
-  it("names the files that failed, and not what they had sent", () => {
+  it("names the failed files, without the bytes that they had sent", () => {
     const report = after(2, [
       Jobs.progress(one, "Sent", 50),
       Jobs.retrying(one, "1 second"),
@@ -47,12 +47,12 @@ describe("the report", () => {
     deepStrictEqual(report.failed, [[one, Jobs.unreachable]])
   })
 
-  it("names five of many", () => {
+  it("names five of many failed files", () => {
     assert.match(failing(5), /; failed: 0, 1, 2, 3, 4$/)
     assert.match(failing(7), /; failed: 0, 1, 2, 3, 4 and 2 more$/)
   })
 
-  it("is a failure only where a file failed", () => {
+  it("is a failure only if a file failed", () => {
     assert.strictEqual(Report.exitCode(Report.make(3)), 0)
     assert.strictEqual(Report.exitCode(after(3, [Jobs.retrying(one, "1 second")])), 0)
   })

@@ -34,9 +34,9 @@ const cases: Array<[
   file: string | undefined,
   told: ReadonlyArray<string>
 ]> = [
-  ["nothing, where nothing is said", [], { PORT: "1" }, undefined, []],
-  ["what the environment says", [], { EFFECT_TUS_MAX_SIZE: "1 GB" }, undefined, ["--max-size=1 GB"]],
-  ["what the file says", [], {}, `{"port":80,"max-size":"-1"}`, ["--port=80", "--max-size=-1"]],
+  ["none by default", [], { PORT: "1" }, undefined, []],
+  ["those of the environment", [], { EFFECT_TUS_MAX_SIZE: "1 GB" }, undefined, ["--max-size=1 GB"]],
+  ["those of the file", [], {}, `{"port":80,"max-size":"-1"}`, ["--port=80", "--max-size=-1"]],
   ["the environment before the file", [], { EFFECT_TUS_PORT: "81" }, `{"port":80}`, ["--port=81"]],
   ["an argument before both", ["--port", "82"], { EFFECT_TUS_PORT: "81" }, `{"port":80}`, ["--port", "82"]],
   ["an argument with its value in one", ["--port=82"], { EFFECT_TUS_PORT: "81" }, undefined, ["--port=82"]],
@@ -53,10 +53,10 @@ const cases: Array<[
 ]
 
 const wrong: Array<[title: string, file: string, why: RegExp]> = [
-  ["no JSON", "port: 80", /settings\.json: expected a JSON object/],
+  ["other text than JSON", "port: 80", /settings\.json: expected a JSON object/],
   ["another value", `{"port":{"a":1}}`, /expected a JSON object with strings, numbers, booleans and lists/],
   [
-    "a setting that there is not",
+    "an unknown setting",
     `{"prot":80}`,
     /unknown setting "prot"; the settings are port, max-size, trust-proxy, json$/
   ],
@@ -70,11 +70,11 @@ describe("settings", () => {
   }
 
   for (const [title, file, why] of wrong) {
-    it.effect(`in a file are no ${title}`, () =>
+    it.effect(`in a file may not have ${title}`, () =>
       Effect.map(Effect.flip(complete([], {}, file)), ({ message }) => assert.match(message, why)))
   }
 
-  it.effect("are in a file that is there", () =>
+  it.effect("have to be in a file that exists", () =>
     Effect.gen(function*() {
       const provider = ConfigProvider.fromMap(new Map([["EFFECT_TUS_CONFIG", "/nowhere/a.json"]]))
       const error = yield* Effect.flip(Effect.withConfigProvider(Settings.complete(flags, []), provider))

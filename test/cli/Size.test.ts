@@ -13,7 +13,7 @@ const bytes = FastCheck.oneof(
 )
 
 describe("sizes", () => {
-  it("are read with units of 1000 and of 1024", () => {
+  it("are parsed with units of 1000 and of 1024", () => {
     const sizes = {
       "1": 1,
       "500B": 500,
@@ -31,7 +31,7 @@ describe("sizes", () => {
     }
   })
 
-  it("are refused where they mean nothing", () => {
+  it("are refused if they are malformed or ambiguous", () => {
     for (
       const text of [
         "",
@@ -57,7 +57,7 @@ describe("sizes", () => {
     assertNone(Size.parse("1constructor"))
   })
 
-  it("are written as people read them", () => {
+  it("are printed for people", () => {
     const sizes = [
       [0, "0 B"],
       [999, "999 B"],
@@ -74,7 +74,7 @@ describe("sizes", () => {
     deepStrictEqual(sizes.map(([size]) => Size.print(size)), sizes.map(([, text]) => text))
   })
 
-  it.prop("take at most ten characters, a rate too", [bytes, FastCheck.double({ min: 0, max: 1, noNaN: true })], ([
+  it.prop("have at most ten characters, also as a rate", [bytes, FastCheck.double({ min: 0, max: 1, noNaN: true })], ([
     bytes,
     part
   ]) => {
@@ -82,20 +82,20 @@ describe("sizes", () => {
     assert.match(Size.print(bytes * part), /^(\d{1,3} B|\d{1,3}\.\d [KMGTP]iB)$/)
   })
 
-  it.prop("are read as they are written, but for what was rounded", [bytes], ([bytes]) => {
+  it.prop("can be parsed as they were printed, except for rounding", [bytes], ([bytes]) => {
     // 8.0 PiB is above the largest safe integer.
     const size = Math.min(bytes, 7 * 1024 ** 5)
     const read = Option.getOrElse(Size.parse(Size.print(size)), () => 0)
     assert.isAtMost(Math.abs(read - size), size * 0.05)
   })
 
-  it.prop("are read exactly", [FastCheck.integer({ min: 1, max: 10 ** 9 })], ([thousandths]) => {
+  it.prop("are parsed exactly", [FastCheck.integer({ min: 1, max: 10 ** 9 })], ([thousandths]) => {
     assertSome(Size.parse(`${(thousandths / 1000).toFixed(3)}KB`), thousandths)
   })
 })
 
 describe("a percentage", () => {
-  it("is 100 when all is there, and when nothing is to be", () => {
+  it("is 100 if all bytes are there, and if there are none", () => {
     assert.strictEqual(Size.percent(0, 0), 100)
     assert.strictEqual(Size.percent(10, 10), 100)
     assert.strictEqual(Size.percent(11, 10), 100)

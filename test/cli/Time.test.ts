@@ -10,7 +10,7 @@ const read = (text: string) => Option.map(Time.parse(text), Duration.toSeconds)
 const durations = FastCheck.integer({ min: 0, max: 10 ** 10 }).map(Duration.millis)
 
 describe("durations", () => {
-  it("are read with one unit or several", () => {
+  it("are parsed with one unit or several", () => {
     const texts = {
       "30s": 30,
       "500ms": 0.5,
@@ -28,7 +28,7 @@ describe("durations", () => {
     }
   })
 
-  it("are refused where they mean nothing, or might mean two things", () => {
+  it("are refused if they are malformed or ambiguous", () => {
     for (
       const text of [
         "",
@@ -56,7 +56,7 @@ describe("durations", () => {
     assertNone(Time.parse("9".repeat(400)))
   })
 
-  it("are read as hours, minutes and seconds in any combination", () => {
+  it("are parsed from hours, minutes and seconds in any combination", () => {
     for (const h of [0, 1, 27]) {
       for (const [m, s] of [[0, 1], [59, 0], [3, 7]] as const) {
         deepStrictEqual(read(`${h}h${m}m${s}s`), Option.some(h * 3600 + m * 60 + s))
@@ -64,7 +64,7 @@ describe("durations", () => {
     }
   })
 
-  it("tick like a clock", () => {
+  it("are printed like a clock", () => {
     const clock = {
       "0:00": 0,
       "0:01": 0.2,
@@ -82,7 +82,7 @@ describe("durations", () => {
     }
   })
 
-  it("are said in at most two units", () => {
+  it("are printed in at most two units", () => {
     const words = [
       [0, "0.0 s"],
       [0.34, "0.3 s"],
@@ -99,13 +99,13 @@ describe("durations", () => {
     deepStrictEqual(words.map(([seconds]) => Time.words(Duration.seconds(seconds))), words.map(([, text]) => text))
   })
 
-  it.prop("what is said can be read, and is not far off", [durations], ([duration]) => {
+  it.prop("can be parsed as they were printed, and are nearly the same", [durations], ([duration]) => {
     const seconds = Duration.toSeconds(duration)
     const said = Option.getOrElse(read(Time.words(duration)), () => 0)
     assert.isAtMost(Math.abs(said - seconds), Math.max(0.06, seconds < 3600 ? 0.5 : seconds / 24))
   })
 
-  it.prop("no clock shows 60 minutes or seconds, or less time than there is", [durations], ([duration]) => {
+  it.prop("as a clock never show 60 minutes or seconds, or less time than there is", [durations], ([duration]) => {
     const clock = Time.clock(duration)
     if (!clock.startsWith("over")) {
       assert.match(clock, /^(\d+:)?[0-5]?\d:[0-5]\d$/)

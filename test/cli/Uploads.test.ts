@@ -32,8 +32,8 @@ const failing = Effect.fnUntraced(function*(
   return { attempts, pauses }
 })
 
-describe("attempts", () => {
-  it.effect("are as many as were asked for, after the first", () =>
+describe("the retry options", () => {
+  it.effect("set the number of attempts after the first", () =>
     Effect.gen(function*() {
       for (const retries of [0, 1, 10]) {
         const { attempts } = yield* failing({ retries })
@@ -41,7 +41,7 @@ describe("attempts", () => {
       }
     }))
 
-  it.effect("follow after half a second, then twice as long, up to half a minute, or up to a third less", () =>
+  it.effect("wait half a second, then twice as long, up to half a minute, less up to a third", () =>
     Effect.gen(function*() {
       const { pauses } = yield* failing({ retries: 12 })
       for (const [i, pause] of pauses.entries()) {
@@ -52,7 +52,7 @@ describe("attempts", () => {
       assert.isTrue(pauses.slice(-6).some((pause) => Math.abs(pause - 30) > 0.01))
     }))
 
-  it.effect("end after a time, where that is wanted", () =>
+  it.effect("set a time limit", () =>
     Effect.gen(function*() {
       const { attempts } = yield* failing({ retryFor: "10 minutes" })
       assert.isAbove(attempts.at(-2) ?? 0, 480)
@@ -76,25 +76,25 @@ const farewell = (
 /** The directory in the printed command. */
 const directory = (path: string) => farewell([one], [one], { _tag: "Directory", path }).replace(/^.*--journal /, "")
 
-describe("what is said where it was interrupted", () => {
-  it("is how to go on", () => {
+describe("the message after an interruption", () => {
+  it("is the command that continues", () => {
     assert.strictEqual(farewell([one], [one]), "interrupted; continue with: effect-tus resume")
   })
 
-  it("names the directory as a shell takes it", () => {
+  it("quotes the directory for a shell", () => {
     assert.strictEqual(directory("/tmp/a-b_1.c"), "/tmp/a-b_1.c")
     assert.strictEqual(directory("a b"), "'a b'")
     assert.strictEqual(directory("it's $HOME"), `'it'\\''s $HOME'`)
     assert.strictEqual(directory(""), "''")
   })
 
-  it("is that nothing was remembered, or nothing sent, where that is so", () => {
+  it("says if nothing can be resumed, or nothing was sent", () => {
     assert.strictEqual(farewell([one], [one], { _tag: "None" }), "interrupted; this cannot be resumed")
     assert.strictEqual(farewell([stdin], [stdin]), "interrupted; this cannot be resumed")
     assert.match(farewell(jobs, []), /run the same command again/)
   })
 
-  it("tells of what cannot be resumed, and of what has not begun", () => {
+  it("names uploads that cannot be resumed, and files that were not started", () => {
     assert.strictEqual(
       farewell([one, stdin], [one, stdin]),
       "interrupted; continue with: effect-tus resume (the standard input cannot be resumed)"
@@ -105,7 +105,7 @@ describe("what is said where it was interrupted", () => {
     )
   })
 
-  it("does not tell of what is done or has failed", () => {
+  it("does not count completed or failed files", () => {
     const report = [Jobs.progress(one, "Complete", 100), Jobs.failed(two)].reduce(Report.add, Report.make(3))
     assert.strictEqual(
       farewell(jobs, [one, two, three], undefined, report),
@@ -113,7 +113,7 @@ describe("what is said where it was interrupted", () => {
     )
   })
 
-  it("is that all was removed, where that was wanted", () => {
+  it("says if all unfinished uploads were removed", () => {
     assert.strictEqual(
       Uploads.farewell(jobs, Report.make(3), new Set(jobs), { journal: { _tag: "Default" }, terminateOnAbort: true }),
       "interrupted; unfinished uploads were removed from the server"
@@ -121,8 +121,8 @@ describe("what is said where it was interrupted", () => {
   })
 })
 
-describe("where the files stand that were interrupted", () => {
-  it("is a line for each that was under way", () => {
+describe("the positions after an interruption", () => {
+  it("are one line for each running upload", () => {
     const half = Jobs.progress(two, "Sent", 150).progress
     const report = Report.add(Report.make(3), Jobs.progress(one, "Complete", 100))
     deepStrictEqual(Uploads.standings(report, new Map([[one, half], [two, half]])), [

@@ -51,7 +51,7 @@ const alter = (at: string, statement: string) =>
   )
 
 needs("SQLite")("the command admin", () => {
-  it.scopedLive("shows, keeps and removes uploads", () =>
+  it.scopedLive("shows, extends and removes uploads", () =>
     Effect.gen(function*() {
       const { at, ids, stop } = yield* left
       yield* stop
@@ -83,7 +83,7 @@ needs("SQLite")("the command admin", () => {
       assert.isFalse(existsSync(facts.location))
     }))
 
-  it.scopedLive("says what is missing, and makes nothing", () =>
+  it.scopedLive("reports a missing directory, and creates nothing", () =>
     Effect.gen(function*() {
       const at = yield* directory
       const nowhere = yield* Process.run(at, ["admin", "list", "--dir", "none"])
@@ -99,7 +99,7 @@ needs("SQLite")("the command admin", () => {
       ])
     }))
 
-  it.scopedLive("looks beside a server, and changes nothing there", () =>
+  it.scopedLive("reads beside a server, and changes nothing there", () =>
     Effect.gen(function*() {
       const { at, ids, stop } = yield* left
       const seen = yield* Process.run(at, ["admin", "list"])
@@ -113,7 +113,7 @@ needs("SQLite")("the command admin", () => {
       yield* stop
     }))
 
-  it.scopedLive("shows the uploads that can be read, and says which cannot", () =>
+  it.scopedLive("shows the uploads that can be read, and names the others", () =>
     Effect.gen(function*() {
       const { at, ids, stop } = yield* left
       yield* stop
@@ -125,7 +125,7 @@ needs("SQLite")("the command admin", () => {
       assert.isBelow(all.stderr.length, 300)
     }))
 
-  it.scopedLive("shows an upload of a dialect that it does not serve, and leaves it as it is", () =>
+  it.scopedLive("shows an upload of a dialect that it does not serve, and leaves it unchanged", () =>
     Effect.gen(function*() {
       const { at, ids, stop } = yield* left
       yield* stop
@@ -163,7 +163,7 @@ needs("SQLite")("the command admin", () => {
       deepStrictEqual(readdirSync(at).filter((name) => name.includes("kept")), ["kept.sqlite"])
     }))
 
-  it.scopedLive("shows what was set aside, and gives it back where a state misses it, or to a file", () =>
+  it.scopedLive("shows orphans, and restores them for a state that lacks them, or into a file", () =>
     Effect.gen(function*() {
       const { at, ids, stop } = yield* left
       const uploads = join(at, "uploads")
@@ -211,7 +211,7 @@ needs("SQLite")("the command admin", () => {
       deepStrictEqual((yield* Process.run(at, ["admin", "orphans", "list"])).out, [])
     }))
 
-  it.scopedLive("a server says how to go on where the database is not that of the directory", () =>
+  it.scopedLive("is named in the error of a server whose database does not belong to the directory", () =>
     Effect.gen(function*() {
       const { at, stop } = yield* left
       yield* stop

@@ -41,7 +41,7 @@ const get = (url: string | undefined, path: string) =>
 
 needs("SQLite")("the command", () => {
   layer(Process.Server.layer, { excludeTestServices: true, timeout: "1 minute" })((it) => {
-    it.scoped("uploads a file, prints its URL, and tells what goes on beside", () =>
+    it.scoped("uploads a file, prints its URL, and reports progress on stderr", () =>
       Effect.gen(function*() {
         const { directory, url } = yield* Process.Server
         const at = yield* temporary
@@ -76,7 +76,7 @@ needs("SQLite")("the command", () => {
         assert.lengthOf(err.filter((line) => !/: \d+ % \(/.test(line)), 7)
       }))
 
-    it.scoped("uploads a directory with -r only, and tells the server where each file was", () =>
+    it.scoped("uploads a directory with -r only, and sends the relative path of each file", () =>
       Effect.gen(function*() {
         const { directory, url } = yield* Process.Server
         const at = yield* temporary
@@ -131,7 +131,7 @@ needs("SQLite")("the command", () => {
         ])
       }))
 
-    it.scoped("tells machines all of it, one JSON object a line", () =>
+    it.scoped("prints every event as one JSON object a line with --json", () =>
       Effect.gen(function*() {
         const { directory, url } = yield* Process.Server
         const at = yield* temporary
@@ -166,7 +166,7 @@ needs("SQLite")("the command", () => {
         )
       }))
 
-    it.scoped("sends a file in parts, and prints nothing but the URL where it is to be quiet", () =>
+    it.scoped("sends a file in parts with --parallel, and prints only the URL with -q", () =>
       Effect.gen(function*() {
         const { directory, url } = yield* Process.Server
         const at = yield* temporary
@@ -184,7 +184,7 @@ needs("SQLite")("the command", () => {
         assert.match(headers.get("upload-concat") ?? "", /^final;\S+ \S+$/)
       }))
 
-    it.scoped("tells machines of a file in parts as of one", () =>
+    it.scoped("prints the events of a file in parts like those of one upload", () =>
       Effect.gen(function*() {
         const { url } = yield* Process.Server
         const at = yield* temporary
@@ -194,7 +194,7 @@ needs("SQLite")("the command", () => {
         deepStrictEqual(told, ["started", "created", "complete", "summary"])
       }))
 
-    it.scoped("sends the headers with each request, the metadata with the creation, a checksum with each chunk", () =>
+    it.scoped("sends the headers with each request, the metadata with the creation, and a checksum with each chunk", () =>
       Effect.gen(function*() {
         const at = yield* temporary
         const tus = Process.tus()
@@ -233,7 +233,7 @@ needs("SQLite")("the command", () => {
         )
       }))
 
-    it.scoped("removes an upload, and knows then that there is none", () =>
+    it.scoped("removes an upload, and reports then that it does not exist", () =>
       Effect.gen(function*() {
         const { url } = yield* Process.Server
         const at = yield* temporary
@@ -248,7 +248,7 @@ needs("SQLite")("the command", () => {
         )
       }))
 
-    it.scoped("remembers what failed where it is told to", () =>
+    it.scoped("stores failed uploads in the journal of its options", () =>
       Effect.gen(function*() {
         const at = yield* temporary
         const tus = Process.tus({ PATCH: (request) => void request.socket.destroy() })
@@ -273,7 +273,7 @@ needs("SQLite")("the command", () => {
         assert.lengthOf(out, 3)
       }))
 
-    it.scoped("has nothing to list and nothing to resume in the beginning", () =>
+    it.scoped("lists nothing and resumes nothing in the beginning", () =>
       Effect.gen(function*() {
         const at = yield* temporary
         const [list, resume, named] = yield* Effect.all([
@@ -289,7 +289,7 @@ needs("SQLite")("the command", () => {
         assertFailed(named, /^effect-tus: a\.bin is not among the unfinished uploads; effect-tus list shows them\n$/)
       }))
 
-    it.scoped("uploads with a journal that cannot be used, but does not say that nothing is in it", () =>
+    it.scoped("uploads without a usable journal, but fails to list or resume", () =>
       Effect.gen(function*() {
         const { url } = yield* Process.Server
         const at = yield* temporary
@@ -307,7 +307,7 @@ needs("SQLite")("the command", () => {
         assert.match(warned[0] ?? "", /: \S+\/a: not a directory$/)
       }))
 
-    it.scoped("says in one line what is wrong with its arguments", () =>
+    it.scoped("explains wrong arguments in one line", () =>
       Effect.gen(function*() {
         const { url } = yield* Process.Server
         const at = yield* temporary
@@ -327,7 +327,7 @@ needs("SQLite")("the command", () => {
           }), { concurrency: 2 })
       }))
 
-    it.scoped("lets no file wait for one that cannot be read, and names that in the end", () =>
+    it.scoped("uploads all other files if one cannot be read, and names that in the end", () =>
       Effect.gen(function*() {
         const { directory, url } = yield* Process.Server
         const at = yield* temporary
@@ -354,7 +354,7 @@ needs("SQLite")("the command", () => {
         ])
       }))
 
-    it.scoped("says in one line which file is not there", () =>
+    it.scoped("names a missing file in one line", () =>
       Effect.gen(function*() {
         const { url } = yield* Process.Server
         const at = yield* temporary
@@ -364,7 +364,7 @@ needs("SQLite")("the command", () => {
         )
       }))
 
-    it.scoped("shows where an error comes from with --debug only", () =>
+    it.scoped("prints the stack of an error with --debug only", () =>
       Effect.gen(function*() {
         const { url } = yield* Process.Server
         const at = yield* temporary
@@ -376,7 +376,7 @@ needs("SQLite")("the command", () => {
         assert.match(err.join("\n"), /\[cause\][^]*ENOENT/)
       }))
 
-    it.scoped("shows with --debug where each of several errors comes from, and nothing of them without", () =>
+    it.scoped("prints the stacks of several errors with --debug, and none of them without", () =>
       Effect.gen(function*() {
         const at = yield* temporary
         Process.file(at, "a", "bytes")
@@ -400,7 +400,7 @@ needs("SQLite")("the command", () => {
         }
       }))
 
-    it.scoped("asks whether it is the URL of a tus server where none answers", () =>
+    it.scoped("asks whether the URL is right if no tus server responds", () =>
       Effect.gen(function*() {
         const at = yield* temporary
         Process.file(at, "a", "bytes")
@@ -419,7 +419,7 @@ needs("SQLite")("the command", () => {
         assertFailed(html, /\neffect-tus: POST \S+: expected [^\n]*, got [^\n]*; is this the URL of a tus server\?\n$/)
       }))
 
-    it.scoped("says what to try where nobody answers", () =>
+    it.scoped("gives advice if no server responds", () =>
       Effect.gen(function*() {
         const at = yield* temporary
         Process.file(at, "a", "bytes")
@@ -440,7 +440,7 @@ needs("SQLite")("the command", () => {
         )
       }))
 
-    it.scoped("tells http from https", () =>
+    it.scoped("explains http used for https, and https used for http", () =>
       Effect.gen(function*() {
         const { url } = yield* Process.Server
         const at = yield* temporary
@@ -454,7 +454,7 @@ needs("SQLite")("the command", () => {
         assertFailed(unsafe, /\neffect-tus: http:\S+ [^\n]*; if it expects https, use https: in the URL[^\n]*\n$/)
       }))
 
-    it.scoped("trusts whom it is told to, and shows who it is", () =>
+    it.scoped("trusts the authorities of --ca, and sends the certificate of --cert", () =>
       Effect.gen(function*() {
         const at = yield* temporary
         Process.file(at, "a", "bytes")
@@ -492,7 +492,7 @@ needs("SQLite")("the command", () => {
         assertFailed(noFile, /^effect-tus: --ca missing\.pem: there is no such file\n$/)
       }))
 
-    it.scoped("tells operators how it is, and what it does where that is asked for", () =>
+    it.scoped("has health checks, and metrics with --metrics", () =>
       Effect.gen(function*() {
         const at = yield* temporary
         const [telling, silent] = yield* Effect.all(
@@ -514,7 +514,7 @@ needs("SQLite")("the command", () => {
         assert.match(yield* get(silent, "/health/ready"), /^(200 \{"status":"ready"\}|503 \{"status":"unavailable"\})$/)
       }))
 
-    it.scoped("serves behind proxies, and says in one line which of them it cannot believe", () =>
+    it.scoped("trusts the proxies of --trust-proxy, and explains invalid values in one line", () =>
       Effect.gen(function*() {
         const at = yield* temporary
         const { said } = yield* Process.start(at, [
@@ -551,7 +551,7 @@ needs("SQLite")("the command", () => {
         assertFailed(origin, /^effect-tus: --cors-origin: expected origins such as [^\n;]*, got "example\.org"\n$/)
       }))
 
-    it.scoped("serves over https, only for whom an authority knows if it is told to", () =>
+    it.scoped("serves over https, and only for known clients with --tls-ca", () =>
       Effect.gen(function*() {
         const at = yield* temporary
         Process.file(at, "a", "bytes")
@@ -576,7 +576,7 @@ needs("SQLite")("the command", () => {
         assertFailed(half, /^effect-tus: --tls-cert and --tls-key need each other; see effect-tus serve --help\n$/, 2)
       }))
 
-    it.scoped("says in one line that the directory in which it runs is gone", () =>
+    it.scoped("explains in one line that its working directory was removed", () =>
       Effect.gen(function*() {
         const at = yield* temporary
         for (const args of [["serve", "--port", "0"], ["admin", "list"]]) {
@@ -596,7 +596,7 @@ needs("SQLite")("the command", () => {
         }
       }))
 
-    it.scoped("serves until it is told to stop, and says in one line why it cannot", () =>
+    it.scoped("serves until a signal, and explains in one line why it cannot start", () =>
       Effect.gen(function*() {
         const { port } = yield* Process.Server
         const at = yield* temporary

@@ -21,7 +21,7 @@ describe("examples/deploy", () => {
       /^CMD (.*)$/m
     ]] as const
   ) {
-    it(`${file} starts a server with settings that it knows`, () => {
+    it(`${file} starts a server with known settings`, () => {
       const text = readFileSync(new URL(`../../examples/deploy/${file}`, import.meta.url), "utf8")
       const [, line = ""] = command.exec(text) ?? []
       const args = line.startsWith("[") ? (JSON.parse(line) as Array<string>).slice(1) : line.split(" ")

@@ -41,7 +41,7 @@ const loaded = () =>
   )
 
 needs("SQLite")("the command in an empty folder", () => {
-  it.scopedLive("says what it can do, uploads, serves, and says in one sentence what it serves with on Node 20", () =>
+  it.scopedLive("prints its help, uploads and serves, and names the missing package on Node 20 in one sentence", () =>
     Effect.gen(function*() {
       const at = yield* installed
       const command = [process.execPath, ...withoutSqlite, join(at, "node_modules/.bin/effect-tus")]
@@ -66,12 +66,12 @@ needs("SQLite")("the command in an empty folder", () => {
       assert.strictEqual(yield* Process.stored(join(at, "uploads"), out[0]), yield* Process.digest(path))
     }))
 
-  it("loads nothing but its own files, what comes with the package, and better-sqlite3 where it is", () => {
+  it("loads only its own files, the dependencies of the package, and better-sqlite3 if it is installed", () => {
     const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
     deepStrictEqual([...loaded()].filter((name) => !(name in dependencies)), ["better-sqlite3"])
   })
 
-  it("brings the licenses of what is in it", () => {
+  it("has the licenses of the bundled packages", () => {
     const text = readFileSync(join(bundled, "LICENSES.txt"), "utf8")
     for (const name of ["effect", "@effect/platform", "mime", "ws"]) {
       assert.match(text, new RegExp(`^${name} \\d\\S+ \\(MIT\\)\\n\\n[^]*?Permission is hereby granted`, "m"))

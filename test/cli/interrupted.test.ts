@@ -41,7 +41,7 @@ const fieldOf = (events: ReadonlyArray<Record<string, unknown>>, event: string, 
 
 needs("SQLite")("an upload that is cut off", () => {
   layer(Process.Server.layer, { excludeTestServices: true, timeout: "1 minute" })((it) => {
-    it.scoped("pauses at Ctrl-C, is listed, and goes on from where it was", () =>
+    it.scoped("pauses at Ctrl-C, is listed, and resumes at its offset", () =>
       Effect.gen(function*() {
         const { directory } = yield* Process.Server
         const { at, paths: [path = ""], relay, running } = yield* begun([])
@@ -72,7 +72,7 @@ needs("SQLite")("an upload that is cut off", () => {
         assert.strictEqual(remembered(at), 0)
       }))
 
-    it.scoped("goes on by the name of the file or by its URL, with no other", () =>
+    it.scoped("resumes by the name of its file or by its URL, and no other upload does", () =>
       Effect.gen(function*() {
         const { directory } = yield* Process.Server
         const { at, paths, relay, running } = yield* begun(["--journal", "my journal"], ["a", "b", "c", "d"])
@@ -98,7 +98,7 @@ needs("SQLite")("an upload that is cut off", () => {
         deepStrictEqual(Process.json((yield* listing).out).map(({ url }) => url), [urls.get("c")])
       }))
 
-    it.scoped("goes on with the same command after the other was killed", () =>
+    it.scoped("resumes with the same command after a kill", () =>
       Effect.gen(function*() {
         const { directory } = yield* Process.Server
         const { at, paths: [path = ""], relay, running, upload } = yield* begun(["--json"])
@@ -117,7 +117,7 @@ needs("SQLite")("an upload that is cut off", () => {
         assert.strictEqual(remembered(at), 0)
       }))
 
-    it.scoped("is said not to have begun where no server was found", () =>
+    it.scoped("is reported as not started if no server was found", () =>
       Effect.gen(function*() {
         const at = yield* directory
         const { server, url } = yield* Servers.raw(() => {})
@@ -133,7 +133,7 @@ needs("SQLite")("an upload that is cut off", () => {
         )
       }))
 
-    it.scoped("is removed from the server where that is wanted", () =>
+    it.scoped("is removed from the server with --terminate-on-abort", () =>
       Effect.gen(function*() {
         const { at, running } = yield* begun(["--terminate-on-abort", "--json"])
         const { code, err, out } = yield* end(running, "SIGINT")
@@ -164,7 +164,7 @@ needs("SQLite")("an upload that is cut off", () => {
         assert.strictEqual(signal, "SIGINT")
       }))
 
-    it.scoped("waits by itself for a server that was killed and runs again", () =>
+    it.scoped("waits for a server that was killed and runs again", () =>
       Effect.gen(function*() {
         const at = yield* directory
         const first = yield* Process.serving(`${at}/uploads`)

@@ -57,7 +57,7 @@ const setAside = (at: string, letter: string, hours: number) => {
 }
 
 needs("SQLite")("the command serve", () => {
-  it.scopedLive("--adopt goes on where the database is lost, and sets aside what was there", () =>
+  it.scopedLive("--adopt starts after the loss of the database, and sets the files aside", () =>
     Effect.gen(function*() {
       const at = yield* directory
       const before = yield* start(at)
@@ -73,7 +73,7 @@ needs("SQLite")("the command serve", () => {
       yield* (yield* start(at)).stop
     }))
 
-  it.scopedLive("--keep-orphans says how long that stays, 30 days without it", () =>
+  it.scopedLive("--keep-orphans limits how long they stay, 30 days by default", () =>
     Effect.gen(function*() {
       const at = yield* directory
       const [younger, older] = [setAside(at, "a", 1), setAside(at, "b", 3)]

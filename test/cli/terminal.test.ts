@@ -17,9 +17,9 @@ const size = 4_000_000
 const onTerminal = (at: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
   Pty.program(at, [...Process.command, ...args], columns, env)
 
-needs("script", "SQLite")("on a terminal", () => {
+needs("script", "SQLite")("the terminal", () => {
   layer(Process.Server.layer, { excludeTestServices: true, timeout: "1 minute" })((it) => {
-    it.scoped("a bar for each file and one for all; Ctrl-C takes them away and says how to go on", () =>
+    it.scoped("has a bar for each file and one for all; Ctrl-C removes them and prints how to continue", () =>
       Effect.gen(function*() {
         const { port } = yield* Process.Server
         const at = yield* temporary
@@ -44,7 +44,7 @@ needs("script", "SQLite")("on a terminal", () => {
         assert.lengthOf(readdirSync(`${Process.state(at)}/effect-tus`), 2)
       }))
 
-    it.scoped("each file that is done or has failed stays, in colour", () =>
+    it.scoped("keeps a line for each completed or failed file, in colour", () =>
       Effect.gen(function*() {
         const { directory, url } = yield* Process.Server
         const at = yield* temporary
@@ -68,7 +68,7 @@ needs("script", "SQLite")("on a terminal", () => {
         assert.strictEqual(seen.at(-1), "")
       }))
 
-    it.scoped("no colour where none is wanted, and plain lines where a terminal can do no more", () =>
+    it.scoped("has no colour with NO_COLOR, and plain lines with TERM=dumb", () =>
       Effect.gen(function*() {
         const { url } = yield* Process.Server
         // Each has its own journal: one would resume the upload of the other.

@@ -209,7 +209,7 @@ const terminals: ReadonlyArray<{
 needs("script", "SQLite")("every command", () => {
   const services = Layer.provideMerge(Piped.layer, Layer.merge(Process.Server.layer, Left.layer))
   layer(services, { excludeTestServices: true, timeout: "3 minutes" })((it) => {
-    it.scoped("is among those that are looked at here", () =>
+    it.scoped("is among those of this test", () =>
       Effect.gen(function*() {
         const all = yield* Piped
         const help = all.find(({ command }) => command === "--help")?.text ?? ""
@@ -248,7 +248,7 @@ needs("script", "SQLite")("every command", () => {
         }))
     }
 
-    it.scoped("has colours for programs only where they are asked for, and nothing else that a terminal obeys", () =>
+    it.scoped("has colours outside a terminal only with FORCE_COLOR, and no other control characters", () =>
       Effect.gen(function*() {
         const piped = yield* Piped
         const forced = yield* seen(undefined, { FORCE_COLOR: "1" })
