@@ -119,8 +119,8 @@ const starts = [
   "UploadLockSuite.suite"
 ]
 
-describe("docs", () => {
-  it("finds every entry, and all that it exports", () => {
+describe("the docstring check", () => {
+  it("finds every entry, and everything that it exports", () => {
     const rooms = readdirSync(join(root, "src")).filter((name) => existsSync(join(root, "src", name, "index.ts")))
     assert.strictEqual(
       entries.toSorted().join(),
@@ -137,7 +137,7 @@ describe("docs", () => {
     assert.strictEqual(ways.join(), "")
   })
 
-  it("finds a docstring on everything that is exported", () => {
+  it("finds a docstring on every export", () => {
     const own = modules.flatMap((file) => undocumented(read(file)).map((name) => `${file}: ${name}`))
     const others = handedOn.flatMap(({ file, names }) =>
       undocumented(read(file)).filter((name) => names.includes(name)).map((name) => `${file}: ${name}`)
@@ -150,7 +150,7 @@ describe("docs", () => {
     assert.strictEqual(guilty.join("\n"), "")
   })
 
-  it("finds an example on everything that people start with", () => {
+  it("finds an example on every symbol that users start with", () => {
     const examples = files("src").flatMap((file) =>
       examplesOf(file, read(file)).map(({ line }) => {
         const lines = read(file).split("\n")
@@ -168,7 +168,7 @@ describe("docs", () => {
     assert.strictEqual(check(files("src").flatMap((file) => examplesOf(file, read(file)))), "")
   }, 300_000)
 
-  it("would find an example that does not compile", () => {
+  it("would report an example that does not compile", () => {
     const source =
       "/**\n * What it is.\n *\n * @example\n * ```ts\n * import { TusHttp } from \"effect-tus/server\"\n *\n" +
       " * export const a = TusHttp.mount\n * ```\n */\nexport const b = 1\n"
@@ -184,7 +184,7 @@ describe("docs", () => {
     assert.strictEqual(guilty.join("\n"), "")
   })
 
-  it("takes neither silence nor a mere tag for a docstring", () => {
+  it("accepts neither an empty docstring nor one of tags only", () => {
     const examples: ReadonlyArray<readonly [source: string, guilty: string]> = [
       ["export const a = 1", "a"],
       ["/** What it is. */\nexport const a = 1", ""],

@@ -94,7 +94,7 @@ const waits = <R>(schedule: Schedule.Schedule<unknown, TusError.TusError, R>, er
   })
 
 describe("examples", () => {
-  it.scopedLive("byte-store: a store of one's own", () =>
+  it.scopedLive("byte-store: passes the contract suite", () =>
     Effect.gen(function*() {
       const { url } = yield* example("byte-store")
       yield* Effect.promise(async () => {
@@ -104,7 +104,7 @@ describe("examples", () => {
       })
     }))
 
-  it.scopedLive("users: each has uploads of their own, within a quota, and what happens is told", () =>
+  it.scopedLive("users: each has their own uploads, within a quota, and events are logged", () =>
     Effect.gen(function*() {
       const { output, url } = yield* example("users", { UPLOAD_DIR: yield* directory, QUOTA: "1000" })
       const send = async (token: string | undefined, length: number, path: string, body?: string) => {
@@ -150,7 +150,7 @@ describe("examples", () => {
       assert.match(output(), /Created a.txt: 0 bytes\nCompleted a.txt: 5 bytes\nCreated b.txt: 0 bytes\n/)
     }))
 
-  it.scopedLive("upload: says how far it is, and where it is stored", () =>
+  it.scopedLive("upload: prints its progress, and the URL", () =>
     Effect.gen(function*() {
       const { directory, url } = yield* server
       for (const file of ["upload", "retry"]) {
@@ -164,7 +164,7 @@ describe("examples", () => {
       }
     }), 60_000)
 
-  it.effect("retry: for as long as it was told, no wait longer than ten seconds", () =>
+  it.effect("retry: ends after its duration, and waits ten seconds at most", () =>
     Effect.gen(function*() {
       const delays = yield* waits(Retry.forAsLong("5 minutes"), Array.from({ length: 1000 }, () => refused(500)))
       const total = delays.reduce((sum, delay) => sum + delay, 0)
@@ -173,7 +173,7 @@ describe("examples", () => {
       assert.isAtMost(Math.max(...delays), 10_000)
     }))
 
-  it.effect("retry: by status", () =>
+  it.effect("retry: depends on the status", () =>
     Effect.gen(function*() {
       const schedule = Retry.byStatus(Schedule.intersect(Schedule.spaced("1 second"), Schedule.recurs(5)))
       const statuses = (...all: ReadonlyArray<number>) => waits(schedule, all.map(refused))
@@ -181,7 +181,7 @@ describe("examples", () => {
       deepStrictEqual(yield* statuses(423, 507), [250, 0])
     }))
 
-  it.effect("retry: asks for the network where nobody was there, and else does not", () =>
+  it.effect("retry: waits for the network if no server could be reached, and only then", () =>
     Effect.gen(function*() {
       let asked = 0
       const online = Effect.sync(() => {
@@ -192,7 +192,7 @@ describe("examples", () => {
       assert.strictEqual(asked, 2)
     }))
 
-  it.scopedLive("retry: waits until somebody is there", () =>
+  it.scopedLive("retry: waits until a server listens", () =>
     Effect.gen(function*() {
       const path = yield* directory
       const first = yield* example("node-server", { UPLOAD_DIR: path })
@@ -227,7 +227,7 @@ describe("examples", () => {
     }), 60_000)
 
   it.scopedLive(
-    "node-server: a directory has one server, and is free when that one is gone, however it went",
+    "node-server: a directory has one server, and is free after its end, however it ended",
     () =>
       Effect.gen(function*() {
         const path = yield* directory
@@ -241,7 +241,7 @@ describe("examples", () => {
     60_000
   )
 
-  it.scopedLive("node-server: says what is complete, ends at once when it is asked to, with code 0, and says so", () =>
+  it.scopedLive("node-server: logs completed uploads, and ends at a signal at once, with code 0 and a log line", () =>
     Effect.gen(function*() {
       const server = yield* example("node-server", { UPLOAD_DIR: yield* directory })
       yield* Effect.promise(() =>

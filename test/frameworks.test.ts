@@ -20,7 +20,7 @@ const examples = {
 describe("in a framework", () => {
   for (const [name, collection] of Object.entries(examples)) {
     it.scopedLive(
-      `${name}: uploads are resumed, other routes answer, and its end keeps what has arrived`,
+      `${name}: uploads resume, other routes respond, and a server that stops keeps what has arrived`,
       () => holds(name, collection),
       60_000
     )

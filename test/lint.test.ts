@@ -91,7 +91,7 @@ const planted: ReadonlyArray<readonly [file: string, source: string]> = [
 const functionOf = (lines: number) => `export const a = () => [\n${"  1,\n\n  // Why.\n".repeat(lines - 2)}]\n`
 
 describe("lint", () => {
-  it("finds no comparison that cannot tell one Option from another: that of chai, by assert.deepStrictEqual", () => {
+  it("finds no assert.deepStrictEqual of chai, which cannot tell one Option from another", () => {
     const files = sources("test", "src").filter((name) => !name.endsWith("lint.test.ts"))
     assert.isAbove(files.length, 100)
     const guilty = files.filter((name) => /assert\.deep(Strict)?Equal/.test(readFileSync(join(root, name), "utf8")))
@@ -107,7 +107,7 @@ describe("lint", () => {
     deepStrictEqual(wide, [])
   })
 
-  it("finds no header and no status among the rules", () => {
+  it("finds no header and no status in the rules", () => {
     const words =
       /\b(upload|tus|content|x|if|retry|accept)-[a-z]+(-[a-z]+)*\b|status: [1-5]\d\d\b|\b(POST|PATCH|HEAD|DELETE)\b/gi
     const said = (source: string) => Array.from(source.matchAll(words), ([word]) => word)
@@ -120,7 +120,7 @@ describe("lint", () => {
     )
   })
 
-  it("knows every folder, and no circle among them", () => {
+  it("knows every folder, and finds no circle among them", () => {
     const folders = sources("src")
       .filter((name) => /(?<!\/index)(?<!\.d)\.ts$/.test(name))
       .map((name) => relative("src", dirname(name)))
@@ -155,7 +155,7 @@ describe("lint", () => {
     assert.isAbove(forbidden.flatMap(([, others]) => others).length, 500)
   })
 
-  it("finds nobody but NodeRequest who listens to a request or an answer, unless it is to hear nothing", () => {
+  it("finds only NodeRequest listening to requests and responses, except for ignored errors", () => {
     const guilty = sources("src/node").filter((name) => name !== "src/node/http/NodeRequest.ts").flatMap((name) =>
       Array.from(
         readFileSync(join(root, name), "utf8").matchAll(

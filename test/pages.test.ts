@@ -70,20 +70,20 @@ describe("pages", () => {
     assert.strictEqual(pages.flatMap((page) => brokenLinks(page, read(page))).join("\n"), "")
   })
 
-  it("have links that lead somewhere in the package, too", () => {
+  it("have links that also work in the package", () => {
     assert.isTrue(published.has("README.md"))
     const guilty = pages.filter((page) => published.has(page)).flatMap((page) => unpublishedLinks(page, read(page)))
     assert.strictEqual(guilty.join("\n"), "")
   })
 
-  it("name files of the source that exist", () => {
+  it("name existing files of the source", () => {
     const text = read("src/README.md")
     const named = Array.from(text.matchAll(/`((?:[\w-]+\/)+\w+\.ts)`/g), ([, name = ""]) => name)
     assert.isAbove(named.length, 25)
     assert.strictEqual(named.filter((name) => !existsSync(join(root, "src", name))).join(), "")
   })
 
-  it("name tests that exist", () => {
+  it("name existing tests", () => {
     const rows = read("test/README.md").match(/^\|.*\|$/gm) ?? []
     const named = rows.flatMap((row) =>
       Array.from((row.split("|")[2] ?? "").matchAll(/`([\w-]+(?:\/[\w-]+)+)`/g), ([, name = ""]) => name)
@@ -93,7 +93,7 @@ describe("pages", () => {
     assert.strictEqual(missing.join(), "")
   })
 
-  it("would be found with a link that leads nowhere", () => {
+  it("would fail with a broken link", () => {
     const text = "# A b\n[a](nowhere.md) [b](#a-b) [c](#c) ![d](test/docs.test.ts) `[e](e)`\n"
     assert.strictEqual(brokenLinks("README.md", text).join(), "README.md: nowhere.md,README.md: README.md#c")
     assert.strictEqual(
@@ -108,7 +108,7 @@ describe("pages", () => {
     assert.strictEqual(check(programs), "")
   }, 300_000)
 
-  it("would be found with a program that does not compile", () => {
+  it("would fail with a program that does not compile", () => {
     const text = "```ts\nimport { NodeTusServer } from \"effect-tus/node\"\n\nNodeTusServer.layer({ dir: \"\" })\n```\n"
     assert.match(check(programsOf("README.md", text)), /^README\.md:4: .*'dir' does not exist/)
   }, 300_000)

@@ -35,7 +35,7 @@ const at = (port: number, text = "") => {
 }
 
 describe("README", () => {
-  it.scopedLive("begins with a server that says where it listens, and an upload to it", () =>
+  it.scopedLive("starts with a server that logs where it listens, and an upload to it", () =>
     Effect.gen(function*() {
       const path = yield* folder
       const port = yield* freePort
@@ -58,7 +58,7 @@ describe("README", () => {
       assert.strictEqual(sums[0], sums[1])
     }))
 
-  it.scopedLive("shows a server that knows its users", () =>
+  it.scopedLive("shows a server that authorizes users and limits them", () =>
     Effect.gen(function*() {
       const path = yield* folder
       const port = yield* freePort

@@ -77,7 +77,7 @@ const responseHeaders = [
 ]
 
 inChromium("the client in Chromium", (it) => {
-  it.scoped("uploads across origins, and tells what has really left", () =>
+  it.scoped("uploads cross-origin, and reports the bytes that have left", () =>
     Effect.gen(function*() {
       const { page, tus } = yield* setting(server())
       yield* (yield* connection(page)).slow(8 * MiB)
@@ -115,7 +115,7 @@ inChromium("the client in Chromium", (it) => {
       assert.match(headers.get("access-control-expose-headers") ?? "", /Retry-After/)
     }))
 
-  it.scoped("goes on where it was after a reload", () =>
+  it.scoped("resumes after a reload", () =>
     Effect.gen(function*() {
       const { page, tus } = yield* setting(server())
       yield* start(page, { endpoint: tus.url, size, stopAt: 8 * MiB })
@@ -125,7 +125,7 @@ inChromium("the client in Chromium", (it) => {
       yield* isWhole(tus, told, size)
     }))
 
-  it.scoped("never goes on with a file of the same name, size and date that begins with other bytes", () =>
+  it.scoped("never resumes with a file of the same name, size and date whose first bytes differ", () =>
     Effect.gen(function*() {
       const { page, tus } = yield* setting(server())
       const network = yield* holding(tus)
@@ -138,7 +138,7 @@ inChromium("the client in Chromium", (it) => {
       yield* isWhole(tus, told, size, changedAt)
     }))
 
-  it.scoped("goes on after a reload, by what is in a file, also where a page came by plain http", () =>
+  it.scoped("resumes after a reload by the content of the file, also on a page over plain http", () =>
     Effect.gen(function*() {
       const tus = yield* server()
       const { page } = yield* visit((yield* pages(yield* script)).replace("127.0.0.1", "plain.test"))
@@ -153,7 +153,7 @@ inChromium("the client in Chromium", (it) => {
       yield* isWhole(tus, again, size)
     }))
 
-  it.scoped("pauses while the browser is offline, and pays for no attempt", () =>
+  it.scoped("pauses while the browser is offline, and uses no attempt", () =>
     Effect.gen(function*() {
       const { page, tus } = yield* setting(server())
       const network = yield* connection(page)
@@ -170,7 +170,7 @@ inChromium("the client in Chromium", (it) => {
       yield* isWhole(tus, yield* uploading, size)
     }))
 
-  it.scoped("uploads though the browser is wrong about being offline", () =>
+  it.scoped("uploads although the browser reports offline wrongly", () =>
     Effect.gen(function*() {
       const { page, tus } = yield* setting(server())
       yield* Effect.promise(() =>
@@ -184,7 +184,7 @@ inChromium("the client in Chromium", (it) => {
       deepStrictEqual(told.filter(({ event }) => event === "Retrying"), [])
     }))
 
-  it.scoped("counts no byte as sent that has not left, whatever the answer, and ends with whoever ends its request", () =>
+  it.scoped("never counts a byte as sent that has not left, for any response, and ends its request when it is interrupted", () =>
     Effect.gen(function*() {
       const { page, tus } = yield* setting(server())
       let answers = 0
@@ -219,7 +219,7 @@ inChromium("the client in Chromium", (it) => {
     }))
 
   for (const [name, realmOf] of realms) {
-    it.scoped(`goes on in ${name} when a server that was killed is back`, () =>
+    it.scoped(`resumes in ${name} when a killed server runs again`, () =>
       Effect.gen(function*() {
         const { context, page, tus } = yield* setting(mortal)
         const realm = yield* Effect.promise(() => realmOf(context, page))
@@ -259,7 +259,7 @@ inChromium("the client in Chromium", (it) => {
   }
 
   it.scoped(
-    "goes on in another worker by the URL of the upload, with what that worker has",
+    "resumes in another worker by the URL of the upload, with the same source",
     () =>
       Effect.gen(function*() {
         const { context, page, tus } = yield* setting(server())

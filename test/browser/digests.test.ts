@@ -14,13 +14,13 @@ const node = digestsOf(NodeHashFunctions.layer)
 
 const pieces = FastCheck.array(FastCheck.uint8Array({ maxLength: 300 }), { minLength: 1, maxLength: 5 })
 
-describe("the digests of browsers", () => {
+describe("the hash functions of browsers", () => {
   it("are four of those of tus", () =>
     deepStrictEqual([...browser.keys()].toSorted(), ["md5", "sha1", "sha256", "sha512"]))
 
   for (const [algorithm, make] of browser) {
     it.prop(
-      `${algorithm} is that of Node, in any pieces, and a copy goes on by itself`,
+      `${algorithm} equals that of Node, in any pieces, and a copy continues independently`,
       [pieces, pieces],
       ([some, others]) => {
         const [one, same] = [make(), node.get(algorithm)?.()]

@@ -68,9 +68,9 @@ const attempts = async (path: string) => {
   }
 }
 
-needs("chromium")("in Chromium, on the origin of uploads", () => {
+needs("chromium")("a download in Chromium, on the origin of a page", () => {
   it.scopedLive(
-    "nothing that was uploaded runs, whatever its type, and pages may read it",
+    "is never run, with any type, and pages may read it",
     () =>
       Effect.gen(function*() {
         const url = yield* origin

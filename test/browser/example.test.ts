@@ -100,8 +100,8 @@ const npmStart = Effect.gen(function*() {
   )
 })
 
-describe("what serves the page", () => {
-  it.scopedLive("compresses it, and outlives a directory that comes and goes, and ranges that are none", () =>
+describe("the server of the page", () => {
+  it.scopedLive("compresses it, survives a directory that comes and goes, and ignores invalid ranges", () =>
     Effect.gen(function*() {
       const path = yield* directory
       const server = yield* Effect.acquireRelease(
@@ -131,7 +131,7 @@ describe("what serves the page", () => {
 
 inChromium("the example page", (it) => {
   it.scoped(
-    "is what npm start serves, at the address that it prints, with nothing else of this machine",
+    "is started by npm start, prints its address, and serves no other files of the machine",
     () =>
       Effect.gen(function*() {
         const { page: url } = yield* npmStart
@@ -160,7 +160,7 @@ inChromium("the example page", (it) => {
       })
   )
 
-  it.scoped("is used with the keyboard alone: choose, pause, resume, remove", () =>
+  it.scoped("works with the keyboard alone: choose, pause, resume, remove", () =>
     Effect.gen(function*() {
       const tus = yield* server()
       const relayed = yield* holding(tus)
@@ -201,7 +201,7 @@ inChromium("the example page", (it) => {
       }
     }))
 
-  it.scoped("goes on when a server that was killed is back, and says so meanwhile", () =>
+  it.scoped("resumes when a killed server runs again, and shows the failure meanwhile", () =>
     Effect.gen(function*() {
       const tus = yield* mortal
       const network = yield* holding(tus)
@@ -222,7 +222,7 @@ inChromium("the example page", (it) => {
       isRest(network)
     }))
 
-  it.scoped("waits while it is offline, and goes on by itself", () =>
+  it.scoped("waits while it is offline, and continues by itself", () =>
     Effect.gen(function*() {
       const tus = yield* server()
       const { page } = yield* setting(tus.url)
@@ -239,7 +239,7 @@ inChromium("the example page", (it) => {
     }))
 
   it.scoped(
-    "asks for the file again after a reload, knows it from others, and sends only the rest",
+    "asks for the file again after a reload, recognizes it, and sends only the rest",
     () =>
       Effect.gen(function*() {
         const tus = yield* server()
@@ -270,7 +270,7 @@ inChromium("the example page", (it) => {
   )
 
   it.scoped(
-    "takes what is dropped, each file once, and removes what is cancelled from the server",
+    "accepts dropped files, each once, and removes cancelled uploads from the server",
     () =>
       Effect.gen(function*() {
         const tus = yield* server()
@@ -302,7 +302,7 @@ inChromium("the example page", (it) => {
       })
   )
 
-  it.scoped("takes all files of a folder that is dropped, also those of one name", () =>
+  it.scoped("accepts all files of a dropped folder, also those with equal names", () =>
     Effect.gen(function*() {
       const tus = yield* server()
       const { page } = yield* setting(tus.url)
@@ -326,7 +326,7 @@ inChromium("the example page", (it) => {
       })
     }))
 
-  it.scoped("says what failed, and tries again when it is asked to", () =>
+  it.scoped("shows failures, and tries again on request", () =>
     Effect.gen(function*() {
       const tus = yield* server({ maxSize: 1000 })
       const { page } = yield* setting(tus.url)
@@ -342,7 +342,7 @@ inChromium("the example page", (it) => {
     }))
 
   it.scoped(
-    "everything on it has a name and can be read, by day and by night, on a small screen",
+    "has accessible names and readable text, in light and dark colours, on a small screen",
     () =>
       Effect.gen(function*() {
         const tus = yield* server({ maxSize: 1000 })
@@ -378,7 +378,7 @@ inChromium("the example page", (it) => {
       })
   )
 
-  it.scoped("says how far all are, in rows with what is done folded away, and clears them", () =>
+  it.scoped("shows the progress of all files, folds completed rows, and clears them", () =>
     Effect.gen(function*() {
       const tus = yield* server()
       const { page } = yield* setting(tus.url)
@@ -395,7 +395,7 @@ inChromium("the example page", (it) => {
       })
     }))
 
-  it.scoped("goes on after a reload by one click, where the browser knows the file", () =>
+  it.scoped("resumes after a reload with one click, if the browser has a handle of the file", () =>
     Effect.gen(function*() {
       const tus = yield* server()
       const network = yield* holding(tus)

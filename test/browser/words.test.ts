@@ -24,8 +24,8 @@ const lines: Array<[changes: Partial<Upload.Upload>, text: string]> = [
   [{ state: "Done" }, "12.0 MiB"]
 ]
 
-describe("the figures of an upload on the page", () => {
+describe("the text about the progress of an upload", () => {
   for (const [changes, text] of lines) {
-    it(`are ${text}`, () => assert.strictEqual(Words.figures(upload(changes)).replaceAll("\u00a0", " "), text))
+    it(`is ${text}`, () => assert.strictEqual(Words.figures(upload(changes)).replaceAll("\u00a0", " "), text))
   }
 })

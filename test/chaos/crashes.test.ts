@@ -21,7 +21,7 @@ const durabilities = ["process", "completion", "always"] as const
 
 describe("kill -9", () => {
   it.scopedLive(
-    `takes back nothing that was told, ${cycles} times`,
+    `loses nothing that was acknowledged, ${cycles} times`,
     () =>
       seeded("crashes", (seed) =>
         Effect.gen(function*() {

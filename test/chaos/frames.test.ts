@@ -112,9 +112,9 @@ const anyFrame = (random: () => number) => {
   )()
 }
 
-needs("openssl")("frames that nobody should send", () => {
+needs("openssl")("invalid HTTP/2 frames", () => {
   it.scopedLive(
-    "an error of the connection beside requests that have just ended costs only that connection",
+    "that cause an error of the connection beside requests that have just ended cost only that connection",
     () =>
       Effect.gen(function*() {
         const { port, survives } = yield* start
@@ -137,7 +137,7 @@ needs("openssl")("frames that nobody should send", () => {
   )
 
   it.scopedLive(
-    `${connections} connections of any frames are answered or closed`,
+    `on ${connections} connections are answered, or the connections are closed`,
     () =>
       seeded("frames", (seed) =>
         Effect.gen(function*() {

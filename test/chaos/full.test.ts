@@ -74,7 +74,7 @@ const isOpen = ({ state }: UsageLedger.Entry) => state === "Open"
 
 needs("mount", "SQLite")("a full disk", () => {
   it.scopedLive(
-    "is 507 with its cause in the log, and the same uploads go on when there is room",
+    "is 507 with its cause in the log, and the same uploads continue when there is room",
     () =>
       Effect.gen(function*() {
         const path = yield* disk
@@ -108,7 +108,7 @@ needs("mount", "SQLite")("a full disk", () => {
   )
 
   it.scopedLive(
-    "frees room whenever it is asked to, also where there is none for a state",
+    "lets DELETE free space, even if there is none for a state",
     () =>
       Effect.gen(function*() {
         const path = yield* disk

@@ -47,7 +47,7 @@ const fuzz = async (probe: Probe, seed: number, requests: number) => {
 const quote = (story: Story) => tell(story).replaceAll("'", `'\\''`)
 
 describe("fuzz", () => {
-  it.scopedLive(`${requests} made-up requests get what they deserve`, () =>
+  it.scopedLive(`${requests} random requests get the responses of the reference`, () =>
     Effect.gen(function*() {
       const rejections: Array<unknown> = []
       const onRejection = (reason: unknown) => rejections.push(reason)

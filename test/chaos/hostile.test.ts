@@ -25,8 +25,8 @@ const destroy = (clients: ReadonlyArray<Client>) => clients.forEach((client) => 
 const closing = (clients: ReadonlyArray<Client>) => Promise.all(clients.map(({ closed }) => closed))
 const send = (clients: ReadonlyArray<Client>, text: string) => Promise.all(clients.map((client) => client.send(text)))
 
-needs("descriptors", "prlimit")("a hostile crowd", () => {
-  it.scopedLive("5,000 idle connections take at most 16 KiB each", () =>
+needs("descriptors", "prlimit")("a hostile client", () => {
+  it.scopedLive("with 5,000 idle connections costs at most 16 KiB each", () =>
     Effect.gen(function*() {
       const { connect, descriptors, growth, survives, upload } = yield* victim()
       yield* Effect.promise(async () => {
@@ -43,7 +43,7 @@ needs("descriptors", "prlimit")("a hostile crowd", () => {
     }), limit)
 
   it.scopedLive(
-    "5,000 uploads of which a byte comes now and then take at most 160 KiB each",
+    "with 5,000 uploads that send a byte now and then costs at most 160 KiB each",
     () =>
       Effect.gen(function*() {
         const { connect, growth, survives, upload } = yield* victim()
@@ -68,7 +68,7 @@ needs("descriptors", "prlimit")("a hostile crowd", () => {
   )
 
   it.scopedLive(
-    "500 heads of which a byte comes now and then are refused when their time has come",
+    "with 500 heads that arrive byte by byte is refused after the head timeout",
     () =>
       Effect.gen(function*() {
         const { connect, growth, survives, upload } = yield* victim({ headersTimeout: "2 seconds" })
@@ -94,7 +94,7 @@ needs("descriptors", "prlimit")("a hostile crowd", () => {
   )
 
   it.scopedLive(
-    "500 bodies of which nothing comes are cut off, and told where they stand",
+    "with 500 bodies that stop is cut off, and gets the offsets",
     () =>
       Effect.gen(function*() {
         const { connect, growth, survives, upload } = yield* victim({ idleTimeout: "1 second" })
@@ -115,7 +115,7 @@ needs("descriptors", "prlimit")("a hostile crowd", () => {
   )
 
   it.scopedLive(
-    "200,000 requests that wait for no answer, on ten connections, are cut off",
+    "that pipelines 200,000 requests on ten connections without reading is cut off",
     () =>
       Effect.gen(function*() {
         const { connect, growth, survives, upload } = yield* victim()
@@ -134,7 +134,7 @@ needs("descriptors", "prlimit")("a hostile crowd", () => {
     limit
   )
 
-  it.scopedLive("200 request lines without an end are refused", () =>
+  it.scopedLive("with 200 endless request lines is refused", () =>
     Effect.gen(function*() {
       const { connect, growth, survives, upload } = yield* victim()
       yield* Effect.promise(async () => {
@@ -152,7 +152,7 @@ needs("descriptors", "prlimit")("a hostile crowd", () => {
     }), limit)
 
   it.scopedLive(
-    "an upload whose every byte comes alone, as a chunk with much around it, is right in the end",
+    "that sends every byte of an upload as a chunk with long extensions has the right bytes in the end",
     () =>
       Effect.gen(function*() {
         const { connect, create, offsetOf, survives, upload } = yield* victim()
@@ -177,7 +177,7 @@ needs("descriptors", "prlimit")("a hostile crowd", () => {
   )
 
   it.scopedLive(
-    "a server that has run out of descriptors loses no upload and comes back",
+    "that uses up the descriptors makes the server lose no upload, and the server recovers",
     () =>
       Effect.gen(function*() {
         const { connect, create, descriptors, limitDescriptors, offsetOf, upload } = yield* victim()

@@ -41,8 +41,8 @@ const cases: Readonly<Record<string, Case>> = {
   "one end of a line without CR": { bytes: (path) => head(path).replace("\r\n", "\n"), answers: [400] },
   "a header on two lines": { bytes: (path) => head(path, "X-A: a\r\n b"), answers: [400] },
   "a space before the colon": { bytes: (path) => head(path, "X-A : a"), answers: [400] },
-  "no host": { bytes: (path) => head(path).replace("Host: localhost\r\n", ""), answers: [400] },
-  "garbage behind a request": { bytes: (path) => `${request("HEAD", path)}\0\0`, answers: [200, 400] },
+  "no Host header": { bytes: (path) => head(path).replace("Host: localhost\r\n", ""), answers: [400] },
+  "garbage after a request": { bytes: (path) => `${request("HEAD", path)}\0\0`, answers: [200, 400] },
 
   // Too long.
   "a target of 100 kB": { bytes: () => head(`/files/${"a".repeat(100_000)}`), answers: [431] },
@@ -83,9 +83,9 @@ const cases: Readonly<Record<string, Case>> = {
     bytes: (path) => framed(path, "Transfer-Encoding: chunked", "Transfer-Encoding: chunked"),
     answers: [400]
   },
-  "a coding behind chunked": { bytes: (path) => framed(path, "Transfer-Encoding: chunked, gzip"), answers: [400] },
+  "a coding after chunked": { bytes: (path) => framed(path, "Transfer-Encoding: chunked, gzip"), answers: [400] },
   "a coding before chunked": { bytes: (path) => framed(path, "Transfer-Encoding: gzip, chunked"), answers: [400] },
-  "a coding that is none": { bytes: (path) => framed(path, "Transfer-Encoding: identity"), answers: [400] },
+  "an unknown coding": { bytes: (path) => framed(path, "Transfer-Encoding: identity"), answers: [400] },
   "a chunk of no size": { bytes: (path) => chunked(path, "zz\r\nabc\r\n0\r\n\r\n"), answers: [503] },
   "a chunk of a negative size": { bytes: (path) => chunked(path, "-3\r\nabc\r\n0\r\n\r\n"), answers: [503] },
   "a chunk of 2^68 bytes": { bytes: (path) => chunked(path, `${"f".repeat(17)}\r\nabc`), answers: [503] },
@@ -93,7 +93,7 @@ const cases: Readonly<Record<string, Case>> = {
     bytes: (path) => chunked(path, "3\r\nabc\r\nzz\r\n"),
     answers: [503]
   },
-  "a chunk that is longer than it says": {
+  "a chunk longer than its size": {
     bytes: (path) => chunked(path, "3\r\nabcdef\r\n0\r\n\r\n"),
     answers: [503]
   },
@@ -110,7 +110,7 @@ const cases: Readonly<Record<string, Case>> = {
     bytes: (path) => chunked(path, `3\r\nabc\r\n0\r\n${`a:${"b".repeat(60)}\r\n`.repeat(1024)}\r\n`),
     answers: [503]
   },
-  "a trailer that speaks of the offset": {
+  "a trailer with Upload-Offset": {
     bytes: (path) => chunked(path, "3\r\nabc\r\n0\r\nUpload-Offset: 50\r\n\r\n"),
     answers: [204],
     offset: 3
@@ -118,7 +118,7 @@ const cases: Readonly<Record<string, Case>> = {
 
   // Valid HTTP that tus does not use.
   "HTTP/1.0": { bytes: (path) => head(path).replace("1.1", "1.0").replace(`${close}\r\n`, ""), answers: [200] },
-  "HTTP/1.0 that wants to keep the connection": {
+  "HTTP/1.0 with Connection: keep-alive": {
     bytes: (path) => head(path).replace("1.1", "1.0").replace(close, "Connection: keep-alive"),
     answers: [200]
   },
@@ -129,10 +129,10 @@ const cases: Readonly<Record<string, Case>> = {
   },
   "HTTP/0.9": { bytes: () => "GET /files\r\n\r\n", answers: [405] },
   "a target of another server": { bytes: (path) => head(`http://example.org${path}`), answers: [200] },
-  "a target that is a host": { bytes: () => head("example.org:80"), answers: [400] },
-  "a target that is a star": { bytes: () => request("OPTIONS", "*", [close]), answers: [204] },
-  "a target with dots": { bytes: () => head("/files/../../etc/passwd"), answers: [404] },
-  "an expectation that nobody knows": {
+  "a target of host and port": { bytes: () => head("example.org:80"), answers: [400] },
+  "the target *": { bytes: () => request("OPTIONS", "*", [close]), answers: [204] },
+  "a target with .. in it": { bytes: () => head("/files/../../etc/passwd"), answers: [404] },
+  "an unknown expectation": {
     bytes: (path) => `${patch(path, 0, 3, ["Expect: a miracle", close])}abc`,
     answers: [204],
     offset: 3
@@ -148,7 +148,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
   "CONNECT": { bytes: () => "CONNECT example.org:80 HTTP/1.1\r\nHost: example.org:80\r\n\r\n", answers: [] },
   "TRACE": { bytes: (path) => request("TRACE", path, [close]), answers: [405] },
-  "a method in small letters": { bytes: (path) => head(path).replace("HEAD", "head"), answers: [400] },
+  "a method in lower case": { bytes: (path) => head(path).replace("HEAD", "head"), answers: [400] },
   "a method that does not exist": { bytes: (path) => head(path).replace("HEAD", "BREW"), answers: [400] },
   "a body of HEAD": { bytes: (path) => `${head(path, "Content-Length: 3")}abc`, answers: [200] },
   "a body of HEAD that never comes": { bytes: (path) => head(path, "Content-Length: 3"), answers: [200] },
@@ -181,6 +181,6 @@ it.layer(Layer.scoped(Server, victim({ idleTimeout: "2 seconds" })))("a malforme
       }))
   }
 
-  it.effect("none of them has left anything behind", () =>
+  it.effect("none of them leaves anything behind", () =>
     Effect.flatMap(Server, ({ survives }) => Effect.promise(survives)))
 })

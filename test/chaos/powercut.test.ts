@@ -111,7 +111,7 @@ const without = (story: ReadonlyArray<Stage>, steps: ReadonlySet<Step>) =>
 
 needs("strace")("a power cut", () => {
   for (const durability of ["process", "completion", "always"] as const) {
-    it.scopedLive(`takes nothing that was promised, durability ${durability}`, () =>
+    it.scopedLive(`loses nothing that was promised, at durability ${durability}`, () =>
       Effect.gen(function*() {
         const { result: done, seen } = yield* tracing(durability, requests)
         assert.strictEqual(seen.length, done.length)

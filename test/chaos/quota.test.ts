@@ -53,8 +53,8 @@ const serving = Effect.gen(function*() {
   }
 })
 
-needs("strace")("a quota that is used up", () => {
-  it.scopedLive("has the reserve given up for what frees room, which then goes well", () =>
+needs("strace")("a disk quota that is used up", () => {
+  it.scopedLive("releases the reserve for operations that free space, and these succeed", () =>
     Effect.gen(function*() {
       const { fail, reserve, terminate } = yield* serving
       assert.isTrue(existsSync(reserve))
@@ -62,14 +62,14 @@ needs("strace")("a quota that is used up", () => {
       deepStrictEqual([(yield* terminate).status, existsSync(reserve)], [204, false])
     }))
 
-  it.scopedLive("is 507 for what takes room", () =>
+  it.scopedLive("is 507 for operations that need space", () =>
     Effect.gen(function*() {
       const { create, fail } = yield* serving
       yield* fail("EDQUOT")
       assert.strictEqual((yield* create).status, 507)
     }))
 
-  it.scopedLive("is not what a disk that is broken is taken for", () =>
+  it.scopedLive("is not mistaken for a broken disk", () =>
     Effect.gen(function*() {
       const { fail, path, reserve, terminate } = yield* serving
       yield* fail("EIO")

@@ -36,7 +36,7 @@ const manners = [
 ]
 
 describe("a soak", () => {
-  it.scopedLive(`of ${gibibytes} GiB leaves the server as large as it was`, () =>
+  it.scopedLive(`of ${gibibytes} GiB leaves the server as large as before`, () =>
     Effect.gen(function*() {
       const path = yield* directory
       const { atRest, countsWhen, isWell, port, process: { pid } } = yield* counted(path)

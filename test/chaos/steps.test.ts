@@ -10,15 +10,15 @@ const seen = (...lines: ReadonlyArray<string>) => answers("/up", parse(lines.map
 const answer = `write(29<socket:[5]>, "HTTP/1.1 204 No Content", 219) = 219`
 const log = `pwrite64(27</up/uploads.sqlite-wal>, "\\0", 24, 65952) = 24`
 
-describe("steps", () => {
-  it("several writes to the same place are one stage", () => {
+describe("the steps of a trace", () => {
+  it("several writes to the same file are one stage", () => {
     deepStrictEqual(
       seen(`pwrite64(3<${file}>, "a", 1, 0) = 1`, `pwrite64(3<${file}>, "b", 1, 1) = 1`, log, log, answer),
       [[["write file"], ["write log"], ["answer"]]]
     )
   })
 
-  it("syncs of a file and of what leads to it are one stage, that of the log is another", () => {
+  it("syncs of a file and its directories are one stage, that of the log is another", () => {
     deepStrictEqual(
       seen(
         "fsync(1</up/c1>) = 0",
@@ -32,7 +32,7 @@ describe("steps", () => {
     )
   })
 
-  it("what begins before a sync has returned is in its stage", () => {
+  it("calls that begin before a sync has returned are in its stage", () => {
     deepStrictEqual(
       answers(
         "/up",
@@ -42,7 +42,7 @@ describe("steps", () => {
     )
   })
 
-  it("each answer begins anew", () => {
+  it("each response begins a new stage", () => {
     deepStrictEqual(seen(log, answer, answer, log, answer), [
       [["write log"], ["answer"]],
       [["answer"]],
@@ -50,7 +50,7 @@ describe("steps", () => {
     ])
   })
 
-  it("what failed, what only reads, and what lies elsewhere is no step", () => {
+  it("failed calls, reads, and calls elsewhere are no steps", () => {
     deepStrictEqual(
       seen(
         `openat(AT_FDCWD</x>, "${file}", O_WRONLY|O_CREAT) = -1 ENOENT (No such file or directory)`,
@@ -64,7 +64,7 @@ describe("steps", () => {
     )
   })
 
-  it("a file that is copied in the kernel is written, one that is made under another name is renamed", () => {
+  it("a copy in the kernel is a write, and a file that was written under a temporary name is renamed", () => {
     deepStrictEqual(
       seen(
         "mkdir(\"/up/c1\", 0777) = 0",

@@ -12,26 +12,26 @@ const calls = (...lines: ReadonlyArray<string>) =>
     end
   }))
 
-describe("strace", () => {
-  it("a call on a descriptor tells its file", () => {
+describe("the reader of strace", () => {
+  it("finds the file of a descriptor", () => {
     deepStrictEqual(calls("7 fsync(28</srv/up>)          = 0"), [
       { name: "fsync", files: ["/srv/up"], strings: [], result: 0, begin: 0, end: 0 }
     ])
   })
 
-  it("what is written is neither an end nor a descriptor", () => {
+  it("reads no end and no descriptor in written text", () => {
     deepStrictEqual(calls(`7 pwrite64(3</srv/a>, "x) = 5 \\"4</b>\\" "..., 4096, 56) = 4096`), [
       { name: "pwrite64", files: ["/srv/a"], strings: [`x) = 5 \\"4</b>\\" `], result: 4096, begin: 0, end: 0 }
     ])
   })
 
-  it("a call that failed has a negative result", () => {
+  it("reads a negative result of a failed call", () => {
     const [call] = calls(`7 openat(AT_FDCWD</srv>, "/srv/a", O_RDONLY) = -1 ENOENT (No such file or directory)`)
     assert.strictEqual(call?.result, -1)
     deepStrictEqual(call?.strings, ["/srv/a"])
   })
 
-  it("a call with several buffers tells them all", () => {
+  it("reads all buffers of a call", () => {
     const [call] = calls(
       `7 writev(9<socket:[5]>, [{iov_base="HTTP/1.1 200", iov_len=12}, {iov_base="y", iov_len=1}], 2) = 13`
     )
@@ -39,7 +39,7 @@ describe("strace", () => {
     deepStrictEqual(call?.files, ["socket:[5]"])
   })
 
-  it("calls of several threads overlap as long as the first has not returned", () => {
+  it("lets calls of several threads overlap until they return", () => {
     deepStrictEqual(
       calls(
         "7 fdatasync(30</srv/a> <unfinished ...>",
@@ -52,7 +52,7 @@ describe("strace", () => {
     )
   })
 
-  it("what is printed when a call returns belongs to its arguments", () => {
+  it("adds what is printed at the return of a call to its arguments", () => {
     deepStrictEqual(
       calls("7 copy_file_range(3</a>, NULL,  <unfinished ...>", "7 <... copy_file_range resumed>4</b>, NULL, 9, 0) = 9")
         .map(({ files, result }) => [files, result]),
@@ -60,7 +60,7 @@ describe("strace", () => {
     )
   })
 
-  it("a call that the end of the process cut off never returns", () => {
+  it("leaves a call open that the end of the process cut off", () => {
     deepStrictEqual(
       calls("7 fsync(28</srv> <unfinished ...>", "8 exit_group(0) = ?", "7 +++ killed by SIGKILL +++").map((call) => [
         call.name,
@@ -71,7 +71,7 @@ describe("strace", () => {
     )
   })
 
-  it("signals and exits are no calls", () => {
+  it("ignores signals and exits", () => {
     deepStrictEqual(calls("7 --- SIGCHLD {si_signo=SIGCHLD} ---", "7 +++ exited with 0 +++", ""), [])
   })
 })

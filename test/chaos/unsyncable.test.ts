@@ -28,9 +28,9 @@ const serving = (path: string, code: string) => {
   )
 }
 
-needs("strace")("a file system that syncs no directories", () => {
+needs("strace")("a file system that cannot sync directories", () => {
   it.scopedLive.each(["EINVAL", "EBADF"])(
-    "completes uploads and loses none of their bytes: %s",
+    "completes uploads and loses no bytes: %s",
     (code) =>
       Effect.gen(function*() {
         const path = join(yield* directory, "uploads")

@@ -123,7 +123,7 @@ const stalls: ReadonlyArray<Fate> = [
 ]
 
 describe("the client", () => {
-  it.scopedLive("uploads a file in every way", () =>
+  it.scopedLive("uploads a file in one request, in chunks, with checksums, and in parts", () =>
     Effect.gen(function*() {
       const { directory, url: endpoint } = yield* server
       const path = yield* file()
@@ -141,7 +141,7 @@ describe("the client", () => {
     }).pipe(Effect.provide(layer)))
 
   for (const [name, options] of Object.entries(kinds)) {
-    it.scopedLive(`completes though the network cuts it off and stalls, ${name}`, () =>
+    it.scopedLive(`completes over a network that cuts it off and stalls, ${name}`, () =>
       Effect.gen(function*() {
         const { directory, url: target } = yield* server
         const network = yield* relay(target, [...cuts, ...stalls])
@@ -152,7 +152,7 @@ describe("the client", () => {
       }).pipe(Effect.provide(layer)))
   }
 
-  it.scopedLive("completes though the network cuts it off and stalls, from a stream that is read only once", () =>
+  it.scopedLive("completes over a network that cuts it off and stalls, from a stream that can be read only once", () =>
     Effect.gen(function*() {
       const { directory, url: target } = yield* server
       const network = yield* relay(target, [...cuts, ...stalls])
@@ -178,7 +178,7 @@ describe("the client", () => {
     }).pipe(Effect.provide(layer)))
 
   for (const [name, chunkSize] of [["one request", undefined], ["chunks", 256 * 1024]] as const) {
-    it.scopedLive(`goes on by itself with a server that was killed again and again, in ${name}`, () =>
+    it.scopedLive(`resumes by itself with a server that is killed again and again, in ${name}`, () =>
       Effect.gen(function*() {
         const path = yield* directory
         let running: Example = yield* Effect.acquireRelease(
@@ -218,7 +218,7 @@ describe("the client", () => {
   }
 
   for (const [name, options] of Object.entries(kinds)) {
-    it.scopedLive(`is killed, run again, and goes on, ${name}`, () =>
+    it.scopedLive(`resumes after a kill, ${name}`, () =>
       Effect.gen(function*() {
         const { directory: stored, url: target } = yield* server
         const parts = "parallel" in options ? options.parallel : 1
@@ -279,7 +279,7 @@ describe("the client", () => {
       }
     }).pipe(Effect.provide(layer)))
 
-  it.scopedLive("loses nothing where two sessions begin at once", () =>
+  it.scopedLive("loses nothing if two sessions begin at once", () =>
     Effect.gen(function*() {
       const { directory: stored, url: endpoint } = yield* server
       for (const options of [{}, { chunkSize: mebibyte }, { parallel: 3 }]) {
@@ -296,7 +296,7 @@ describe("the client", () => {
       }
     }).pipe(Effect.provide(layer)))
 
-  it.scopedLive("uploads many files, and tells of the ones that fail", () =>
+  it.scopedLive("uploads many files, and reports the failed ones", () =>
     Effect.gen(function*() {
       const path = yield* directory
       const { url: endpoint } = yield* example("node-server", { UPLOAD_DIR: path, MAX_SIZE: String(3 * mebibyte) })
@@ -328,7 +328,7 @@ describe("the client", () => {
       }
     }).pipe(Effect.provide(layer)))
 
-  it.scopedLive("removes an upload, and one that is interrupted where that is wanted", () =>
+  it.scopedLive("removes an upload, and an interrupted one with terminateOnInterrupt", () =>
     Effect.gen(function*() {
       const { directory, url: target } = yield* server
       const { url } = yield* TusUpload.run({
@@ -360,7 +360,7 @@ describe("the client", () => {
 
   const digests = ["sha1", "md5", "sha256", "sha512", "crc32", "crc32c"] as const
   const transports = {
-    "behind it": layer,
+    "after it": layer,
     "before it": TusClient.layer().pipe(
       Layer.provide(HttpTransport.layer),
       Layer.provide(NodeHttpClient.layer),
@@ -368,7 +368,7 @@ describe("the client", () => {
     )
   }
   for (const [where, layer] of Object.entries(transports)) {
-    it.scopedLive(`lets the server check each chunk by a digest ${where}, and sends again what was changed on the way`, () =>
+    it.scopedLive(`sends a chunk again that was corrupted on the way, with the digest ${where}`, () =>
       Effect.gen(function*() {
         const { directory, url: target } = yield* server
         const contents = bytes.subarray(0, 3 * mebibyte)

@@ -15,7 +15,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 const readme = readFileSync(`${root}README.md`)
 
 needs("curl")("curl", () => {
-  it.scopedLive("uploads by the command that the server prints", () =>
+  it.scopedLive("uploads with the command that the server prints", () =>
     Effect.gen(function*() {
       const { directory, output, url: endpoint } = yield* server
       yield* Effect.promise(async () => {
@@ -31,7 +31,7 @@ needs("curl")("curl", () => {
       })
     }))
 
-  it.scopedLive("is told a refusal before it has sent a large body", () =>
+  it.scopedLive("gets a refusal before it has sent a large body", () =>
     Effect.gen(function*() {
       const { url: endpoint } = yield* server
       yield* Effect.promise(async () => {

@@ -39,8 +39,8 @@ const patchFrom = (url: string, size: number) =>
     Readable.from(generated(size), { highWaterMark: 2 }).pipe(sending)
   })
 
-describe("files", () => {
-  it.scopedLive("an empty file is there as soon as it is created", () =>
+describe("a file", () => {
+  it.scopedLive("that is empty exists as soon as it is created", () =>
     Effect.gen(function*() {
       const { directory, output, url: endpoint } = yield* server
       yield* Effect.promise(async () => {
@@ -51,7 +51,7 @@ describe("files", () => {
       })
     }))
 
-  it.scopedLive("one byte", () =>
+  it.scopedLive("of one byte is uploaded", () =>
     Effect.gen(function*() {
       const { directory, url: endpoint } = yield* server
       yield* Effect.promise(async () => {
@@ -70,7 +70,7 @@ describe("files", () => {
       })
     }))
 
-  it.scopedLive("1 GiB in one request, in flat memory", () =>
+  it.scopedLive("of 1 GiB is uploaded in one request, in flat memory", () =>
     Effect.gen(function*() {
       const { directory, output, rss, url: endpoint } = yield* server
       yield* Effect.promise(async () => {

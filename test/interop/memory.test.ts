@@ -32,8 +32,8 @@ const kinds = {
   "a stream that is read only once": { once: true }
 } satisfies Record<string, Partial<Told>>
 
-describe("memory", () => {
-  it.scopedLive("does not grow by 64 MiB over 1 GiB", () =>
+describe("the memory of the client", () => {
+  it.scopedLive("grows by less than 64 MiB over 1 GiB", () =>
     Effect.gen(function*() {
       const { directory: stored, url: endpoint } = yield* server
       const file = yield* large

@@ -18,7 +18,7 @@ const layer = NodeTusClient.layer().pipe(
 )
 
 describe("an upload in 300 parts", () => {
-  it.scopedLive("is joined in the end", () =>
+  it.scopedLive("is joined", () =>
     Effect.gen(function*() {
       const { url: endpoint } = yield* NodeTusServer.NodeTusServer
       const { complete, url } = yield* TusUpload.run({ endpoint, source: UploadSource.fromBytes(bytes), parallel: 300 })

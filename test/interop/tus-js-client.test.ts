@@ -47,7 +47,7 @@ describe("tus-js-client", () => {
       }
     }))
 
-  it.scopedLive("is aborted in the middle and resumes", () =>
+  it.scopedLive("resumes after an abort in the middle", () =>
     Effect.gen(function*() {
       const { directory, url: endpoint } = yield* server
       const url = yield* Effect.promise(() =>

@@ -19,7 +19,7 @@ const restartsOf = (events: ReadonlyArray<Readonly<Record<string, unknown>>>) =>
   events.filter(({ event }) => event === "Retrying").length
 
 needs("network namespaces")("an upload", () => {
-  it.scopedLive("arrives whole over a line of 4 KiB/s that is far and loses packets, and is begun anew once at most", () =>
+  it.scopedLive("is complete over a line of 4 KiB/s that is far and loses packets, with at most one restart", () =>
     Effect.gen(function*() {
       const { events, isStored, line } = yield* upload(
         { line: bad, named: false, silent: false },
@@ -35,7 +35,7 @@ needs("network namespaces")("an upload", () => {
     "gets no answer from": { named: true, silent: true }
   }
   for (const [title, told] of Object.entries(nobody)) {
-    it.scopedLive(`goes by IPv4 where it ${title} the IPv6 address of its server`, () =>
+    it.scopedLive(`uses IPv4 if it ${title} the IPv6 address of its server`, () =>
       Effect.gen(function*() {
         const { events, isStored, line } = yield* upload({ line: good, ...told }, randomBytes(64 * kibibyte))
         assert.isTrue(isStored, JSON.stringify(events))

@@ -32,7 +32,7 @@ const dashboard = (page: Page, endpoint: string, path: string) =>
   })
 
 inChromium("other clients in Chromium", (it) => {
-  it.scoped("tus-js-client goes on when a server that was killed is back", () =>
+  it.scoped("tus-js-client resumes when a killed server runs again", () =>
     Effect.gen(function*() {
       const { page, tus } = yield* setting(mortal)
       const network = yield* holding(tus)
@@ -44,7 +44,7 @@ inChromium("other clients in Chromium", (it) => {
       isRest(network)
     }))
 
-  it.scoped("Uppy goes on when a server that was killed is back", () =>
+  it.scoped("Uppy resumes when a killed server runs again", () =>
     Effect.gen(function*() {
       const { page, tus } = yield* setting(mortal)
       const network = yield* holding(tus)
@@ -54,7 +54,7 @@ inChromium("other clients in Chromium", (it) => {
       isRest(network)
     }))
 
-  it.scoped("Uppy goes on when the browser is online again", () =>
+  it.scoped("Uppy resumes when the browser is online again", () =>
     Effect.gen(function*() {
       const { page, tus } = yield* setting(server())
       const network = yield* connection(page)

@@ -12,7 +12,7 @@ import { doctor } from "../proxies/examination.js"
 import { directory } from "../support/directory.js"
 
 describe("effect-tus doctor", () => {
-  it.scopedLive("finds nothing wrong with @tus/server, and removes what it has created", () =>
+  it.scopedLive("finds no problem at @tus/server, and removes what it has created", () =>
     Effect.gen(function*() {
       const path = yield* directory
       const tus = new Server({ path: "/files", datastore: new FileStore({ directory: path }) })

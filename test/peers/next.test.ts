@@ -13,7 +13,7 @@ const build = ["test/peers/node_modules/next/dist/bin/next", "build", "examples/
 
 describe("in Next.js", () => {
   it.scopedLive(
-    "uploads are resumed, other routes answer, and its end keeps what has arrived",
+    "uploads resume, other routes respond, and a server that stops keeps what has arrived",
     () =>
       Effect.zipRight(
         Effect.promise(() =>

@@ -48,8 +48,8 @@ const server = Effect.gen(function*() {
   return { endpoint, same }
 })
 
-describe("@tus/server", () => {
-  it.scopedLive("takes a file, whole and in chunks", () =>
+describe("an upload to @tus/server", () => {
+  it.scopedLive("is complete, in one request and in chunks", () =>
     Effect.gen(function*() {
       const { endpoint, same } = yield* server
       const file = join(yield* directory, "file")
@@ -61,7 +61,7 @@ describe("@tus/server", () => {
       }
     }).pipe(Effect.provide(layer)))
 
-  it.scopedLive("is left in the middle, and goes on", () =>
+  it.scopedLive("is resumed after an interruption", () =>
     Effect.gen(function*() {
       const { endpoint, same } = yield* server
       const source = UploadSource.fromBytes(bytes)
@@ -71,7 +71,7 @@ describe("@tus/server", () => {
       yield* same(url)
     }).pipe(Effect.provide(layer)))
 
-  it.scopedLive("is cut off in the middle of a request, and goes on", () =>
+  it.scopedLive("is resumed after a cut in the middle of a request", () =>
     Effect.gen(function*() {
       const { endpoint, same } = yield* server
       const network = yield* relay(endpoint, [{ up: 2_000_000, happens: "reset" }])
@@ -81,7 +81,7 @@ describe("@tus/server", () => {
       yield* same(url)
     }).pipe(Effect.provide(layer)))
 
-  it.scopedLive("is cut off in the middle of a session, and goes on in another", () =>
+  it.scopedLive("is resumed in another session after a cut", () =>
     Effect.gen(function*() {
       const { endpoint, same } = yield* server
       const network = yield* relay(endpoint, [{ up: 2_000_000, happens: "reset" }])
@@ -95,7 +95,7 @@ describe("@tus/server", () => {
       yield* same(url)
     }).pipe(Effect.provide(Layer.merge(layer, UploadJournal.layerMemory))))
 
-  it.scopedLive("takes a stream whose length is known only at its end", () =>
+  it.scopedLive("of a stream of unknown length is complete", () =>
     Effect.gen(function*() {
       const { endpoint, same } = yield* server
       const source = yield* StreamSource.make(Stream.make(bytes.subarray(0, 3_000_000), bytes.subarray(3_000_000)))
@@ -103,19 +103,21 @@ describe("@tus/server", () => {
       yield* same(url)
     }).pipe(Effect.provide(layer)))
 
-  it.scopedLive("takes many files, in one where it cannot join parts", () =>
+  it.scopedLive("of many files is complete, also with parts, which the server cannot join", () =>
     Effect.gen(function*() {
       const { endpoint, same } = yield* server
       const sizes = [0, 1, 1000, 2_000_000, bytes.length]
-      const report = yield* TusUpload.runAll(sizes, (size) =>
-        Effect.succeed({ endpoint, source: UploadSource.fromBytes(bytes.subarray(0, size)), parallel: 3 }))
+      const report = yield* TusUpload.runAll(
+        sizes,
+        (size) => Effect.succeed({ endpoint, source: UploadSource.fromBytes(bytes.subarray(0, size)), parallel: 3 })
+      )
       assert.strictEqual(report.succeeded.length, sizes.length, JSON.stringify(report.failed))
       for (const [size, { url }] of report.succeeded) {
         yield* same(url, bytes.subarray(0, size))
       }
     }).pipe(Effect.provide(layer)))
 
-  it.scopedLive("removes an upload", () =>
+  it.scopedLive("is removed", () =>
     Effect.gen(function*() {
       const { endpoint } = yield* server
       const { url } = yield* TusUpload.run({ endpoint, source: UploadSource.fromBytes(bytes), stopAt: 10 })

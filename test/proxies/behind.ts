@@ -53,7 +53,7 @@ export const suite = (
   open: (target: number) => Effect.Effect<{ readonly url: string }, never, Scope>
 ) =>
   needs(tool)(name, () => {
-    it.scopedLive("goes on where a connection was cut in the middle of a body", () =>
+    it.scopedLive("resumes after a connection was cut in the middle of a body", () =>
       Effect.gen(function*() {
         const { arrived, digestOf, port } = yield* server()
         const network = yield* relay((yield* open(port)).url, [{ up: 3_000_000, happens: "stall" }])
@@ -69,7 +69,7 @@ export const suite = (
         assert.strictEqual(yield* digestOf(url), yield* digest)
       }).pipe(Effect.provide(client)))
 
-    it.scopedLive("takes tus-js-client, in chunks, in parts, and aborted in the middle", () =>
+    it.scopedLive("passes on uploads of tus-js-client, in chunks, in parts, and resumed after an abort", () =>
       Effect.gen(function*() {
         const { digestOf, port } = yield* server()
         const { url: endpoint } = yield* open(port)
@@ -99,7 +99,7 @@ export const suite = (
         assert.strictEqual(yield* digestOf(url), yield* digest)
       }))
 
-    it.scopedLive("is where Location leads, whatever a client says", () =>
+    it.scopedLive("is the host of Location, whatever headers a client sends", () =>
       Effect.gen(function*() {
         const { port, url: direct } = yield* server()
         const { url } = yield* open(port)
@@ -121,7 +121,7 @@ export const suite = (
         assert.match((yield* post(direct)).headers.get("location") ?? "", /^\/files\//)
       }))
 
-    it.scopedLive("passes what a client asks and what it is answered", () =>
+    it.scopedLive("passes on the headers and bodies of requests and responses", () =>
       Effect.gen(function*() {
         const { port } = yield* server({ expiresAfter: "1 day" })
         const { url } = yield* open(port)

@@ -14,7 +14,7 @@ import { nginx, server } from "./proxies.js"
 const all = ["server", "creation", "location", "cors", "head", "patch", "size", "buffering", "override", "delete"]
 
 needs("nginx")("effect-tus doctor", () => {
-  it.scopedLive("finds nothing wrong with a server, nor behind nginx as examples/deploy configures it", () =>
+  it.scopedLive("finds no problem at a server, nor behind nginx as examples/deploy configures it", () =>
     Effect.gen(function*() {
       const { port, url } = yield* server({ expiresAfter: "1 day" })
       const proxy = yield* nginx(port)
@@ -24,7 +24,7 @@ needs("nginx")("effect-tus doctor", () => {
       }
     }))
 
-  it.scopedLive("says so to people and to machines, and ends accordingly", () =>
+  it.scopedLive("prints its findings for people and as JSON, with the right exit code", () =>
     Effect.gen(function*() {
       const { url } = yield* server({ cors: { origins: ["https://a.example.org"] } })
       const at = yield* directory
@@ -54,7 +54,7 @@ needs("nginx")("effect-tus doctor", () => {
       assert.match(said, /the server kept nothing[^]*proxy_request_buffering off/)
     }))
 
-  it.scopedLive("finds a proxy that limits bodies, and what it lets through", () =>
+  it.scopedLive("finds a proxy that limits bodies, and the size that it accepts", () =>
     Effect.gen(function*() {
       const { port } = yield* server()
       const { url } = yield* nginx(port, [["client_max_body_size 0", "client_max_body_size 1m"]])
@@ -63,7 +63,7 @@ needs("nginx")("effect-tus doctor", () => {
       assert.match(said, /bodies of 10\.0 MiB are refused with 413, those of 1\.0 MiB are accepted/)
     }))
 
-  it.scopedLive("finds a proxy that lets some methods through only", () =>
+  it.scopedLive("finds a proxy that blocks methods", () =>
     Effect.gen(function*() {
       const { port } = yield* server()
       const { url } = yield* nginx(port, [[
@@ -84,7 +84,7 @@ needs("nginx")("effect-tus doctor", () => {
       assert.match(said, /leads to https:\/\/internal\.example:8443/)
     }))
 
-  it.scopedLive("finds a prefix that is cut off without a word", () =>
+  it.scopedLive("finds a prefix that the proxy removes without a header", () =>
     Effect.gen(function*() {
       const { port } = yield* server()
       const { url } = yield* nginx(port, [[
@@ -96,7 +96,7 @@ needs("nginx")("effect-tus doctor", () => {
       assert.match(said, /X-Forwarded-Prefix/)
     }))
 
-  it.scopedLive("waits for a server that is slow to say what it has", () =>
+  it.scopedLive("waits for a server that is slow to report its offset", () =>
     Effect.gen(function*() {
       let heads = 0
       const tus: Process.Tus = Process.tus({
@@ -110,7 +110,7 @@ needs("nginx")("effect-tus doctor", () => {
       assert.include(fine, "buffering")
     }))
 
-  it.scopedLive("removes what it has created though a body ends the connection", () =>
+  it.scopedLive("removes what it has created even if a body ends the connection", () =>
     Effect.gen(function*() {
       const tus = Process.tus({ PATCH: (request) => void request.socket.destroy() })
       const { url } = yield* http(tus.listener)
@@ -120,7 +120,7 @@ needs("nginx")("effect-tus doctor", () => {
       deepStrictEqual(Array.from(tus.offsets.keys()), [])
     }))
 
-  it.scopedLive("says so where no tus server answers, or nobody", () =>
+  it.scopedLive("reports that no tus server, or no server at all, responds", () =>
     Effect.gen(function*() {
       const { server, url } = yield* http((_, response) => void response.writeHead(404).end("nobody home\n"))
       const lost = yield* doctor(url)

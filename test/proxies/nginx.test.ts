@@ -8,7 +8,7 @@ import { nginx, server } from "./proxies.js"
 
 suite("nginx, as examples/deploy configures it", "nginx", nginx)
 
-needs("nginx")("nginx", () => {
+needs("nginx")("nginx with another configuration", () => {
   const cut = Effect.fnUntraced(function*(endpoint: string) {
     const network = yield* relay(endpoint, [{ up: 3_000_000, happens: "reset" }])
     const result = yield* TusUpload.run({ endpoint: network.url, source: UploadSource.fromBytes(bytes) })
@@ -24,7 +24,7 @@ needs("nginx")("nginx", () => {
       assert.strictEqual(yield* digestOf(url), yield* digest)
     }))
 
-  it.scopedLive("that limits bodies gets smaller ones", () =>
+  it.scopedLive("that limits bodies gets chunks within its limit", () =>
     Effect.gen(function*() {
       const { digestOf, port } = yield* server()
       const { url: endpoint } = yield* nginx(port, [["client_max_body_size 0", "client_max_body_size 1m"]])
@@ -32,7 +32,7 @@ needs("nginx")("nginx", () => {
       assert.strictEqual(yield* digestOf(url), yield* digest)
     }).pipe(Effect.provide(client)))
 
-  it.scopedLive("that cuts off a prefix says so, and the prefix is in Location", () =>
+  it.scopedLive("that removes a prefix passes it on, and Location has it", () =>
     Effect.gen(function*() {
       const { digestOf, port } = yield* server()
       const proxy = yield* nginx(port, [

@@ -79,12 +79,12 @@ const listed = () =>
 const probe = `import("node:sqlite").then(() => console.log("node:sqlite"), () => console.log("none"))\n`
 
 describe("the built package", () => {
-  it("is tested on all the runtimes that README lists, and on no other", () => {
+  it("is tested on all runtimes that README lists, and on no other", () => {
     const [, ...others] = runtimes.map(([name]) => name)
     deepStrictEqual(listed().map(({ name }) => name), ["Node 20", ...others])
   })
 
-  it.scopedLive("finds a SQLite of the runtime exactly where README says so", () =>
+  it.scopedLive("finds a SQLite of the runtime exactly if README says so", () =>
     Effect.gen(function*() {
       const at = yield* directory
       writeFileSync(join(at, "probe.mjs"), probe)
@@ -98,7 +98,7 @@ describe("the built package", () => {
     }), limit)
 
   for (const [name, words] of runtimes) {
-    it.scopedLive(`on ${name} serves, is killed and goes on`, () =>
+    it.scopedLive(`on ${name} serves, is killed and resumes`, () =>
       Effect.gen(function*() {
         const at = yield* directory
         const contents = randomBytes(size)
@@ -123,7 +123,7 @@ describe("the built package", () => {
         })
       }), limit)
 
-    it.scopedLive(`on ${name} uploads, is cut off and goes on`, () =>
+    it.scopedLive(`on ${name} uploads, is cut off and resumes`, () =>
       Effect.gen(function*() {
         const at = yield* directory
         const server = yield* serving([process.execPath], at)
@@ -149,7 +149,7 @@ describe("the built package", () => {
   }
 
   it.scopedLive(
-    "meets the limit of Bun.serve: doctor names it, and an upload of more than that is sent in parts",
+    "handles the limit of Bun.serve: doctor names it, and a larger upload is sent in parts",
     () =>
       Effect.gen(function*() {
         const at = yield* directory

@@ -33,9 +33,9 @@ const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> 
 /** The first test is a whole run of vitest. */
 const limit = 900_000
 
-describe("without better-sqlite3", () => {
+describe("a runtime without better-sqlite3", () => {
   it.live(
-    "the registry, kill -9 and the refusal of a second server pass their tests on node:sqlite",
+    "passes the tests of the registry, of kill -9 and of a second server with node:sqlite",
     () =>
       Effect.gen(function*() {
         const { code, output } = yield* run(["node_modules/vitest/vitest.mjs", "run", "--mode", "sqlite"], {
@@ -48,7 +48,7 @@ describe("without better-sqlite3", () => {
     limit
   )
 
-  it.scopedLive("one sentence says what to install where the runtime has no SQLite of its own", () =>
+  it.scopedLive("prints which package to install if it has no SQLite of its own", () =>
     Effect.gen(function*() {
       const { code, output } = yield* run([
         "--no-experimental-sqlite",

@@ -21,7 +21,7 @@ UploadRegistrySuite.suite("states in memory", UploadRegistry.layerMemory)
 const installation = ["install", "--no-audit", "--no-fund", "--ignore-scripts"]
 
 describe("the exported suites", () => {
-  it.scopedLive("run under vitest 4, and all their tests pass", () =>
+  it.scopedLive("run under vitest 4, and all tests pass", () =>
     Effect.gen(function*() {
       const at = yield* directory
       const run = (file: string, ...words: ReadonlyArray<string>) =>
