@@ -55,7 +55,7 @@ export const layer = Layer.sync(ByteStore.ByteStore, () => {
     })
 
   return ByteStore.ByteStore.of({
-    append: (id, at, pull, onWritten) =>
+    append: (id, { at }, pull, onWritten) =>
       Effect.flatMap(take(id, 0, at), (kept) => {
         let end = at
         put(id, kept)
@@ -67,15 +67,13 @@ export const layer = Layer.sync(ByteStore.ByteStore, () => {
         })
         return Effect.map(written, () => end)
       }),
-    truncate: (id, at) =>
+    truncate: (id, { at }) =>
       Effect.sync(() => {
         const rope = ropes.get(id)
         if (rope !== undefined) {
           put(id, slice(rope, 0, at))
         }
       }),
-    sync: () => Effect.void,
-    release: () => Effect.void,
     concat: (id, parts) =>
       Effect.map(Effect.forEach(parts, (part) => take(part.id, 0, part.length)), (slices) => {
         put(id, slices.flat())
@@ -86,10 +84,8 @@ export const layer = Layer.sync(ByteStore.ByteStore, () => {
         ropes.delete(id)
       }),
     size: (id) => Effect.sync(() => Option.map(Option.fromNullable(ropes.get(id)), sizeOf)),
-    // No `orphans` and no `identity`: unknown bytes stay where they are, and end with the process.
-    list: Stream.suspend(() => Stream.fromIterable(Array.from(ropes.keys(), (id) => ({ id, look: look(id) })))),
-    free: Effect.succeedNone,
-    locate: () => Option.none()
+    // Without `orphans` and `identity`, unknown bytes stay where they are; they end with the process.
+    list: Stream.suspend(() => Stream.fromIterable(Array.from(ropes.keys(), (id) => ({ id, look: look(id) }))))
   })
 })
 

@@ -23,6 +23,8 @@ export interface Policy {
   readonly trailers: boolean
   /** Whether a hook decides if an upload with all its bytes is accepted. */
   readonly finishes: boolean
+  /** Whether the bytes of a full upload, parts included, have to be sealed before it is complete. */
+  readonly seals: boolean
 }
 
 /** When an unfinished upload expires if no byte is acknowledged after `now`; `Option.none` for never. */

@@ -177,13 +177,15 @@ export const settle = (plan: Plan, receipt: Receipt, now: DateTime.Utc, policy: 
   return { upload: next, refusal }
 }
 
-/** The state of an upload that has all its bytes. Hooks decide about files, not about parts. */
+/** The state of an upload that has all its bytes. Hooks decide about files, not about parts; both may need a seal. */
 export const completionOf = (
   upload: { readonly isPartial: boolean },
   now: DateTime.Utc,
   policy: Policy
 ): Exclude<Completion, { readonly _tag: "Open" }> =>
-  policy.finishes && !upload.isPartial ? { _tag: "Finishing" } : { _tag: "Complete", at: now, answer: Option.none() }
+  policy.seals || (policy.finishes && !upload.isPartial)
+    ? { _tag: "Finishing" }
+    : { _tag: "Complete", at: now, answer: Option.none() }
 
 /**
  * Whether the offset reaches the length, and that completes the upload. It does not if the client says which bytes are

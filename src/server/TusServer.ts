@@ -59,8 +59,8 @@ export const make = Effect.gen(function*() {
   const events = yield* UploadEvents
   const limits = yield* UploadLimits
   const hooks = yield* HookRunner.make
-  const withTrailers = yield* termsOf(true, hooks)
-  const withoutTrailers = yield* termsOf(false, hooks)
+  const withTrailers = yield* termsOf(store.readsUnfinished, hooks, store)
+  const withoutTrailers = yield* termsOf(false, hooks, store)
   const tracing = yield* TusTracing
   const inFlight = yield* Effect.acquireRelease(Effect.sync(InFlight.make), end)
   // Its scope ends before that of `inFlight`: assembling stops, and the requests that wait for it are answered.
@@ -148,8 +148,12 @@ const end = ({ count, drain }: InFlight.InFlight) =>
       ? Effect.void
       : Effect.logWarning(`${count()} requests did not end within ${Duration.format(Duration.decode(deadline))}`))
 
-/** The policy for exchanges with or without trailers, and the answer to OPTIONS that follows from it. */
-const termsOf = Effect.fnUntraced(function*(trailers: boolean, { completes }: HookRunner.HookRunner) {
+/** The policy for exchanges whose checksum may follow the body, or not, and the answer to OPTIONS that follows from it. */
+const termsOf = Effect.fnUntraced(function*(
+  trailers: boolean,
+  { completes }: HookRunner.HookRunner,
+  { seals }: UploadStore["Type"]
+) {
   const options = yield* Effect.orDie(TusPolicy.check(yield* TusPolicy.TusPolicy))
   const digests = yield* HashFunctions
   const expiresAfter = Option.map(Option.fromNullable(options.expiresAfter), Duration.decode)
@@ -159,7 +163,8 @@ const termsOf = Effect.fnUntraced(function*(trailers: boolean, { completes }: Ho
     expiresAfter,
     algorithms: Array.from(digests.keys()),
     trailers,
-    finishes: completes
+    finishes: completes,
+    seals
   }
   const offer: Performed = { reply: { _tag: "Offered", policy } }
   return { policy, offer }

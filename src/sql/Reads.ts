@@ -6,6 +6,7 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import type { UploadId } from "../protocol/Upload.js"
 import type { UploadRegistry } from "../store/UploadRegistry.js"
 import * as Pages from "./Pages.js"
 import * as Rows from "./Rows.js"
@@ -13,7 +14,7 @@ import * as SqlFailure from "./SqlFailure.js"
 import * as Totals from "./Totals.js"
 
 /** All reading methods of a registry. */
-export type Reads = Omit<UploadRegistry["Type"], "commit" | "create" | "identity" | "remove">
+export type Reads = Omit<UploadRegistry["Type"], "claim" | "commit" | "create" | "identity" | "remove">
 
 export const make = (sql: SqlClient.SqlClient): Reads => ({
   ...Pages.make(sql),
@@ -25,6 +26,14 @@ export const make = (sql: SqlClient.SqlClient): Reads => ({
         SqlFailure.toStoreError("Read", `read the state of ${id}`)
       ),
       ([row]) => row === undefined ? Either.right(Option.none()) : Either.map(Rows.decodeEntry(row), Option.some)
+    ),
+  getAll: (ids) =>
+    Effect.map(
+      Effect.forEach(Arr.chunksOf(ids, 256), (some) => getSome(sql, some)),
+      (pages) => {
+        const found = new Map(pages.flat().map((entry) => [entry.upload.id, entry]))
+        return ids.map((id) => Option.fromNullable(found.get(id)))
+      }
     ),
   absent: (asked) =>
     Arr.isNonEmptyReadonlyArray(asked)
@@ -43,3 +52,12 @@ export const make = (sql: SqlClient.SqlClient): Reads => ({
       Rows.decodeId
     )
 })
+
+const getSome = (sql: SqlClient.SqlClient, ids: ReadonlyArray<UploadId>) =>
+  Effect.flatMap(
+    Effect.mapError(
+      sql<Rows.IdRow>`SELECT * FROM effect_tus_uploads WHERE ${sql.in("id", ids)}`,
+      SqlFailure.toStoreError("Read", `read the states of ${ids.length} uploads`)
+    ),
+    (rows) => Either.all(rows.map(Rows.decodeEntry))
+  )

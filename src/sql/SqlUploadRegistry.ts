@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { committed, created, type StoredUpload, UploadRegistry } from "../store/UploadRegistry.js"
 import { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
+import * as Claim from "./Claim.js"
 import * as Committer from "./Committer.js"
 import * as CrashRecovery from "./CrashRecovery.js"
 import * as Migrations from "./Migrations.js"
@@ -54,8 +55,9 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
         (done) => done ? Effect.succeed(entry) : new Superseded({ id: entry.upload.id })
       )
 
+    const reads = Reads.make(sql)
     return UploadRegistry.of({
-      ...Reads.make(sql),
+      ...reads,
       create: (upload, options) => {
         const entry = created(upload, options)
         return writeOrSuperseded(WriteBatch.create(entry, options), entry)
@@ -65,6 +67,7 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
         return writeOrSuperseded(WriteBatch.commit(entry.upload, next, options), next)
       },
       remove: (entry, options) => Effect.asVoid(writeOrSuperseded(WriteBatch.remove(entry, options), entry)),
+      claim: Claim.make(sql, reads.get),
       identity: Registration.identity(sql, durably)
     })
   })
@@ -84,7 +87,7 @@ export const makeReading: Effect.Effect<UploadRegistry["Type"], UploadStoreError
   function*() {
     const sql = (yield* SqlClient.SqlClient).withoutTransforms()
     yield* Registration.admit(sql, Migrations.latest)
-    return UploadRegistry.of({ ...Reads.make(sql), create: refuse, commit: refuse, remove: refuse })
+    return UploadRegistry.of({ ...Reads.make(sql), claim: refuse, create: refuse, commit: refuse, remove: refuse })
   }
 )
 

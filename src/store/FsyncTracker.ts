@@ -1,5 +1,5 @@
 /**
- * Tracks the results of fsyncs. An fsync that succeeds beside a writer is noted, and the next commit records it. After
+ * Tracks the results of fsyncs, if the byte store has any: without `sync`, written bytes survive a power cut. An fsync that succeeds beside a writer is noted, and the next commit records it. After
  * a failed fsync the bytes can be read although they are lost: the kernel takes them for written, and a later fsync
  * says nothing about them. So no commit of this upload is allowed until it is set back to its last synced byte.
  */
@@ -22,7 +22,9 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
   const { failed, notes } = results
   const setBack = SetBack.make(registry, bytes, results)
 
-  const fsync = oneAtATime(bytes.sync, (id, exit) => {
+  const { sync: fsyncOf } = bytes
+
+  const fsync = fsyncOf && oneAtATime(fsyncOf, (id, exit) => {
     if (Exit.isFailure(exit) && isLoss(exit.cause)) {
       failed.add(id)
     }
@@ -40,18 +42,20 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
       next: Upload,
       options: WriteOptions
     ): Effect.Effect<StoredUpload, Superseded | UploadStoreError> => {
-      const commit = () =>
+      const commit = (synced?: number) =>
         failed.has(next.id) && !isWhole(entry)
           ? setBack.refuse(entry, options.fence)
           : entry.version === 0
-          ? registry.create(next, options)
+          ? registry.create(next, { ...options, synced })
           : Effect.tap(
-            registry.commit(FsyncResults.known(results, entry), next, options),
+            registry.commit(FsyncResults.known(results, entry), next, { ...options, synced }),
             () => Effect.sync(() => notes.delete(next.id))
           )
-      return options.durable && (next.offset > entry.synced || (entry.upload.isOpen && !next.isOpen))
+      return fsync === undefined
+        ? commit(next.offset)
+        : options.durable && (next.offset > entry.synced || (entry.upload.isOpen && !next.isOpen))
         ? Effect.matchCauseEffect(fsync(next.id), {
-          onSuccess: commit,
+          onSuccess: () => commit(next.offset),
           onFailure: (cause) =>
             isLoss(cause)
               ? Effect.zipRight(Effect.ignoreLogged(setBack.toSynced(entry, options.fence)), Effect.failCause(cause))
@@ -67,7 +71,10 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
      */
     sync: Effect.fnUntraced(function*(id: UploadId) {
       const before = yield* registry.get(id)
-      if (Option.isNone(before) || !isBehind(FsyncResults.known(results, before.value)) || failed.has(id)) {
+      if (
+        fsync === undefined || Option.isNone(before) || !isBehind(FsyncResults.known(results, before.value)) ||
+        failed.has(id)
+      ) {
         return !failed.has(id)
       }
       const counted = results.setBacks
@@ -78,7 +85,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
       }
       const after = yield* registry.get(id)
       if (Option.isNone(after) || !after.value.upload.isOpen) {
-        yield* bytes.release(id)
+        yield* bytes.release?.(id) ?? Effect.void
       } else if (counted === results.setBacks) {
         notes.set(id, { version: after.value.version, synced: before.value.upload.offset })
       }
@@ -87,7 +94,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
 
     /** Records, under the lock, the results of fsyncs. */
     recordSync: (id: UploadId, fence: number): Effect.Effect<void, Superseded | UploadStoreError> =>
-      Effect.flatMap(registry.get(id), (found) => {
+      Effect.flatMap(registry.claim(id, fence), (found) => {
         if (Option.isNone(found) || isConcluded(found.value.upload)) {
           return Effect.sync(() => FsyncResults.forget(results, id))
         }

@@ -44,6 +44,16 @@ export const make = (): UploadRegistry["Type"] => {
           : Effect.succeed(put(created(upload, options)))
       ),
     get: (id) => Effect.sync(() => Option.fromNullable(entries.get(id))),
+    getAll: (ids) => Effect.sync(() => ids.map((id) => Option.fromNullable(entries.get(id)))),
+    claim: (id, fence) =>
+      Effect.suspend(() => {
+        const entry = entries.get(id)
+        return entry === undefined
+          ? Effect.succeedNone
+          : entry.fence > fence
+          ? new Superseded({ id })
+          : Effect.succeedSome(put({ ...entry, fence }))
+      }),
     absent: (ids) => Effect.sync(() => ids.filter((id) => !entries.has(id))),
     commit: (entry, next, options) => replace(entry, options, () => put(committed(entry, next, options))),
     remove: (entry, options) => Effect.asVoid(replace(entry, options, () => entries.delete(entry.upload.id))),

@@ -37,7 +37,7 @@ export const make = (
      * another directory is mounted in their place, or none.
      */
     recover: Effect.fnUntraced(function*(id: UploadId, fence: number, expiresAt?: Option.Option<DateTime.Utc>) {
-      const found = yield* registry.get(id)
+      const found = yield* registry.claim(id, fence)
       if (Option.isNone(found)) {
         return Option.none<number>()
       }

@@ -1,12 +1,15 @@
 /**
- * A write-through cache for the states of the uploads in use, in front of a registry to which nobody else writes.
+ * A write-through cache for the states of the uploads in use, in front of a registry to which nobody else writes. A
+ * claim stays in the cache: the lock of the process is enough to keep writers apart.
  */
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as FinalAnswer from "../protocol/FinalAnswer.js"
 import type { UploadId } from "../protocol/Upload.js"
+import * as RecentStates from "./RecentStates.js"
 import { type StoredUpload, UploadRegistry } from "./UploadRegistry.js"
+import { Superseded } from "./UploadStoreError.js"
 
 /** The size of the cache. A smaller cache costs more reads, and changes no answer. */
 export interface Options {
@@ -22,85 +25,85 @@ export interface Options {
  * a failed write the state is read again.
  */
 export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Options = {}) => {
-  /** Two halves, so that no order has to be kept: when one is full, the older one is dropped. */
-  let recent = new Map<UploadId, StoredUpload>()
-  let earlier: typeof recent = new Map()
-  /** Of `recent`. */
-  let weight = 0
+  const { find, forget, remember } = RecentStates.make(capacity)
   let writes = 0
 
-  const remember = (entry: StoredUpload) => {
-    const { id } = entry.upload
-    if (capacity < 1 || recent.get(id) === entry) {
-      return
-    }
-    weight += weightOf(entry) - weightOf(recent.get(id))
-    recent.set(id, entry)
-    if (weight * 2 >= capacity) {
-      earlier = recent
-      recent = new Map()
-      weight = 0
-    }
-  }
-
-  const forget = (id: UploadId) => {
-    weight -= weightOf(recent.get(id))
-    recent.delete(id)
-    earlier.delete(id)
-  }
-
   /** A read during a write may return the state before the write, so it is not cached. */
-  const load = (id: UploadId) =>
+  const caching = <A, E>(read: Effect.Effect<A, E>, found: (read: A) => ReadonlyArray<Option.Option<StoredUpload>>) =>
     Effect.suspend(() => {
       const before = writes
-      return Effect.tap(registry.get(id), (found) =>
+      return Effect.tap(read, (read) =>
         Effect.sync(() => {
-          if (before === writes && Option.isSome(found)) {
-            remember(found.value)
+          if (before === writes) {
+            found(read).forEach(Option.map(remember))
           }
         }))
     })
 
-  /**
-   * Uninterruptible, or the write might take effect later. The result of a failed write is not known.
-   */
-  const writing = <A, E>(id: UploadId, write: Effect.Effect<A, E>, update: (written: A) => void) =>
-    Effect.uninterruptible(Effect.matchCauseEffect(write, {
-      onFailure: (cause) => {
-        writes++
-        forget(id)
-        return Effect.failCause(cause)
-      },
-      onSuccess: (written) => {
-        writes++
-        update(written)
-        return Effect.succeed(written)
+  const get = (id: UploadId) =>
+    Effect.suspend(() => {
+      const entry = find(id)
+      if (entry === undefined) {
+        return caching(registry.get(id), (found) => [found])
       }
-    }))
+      remember(entry)
+      return Effect.succeedSome(entry)
+    })
+
+  /**
+   * Uninterruptible, or the write might take effect later. The result of a failed write is not known. A write under a
+   * fence below that of a claim fails.
+   */
+  const writing = <A, E>(id: UploadId, fence: number, write: Effect.Effect<A, E>, update: (written: A) => void) =>
+    Effect.uninterruptible(
+      Effect.suspend((): Effect.Effect<A, E | Superseded> =>
+        (find(id)?.fence ?? 0) > fence ? new Superseded({ id }) : Effect.matchCauseEffect(write, {
+          onFailure: (cause) => {
+            writes++
+            forget(id)
+            return Effect.failCause(cause)
+          },
+          onSuccess: (written) => {
+            writes++
+            update(written)
+            return Effect.succeed(written)
+          }
+        })
+      )
+    )
 
   return UploadRegistry.of({
     ...registry,
-    get: (id) =>
+    get,
+    getAll: (ids) =>
       Effect.suspend(() => {
-        const entry = recent.get(id) ?? earlier.get(id)
-        if (entry === undefined) {
-          return load(id)
-        }
-        remember(entry)
-        return Effect.succeedSome(entry)
+        const known = new Map(ids.map((id) => [id, find(id)]))
+        const unknown = ids.filter((id) => known.get(id) === undefined)
+        const read = unknown.length === 0 ? Effect.succeed([]) : caching(registry.getAll(unknown), identity)
+        return Effect.map(read, (found) => {
+          unknown.forEach((id, at) => known.set(id, Option.getOrUndefined(found[at] ?? Option.none())))
+          return ids.map((id) => Option.fromNullable(known.get(id)))
+        })
       }),
-    create: (upload, options) => writing(upload.id, registry.create(upload, options), remember),
-    commit: (entry, next, options) => writing(next.id, registry.commit(entry, next, options), remember),
-    remove: (entry, options) => writing(entry.upload.id, registry.remove(entry, options), () => forget(entry.upload.id))
+    claim: (id, fence) =>
+      Effect.flatMap(get(id), (found) => {
+        if (Option.isNone(found)) {
+          return Effect.succeed(found)
+        }
+        if (found.value.fence > fence) {
+          return new Superseded({ id })
+        }
+        const claimed = { ...found.value, fence }
+        if (find(id) === found.value) {
+          remember(claimed)
+        }
+        return Effect.succeedSome(claimed)
+      }),
+    create: (upload, options) => writing(upload.id, options.fence, registry.create(upload, options), remember),
+    commit: (entry, next, options) => writing(next.id, options.fence, registry.commit(entry, next, options), remember),
+    remove: (entry, options) =>
+      writing(entry.upload.id, options.fence, registry.remove(entry, options), () => forget(entry.upload.id))
   })
-}
-
-const weightOf = (entry: StoredUpload | undefined): number => {
-  const completion = entry?.upload.completion
-  const answer = completion?._tag === "Complete" ? completion.answer : Option.none()
-  return entry === undefined
-    ? 0
-    : 1 + Option.match(answer, { onNone: () => 0, onSome: (answer) => Math.ceil(FinalAnswer.sizeOf(answer) / 1024) })
 }
 
 /** In front of the registry that is provided to it. */

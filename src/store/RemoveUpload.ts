@@ -40,40 +40,39 @@ export const make = ({ bytes, durability, forget, registry, setAside }: Dependen
       )
 
   /** The mark goes last: as long as there are bytes, they are known to be unwanted. */
-  const removeCondemned = (id: UploadId): Effect.Effect<void, UploadStoreError> =>
-    Effect.zipRight(bytes.remove(id), Effect.ignoreLogged(spare(id)))
+  const removeCondemned = (id: UploadId, fence: number) =>
+    Effect.zipRight(bytes.remove(id, fence), Effect.ignoreLogged(spare(id)))
 
   /** If there are more bytes than the state counted, all are set aside. */
-  const removeCounted = ({ id, offset }: Upload) =>
+  const removeCounted = ({ id, offset }: Upload, fence: number) =>
     Effect.flatMap(bytes.size(id), (size) =>
       Option.exists(size, (size) => size > offset)
         ? setAside(id, `are more than the ${offset} that its removed upload counted, and are set aside`)
-        : bytes.remove(id))
+        : bytes.remove(id, fence))
 
   /** If the state was durable, its removal has to be: after a power cut it would come back without its bytes. */
-  const removeState = (entry: StoredUpload, fence: number, unlessNamed: boolean | undefined) =>
+  const removeState = (entry: StoredUpload, unlessNamed: boolean | undefined) =>
     entry.version === 0 ? Effect.void : registry.remove(entry, {
       unlessNamed,
-      fence,
+      fence: entry.fence,
       durable: durability === "always" || (durability === "completion" && !entry.upload.isOpen)
     })
 
   return (
     entry: StoredUpload,
-    fence: number,
     { by, unlessNamed }: Removal = {}
   ): Effect.Effect<void, Superseded | UploadStoreError> => {
-    const { id } = entry.upload
-    const removed = removeState(entry, fence, unlessNamed)
+    const { fence, upload: { id } } = entry
+    const removed = removeState(entry, unlessNamed)
     return Effect.zipRight(
       by === "client" ? condemning(id, removed) : removed,
       Effect.suspend(() => {
         forget(id)
         return by === "server"
-          ? Effect.asVoid(removeCounted(entry.upload))
+          ? Effect.asVoid(removeCounted(entry.upload, fence))
           : by === "client"
-          ? removeCondemned(id)
-          : bytes.remove(id)
+          ? removeCondemned(id, fence)
+          : bytes.remove(id, fence)
       })
     )
   }

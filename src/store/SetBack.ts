@@ -31,7 +31,10 @@ export const make = (
         ? Effect.sync(forget)
         : registry.commit(now, upload.cut(now.synced), { fence, durable: false }).pipe(
           Effect.map(forget),
-          Effect.tapErrorTag("UploadStoreError", () => Effect.ignoreLogged(bytes.truncate(upload.id, now.synced)))
+          Effect.tapErrorTag(
+            "UploadStoreError",
+            () => Effect.ignoreLogged(bytes.truncate(upload.id, { at: now.synced, fence }))
+          )
         )
     })
 

@@ -8,41 +8,43 @@ export interface StoredUpload {
   readonly upload: Upload
   /** Grows by one with each commit; 0 before the first one. */
   readonly version: number
-  /** The fence of the lock under which it was last written. */
+  /** The fence of the lock under which it was last written or claimed. */
   readonly fence: number
   /** How many of its first bytes are known to survive a power cut; never more than its offset. */
   readonly synced: number
 }
 
-/** The fence of the writer, and the durability of the write. */
+/** The fence of the writer, and what survives a power cut. */
 export interface WriteOptions {
   /** The fence of the lock that the writer holds. */
   readonly fence: number
-  /** Survives a power cut before it returns, not only the end of the process; so do the bytes of the upload. */
+  /** Whether the state survives a power cut before the write returns, not only the end of the process. */
   readonly durable: boolean
+  /** How many of the first bytes are known to survive a power cut now. By default as many as before. */
+  readonly synced?: number | undefined
 }
 
 /** The entry of an upload that is not stored yet. */
 export const draft = (upload: Upload, fence: number): StoredUpload => ({ upload, version: 0, fence, synced: 0 })
 
 /** The entry of a new upload. */
-export const created = (upload: Upload, { durable, fence }: WriteOptions): StoredUpload => ({
+export const created = (upload: Upload, { fence, synced = 0 }: WriteOptions): StoredUpload => ({
   upload,
   version: 1,
   fence,
-  synced: durable ? upload.offset : 0
+  synced: Math.min(synced, upload.offset)
 })
 
 /** The entry that follows another. */
 export const committed = (
-  { synced, version }: StoredUpload,
+  entry: StoredUpload,
   next: Upload,
-  { durable, fence }: WriteOptions
+  { fence, synced = entry.synced }: WriteOptions
 ): StoredUpload => ({
   upload: next,
-  version: version + 1,
+  version: entry.version + 1,
   fence,
-  synced: durable ? next.offset : Math.min(synced, next.offset)
+  synced: Math.min(synced, next.offset)
 })
 
 /** Whether its bytes will not change any more. */

@@ -8,23 +8,24 @@ import type { UploadId } from "../protocol/Upload.js"
 import { UploadStore } from "./UploadStore.js"
 
 /**
- * `store`, with a span named `UploadStore.get` and so on around `get`, `create`, `write`, `read`, `commit`,
- * `makeDurable`, `sync`, `discard`, `concat` and `remove`, which has the id of the upload as `tus.upload.id`. The other
+ * `store`, with a span named `UploadStore.get` and so on around `get`, `claim`, `create`, `write`, `read`, `commit`,
+ * `secure`, `sync`, `discard`, `concat` and `remove`, which has the id of the upload as `tus.upload.id`. The other
  * methods are those of `store`.
  */
 export const make = (store: UploadStore["Type"]): UploadStore["Type"] =>
   UploadStore.of({
     ...store,
     get: (id) => spanned("get", id, store.get(id)),
+    claim: (id, fence) => spanned("claim", id, store.claim(id, fence)),
     create: (upload, fence) => spanned("create", upload.id, store.create(upload, fence)),
     write: (entry, pull, onWritten) => spanned("write", entry.upload.id, store.write(entry, pull, onWritten)),
     read: (id, range) => Stream.withSpan(store.read(id, range), "UploadStore.read", options(id)),
-    commit: (entry, next, fence) => spanned("commit", next.id, store.commit(entry, next, fence)),
-    makeDurable: (entry, fence) => spanned("makeDurable", entry.upload.id, store.makeDurable(entry, fence)),
+    commit: (entry, next) => spanned("commit", next.id, store.commit(entry, next)),
+    secure: (entry) => spanned("secure", entry.upload.id, store.secure(entry)),
     sync: (id) => spanned("sync", id, store.sync(id)),
     discard: (entry) => spanned("discard", entry.upload.id, store.discard(entry)),
     concat: (entry, parts) => spanned("concat", entry.upload.id, store.concat(entry, parts)),
-    remove: (entry, fence, options) => spanned("remove", entry.upload.id, store.remove(entry, fence, options))
+    remove: (entry, options) => spanned("remove", entry.upload.id, store.remove(entry, options))
   })
 
 const options = (id: UploadId) => ({ attributes: { "tus.upload.id": id } })

@@ -14,9 +14,13 @@ import type { UploadStoreError } from "./UploadStoreError.js"
 
 /** What the holder of a lock gets. */
 export interface Lease {
-  /** Greater than every fence of this upload before; each commit carries it. */
+  /** Greater than every fence of this upload before; each write carries it. */
   readonly fence: number
-  /** Calls `listener` as soon as another request asks for the upload, at once if one already has. */
+  /**
+   * Calls `listener` as soon as the holder has to leave, at once if it already has: another request asks for the
+   * upload, or the lease is lost or about to be, because whoever keeps the locks cannot be reached. A holder that stays
+   * all the same has its writes refused, by its fence.
+   */
   readonly onRequested: (listener: () => void) => void
 }
 

@@ -53,13 +53,26 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
   /** `Option.none` only if the upload is proven absent: never created, or removed. */
   readonly get: (id: UploadId) => Effect.Effect<Option.Option<StoredUpload>, UploadStoreError>
 
+  /** `get` of each id, in their order. */
+  readonly getAll: (
+    ids: ReadonlyArray<UploadId>
+  ) => Effect.Effect<ReadonlyArray<Option.Option<StoredUpload>>, UploadStoreError>
+
+  /**
+   * Loads a state for the writer that holds the lock with this fence, which the entry has from then on: every later
+   * write under a lower fence fails with `Superseded`. Fails so itself if the stored fence is higher.
+   */
+  readonly claim: (
+    id: UploadId,
+    fence: number
+  ) => Effect.Effect<Option.Option<StoredUpload>, Superseded | UploadStoreError>
+
   /** The ids, of a page of them, that name no upload, in any order. */
   readonly absent: (ids: ReadonlyArray<UploadId>) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 
   /**
    * Replaces `entry` by `next`, as `committed` says, compare-and-set: fails with `Superseded` and changes nothing if
    * the stored version is another one, the stored fence is above `options.fence`, or the upload has been removed.
-   * `entry.synced` replaces the stored value: the caller may have synced more bytes since it read the entry.
    */
   readonly commit: (
     entry: StoredUpload,

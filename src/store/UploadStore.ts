@@ -17,7 +17,7 @@ import * as FsyncTracker from "./FsyncTracker.js"
 import * as Reconciliation from "./Reconciliation.js"
 import * as RemoveUpload from "./RemoveUpload.js"
 import { pages, type StoredUpload, UploadRegistry } from "./UploadRegistry.js"
-import { type Superseded, unknownDialect, UploadStoreError } from "./UploadStoreError.js"
+import { isCorrupt, type Superseded, unknownDialect, type UploadStoreError } from "./UploadStoreError.js"
 
 export type { Removal } from "./RemoveUpload.js"
 
@@ -35,8 +35,9 @@ export class Durability extends Context.Reference<Durability>()("effect-tus/Dura
 
 /**
  * States and bytes of uploads. Backends do not implement it: `make` builds it from an `UploadRegistry` and a
- * `ByteStore`. Offsets are in bytes; `fence` is that of the lock that the caller holds. A failing backend is an
- * `UploadStoreError`; `Superseded` means that another writer was faster, and that no state was changed.
+ * `ByteStore`. Offsets are in bytes. Who changes an upload holds its lock, and has its entry from `claim`, `create` or
+ * an earlier change: such an entry carries the fence of the lock. A failing backend is an `UploadStoreError`;
+ * `Superseded` means that another writer was faster, and that no state was changed.
  */
 export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadStore, {
   /**
@@ -44,6 +45,17 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
    * serve, which no method but `remove` touches.
    */
   readonly get: (id: UploadId) => Effect.Effect<StoredUpload, UploadNotFound | UploadStoreError>
+
+  /** The states of several uploads, in their order; `Option.none` for one that is absent. */
+  readonly getAll: (
+    ids: ReadonlyArray<UploadId>
+  ) => Effect.Effect<ReadonlyArray<Option.Option<Upload>>, UploadStoreError>
+
+  /** `get`, for the holder of the lock with this fence: from now on writers with a lower fence are `Superseded`. */
+  readonly claim: (
+    id: UploadId,
+    fence: number
+  ) => Effect.Effect<StoredUpload, Superseded | UploadNotFound | UploadStoreError>
 
   /**
    * Frees an id for a new upload: bytes that are stored under it without a state are set aside. Returns whether the id
@@ -73,24 +85,26 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
     range: { readonly start: number; readonly end: number }
   ) => Stream.Stream<Uint8Array, UploadStoreError>
 
+  /** Whether the bytes of unfinished uploads can be read, too. */
+  readonly readsUnfinished: boolean
+
   /**
    * Makes `next` the state of the upload, and creates it if `entry` is a draft. The bytes have been written before. If
    * their fsync fails, or has failed before, the commit fails, and the upload is set back to its last synced byte.
    */
   readonly commit: (
     entry: StoredUpload,
-    next: Upload,
-    fence: number
+    next: Upload
   ) => Effect.Effect<StoredUpload, Superseded | UploadStoreError>
 
+  /** Whether a full upload, parts included, is not complete before `secure`. */
+  readonly seals: boolean
+
   /**
-   * Makes all committed bytes durable before the completion hook runs, unless `Durability` is `process`. Fails like
-   * `commit`.
+   * Before anybody hears that an upload with all its bytes is complete: makes them durable, unless `Durability` is
+   * `process`, and seals them. Can be repeated. Fails like `commit`.
    */
-  readonly makeDurable: (
-    entry: StoredUpload,
-    fence: number
-  ) => Effect.Effect<StoredUpload, Superseded | UploadStoreError>
+  readonly secure: (entry: StoredUpload) => Effect.Effect<StoredUpload, Superseded | UploadStoreError>
 
   /** Unfinished uploads that a power cut would set back. */
   readonly unsynced: Stream.Stream<UploadId, UploadStoreError>
@@ -116,15 +130,17 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   ) => Effect.Effect<Option.Option<number>, Superseded | UploadStoreError>
 
   /** Frees bytes behind the offset that were never committed. */
-  readonly discard: (entry: StoredUpload) => Effect.Effect<void, UploadStoreError>
+  readonly discard: (entry: StoredUpload) => Effect.Effect<void, Superseded | UploadStoreError>
 
   /** Copies the bytes of complete uploads to the upload, in order; commits nothing. */
-  readonly concat: (entry: StoredUpload, parts: ReadonlyArray<Upload>) => Effect.Effect<void, UploadStoreError>
+  readonly concat: (
+    entry: StoredUpload,
+    parts: ReadonlyArray<Upload>
+  ) => Effect.Effect<void, Superseded | UploadStoreError>
 
   /** Removes the state, then the bytes. A draft has only bytes. */
   readonly remove: (
     entry: StoredUpload,
-    fence: number,
     options?: RemoveUpload.Removal
   ) => Effect.Effect<void, Superseded | UploadStoreError>
 
@@ -134,8 +150,8 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   /** Uploads that the server has to finish by itself. */
   readonly pending: Stream.Stream<UploadId, UploadStoreError>
 
-  /** The location of the bytes, for people. */
-  readonly locate: (id: UploadId) => Option.Option<string>
+  /** The location of the bytes, for people; `Option.none` if the store has none. */
+  readonly locate: (id: UploadId) => Effect.Effect<Option.Option<string>, UploadStoreError>
 }>() {}
 
 /** Joins the provided registry and byte store, with the `Durability` of the context in which it is made. */
@@ -152,30 +168,32 @@ export const make = Effect.gen(function*() {
     durability === "always" || (durability === "completion" && before?.completion._tag !== after.completion._tag
       && !after.isOpen)
 
+  const release = (id: UploadId) => bytes.release?.(id) ?? Effect.void
+
   return UploadStore.of({
-    get: (id) =>
-      Effect.flatMap(
-        all.get(id),
-        Option.match({
-          onNone: (): Effect.Effect<StoredUpload, UploadNotFound | UploadStoreError> => new UploadNotFound({ id }),
-          onSome: servedOnly
-        })
-      ),
+    get: (id) => Effect.flatMap(all.get(id), present(id)),
+    getAll: (ids) =>
+      Effect.flatMap(all.getAll(ids), (found) =>
+        Effect.forEach(found, (entry) =>
+          Option.isNone(entry)
+            ? Effect.succeedNone
+            : Effect.map(servedOnly(entry.value), ({ upload }) => Option.some(upload)))),
+    claim: (id, fence) => Effect.flatMap(all.claim(id, fence), present(id)),
     vacate: reconciliation.vacate,
     create: (upload, fence) => {
       const durable = isDurable(undefined, upload)
       const create = registry.create(upload, { fence, durable })
-      return upload.isOpen ? create : bytes.append(upload.id, 0, Pull.end, () => Effect.void).pipe(
-        Effect.zipRight(durable ? bytes.sync(upload.id) : Effect.void),
+      return upload.isOpen ? create : bytes.append(upload.id, { at: 0, fence }, Pull.end, () => Effect.void).pipe(
+        Effect.zipRight((durable && bytes.sync?.(upload.id)) || Effect.void),
         Effect.zipRight(create),
-        Effect.zipLeft(bytes.release(upload.id))
+        Effect.zipLeft(release(upload.id))
       )
     },
     write: (entry, pull, onWritten) =>
       syncs.hasFailed(entry.upload.id)
         ? syncs.refuse(entry, entry.fence)
         : Effect.catchIf(
-          bytes.append(entry.upload.id, entry.upload.offset, pull, onWritten),
+          bytes.append(entry.upload.id, { at: entry.upload.offset, fence: entry.fence }, pull, onWritten),
           isCorrupt,
           (error) =>
             Effect.flatMap(reconciliation.recover(entry.upload.id, entry.fence), (recovered) =>
@@ -187,25 +205,36 @@ export const make = Effect.gen(function*() {
         ),
     recover: reconciliation.recover,
     read: bytes.read,
-    commit: (entry, next, fence) => {
-      const committed = syncs.commit(entry, next, { fence, durable: isDurable(entry.upload, next) })
-      return next.isOpen ? committed : Effect.zipLeft(committed, bytes.release(next.id))
+    readsUnfinished: bytes.reads !== "sealed",
+    commit: (entry, next) => {
+      const committed = syncs.commit(entry, next, { fence: entry.fence, durable: isDurable(entry.upload, next) })
+      return next.isOpen ? committed : Effect.zipLeft(committed, release(next.id))
     },
-    makeDurable: (entry, fence) =>
-      durability === "process" || entry.synced === entry.upload.offset
+    seals: bytes.seal !== undefined,
+    secure: (entry) => {
+      const { fence, upload: { id, offset: length } } = entry
+      const synced = durability === "process" || entry.synced === length
         ? Effect.succeed(entry)
-        : syncs.commit(entry, entry.upload, { fence, durable: true }),
+        : syncs.commit(entry, entry.upload, { fence, durable: true })
+      return Effect.zipLeft(synced, bytes.seal?.(id, { length, fence }) ?? Effect.void)
+    },
     unsynced: pages(registry.unsynced),
     sync: syncs.sync,
     recordSync: syncs.recordSync,
-    discard: ({ upload }) => bytes.truncate(upload.id, upload.offset),
-    concat: ({ upload }, parts) => bytes.concat(upload.id, parts.map((part) => ({ id: part.id, length: part.offset }))),
+    discard: ({ fence, upload }) => bytes.truncate(upload.id, { at: upload.offset, fence }),
+    concat: ({ fence, upload }, parts) =>
+      bytes.concat(upload.id, parts.map((part) => ({ id: part.id, length: part.offset })), fence),
     remove: RemoveUpload.make({ registry, bytes, durability, forget: syncs.forget, setAside: reconciliation.setAside }),
     finalsOf: registry.finalsOf,
     pending: pages(registry.pending),
-    locate: bytes.locate
+    locate: (id) => Effect.succeed(bytes.locate?.(id) ?? Option.none())
   })
 })
+
+const present =
+  (id: UploadId) =>
+  (found: Option.Option<StoredUpload>): Effect.Effect<StoredUpload, UploadNotFound | UploadStoreError> =>
+    Option.isSome(found) ? servedOnly(found.value) : new UploadNotFound({ id })
 
 /** Fails for an upload of a dialect that this version does not serve. */
 const servedOnly = (entry: StoredUpload): Effect.Effect<StoredUpload, UploadStoreError> =>
@@ -214,15 +243,12 @@ const servedOnly = (entry: StoredUpload): Effect.Effect<StoredUpload, UploadStor
 /** The registry, except for uploads of other dialects: those are an `UploadStoreError`. */
 const served = (registry: UploadRegistry["Type"]): UploadRegistry["Type"] => ({
   ...registry,
-  get: (id) =>
-    Effect.flatMap(
-      registry.get(id),
-      (entry) => Option.isSome(entry) ? Effect.asSome(servedOnly(entry.value)) : Effect.succeedNone
-    )
+  get: (id) => Effect.flatMap(registry.get(id), servedIfAny),
+  claim: (id, fence) => Effect.flatMap(registry.claim(id, fence), servedIfAny)
 })
 
-const isCorrupt = (error: unknown): error is UploadStoreError =>
-  error instanceof UploadStoreError && error.reason === "Corrupt"
+const servedIfAny = (entry: Option.Option<StoredUpload>) =>
+  Option.isSome(entry) ? Effect.asSome(servedOnly(entry.value)) : Effect.succeedNone
 
 /**
  * The store over any registry and byte store. Provide `Durability` to this layer: it is read once, when the layer is

@@ -37,6 +37,9 @@ const sentences: Readonly<Record<UploadStoreError["reason"], string>> = {
   UnknownDialect: "this version does not support its dialect"
 }
 
+export const isCorrupt = (error: unknown): error is UploadStoreError =>
+  error instanceof UploadStoreError && error.reason === "Corrupt"
+
 /** The error for an upload in another dialect. The upload stays as it is, for a version that serves the dialect. */
 export const unknownDialect = (id: string, dialect: Dialect): UploadStoreError =>
   new UploadStoreError({

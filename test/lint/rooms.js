@@ -81,7 +81,7 @@ export const table = {
     rooms: ["protocol", "wire", "bytes", "client/transport", "client/journal", "client/requests"],
     packages: [...effect, /^@noble\/hashes\//]
   },
-  "testing": { rooms: ["protocol"], packages: effect },
+  "testing": { rooms: ["protocol", "store"], packages: effect },
   "testing/orphans": { rooms: ["protocol", "store", "testing"], packages: [...effect, /^@effect\/vitest/] },
   "testing/bytes": {
     rooms: ["protocol", "store", "testing", "testing/orphans"],

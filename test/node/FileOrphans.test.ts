@@ -44,7 +44,7 @@ const condemn = Effect.flatMap(ByteStore.ByteStore, ({ condemn }) => condemn?.(a
 
 const write = Effect.flatMap(
   ByteStore.ByteStore,
-  (bytes) => ByteStore.appendStream(bytes)(a, 0, Stream.make(numbered(10)), () => Effect.void)
+  (bytes) => ByteStore.appendStream(bytes)(a, { at: 0, fence: 1 }, Stream.make(numbered(10)), () => Effect.void)
 )
 
 const orphans = Effect.flatMap(ByteStore.ByteStore, ({ orphans }) => Effect.fromNullable(orphans))
@@ -172,7 +172,7 @@ describe("files of a terminated upload", () => {
       Effect.gen(function*() {
         const store = yield* UploadStore.UploadStore
         yield* write
-        yield* store.remove(yield* store.create(upload, 1), 1, { by: "client" })
+        yield* store.remove(yield* store.create(upload, 1), { by: "client" })
         deepStrictEqual(inPlace(directory), [])
       }).pipe(Effect.provide(layer(directory)))))
 })

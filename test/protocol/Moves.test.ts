@@ -36,11 +36,11 @@ const onDisk = Effect.gen(function*() {
       }),
       Effect.provideService(ByteStore.ByteStore, {
         ...memory,
-        sync: (id) =>
+        sync: () =>
           Effect.suspend(() =>
             disk.fails
               ? new UploadStoreError.UploadStoreError({ reason: "Unsynced", operation: "fail" })
-              : memory.sync(id)
+              : Effect.void
           )
       }),
       Effect.provideService(UploadStore.Durability, durability)
@@ -54,7 +54,7 @@ const put = (store: UploadStore.UploadStore["Type"], upload: Upload.Upload) =>
     const entry = UploadRegistry.draft(uploadOf({ ...upload, offset: bytes(0), completion: { _tag: "Open" } }), 1)
     const pull = yield* Stream.toPull(Stream.make(new Uint8Array(upload.offset)))
     yield* store.write(entry, pull, () => Effect.void)
-    return yield* store.commit(entry, upload, 1)
+    return yield* store.commit(entry, upload)
   }).pipe(Effect.scoped)
 
 describe("Moves", () => {
@@ -82,14 +82,14 @@ describe("Moves", () => {
     Effect.gen(function*() {
       const { bytes: disk, disk: faults, made, stores: { careful, careless } } = yield* onDisk
       // One fsync before the hook succeeds, one fails, and one fails while bytes are missing.
-      yield* careful.makeDurable(yield* put(careless, uploadOf({ ...finishing, id: id("a") })), 1)
+      yield* careful.secure(yield* put(careless, uploadOf({ ...finishing, id: id("a") })))
       faults.fails = true
-      yield* Effect.flip(careful.makeDurable(yield* put(careless, uploadOf({ ...finishing, id: id("b") })), 1))
+      yield* Effect.flip(careful.secure(yield* put(careless, uploadOf({ ...finishing, id: id("b") }))))
       const entry = yield* put(careless, uploadOf({ ...begun, id: id("c") }))
-      yield* Effect.flip(careful.commit(entry, entry.upload.grow(0, entry.upload.length, Option.none()), 1))
+      yield* Effect.flip(careful.commit(entry, entry.upload.grow(0, entry.upload.length, Option.none())))
       // The bytes of a complete part have gone.
       yield* put(careless, uploadOf({ ...part, id: id("d") }))
-      yield* disk.truncate(id("d"), 1)
+      yield* disk.truncate(id("d"), { at: 1, fence: 1 })
       deepStrictEqual(yield* careless.recover(id("d"), 1), Option.some(1))
       deepStrictEqual(Moves.moves.filter((move) => made.has(move)), Moves.moves.filter((move) => !isOfRules(move)))
     }))

@@ -23,7 +23,8 @@ export const policy: Policy.Policy = {
   expiresAfter: Option.some(Duration.seconds(60)),
   algorithms: ["sha1", "crc32"],
   trailers: true,
-  finishes: false
+  finishes: false,
+  seals: false
 }
 
 /** The same without limits, so that any length is allowed. */

@@ -55,7 +55,8 @@ export const strict: Policy.Policy = {
   maxSize: Option.some(2),
   expiresAfter: Option.some(Duration.seconds(2)),
   algorithms: ["sha1"],
-  finishes: true
+  finishes: true,
+  seals: false
 }
 
 /** Without any of them. The limit only bounds uploads without a length. */
@@ -64,7 +65,8 @@ export const lax: Policy.Policy = {
   maxSize: Option.some(3),
   expiresAfter: Option.none(),
   trailers: false,
-  finishes: false
+  finishes: false,
+  seals: false
 }
 
 /** How a body arrives, and what verifies it. */

@@ -173,7 +173,12 @@ describe("concatenation-unfinished", () => {
         const registry = yield* Effect.provide(UploadRegistry.UploadRegistry, context)
         const bytes = yield* Effect.provide(ByteStore.ByteStore, context)
         const entry = Option.getOrThrow(yield* registry.get(idOf(a)))
-        yield* ByteStore.appendStream(bytes)(idOf(a), 0, Stream.make(new Uint8Array([97])), () => Effect.void)
+        yield* ByteStore.appendStream(bytes)(
+          idOf(a),
+          { at: 0, fence: 1 },
+          Stream.make(new Uint8Array([97])),
+          () => Effect.void
+        )
         const full = entry.upload.fill(Upload.Bytes.make(1), {
           _tag: "Complete",
           at: entry.upload.createdAt,
@@ -310,10 +315,10 @@ describe("a store that fails", () => {
         Layer.provide(
           Layer.effect(
             UploadRegistry.UploadRegistry,
-            Effect.map(UploadRegistry.UploadRegistry, (registry) => ({
-              ...registry,
-              get: () => Effect.fail(new UploadStoreError.UploadStoreError({ reason: "Read", operation: "get" }))
-            }))
+            Effect.map(UploadRegistry.UploadRegistry, (registry) => {
+              const fail = () => new UploadStoreError.UploadStoreError({ reason: "Read", operation: "get" })
+              return { ...registry, get: fail, claim: fail }
+            })
           ).pipe(Layer.provide(UploadRegistry.layerMemory))
         )
       )
@@ -368,8 +373,12 @@ describe("an uncommitted byte", () => {
       const bytes = yield* ByteStore.ByteStore
       const path = yield* create({ "upload-length": "6" })
       yield* patch(path, 0, "abc")
-      yield* ByteStore.appendStream(bytes)(idOf(path), 3, Stream.make(new TextEncoder().encode("GARBAGE")), () =>
-        Effect.void)
+      yield* ByteStore.appendStream(bytes)(
+        idOf(path),
+        { at: 3, fence: 1 },
+        Stream.make(new TextEncoder().encode("GARBAGE")),
+        () => Effect.void
+      )
       assert.strictEqual((yield* head(path)).headers["upload-offset"], "3")
       yield* patch(path, 3, "d")
       yield* patch(path, 4, "ef")

@@ -22,7 +22,7 @@ const options = { fence: 1, durable: false }
 const write = (id: Upload.UploadId) =>
   Effect.flatMap(
     ByteStore.ByteStore,
-    (bytes) => ByteStore.appendStream(bytes)(id, 0, Stream.make(new Uint8Array(3)), () => Effect.void)
+    (bytes) => ByteStore.appendStream(bytes)(id, { at: 0, fence: 1 }, Stream.make(new Uint8Array(3)), () => Effect.void)
   )
 
 /** The orphans that were set aside, in the order of ids. */
@@ -81,7 +81,12 @@ describe("TusSweeper", () => {
       const path = yield* create({ "upload-length": "9" })
       yield* patch(path, 0, "ab")
       // As in an older copy of a database, with a lower offset.
-      yield* ByteStore.appendStream(bytes)(idOf(path), 2, Stream.make(Uint8Array.of(1, 2)), () => Effect.void)
+      yield* ByteStore.appendStream(bytes)(
+        idOf(path),
+        { at: 2, fence: 1 },
+        Stream.make(Uint8Array.of(1, 2)),
+        () => Effect.void
+      )
       yield* TestClock.adjust("2 hours")
       yield* sweep()
       assert.strictEqual((yield* head(path)).status, 404)
@@ -95,7 +100,7 @@ describe("TusSweeper", () => {
       const bytes = yield* ByteStore.ByteStore
       const part = yield* create({ "upload-length": "2", "upload-concat": "partial" })
       yield* patch(part, 0, "ab")
-      yield* bytes.remove(idOf(part))
+      yield* bytes.remove(idOf(part), 1)
       const refused = yield* request("POST", "/files", { "upload-concat": `final;${part}` })
       assert.strictEqual(refused.status, 410)
       assert.strictEqual((yield* head(part)).headers["upload-offset"], "0")
@@ -154,8 +159,13 @@ describe("TusSweeper", () => {
       const { sweepOrphans } = yield* TusSweeper.make
       const bytes = yield* ByteStore.ByteStore
       const [empty, stray] = [id("a"), id("b")]
-      yield* ByteStore.appendStream(bytes)(empty, 0, Stream.empty, () => Effect.void)
-      yield* ByteStore.appendStream(bytes)(stray, 0, Stream.make(Uint8Array.of(1, 2, 3)), () => Effect.void)
+      yield* ByteStore.appendStream(bytes)(empty, { at: 0, fence: 1 }, Stream.empty, () => Effect.void)
+      yield* ByteStore.appendStream(bytes)(
+        stray,
+        { at: 0, fence: 1 },
+        Stream.make(Uint8Array.of(1, 2, 3)),
+        () => Effect.void
+      )
       yield* sweepOrphans()
       deepStrictEqual(yield* Effect.all([bytes.size(empty), bytes.size(stray)]), [Option.none(), Option.none()])
       const [orphan, ...others] = yield* aside
@@ -200,7 +210,7 @@ describe("TusSweeper", () => {
       const registry = yield* UploadRegistry.UploadRegistry
       const path = yield* create({ "upload-length": "3" })
       yield* patch(path, 0, "ab")
-      yield* bytes.remove(idOf(path))
+      yield* bytes.remove(idOf(path), 1)
       yield* write(id("a"))
       const named = (told: string) =>
         TusSweeper.make.pipe(
@@ -242,13 +252,13 @@ describe("TusSweeper", () => {
       yield* write(stray)
       const lost = yield* create({ "upload-length": "3" })
       yield* patch(lost, 0, "ab")
-      yield* bytes.remove(idOf(lost))
+      yield* bytes.remove(idOf(lost), 1)
       const moved = yield* create({ "upload-length": "1" })
       yield* patch(moved, 0, "a")
-      yield* bytes.remove(idOf(moved))
+      yield* bytes.remove(idOf(moved), 1)
       const cut = yield* create({ "upload-length": "3" })
       yield* patch(cut, 0, "ab")
-      yield* bytes.truncate(idOf(cut), 1)
+      yield* bytes.truncate(idOf(cut), { at: 1, fence: 1 })
       yield* sweepOrphans()
       deepStrictEqual(yield* bytes.size(stray), Option.none())
       deepStrictEqual(

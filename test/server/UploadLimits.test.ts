@@ -40,7 +40,7 @@ const limited = (limits: UploadLimits.Options, size = Infinity, turns: ReadonlyA
         const sizes = Stream.mapEffect(bytes.list, ({ look }) => look)
         const stored = Stream.runFold(sizes, 0, (sum, look) => sum + Option.getOrThrow(look).size)
         const late = Effect.suspend(() => Effect.forEach(Array(left.shift() ?? 0), () => Effect.yieldNow()))
-        const free = Effect.map(stored, (stored) => Option.some(size - stored))
+        const free = Effect.map(stored, (stored) => size - stored)
         return { ...bytes, free: Effect.zipLeft(free, late) }
       })
     ),

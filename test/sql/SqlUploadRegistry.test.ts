@@ -65,7 +65,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
         ).pipe(Effect.provideService(BootId.BootId, boot))
       yield* withRegistry(client, (registry) =>
         Effect.gen(function*() {
-          const durable = { fence: 1, durable: true }
+          const synced = { fence: 1, durable: true, synced: 1 }
           const [first, second, third] = yield* Effect.all([
             registry.create(open(1), options),
             registry.create(open(2), options),
@@ -73,7 +73,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
             registry.create(open(4), options)
           ])
           yield* moved(registry, yield* moved(registry, first))
-          yield* moved(registry, yield* moved(registry, second, durable))
+          yield* moved(registry, yield* moved(registry, second, synced))
           yield* registry.commit(third, third.upload.fill(Bytes.make(100), { _tag: "Finishing" }), options)
         })).pipe(Effect.provideService(BootId.BootId, Option.some("first")))
       const before = [[2, 0, 3], [2, 1, 3], [100, 0, 2], [0, 0, 1]]

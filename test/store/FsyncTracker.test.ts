@@ -26,7 +26,7 @@ const open = (
     const within = yield* ByteStore.ByteStore
     const registry = yield* UploadRegistry.UploadRegistry
     const store = yield* UploadStore.make.pipe(
-      Effect.provideService(ByteStore.ByteStore, { ...within, ...change.bytes }),
+      Effect.provideService(ByteStore.ByteStore, { ...within, sync: () => Effect.void, ...change.bytes }),
       Effect.provideService(UploadRegistry.UploadRegistry, { ...registry, ...change.registry?.(registry) }),
       Effect.provideService(UploadStore.Durability, durability)
     )
@@ -38,7 +38,7 @@ const grown = (store: Store, offset: number) =>
   Effect.gen(function*() {
     const entry = yield* store.create(upload, 1)
     yield* write(store, entry, offset)
-    return yield* store.commit(entry, at(offset), 1)
+    return yield* store.commit(entry, at(offset))
   })
 
 const write = (store: Store, entry: UploadRegistry.StoredUpload, end: number) =>
@@ -69,7 +69,7 @@ describe("FsyncTracker", () => {
       const entry = yield* grown(store, 3)
       assert.isTrue(yield* store.sync(upload.id))
       deepStrictEqual(yield* stateOf(registry), [3, 0, 2])
-      yield* store.commit(entry, at(5), 1)
+      yield* store.commit(entry, at(5))
       deepStrictEqual(yield* stateOf(registry), [5, 3, 3])
     }))
 
@@ -96,7 +96,7 @@ describe("FsyncTracker", () => {
       const entry = yield* grown(store, 3)
       const syncing = yield* Effect.fork(store.sync(upload.id))
       yield* Deferred.await(begun)
-      yield* store.commit(entry, at(6), 1)
+      yield* store.commit(entry, at(6))
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(syncing)
       yield* store.recordSync(upload.id, 2)
@@ -108,7 +108,7 @@ describe("FsyncTracker", () => {
       let syncs = 0
       const { registry, store } = yield* open({ bytes: { sync: () => Effect.sync(() => void syncs++) } }, "always")
       const entry = yield* registry.create(at(3), { fence: 1, durable: false })
-      yield* store.commit(yield* store.commit(entry, at(3), 1), at(3), 1)
+      yield* store.commit(yield* store.commit(entry, at(3)), at(3))
       deepStrictEqual([...(yield* stateOf(registry)), syncs], [3, 3, 3, 1])
     }))
 
@@ -117,12 +117,12 @@ describe("FsyncTracker", () => {
       const sync = failing(1)
       const { registry, store } = yield* open({ bytes: { sync: () => sync } })
       const entry = yield* grown(store, 3)
-      deepStrictEqual(yield* Effect.flip(store.commit(entry, full, 1)), broken)
+      deepStrictEqual(yield* Effect.flip(store.commit(entry, full)), broken)
       deepStrictEqual(yield* stateOf(registry), [0, 0, 3])
-      assert.strictEqual((yield* Effect.flip(store.commit(entry, full, 1)))._tag, "Superseded")
+      assert.strictEqual((yield* Effect.flip(store.commit(entry, full)))._tag, "Superseded")
       const again = yield* store.get(upload.id)
       yield* write(store, again, 10)
-      assert.isFalse((yield* store.commit(again, full, 1)).upload.isOpen)
+      assert.isFalse((yield* store.commit(again, full)).upload.isOpen)
     }))
 
   it.effect("a sync that cannot be started loses nothing, and may be tried again", () =>
@@ -132,9 +132,9 @@ describe("FsyncTracker", () => {
       const entry = yield* grown(store, 3)
       assert.isTrue(yield* store.sync(upload.id))
       yield* write(store, entry, 10)
-      assert.strictEqual((yield* Effect.flip(store.commit(entry, full, 1)))._tag, "UploadStoreError")
+      assert.strictEqual((yield* Effect.flip(store.commit(entry, full)))._tag, "UploadStoreError")
       deepStrictEqual(yield* stateOf(registry), [3, 0, 2])
-      yield* store.commit(entry, full, 1)
+      yield* store.commit(entry, full)
       deepStrictEqual(yield* stateOf(registry), [10, 10, 3])
     }))
 
@@ -145,9 +145,9 @@ describe("FsyncTracker", () => {
       const { registry, store } = yield* open({ bytes: { sync } }, "always")
       const entry = yield* grown(store, 3)
       yield* write(store, entry, 6)
-      yield* Effect.flip(store.commit(entry, at(6), 1))
+      yield* Effect.flip(store.commit(entry, at(6)))
       deepStrictEqual(yield* stateOf(registry), [3, 3, 3])
-      assert.strictEqual((yield* Effect.flip(store.commit(entry, at(6), 1)))._tag, "Superseded")
+      assert.strictEqual((yield* Effect.flip(store.commit(entry, at(6))))._tag, "Superseded")
     }))
 
   it.effect("after a failed sync beside a writer nothing is committed before the upload is set back", () =>
@@ -157,7 +157,7 @@ describe("FsyncTracker", () => {
       const entry = yield* grown(store, 3)
       assert.isFalse(yield* store.sync(upload.id))
       assert.isFalse(yield* store.sync(upload.id))
-      assert.strictEqual((yield* Effect.flip(store.commit(entry, at(5), 1)))._tag, "UploadStoreError")
+      assert.strictEqual((yield* Effect.flip(store.commit(entry, at(5))))._tag, "UploadStoreError")
       deepStrictEqual(yield* stateOf(registry), [0, 0, 3])
     }))
 
@@ -187,7 +187,7 @@ describe("FsyncTracker", () => {
         })
       })
       const entry = yield* grown(store, 3)
-      yield* Effect.flip(store.commit(entry, full, 1))
+      yield* Effect.flip(store.commit(entry, full))
       deepStrictEqual(yield* stateOf(registry), [3, 0, 2])
       deepStrictEqual(yield* bytes.size(upload.id), Option.some(0))
       yield* Effect.flip(write(store, yield* store.get(upload.id), 10))
@@ -208,7 +208,7 @@ describe("FsyncTracker", () => {
         )
       const { registry, store } = yield* open({ bytes: { sync } })
       const entry = yield* grown(store, 3)
-      const completing = yield* Effect.fork(Effect.flip(store.commit(entry, full, 1)))
+      const completing = yield* Effect.fork(Effect.flip(store.commit(entry, full)))
       yield* Deferred.await(begun)
       const syncing = yield* Effect.fork(store.sync(upload.id))
       yield* Effect.yieldNow()
@@ -216,7 +216,7 @@ describe("FsyncTracker", () => {
       yield* Fiber.join(completing)
       const again = yield* store.get(upload.id)
       yield* write(store, again, 5)
-      yield* store.commit(again, at(5), 1)
+      yield* store.commit(again, at(5))
       yield* Deferred.succeed(second, undefined)
       yield* Fiber.join(syncing)
       yield* store.recordSync(upload.id, 2)
@@ -238,7 +238,7 @@ describe("FsyncTracker", () => {
       const entry = yield* grown(store, 3)
       const syncing = yield* Effect.fork(store.sync(upload.id))
       yield* Deferred.await(begun)
-      const completing = yield* Effect.fork(Effect.flip(store.commit(entry, full, 1)))
+      const completing = yield* Effect.fork(Effect.flip(store.commit(entry, full)))
       yield* Effect.yieldNow()
       yield* Deferred.succeed(gate, undefined)
       assert.isFalse(yield* Fiber.join(syncing))
@@ -252,11 +252,11 @@ describe("FsyncTracker", () => {
       const { registry, store } = yield* open({ bytes: { sync: () => sync } })
       const finishing = upload.fill(bytes(10), { _tag: "Finishing" })
       const entry = yield* registry.create(finishing, { fence: 1, durable: false })
-      deepStrictEqual(yield* Effect.flip(store.makeDurable(entry, 1)), broken)
+      deepStrictEqual(yield* Effect.flip(store.secure(entry)), broken)
       const again = yield* store.get(upload.id)
       deepStrictEqual([again.upload.completion._tag, again.upload.offset], ["Open", 0])
       yield* write(store, again, 10)
-      const secured = yield* store.makeDurable(yield* store.commit(again, finishing, 1), 1)
+      const secured = yield* store.secure(yield* store.commit(again, finishing))
       deepStrictEqual([secured.upload.completion._tag, secured.synced, secured.version], ["Finishing", 10, 3])
     }))
 
@@ -278,11 +278,11 @@ describe("FsyncTracker", () => {
         })
       })
       const entry = yield* grown(store, 3)
-      const finishing = yield* Effect.fork(store.commit(entry, upload.fill(bytes(10), { _tag: "Finishing" }), 1))
+      const finishing = yield* Effect.fork(store.commit(entry, upload.fill(bytes(10), { _tag: "Finishing" })))
       yield* Deferred.await(begun)
       assert.isFalse(yield* store.sync(upload.id))
       yield* Deferred.succeed(gate, undefined)
-      yield* store.commit(yield* finishing, full, 1)
+      yield* store.commit(yield* finishing, full)
       yield* store.recordSync(upload.id, 2)
       deepStrictEqual([...(yield* stateOf(registry)), syncs], [10, 10, 4, 2])
     }))
@@ -291,7 +291,7 @@ describe("FsyncTracker", () => {
     Effect.gen(function*() {
       const { registry, store } = yield* open({ bytes: { sync: () => broken } }, "process")
       const entry = yield* registry.create(upload.fill(bytes(10), { _tag: "Finishing" }), { fence: 1, durable: false })
-      deepStrictEqual(yield* store.makeDurable(entry, 1), entry)
+      deepStrictEqual(yield* store.secure(entry), entry)
     }))
 
   it.effect("an upload that is removed during its sync is released afterwards", () =>
@@ -308,7 +308,7 @@ describe("FsyncTracker", () => {
       const entry = yield* grown(store, 3)
       const syncing = yield* Effect.fork(store.sync(upload.id))
       yield* Deferred.await(begun)
-      yield* store.remove(entry, 1)
+      yield* store.remove(entry)
       yield* Deferred.succeed(gate, undefined)
       assert.isTrue(yield* Fiber.join(syncing))
       deepStrictEqual(released, [upload.id])
@@ -329,8 +329,8 @@ describe("FsyncTracker", () => {
         const entry = yield* grown(store, 3)
         yield* store.sync(upload.id)
         yield* write(store, entry, 5)
-        yield* store.commit(entry, at(5), 1)
-        yield* within.truncate(upload.id, left)
+        yield* store.commit(entry, at(5))
+        yield* within.truncate(upload.id, { at: left, fence: 1 })
         deepStrictEqual(yield* store.recover(upload.id, 1), Option.some(left))
         deepStrictEqual((yield* stateOf(registry)).slice(0, 2), [left, Math.min(left, 3)])
         assert.strictEqual(lasting.at(-1), durable)

@@ -60,23 +60,26 @@ const steps = (
   })
 
 const grows = (store: UploadStore.UploadStore["Type"]) =>
-  Effect.flatMap(store.create(upload, 1), (entry) => store.commit(entry, grown, 1))
+  Effect.flatMap(store.create(upload, 1), (entry) => store.commit(entry, grown))
 
 const completes = (store: UploadStore.UploadStore["Type"]) =>
-  Effect.flatMap(store.create(upload, 1), (entry) => store.commit(entry, full, 1))
+  Effect.flatMap(store.create(upload, 1), (entry) => store.commit(entry, full))
 
 const goes = (store: UploadStore.UploadStore["Type"]) =>
-  Effect.flatMap(store.create(upload, 1), (entry) => store.remove(entry, 1))
+  Effect.flatMap(store.create(upload, 1), (entry) => store.remove(entry))
 
 const goesComplete = (store: UploadStore.UploadStore["Type"]) =>
-  Effect.flatMap(completes(store), (entry) => store.remove(entry, 1))
+  Effect.flatMap(completes(store), (entry) => store.remove(entry))
 
 const isAskedToGo = (store: UploadStore.UploadStore["Type"]) =>
-  Effect.flatMap(store.create(upload, 1), (entry) => store.remove(entry, 1, { by: "client" }))
+  Effect.flatMap(store.create(upload, 1), (entry) => store.remove(entry, { by: "client" }))
 
 /** The removal fails: the fence is too low. */
 const cannotGo = (store: UploadStore.UploadStore["Type"]) =>
-  Effect.flatMap(store.create(upload, 2), (entry) => Effect.flip(store.remove(entry, 1, { by: "client" })))
+  Effect.flatMap(
+    store.create(upload, 2),
+    (entry) => Effect.flip(store.remove({ ...entry, fence: 1 }, { by: "client" }))
+  )
 
 const isEmpty = (store: UploadStore.UploadStore["Type"]) => store.create(empty, 1)
 
@@ -113,7 +116,12 @@ describe("UploadStore", () => {
 })
 
 const write = (bytes: ByteStore.ByteStore["Type"], size: number) =>
-  ByteStore.appendStream(bytes)(id("a"), 0, Stream.make(new Uint8Array(size).fill(7)), () => Effect.void)
+  ByteStore.appendStream(bytes)(
+    id("a"),
+    { at: 0, fence: 1 },
+    Stream.make(new Uint8Array(size).fill(7)),
+    () => Effect.void
+  )
 
 /** Writes `size` bytes without a state, vacates the id, and returns what is stored then and what was set aside. */
 const vacated = (size: number | undefined, orphans = true) =>

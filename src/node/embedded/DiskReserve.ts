@@ -133,14 +133,14 @@ export const layer = (options: Options): Layer.Layer<ByteStore | Reserve, Upload
     const reserve = yield* make(options)
     const guarded = ByteStore.of({
       ...bytes,
-      append: (id, at, pull, onWritten) => {
+      append: (id, place, pull, onWritten) => {
         // A running append would take the space that was freed for a state.
         const written = (end: number) =>
           reserve.isKept() ? onWritten(end) : Effect.zipRight(onWritten(end), reserve.keep)
-        const append = bytes.append(id, at, pull, written)
+        const append = bytes.append(id, place, pull, written)
         return reserve.isKept() ? append : Effect.zipRight(reserve.keep, append)
       },
-      concat: (id, parts) => Effect.zipRight(reserve.keep, bytes.concat(id, parts))
+      concat: (id, parts, fence) => Effect.zipRight(reserve.keep, bytes.concat(id, parts, fence))
     })
     return Context.make(ByteStore, guarded).pipe(Context.add(Reserve, reserve))
   }))
@@ -167,7 +167,7 @@ export const layerRegistry: Layer.Layer<UploadRegistry, never, ByteStore | Reser
         return Effect.catchIf(reserve.spend(remove), isNoSpace, (error) =>
           options.unlessNamed === true
             ? Effect.fail(error)
-            : Effect.zipRight(bytes.remove(entry.upload.id), reserve.explain(remove)))
+            : Effect.zipRight(bytes.remove(entry.upload.id, options.fence), reserve.explain(remove)))
       }
     })
   })

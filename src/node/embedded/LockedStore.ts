@@ -16,10 +16,10 @@ export const layerBytes: Layer.Layer<ByteStore, never, ByteStore | DirectoryLock
     const { orphans } = bytes
     return ByteStore.of({
       ...bytes,
-      append: (id, at, pull, onWritten) => loss() ?? bytes.append(id, at, pull, onWritten),
-      truncate: (id, at) => loss() ?? bytes.truncate(id, at),
-      concat: (id, parts) => loss() ?? bytes.concat(id, parts),
-      remove: (id) => loss() ?? bytes.remove(id),
+      append: (id, place, pull, onWritten) => loss() ?? bytes.append(id, place, pull, onWritten),
+      truncate: (id, place) => loss() ?? bytes.truncate(id, place),
+      concat: (id, parts, fence) => loss() ?? bytes.concat(id, parts, fence),
+      remove: (id, fence) => loss() ?? bytes.remove(id, fence),
       orphans: orphans && {
         ...orphans,
         setAside: (id, since) => loss() ?? orphans.setAside(id, since),
@@ -38,6 +38,7 @@ export const layerRegistry: Layer.Layer<UploadRegistry, never, DirectoryLock | U
     const { loss } = yield* DirectoryLock
     return UploadRegistry.of({
       ...registry,
+      claim: (id, fence) => loss() ?? registry.claim(id, fence),
       create: (upload, options) => loss() ?? registry.create(upload, options),
       commit: (entry, next, options) => loss() ?? registry.commit(entry, next, options),
       remove: (entry, options) => loss() ?? registry.remove(entry, options)

@@ -80,14 +80,14 @@ const make = (
     )
 
   return ByteStore.of({
-    append: (id, at, pull, onWritten) =>
+    append: (id, { at }, pull, onWritten) =>
       Effect.flatMap(paths.of(id), (path) =>
         files.use(
           path,
           at === 0 ? create(path) : reopen(path, at),
           (file) => FileAppend.append(file, at, pull, onWritten)
         )),
-    truncate: (id, at) =>
+    truncate: (id, { at }) =>
       Effect.flatMap(
         paths.of(id),
         (path) => unlessAbsent(files.use(path, OpenFiles.openFile(path), (file) => FileAppend.cut(file, at)))
@@ -132,7 +132,7 @@ const make = (
       FileList.list(directory, names),
       (listed) => ({ ...listed, look: Effect.flatMap(paths.of(listed.id), look) })
     ),
-    free: Effect.asSome(NodeFs.free(directory)),
+    free: NodeFs.free(directory),
     locate: paths.locate,
     orphans: FileOrphans.make({ directory, folders, pathOf: (id) => Effect.tap(paths.of(id), files.close) }),
     identity: FileIdentity.make({ directory, permissions, sync: folders.syncEntries(directory) })

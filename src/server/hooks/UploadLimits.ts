@@ -6,7 +6,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Pull from "../../bytes/Pull.js"
 import { Denied } from "../../protocol/Refusal.js"
@@ -65,14 +64,12 @@ export const make = (options: Options) =>
     const ledger = yield* UsageLedger
     const bytes = yield* ByteStore
     /** Bytes that were committed since the disk was asked are subtracted from its answer. */
-    const free = options.minFreeBytes === undefined
+    const { free: freeBytes } = bytes
+    const free = options.minFreeBytes === undefined || freeBytes === undefined
       ? Effect.succeed(() => Infinity)
       : Effect.suspend(() => {
         const before = ledger.grown()
-        return Effect.map(
-          bytes.free,
-          (free) => () => Option.getOrElse(free, () => Infinity) - (ledger.grown() - before)
-        )
+        return Effect.map(freeBytes, (free) => () => free - (ledger.grown() - before))
       })
     const { concurrentWrites = Infinity } = options
     const pace = options.bytesPerSecond === undefined ? (body: UploadBody) => body : pacer(options.bytesPerSecond)

@@ -47,16 +47,16 @@ export const make = Effect.gen(function*() {
   const explain = (stored: Stored) =>
     lock.withLockIfFree(
       stored.id,
-      () =>
+      ({ fence }) =>
         Effect.uninterruptible(Effect.gen(function*() {
           const { id, isCondemned = false } = stored
           const look = yield* stored.look
           const isNamed = Option.isSome(yield* registry.get(id))
           if (isCondemned) {
-            yield* isNamed ? Effect.void : bytes.remove(id)
+            yield* isNamed ? Effect.void : bytes.remove(id, fence)
             yield* bytes.spare?.(id) ?? Effect.void
           } else if (Option.isSome(look) && !isNamed) {
-            yield* look.value.size === 0 ? bytes.remove(id) : setAside(stored, look.value)
+            yield* look.value.size === 0 ? bytes.remove(id, fence) : setAside(stored, look.value)
           }
         }))
     )

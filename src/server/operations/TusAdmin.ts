@@ -74,15 +74,15 @@ export const make = Effect.gen(function*() {
       Effect.flatMap(
         registry.get(id),
         Option.match({
-          onNone: () => new UploadNotFound({ id }),
-          onSome: (entry) => Effect.succeed({ ...entry, location: store.locate(id) })
+          onNone: (): Effect.Effect<Inspection, UploadNotFound | UploadStoreError> => new UploadNotFound({ id }),
+          onSome: (entry) => Effect.map(store.locate(id), (location) => ({ ...entry, location }))
         })
       ),
     extend: (id, expiresAt) =>
       lock.withLockIfFree(id, ({ fence }) =>
-        Effect.flatMap(store.get(id), (entry) =>
+        Effect.flatMap(store.claim(id, fence), (entry) =>
           entry.upload.isOpen
-            ? Effect.uninterruptible(store.commit(entry, entry.upload.amend({ expiresAt }), fence))
+            ? Effect.uninterruptible(store.commit(entry, entry.upload.amend({ expiresAt })))
             : Effect.succeed(entry))).pipe(
           Effect.flatMap(Option.match({ onNone: contended, onSome: ({ upload }) => Effect.succeed(upload) })),
           Effect.catchTag("Superseded", contended)

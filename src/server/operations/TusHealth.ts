@@ -27,11 +27,10 @@ export const problems = (
     const registry = yield* UploadRegistry
     const bytes = yield* ByteStore
     const states = Effect.as(registry.get(nobody), Option.none())
-    const space = Effect.map(bytes.free, (free) =>
-      Option.map(
-        Option.filter(free, (free) => free < minFree),
-        (free) => `the disk has ${free} bytes left, expected at least ${minFree}`
-      ))
+    const space = bytes.free === undefined ? Effect.succeedNone : Effect.map(bytes.free, (free) =>
+      free < minFree
+        ? Option.some(`the disk has ${free} bytes left, expected at least ${minFree}`)
+        : Option.none())
     const found = yield* Effect.forEach(
       [states, space],
       Effect.catchAll(({ message }) => Effect.succeedSome(`the store fails: ${message}`))

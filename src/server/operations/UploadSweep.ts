@@ -27,13 +27,13 @@ export const make = Effect.gen(function*() {
   const removeIf = (
     id: UploadId,
     deserves: (upload: Upload) => boolean,
-    remove: (entry: StoredUpload, fence: number) => Effect.Effect<void, unknown>
+    remove: (entry: StoredUpload) => Effect.Effect<void, unknown>
   ) =>
     lock.withLockIfFree(
       id,
       ({ fence }) =>
-        Effect.flatMap(registry.get(id), (entry) =>
-          Option.isSome(entry) && deserves(entry.value.upload) ? remove(entry.value, fence) : Effect.void)
+        Effect.flatMap(registry.claim(id, fence), (entry) =>
+          Option.isSome(entry) && deserves(entry.value.upload) ? remove(entry.value) : Effect.void)
     )
 
   return {
@@ -55,7 +55,7 @@ export const make = Effect.gen(function*() {
         removeIf(
           id,
           (upload) => Dialect.isServed(upload) && upload.isPartial && !upload.isOpen,
-          (entry, fence) => Effect.uninterruptible(store.remove(entry, fence, { unlessNamed: true, by: "server" }))
+          (entry) => Effect.uninterruptible(store.remove(entry, { unlessNamed: true, by: "server" }))
         )
     ),
 

@@ -24,7 +24,7 @@ export const make = Effect.fnUntraced(function*({ completion, hooks, receive }: 
   const append: Verb<CommandOf<"Append">> = ({ id, request }, { body }, policy) =>
     lock.withLock(id, (lease) =>
       Effect.gen(function*() {
-        const entry = yield* store.get(id)
+        const entry = yield* store.claim(id, lease.fence)
         const plan = yield* Append.decide(entry.upload, request, yield* DateTime.now, policy)
         const { entry: received, refusal } = yield* isCounted(plan)
           ? receive(entry, plan, lease, body, unlimited, policy)
@@ -36,7 +36,7 @@ export const make = Effect.fnUntraced(function*({ completion, hooks, receive }: 
           )
         const isNews = entry.upload.completion._tag !== "Complete" && !received.upload.isOpen
         const { addition, entry: { upload } } = isNews
-          ? yield* completion.follow(received, lease)
+          ? yield* completion.follow(received)
           : { entry: received, addition: answerOf(received.upload) }
         const refused = Option.orElse(refusal, () => rejectionOf(upload))
         return Option.isSome(refused) ? yield* refused.value : { reply: Append.respond(upload), addition }

@@ -22,10 +22,7 @@ import * as WaitingFinals from "./WaitingFinals.js"
 type Ready = Extract<Concat.Assembly, { readonly _tag: "Ready" }>
 
 /** Completes an upload that has all its bytes now. */
-type Follow = (
-  entry: StoredUpload,
-  lease: Lease
-) => Effect.Effect<Concluded, Denied | Superseded | UploadStoreError>
+type Follow = (entry: StoredUpload) => Effect.Effect<Concluded, Denied | Superseded | UploadStoreError>
 
 export const make = Effect.fnUntraced(function*(policy: Policy, follow: Follow) {
   const store = yield* UploadStore
@@ -33,23 +30,17 @@ export const make = Effect.fnUntraced(function*(policy: Policy, follow: Follow) 
   const joinParts = yield* JoinParts.make(policy)
   const waiting = WaitingFinals.make()
 
-  /** `Option.none` for an upload that is gone. */
-  const find = (id: UploadId): Effect.Effect<Option.Option<Upload>, UploadStoreError> =>
-    store.get(id).pipe(
-      Effect.map(({ upload }) => Option.some(upload)),
-      Effect.catchTag("UploadNotFound", () => Effect.succeedNone)
-    )
-
   /** The parts of a final, in order; `Option.none` for a part that is gone. */
-  const partsOf = ({ kind }: Upload) => kind._tag === "Final" ? Effect.forEach(kind.parts, find) : Effect.succeed([])
+  const partsOf = ({ kind }: Upload): Effect.Effect<ReadonlyArray<Option.Option<Upload>>, UploadStoreError> =>
+    kind._tag === "Final" ? store.getAll(kind.parts) : Effect.succeed([])
 
   const join = Effect.fnUntraced(function*(entry: StoredUpload, { length, parts }: Ready, lease: Lease) {
     if (!(yield* joinParts(entry, parts, lease))) {
       return { entry }
     }
     const completion = completionOf(entry.upload, yield* DateTime.now, policy)
-    const filled = yield* store.commit(entry, entry.upload.fill(length, completion), lease.fence)
-    return yield* follow(filled, lease)
+    const filled = yield* store.commit(entry, entry.upload.fill(length, completion))
+    return yield* follow(filled)
   })
 
   return {
@@ -96,7 +87,10 @@ export const make = Effect.fnUntraced(function*(policy: Policy, follow: Follow) 
       const reason = waiting.reasonOf(final)
       return reason?._tag !== "Part" || reason.id === part
         ? Effect.succeed(false)
-        : Effect.map(find(reason.id), Option.exists(({ isOpen }) => isOpen))
+        : Effect.map(
+          store.getAll([reason.id]),
+          ([other]) => other !== undefined && Option.exists(other, ({ isOpen }) => isOpen)
+        )
     }
   }
 })

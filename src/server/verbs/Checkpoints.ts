@@ -39,7 +39,6 @@ export const make = (
   { store, tell }: Dependencies,
   entry: StoredUpload,
   plan: Transfer.Plan,
-  fence: number,
   policy: Policy,
   at: number
 ) => {
@@ -50,7 +49,7 @@ export const make = (
   const progress = ({ upload }: StoredUpload) => upload.isOpen && entry.version > 0 ? tell(upload) : Effect.void
 
   const commit = (next: Upload) =>
-    Effect.flatMap(store.commit(reached.entry, next, fence), (entry) => {
+    Effect.flatMap(store.commit(reached.entry, next), (entry) => {
       reached.entry = entry
       return progress(entry)
     })
@@ -89,7 +88,7 @@ export const make = (
      */
     salvage: Effect.suspend(() => reached.isSound ? checkpoint : Effect.void).pipe(
       Effect.catchTag("UploadStoreError", () => Effect.void),
-      Effect.zipRight(store.get(plan.upload.id)),
+      Effect.zipRight(store.claim(plan.upload.id, entry.fence)),
       Effect.flatMap(store.discard),
       Effect.ignoreLogged
     )

@@ -39,12 +39,15 @@ export const make = (policy: Policy, hooks: HookRunner) =>
       if (upload.completion._tag !== "Complete") {
         return upload.completion._tag === "Rejected" ? events.publish({ _tag: "Rejected", upload }) : Effect.void
       }
-      const told = events.publish({ _tag: "Completed", upload, location: store.locate(upload.id) })
+      const told = Effect.flatMap(
+        store.locate(upload.id),
+        (location) => events.publish({ _tag: "Completed", upload, location })
+      )
       return upload.isPartial ? Effect.zipRight(told, finishFinals(upload.id)) : told
     }
 
     /** For an upload that was open, or is new, and now has the state of `entry`. */
-    const follow = (entry: StoredUpload, lease: Lease) => Effect.tap(conclude(entry, lease), announce)
+    const follow = (entry: StoredUpload) => Effect.tap(conclude(entry), announce)
 
     const finals = yield* AssembleFinal.make(policy, follow)
 
@@ -60,12 +63,12 @@ export const make = (policy: Policy, hooks: HookRunner) =>
       )
 
     /** Removes a final that can never be assembled. */
-    const abandonFinal = (entry: StoredUpload, { fence }: Lease) => Effect.as(removal.expire(entry, fence), { entry })
+    const abandonFinal = (entry: StoredUpload) => Effect.as(removal.expire(entry), { entry })
 
     const assembleOrAbandon = (entry: StoredUpload, lease: Lease) =>
       Effect.catchTags(finals.assemble(entry, lease), {
-        PartGone: () => abandonFinal(entry, lease),
-        TooLarge: () => abandonFinal(entry, lease),
+        PartGone: () => abandonFinal(entry),
+        TooLarge: () => abandonFinal(entry),
         // There may be space later: the parts stay, and the next sweep tries again.
         Denied: (denial) => {
           finals.deny(entry.upload.id, denial)
@@ -76,11 +79,11 @@ export const make = (policy: Policy, hooks: HookRunner) =>
     /** Does what the server has to do for an upload by itself, if its lock is free. */
     const finishPending = (id: UploadId) =>
       lock.withLockIfFree(id, (lease) =>
-        Effect.flatMap(store.get(id), (entry) =>
+        Effect.flatMap(store.claim(id, lease.fence), (entry) =>
           entry.upload.isFinal && entry.upload.isOpen
             ? assembleOrAbandon(entry, lease)
             : entry.upload.completion._tag === "Finishing"
-            ? follow(entry, lease)
+            ? follow(entry)
             : Effect.succeed<Concluded>({ entry })))
 
     const { assemble, denialOf, partsOf } = finals
@@ -88,17 +91,16 @@ export const make = (policy: Policy, hooks: HookRunner) =>
   })
 
 /**
- * From `Finishing` to `Complete` or `Rejected`. The bytes are made durable first, so that no hook sees bytes that may
- * be lost.
+ * From `Finishing` to `Complete` or `Rejected`. The bytes are secured first, so that no hook sees bytes that may be lost.
  */
-const concluding = (store: UploadStore["Type"], hooks: HookRunner) => (entry: StoredUpload, { fence }: Lease) => {
+const concluding = (store: UploadStore["Type"], hooks: HookRunner) => (entry: StoredUpload) => {
   const { completion, length } = entry.upload
   return completion._tag !== "Finishing" || Option.isNone(length)
     ? Effect.succeed<Concluded>({ entry })
     : Effect.uninterruptible(Effect.gen(function*() {
-      const secured = yield* store.makeDurable(entry, fence)
+      const secured = yield* store.secure(entry)
       const { addition, completion } = yield* decide(hooks, entry.upload)
-      const concluded = yield* store.commit(secured, entry.upload.fill(length.value, completion), fence)
+      const concluded = yield* store.commit(secured, entry.upload.fill(length.value, completion))
       return { entry: concluded, addition: addition ?? undefined }
     }))
 }

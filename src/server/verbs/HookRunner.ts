@@ -72,7 +72,10 @@ export const make: Effect.Effect<HookRunner> = Effect.gen(function*() {
         ? Effect.void
         : Effect.flatMap(within("onCreate", () => hooks.onCreate?.(upload, request), request), validAmendments),
     completes: hooks.onComplete !== undefined,
-    complete: (upload) => Effect.flatMap(within("onComplete", () => hooks.onComplete?.(upload)), validAddition),
+    complete: (upload) =>
+      hooks.onComplete === undefined || upload.isPartial
+        ? Effect.void
+        : Effect.flatMap(within("onComplete", () => hooks.onComplete?.(upload)), validAddition),
     terminate: (upload) =>
       hooks.onTerminate === undefined || upload.isPartial
         ? Effect.void

@@ -13,6 +13,7 @@ import type { Upload } from "../../protocol/Upload.js"
 import { type Lease, UploadLock } from "../../store/UploadLock.js"
 import type { StoredUpload } from "../../store/UploadRegistry.js"
 import { UploadStore } from "../../store/UploadStore.js"
+import { isCorrupt } from "../../store/UploadStoreError.js"
 
 export const make = Effect.fnUntraced(function*(policy: Policy) {
   const store = yield* UploadStore
@@ -49,7 +50,7 @@ export const make = Effect.fnUntraced(function*(policy: Policy) {
       )
     ).pipe(
       Effect.catchIf(
-        ({ reason }) => reason === "Corrupt",
+        isCorrupt,
         (error) => Effect.zipRight(recover(parts), error)
       )
     )

@@ -61,12 +61,12 @@ export const make = Effect.fnUntraced(function*({ completion, receive }: Omit<De
             return yield* refusal.value
           }
           const stored = received.version === 0
-            ? yield* store.commit(received, received.upload, lease.fence)
+            ? yield* store.commit(received, received.upload)
             : received
           if (isSmall) {
             yield* tell(proposal)
           }
-          return yield* completion.follow(stored, lease)
+          return yield* completion.follow(stored)
         })
       )
     },
@@ -82,9 +82,9 @@ export const make = Effect.fnUntraced(function*({ completion, receive }: Omit<De
 
     /** Removes what there is of the upload. */
     undo: ({ upload }: Proposal, { fence }: Lease) =>
-      store.get(upload.id).pipe(
+      store.claim(upload.id, fence).pipe(
         Effect.catchTag("UploadNotFound", () => Effect.succeed(draft(upload, fence))),
-        Effect.flatMap((entry) => store.remove(entry, fence)),
+        Effect.flatMap((entry) => store.remove(entry)),
         Effect.ignore
       )
   }

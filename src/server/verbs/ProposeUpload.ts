@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Create from "../../protocol/Create.js"
 import type { Policy } from "../../protocol/Policy.js"
+import { UploadNotFound } from "../../protocol/Refusal.js"
 import * as Transfer from "../../protocol/Transfer.js"
 import type { Upload } from "../../protocol/Upload.js"
 import { UploadStore } from "../../store/UploadStore.js"
@@ -35,8 +36,10 @@ export const make = Effect.fnUntraced(function*(hooks: HookRunner) {
 
   return Effect.fnUntraced(function*(request: Create.Request, policy: Policy, raw: RawRequest) {
     const parts: Array<Upload> = []
-    for (const { id, url } of request.kind._tag === "Final" ? request.kind.parts : []) {
-      const { upload } = yield* store.get(id)
+    const named = request.kind._tag === "Final" ? request.kind.parts : []
+    const found = named.length === 0 ? [] : yield* store.getAll(named.map(({ id }) => id))
+    for (const [at, { id, url }] of named.entries()) {
+      const upload = yield* Effect.mapError(found[at] ?? Option.none(), () => new UploadNotFound({ id }))
       yield* hooks.admit("Concatenate", upload, url, raw)
       parts.push(upload)
     }

@@ -53,7 +53,6 @@ export const make = (dependencies: Dependencies) => {
       dependencies,
       entry,
       plan,
-      lease.fence,
       policy,
       yield* Monotonic.millis
     )

@@ -1,6 +1,6 @@
 /**
  * Removes an upload, because a client asks for it or because it has expired: the hook runs, the state and the bytes are
- * removed, and the event is published. The caller holds the lock.
+ * removed, and the event is published. The caller has claimed it.
  */
 import * as Effect from "effect/Effect"
 import type { StoredUpload } from "../../store/UploadRegistry.js"
@@ -12,17 +12,15 @@ export const make = Effect.fnUntraced(function*(hooks: HookRunner) {
   const store = yield* UploadStore
   const events = yield* UploadEvents
 
-  const remove = (entry: StoredUpload, fence: number, _tag: "Expired" | "Terminated") =>
+  const remove = (entry: StoredUpload, _tag: "Expired" | "Terminated") =>
     Effect.zipRight(
-      Effect.uninterruptible(store.remove(entry, fence, { by: _tag === "Terminated" ? "client" : "server" })),
+      Effect.uninterruptible(store.remove(entry, { by: _tag === "Terminated" ? "client" : "server" })),
       events.publish({ _tag, upload: entry.upload })
     )
 
   return {
     /** Fails with the refusal of the hook. */
-    terminate: (entry: StoredUpload, fence: number) =>
-      Effect.zipRight(hooks.terminate(entry.upload), remove(entry, fence, "Terminated")),
-    expire: (entry: StoredUpload, fence: number) =>
-      Effect.zipRight(hooks.expire(entry.upload), remove(entry, fence, "Expired"))
+    terminate: (entry: StoredUpload) => Effect.zipRight(hooks.terminate(entry.upload), remove(entry, "Terminated")),
+    expire: (entry: StoredUpload) => Effect.zipRight(hooks.expire(entry.upload), remove(entry, "Expired"))
   }
 })

@@ -20,9 +20,9 @@ export const terminator = Effect.fnUntraced(function*(hooks: HookRunner.HookRunn
   return (id: UploadId) =>
     lock.withLock(id, ({ fence }) =>
       Effect.gen(function*() {
-        const entry = yield* store.get(id)
+        const entry = yield* store.claim(id, fence)
         yield* Terminate.decide(entry.upload, yield* DateTime.now)
-        yield* terminate(entry, fence)
+        yield* terminate(entry)
       }))
 })
 

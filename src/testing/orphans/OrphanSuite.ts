@@ -9,15 +9,17 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type * as Upload from "../../protocol/Upload.js"
-import { appendStream, ByteStore } from "../../store/ByteStore.js"
+import { ByteStore } from "../../store/ByteStore.js"
 import { idOf, numbered, patience } from "../Fixtures.js"
+import { underOneFence } from "../Writer.js"
 
 const a = idOf("a")
 const noon = DateTime.unsafeMake("2026-11-28T12:00:00Z")
 
 const harness = Effect.map(ByteStore, (store) => ({
-  ...store,
-  put: (id: Upload.UploadId, bytes: Uint8Array) => appendStream(store)(id, 0, Stream.make(bytes), () => Effect.void),
+  ...underOneFence(store),
+  put: (id: Upload.UploadId, bytes: Uint8Array) =>
+    underOneFence(store).append(id, 0, Stream.make(bytes), () => Effect.void),
   contents: (id: Upload.UploadId, end: number) =>
     Effect.map(
       Stream.runCollect(store.read(id, { start: 0, end })),

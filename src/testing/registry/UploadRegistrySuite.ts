@@ -126,6 +126,58 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         }))
     })
 
+    describe("getAll", () => {
+      test("finds each upload in the order of the ids, and none where there is none", (registry) =>
+        Effect.gen(function*() {
+          yield* Effect.forEach([1, 2, 3], (n) => registry.create(open(n, { offset: n }), fence(1)))
+          const found = yield* registry.getAll([3, 9, 1].map(id))
+          deepStrictEqual(found.map(Option.map(({ upload }) => [upload.id, upload.offset])), [
+            Option.some([id(3), 3]),
+            Option.none(),
+            Option.some([id(1), 1])
+          ])
+          deepStrictEqual(yield* registry.getAll([]), [])
+        }))
+
+      test("finds hundreds of uploads", (registry) =>
+        Effect.gen(function*() {
+          yield* atOnce(Arr.range(0, 599), (n) => registry.create(open(n), fence(1)))
+          const found = yield* registry.getAll(Arr.range(0, 600).map(id))
+          deepStrictEqual(
+            found.map(Option.map(({ upload }) => upload.id)),
+            [...Arr.range(0, 599).map((n) => Option.some(id(n))), Option.none()]
+          )
+        }))
+    })
+
+    describe("claim", () => {
+      test("loads the state under the new fence, and finds nothing where there is nothing", (registry) =>
+        Effect.gen(function*() {
+          const entry = yield* registry.create(open(1, { offset: 3 }), fence(1))
+          same(Option.getOrThrow(yield* registry.claim(id(1), 5)), { ...entry, fence: 5 })
+          same(yield* stored(registry, 1), { ...entry, fence: 5 })
+          assert.isTrue(Option.isNone(yield* registry.claim(id(2), 5)))
+        }))
+
+      test("makes every later write under a lower fence fail", (registry) =>
+        Effect.gen(function*() {
+          const entry = yield* registry.create(open(1, { offset: 3 }), fence(1))
+          const claimed = Option.getOrThrow(yield* registry.claim(id(1), 5))
+          yield* superseded(registry.commit(entry, open(1, { offset: 4 }), fence(4)))
+          yield* superseded(registry.remove(entry, fence(4)))
+          yield* superseded(registry.claim(id(1), 4))
+          same(yield* stored(registry, 1), claimed)
+          assert.strictEqual((yield* registry.commit(claimed, open(1, { offset: 4 }), fence(5))).upload.offset, 4)
+        }))
+
+      test("may be repeated", (registry) =>
+        Effect.gen(function*() {
+          yield* registry.create(open(1), fence(1))
+          const claimed = yield* registry.claim(id(1), 5)
+          deepStrictEqual(yield* registry.claim(id(1), 5), claimed)
+        }))
+    })
+
     describe("absent", () => {
       test("tells which ids name no upload, whatever became of the others", (registry) =>
         Effect.gen(function*() {
@@ -247,20 +299,20 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           assert.isTrue(Option.isNone(yield* registry.get(id(1))))
         }))
 
-      test("knows as synced what was committed to last, what the writer knows, and nothing behind the offset", (registry) =>
+      test("stores the synced bytes that the writer knows, keeps them otherwise, and none behind the offset", (registry) =>
         Effect.gen(function*() {
           const moves = [
-            [4, true, undefined, 4],
-            [9, false, undefined, 4],
-            [9, false, 7, 7],
-            [6, false, undefined, 6],
-            [8, true, undefined, 8]
+            [4, 4, 4],
+            [9, undefined, 4],
+            [9, 7, 7],
+            [6, undefined, 6],
+            [8, 9, 8]
           ] as const
-          let entry = yield* registry.create(open(1, { offset: 3 }), { fence: 1, durable: true })
+          let entry = yield* registry.create(open(1, { offset: 3 }), { fence: 1, durable: false, synced: 3 })
           assert.strictEqual(entry.synced, 3)
-          for (const [offset, durable, known = entry.synced, synced] of moves) {
-            entry = yield* registry.commit({ ...entry, synced: known }, open(1, { offset }), { fence: 1, durable })
-            assert.strictEqual(entry.synced, synced)
+          for (const [offset, synced, expected] of moves) {
+            entry = yield* registry.commit(entry, open(1, { offset }), { fence: 1, durable: false, synced })
+            assert.strictEqual(entry.synced, expected)
             same(yield* stored(registry, 1), entry)
           }
         }))
@@ -401,7 +453,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         Effect.gen(function*() {
           const all = [open(1, { offset: 5 }), open(2), complete(3), open(4, { kind: partial, offset: 5 })]
           yield* atOnce(all, (upload) => registry.create(upload, fence(1)))
-          yield* registry.create(open(5, { offset: 5 }), { fence: 1, durable: true })
+          yield* registry.create(open(5, { offset: 5 }), { fence: 1, durable: false, synced: 5 })
           deepStrictEqual(yield* registry.unsynced({ limit: 9 }), [id(1), id(4)])
         }))
 
@@ -411,7 +463,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
             registry.create(open(1, { offset: 5 }), fence(1)),
             registry.create(open(2, { offset: 5 }), fence(1)),
             registry.create(open(3, { offset: 5 }), fence(1)),
-            registry.create(open(4, { offset: 5 }), { fence: 1, durable: true })
+            registry.create(open(4, { offset: 5 }), { fence: 1, durable: false, synced: 5 })
           ])
           yield* registry.commit({ ...synced, synced: 5 }, synced.upload, fence(1))
           yield* registry.commit(back, open(2), fence(1))

@@ -39,7 +39,7 @@ export const probe = Effect.gen(function*() {
 
   /** All bytes in the file of an upload. */
   const contentOf = (id: Upload.UploadId) => {
-    const file = Option.getOrThrow(bytes.locate(id))
+    const file = Option.getOrThrow(bytes.locate?.(id) ?? Option.none())
     return existsSync(file) ? readFileSync(file, "latin1") : ""
   }
 
@@ -94,7 +94,7 @@ export const probe = Effect.gen(function*() {
           const found = yield* registry.get(idOf(++cleared))
           if (Option.isSome(found)) {
             yield* registry.remove(found.value, { fence: found.value.fence, durable: false })
-            yield* bytes.remove(found.value.upload.id)
+            yield* bytes.remove(found.value.upload.id, found.value.fence)
           }
         }
       }))

@@ -1,7 +1,7 @@
 /**
  * Bugs in the path of bytes to the disk.
  */
-import { Pull } from "effect-tus"
+import { type ByteStore, Pull, type Upload } from "effect-tus"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
@@ -80,13 +80,13 @@ export const bytes: Mutants = {
     where: has("cut body", "reset"),
     store: (store) => ({
       ...store,
-      commit: (entry, next, fence) =>
+      commit: (entry, next) =>
         Effect.flatMap(
           FiberRef.get(origin),
           (exchange) =>
             exchange !== undefined && entry.upload.isOpen && next.isOpen && !exchange.body.isWhole
               ? Effect.succeed(entry)
-              : store.commit(entry, next, fence)
+              : store.commit(entry, next)
         )
     })
   },
@@ -117,7 +117,7 @@ export const bytes: Mutants = {
   },
 
   "commits before the sync is done": {
-    bytes: (bytes) => ({ ...bytes, sync: (id) => later(bytes.sync(id)) })
+    bytes: (bytes) => ({ ...bytes, sync: (id) => later(syncOf(bytes, id)) })
   },
 
   "notes in the background a sync that is not done": {
@@ -130,15 +130,15 @@ export const bytes: Mutants = {
           FiberRef.get(origin),
           (exchange) =>
             exchange === undefined && database.states.get(id)?.upload.isFinal === false
-              ? later(bytes.sync(id))
-              : bytes.sync(id)
+              ? later(syncOf(bytes, id))
+              : syncOf(bytes, id)
         )
     })
   },
 
   "tries once more where a sync has failed": {
     where: has("sync error"),
-    bytes: (bytes) => ({ ...bytes, sync: (id) => Effect.orElse(bytes.sync(id), () => bytes.sync(id)) })
+    bytes: (bytes) => ({ ...bytes, sync: (id) => Effect.orElse(syncOf(bytes, id), () => syncOf(bytes, id)) })
   },
 
   "ignores the checksum": {
@@ -162,8 +162,7 @@ export const bytes: Mutants = {
                     Math.min(exchange.body.pulled, entry.upload.length.value - entry.upload.offset - 1),
                     entry.upload.length,
                     entry.upload.expiresAt
-                  ),
-                  entry.fence
+                  )
                 )
               )
             ))
@@ -171,7 +170,7 @@ export const bytes: Mutants = {
   },
 
   "joins the parts in another order": {
-    bytes: (bytes) => ({ ...bytes, concat: (id, parts) => bytes.concat(id, parts.toReversed()) })
+    bytes: (bytes) => ({ ...bytes, concat: (id, parts, fence) => bytes.concat(id, parts.toReversed(), fence) })
   },
 
   "leaves the bytes of what is removed": {
@@ -181,11 +180,13 @@ export const bytes: Mutants = {
   "removes the bytes before the state": {
     store: (store) => ({
       ...store,
-      remove: (entry, fence) =>
+      remove: (entry) =>
         Effect.zipRight(
           store.concat(entry, []),
-          store.remove(entry, fence)
+          store.remove(entry)
         )
     })
   }
 }
+
+const syncOf = ({ sync }: ByteStore.ByteStore["Type"], id: Upload.UploadId) => sync?.(id) ?? Effect.void

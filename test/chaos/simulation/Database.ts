@@ -253,6 +253,8 @@ export class Database {
           Effect.tap(registry.get(id), (entry) =>
             Effect.sync(() => this.states.checkRead(id, entry, this.backing.immediate)))
         ),
+      getAll: (ids) => read(`get ${ids.length}`, registry.getAll(ids)),
+      claim: (id, fence) => read(`claim ${id}`, registry.get(id)).pipe(Effect.zipRight(registry.claim(id, fence))),
       expired: (now, page) => read("expired", registry.expired(now, page)),
       pending: (page) => read("pending", registry.pending(page)),
       unsynced: (page) => read("unsynced", registry.unsynced(page)),
@@ -319,13 +321,14 @@ const perform = (
     return registry.identity?.set(logged.name) ?? Effect.void
   }
   const { durable, entry, fence, ...change } = logged
+  const options = { fence, durable, synced: entry.synced }
   switch (change._tag) {
     case "Create":
-      return Effect.asVoid(registry.create(entry.upload, { fence, durable }))
+      return Effect.asVoid(registry.create(entry.upload, options))
     case "Commit":
-      return Effect.asVoid(registry.commit(change.before, entry.upload, { fence, durable }))
+      return Effect.asVoid(registry.commit(change.before, entry.upload, options))
     case "Remove":
-      return registry.remove(entry, { fence, durable })
+      return registry.remove(entry, options)
   }
 }
 

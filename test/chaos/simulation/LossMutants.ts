@@ -31,7 +31,9 @@ const altering = (
 export const losses: Mutants = {
   "deletes what no state names": {
     where: adopting(),
-    bytes: altering((_, bytes) => ({ setAside: (id) => Effect.as(bytes.remove(id), Option.none()) }))
+    bytes: altering((_, bytes) => ({
+      setAside: (id) => Effect.as(Effect.orDie(bytes.remove(id, Infinity)), Option.none())
+    }))
   },
 
   "keeps what its client wanted removed": {
@@ -44,7 +46,8 @@ export const losses: Mutants = {
     bytes: altering((orphans, bytes) => ({
       setAside: (id, since) =>
         Effect.zipRight(
-          Effect.flatMap(bytes.size(id), (size) => bytes.truncate(id, Option.getOrElse(size, () => 1) - 1)),
+          Effect.flatMap(bytes.size(id), (size) =>
+            Effect.orDie(bytes.truncate(id, { at: Option.getOrElse(size, () => 1) - 1, fence: Infinity }))),
           orphans.setAside(id, since)
         )
     }))
@@ -57,7 +60,7 @@ export const losses: Mutants = {
 
   "removes with what has expired bytes of which an older database knows nothing": {
     where: adopting("older database"),
-    store: (store) => ({ ...store, remove: (entry, fence) => store.remove(entry, fence) })
+    store: (store) => ({ ...store, remove: (entry) => store.remove(entry) })
   },
 
   "takes over the bytes of another database without being told to": {

@@ -12,8 +12,8 @@ export const states: Mutants = {
   "answers before the state is committed": {
     store: (store) => ({
       ...store,
-      commit: (entry, upload, fence) =>
-        Effect.as(later(store.commit(entry, upload, fence)), { ...entry, upload, version: entry.version + 1, fence })
+      commit: (entry, upload) =>
+        Effect.as(later(store.commit(entry, upload)), { ...entry, upload, version: entry.version + 1 })
     })
   },
 
@@ -28,7 +28,7 @@ export const states: Mutants = {
     where: has("power cut"),
     registry: (registry) => ({
       ...registry,
-      commit: (entry, next, options) => registry.commit({ ...entry, synced: next.offset }, next, options)
+      commit: (entry, next, options) => registry.commit(entry, next, { ...options, synced: next.offset })
     })
   },
 
@@ -117,13 +117,12 @@ export const states: Mutants = {
   "changes a length that was deferred": {
     store: (store) => ({
       ...store,
-      commit: (entry, next, fence) =>
+      commit: (entry, next) =>
         store.commit(
           entry,
           Option.isSome(entry.upload.length) && next.isOpen && next.offset > entry.upload.offset
             ? next.grow(0, Option.some(Upload.Bytes.make(entry.upload.length.value + 1)), next.expiresAt)
-            : next,
-          fence
+            : next
         )
     })
   }

@@ -48,16 +48,16 @@ export class Writers {
     return ByteStore.ByteStore.of({
       ...bytes,
       sync: (id) =>
-        Effect.tapErrorCause(bytes.sync(id), () =>
+        Effect.tapErrorCause(bytes.sync?.(id) ?? Effect.void, () =>
           Effect.sync(() => {
             this.failed.push({ id, process })
             this.world.treasures.touched(id)
           })),
-      append: (id, at, stream, onWritten) =>
+      append: (id, place, stream, onWritten) =>
         Effect.acquireUseRelease(
           Effect.sync(() => this.begin(id, process)),
           ({ reached }) =>
-            bytes.append(id, at, stream, (end) =>
+            bytes.append(id, place, stream, (end) =>
               Effect.suspend(() => {
                 const noted = reached(end)
                 return Effect.tap(onWritten(end), () => Effect.sync(noted))

@@ -35,9 +35,9 @@ export const storageRows = {
       Effect.map(ByteStore.ByteStore, (bytes) =>
         ByteStore.ByteStore.of({
           ...bytes,
-          append: (id, at, pull, onWritten) => {
+          append: (id, place, pull, onWritten) => {
             appended++
-            return bytes.append(id, at, pull, onWritten)
+            return bytes.append(id, place, pull, onWritten)
           }
         }))
     )
@@ -105,7 +105,7 @@ export const storageRows = {
     const { connection, context, create, patch } = yield* serve()
     const store = Context.get(context, ByteStore.ByteStore)
     const own = idOf(randomUUID())
-    yield* ByteStore.appendStream(store)(own, 0, Stream.make(bytes, bytes), () => Effect.void)
+    yield* ByteStore.appendStream(store)(own, { at: 0, fence: 1 }, Stream.make(bytes, bytes), () => Effect.void)
     deepStrictEqual(yield* store.size(own), Option.some(600_000))
 
     const path = yield* create(6)
@@ -142,7 +142,7 @@ export const storageRows = {
     )
     const path = yield* create(3, {}, "abc")
     const file = fileOf(at, path)
-    deepStrictEqual(Context.get(context, ByteStore.ByteStore).locate(idOf(path)), Option.some(file))
+    deepStrictEqual(Context.get(context, ByteStore.ByteStore).locate?.(idOf(path)), Option.some(file))
     deepStrictEqual(told, [file])
   }),
   get_expired_uploads: Effect.gen(function*() {
