@@ -148,7 +148,9 @@ const end = ({ count, drain }: InFlight.InFlight) =>
       ? Effect.void
       : Effect.logWarning(`${count()} requests did not end within ${Duration.format(Duration.decode(deadline))}`))
 
-/** The policy for exchanges whose checksum may follow the body, or not, and the answer to OPTIONS that follows from it. */
+/**
+ * The policy for exchanges whose checksum may follow the body, or not, and the answer to OPTIONS that follows from it.
+ */
 const termsOf = Effect.fnUntraced(function*(
   trailers: boolean,
   { completes }: HookRunner.HookRunner,

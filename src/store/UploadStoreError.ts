@@ -37,6 +37,7 @@ const sentences: Readonly<Record<UploadStoreError["reason"], string>> = {
   UnknownDialect: "this version does not support its dialect"
 }
 
+/** Whether a backend holds less than it had acknowledged, or something else. */
 export const isCorrupt = (error: unknown): error is UploadStoreError =>
   error instanceof UploadStoreError && error.reason === "Corrupt"
 
