@@ -291,6 +291,8 @@ const on = (bytes: Layer.Layer<ByteStore.ByteStore>) =>
     Layer.provideMerge(Layer.mergeAll(UploadRegistry.layerMemory, bytes))
   )
 
+const unreadable = new UploadStoreError.UploadStoreError({ reason: "Read", operation: "get" })
+
 describe("a store that fails", () => {
   for (const [reason, status] of [["NoSpace", 507], ["Write", 500]] as const) {
     it.effect(`${reason} is ${status}, the bytes that were written are kept, and the upload continues afterwards`, () =>
@@ -315,10 +317,11 @@ describe("a store that fails", () => {
         Layer.provide(
           Layer.effect(
             UploadRegistry.UploadRegistry,
-            Effect.map(UploadRegistry.UploadRegistry, (registry) => {
-              const fail = () => new UploadStoreError.UploadStoreError({ reason: "Read", operation: "get" })
-              return { ...registry, get: fail, claim: fail }
-            })
+            Effect.map(UploadRegistry.UploadRegistry, (registry) => ({
+              ...registry,
+              get: () => unreadable,
+              claim: () => unreadable
+            }))
           ).pipe(Layer.provide(UploadRegistry.layerMemory))
         )
       )
