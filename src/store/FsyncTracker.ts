@@ -1,7 +1,8 @@
 /**
- * Tracks the results of fsyncs, if the byte store has any: without `sync`, written bytes survive a power cut. An fsync that succeeds beside a writer is noted, and the next commit records it. After
- * a failed fsync the bytes can be read although they are lost: the kernel takes them for written, and a later fsync
- * says nothing about them. So no commit of this upload is allowed until it is set back to its last synced byte.
+ * Tracks the results of fsyncs, if the byte store has any: without `sync`, written bytes survive a power cut. An fsync
+ * that succeeds beside a writer is noted, and the next commit records it. After a failed fsync the bytes can be read
+ * although they are lost: the kernel takes them for written, and a later fsync says nothing about them. So no commit of
+ * this upload is allowed until it is set back to its last synced byte.
  */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"

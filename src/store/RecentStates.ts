@@ -1,5 +1,6 @@
 /**
- * The latest states, up to a weight. A state weighs one, and one more for each KiB of the answer that is stored with it.
+ * The latest states, up to a weight. A state weighs one, and one more for each KiB of the answer that is stored with
+ * it.
  */
 import * as Option from "effect/Option"
 import * as FinalAnswer from "../protocol/FinalAnswer.js"

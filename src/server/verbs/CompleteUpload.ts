@@ -91,7 +91,8 @@ export const make = (policy: Policy, hooks: HookRunner) =>
   })
 
 /**
- * From `Finishing` to `Complete` or `Rejected`. The bytes are secured first, so that no hook sees bytes that may be lost.
+ * From `Finishing` to `Complete` or `Rejected`. The bytes are secured first, so that no hook sees bytes that may be
+ * lost.
  */
 const concluding = (store: UploadStore["Type"], hooks: HookRunner) => (entry: StoredUpload) => {
   const { completion, length } = entry.upload
