@@ -15,9 +15,9 @@ import { Duplex, type Readable } from "node:stream"
 import { setTimeout } from "node:timers/promises"
 import { connect as connectSecurely } from "node:tls"
 import { server } from "../server/doors.js"
+import * as Frames from "../support/frames.js"
 import { needs } from "../support/needs.js"
 import { read } from "./certificates.js"
-import * as Frames from "./frames.js"
 
 const start = ({ http2 = true, millis = 300 } = {}) =>
   Effect.map(
