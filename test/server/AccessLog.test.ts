@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import { create, patch, request } from "../support/memory.js"
 import { server } from "./doors.js"
-import { create, patch, request } from "./requests.js"
 
 describe("the access log", () => {
   it.effect("has one line for each request, with the id of the upload and the outcome", () => {

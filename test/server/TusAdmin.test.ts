@@ -12,9 +12,9 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as UploadBody from "../../src/server/body/UploadBody.js"
+import { create, head, patch } from "../support/memory.js"
 import { idOf } from "../support/uploads.js"
 import { server } from "./doors.js"
-import { create, head, patch } from "./requests.js"
 
 const administered = (hooks: UploadHooks.Hooks = {}) =>
   TusAdmin.layer.pipe(

@@ -7,8 +7,8 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as TestClock from "effect/TestClock"
 import * as UploadBody from "../../src/server/body/UploadBody.js"
+import { create, patch, request } from "../support/memory.js"
 import { server } from "./doors.js"
-import { create, patch, request } from "./requests.js"
 
 const told: Array<string> = []
 

@@ -22,9 +22,9 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as UploadBody from "../../src/server/body/UploadBody.js"
+import { bodyOf, create, head, patch, request } from "../support/memory.js"
 import { idOf } from "../support/uploads.js"
 import { memory, server } from "./doors.js"
-import { bodyOf, create, head, patch, request } from "./requests.js"
 
 const content = (path: string, length: number) =>
   Effect.flatMap(ByteStore.ByteStore, (bytes) =>

@@ -12,9 +12,9 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as UploadBody from "../../src/server/body/UploadBody.js"
 import { bytes as size, id, uploadOf } from "../protocol/arbitraries.js"
+import { create, head, patch, request } from "../support/memory.js"
 import { idOf } from "../support/uploads.js"
 import { server } from "./doors.js"
-import { create, head, patch, request } from "./requests.js"
 
 const options = { fence: 1, durable: false }
 

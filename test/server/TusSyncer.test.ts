@@ -12,8 +12,8 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as UploadBody from "../../src/server/body/UploadBody.js"
+import { create, head, patch } from "../support/memory.js"
 import { idOf } from "../support/uploads.js"
-import { create, head, patch } from "./requests.js"
 
 type Sync = ByteStore.ByteStore["Type"]["sync"]
 

@@ -7,9 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
+import { create, head, patch, request } from "../support/memory.js"
 import { idOf } from "../support/uploads.js"
 import { memory } from "./doors.js"
-import { create, head, patch, request } from "./requests.js"
 
 interface Span {
   readonly name: string

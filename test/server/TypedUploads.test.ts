@@ -11,8 +11,8 @@ import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
+import { create, head, patch, request } from "../support/memory.js"
 import { server } from "./doors.js"
-import { create, head, patch, request } from "./requests.js"
 
 const Photo = Schema.Struct({ filename: Schema.NonEmptyString, taken: Schema.DateTimeUtc })
 const photos = TypedUploads.make(Photo)

@@ -8,8 +8,8 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
+import { create, patch, request } from "../support/memory.js"
 import { server } from "./doors.js"
-import { create, patch, request } from "./requests.js"
 
 const feed = (options?: UploadEvents.Options, hooks: UploadHooks.Hooks = {}) =>
   server({ expiresAfter: "1 hour" }).pipe(

@@ -10,9 +10,9 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
+import { bodyOf, create, head, patch, request } from "../support/memory.js"
 import { idOf } from "../support/uploads.js"
 import { server } from "./doors.js"
-import { bodyOf, create, head, patch, request } from "./requests.js"
 
 const hooked = (hooks: UploadHooks.Hooks, policy?: TusPolicy.Options) =>
   Layer.provideMerge(server(policy), Layer.succeed(UploadHooks.UploadHooks, hooks))

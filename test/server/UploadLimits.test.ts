@@ -17,7 +17,7 @@ import type { Allowance } from "../../src/server/body/Allowance.js"
 import * as BoundedBody from "../../src/server/body/BoundedBody.js"
 import type * as UploadBody from "../../src/server/body/UploadBody.js"
 import { uploadOf } from "../protocol/arbitraries.js"
-import { bodyOf, create, head, patch, request } from "./requests.js"
+import { bodyOf, create, head, patch, request } from "../support/memory.js"
 
 const sum = (sizes: ReadonlyArray<number>) => sizes.reduce((sum, size) => sum + size, 0)
 

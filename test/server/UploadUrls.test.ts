@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
+import { bodyOf, create, head, patch, request } from "../support/memory.js"
 import { server } from "./doors.js"
-import { bodyOf, create, head, patch, request } from "./requests.js"
 
 const secret = Redacted.make("a secret of at least 32 characters")
 

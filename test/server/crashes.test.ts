@@ -7,8 +7,8 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import { request } from "../support/memory.js"
 import { server } from "./doors.js"
-import { request } from "./requests.js"
 
 const failing = Layer.succeed(UploadHooks.UploadHooks, {
   authorize: () => Effect.die(new Error("the user table is gone"))

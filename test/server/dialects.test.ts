@@ -16,10 +16,10 @@ import { join } from "node:path"
 import * as Sqlite from "../../src/node/embedded/Sqlite.js"
 import { directory as temporary } from "../support/directory.js"
 import * as Exchange from "../support/exchange.js"
+import { create, head, patch } from "../support/memory.js"
 import { needs } from "../support/needs.js"
 import * as Raw from "../support/raw.js"
 import { idOf } from "../support/uploads.js"
-import { create, head, patch } from "./requests.js"
 
 /** One process after another on the same directory, and writes to the database between them. */
 const machine = Effect.map(temporary, (directory) => {

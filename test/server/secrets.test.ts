@@ -23,7 +23,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
 import * as Tracer from "effect/Tracer"
-import { create, head, patch, request } from "./requests.js"
+import { create, head, patch, request } from "../support/memory.js"
 
 /** Everything that loggers, tracers and event listeners receive, as text. */
 const listening = () => {

@@ -17,8 +17,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as TestClock from "effect/TestClock"
+import { create, head, patch, request } from "../support/memory.js"
 import { server } from "./doors.js"
-import { create, head, patch, request } from "./requests.js"
 
 /** How the call fails. */
 const ways: Readonly<Record<string, () => Effect.Effect<never>>> = {

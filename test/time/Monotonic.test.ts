@@ -26,7 +26,7 @@ import { answer, passing, world } from "../client/world.js"
 import { withWallClock } from "../clock.js"
 import { endpoint } from "../loopback.js"
 import { server } from "../server/doors.js"
-import { create, head, patch } from "../server/requests.js"
+import { create, head, patch } from "../support/memory.js"
 
 const hour = 3_600_000
 const bytes = new Uint8Array(10)
