@@ -77,7 +77,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
 
   describe(`${name}: append`, patience, () => {
     test(
-      "begins an upload at 0",
+      "creates an upload at 0",
       Effect.gen(function*() {
         const store = yield* harness
         assert.strictEqual(yield* store.put(a, 0, numbered(10)), 10)
@@ -86,7 +86,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "at the end goes on",
+      "continues at the end",
       Effect.gen(function*() {
         const store = yield* harness
         yield* store.put(a, 0, numbered(10))
@@ -96,7 +96,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "keeps nothing that it was lent: the memory of a chunk may be used again for the next",
+      "copies the bytes that it is lent, because the memory of a chunk is reused",
       Effect.gen(function*() {
         const store = yield* harness
         const memory = new Uint8Array(10)
@@ -113,7 +113,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "in the middle cuts the tail off",
+      "in the middle truncates the rest",
       Effect.gen(function*() {
         const store = yield* harness
         yield* store.put(a, 0, numbered(100, 77))
@@ -125,7 +125,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "of nothing cuts the tail off, too",
+      "of nothing truncates the rest, too",
       Effect.gen(function*() {
         const store = yield* harness
         yield* store.put(a, 0, numbered(10))
@@ -137,7 +137,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "of nothing begins an upload without bytes",
+      "of nothing creates an upload without bytes",
       Effect.gen(function*() {
         const store = yield* harness
         assert.strictEqual(yield* store.append(a, 0, Stream.empty, ignored), 0)
@@ -147,7 +147,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "cuts the tail off before the first byte arrives",
+      "truncates before the first byte arrives",
       Effect.gen(function*() {
         const store = yield* harness
         yield* store.put(a, 0, numbered(10))
@@ -179,7 +179,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "takes batches of any shape, empty buffers among them",
+      "accepts batches of any shape, with empty buffers",
       Effect.gen(function*() {
         const store = yield* harness
         const bytes = numbered(5 * 1024 * 1024 + 3)
@@ -198,7 +198,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "reports offsets that do not decrease, and only bytes that can be read",
+      "reports offsets that never decrease, and only bytes that can be read",
       Effect.gen(function*() {
         const store = yield* harness
         yield* store.put(a, 0, numbered(5))
@@ -217,7 +217,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "keeps what was reported when the stream fails, and fails as it did",
+      "keeps the reported bytes if the stream fails, and fails with its error",
       Effect.gen(function*() {
         const store = yield* harness
         const ends: Array<number> = []
@@ -232,7 +232,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "goes on where it was after a release, which changes nothing",
+      "continues after a release, which changes nothing",
       Effect.gen(function*() {
         const store = yield* harness
         yield* store.release(a)
@@ -245,7 +245,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "ends with the failure of onWritten, and writes nothing after it",
+      "fails with the failure of onWritten, and writes nothing after it",
       Effect.gen(function*() {
         const store = yield* harness
         const batches = Stream.fromChunks(...Array.from({ length: 3 }, () => Chunk.make(numbered(10))))
@@ -256,7 +256,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "that is interrupted while it waits keeps what was reported",
+      "that is interrupted while it waits keeps the reported bytes",
       Effect.gen(function*() {
         const store = yield* harness
         const written = yield* Deferred.make<number>()
@@ -274,7 +274,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "that is interrupted in full flow has ended when it ends",
+      "that is interrupted while bytes flow has ended when the interruption returns",
       Effect.gen(function*() {
         const store = yield* harness
         const batch = Chunk.fromIterable(Array.from({ length: 16 }, () => numbered(64 * 1024)))
@@ -301,7 +301,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     it.effect.prop(
-      "and truncate leave what a model leaves",
+      "and truncate have the result of a model, for any sequence",
       [
         FastCheck.array(
           FastCheck.record({
@@ -344,7 +344,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
 
   describe(`${name}: truncate`, patience, () => {
     test(
-      "cuts off what lies behind",
+      "cuts off the bytes behind it",
       Effect.gen(function*() {
         const store = yield* harness
         yield* store.put(a, 0, numbered(10))
@@ -367,7 +367,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "of what is not stored does nothing",
+      "of an absent upload does nothing",
       Effect.gen(function*() {
         const store = yield* harness
         yield* store.truncate(a, 4)
@@ -378,7 +378,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
 
   describe(`${name}: sync`, patience, () => {
     test(
-      "leaves the bytes as they are",
+      "does not change the bytes",
       Effect.gen(function*() {
         const store = yield* harness
         yield* store.put(a, 0, numbered(10))
@@ -390,7 +390,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "while somebody appends disturbs nobody",
+      "during an append does not disturb it",
       Effect.gen(function*() {
         const store = yield* harness
         const synced = Stream.make(0, 10, 20).pipe(
@@ -403,7 +403,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "of what is not stored does nothing",
+      "of an absent upload does nothing",
       Effect.gen(function*() {
         const store = yield* harness
         yield* store.sync(a)
@@ -421,7 +421,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     const ab = Uint8Array.from([...numbered(10), ...numbered(20, 100)])
 
     test(
-      "joins the parts in the order given and leaves them as they are",
+      "joins the parts in the given order and leaves them unchanged",
       Effect.gen(function*() {
         const store = yield* seeded
         yield* store.concat(c, [{ id: a, length: 10 }, { id: b, length: 20 }])
@@ -434,7 +434,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "takes of each part no more than its length",
+      "uses no more of each part than its length",
       Effect.gen(function*() {
         const store = yield* seeded
         yield* store.concat(c, [{ id: a, length: 3 }, { id: b, length: 0 }, { id: b, length: 2 }, { id: a, length: 1 }])
@@ -445,7 +445,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "takes a part twice",
+      "may use a part twice",
       Effect.gen(function*() {
         const store = yield* seeded
         yield* store.concat(c, [{ id: a, length: 10 }, { id: a, length: 10 }])
@@ -467,7 +467,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "may be run again",
+      "may be repeated",
       Effect.gen(function*() {
         const store = yield* seeded
         const concat = store.concat(c, [{ id: a, length: 10 }, { id: b, length: 20 }])
@@ -478,7 +478,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "replaces what was there, be it longer",
+      "replaces existing bytes, even if there are more",
       Effect.gen(function*() {
         const store = yield* seeded
         yield* store.put(c, 0, numbered(1000, 7))
@@ -491,7 +491,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "of nothing is an upload without bytes",
+      "of nothing creates an upload without bytes",
       Effect.gen(function*() {
         const store = yield* seeded
         yield* store.concat(c, [])
@@ -503,7 +503,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "fails where a part holds less, or is missing, and changes nothing",
+      "fails if a part is too short or missing, and changes nothing",
       Effect.gen(function*() {
         const store = yield* seeded
         const short = [{ id: a, length: 10 }, { id: b, length: 21 }]
@@ -521,7 +521,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
 
   describe(`${name}: read`, patience, () => {
     test(
-      "gives the range asked for",
+      "returns the requested range",
       Effect.gen(function*() {
         const store = yield* harness
         const size = 600 * 1024
@@ -535,7 +535,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "of an empty range gives nothing",
+      "of an empty range returns nothing",
       Effect.gen(function*() {
         const store = yield* harness
         yield* store.put(a, 0, numbered(10))
@@ -557,7 +557,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "fails where fewer bytes are stored",
+      "fails if fewer bytes are stored",
       Effect.gen(function*() {
         const store = yield* harness
         yield* store.put(a, 0, numbered(10))
@@ -570,7 +570,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
 
   describe(`${name}: remove`, patience, () => {
     test(
-      "forgets all bytes, of this upload only",
+      "removes all bytes of this upload, and no others",
       Effect.gen(function*() {
         const store = yield* harness
         yield* store.put(a, 0, numbered(10))
@@ -585,7 +585,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "of what is not stored does nothing",
+      "of an absent upload does nothing",
       Effect.gen(function*() {
         const store = yield* harness
         yield* store.remove(a)
@@ -599,7 +599,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
 
   describe(`${name}: size, list, free, locate`, patience, () => {
     test(
-      "the size is none where nothing is stored",
+      "the size of an absent upload is Option.none",
       Effect.gen(function*() {
         const store = yield* harness
         deepStrictEqual(yield* store.size(a), Option.none())
@@ -610,7 +610,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "the list holds every upload once",
+      "the list has every upload once",
       Effect.gen(function*() {
         const store = yield* harness
         deepStrictEqual(yield* Stream.runCollect(store.ids), Chunk.empty())
@@ -623,7 +623,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "the list looks at what is stored: how many bytes, and when they were last written",
+      "the list has the stored bytes of each upload, and the date of the last write",
       Effect.gen(function*() {
         const store = yield* harness
         yield* store.put(a, 0, numbered(10))
@@ -659,7 +659,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "many uploads are written at the same time",
+      "many uploads can be written at the same time",
       Effect.gen(function*() {
         const store = yield* harness
         const ids = Array.from({ length: 20 }, (_, i) => idOf(`upload-${i}`))
@@ -678,7 +678,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "the free space, where it is known, is a number of bytes",
+      "the free space, if it is known, is a number of bytes",
       Effect.gen(function*() {
         const free = yield* Effect.flatMap(harness, (store) => store.free ?? Effect.succeed(0))
         assert.isTrue(Number.isFinite(free) && free >= 0)
@@ -686,7 +686,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
 
     test(
-      "a place, where there is one, is of one upload",
+      "a location, if there is one, belongs to one upload",
       Effect.gen(function*() {
         const store = yield* harness
         const places = [a, b].flatMap((id) => Option.toArray(store.locate?.(id) ?? Option.none()))

@@ -48,13 +48,13 @@ export const suite = (
 
   describe(name, patience, () => {
     describe("withLock", () => {
-      test("ends as what it runs ends", (lock) =>
+      test("has the result of its effect", (lock) =>
         Effect.gen(function*() {
           assert.strictEqual(yield* lock.withLock(a, () => Effect.succeed(1)), 1)
           assert.strictEqual(yield* Effect.flip(lock.withLock(a, () => Effect.fail(2))), 2)
         }))
 
-      test("lets one in at a time, in the order of arrival", (lock) =>
+      test("runs one effect at a time, in the order of arrival", (lock) =>
         Effect.gen(function*() {
           const journal: Array<string> = []
           const write = (n: number) =>
@@ -68,7 +68,7 @@ export const suite = (
           deepStrictEqual(journal, Arr.range(1, 20).flatMap((n) => [`enter ${n}`, `leave ${n}`]))
         }))
 
-      test("gives each a fence above all that were given before", (lock) =>
+      test("gives each holder a fence above all earlier ones", (lock) =>
         Effect.gen(function*() {
           const ids = Arr.makeBy(30, (n) => n % 2 === 0 ? a : b)
           const fences = yield* Effect.forEach(ids, (id) => lock.withLock(id, ({ fence }) => Effect.succeed(fence)))
@@ -85,7 +85,7 @@ export const suite = (
           assert.isAbove(yield* lock.withLock(a, ({ fence }) => Effect.succeed(fence)), 4711)
         }).pipe(Effect.provide(Registries.layerMemory)))
 
-      test("makes nobody wait for another upload", (lock) =>
+      test("does not wait for another upload", (lock) =>
         Effect.gen(function*() {
           const holder = yield* hold(lock, a)
           assert.strictEqual(yield* lock.withLock(b, () => Effect.succeed(1)), 1)
@@ -105,7 +105,7 @@ export const suite = (
           yield* Fiber.join(waiter)
         }))
 
-      test("asks a holder at once that begins to listen when somebody waits already", (lock) =>
+      test("asks a holder at once that starts to listen when somebody waits already", (lock) =>
         Effect.gen(function*() {
           const holder = yield* hold(lock, a)
           const asked = yield* listen(holder.lease)
@@ -120,7 +120,7 @@ export const suite = (
           yield* Fiber.join(waiter)
         }))
 
-      test("asks the next holder at once where somebody waits behind it, and the last one not", (lock) =>
+      test("asks the next holder at once if somebody waits behind it, and does not ask the last one", (lock) =>
         Effect.gen(function*() {
           const first = yield* hold(lock, a)
           const second = yield* Effect.fork(lock.withLock(a, askedAtOnce))
@@ -131,7 +131,7 @@ export const suite = (
           assert.isFalse(yield* Fiber.join(third))
         }))
 
-      test("asks a holder once, however many wait, and calls all that listen", (lock) =>
+      test("asks a holder once, for any number of waiters, and calls all its listeners", (lock) =>
         Effect.gen(function*() {
           const holder = yield* hold(lock, a)
           const asked = yield* Effect.all([listen(holder.lease), listen(holder.lease)])
@@ -142,7 +142,7 @@ export const suite = (
           yield* Fiber.join(Fiber.all(waiters))
         }))
 
-      test("makes no holder leave that does not want to", (lock) =>
+      test("never ends a holder that does not leave", (lock) =>
         Effect.gen(function*() {
           const holder = yield* hold(lock, a)
           const waiter = yield* Effect.fork(lock.withLock(a, () => Effect.void))
@@ -153,7 +153,7 @@ export const suite = (
           yield* Fiber.join(waiter)
         }))
 
-      test("is given back by a holder that fails, dies or is interrupted", (lock) =>
+      test("is released by a holder that fails, dies or is interrupted", (lock) =>
         Effect.gen(function*() {
           for (const end of [Effect.fail("no"), Effect.die("a bug"), Effect.interrupt]) {
             const exit = yield* Effect.exit(Effect.fork(lock.withLock(a, () => end)).pipe(Effect.flatMap(Fiber.join)))
@@ -167,7 +167,7 @@ export const suite = (
           assert.strictEqual(yield* Fiber.join(waiter), 1)
         }))
 
-      test("is given back by a holder that dies before it does anything", (lock) =>
+      test("is released by a holder that dies at once", (lock) =>
         Effect.gen(function*() {
           const bug = lock.withLock(a, (): Effect.Effect<void> => {
             throw new Error("a bug")
@@ -176,7 +176,7 @@ export const suite = (
           yield* free(lock, a)
         }))
 
-      test("lets a waiter leave the line, and nobody in it loses a place", (lock) =>
+      test("lets a waiter give up, and the others keep their places", (lock) =>
         Effect.gen(function*() {
           const holder = yield* hold(lock, a)
           const journal: Array<number> = []
@@ -193,7 +193,7 @@ export const suite = (
           deepStrictEqual(journal, [1, 2, 4, 5, 7, 8])
         }))
 
-      test("is not leaked by a waiter that is interrupted right when its turn comes", (lock) =>
+      test("is not leaked by a waiter that is interrupted when its turn comes", (lock) =>
         Effect.forEach(
           Arr.cartesian(Arr.range(1, 60), Arr.range(-5, 5)),
           ([operation, delay]) =>
@@ -219,14 +219,14 @@ export const suite = (
     })
 
     describe("withLockIfFree", () => {
-      test("runs where nobody holds the upload, and ends as what it runs ends", (lock) =>
+      test("runs if the upload is free, with the result of its effect", (lock) =>
         Effect.gen(function*() {
           deepStrictEqual(yield* lock.withLockIfFree(a, () => Effect.succeed(1)), Option.some(1))
           assert.strictEqual(yield* Effect.flip(lock.withLockIfFree(a, () => Effect.fail(2))), 2)
           yield* free(lock, a)
         }))
 
-      test("does nothing where somebody holds the upload, and asks nobody to leave", (lock) =>
+      test("does nothing if the upload is held, and asks no holder to leave", (lock) =>
         Effect.gen(function*() {
           const holder = yield* hold(lock, a)
           const asked = yield* listen(holder.lease)
@@ -238,7 +238,7 @@ export const suite = (
           yield* free(lock, a)
         }))
 
-      test("holds the upload against newcomers, and is asked to leave by them", (lock) =>
+      test("holds the upload, and is asked to leave by newcomers", (lock) =>
         Effect.gen(function*() {
           const entered = yield* Deferred.make<Locks.Lease>()
           const sweeper = yield* Effect.fork(lock.withLockIfFree(a, (lease) =>
@@ -251,7 +251,7 @@ export const suite = (
           yield* Fiber.join(sweeper)
         }))
 
-      test("never waits, wherever its fiber makes way for another one", (lock) =>
+      test("never waits, wherever its fiber yields", (lock) =>
         Effect.forEach(Arr.range(1, 60), (operation) =>
           Effect.gen(function*() {
             const goOn = yield* Deferred.make<void>()
@@ -268,7 +268,7 @@ export const suite = (
     })
 
     it.effect.prop(
-      "keeps all of its promises, however its users come and go",
+      "keeps all promises for any sequence of users",
       [FastCheck.array(anyVisit, { minLength: 2, maxLength: 12 }), FastCheck.nat()],
       ([visits, seed]) =>
         Effect.gen(function*() {

@@ -34,7 +34,7 @@ export const declare = (
 ): void => {
   describe(`${name}: orphans`, patience, () => {
     test(
-      "what is set aside is stored no more, is listed as it was, and comes back byte by byte",
+      "bytes that are set aside are no longer stored, are listed unchanged, and come back byte by byte",
       Effect.gen(function*() {
         const store = yield* harness
         if (store.orphans === undefined) {
@@ -55,7 +55,7 @@ export const declare = (
     )
 
     test(
-      "what is set aside takes the place of nothing, there and back",
+      "setting aside and putting back never replace other bytes",
       Effect.gen(function*() {
         const store = yield* harness
         if (store.orphans === undefined) {
@@ -80,7 +80,7 @@ export const declare = (
     )
 
     test(
-      "what is written after that does not reach what was set aside",
+      "later writes do not reach bytes that were set aside",
       Effect.gen(function*() {
         const store = yield* harness
         if (store.orphans === undefined) {
@@ -97,7 +97,7 @@ export const declare = (
     )
 
     test(
-      "nothing is set aside where nothing is stored",
+      "nothing is set aside if nothing is stored",
       Effect.gen(function*() {
         const { orphans } = yield* harness
         deepStrictEqual(yield* orphans?.setAside(a, noon) ?? Effect.succeedNone, Option.none())
@@ -105,7 +105,7 @@ export const declare = (
     )
 
     test(
-      "the registry of which it was told last is remembered",
+      "the identity of the last registry is remembered",
       Effect.gen(function*() {
         const { identity } = yield* harness
         if (identity === undefined) {

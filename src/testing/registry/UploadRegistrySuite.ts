@@ -53,21 +53,21 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
 
   describe(name, patience, () => {
     describe("create", () => {
-      test("stores the upload as version 1 under the fence of its writer", (registry) =>
+      test("stores the upload as version 1 with the fence of its writer", (registry) =>
         Effect.gen(function*() {
           const created = yield* registry.create(open(1), { fence: 7, durable: false })
           same(created, { upload: open(1), version: 1, fence: 7, synced: 0 })
           same(yield* stored(registry, 1), created)
         }))
 
-      test("refuses an id that is taken and leaves what it names alone", (registry) =>
+      test("refuses an id that exists, and leaves its upload unchanged", (registry) =>
         Effect.gen(function*() {
           const first = yield* registry.create(open(1, { offset: 3 }), fence(1))
           yield* superseded(registry.create(open(1, { offset: 4 }), fence(2)))
           same(yield* stored(registry, 1), first)
         }))
 
-      test("lets one of many win that create the same id at once", (registry) =>
+      test("lets one of many concurrent creations of an id win", (registry) =>
         Effect.gen(function*() {
           const results = yield* atOnce(Arr.range(0, 49), (n) => registry.create(open(1, { offset: n }), fence(1)))
           const [lost, won] = Arr.separate(results)
@@ -76,7 +76,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           same(yield* stored(registry, 1), won[0])
         }))
 
-      test("stores what is told again to a client that lost its final answer, up to 64 KiB", (registry) =>
+      test("stores the final answer for a client that lost it, up to 64 KiB", (registry) =>
         Effect.gen(function*() {
           const answers = [{ headers: { "x-scan": "clean" }, body: "€".repeat(21_000) }, { headers: {}, body: "" }]
           for (const [n, answer] of answers.entries()) {
@@ -97,7 +97,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         }))
     })
 
-    test("holds an upload of any dialect, of which it knows only that its offset is within its length", (registry) =>
+    test("stores uploads of any dialect, and checks only that the offset is within the length", (registry) =>
       Effect.gen(function*() {
         const upload = new Upload({
           ...open(1, { offset: 99, expiresAt: at(5) }),
@@ -113,13 +113,13 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
       }))
 
     describe("get", () => {
-      test("finds nothing where nothing was created", (registry) =>
+      test("finds nothing if nothing was created", (registry) =>
         Effect.gen(function*() {
           yield* registry.create(open(1), fence(1))
           assert.isTrue(Option.isNone(yield* registry.get(id(2))))
         }))
 
-      test("finds nothing where the upload was removed", (registry) =>
+      test("finds nothing after a removal", (registry) =>
         Effect.gen(function*() {
           yield* registry.remove(yield* registry.create(open(1), fence(1)), fence(1))
           assert.isTrue(Option.isNone(yield* registry.get(id(1))))
@@ -179,7 +179,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
     })
 
     describe("absent", () => {
-      test("tells which ids name no upload, whatever became of the others", (registry) =>
+      test("returns the ids that name no upload", (registry) =>
         Effect.gen(function*() {
           yield* registry.create(open(1), fence(1))
           yield* registry.create(complete(2), fence(1))
@@ -188,10 +188,10 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           deepStrictEqual(yield* registry.absent([id(1)]), [])
         }))
 
-      test("knows none where none is asked for", (registry) =>
+      test("returns nothing for no ids", (registry) =>
         Effect.map(registry.absent([]), (ids) => deepStrictEqual(ids, [])))
 
-      test("knows a page at a time", (registry) =>
+      test("accepts a page of ids", (registry) =>
         Effect.gen(function*() {
           yield* atOnce(Arr.range(1, 256), (n) => registry.create(open(2 * n), fence(1)))
           const asked = Arr.range(1, 256).map((n) => id(n))
@@ -203,7 +203,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
     })
 
     describe("commit", () => {
-      test("replaces the entry, and the version grows by one", (registry) =>
+      test("replaces the entry, and increments its version", (registry) =>
         Effect.gen(function*() {
           const first = yield* registry.create(open(1), fence(1))
           const second = yield* registry.commit(first, open(1, { offset: 5 }), fence(2))
@@ -213,7 +213,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           same(yield* stored(registry, 1), third)
         }))
 
-      test("leaves all other uploads alone", (registry) =>
+      test("leaves all other uploads unchanged", (registry) =>
         Effect.gen(function*() {
           const entry = yield* registry.create(open(1), fence(1))
           const other = yield* registry.create(open(2), fence(1))
@@ -221,7 +221,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           same(yield* stored(registry, 2), other)
         }))
 
-      test("is refused, and changes nothing, where the stored version is a later one", (registry) =>
+      test("is refused, and changes nothing, if the stored version is later", (registry) =>
         Effect.gen(function*() {
           const first = yield* registry.create(open(1), fence(1))
           const second = yield* registry.commit(first, open(1, { offset: 5 }), fence(1))
@@ -229,21 +229,21 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           same(yield* stored(registry, 1), second)
         }))
 
-      test("is refused, and changes nothing, where the stored version is an earlier one", (registry) =>
+      test("is refused, and changes nothing, if the stored version is earlier", (registry) =>
         Effect.gen(function*() {
           const first = yield* registry.create(open(1), fence(1))
           yield* superseded(registry.commit({ ...first, version: 2 }, open(1, { offset: 9 }), fence(1)))
           same(yield* stored(registry, 1), first)
         }))
 
-      test("is refused, and changes nothing, where the stored fence is above the writer's", (registry) =>
+      test("is refused, and changes nothing, if the stored fence is above that of the writer", (registry) =>
         Effect.gen(function*() {
           const first = yield* registry.create(open(1), fence(5))
           yield* superseded(registry.commit(first, open(1, { offset: 9 }), fence(4)))
           same(yield* stored(registry, 1), first)
         }))
 
-      test("is refused where the upload was removed, and brings it not back", (registry) =>
+      test("is refused after a removal, and does not bring the upload back", (registry) =>
         Effect.gen(function*() {
           const first = yield* registry.create(open(1), fence(1))
           yield* registry.remove(first, fence(1))
@@ -252,13 +252,13 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           deepStrictEqual((yield* registry.usage).uploads, 0)
         }))
 
-      test("is refused where the upload was never created, and creates it not", (registry) =>
+      test("is refused for an upload that was never created, and does not create it", (registry) =>
         Effect.gen(function*() {
           yield* superseded(registry.commit({ upload: open(1), version: 1, fence: 1, synced: 0 }, open(1), fence(1)))
           assert.isTrue(Option.isNone(yield* registry.get(id(1))))
         }))
 
-      test("lets each of 200 at once through that are to different uploads", (registry) =>
+      test("lets 200 concurrent commits to different uploads through", (registry) =>
         Effect.gen(function*() {
           const uploads = Arr.range(1, 200)
           const entries = yield* Effect.forEach(uploads, (n) => registry.create(open(n), fence(n)), everyone)
@@ -277,7 +277,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           }
         }))
 
-      test("lets one of 50 at once through that are to the same entry", (registry) =>
+      test("lets one of 50 concurrent commits to the same entry through", (registry) =>
         Effect.gen(function*() {
           const entry = yield* registry.create(open(1), fence(1))
           const results = yield* atOnce(
@@ -290,7 +290,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           same(yield* stored(registry, 1), won[0])
         }))
 
-      test("survives, when asked to, what its fellows survive", (registry) =>
+      test("survives, if durable, together with other commits at the same time", (registry) =>
         Effect.gen(function*() {
           const entry = yield* registry.create(open(1), { fence: 1, durable: true })
           const next = yield* registry.commit(entry, open(1, { offset: 5 }), { fence: 1, durable: true })
@@ -334,7 +334,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
     })
 
     describe("remove", () => {
-      test("takes the upload away and no other", (registry) =>
+      test("removes the upload and no other", (registry) =>
         Effect.gen(function*() {
           const other = yield* registry.create(open(2), fence(1))
           yield* registry.remove(yield* registry.create(open(1), fence(1)), fence(2))
@@ -342,7 +342,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           same(yield* stored(registry, 2), other)
         }))
 
-      test("is refused, and changes nothing, where the stored version is another one", (registry) =>
+      test("is refused, and changes nothing, if the stored version differs", (registry) =>
         Effect.gen(function*() {
           const first = yield* registry.create(open(1), fence(1))
           const second = yield* registry.commit(first, open(1, { offset: 5 }), fence(1))
@@ -350,21 +350,21 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           same(yield* stored(registry, 1), second)
         }))
 
-      test("is refused, and changes nothing, where the stored fence is above the writer's", (registry) =>
+      test("is refused, and changes nothing, if the stored fence is above that of the writer", (registry) =>
         Effect.gen(function*() {
           const first = yield* registry.create(open(1), fence(5))
           yield* superseded(registry.remove(first, fence(4)))
           same(yield* stored(registry, 1), first)
         }))
 
-      test("is refused where the upload was removed already", (registry) =>
+      test("is refused after a removal", (registry) =>
         Effect.gen(function*() {
           const first = yield* registry.create(open(1), fence(1))
           yield* registry.remove(first, fence(1))
           yield* superseded(registry.remove(first, fence(1)))
         }))
 
-      test("lets one through of a removal and a commit at once", (registry) =>
+      test("lets one of a concurrent removal and commit through", (registry) =>
         Effect.gen(function*() {
           const entries = yield* Effect.forEach(Arr.range(1, 20), (n) => registry.create(open(n), fence(1)), everyone)
           const results = yield* Effect.forEach(
@@ -381,7 +381,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
     })
 
     describe("expired", () => {
-      test("lists unfinished uploads whose time has run out, to the millisecond", (registry) =>
+      test("lists unfinished uploads that have expired, to the millisecond", (registry) =>
         Effect.gen(function*() {
           yield* registry.create(open(1, { expiresAt: at(999) }), fence(1))
           yield* registry.create(open(2, { expiresAt: at(1000) }), fence(1))
@@ -391,7 +391,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           deepStrictEqual(yield* expired(registry, 998), [])
         }))
 
-      test("lists no upload that has got all its bytes, and none whose life was renewed", (registry) =>
+      test("lists no full upload, and none whose expiry was renewed", (registry) =>
         Effect.gen(function*() {
           const [full, renewed] = yield* Effect.all([
             registry.create(open(1, { expiresAt: at(1000) }), fence(1)),
@@ -403,7 +403,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           deepStrictEqual(yield* expired(registry, 2000), [id(2)])
         }))
 
-      test("lists uploads page by page, in the order of times and then of ids", (registry) =>
+      test("lists uploads page by page, ordered by expiry and then by id", (registry) =>
         Effect.gen(function*() {
           yield* atOnce(shuffled, (n) => registry.create(open(n, { expiresAt: at(5000 - n % 3) }), fence(1)))
           const found = Array.from(
@@ -418,7 +418,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
     })
 
     describe("pending", () => {
-      test("lists open finals, and uploads whose completion is being decided, and no others", (registry) =>
+      test("lists open finals and finishing uploads, and no others", (registry) =>
         Effect.gen(function*() {
           const all = [
             open(1),
@@ -434,7 +434,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           deepStrictEqual(yield* registry.pending({ limit: 9 }), [id(3), id(6), id(7)])
         }))
 
-      test("forgets an upload that has settled", (registry) =>
+      test("no longer lists an upload after its completion", (registry) =>
         Effect.gen(function*() {
           const entry = yield* registry.create(open(1, { kind: finalOf(9) }), fence(1))
           yield* registry.commit(entry, complete(1, { kind: finalOf(9) }), fence(1))
@@ -449,7 +449,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
     })
 
     describe("unsynced", () => {
-      test("lists unfinished uploads of which more counts than is synced, and no others", (registry) =>
+      test("lists unfinished uploads with unsynced bytes, and no others", (registry) =>
         Effect.gen(function*() {
           const all = [open(1, { offset: 5 }), open(2), complete(3), open(4, { kind: partial, offset: 5 })]
           yield* atOnce(all, (upload) => registry.create(upload, fence(1)))
@@ -457,7 +457,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           deepStrictEqual(yield* registry.unsynced({ limit: 9 }), [id(1), id(4)])
         }))
 
-      test("forgets an upload that is synced, set back or complete, and knows one that grows again", (registry) =>
+      test("no longer lists an upload that is synced, set back or complete, and lists one that grows again", (registry) =>
         Effect.gen(function*() {
           const [synced, back, full, grown] = yield* Effect.all([
             registry.create(open(1, { offset: 5 }), fence(1)),
@@ -480,7 +480,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
     })
 
     describe("finalsOf", () => {
-      test("lists the open finals that name the part, each once", (registry) =>
+      test("lists the open finals of the part, each once", (registry) =>
         Effect.gen(function*() {
           const all = [
             open(1, { kind: finalOf(7) }),
@@ -494,7 +494,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           deepStrictEqual(yield* registry.finalsOf(id(6)), [])
         }))
 
-      test("forgets a final that is complete, or removed", (registry) =>
+      test("no longer lists a final that is complete or removed", (registry) =>
         Effect.gen(function*() {
           const [first, second] = yield* Effect.all([
             registry.create(open(1, { kind: finalOf(7) }), fence(1)),
@@ -517,7 +517,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           deepStrictEqual(yield* registry.finalsOf(id(9)), [])
         }))
 
-      test("knows a final of very many parts", (registry) =>
+      test("works for a final of very many parts", (registry) =>
         Effect.gen(function*() {
           const [first, ...rest] = Arr.makeBy(20_000, (n) => 10_000 + n)
           const upload = open(1, { kind: finalOf(first, ...rest) })
@@ -532,13 +532,13 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
       const part = complete(1, { kind: partial })
       const final = { kind: finalOf(2, 1) }
 
-      test("lists a complete part that a complete final names", (registry) =>
+      test("lists a complete part of a complete final", (registry) =>
         Effect.map(usedUpAmong(registry, [part, complete(5, final)]), (ids) => deepStrictEqual(ids, [id(1)])))
 
-      test("lists it not before any final is complete", (registry) =>
+      test("does not list it before a final is complete", (registry) =>
         Effect.map(usedUpAmong(registry, [part, open(5, final)]), (ids) => deepStrictEqual(ids, [])))
 
-      test("lists it not while another final that names it is unfinished", (registry) =>
+      test("does not list it while another final with it is unfinished", (registry) =>
         Effect.gen(function*() {
           deepStrictEqual(yield* usedUpAmong(registry, [part, complete(5, final), open(6, final)]), [])
           const waiting = yield* stored(registry, 6)
@@ -548,7 +548,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           deepStrictEqual(yield* registry.consumedParts({ limit: 9 }), [id(1)])
         }))
 
-      test("and removes it unless one has come meanwhile", (registry) =>
+      test("may be removed unless another final needs it", (registry) =>
         Effect.gen(function*() {
           const unneeded = { ...fence(1), unlessNamed: true }
           yield* usedUpAmong(registry, [part, complete(5, final), open(6, final)])
@@ -562,14 +562,14 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           deepStrictEqual(yield* registry.get(id(1)), Option.none())
         }))
 
-      test("lists no part that no final names, or only one that was removed", (registry) =>
+      test("lists no part without a final, or whose final was removed", (registry) =>
         Effect.gen(function*() {
           deepStrictEqual(yield* usedUpAmong(registry, [part, complete(5, { kind: finalOf(2) })]), [])
           yield* registry.remove(yield* registry.create(complete(6, final), fence(1)), fence(1))
           deepStrictEqual(yield* registry.consumedParts({ limit: 9 }), [])
         }))
 
-      test("lists no part that is unfinished, and no upload that is no part", (registry) =>
+      test("lists no unfinished part, and no other kind of upload", (registry) =>
         Effect.map(
           usedUpAmong(registry, [open(1, { kind: partial }), complete(2), complete(5, final)]),
           (ids) => deepStrictEqual(ids, [])
@@ -585,7 +585,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
     })
 
     describe("withBytes", () => {
-      test("lists unfinished uploads of which bytes count, with how many, and no others", (registry) =>
+      test("lists unfinished uploads with bytes, and their number, and no others", (registry) =>
         Effect.gen(function*() {
           const all = [open(1, { offset: 5 }), open(2), complete(3), open(4, { kind: partial, offset: 1 })]
           yield* atOnce(all, (upload) => registry.create(upload, fence(1)))
@@ -594,7 +594,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           deepStrictEqual(yield* begun(registry, { limit: 9 }), [[id(1), 5], [id(4), 1], [id(5), 7]])
         }))
 
-      test("knows an upload as it stands, and forgets it where it is set back to nothing, complete or removed", (registry) =>
+      test("lists the current offset, and no upload that is set back to 0, complete or removed", (registry) =>
         Effect.gen(function*() {
           const [grown, back, full, gone] = yield* Effect.all([
             registry.create(open(1), fence(1)),
@@ -616,7 +616,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           deepStrictEqual(yield* begun(registry, { limit: 9 }), [[id(1), 6]])
         }))
 
-      test("lists uploads page by page, in the order of ids by code unit", (registry) =>
+      test("lists uploads page by page, ordered by id in code units", (registry) =>
         Effect.gen(function*() {
           const ids = Arr.map(["-", "0", "9", "A", "Z", "_", "a", "z", "zz", "-a", "aB", "ab"], (start) =>
             UploadId.make(start.padEnd(22, "m")))
@@ -630,7 +630,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           deepStrictEqual(yield* registry.withBytes({ limit: 5, after: expected[11] }), [])
         }))
 
-      test("begins a page behind an id that has been removed meanwhile", (registry) =>
+      test("starts a page after an id that has been removed meanwhile", (registry) =>
         Effect.gen(function*() {
           const entries = yield* Effect.forEach(
             Arr.range(1, 4),
@@ -643,7 +643,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
     })
 
     describe("usage", () => {
-      test("is nothing at first", (registry) =>
+      test("is 0 at first", (registry) =>
         Effect.map(registry.usage, (usage) => deepStrictEqual(usage, { uploads: 0, bytes: 0 })))
 
       test("counts uploads and the bytes below their offsets", (registry) =>
@@ -686,7 +686,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
     })
 
     describe("identity", () => {
-      test("a new registry has no name, and remembers the one it is given", ({ identity }) =>
+      test("a new registry has no name, and remembers the name that it is given", ({ identity }) =>
         Effect.gen(function*() {
           if (identity !== undefined) {
             deepStrictEqual(yield* identity.get, Option.none())
@@ -699,10 +699,10 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
     })
 
     describe("usageByOwner", () => {
-      test("are none at first", (registry) =>
+      test("are empty at first", (registry) =>
         Effect.map(registry.usageByOwner, (usageByOwner) => deepStrictEqual(usageByOwner, [])))
 
-      test("sum up what the uploads of each owner take", (registry) =>
+      test("are the sums over the uploads of each owner", (registry) =>
         Effect.gen(function*() {
           const owned = (upload: Upload, owner: string) => new Upload({ ...upload, owner: Option.some(owner) })
           const deferred = new Upload({ ...open(4, { offset: 30 }), length: Option.none() })
@@ -733,7 +733,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
     describe("lastFence", () => {
       test("is 0 at first", (registry) => Effect.map(registry.lastFence, (last) => assert.strictEqual(last, 0)))
 
-      test("is the highest fence that is stored", (registry) =>
+      test("is the highest stored fence", (registry) =>
         Effect.gen(function*() {
           const first = yield* registry.create(open(1), fence(5))
           const second = yield* registry.create(open(2), fence(3))
