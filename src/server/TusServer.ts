@@ -4,6 +4,7 @@
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -15,6 +16,7 @@ import type { UploadId } from "../protocol/Upload.js"
 import type { UploadLock } from "../store/UploadLock.js"
 import { UploadStore } from "../store/UploadStore.js"
 import type { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
+import * as Known from "../time/Known.js"
 import type { Exchange } from "./body/Exchange.js"
 import * as InFlight from "./body/InFlight.js"
 import { TusTracing } from "./hooks/TusTracing.js"
@@ -36,7 +38,8 @@ import { type Performed, spanned } from "./verbs/Verb.js"
 export class TusServer extends Context.Tag("effect-tus/TusServer")<TusServer, {
   /**
    * Performs a command that was decoded from the request of the exchange. A refusal is an answer. A store that failed
-   * is not: it has changed nothing that a client was told.
+   * is not: it has changed nothing that a client was told. An answer that is known at once is an `Exit`. The answer may
+   * be that of the call: run it once, and at once.
    */
   readonly handle: (command: Command, exchange: Exchange) => Effect.Effect<Performed, Refusal | UploadStoreError>
 
@@ -97,7 +100,7 @@ export const make = Effect.gen(function*() {
       case "Create":
         return create(command, exchange, policy)
       case "Discover":
-        return Effect.succeed(offer)
+        return Exit.succeed(offer)
       case "Download":
         return download(command, exchange, policy)
       case "Inspect":
@@ -110,7 +113,7 @@ export const make = Effect.gen(function*() {
   return TusServer.of({
     handle: (command, exchange) => {
       const performed = (exchange: Exchange) =>
-        Effect.catchTag(perform(command, exchange), "Superseded", () => new Contended())
+        Known.mapError(perform(command, exchange), (error) => error._tag === "Superseded" ? new Contended() : error)
       return takesBody(command)
         ? limits.taking(exchange.body, (body) => performed({ ...exchange, body }))
         : performed(exchange)

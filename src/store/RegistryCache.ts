@@ -3,10 +3,12 @@
  * claim stays in the cache: the lock of the process is enough to keep writers apart.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { UploadId } from "../protocol/Upload.js"
+import * as Known from "../time/Known.js"
 import * as RecentStates from "./RecentStates.js"
 import { type StoredUpload, UploadRegistry } from "./UploadRegistry.js"
 import { Superseded } from "./UploadStoreError.js"
@@ -40,15 +42,14 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
         }))
     })
 
-  const get = (id: UploadId) =>
-    Effect.suspend(() => {
-      const entry = find(id)
-      if (entry === undefined) {
-        return caching(registry.get(id), (found) => [found])
-      }
-      remember(entry)
-      return Effect.succeedSome(entry)
-    })
+  const get = (id: UploadId) => {
+    const entry = find(id)
+    if (entry === undefined) {
+      return caching(registry.get(id), (found) => [found])
+    }
+    remember(entry)
+    return Exit.succeed(Option.some(entry))
+  }
 
   /**
    * Uninterruptible, or the write might take effect later. The result of a failed write is not known. A write under a
@@ -86,18 +87,18 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
         })
       }),
     claim: (id, fence) =>
-      Effect.flatMap(get(id), (found) => {
+      Known.flatMap(get(id), (found): Effect.Effect<Option.Option<StoredUpload>, Superseded> => {
         if (Option.isNone(found)) {
-          return Effect.succeed(found)
+          return Exit.succeed(found)
         }
         if (found.value.fence > fence) {
-          return new Superseded({ id })
+          return Exit.fail(new Superseded({ id }))
         }
         const claimed = { ...found.value, fence }
         if (find(id) === found.value) {
           remember(claimed)
         }
-        return Effect.succeedSome(claimed)
+        return Exit.succeed(Option.some(claimed))
       }),
     create: (upload, options) => writing(upload.id, options.fence, registry.create(upload, options), remember),
     commit: (entry, next, options) => writing(next.id, options.fence, registry.commit(entry, next, options), remember),

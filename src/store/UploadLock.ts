@@ -43,6 +43,12 @@ export class UploadLock extends Context.Tag("effect-tus/UploadLock")<UploadLock,
     id: UploadId,
     use: (lease: Lease) => Effect.Effect<A, E, R>
   ) => Effect.Effect<Option.Option<A>, E | UploadStoreError, R>
+
+  /**
+   * Whether nobody holds the upload now. The server then refuses without the lock what the state refuses. Left out by a
+   * lock that would have to wait for the answer.
+   */
+  readonly isFree?: ((id: UploadId) => boolean) | undefined
 }>() {}
 
 /**
@@ -121,7 +127,8 @@ export const layerMemory: Layer.Layer<UploadLock, UploadStoreError, UploadRegist
       withLockIfFree: (id, use) =>
         Effect.uninterruptibleMask((restore) =>
           held.has(id) ? Effect.succeedNone : Effect.asSome(hold(enter(id), id, use, restore))
-        )
+        ),
+      isFree: (id) => !held.has(id)
     })
   })
 )

@@ -50,7 +50,10 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
    */
   readonly create: (upload: Upload, options: WriteOptions) => Effect.Effect<StoredUpload, Superseded | UploadStoreError>
 
-  /** `Option.none` only if the upload is proven absent: never created, or removed. */
+  /**
+   * `Option.none` only if the upload is proven absent: never created, or removed. A registry that knows the state may
+   * return it as an `Exit`: the result is that of the call, so callers run it once, and at once.
+   */
   readonly get: (id: UploadId) => Effect.Effect<Option.Option<StoredUpload>, UploadStoreError>
 
   /** `get` of each id, in their order. */

@@ -5,6 +5,7 @@
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
@@ -12,6 +13,7 @@ import * as Pull from "../bytes/Pull.js"
 import * as Dialect from "../protocol/Dialect.js"
 import { OffsetMismatch, UploadNotFound } from "../protocol/Refusal.js"
 import type { Upload, UploadId } from "../protocol/Upload.js"
+import * as Known from "../time/Known.js"
 import { ByteStore } from "./ByteStore.js"
 import * as FsyncTracker from "./FsyncTracker.js"
 import * as Reconciliation from "./Reconciliation.js"
@@ -42,7 +44,7 @@ export class Durability extends Context.Reference<Durability>()("effect-tus/Dura
 export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadStore, {
   /**
    * Absence is proven: a store that fails is an `UploadStoreError`. So is an upload whose dialect this version does not
-   * serve, which no method but `remove` touches.
+   * serve, which no method but `remove` touches. The result may be that of the call: run it once, and at once.
    */
   readonly get: (id: UploadId) => Effect.Effect<StoredUpload, UploadNotFound | UploadStoreError>
 
@@ -51,7 +53,10 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
     ids: ReadonlyArray<UploadId>
   ) => Effect.Effect<ReadonlyArray<Option.Option<Upload>>, UploadStoreError>
 
-  /** `get`, for the holder of the lock with this fence: from now on writers with a lower fence are `Superseded`. */
+  /**
+   * `get`, for the holder of the lock with this fence: from now on writers with a lower fence are `Superseded`. The
+   * claim may be made by the call.
+   */
   readonly claim: (
     id: UploadId,
     fence: number
@@ -171,14 +176,14 @@ export const make = Effect.gen(function*() {
   const release = (id: UploadId) => bytes.release?.(id) ?? Effect.void
 
   return UploadStore.of({
-    get: (id) => Effect.flatMap(all.get(id), present(id)),
+    get: (id) => Known.flatMap(all.get(id), present(id)),
     getAll: (ids) =>
       Effect.flatMap(all.getAll(ids), (found) =>
         Effect.forEach(found, (entry) =>
           Option.isNone(entry)
             ? Effect.succeedNone
             : Effect.map(servedOnly(entry.value), ({ upload }) => Option.some(upload)))),
-    claim: (id, fence) => Effect.flatMap(all.claim(id, fence), present(id)),
+    claim: (id, fence) => Known.flatMap(all.claim(id, fence), present(id)),
     vacate: reconciliation.vacate,
     create: (upload, fence) => {
       const durable = isDurable(undefined, upload)
@@ -234,7 +239,7 @@ export const make = Effect.gen(function*() {
 const present =
   (id: UploadId) =>
   (found: Option.Option<StoredUpload>): Effect.Effect<StoredUpload, UploadNotFound | UploadStoreError> =>
-    Option.isSome(found) ? servedOnly(found.value) : new UploadNotFound({ id })
+    Option.isSome(found) ? servedOnly(found.value) : Exit.fail(new UploadNotFound({ id }))
 
 /** Fails for an upload of a dialect that this version does not serve. */
 const servedOnly = (entry: StoredUpload): Effect.Effect<StoredUpload, UploadStoreError> =>
@@ -243,8 +248,8 @@ const servedOnly = (entry: StoredUpload): Effect.Effect<StoredUpload, UploadStor
 /** The registry, except for uploads of other dialects: those are an `UploadStoreError`. */
 const served = (registry: UploadRegistry["Type"]): UploadRegistry["Type"] => ({
   ...registry,
-  get: (id) => Effect.flatMap(registry.get(id), servedIfAny),
-  claim: (id, fence) => Effect.flatMap(registry.claim(id, fence), servedIfAny)
+  get: (id) => Known.flatMap(registry.get(id), servedIfAny),
+  claim: (id, fence) => Known.flatMap(registry.claim(id, fence), servedIfAny)
 })
 
 const servedIfAny = (entry: Option.Option<StoredUpload>) =>

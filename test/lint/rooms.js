@@ -30,11 +30,22 @@ export const table = {
     packages: effect
   },
   "server": {
-    rooms: ["protocol", "bytes", "store", "server/policy", "server/body", "server/hooks", "server/verbs"],
+    rooms: ["protocol", "bytes", "time", "store", "server/policy", "server/body", "server/hooks", "server/verbs"],
     packages: effect
   },
   "server/doors": {
-    rooms: ["protocol", "wire", "wire/tus", "store", "server", "server/policy", "server/body", "server/hooks", "server/verbs"],
+    rooms: [
+      "protocol",
+      "wire",
+      "wire/tus",
+      "time",
+      "store",
+      "server",
+      "server/policy",
+      "server/body",
+      "server/hooks",
+      "server/verbs"
+    ],
     packages: platform
   },
   "server/operations": {
@@ -58,7 +69,7 @@ export const table = {
     packages: [...sql, ...node, /^@effect\/experimental\//, /^@effect\/sql-sqlite-node\//]
   },
   "node/http": {
-    rooms: ["wire", "wire/tus", "server", "server/policy", "server/body", "server/doors", "node-shared"],
+    rooms: ["wire", "wire/tus", "time", "server", "server/policy", "server/body", "server/doors", "node-shared"],
     packages: [...effect, ...node]
   },
   "node": {

@@ -213,7 +213,10 @@ suite("From @tus/server", {
     ).pipe(Layer.provide(UploadLock.layerMemory))
     const { create, patch, registry } = yield* serveOver({ lock })
     const path = yield* create(6)
-    const fence = Effect.map(registry.get(idOf(path)), (entry) => Option.getOrThrow(entry).fence)
+    const fence = Effect.map(
+      Effect.suspend(() => registry.get(idOf(path))),
+      (entry) => Option.getOrThrow(entry).fence
+    )
     const before = yield* fence
     yield* patch(path, 0, "abc")
     deepStrictEqual(locked, [idOf(path), idOf(path)])

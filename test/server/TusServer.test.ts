@@ -4,6 +4,7 @@ import {
   ByteStore,
   HashFunctions,
   Refusal,
+  RegistryCache,
   Upload,
   UploadLock,
   UploadRegistry,
@@ -411,6 +412,27 @@ describe("an uncommitted byte", () => {
       yield* fiber.await
       assert.isAtLeast(Number((yield* head(path)).headers["upload-offset"]), offset)
     }).pipe(Effect.provide(server())))
+})
+
+/** A server that knows the states of its uploads without reading them. */
+const cached = TusServer.layer.pipe(
+  Layer.provideMerge(Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory)),
+  Layer.provideMerge(Layer.provide(RegistryCache.layer(), UploadRegistry.layerMemory)),
+  Layer.provideMerge(ByteStore.layerMemory)
+)
+
+describe("an append at an offset that is not committed yet", () => {
+  it.effect("is not refused by the state that is: it waits for the writer, and goes on behind its bytes", () =>
+    Effect.gen(function*() {
+      const path = yield* create({ "upload-length": "6" })
+      const fiber = yield* Effect.fork(patch(path, 0, hanging("abc")))
+      yield* TestClock.adjust("100 millis")
+      const next = yield* Effect.fork(patch(path, 3, "def"))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* next.await.pipe(Effect.flatten)).status, 204)
+      assert.strictEqual((yield* fiber.await.pipe(Effect.flatten)).status, 423)
+      assert.strictEqual((yield* patch(path, 3, "def")).status, 409)
+    }).pipe(Effect.provide(cached)))
 })
 
 const noHasher = (): HashFunctions.Hasher => ({ update: () => {}, digest: () => new Uint8Array(16), copy: noHasher })

@@ -4,12 +4,14 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type * as UploadBody from "../../server/body/UploadBody.js"
 import * as TusDoor from "../../server/doors/TusDoor.js"
 import * as LogText from "../../server/policy/LogText.js"
 import type { TusServer } from "../../server/TusServer.js"
+import * as Known from "../../time/Known.js"
 import type { Headers, RawResponse } from "../../wire/Message.js"
 import * as InterimResponse from "./InterimResponse.js"
 import * as NodeBody from "./NodeBody.js"
@@ -84,16 +86,27 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
         remoteAddress: request.socket.remoteAddress
       }
       const inform = InterimResponse.informer(request, response)
-      const fiber = runFork(
-        Effect.flatMap(respond({ request: raw, body, trailers: true, inform }), (answer) =>
-          answer.content === undefined
-            ? send(request, response, answer, body, { draining: inFlight.isDraining(), idleMillis })
-            : download(request, response, answer, answer.content, idleMillis))
-      )
-      const leave = inFlight.enter({ body, fiber })
-      fiber.addObserver(() => {
-        leave()
-        body.discard()
+      /** Runs what is not known, in flight until its end, and then `next`. */
+      const run = <A>(self: Effect.Effect<A>, next: (exit: Exit.Exit<A>) => void) => {
+        if (Known.isKnown(self) && Exit.isSuccess(self)) {
+          return next(self)
+        }
+        const fiber = runFork(self)
+        const leave = inFlight.enter({ body, fiber })
+        fiber.addObserver((exit) => {
+          next(exit)
+          leave()
+        })
+      }
+      const answered = Known.suspend(() => respond({ request: raw, body, trailers: true, inform }))
+      run(answered, (exit) => {
+        const sent = Known.suspend(() =>
+          Known.flatMap(exit, (answer) =>
+            answer.content === undefined
+              ? send(request, response, answer, body, { draining: inFlight.isDraining(), idleMillis })
+              : download(request, response, answer, answer.content, idleMillis))
+        )
+        run(sent, body.discard)
       })
     }
 
@@ -148,8 +161,8 @@ const isUpload = (request: IncomingMessage, path: string | undefined) =>
 const urlOf = (request: IncomingMessage & { readonly originalUrl?: string }) => request.originalUrl ?? request.url ?? ""
 
 /**
- * Sends the answer. If the client still sends a body, the connection is closed a moment later: closing it at once would
- * reset it, and the client would never see the answer.
+ * Sends the answer at once. If the client still sends a body, the connection is closed a moment later: closing it at
+ * once would reset it, and the client would never see the answer.
  */
 const send = (
   request: IncomingMessage,
@@ -157,35 +170,34 @@ const send = (
   { body, headers, status }: RawResponse,
   { isUnread, rest }: NodeBody.NodeBody,
   { draining, idleMillis }: { readonly draining: boolean; readonly idleMillis: number }
-) =>
-  Effect.suspend(() => {
-    if (NodeRequest.isGone(request, response)) {
-      return Effect.void
-    }
-    const unread = isUnread()
-    const end = (body?: string) => NodeRequest.end(request, response, body, idleMillis)
-    const stream = NodeRequest.streamOf(request)
-    response.writeHead(status, {
-      ...headers,
-      ...(status === 204 || request.method === "HEAD" ? {} : { "content-length": Buffer.byteLength(body ?? "") }),
-      ...((unread || draining) && stream === undefined ? { connection: "close" } : {})
-    })
-    if (!unread) {
-      end(body)
-      return Effect.void
-    }
-    if (stream !== undefined) {
-      // Only the stream is ended: the connection serves other requests, too.
-      end(body)
-      return Effect.tap(rest, () => Effect.sync(() => NodeRequest.hangUp(stream, idleMillis)))
-    }
-    if (body === undefined) {
-      response.flushHeaders()
-    } else {
-      response.write(body)
-    }
-    return Effect.tap(rest, () => Effect.sync(() => end()))
+): Effect.Effect<void> => {
+  if (NodeRequest.isGone(request, response)) {
+    return Effect.void
+  }
+  const unread = isUnread()
+  const end = (body?: string) => NodeRequest.end(request, response, body, idleMillis)
+  const stream = NodeRequest.streamOf(request)
+  response.writeHead(status, {
+    ...headers,
+    ...(status === 204 || request.method === "HEAD" ? {} : { "content-length": Buffer.byteLength(body ?? "") }),
+    ...((unread || draining) && stream === undefined ? { connection: "close" } : {})
   })
+  if (!unread) {
+    end(body)
+    return Effect.void
+  }
+  if (stream !== undefined) {
+    // Only the stream is ended: the connection serves other requests, too.
+    end(body)
+    return Effect.tap(rest, () => Effect.sync(() => NodeRequest.hangUp(stream, idleMillis)))
+  }
+  if (body === undefined) {
+    response.flushHeaders()
+  } else {
+    response.write(body)
+  }
+  return Effect.tap(rest, () => Effect.sync(() => end()))
+}
 
 /** A failure is logged: the client has its headers already. */
 const download = (

@@ -2,6 +2,7 @@
  * One request on its way through the server: what was asked, the bytes that follow, and what its door can do. Doors
  * make exchanges; observers, verbs and hooks read them.
  */
+import type * as DateTime from "effect/DateTime"
 import type { RawRequest, RawResponse } from "../../wire/Message.js"
 import type { UploadBody } from "./UploadBody.js"
 
@@ -20,4 +21,9 @@ export interface Exchange {
    * HTTP/1.0, on platforms that have none, and for a request without a body, which is answered right away.
    */
   readonly inform?: ((interim: RawResponse) => void) | undefined
+  /** The time, by the clock with which the door was made. Verbs ask again after each wait. */
+  readonly now: () => DateTime.Utc
 }
+
+/** What a door knows of a request. `TusDoor` adds the clock. */
+export type Arrival = Omit<Exchange, "now">

@@ -5,15 +5,18 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { takesBody } from "../../protocol/Command.js"
 import { isRefusal, type Refusal } from "../../protocol/Refusal.js"
 import { UploadStoreError } from "../../store/UploadStoreError.js"
+import * as Instant from "../../time/Instant.js"
+import * as Known from "../../time/Known.js"
 import { type HttpRefusal, isHttpRefusal } from "../../wire/HttpRefusal.js"
 import type { RawRequest } from "../../wire/Message.js"
 import { dialect } from "../../wire/tus/TusDialect.js"
-import type { Exchange } from "../body/Exchange.js"
+import type { Arrival, Exchange } from "../body/Exchange.js"
 import * as UploadBody from "../body/UploadBody.js"
 import { type Observed, TusObserver, watched } from "../hooks/TusObserver.js"
 import * as DoorPolicy from "../policy/DoorPolicy.js"
@@ -33,7 +36,10 @@ export interface Options {
 
 export interface Response extends Observed, Pick<Performed, "content"> {}
 
-/** For a door that enters its requests in `inFlight` itself, until their answers are sent. */
+/**
+ * For a door that enters its requests in `inFlight` itself, until their answers are sent. An answer that is known at
+ * once is an `Exit`; an answer that is none has to be run once, and at once.
+ */
 export const open = ({ path }: Options) =>
   Effect.gen(function*() {
     const server = yield* TusServer
@@ -43,7 +49,9 @@ export const open = ({ path }: Options) =>
     yield* Effect.orDie(check({ path }))
 
     const observers = yield* TusObserver
-    const respond = watched(observers, (exchange): Effect.Effect<Response> => {
+    const clock = yield* Effect.clock
+    const now = () => Instant.of(clock)
+    const answer = (exchange: Exchange): Effect.Effect<Response> => {
       const { request } = exchange
       // Empty if `origins` of the application dies, which is a defect like any other.
       let allowed: Readonly<Record<string, string>> = {}
@@ -54,34 +62,39 @@ export const open = ({ path }: Options) =>
         body: request.method === "HEAD" ? undefined : body,
         content
       })
-      return Effect.matchCauseEffect(
-        Effect.suspend((): Effect.Effect<Performed, Refusal | HttpRefusal | UploadStoreError> => {
+      return Known.matchCauseEffect(
+        Known.suspend((): Effect.Effect<Performed, Refusal | HttpRefusal | UploadStoreError> => {
           allowed = cors.headersOf(request)
           return Either.match(dialect.decode(request, { base: baseOf(request), downloads, path }), {
-            onLeft: Effect.fail,
+            onLeft: Exit.fail,
             onRight: (command) =>
               exchange.body.isConsumed === true && takesBody(command)
-                ? Effect.die(new UploadBody.BodyConsumed())
+                ? Exit.die(new UploadBody.BodyConsumed())
                 : server.handle(command, exchange)
           })
         }),
         {
-          onSuccess: (answer) => Effect.succeed(finish(encode(answer))),
-          onFailure: (cause) => Effect.map(explain(request, cause), finish)
+          onSuccess: (answer) => Exit.succeed(finish(encode(answer))),
+          onFailure: (cause) => Known.map(explain(request, cause), finish)
         }
       )
-    })
-    return { respond: observers.length === 0 ? respond : guarded(respond), inFlight: server.inFlight }
+    }
+    const respond = observers.length === 0 ? answer : guarded(watched(observers, answer))
+    return { respond: (arrival: Arrival) => respond({ ...arrival, now }), inFlight: server.inFlight }
   })
 
 /** For a door that does not see how its answers are sent: a request is in flight until its response is made. */
 export const make = (options: Options) =>
   Effect.map(
     open(options),
-    ({ inFlight, respond }): Respond => (exchange) =>
-      Effect.withFiberRuntime((fiber) =>
-        Effect.ensuring(respond(exchange), Effect.sync(inFlight.enter({ body: exchange.body, fiber })))
-      )
+    ({ inFlight, respond }) => (arrival: Arrival): Effect.Effect<Response> => {
+      const response = respond(arrival)
+      return Known.isKnown(response) ?
+        response :
+        Effect.withFiberRuntime((fiber) =>
+          Effect.ensuring(response, Effect.sync(inFlight.enter({ body: arrival.body, fiber })))
+        )
+    }
   )
 
 const check = OptionError.check(Schema.Struct({ path: Schema.optional(OptionError.path) }))
@@ -105,7 +118,7 @@ const explain = (
   Either.match(Cause.failureOrCause(cause), {
     onLeft: (error) =>
       isRefusal(error) || isHttpRefusal(error)
-        ? Effect.succeed({
+        ? Exit.succeed({
           ...dialect.refuse(error),
           outcome: error._tag === "Interrupted" ? error.reason : error._tag
         })

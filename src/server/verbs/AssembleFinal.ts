@@ -30,9 +30,11 @@ export const make = Effect.fnUntraced(function*(policy: Policy, follow: Follow) 
   const joinParts = yield* JoinParts.make(policy)
   const waiting = WaitingFinals.make()
 
-  /** The parts of a final, in order; `Option.none` for a part that is gone. */
-  const partsOf = ({ kind }: Upload): Effect.Effect<ReadonlyArray<Option.Option<Upload>>, UploadStoreError> =>
-    kind._tag === "Final" ? store.getAll(kind.parts) : Effect.succeed([])
+  /** The parts of an open final, in order; `Option.none` for a part that is gone. Other uploads need none. */
+  const partsOf = (
+    { isOpen, kind }: Upload
+  ): Effect.Effect<ReadonlyArray<Option.Option<Upload>>, UploadStoreError> =>
+    isOpen && kind._tag === "Final" ? store.getAll(kind.parts) : Effect.succeed([])
 
   const join = Effect.fnUntraced(function*(entry: StoredUpload, { length, parts }: Ready, lease: Lease) {
     if (!(yield* joinParts(entry, parts, lease))) {

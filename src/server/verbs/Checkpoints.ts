@@ -88,7 +88,7 @@ export const make = (
      */
     salvage: Effect.suspend(() => reached.isSound ? checkpoint : Effect.void).pipe(
       Effect.catchTag("UploadStoreError", () => Effect.void),
-      Effect.zipRight(store.claim(plan.upload.id, entry.fence)),
+      Effect.zipRight(Effect.suspend(() => store.claim(plan.upload.id, entry.fence))),
       Effect.flatMap(store.discard),
       Effect.ignoreLogged
     )

@@ -14,6 +14,7 @@ import type { Upload, UploadId } from "../../protocol/Upload.js"
 import { type Lease, UploadLock } from "../../store/UploadLock.js"
 import type { StoredUpload } from "../../store/UploadRegistry.js"
 import { UploadStore } from "../../store/UploadStore.js"
+import * as Known from "../../time/Known.js"
 import * as StorableAnswer from "../../wire/StorableAnswer.js"
 import { UploadEvents } from "../hooks/UploadEvents.js"
 import * as AssembleFinal from "./AssembleFinal.js"
@@ -47,7 +48,8 @@ export const make = (policy: Policy, hooks: HookRunner) =>
     }
 
     /** For an upload that was open, or is new, and now has the state of `entry`. */
-    const follow = (entry: StoredUpload) => Effect.tap(conclude(entry), announce)
+    const follow = (entry: StoredUpload) =>
+      Known.flatMap(conclude(entry), (concluded) => Known.map(announce(concluded), () => concluded))
 
     const finals = yield* AssembleFinal.make(policy, follow)
 

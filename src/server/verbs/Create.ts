@@ -2,9 +2,11 @@
  * POST: creates an upload as the client and the application want it, and stores the bytes that come along.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Create from "../../protocol/Create.js"
 import { rejectionOf } from "../../protocol/Refusal.js"
+import * as Known from "../../time/Known.js"
 import { TusTracing } from "../hooks/TusTracing.js"
 import { UploadUrls } from "../hooks/UploadUrls.js"
 import type { Concluded } from "./Concluded.js"
@@ -16,30 +18,21 @@ export const make = Effect.fnUntraced(function*(dependencies: Dependencies) {
   const urls = yield* UploadUrls
   const { traced } = yield* TusTracing
   const propose = yield* ProposeUpload.make(dependencies.hooks)
-  const { fill, join, undo, withLock } = yield* NewUpload.make(dependencies)
+  const store = yield* NewUpload.make(dependencies)
 
-  const verb: Verb<CommandOf<"Create">> = Effect.fnUntraced(
-    function*({ collection, request }, { body, request: raw }, policy) {
-      const proposal = yield* propose(request, policy, raw)
-      const { upload } = proposal
-
-      const answer = ({ addition, entry }: Concluded) =>
-        Option.match(rejectionOf(entry.upload), {
+  const verb: Verb<CommandOf<"Create">> = ({ collection, request }, exchange, policy) =>
+    propose(request, policy, exchange, (proposal) => {
+      const { upload: { id } } = proposal
+      const answer = ({ addition, entry: { upload } }: Concluded) =>
+        Option.match(rejectionOf(upload), {
           onNone: () =>
-            Effect.map(urls.sign(upload.id), (query) => ({
-              reply: Create.respond(entry.upload, collection, request, query),
+            Known.map(urls.sign(id), (query) => ({
+              reply: Create.respond(upload, collection, request, query),
               addition
             })),
-          onSome: Effect.fail
+          onSome: Exit.fail
         })
-
-      const created = withLock(proposal, (lease) =>
-        Effect.flatMap(
-          upload.isFinal ? join(proposal, lease) : fill(proposal, lease, body, policy),
-          answer
-        ).pipe(Effect.tapError(() => undo(proposal, lease))))
-      return yield* traced("Create", upload.id, raw, created)
-    }
-  )
+      return traced("Create", id, exchange.request, Known.suspend(() => store(proposal, exchange.body, policy, answer)))
+    })
   return verb
 })

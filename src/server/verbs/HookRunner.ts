@@ -8,6 +8,7 @@ import { Addition } from "../../protocol/Addition.js"
 import { Denied, type UploadRejected } from "../../protocol/Refusal.js"
 import { Amendments, type Upload, type UploadId } from "../../protocol/Upload.js"
 import type { UploadStore } from "../../store/UploadStore.js"
+import * as Known from "../../time/Known.js"
 import type { RawRequest } from "../../wire/Message.js"
 import { type Admission, type Hooks, type Intent, UploadHooks } from "../hooks/UploadHooks.js"
 import { UploadUrls } from "../hooks/UploadUrls.js"
@@ -65,7 +66,7 @@ export const make: Effect.Effect<HookRunner> = Effect.gen(function*() {
   return {
     admits: hooks.authorize !== undefined || urls.areSigned,
     admit: (intent, upload, url, request) =>
-      Effect.zipRight(urls.verify(upload.id, url), authorize(intent, upload, request)),
+      Known.flatMap(urls.verify(upload.id, url), () => authorize(intent, upload, request)),
     authorize: (upload, request) => authorize("Create", upload, request),
     create: (upload, request) =>
       hooks.onCreate === undefined || upload.isPartial
@@ -92,7 +93,7 @@ export const admitter =
   (hooks: HookRunner, store: UploadStore["Type"]) =>
   (intent: "Append" | "Terminate", id: UploadId, request: RawRequest) =>
     hooks.admits
-      ? Effect.flatMap(store.get(id), ({ upload }) => hooks.admit(intent, upload, request.url, request))
+      ? Known.flatMap(store.get(id), ({ upload }) => hooks.admit(intent, upload, request.url, request))
       : Effect.void
 
 const check = OptionError.check(Schema.Struct({ timeLimit: OptionError.timeout }))

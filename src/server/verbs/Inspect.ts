@@ -1,11 +1,13 @@
 /**
- * HEAD: tells how far an upload has come. It takes no lock, so it answers while another request writes.
+ * HEAD: tells how far an upload has come. It takes no lock, so it answers while another request writes, and at once if
+ * its state is in memory.
  */
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Inspect from "../../protocol/Inspect.js"
 import { UploadStore } from "../../store/UploadStore.js"
+import * as Known from "../../time/Known.js"
 import { UploadUrls } from "../hooks/UploadUrls.js"
 import type { CommandOf, Dependencies, Verb } from "./Verb.js"
 
@@ -13,17 +15,20 @@ export const make = Effect.fnUntraced(function*({ completion, hooks }: Dependenc
   const store = yield* UploadStore
   const urls = yield* UploadUrls
 
-  const verb: Verb<CommandOf<"Inspect">> = ({ id }, { request }) =>
-    Effect.gen(function*() {
-      const { upload } = yield* store.get(id)
-      if (hooks.admits) {
-        yield* hooks.admit("Inspect", upload, request.url, request)
-      }
-      const parts = upload.isOpen ? yield* completion.partsOf(upload) : []
-      const shown = urls.areSigned ? upload.withoutQueries() : upload
-      const reply = yield* Inspect.decide(shown, parts, yield* DateTime.now)
-      const denial = completion.denialOf(upload)
-      return Option.isSome(denial) ? yield* denial.value : { reply }
-    })
+  const verb: Verb<CommandOf<"Inspect">> = ({ id }, { now, request }) =>
+    Known.flatMap(
+      store.get(id),
+      ({ upload }) =>
+        Known.flatMap(hooks.admit("Inspect", upload, request.url, request), () =>
+          Known.flatMap(completion.partsOf(upload), (parts) => {
+            const shown = urls.areSigned ? upload.withoutQueries() : upload
+            return Known.flatMap(Exit.fromEither(Inspect.decide(shown, parts, now())), (reply) =>
+              Option.match(completion.denialOf(upload), {
+                onNone: () =>
+                  Exit.succeed({ reply }),
+                onSome: Exit.fail
+              }))
+          }))
+    )
   return verb
 })

@@ -7,8 +7,10 @@ import * as Terminate from "../../protocol/Terminate.js"
 import type { UploadId } from "../../protocol/Upload.js"
 import { UploadLock } from "../../store/UploadLock.js"
 import { UploadStore } from "../../store/UploadStore.js"
+import * as Known from "../../time/Known.js"
 import * as HookRunner from "./HookRunner.js"
 import * as Removal from "./Removal.js"
+import * as Unlocked from "./Unlocked.js"
 import type { CommandOf, Dependencies, Verb } from "./Verb.js"
 
 /** Removes an upload whose client, or administrator, asks for it. */
@@ -30,11 +32,14 @@ export const make = Effect.fnUntraced(function*({ hooks }: Dependencies) {
   const store = yield* UploadStore
   const terminate = yield* terminator(hooks)
   const admit = HookRunner.admitter(hooks, store)
+  const refusalOf = Unlocked.make(store, yield* UploadLock)
 
-  const verb: Verb<CommandOf<"Terminate">> = ({ id }, { request }) =>
-    admit("Terminate", id, request).pipe(
-      Effect.zipRight(terminate(id)),
-      Effect.as({ reply: Terminate.respond })
+  const verb: Verb<CommandOf<"Terminate">> = ({ id }, { now, request }) =>
+    Known.flatMap(
+      admit("Terminate", id, request),
+      () =>
+        refusalOf(id, (upload) => Terminate.decide(upload, now())) ??
+          Effect.as(terminate(id), { reply: Terminate.respond })
     )
   return verb
 })

@@ -8,6 +8,7 @@ import type { Policy } from "../../protocol/Policy.js"
 import type { Refusal } from "../../protocol/Refusal.js"
 import type { Answer } from "../../protocol/Reply.js"
 import type { Superseded, UploadStoreError } from "../../store/UploadStoreError.js"
+import * as Known from "../../time/Known.js"
 import type { Exchange } from "../body/Exchange.js"
 import type { Tracing } from "../hooks/TusTracing.js"
 import type { CompleteUpload } from "./CompleteUpload.js"
@@ -20,7 +21,10 @@ export interface Performed extends Answer {
   readonly content?: Stream.Stream<Uint8Array, UploadStoreError> | undefined
 }
 
-/** Performs a command under the policy that holds for its exchange. */
+/**
+ * Performs a command under the policy that holds for its exchange. What is known at once is an `Exit`: then nothing has
+ * to run. Until its Effect runs a verb changes nothing.
+ */
 export type Verb<C extends Command> = (
   command: C,
   exchange: Exchange,
@@ -39,7 +43,8 @@ export const spanned = <C extends Exclude<Command, { readonly _tag: "Create" | "
   { traced }: Tracing,
   verb: Verb<C>
 ): Verb<C> =>
-(command, exchange, policy) => traced(command._tag, command.id, exchange.request, verb(command, exchange, policy))
+(command, exchange, policy) =>
+  traced(command._tag, command.id, exchange.request, Known.suspend(() => verb(command, exchange, policy)))
 
 /** The command of a verb, by its tag. */
 export type CommandOf<Tag extends Command["_tag"]> = Extract<Command, { readonly _tag: Tag }>

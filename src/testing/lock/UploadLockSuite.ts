@@ -218,6 +218,22 @@ export const suite = (
         ))
     })
 
+    describe("isFree", () => {
+      test("tells whether somebody holds the upload, if the lock knows", (lock) =>
+        Effect.gen(function*() {
+          const { isFree } = lock
+          if (isFree !== undefined) {
+            const holder = yield* hold(lock, a)
+            deepStrictEqual([isFree(a), isFree(b)], [false, true])
+            const next = yield* Effect.fork(lock.withLock(a, () => Effect.sync(() => isFree(a))))
+            yield* aWhile
+            yield* holder.leave
+            yield* Fiber.join(holder.fiber)
+            deepStrictEqual([yield* Fiber.join(next), isFree(a)], [false, true])
+          }
+        }))
+    })
+
     describe("withLockIfFree", () => {
       test("runs if the upload is free, with the result of its effect", (lock) =>
         Effect.gen(function*() {
