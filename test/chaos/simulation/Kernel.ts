@@ -116,6 +116,12 @@ export class Process implements Scheduler.Scheduler {
   /** Suspended; it will continue as if nothing had happened. */
   isSuspended = false
   later: Array<Scheduler.Task> = []
+  /** When its clock stopped; undefined while it runs. */
+  private stoppedAt: number | undefined
+  /** How many milliseconds its clock has stood so far. */
+  private stood = 0
+  /** Timers that came due while the clock stood. */
+  private overdue: Array<() => void> = []
   /** The number of system calls that it waits for. */
   waiting = 0
   /** The error of its clock in milliseconds, now and at most. Its monotonic clock is right. */
@@ -128,16 +134,28 @@ export class Process implements Scheduler.Scheduler {
   constructor(name: string, kernel: Kernel, onTimer: OnTimer = () => {}) {
     this.name = name
     this.kernel = kernel
-    const millis = () => Math.floor(epoch + kernel.now + this.skew)
-    const nanos = () => BigInt(Math.floor((epoch + kernel.now) * 1e6))
+    const millis = () => Math.floor(epoch + this.elapsed + this.skew)
+    const nanos = () => BigInt(Math.floor((epoch + this.elapsed) * 1e6))
     this.clock = {
       [Clock.ClockTypeId]: Clock.ClockTypeId,
       unsafeCurrentTimeMillis: millis,
       unsafeCurrentTimeNanos: nanos,
       currentTimeMillis: Effect.sync(millis),
       currentTimeNanos: Effect.sync(nanos),
-      sleep: (duration) => this.wait(Duration.toMillis(duration), () => onTimer(this))
+      sleep: (duration) =>
+        Effect.async<void>((resume) => {
+          const cancel = this.timer(Duration.toMillis(duration), () => {
+            onTimer(this)
+            resume(Effect.void)
+          })
+          return Effect.sync(cancel)
+        })
     }
+  }
+
+  /** Milliseconds since the start of the world, without those for which its clock stood. */
+  private get elapsed(): number {
+    return (this.stoppedAt ?? this.kernel.now) - this.stood
   }
 
   get time(): number {
@@ -154,8 +172,9 @@ export class Process implements Scheduler.Scheduler {
     this.mostSkew = Math.max(skew, this.mostSkew)
   }
 
+  /** A fiber of a suspended process runs no further operation. */
   shouldYield(fiber: Fiber.RuntimeFiber<unknown, unknown>): number | false {
-    return "currentOpCount" in fiber && Number(fiber.currentOpCount) > 2048 ? 0 : false
+    return this.isSuspended ? 0 : "currentOpCount" in fiber && Number(fiber.currentOpCount) > 2048 ? 0 : false
   }
 
   scheduleTask(task: Scheduler.Task): void {
@@ -185,7 +204,43 @@ export class Process implements Scheduler.Scheduler {
     })
   }
 
+  /** Calls back after a delay on its own clock; returns a function that cancels it. */
+  timer(millis: number, run: () => void): () => void {
+    const delay = Math.min(millis, 2 ** 45)
+    const due = this.elapsed + delay
+    let isCancelled = false
+    const fire = () => {
+      // Whatever is left is more than an error of rounding.
+      const left = due - this.elapsed
+      if (left > 1e-3 && this.stoppedAt !== undefined) {
+        this.overdue.push(fire)
+      } else if (left > 1e-3) {
+        this.kernel.schedule(left, fire)
+      } else if (this.alive && !isCancelled) {
+        run()
+      }
+    }
+    const cancel = this.kernel.schedule(delay, fire)
+    return () => {
+      isCancelled = true
+      cancel()
+    }
+  }
+
+  /** Pauses it between two operations of its fibers. Whatever it has asked others to do goes on. */
+  pause(clock: "stands" | "goes on"): void {
+    this.isSuspended = true
+    if (clock === "stands") {
+      this.stoppedAt ??= this.kernel.now
+    }
+  }
+
   resume(): void {
+    if (this.stoppedAt !== undefined) {
+      this.stood += this.kernel.now - this.stoppedAt
+      this.stoppedAt = undefined
+      this.overdue.splice(0).forEach((fire) => fire())
+    }
     this.isSuspended = false
     this.later.forEach((task) => this.kernel.enqueue(this, task))
     this.later = []
