@@ -51,8 +51,8 @@ export const moves: ReadonlyArray<Move> = [
     from: "None",
     event: "create",
     to: "Finishing",
-    kinds: ["Whole"],
-    when: "All its bytes came along, or it has none, and there is an `onComplete` hook.",
+    kinds: sent,
+    when: "All its bytes came along, or it has none, and `onComplete` has to be asked, or the bytes to be sealed.",
     by: [create]
   },
   {
@@ -60,7 +60,7 @@ export const moves: ReadonlyArray<Move> = [
     event: "create",
     to: "Complete",
     kinds: sent,
-    when: "All its bytes came along, or it has none, and no hook has to be asked.",
+    when: "All its bytes came along, or it has none, and nothing else has to be done.",
     by: [create]
   },
   {
@@ -91,8 +91,9 @@ export const moves: ReadonlyArray<Move> = [
     from: "Open",
     event: "fill",
     to: "Finishing",
-    kinds: files,
-    when: "The last byte counts, or the parts of a final are joined, and there is an `onComplete` hook.",
+    kinds: all,
+    when:
+      "The last byte counts, or the parts of a final are joined, and `onComplete` has to be asked, or the bytes to be sealed.",
     by: [receive, assemble]
   },
   {
@@ -100,31 +101,31 @@ export const moves: ReadonlyArray<Move> = [
     event: "fill",
     to: "Complete",
     kinds: all,
-    when: "Likewise, and no hook has to be asked: there is none, or the upload is a part.",
+    when: "Likewise, and nothing else has to be done. For a part no hook is asked.",
     by: [receive, assemble]
   },
   {
     from: "Finishing",
     event: "keep",
     to: "Finishing",
-    kinds: files,
-    when: "Its bytes are synced before the hook runs.",
+    kinds: all,
+    when: "Its bytes are synced before the hook runs, or before they are sealed.",
     by: [complete]
   },
   {
     from: "Finishing",
     event: "cut",
     to: "Open",
-    kinds: files,
-    when: "The fsync before the hook failed.",
+    kinds: all,
+    when: "That fsync failed.",
     by: [fsync]
   },
   {
     from: "Finishing",
     event: "accept",
     to: "Complete",
-    kinds: files,
-    when: "`onComplete` accepts it.",
+    kinds: all,
+    when: "`onComplete` accepts it, or need not be asked. Its bytes are sealed, if the store seals.",
     by: [complete]
   },
   {
@@ -155,7 +156,7 @@ export const moves: ReadonlyArray<Move> = [
     from: "Finishing",
     event: "remove",
     to: "None",
-    kinds: files,
+    kinds: all,
     when: "A termination, or a creation that failed.",
     by: [terminate, create]
   },

@@ -69,7 +69,7 @@ describe("Moves", () => {
     ["an acceptance after a rejection", finishing.fill(bytes(4), rejected), finishing.fill(bytes(4), complete)],
     ["a second completion", part, part],
     ["a complete file that loses bytes", finishing.fill(bytes(4), complete), open("Whole")],
-    ["a part that waits for a hook", open("Partial"), part.fill(bytes(4), { _tag: "Finishing" })],
+    ["a part that is rejected", part.fill(bytes(4), { _tag: "Finishing" }), part.fill(bytes(4), rejected)],
     ["a new upload that is rejected", undefined, finishing.fill(bytes(4), rejected)]
   ]
   for (const [title, before, after] of illegal) {
