@@ -5,10 +5,7 @@ import * as Option from "effect/Option"
 import { isActive, type Upload } from "./Upload.js"
 
 export interface Totals {
-  /**
-   * How many uploads there are, how many of them are done, go on by themselves, and wait for somebody to go on with
-   * them.
-   */
+  /** How many uploads there are, how many are done, how many continue by themselves, and how many wait for the user. */
   readonly count: number
   readonly done: number
   readonly active: number

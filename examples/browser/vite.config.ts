@@ -24,10 +24,10 @@ const compressed: Plugin = {
 
 export default defineConfig({
   plugins: [compressed],
-  // Here the library is what lies beside the examples; where it is installed, this is not needed.
+  // The sources of this repository. An application with the installed package does not need this.
   resolve: { alias: [{ find: /^effect-tus\/(.*)$/, replacement: `${source}/$1/index.ts` }] },
-  // Built at each start, and to be read with the tools of the browser.
+  // Not minified, so that it can be read in the browser, and each start builds it fast.
   build: { target: "es2022", modulePreload: false, minify: false },
-  // A server of its own for uploads while the page is changed: `npm start`.
+  // For `npx vite`: requests of the page go to the server of `npm start`.
   server: { proxy: { "/files": "http://127.0.0.1:1080" } }
 })

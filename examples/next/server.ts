@@ -21,7 +21,7 @@ server.listen(Number(PORT), "127.0.0.1", () => {
   console.log(`listens at http://127.0.0.1:${(server.address() as AddressInfo).port}`)
 })
 
-// The route sees to the uploads under way.
+// The route ends its running uploads itself.
 const stop = () => {
   server.close()
   void app.close()

@@ -124,8 +124,8 @@ export const make = Effect.gen(function*() {
 })
 
 /**
- * The server as a layer. When it is built it goes on with what an earlier process left half done, in the background. At
- * its end bodies under way are cut off and committed, whichever door they came through.
+ * The server as a layer. When it is built, it continues in the background what an earlier process left unfinished. When
+ * it ends, running bodies are cut off and committed, through every door.
  *
  * @example
  * ```ts

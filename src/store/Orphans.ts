@@ -1,6 +1,6 @@
 /**
- * Orphans: bytes that no state names. Nobody has said that they are unwanted, whatever happened to the states. So they
- * are set aside, logged, kept for long, and put back by themselves if a state names them again.
+ * Orphans: bytes that no state names. The states may be the ones that are wrong, so the bytes are not removed. They are
+ * set aside, logged, kept for long, and put back automatically if a state names them again.
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"

@@ -18,8 +18,8 @@ export interface Lease {
   readonly fence: number
   /**
    * Calls `listener` as soon as the holder has to leave, at once if it already has: another request asks for the
-   * upload, or the lease is lost or about to be, because whoever keeps the locks cannot be reached. A holder that stays
-   * all the same has its writes refused, by its fence.
+   * upload, or the lease is lost or about to be, because the lock service cannot be reached. If the holder stays, its
+   * fence makes its writes fail.
    */
   readonly onRequested: (listener: () => void) => void
 }

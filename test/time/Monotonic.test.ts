@@ -1,5 +1,5 @@
 /**
- * Durations, in whatever counts them, while the clock of the machine is set back and ahead.
+ * Everything that measures durations, while the wall clock is set back and ahead.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"

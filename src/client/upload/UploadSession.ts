@@ -118,7 +118,7 @@ const locate = ({ endpoint }: UploadSession, url: string): Location.Location => 
   crossOrigin: !Location.isSameOrigin(endpoint.url, url)
 })
 
-/** What each request is told. */
+/** The URL and the headers of the next request. */
 export const call = ({ retry }: UploadSession, { crossOrigin, url }: Location.Location) => ({
   url,
   anonymous: crossOrigin,

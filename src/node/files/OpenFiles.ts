@@ -17,7 +17,7 @@ export interface OpenFile extends NodeFs.File {
 export interface OpenFiles {
   /**
    * Takes the file out of the pool, or opens it with `open`. The caller gives it back or closes it. A pooled file that
-   * has been unlinked is opened anew: nobody would find what is written to it.
+   * has been unlinked is opened again: bytes written to it would be lost.
    */
   readonly take: (
     path: string,

@@ -11,7 +11,7 @@ const { UPLOAD_DIR = "./uploads" } = process.env
 const make = () =>
   ManagedRuntime.make(EmbeddedServer.layer({ directory: UPLOAD_DIR, maxSize: 10 * 1024 ** 3, expiresAfter: "1 day" }))
 
-// One in the process: `next dev` loads this file again and again, and a directory has one server.
+// One for the process: `next dev` loads this file repeatedly, and a directory has one server.
 const shared = globalThis as { tus?: ReturnType<typeof make> }
 const tus = shared.tus ??= make()
 
