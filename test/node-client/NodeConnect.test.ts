@@ -54,7 +54,7 @@ describe("a host name with several addresses", () => {
       assert.match(error.message, /^connect E\w+ 127\.0\.0\.1:\d+.*; connect E\w+ ::1:\d+/)
     }))
 
-  it.scopedLive("leaves no connection attempt when the layer ends, or the request", () =>
+  it.scopedLive("leaves no connection open when the layer or the request ends", () =>
     Effect.gen(function*() {
       yield* named("127.0.0.1", "::1")
       const { sockets, url } = yield* http((_, response) => response.end())

@@ -267,7 +267,7 @@ describe("NodeTransport", () => {
         deepStrictEqual([status, text], [401, "who?"])
       }))
 
-    it.scopedLive("counts without its text if the server does not end it before the body has ended", () =>
+    it.scopedLive("is returned with its text so far if the server does not end it before the body ends", () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { url } = yield* http((request, response) => {

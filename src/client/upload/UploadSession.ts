@@ -118,7 +118,7 @@ const locate = ({ endpoint }: UploadSession, url: string): Location.Location => 
   crossOrigin: !Location.isSameOrigin(endpoint.url, url)
 })
 
-/** The URL and the headers of the next request. */
+/** What every request needs: its URL, and what is known of the attempts before it. */
 export const call = ({ retry }: UploadSession, { crossOrigin, url }: Location.Location) => ({
   url,
   anonymous: crossOrigin,
