@@ -188,7 +188,7 @@ describe("several concatenations", () => {
       assert.strictEqual(ended[0], "small")
     }))
 
-  it.scoped("share the blocks of their first part if the file system can do that, without a warning", () =>
+  it.scoped("share the blocks of their first part if the file system can clone, and copy only the others", () =>
     Effect.gen(function*() {
       const store = yield* open()
       yield* store.put(part, 0, numbered(1000))
