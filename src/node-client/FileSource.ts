@@ -46,28 +46,35 @@ export const make = Effect.fnUntraced(function*(
       stats.isDirectory() ? "it is a directory" : `it is a ${kindOf(stats)}, not a file: ${asStream}`
     )
   }
-  yield* call<void>(path, (done) => Fs.access(FilePath.toSystem(path), Fs.constants.R_OK, done))
+  if ((stats.mode & forEverybody) !== forEverybody) {
+    yield* call<void>(path, (done) => Fs.access(FilePath.toSystem(path), Fs.constants.R_OK, done))
+  }
   const original = versionOf(stats)
   // Files that the kernel generates, as under /proc, report a size of 0.
   if (original.size === 0 && !(yield* isEmpty(path))) {
     return yield* notAFile(path, `its size is not known before it is read: ${asStream}`)
   }
   const lastBytes: LastBytes = { at: 0, bytes: new Uint8Array(0) }
+  const read = (start: number, end: number) =>
+    Effect.flatMap(open(path), (fd) =>
+      Effect.onError(
+        Effect.as(checkLastBytes(fd, path, original, lastBytes), {
+          pull: blocks(fd, path, original, lastBytes, start, end),
+          close: () => close(path, fd)
+        }),
+        () => close(path, fd)
+      ))
   return UploadSource.seekable({
     name: path,
     length: original.size,
     modified: original.modified,
-    read: (start, end) =>
-      Effect.flatMap(open(path), (fd) =>
-        Effect.onError(
-          Effect.as(checkLastBytes(fd, path, original, lastBytes), {
-            pull: read(fd, path, original, lastBytes, start, end),
-            close: () => close(path, fd)
-          }),
-          () => close(path, fd)
-        ))
+    read,
+    bytes: (start, end) => bytes(path, original, lastBytes, start, end, read)
   })
 })
+
+/** The mode of a file that its owner, its group and all others may read. */
+const forEverybody = Fs.constants.S_IRUSR | Fs.constants.S_IRGRP | Fs.constants.S_IROTH
 
 /** The last bytes that were handed out, at most `keptBytes`, and their offset. */
 interface LastBytes {
@@ -130,7 +137,7 @@ const isEmpty = (path: string) =>
     (fd) => close(path, fd)
   )
 
-const read = (
+const blocks = (
   fd: number,
   path: string,
   original: Version,
@@ -141,27 +148,60 @@ const read = (
   const buffer = new Uint8Array(Math.min(UploadSource.pieceBytes, end - start))
   let at = start
   const block = Effect.suspend(() => call(path, readBlock(fd, buffer.subarray(0, end - at), at))).pipe(
-    Effect.flatMap(({ cause, count, stats }) =>
-      difference(path, original, versionOf(stats)) ?? (
-        cause !== null
-          ? toSourceError(path, cause)
-          : count === 0
-          ? UploadSource.tooShort(path, original.size, at)
-          : Effect.succeed(count)
-      )
-    ),
+    Effect.flatMap((block) => take(path, original, lastBytes, at, buffer, block)),
     Effect.mapBoth({
       onFailure: Option.some,
-      onSuccess: (count) => {
-        const kept = Math.min(count, keptBytes)
-        at += count
-        lastBytes.at = at - kept
-        lastBytes.bytes = buffer.slice(count - kept, count)
-        return Chunk.of(buffer.subarray(0, count))
+      onSuccess: (bytes) => {
+        at += bytes.length
+        return Chunk.of(bytes)
       }
     })
   )
   return Effect.suspend(() => (at === end ? Pull.end : block))
+}
+
+/** The bytes of a block that was read at `at`, if they are of the original version. */
+const take = (
+  path: string,
+  original: Version,
+  lastBytes: LastBytes,
+  at: number,
+  buffer: Uint8Array,
+  { cause, count, stats }: Block
+): Effect.Effect<Uint8Array, UploadSource.SourceError> => {
+  const problem = difference(path, original, versionOf(stats))
+    ?? (cause !== null
+      ? toSourceError(path, cause)
+      : count === 0
+      ? UploadSource.tooShort(path, original.size, at)
+      : undefined)
+  if (problem !== undefined) {
+    return problem
+  }
+  const kept = Math.min(count, keptBytes)
+  lastBytes.at = at + count - kept
+  lastBytes.bytes = buffer.slice(count - kept, count)
+  return Effect.succeed(buffer.subarray(0, count))
+}
+
+/** In one call, unless there are bytes to compare with, or the system reads fewer than it was asked for. */
+const bytes = (
+  path: string,
+  original: Version,
+  lastBytes: LastBytes,
+  start: number,
+  end: number,
+  read: (start: number, end: number) => Effect.Effect<Pull.Reading<UploadSource.SourceError>, UploadSource.SourceError>
+): Effect.Effect<Uint8Array, UploadSource.SourceError> => {
+  const buffer = new Uint8Array(end - start)
+  const gathered = Effect.suspend(() => UploadSource.gather(read(start, end), end - start))
+  return lastBytes.bytes.length > 0 ? gathered : Effect.flatMap(
+    call(path, readFile(path, buffer, start)),
+    (block) =>
+      block.count > 0 && block.count < buffer.length
+        ? gathered
+        : take(path, original, lastBytes, start, buffer, block)
+  )
 }
 
 interface Block {
@@ -180,6 +220,13 @@ const readBlock = (fd: number, buffer: Uint8Array, at: number) => (done: Done<Bl
     at,
     (cause, count) => Fs.fstat(fd, (error, stats) => done(error, { cause, count, stats }))
   )
+
+/** Opens the file for one block. */
+const readFile = (path: string, buffer: Uint8Array, at: number) => (done: Done<Block>) =>
+  Fs.open(FilePath.toSystem(path), "r", (error, fd) =>
+    error !== null
+      ? done(error, undefined as never)
+      : readBlock(fd, buffer, at)((error, block) => Fs.close(fd, () => done(error, block))))
 
 type Done<A> = (cause: NodeJS.ErrnoException | null, value: A) => void
 

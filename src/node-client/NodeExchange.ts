@@ -21,13 +21,13 @@ export type Outcome = Effect.Effect<RawResponse, TransportError | SourceError>
 export const stale = Symbol("stale")
 
 export interface Exchange {
-  /** Returns when there is a connection. */
-  readonly connected: Effect.Effect<void>
+  /** Calls the listener when there is a connection. */
+  readonly onConnected: (listener: () => void) => void
   /**
-   * Hands bytes to Node; `isLast` if no others follow. Returns when the system has them. Never returns if it does not
-   * accept them: then the connection has ended.
+   * Hands bytes to Node; `isLast` if no others follow. Calls the listener when the system has them. Never calls it if
+   * the system does not accept them: then the connection has ended.
    */
-  readonly write: (batch: ReadonlyArray<Uint8Array>, isLast: boolean) => Effect.Effect<void>
+  readonly write: (batch: ReadonlyArray<Uint8Array>, isLast: boolean, onTaken: () => void) => void
   /** The source has ended, and nothing more is sent. */
   readonly finish: (trailers?: Readonly<Record<string, string>>) => void
   /** The body has failed, and nothing more is sent. */
@@ -116,13 +116,13 @@ export const make = (request: Http.ClientRequest, options: Options): Exchange =>
     })
     .on("close", () => onClose(state))
   return {
-    connected: Effect.async((resume) => {
-      state.onConnected = () => resume(Effect.void)
+    onConnected: (listener) => {
+      state.onConnected = listener
       if (state.isConnected) {
-        resume(Effect.void)
+        listener()
       }
-    }),
-    write: (batch, isLast) => write(state, batch, isLast),
+    },
+    write: (batch, isLast, onTaken) => write(state, batch, isLast, onTaken),
     finish: (trailers) => finish(state, trailers),
     fail: (failure) => conclude(state, failure),
     onOutcome: (listener) => {
@@ -213,35 +213,32 @@ const onClose = (state: State) => {
   }
 }
 
-const write = (state: State, batch: ReadonlyArray<Uint8Array>, isLast: boolean) =>
-  Effect.async<void>((resume) => {
-    const { request } = state
-    let left = batch.length
-    const onWritten = (error: Error | null | undefined) => {
-      left -= 1
-      if ((error ?? undefined) === undefined && left === 0) {
-        state.isTaken = isLast
-        onMoved(state, isLast ? allowanceOf(state) : 0)
-        resume(Effect.void)
-      }
+const write = (state: State, batch: ReadonlyArray<Uint8Array>, isLast: boolean, onTaken: () => void) => {
+  const { request } = state
+  let left = batch.length
+  const onWritten = (error: Error | null | undefined) => {
+    left -= 1
+    if ((error ?? undefined) === undefined && left === 0) {
+      state.isTaken = isLast
+      onMoved(state, isLast ? allowanceOf(state) : 0)
+      onTaken()
     }
-    const hand = () => {
-      if (state.response === undefined && !request.destroyed) {
-        state.isHanded = isLast
-        state.bytes += batch.reduce((size, { length }) => size + length, 0)
-        batch.forEach((bytes) => request.write(bytes, onWritten))
-      }
+  }
+  const hand = () => {
+    if (state.response === undefined && !request.destroyed) {
+      state.isHanded = isLast
+      state.bytes += batch.reduce((size, { length }) => size + length, 0)
+      batch.forEach((bytes) => request.write(bytes, onWritten))
     }
-    if (state.begun === undefined) {
-      state.begun = performance.now()
-      hand()
-    } else {
-      // Lets Node read first: after a response nothing more is sent.
-      setImmediate(hand)
-    }
-    // The source must not use the memory while the system may still read it.
-    return Effect.suspend(() => (left === 0 ? Effect.void : end(state)))
-  })
+  }
+  if (state.begun === undefined) {
+    state.begun = performance.now()
+    hand()
+  } else {
+    // Lets Node read first: after a response nothing more is sent.
+    setImmediate(hand)
+  }
+}
 
 const allowanceOf = ({ begun = 0, bytes, options: { stallTimeout = 0 } }: State) =>
   DrainTime.allowance({ bytes, millis: performance.now() - begun }, stallTimeout)

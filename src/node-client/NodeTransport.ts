@@ -78,36 +78,80 @@ const framing = (method: Request["method"], body: Body | undefined): Readonly<Re
     : { "transfer-encoding": "chunked" }
 }
 
+type Begin = (request: Request) => NodeExchange.Exchange
+
+/** Begins to send a body. Returns what stops it. */
+type SendBody = (exchange: NodeExchange.Exchange) => Effect.Effect<void>
+
 /**
- * One fiber sends the body while this one waits for the response, which may arrive earlier: then the body is
- * interrupted. A request that has ended normally needs no cleanup.
+ * A body that is read is sent by a fiber of its own, while this one waits for the response, which may arrive earlier:
+ * then the body is interrupted. A body that is known needs none.
  */
-const send = (begin: (request: Request) => NodeExchange.Exchange, request: Request) =>
-  Effect.flatMap(Effect.runtime(), (runtime) =>
-    Effect.async<RawResponse, TransportError | SourceError>((resume) => {
-      const { body, onSent } = request
-      let end: Effect.Effect<void> = Effect.void
-      /** If Node throws here, there is no connection yet. */
-      const attempt = () => {
-        let exchange: NodeExchange.Exchange
-        try {
-          exchange = begin(request)
-        } catch (cause) {
-          return resume(Sendable.invalid(cause))
-        }
-        const sending = body && Runtime.runFork(runtime)(Effect.interruptible(sendBody(exchange, body, onSent)))
-        end = Effect.zipRight(sending === undefined ? Effect.void : Fiber.interrupt(sending), exchange.end)
-        exchange.onOutcome((outcome, isOver) => {
-          if (outcome === NodeExchange.stale) {
-            attempt()
-          } else {
-            resume(isOver ? outcome : Effect.uninterruptible(Effect.zipRight(end, outcome)))
-          }
-        })
+const send = (begin: Begin, request: Request): Effect.Effect<RawResponse, TransportError | SourceError> => {
+  const { body, onSent } = request
+  return body === undefined
+    ? exchange(begin, request, () => Effect.void)
+    : body.bytes !== undefined
+    ? exchange(begin, request, sendBytes(body, body.bytes, onSent))
+    : Effect.flatMap(
+      Effect.runtime(),
+      (runtime) =>
+        exchange(
+          begin,
+          request,
+          (exchange) =>
+            Fiber.interrupt(Runtime.runFork(runtime)(Effect.interruptible(sendBody(exchange, body, onSent))))
+        )
+    )
+}
+
+/** A request that has ended normally needs no cleanup. */
+const exchange = (begin: Begin, request: Request, sendBody: SendBody) =>
+  Effect.async<RawResponse, TransportError | SourceError>((resume) => {
+    let end: Effect.Effect<void> = Effect.void
+    /** If Node throws here, there is no connection yet. */
+    const attempt = () => {
+      let exchange: NodeExchange.Exchange
+      try {
+        exchange = begin(request)
+      } catch (cause) {
+        return resume(Sendable.invalid(cause))
       }
-      attempt()
-      return Effect.suspend(() => end)
+      exchange.onOutcome((outcome, isOver) => {
+        if (outcome === NodeExchange.stale) {
+          attempt()
+        } else {
+          resume(isOver ? outcome : Effect.uninterruptible(Effect.zipRight(Effect.suspend(() => end), outcome)))
+        }
+      })
+      const stop = sendBody(exchange)
+      end = Effect.zipRight(stop, exchange.end)
+    }
+    attempt()
+    return Effect.suspend(() => end)
+  })
+
+/** Sends a body that is known, as one piece. */
+const sendBytes =
+  ({ length, trailers }: Body, bytes: Uint8Array, onSent: Request["onSent"]): SendBody => (exchange) => {
+    const guarded = (act: () => void) => () => {
+      try {
+        act()
+      } catch (cause) {
+        exchange.fail(Effect.die(cause))
+      }
+    }
+    exchange.onConnected(guarded(() => {
+      if (bytes.length !== length) {
+        throw new Error(`a body of ${length} bytes has ${bytes.length} bytes`)
+      }
+      if (length > 0) {
+        exchange.write([bytes], true, guarded(() => onSent?.(length)))
+      }
+      exchange.finish(trailers?.())
     }))
+    return Effect.void
+  }
 
 /** Sends the whole body, only as fast as the connection accepts it. */
 const sendBody = (exchange: NodeExchange.Exchange, { length, open, trailers }: Body, onSent: Request["onSent"]) => {
@@ -123,13 +167,13 @@ const sendBody = (exchange: NodeExchange.Exchange, { length, open, trailers }: B
         ? Effect.void
         : sent > length
         ? Effect.dieMessage(`a body of ${length} bytes has more bytes`)
-        : Effect.flatMap(exchange.write(part, sent === length), () => {
+        : Effect.flatMap(written(exchange, part, sent === length), () => {
           most = WriteSize.next(most, performance.now() - start)
           onSent?.(size)
           return writeAll(waiting)
         })
     })
-  return exchange.connected.pipe(
+  return connected(exchange).pipe(
     Effect.zipRight(Pull.use(open, (pull) => Pull.forEachBatch(pull, (batch) => writeAll([...batch])))),
     Effect.flatMap(() =>
       sent === length
@@ -139,6 +183,20 @@ const sendBody = (exchange: NodeExchange.Exchange, { length, open, trailers }: B
     Effect.catchAllCause((cause) => Effect.sync(() => exchange.fail(Effect.failCause(cause))))
   )
 }
+
+const connected = ({ onConnected }: NodeExchange.Exchange) =>
+  Effect.async<void>((resume) => onConnected(() => resume(Effect.void)))
+
+/** The source must not use the memory while the system may still read it. */
+const written = ({ end, write }: NodeExchange.Exchange, batch: ReadonlyArray<Uint8Array>, isLast: boolean) =>
+  Effect.async<void>((resume) => {
+    let isTaken = false
+    write(batch, isLast, () => {
+      isTaken = true
+      resume(Effect.void)
+    })
+    return Effect.suspend(() => isTaken ? Effect.void : end)
+  })
 
 /** Removes at most `most` bytes from the front of `waiting`. */
 const take = (waiting: Array<Uint8Array>, most: number): ReadonlyArray<Uint8Array> => {

@@ -362,15 +362,21 @@ describe("a limit of the server", () => {
 })
 
 describe("checksums", () => {
-  for (const trailers of [true, false]) {
-    it.effect(`are sent with each chunk, ${trailers ? "behind" : "before"} it, and a corrupted chunk is sent again`, () => {
+  const ways: ReadonlyArray<readonly [title: string, trailers: boolean, source: UploadSource.UploadSource]> = [
+    ["behind bytes that are read while they are sent", true, { ...source, bytes: undefined }],
+    ["before bytes that are known, though trailers are possible", true, source],
+    ["before them, without trailers", false, { ...source, bytes: undefined }]
+  ]
+  for (const [title, trailers, source] of ways) {
+    it.effect(`are sent with each chunk, ${title}, and a corrupted chunk is sent again`, () => {
       const { layer, requests } = world(first("PATCH", answer(460)), { trailers })
       return Effect.gen(function*() {
-        yield* stores({ checksum: "sha1", chunkSize: 60_000 })
+        yield* stores({ source, checksum: "sha1", chunkSize: 60_000 })
         const patches = requests.filter(({ method }) => method === "PATCH")
+        const isBehind = trailers && source.bytes === undefined
         assert.strictEqual(patches.length, 3)
-        assert.isTrue(patches.every(({ headers }) => trailers === (headers["upload-checksum"] === undefined)))
-        assert.isTrue(patches.every(({ headers }) => trailers === (headers.trailer === "Upload-Checksum")))
+        assert.isTrue(patches.every(({ headers }) => isBehind === (headers["upload-checksum"] === undefined)))
+        assert.isTrue(patches.every(({ headers }) => isBehind === (headers.trailer === "Upload-Checksum")))
       }).pipe(Effect.provide(layer))
     })
   }

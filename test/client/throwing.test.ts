@@ -148,6 +148,15 @@ const given: Readonly<Record<string, Given>> = {
     }),
     says: /^file\d?: it cannot be read: /
   },
+  "bytes of a source": {
+    setting: (broken) => ({
+      source: (source) => ({
+        ...source,
+        bytes: (offset, size) => broken()?.of ?? Effect.succeed(bytes.slice(offset, offset + size))
+      })
+    }),
+    says: /^file\d?: it cannot be read: /
+  },
   "what a source gives": {
     setting: (broken) => ({ source: reading(broken, "pull") }),
     says: /^file\d?: it cannot be read: /

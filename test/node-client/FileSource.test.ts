@@ -45,6 +45,9 @@ const collect = (source: UploadSource.UploadSource, offset: number, size: number
     (chunks) => new Uint8Array(Buffer.concat(chunks))
   )
 
+const atOnce = ({ bytes }: UploadSource.UploadSource, offset: number, size: number) =>
+  bytes === undefined ? Effect.dieMessage("cannot") : bytes(offset, size)
+
 /** How many descriptors of this process are open on this file. */
 const descriptors = (path: string) =>
   Fs.readdirSync("/proc/self/fd").filter((fd) =>
@@ -230,6 +233,16 @@ describe("FileSource", () => {
         assert.strictEqual(error.source, path)
       }))
 
+    it.scoped(`returns no bytes at once of a file that ${title} before they are read`, () =>
+      Effect.gen(function*() {
+        const path = yield* file(100)
+        const source = yield* FileSource.make(path)
+        change(path)
+        const error = yield* Effect.flip(atOnce(source, 0, 100))
+        assert.strictEqual(error.reason, onNextReading)
+        assert.strictEqual(descriptors(path), 0)
+      }))
+
     it.scoped(`returns no bytes of another version of a file that ${title} while it is read`, () =>
       Effect.gen(function*() {
         const path = yield* file(8 * mib)
@@ -287,7 +300,9 @@ describe("FileSource", () => {
         yield* collect(source, 0, mib)
         replace(path, counting(3 * mib))
         assert.isTrue(Buffer.from(yield* collect(source, mib, mib)).equals(counting(3 * mib).subarray(mib, 2 * mib)))
+        deepStrictEqual(yield* atOnce(source, mib, mib + 9), counting(3 * mib).slice(mib, 2 * mib + 9))
         replace(path, counting(3 * mib).toReversed())
+        yield* Effect.flip(atOnce(source, 2 * mib, 9))
         const error = yield* Effect.flip(Effect.asVoid(collect(source, 2 * mib, mib)))
         assert.strictEqual(error.reason, "Changed")
         assert.match(error.message, /another file has replaced it$/)
@@ -338,12 +353,15 @@ describe("FileSource", () => {
       yield* watching({ readLimit: 7 })
       const source = yield* FileSource.make(yield* file(100))
       deepStrictEqual(yield* collect(source, 3, 50), counting(100).slice(3, 53))
+      const other = yield* FileSource.make(yield* file(100))
+      deepStrictEqual(yield* atOnce(other, 3, 50), counting(100).slice(3, 53))
     }))
 
   it.scoped("fails with TooShort if the bytes end before the size that the system reports", () =>
     Effect.gen(function*() {
       yield* watching({ readLimit: 0 })
       const source = yield* FileSource.make(yield* file(100))
+      assert.strictEqual((yield* Effect.flip(atOnce(source, 0, 100))).reason, "TooShort")
       assert.strictEqual((yield* Effect.flip(collect(source, 0, 100))).reason, "TooShort")
     }))
 
@@ -353,16 +371,20 @@ describe("FileSource", () => {
       yield* watching({ readError: cause })
       const path = yield* file(100)
       const source = yield* FileSource.make(path)
-      const error = yield* Effect.flip(collect(source, 0, 100))
-      assert.strictEqual(error.reason, "Unreadable")
-      assert.strictEqual(error.cause, cause)
-      assert.match(error.message, /it cannot be read: i\/o error$/)
-      assert.strictEqual(descriptors(path), 0)
+      for (const reading of [collect(source, 0, 100), atOnce(source, 0, 100)]) {
+        const error = yield* Effect.flip(reading)
+        assert.strictEqual(error.reason, "Unreadable")
+        assert.strictEqual(error.cause, cause)
+        assert.match(error.message, /it cannot be read: i\/o error$/)
+        assert.strictEqual(descriptors(path), 0)
+      }
     }))
 
   it.scoped("fails with Unreadable from the start if it may not be opened", () =>
     Effect.gen(function*() {
       const path = yield* file(100)
+      // A file that everybody may read is not asked about.
+      Fs.chmodSync(path, 0o600)
       const cause = systemError("EACCES", "permission denied", `access '${path}'`)
       yield* watching({ accessError: cause })
       const error = yield* Effect.flip(FileSource.make(path))

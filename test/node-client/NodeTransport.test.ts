@@ -11,7 +11,7 @@ import { createHash } from "node:crypto"
 import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import type { Socket } from "node:net"
 import { maxText } from "../../src/client/transport/TusTransport.js"
-import { ask, broken, byteAt, echo, failing, http, lent, patch, raw, transport } from "./servers.js"
+import { ask, broken, byteAt, echo, failing, http, known, lent, patch, raw, transport } from "./servers.js"
 
 const mebibyte = 1024 * 1024
 
@@ -84,6 +84,30 @@ describe("NodeTransport", () => {
         assert.strictEqual(headers["content-type"], "application/offset+octet-stream")
         assert.isUndefined(headers["transfer-encoding"])
         assert.strictEqual(bytes, String.fromCharCode(...Array.from({ length: 100 }, (_, i) => byteAt(i))))
+      }))
+
+    it.scopedLive("sends bytes that are known, reports them as sent, and has trailers", () =>
+      Effect.gen(function*() {
+        const { send } = yield* transport()
+        const { url } = yield* http(echo)
+        for (const length of [0, 1, 3000]) {
+          const told: Array<number> = []
+          const body = known(length)
+          const answer = yield* send(patch(url, body, { onSent: (bytes) => told.push(bytes) }))
+          const seen = JSON.parse(answer.body ?? "")
+          assert.strictEqual(seen.headers["content-length"], String(length))
+          assert.strictEqual(seen.body, String.fromCharCode(...body.bytes ?? []))
+          deepStrictEqual(told, length === 0 ? [] : [length])
+        }
+        const trailing = yield* http((request, response) => {
+          request.resume().on("end", () => response.end(JSON.stringify(request.trailers)))
+        })
+        const answer = yield* send(
+          patch(trailing.url, { ...known(10), trailers: () => ({ "upload-checksum": "x" }) }, {
+            headers: { trailer: "upload-checksum" }
+          })
+        )
+        deepStrictEqual(JSON.parse(answer.body ?? ""), { "upload-checksum": "x" })
       }))
 
     it.scopedLive("sends every byte of a large body, in order", () =>
@@ -188,8 +212,10 @@ describe("NodeTransport", () => {
         const { send } = yield* transport()
         const { url } = yield* http(echo)
         for (const length of [99, 101]) {
-          const exit = yield* Effect.exit(send(patch(url, { ...lent(100, 40), length })))
-          assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+          for (const body of [lent(100, 40), known(100)]) {
+            const exit = yield* Effect.exit(send(patch(url, { ...body, length })))
+            assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+          }
         }
         assert.strictEqual((yield* send(ask(url))).status, 200)
       }))
@@ -385,11 +411,11 @@ describe("NodeTransport", () => {
           assert.strictEqual((yield* send(ask(url, method))).status, 200)
         }
         const count = sockets.length
-        for (const request of [ask(url, "POST"), ask(url, "DELETE"), patch(url, lent(10))]) {
+        for (const request of [ask(url, "POST"), ask(url, "DELETE"), patch(url, lent(10)), patch(url, known(10))]) {
           assert.strictEqual((yield* send(ask(url))).status, 200)
           assert.strictEqual(yield* reasonOf(send(request)), "Closed")
         }
-        assert.isAtLeast(sockets.length, count + 2)
+        assert.isAtLeast(sockets.length, count + 3)
       }))
 
     it.scopedLive("is waited for at the limit of connections, and an interrupted request leaves the queue", () =>
@@ -535,6 +561,7 @@ describe("NodeTransport", () => {
           const { url } = yield* from(answer)
           assert.strictEqual(yield* reasonOf(send(ask(url, "OPTIONS"))), reason)
           assert.strictEqual(yield* reasonOf(send(patch(url, lent(100)))), reason)
+          assert.strictEqual(yield* reasonOf(send(patch(url, known(100)))), reason)
         }))
     }
 
@@ -566,6 +593,7 @@ describe("NodeTransport", () => {
         for (const each of urls) {
           assert.strictEqual(yield* reasonOf(send(ask(each))), "Unreachable", each)
           assert.strictEqual(yield* reasonOf(send(patch(each, lent(100)))), "Unreachable", each)
+          assert.strictEqual(yield* reasonOf(send(patch(each, known(100)))), "Unreachable", each)
         }
       }))
 

@@ -108,6 +108,12 @@ export const lent = (length: number, chunkSize = 64 * 1024, onEnd: () => void = 
   return { length, pulled: () => at, open: Effect.succeed({ pull, close }) }
 }
 
+/** The same bytes in memory. */
+export const known = (length: number): Body => {
+  const bytes = Uint8Array.from({ length }, (_, i) => byteAt(i))
+  return { length, bytes, open: Effect.dieMessage("its bytes are known") }
+}
+
 export const broken = new SourceError({
   reason: "Changed",
   source: "a.bin",

@@ -7,7 +7,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Body } from "../../src/client/transport/TusTransport.js"
-import { ask, echo, http, lent, patch, transport } from "./servers.js"
+import { ask, echo, http, known, lent, patch, transport } from "./servers.js"
 
 const throws = (): never => {
   throw new Error("boom")
@@ -56,14 +56,20 @@ describe("a body that breaks", () => {
     }
   }
 
-  for (const part of ["onSent", "trailers"] as const) {
-    it.scopedLive(`fails its request if a callback throws: ${part}`, () =>
+  const bodies: Readonly<Record<string, () => Body>> = {
+    "is read": () => lent(mebibyte),
+    "is known": () => known(1000)
+  }
+  const parts = ["onSent", "trailers"].flatMap((part) => Object.keys(bodies).map((kind) => [part, kind] as const))
+  for (const [part, kind] of parts) {
+    it.scopedLive(`that ${kind} fails its request if a callback throws: ${part}`, () =>
       Effect.gen(function*() {
         const { send } = yield* transport()
         const { url } = yield* http(echo)
+        const body = (bodies[kind] ?? throws)()
         const request = part === "onSent"
-          ? patch(url, lent(mebibyte), { onSent: throws })
-          : patch(url, { ...lent(mebibyte), trailers: throws })
+          ? patch(url, body, { onSent: throws })
+          : patch(url, { ...body, trailers: throws })
         const exit = yield* Effect.exit(send(request))
         assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", "boom")
         deepStrictEqual((yield* send(ask(url, "OPTIONS"))).status, 200)

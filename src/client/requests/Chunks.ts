@@ -61,13 +61,23 @@ export interface Listeners {
   readonly onSent: (bytes: number) => void
 }
 
+/** At most this many bytes are read before their request begins, and known from then on. */
+const few = 64 * 1024
+
 export const make = (
   source: UploadSource.UploadSource,
   offset: number,
   length: number,
   mode: ChecksumMode,
-  { observe, observed, onSent }: Listeners
+  listeners: Listeners
 ): Effect.Effect<Chunk, UploadSource.SourceError> => {
+  const { observe, observed, onSent } = listeners
+  if (source.bytes !== undefined && length <= few) {
+    return Effect.flatMap(source.bytes(offset, length), (bytes) => {
+      observe(offset, bytes)
+      return Effect.as(observed, known(bytes, mode, onSent))
+    })
+  }
   const open = (each: (bytes: Uint8Array) => void) =>
     Effect.map(source.read(offset, length), ({ close, pull }) => {
       let position = offset
@@ -96,4 +106,19 @@ export const make = (
       UploadSource.forEach(source, offset, length, (bytes) => hasher.update(bytes)),
       () => ({ length, open: open(() => {}), checksum: Option.some(checksum()), onSent })
     )
+}
+
+/** Bytes that need no reading. Their checksum is known before they are sent. */
+const known = (bytes: Uint8Array, mode: ChecksumMode, onSent: Chunk["onSent"]): Chunk => {
+  const hasher = mode._tag === "None" ? undefined : mode.hasher()
+  hasher?.update(bytes)
+  return {
+    length: bytes.length,
+    bytes,
+    open: Effect.suspend(() => UploadSource.fromBytes(bytes).read(0, bytes.length)),
+    checksum: mode._tag === "None" || hasher === undefined
+      ? Option.none()
+      : Option.some(new Checksum({ algorithm: mode.algorithm, digest: hasher.digest() })),
+    onSent
+  }
 }

@@ -152,9 +152,10 @@ const lowerCase = (headers: Readonly<Record<string, string>>) =>
 
 const requestId = () => Encoding.encodeHex(crypto.getRandomValues(new Uint8Array(16)))
 
-const bodyOf = ({ checksum, length, open }: Chunk): TusTransport.Body => ({
+const bodyOf = ({ bytes, checksum, length, open }: Chunk): TusTransport.Body => ({
   length,
   open,
+  bytes,
   trailers: typeof checksum === "function"
     ? () => ({ "upload-checksum": ChecksumHeader.toHeader(checksum()) })
     : undefined

@@ -66,6 +66,11 @@ export interface UploadSource {
    * next one. If the source is not `seekable`, one reading ends before the next one begins.
    */
   readonly read: (offset: number, size: number) => Effect.Effect<Pull.Reading<SourceError>, SourceError>
+  /**
+   * Reads exactly `size` bytes at `offset` at once, or fails. Nobody changes them afterwards. Asked for at most 64 KiB.
+   * Without it they are read like more bytes, while the request is sent.
+   */
+  readonly bytes?: ((offset: number, size: number) => Effect.Effect<Uint8Array, SourceError>) | undefined
   /** The bytes before `offset` will not be asked for again. */
   readonly release: (offset: number) => Effect.Effect<void>
   /** Whether any offset can be read at any time, by several readers at once. A parallel upload needs that. */
@@ -74,10 +79,12 @@ export interface UploadSource {
 
 /** Bytes in memory, which are not copied. A later session can find them again only if they have a name. */
 export const fromBytes = (bytes: Uint8Array, options?: { readonly name?: string | undefined }): UploadSource => {
+  const part = (start: number, end: number) => Effect.succeed(bytes.subarray(start, end))
   const source = seekable({
     name: options?.name ?? "bytes",
     length: bytes.length,
-    read: pieces((start, end) => Effect.succeed(bytes.subarray(start, end)))
+    read: pieces(part),
+    bytes: part
   })
   return options?.name === undefined ? { ...source, identity: Option.none() } : source
 }
@@ -89,16 +96,17 @@ export const fromBytes = (bytes: Uint8Array, options?: { readonly name?: string 
 export const fromBlob = (blob: Blob): UploadSource => {
   const file = "name" in blob && typeof blob.name === "string" ? Option.some(blob.name) : Option.none()
   const name = Option.getOrElse(file, () => "blob")
+  const part = (start: number, end: number) =>
+    Effect.tryPromise({
+      try: async () => new Uint8Array(await blob.slice(start, end).arrayBuffer()),
+      catch: (cause) => isStale(cause) ? changed(name, cause) : unreadable(name)(cause)
+    })
   const source = seekable({
     name,
     length: blob.size,
     modified: "lastModified" in blob && typeof blob.lastModified === "number" ? blob.lastModified : undefined,
-    read: pieces((start, end) =>
-      Effect.tryPromise({
-        try: async () => new Uint8Array(await blob.slice(start, end).arrayBuffer()),
-        catch: (cause) => isStale(cause) ? changed(name, cause) : unreadable(name)(cause)
-      })
-    )
+    read: pieces(part),
+    bytes: part
   })
   return Option.isSome(file) ? source : { ...source, identity: Option.none() }
 }
@@ -136,25 +144,27 @@ export const fromRange = (options: {
       )
   })
 
-/** A source of known length that reads the bytes from `start` to `end` (exclusive). */
+/** A source of known length that reads the bytes from `start` to `end` (exclusive), a few of them at once. */
 export const seekable = (options: {
   readonly name: string
   readonly length: number
   /** In milliseconds since 1970. */
   readonly modified?: number | undefined
   readonly read: (start: number, end: number) => Effect.Effect<Pull.Reading<SourceError>, SourceError>
+  readonly bytes?: ((start: number, end: number) => Effect.Effect<Uint8Array, SourceError>) | undefined
 }): UploadSource => {
-  const { length, name, read } = options
+  const { bytes, length, name, read } = options
+  const within =
+    <A>(get: (start: number, end: number) => Effect.Effect<A, SourceError>) => (offset: number, size: number) =>
+      offset + size > length ? Effect.fail(tooShort(name, offset + size, length)) : get(offset, offset + size)
   return {
     name,
     length: Option.some(length),
     identity: Option.some({ name, size: length, modified: Option.fromNullable(options.modified) }),
     ready: (offset, size) =>
       Effect.succeed({ size: Math.max(0, Math.min(size, length - offset)), last: offset + size >= length }),
-    read: (offset, size) =>
-      offset + size > length
-        ? Effect.fail(tooShort(name, offset + size, length))
-        : read(offset, offset + size),
+    read: within(read),
+    bytes: bytes && within(bytes),
     release: () => Effect.void,
     seekable: true
   }
@@ -199,6 +209,27 @@ export const forEach = (
     source.read(offset, size),
     (pull) => Pull.forEachBatch(pull, (batch) => Effect.sync(() => Chunk.forEach(batch, each)))
   )
+
+/** All of a reading of `size` bytes in memory of its own. */
+export const gather = (
+  open: Effect.Effect<Pull.Reading<SourceError>, SourceError>,
+  size: number
+): Effect.Effect<Uint8Array<ArrayBuffer>, SourceError> =>
+  Effect.suspend(() => {
+    const gathered = new Uint8Array(size)
+    let end = 0
+    const put = (batch: Chunk.Chunk<Uint8Array>) =>
+      Effect.sync(() =>
+        Chunk.forEach(batch, (bytes) => {
+          gathered.set(bytes, end)
+          end += bytes.length
+        })
+      )
+    return Pull.use(open, (pull) => Pull.forEachBatch(pull, put)).pipe(
+      Effect.filterOrDieMessage(() => end === size, `a body of ${size} bytes has another length`),
+      Effect.as(gathered)
+    )
+  })
 
 /** The `SourceError` of a failure; a `SourceError` stays as it is. */
 export const unreadable = (source: string) => (cause: unknown): SourceError =>

@@ -1,14 +1,12 @@
 /**
  * Buffers the whole body, for transports that cannot send it while it is read.
  */
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Pull from "../../bytes/Pull.js"
 import type { RawResponse } from "../../wire/Message.js"
-import type { SourceError } from "../sources/UploadSource.js"
+import * as UploadSource from "../sources/UploadSource.js"
 import * as Sendable from "./Sendable.js"
 import * as StallTimeout from "./StallTimeout.js"
-import type { Body, Request, TransportError, TusTransport } from "./TusTransport.js"
+import type { Request, TransportError, TusTransport } from "./TusTransport.js"
 
 /** The recommended size of a body, in bytes, since all of it is in memory. */
 const limit = 8 * 1024 * 1024
@@ -20,7 +18,7 @@ export const transport = (
   exchange: (
     request: Request,
     bytes: Uint8Array<ArrayBuffer> | undefined
-  ) => Effect.Effect<RawResponse, TransportError | SourceError>
+  ) => Effect.Effect<RawResponse, TransportError | UploadSource.SourceError>
 ): TusTransport["Type"] => ({
   trailers: false,
   bodyLimit: limit,
@@ -32,24 +30,10 @@ export const transport = (
         (request) =>
           request.body === undefined
             ? exchange(request, undefined)
-            : Effect.flatMap(gather(request.body), (bytes) => exchange(request, bytes))
+            : Effect.flatMap(
+              UploadSource.gather(request.body.open, request.body.length),
+              (bytes) => exchange(request, bytes)
+            )
       )
     )
 })
-
-const gather = ({ length, open }: Body): Effect.Effect<Uint8Array<ArrayBuffer>, SourceError> =>
-  Effect.suspend(() => {
-    const gathered = new Uint8Array(length)
-    let end = 0
-    const put = (batch: Chunk.Chunk<Uint8Array>) =>
-      Effect.sync(() =>
-        Chunk.forEach(batch, (bytes) => {
-          gathered.set(bytes, end)
-          end += bytes.length
-        })
-      )
-    return Pull.use(open, (pull) => Pull.forEachBatch(pull, put)).pipe(
-      Effect.filterOrDieMessage(() => end === length, `a body of ${length} bytes has another length`),
-      Effect.as(gathered)
-    )
-  })

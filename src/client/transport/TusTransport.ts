@@ -16,6 +16,8 @@ export interface Body {
   readonly length: number
   /** Begins to read the bytes. Each chunk is lent: its memory is used again once the next one is asked for. */
   readonly open: Effect.Effect<Reading<SourceError>, SourceError>
+  /** All of the bytes, if they are in memory already. `open` reads the same. */
+  readonly bytes?: Uint8Array | undefined
   /** Trailers, asked for at the end of the body. Only for a transport that supports them. */
   readonly trailers?: (() => Readonly<Record<string, string>>) | undefined
 }

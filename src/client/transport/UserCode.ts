@@ -74,7 +74,7 @@ const hasher = (what: string, make: () => Hasher): Hasher => {
 
 /** A source of the application. Defects become a `SourceError`: it cannot be read. */
 export const source = (given: UploadSource.UploadSource): UploadSource.UploadSource => {
-  const { name } = given
+  const { bytes, name } = given
   const unreadable = UploadSource.unreadable(name)
   const read = <A>(make: () => Effect.Effect<A, UploadSource.SourceError>) =>
     Effect.catchAllCause(Effect.suspend(make), (cause) => Effect.fail(unreadable(reasonOf(cause))))
@@ -101,6 +101,9 @@ export const source = (given: UploadSource.UploadSource): UploadSource.UploadSou
         pull: checked(pull),
         close: (exit) => infallible(`close of the source ${name}`, () => close(exit))
       })),
+    bytes: bytes &&
+      ((offset, size) =>
+        read(() => expected(`${size} bytes`, (value) => bytesOf(value).length === size, bytes(offset, size)))),
     release: (offset) => infallible(`release of the source ${name}`, () => given.release(offset))
   }
 }
@@ -109,7 +112,7 @@ const isReady = (value: unknown) => Predicate.hasProperty(value, "size") && Numb
 
 const isReading = (value: unknown) => Predicate.hasProperty(value, "pull") && Predicate.hasProperty(value, "close")
 
-const bytesOf = (value: Uint8Array): Uint8Array => {
+const bytesOf = (value: unknown): Uint8Array => {
   if (!TypeTag.isBytes(value)) {
     throw new TypeError(`expected bytes, got ${TypeTag.of(value)}`)
   }

@@ -19,7 +19,7 @@ import * as Retry from "./Retry.js"
 import * as Uploader from "./Uploader.js"
 import type { WithDefaults } from "./UploadOptions.js"
 
-const sliceOf = (source: UploadSource, { length, start }: Division.Range): UploadSource => ({
+const sliceOf = ({ bytes, ...source }: UploadSource, { length, start }: Division.Range): UploadSource => ({
   ...source,
   length: Option.some(length),
   ready: (offset, size) => {
@@ -27,6 +27,7 @@ const sliceOf = (source: UploadSource, { length, start }: Division.Range): Uploa
     return Effect.succeed({ size: ready, last: offset + ready >= length })
   },
   read: (offset, size) => source.read(start + offset, size),
+  bytes: bytes && ((offset, size) => bytes(start + offset, size)),
   release: () => Effect.void
 })
 
