@@ -1,16 +1,25 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { UploadJournal, UploadSource } from "effect-tus/client"
+import { TusUpload, UploadJournal, UploadSource } from "effect-tus/client"
 import { NodeHashFunctions } from "effect-tus/node"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as JournaledUpload from "../../src/client/upload/JournaledUpload.js"
-import { passing } from "./world.js"
+import { endpoint } from "../loopback.js"
+import { passing, storedAt, world } from "./world.js"
 
 const bytes = Uint8Array.from({ length: 100 }, (_, i) => i)
-const key: JournaledUpload.Key = { fingerprint: Option.some("one"), start: 0 }
+
+/** The key of a source that has the fingerprint `one`. */
+const keyIn = (journal: UploadJournal.Journal, entries: ReadonlyArray<UploadJournal.JournalEntry> = []) => ({
+  journal,
+  fingerprint: Effect.succeed(Option.some("one")),
+  start: 0,
+  entries
+})
 
 const creation: UploadJournal.Creation = { metadata: Option.none(), checksum: Option.none(), parts: 1 }
 
@@ -23,10 +32,11 @@ const notes = (remembered: JournaledUpload.JournaledUpload) => (offset: number) 
 /** The entries of a journal, whose writes take a tenth of a second, after a session that ended during a write. */
 const after = Effect.fnUntraced(function*(
   wrap: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>,
-  end: (remembered: JournaledUpload.JournaledUpload) => Effect.Effect<void>
+  end: (remembered: JournaledUpload.JournaledUpload) => Effect.Effect<void, UploadSource.SourceError>
 ) {
   const journal = yield* UploadJournal.UploadJournal
   yield* Effect.gen(function*() {
+    const key = keyIn(yield* UploadJournal.UploadJournal)
     const remembered = yield* JournaledUpload.make("http://a", UploadSource.fromBytes(bytes), key, creation)
     yield* notes(remembered)(0)
     yield* notes(remembered)(10)
@@ -57,12 +67,15 @@ describe("a journaled upload", () => {
   ) {
     it.effect(`is ${trusted ? "" : "not "}trusted without a digest of its bytes, if digests ${where} be made`, () =>
       Effect.gen(function*() {
-        const remembered = yield* JournaledUpload.make("http://a", UploadSource.fromBytes(bytes), key, creation)
+        const journal = yield* UploadJournal.UploadJournal
+        const source = UploadSource.fromBytes(bytes)
+        const remembered = yield* JournaledUpload.make("http://a", source, keyIn(journal), creation)
         // An upload that continues by its URL has not observed its first bytes.
         remembered.observe(50, bytes.subarray(50))
         yield* remembered.note({ url: "http://a/1", acknowledged: 50, expires: Option.none() })
         yield* remembered.close
-        const next = yield* JournaledUpload.make("http://a", UploadSource.fromBytes(bytes), key, creation)
+        const key = keyIn(journal, yield* journal.list)
+        const next = yield* JournaledUpload.make("http://a", source, key, creation)
         const [entry] = next.candidates
         assert.isDefined(entry)
         deepStrictEqual(entry && (yield* next.verify(entry, 0)), true)
@@ -89,4 +102,90 @@ describe("a journaled upload", () => {
         deepStrictEqual(yield* after(wrap, beginAnew), [[10, 10]])
       }))
   }
+})
+
+/** A source with a name, and how often it was read. */
+const named = () => {
+  const source = UploadSource.fromBytes(bytes, { name: "small" })
+  let readings = 0
+  return {
+    readings: () => readings,
+    source: {
+      ...source,
+      read: (offset, size) => {
+        readings++
+        return source.read(offset, size)
+      },
+      bytes: (offset, size) => {
+        readings++
+        return Effect.succeed(bytes.subarray(offset, offset + size))
+      }
+    } satisfies UploadSource.UploadSource
+  }
+}
+
+describe("what one request finishes", () => {
+  /** How often the journal was asked or told something. */
+  const counting = Effect.map(UploadJournal.UploadJournal, (journal) => {
+    const calls = { list: 0, find: 0, put: 0, remove: 0 }
+    const counted = <A>(name: keyof typeof calls, effect: Effect.Effect<A>) =>
+      Effect.suspend(() => {
+        calls[name]++
+        return effect
+      })
+    return {
+      calls,
+      journal: {
+        list: counted("list", journal.list),
+        find: (endpoint, fingerprint) => counted("find", journal.find(endpoint, fingerprint)),
+        put: (entry) => counted("put", journal.put(entry)),
+        remove: (entry) => counted("remove", journal.remove(entry))
+      } satisfies UploadJournal.Journal
+    }
+  })
+
+  it.effect("is read once and never in the journal, which is asked whether there is something of it", () => {
+    const { layer, methods } = world()
+    return Effect.gen(function*() {
+      const { readings, source } = named()
+      const { calls, journal } = yield* counting
+      const { complete } = yield* Effect.provideService(
+        TusUpload.run({ endpoint, source }),
+        UploadJournal.UploadJournal,
+        journal
+      )
+      assert.isTrue(complete)
+      assert.strictEqual(methods(), "OPTIONS POST")
+      assert.strictEqual(readings(), 1)
+      deepStrictEqual(calls, { list: 1, find: 0, put: 0, remove: 0 })
+    }).pipe(Effect.provide([layer, UploadJournal.layerMemory, NodeHashFunctions.layer]))
+  })
+
+  it.effect("is in the journal from its second request on, if the first one was not enough", () => {
+    // The server has taken none of the bytes that came along.
+    const { layer, methods } = world((request, exchange, nth) =>
+      request.method === "POST"
+        ? Effect.map(exchange({ ...request, body: undefined }), (response) => ({
+          ...response,
+          headers: { ...response.headers, "upload-offset": "0" }
+        }))
+        : request.method === "PATCH" && nth === 1
+        ? Effect.never
+        : undefined
+    )
+    return Effect.gen(function*() {
+      const journal = yield* UploadJournal.UploadJournal
+      const first = yield* Effect.fork(TusUpload.run({ endpoint, source: named().source }))
+      while (!methods().includes("PATCH")) {
+        yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+      }
+      const [entry] = yield* journal.list
+      yield* Fiber.interrupt(first)
+      const { url } = yield* TusUpload.run({ endpoint, source: named().source })
+      assert.strictEqual(entry?.url, url)
+      assert.strictEqual(methods(), "OPTIONS POST PATCH HEAD PATCH")
+      assert.isTrue(Buffer.from(bytes).equals(yield* storedAt(url)))
+      deepStrictEqual(yield* journal.list, [])
+    }).pipe(Effect.provide([layer, UploadJournal.layerMemory, NodeHashFunctions.layer]))
+  })
 })

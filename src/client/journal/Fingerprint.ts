@@ -38,6 +38,18 @@ export const of = Effect.fnUntraced(function*(source: UploadSource.UploadSource)
 export const ofRange = (fingerprint: string, start: number, length: number): string =>
   `${fingerprint}:${start}+${length}`
 
+/**
+ * Whether an entry can be of a source of `length` bytes, or of a part of it, as far as can be told without the
+ * fingerprint.
+ */
+export const canBeOf = (
+  length: number,
+  of: { readonly fingerprint: string; readonly start: number; readonly length: number }
+) => of.length === length || (of.start + of.length <= length && isPart(of))
+
+const isPart = ({ fingerprint, length, start }: Parameters<typeof canBeOf>[1]) =>
+  fingerprint.endsWith(ofRange("", start, length))
+
 /** Whether an entry is of this source, or of a part of it. */
 export const isOf = (
   fingerprint: string,

@@ -104,15 +104,24 @@ export const make = (
         state.replaced = { ...state.replaced, [why]: entries }
       })),
     forget,
-    complete: Effect.zipRight(
-      forget,
-      inTurn(Effect.suspend(() => removeAll([...state.replaced.Gone, ...state.replaced.Refused])))
+    complete: Effect.suspend(() =>
+      isBlank(state) ? Effect.void : Effect.zipRight(
+        forget,
+        inTurn(Effect.suspend(() => removeAll([...state.replaced.Gone, ...state.replaced.Refused])))
+      )
     ),
     close: Effect.suspend(() =>
-      Effect.zipRight(Option.match(state.writing, { onNone: () => Effect.void, onSome: Fiber.interrupt }), write)
+      Option.match(state.writing, {
+        onNone: () => Option.isNone(state.noted) ? Effect.void : write,
+        onSome: (fiber) => Effect.zipRight(Fiber.interrupt(fiber), write)
+      })
     )
   }
 }
+
+/** Nothing was written, and nothing is to be removed. */
+const isBlank = ({ noted, replaced, written }: State) =>
+  Option.isNone(noted) && Option.isNone(written) && replaced.Gone.length === 0 && replaced.Refused.length === 0
 
 /** The writer of an upload that is not remembered. */
 export const none: JournalWriter = {

@@ -4,6 +4,7 @@
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Fingerprint from "../journal/Fingerprint.js"
 import * as JournalFallback from "../journal/JournalFallback.js"
@@ -15,7 +16,9 @@ import * as Division from "./Division.js"
 import type { WithDefaults } from "./UploadOptions.js"
 
 /** One upload as the journal knows it. */
-export interface JournaledUpload extends JournalWriter.JournalWriter {
+export interface JournaledUpload extends Omit<JournalWriter.JournalWriter, "note"> {
+  /** Takes the checkpoint down. The first time, it is written at once, and for that the fingerprint is read. */
+  readonly note: (checkpoint: JournalWriter.Checkpoint) => Effect.Effect<void, SourceError>
   /** What earlier sessions left of this source at this endpoint, the newest first. */
   readonly candidates: ReadonlyArray<JournalEntry>
   /**
@@ -28,94 +31,131 @@ export interface JournaledUpload extends JournalWriter.JournalWriter {
   readonly observe: (offset: number, bytes: Uint8Array) => void
 }
 
+/** How the journal knows a source, or a part of it. */
 export interface Key {
-  readonly fingerprint: Option.Option<string>
+  /** `none` if it does not know the source. */
+  readonly journal: Journal
+  /** Option.none if the journal cannot know the source. It is read when it is first needed. */
+  readonly fingerprint: Effect.Effect<Option.Option<string>, SourceError>
   /** Where a part begins in the source that the fingerprint is of. */
   readonly start: number
+  /** What earlier sessions left of the whole source and its parts at this endpoint, the newest first. */
+  readonly entries: ReadonlyArray<JournalEntry>
 }
 
 /** The application's journal. If it fails, it behaves like `none`. */
-const guardedJournal = Effect.map(UploadJournal, (given): Journal => {
+const guarded = (given: Journal): Journal => {
   const orElse = JournalFallback.make()
   const listed = (list: () => Effect.Effect<ReadonlyArray<JournalEntry>>) =>
     orElse(() => Effect.map(list(), (entries) => Array.from(entries)), [])
-  return given === none ? none : {
+  return {
     find: (...of) => listed(() => given.find(...of)),
     put: (entry) => orElse(() => given.put(entry), undefined),
     remove: (entry) => orElse(() => given.remove(entry), undefined),
     list: listed(() => given.list)
   }
-})
+}
 
-/** How the journal knows a source; without a fingerprint it does not. */
-export const keyOf = (source: UploadSource): Effect.Effect<Key, SourceError> =>
+/**
+ * How the journal knows a source. Most sources are sent in one request, and then nobody asks for their fingerprint: it
+ * is read here only if the journal has something that may be of this source.
+ */
+export const keyOf = (endpoint: string, source: UploadSource): Effect.Effect<Key, SourceError> =>
   Effect.flatMap(
     UploadJournal,
-    (journal) =>
-      Effect.map(journal === none ? Effect.succeedNone : Fingerprint.of(source), (fingerprint) => ({
-        fingerprint,
-        start: 0
-      }))
+    (given) => given === none ? Exit.succeed(unknown) : search(endpoint, source, guarded(given))
   )
 
-/** What earlier sessions left of this source at this endpoint, the newest first. */
-export const candidates = (endpoint: string, { length }: UploadSource, { fingerprint, start }: Key) =>
-  Effect.flatMap(guardedJournal, (journal) =>
-    Option.isNone(fingerprint) ? Effect.succeed([]) : Effect.map(
-      journal.find(endpoint, fingerprint.value),
-      Arr.filter((entry) => Option.contains(length, entry.length) && entry.start === start)
-    ))
+const unknown: Key = { journal: none, fingerprint: Effect.succeedNone, start: 0, entries: [] }
 
-/** The entries of a source and of its parts. */
-const entriesOf = (endpoint: string, { fingerprint }: Key) =>
-  Effect.flatMap(guardedJournal, (journal) =>
-    Option.isNone(fingerprint) ? Effect.succeed([]) : Effect.map(
-      journal.list,
-      Arr.filter((entry) => entry.endpoint === endpoint && Fingerprint.isOf(fingerprint.value, entry))
-    ))
+const search = Effect.fnUntraced(function*(endpoint: string, source: UploadSource, journal: Journal) {
+  const fingerprint = once(Fingerprint.of(source))
+  const listed = (yield* journal.list).filter((entry) =>
+    entry.endpoint === endpoint && Option.exists(source.length, (length) => Fingerprint.canBeOf(length, entry))
+  )
+  const found = listed.length === 0 ? Option.none() : yield* fingerprint
+  const entries = Option.match(found, {
+    onNone: () => [],
+    onSome: (print) => listed.filter((entry) => Fingerprint.isOf(print, entry))
+  })
+  return { journal, fingerprint, start: 0, entries }
+})
+
+/** Runs the effect when it is first asked for, and once. */
+const once = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+  let known: Effect.Effect<A, E> = Effect.tap(effect, (value) =>
+    Effect.sync(() => {
+      known = Exit.succeed(value)
+    }))
+  return Effect.suspend(() => known)
+}
+
+/** The key of a part. */
+export const keyOfRange = (key: Key, { length, start }: Division.Range): Key => ({
+  ...key,
+  start,
+  fingerprint: Effect.map(key.fingerprint, Option.map((print) => Fingerprint.ofRange(print, start, length)))
+})
+
+/** What earlier sessions left of just this at this endpoint, the newest first. */
+export const candidates = (
+  endpoint: string,
+  { length }: UploadSource,
+  { entries, fingerprint, journal, start }: Key
+): Effect.Effect<ReadonlyArray<JournalEntry>, SourceError> =>
+  entries.length === 0 ?
+    Exit.succeed([]) :
+    Effect.flatMap(fingerprint, (print) =>
+      Option.isNone(print) ? Effect.succeed([]) : Effect.map(
+        journal.find(endpoint, print.value),
+        Arr.filter((entry) => Option.contains(length, entry.length) && entry.start === start)
+      ))
 
 /** In how many parts earlier sessions sent this source; Option.none if the journal has nothing of it. */
-export const partsOf = (endpoint: string, { length }: UploadSource, key: Key) =>
-  Effect.map(
-    entriesOf(endpoint, key),
-    (entries) => Option.flatMap(length, (length) => Division.remembered(entries, length))
-  )
+export const partsOf = ({ length }: UploadSource, { entries }: Key): Option.Option<number> =>
+  Option.flatMap(length, (length) => Division.remembered(entries, length))
 
 /**
  * The metadata of the upload. If the application gives none, that of an earlier session with the same source is used,
  * so that a new upload has the same metadata as the one that it replaces.
  */
-export const metadataOf = Effect.fnUntraced(function*(
+export const metadataOf = (
   { metadata, uploadMetadata }: Pick<WithDefaults<unknown>, "metadata" | "uploadMetadata">,
-  endpoint: string,
-  key: Key
-) {
-  return metadata !== undefined || Option.isNone(key.fingerprint)
+  { entries }: Key
+): Option.Option<string> =>
+  metadata !== undefined
     ? uploadMetadata
     : Option.flatMap(
-      Arr.head(yield* entriesOf(endpoint, key)),
+      Arr.head(entries),
       ({ creation }) => Option.flatMap(creation, ({ metadata }) => metadata)
     )
-})
 
-export const make = Effect.fnUntraced(function*(
+export const make = (
   endpoint: string,
   source: UploadSource,
-  { fingerprint, start }: Key,
+  key: Key,
   creation: Creation
-): Effect.fn.Return<JournaledUpload> {
-  const journal = yield* guardedJournal
-  if (journal === none || Option.isNone(fingerprint) || Option.isNone(source.length)) {
-    return notRemembered
-  }
-  const length = source.length.value
+): Effect.Effect<JournaledUpload, SourceError> =>
+  key.journal === none || Option.isNone(source.length)
+    ? Exit.succeed(notRemembered)
+    : remembered(endpoint, source, source.length.value, key, creation)
+
+const remembered = Effect.fnUntraced(function*(
+  endpoint: string,
+  source: UploadSource,
+  length: number,
+  key: Key,
+  creation: Creation
+): Effect.fn.Return<JournaledUpload, SourceError> {
+  const { fingerprint, journal, start } = key
+  let print = Option.none<string>()
   let digest = yield* PrefixDigest.make
   const isBlind = Option.isNone(digest.prefix())
   const writer = JournalWriter.make(journal, (checkpoint, updated) =>
     new JournalEntry({
       ...checkpoint,
       endpoint,
-      fingerprint: fingerprint.value,
+      fingerprint: Option.getOrElse(print, () => ""),
       source: source.name,
       length,
       start,
@@ -125,7 +165,12 @@ export const make = Effect.fnUntraced(function*(
     }))
   return {
     ...writer,
-    candidates: yield* candidates(endpoint, source, { fingerprint, start }),
+    note: (checkpoint) =>
+      Effect.flatMap(fingerprint, (found) => {
+        print = found
+        return Option.isSome(print) ? writer.note(checkpoint) : Effect.void
+      }),
+    candidates: yield* candidates(endpoint, source, key),
     verify: (entry, offset) =>
       Option.isNone(entry.prefix)
         ? Effect.succeed(isBlind || offset === 0)

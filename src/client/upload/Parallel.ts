@@ -6,7 +6,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { RawResponse } from "../../wire/Message.js"
-import * as Fingerprint from "../journal/Fingerprint.js"
 import * as Endpoint from "../requests/Endpoint.js"
 import * as Location from "../requests/Location.js"
 import { TusClient } from "../requests/TusClient.js"
@@ -39,7 +38,8 @@ export const run = Effect.fnUntraced(function*<R>(
 ) {
   const client = yield* TusClient
   const endpoint = client.endpoint(options.endpoint)
-  const uploadMetadata = yield* JournaledUpload.metadataOf(options, endpoint.url, key)
+  const uploadMetadata = JournaledUpload.metadataOf(options, key)
+  const isRemembered = Option.isSome(yield* key.fingerprint)
   const combined = combine(ranges.length, options.source.length, onProgress)
   const retry = yield* Retry.make(options.retry, endpoint, combined.failed)
 
@@ -48,10 +48,7 @@ export const run = Effect.fnUntraced(function*<R>(
     (range, i) =>
       Uploader.makeScoped({ ...options, uploadMetadata, source: sliceOf(options.source, range) }, combined.part(i), {
         count: ranges.length,
-        key: {
-          start: range.start,
-          fingerprint: Option.map(key.fingerprint, (print) => Fingerprint.ofRange(print, range.start, range.length))
-        }
+        key: JournaledUpload.keyOfRange(key, range)
       })
   )
 
@@ -68,7 +65,7 @@ export const run = Effect.fnUntraced(function*<R>(
   ).pipe(
     // Parts that no journal remembers are removed: no later session could know their URLs. All others stay, whatever
     // the error is. A new token, or a file that is there again, may let the next session continue.
-    Effect.tapError(() => (Option.isSome(key.fingerprint) ? Effect.void : abandon)),
+    Effect.tapError(() => (isRemembered ? Effect.void : abandon)),
     options.terminateOnInterrupt === true ? Effect.onInterrupt(() => abandon) : (self) => self
   )
 

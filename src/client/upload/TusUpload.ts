@@ -117,8 +117,8 @@ const resultOf = ({ acknowledged, answer, chunks, elapsed, event, retries, url }
 
 /** Returns the last progress. */
 const drive = Effect.fnUntraced(function*<R>(options: WithDefaults<R>, onProgress: (progress: Progress) => void) {
-  const key = yield* JournaledUpload.keyOf(options.source)
-  const begun = yield* JournaledUpload.partsOf(options.endpoint, options.source, key)
+  const key = yield* JournaledUpload.keyOf(options.endpoint, options.source)
+  const begun = JournaledUpload.partsOf(options.source, key)
   const ranges = Division.rangesOf({ ...options, parallel: Option.getOrElse(begun, () => options.parallel) })
   if (ranges.length > 1 && (yield* Parallel.isPossible(options, Option.isSome(begun)))) {
     return yield* Parallel.run(options, ranges, key, onProgress)
@@ -215,7 +215,7 @@ export const findPrevious = (
   options: { readonly endpoint: string; readonly source: UploadSource }
 ): Effect.Effect<ReadonlyArray<JournalEntry>, SourceError> =>
   Effect.flatMap(
-    JournaledUpload.keyOf(UserCode.source(options.source)),
+    JournaledUpload.keyOf(options.endpoint, UserCode.source(options.source)),
     (key) => JournaledUpload.candidates(options.endpoint, options.source, key)
   )
 

@@ -107,15 +107,14 @@ export const bounds = (
   Math.min(ceiling, Option.getOrElse(total, () => unlimited))
 ]
 
+/** The server has all bytes, and knows that. */
+export const isComplete = ({ declared, place, total }: UploadPosition): boolean =>
+  place._tag === "OffsetKnown" && declared && Option.contains(total, place.offset)
+
 /** Option.none while there is more to do, up to `stopAt`. */
-export const ended = (
-  { declared, place, total }: UploadPosition,
-  stopAt: number
-): Option.Option<"Complete" | "Stopped"> =>
-  place._tag !== "OffsetKnown"
-    ? Option.none()
-    : declared && Option.contains(total, place.offset)
+export const ended = (position: UploadPosition, stopAt: number): Option.Option<"Complete" | "Stopped"> =>
+  isComplete(position)
     ? Option.some("Complete")
-    : place.offset >= stopAt
+    : position.place._tag === "OffsetKnown" && position.place.offset >= stopAt
     ? Option.some("Stopped")
     : Option.none()

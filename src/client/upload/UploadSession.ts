@@ -54,9 +54,9 @@ export const make = Effect.fnUntraced(function*(
   }
 ) {
   const { checksum, source } = options
-  const { count, key } = part ?? { count: 1, key: yield* JournaledUpload.keyOf(source) }
+  const { count, key } = part ?? { count: 1, key: yield* JournaledUpload.keyOf(endpoint.url, source) }
   const isPart = count > 1
-  const metadata = isPart ? options.uploadMetadata : yield* JournaledUpload.metadataOf(options, endpoint.url, key)
+  const metadata = isPart ? options.uploadMetadata : JournaledUpload.metadataOf(options, key)
   const journaled = yield* JournaledUpload.make(endpoint.url, source, key, {
     metadata,
     checksum: Option.fromNullable(checksum),
@@ -179,5 +179,9 @@ export const confirm = Effect.fnUntraced(function*(
     yield* retry.renew
   }
   yield* source.release(offset)
-  yield* journaled.note({ url: at.url, acknowledged: offset, expires: session.position.expires })
+  // What its creation has completed is in no journal, and nobody continues it. A part is remembered until all parts are
+  // joined.
+  if (event !== "Created" || session.isPart || !UploadPosition.isComplete(session.position)) {
+    yield* journaled.note({ url: at.url, acknowledged: offset, expires: session.position.expires })
+  }
 })
