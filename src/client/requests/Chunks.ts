@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import type { Hasher } from "../../bytes/HashFunctions.js"
 import { type Algorithm, Checksum } from "../../protocol/Checksum.js"
 import * as UploadSource from "../sources/UploadSource.js"
+import * as Known from "../transport/Known.js"
 import { Unsupported } from "../transport/TusError.js"
 import * as UserCode from "../transport/UserCode.js"
 import { type Capabilities, has, lacks } from "./Endpoint.js"
@@ -73,9 +74,9 @@ export const make = (
 ): Effect.Effect<Chunk, UploadSource.SourceError> => {
   const { observe, observed, onSent } = listeners
   if (source.bytes !== undefined && length <= few) {
-    return Effect.flatMap(source.bytes(offset, length), (bytes) => {
+    return Known.flatMap(source.bytes(offset, length), (bytes) => {
       observe(offset, bytes)
-      return Effect.as(observed, known(bytes, mode, onSent))
+      return Known.map(observed, () => known(bytes, mode, onSent))
     })
   }
   const open = (each: (bytes: Uint8Array) => void) =>

@@ -71,18 +71,17 @@ export const make = (url: string, limit = Number.POSITIVE_INFINITY): Endpoint =>
   let known: Capabilities | undefined
   return {
     url,
-    capabilities: (discover) =>
-      Effect.suspend(() => {
-        const ask = Effect.suspend(() =>
-          known === undefined
-            ? Effect.tap(
-              Effect.map(Effect.catchIf(discover, isUndeclared, () => Effect.succeedNone), capabilitiesOf),
-              (capabilities) => Effect.sync(() => known = capabilities)
-            )
-            : Effect.succeed(known)
-        )
-        return known === undefined ? turns.withPermits(1)(ask) : Effect.succeed(known)
-      }),
+    capabilities: (discover) => {
+      const ask = Effect.suspend(() =>
+        known === undefined
+          ? Effect.tap(
+            Effect.map(Effect.catchIf(discover, isUndeclared, () => Effect.succeedNone), capabilitiesOf),
+            (capabilities) => Effect.sync(() => known = capabilities)
+          )
+          : Effect.succeed(known)
+      )
+      return known === undefined ? turns.withPermits(1)(ask) : Effect.succeed(known)
+    },
     known: () => known ?? undeclared,
     assume: () => {
       known ??= undeclared

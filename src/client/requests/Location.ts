@@ -11,7 +11,8 @@ export interface Location {
 }
 
 /** Whether both URLs have the same origin, and so the same headers of the application. */
-export const isSameOrigin = (endpoint: string, url: string) => new URL(endpoint).origin === new URL(url).origin
+export const isSameOrigin = (endpoint: string, url: string) =>
+  endpoint === url || new URL(endpoint).origin === new URL(url).origin
 
 /** The URL as it is sent to the server of the endpoint: its own URLs as a path, which is shorter. */
 export const shorten = (endpoint: string, url: string): string => {

@@ -6,6 +6,7 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Checksum from "../../protocol/Checksum.js"
@@ -13,6 +14,7 @@ import type { RawResponse } from "../../wire/Message.js"
 import * as ChecksumHeader from "../../wire/tus/ChecksumHeader.js"
 import * as DiscoveryHeaders from "../../wire/tus/DiscoveryHeaders.js"
 import type { SourceError } from "../sources/UploadSource.js"
+import * as Known from "../transport/Known.js"
 import * as Sendable from "../transport/Sendable.js"
 import * as TusError from "../transport/TusError.js"
 import * as TusTransport from "../transport/TusTransport.js"
@@ -75,11 +77,9 @@ export interface Message {
 /** A successful response, and the request that it answers. */
 export interface Response extends RawResponse {
   readonly asked: TusError.RequestFacts
-  /** The server's clock is this many milliseconds ahead of ours. */
+  /** The server's clock is this many milliseconds ahead of ours; 0 if the response tells no time but its own. */
   readonly clockAhead: number
 }
-
-export type Send = (call: Call, message: Message) => Effect.Effect<Response, TusError.RequestError>
 
 export const make = Effect.fnUntraced(function*<E = never, R = never>(options: ClientOptions<E, R>) {
   const transport = yield* TusTransport.TusTransport
@@ -90,7 +90,7 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: C
   const { headers: evaluate } = options
   const headersOf = (attempt: Attempt) =>
     evaluate === undefined
-      ? Effect.succeed({})
+      ? Exit.succeed({})
       : Effect.suspend(() => evaluate(attempt)).pipe(
         Effect.tap((headers) =>
           Option.match(Sendable.fault(headers), { onNone: () => Effect.void, onSome: Effect.fail })
@@ -102,7 +102,7 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: C
         Effect.provide(context)
       )
 
-  const send: Send = Effect.fnUntraced(function*(call, { chunk, headers, method, offset }) {
+  const send = Known.fn(function*(call: Call, { chunk, headers, method, offset }: Message) {
     const { anonymous = false, attempts = 1, refresh = false, url } = call
     const asked = { method, url, offset: Option.fromNullable(offset), attempts }
     const overridden = options.methodOverride === true && (method === "PATCH" || method === "DELETE")
@@ -121,24 +121,33 @@ export const make = Effect.fnUntraced(function*<E = never, R = never>(options: C
       stallTimeout,
       answerTimeout
     }
-    const response = yield* UserCode.effect("the transport", () =>
-      transport.send(request).pipe(
-        Effect.filterOrDie(isResponse, () => new TypeError("expected a response with a status and headers")),
-        Effect.catchIf(Predicate.not(isFailure), Effect.die)
-      )).pipe(Effect.mapError((error) => TusError.fromTransport(asked, error)))
+    const response = yield* Effect.catchAll(
+      UserCode.effect("the transport", () => Effect.flatMap(transport.send(request), checked)),
+      (error) =>
+        isFailure(error)
+          ? Effect.fail(TusError.fromTransport(asked, error))
+          : Effect.die(UserCode.bugOf("the transport", error))
+    )
+    const { date, "upload-expires": expires } = response.headers
     return response.status >= 200 && response.status < 300
-      ? { ...response, asked, clockAhead: ServerClock.ahead(response.headers.date, yield* DateTime.now) }
+      ? { ...response, asked, clockAhead: expires === undefined ? 0 : ServerClock.ahead(date, yield* DateTime.now) }
       : yield* new TusError.Refused({
         ...asked,
         status: response.status,
         text: response.body ?? "",
         retryAfter: response.headers["retry-after"],
-        date: response.headers.date,
+        date,
         location: response.headers.location
       })
   })
-  return send
+  return (call: Call, message: Message): Effect.Effect<Response, TusError.RequestError> =>
+    Effect.suspend(() => send(call, message))
 })
+
+const checked = (value: RawResponse) =>
+  isResponse(value)
+    ? Exit.succeed(value)
+    : Exit.die(new TypeError("expected a response with a status and headers"))
 
 const isResponse = (value: unknown): value is RawResponse =>
   Predicate.hasProperty(value, "status") && Number.isInteger(value.status)

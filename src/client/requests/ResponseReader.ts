@@ -68,15 +68,15 @@ const readInfo = reader(Schema.decodeUnknownEither(Info), expectedInfo)
 
 /** The absolute URL of the new upload, and its offset if the creation carried `size` bytes. */
 export const created = (response: Response, size: number) =>
-  Either.gen(function*() {
-    const { expires, location, offset } = yield* readCreated(response)
+  Either.flatMap(readCreated(response), ({ expires, location, offset }) => {
     if (location.length > longestLocation || !URL.canParse(location, response.asked.url)) {
-      return yield* Either.left(notTus(response, expectedCreated))
+      return Either.left(notTus(response, expectedCreated))
     }
-    if (Option.isSome(offset)) {
-      yield* between(response, offset.value, 0, size)
-    }
-    return { url: new URL(location, response.asked.url).href, offset, expires, answer: raw(response) }
+    const { href: url } = new URL(location, response.asked.url)
+    return Either.map(
+      Option.isSome(offset) ? between(response, offset.value, 0, size) : Either.right(0),
+      () => ({ url, offset, expires, answer: raw(response) })
+    )
   })
 
 /** In characters. Most servers do not accept a longer URL in the next request. */

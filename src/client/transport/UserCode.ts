@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -14,6 +15,7 @@ import { type Hasher, HashFunctions } from "../../bytes/HashFunctions.js"
 import * as Pull from "../../bytes/Pull.js"
 import * as UploadSource from "../sources/UploadSource.js"
 import { Connectivity } from "./Connectivity.js"
+import * as Known from "./Known.js"
 import { Broken } from "./TusError.js"
 import * as TypeTag from "./TypeTag.js"
 
@@ -25,25 +27,47 @@ export const reasonOf = (cause: Cause.Cause<unknown>): unknown =>
 export const bugOf = (what: string, cause: unknown): Broken =>
   cause instanceof Broken ? cause : new Broken({ what, cause })
 
-/** Runs an effect of the application. Failures stay; all else becomes a defect that names it. */
-export const effect = <A, E, R>(what: string, make: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.catchAllCause(Effect.suspend(make), (cause) =>
-    Either.match(Cause.failureOrCause(cause), {
-      onLeft: Effect.fail,
-      onRight: (cause) => Effect.die(bugOf(what, reasonOf(cause)))
-    }))
+/**
+ * Makes and runs an effect of the application. Failures stay; all else becomes a defect that names it. For code that
+ * runs already: `make` is called at once, and a result that is known is returned.
+ */
+export const effect = <A, E, R>(what: string, make: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+  const made = attempt(what, make)
+  return Either.isLeft(made) ? Effect.die(made.left) : isSuccess(made.right) ? made.right : Effect.catchAllCause(
+    made.right,
+    (cause) =>
+      Either.match(Cause.failureOrCause(cause), {
+        onLeft: Effect.fail,
+        onRight: (cause) => Effect.die(bugOf(what, reasonOf(cause)))
+      })
+  )
+}
 
 /** Runs an effect that may not fail either. */
 const infallible = <A, R>(what: string, make: () => Effect.Effect<A, never, R>): Effect.Effect<A, never, R> =>
-  effect(what, () => Effect.catchAll(Effect.suspend(make), Effect.die))
+  effect(what, () => {
+    const made = make()
+    return isSuccess(made) ? made : Effect.catchAll(made, Effect.die)
+  })
 
 /** Dies unless the value has the expected type. */
 const expected = <A, E, R>(what: string, isIt: (value: unknown) => boolean, given: Effect.Effect<A, E, R>) =>
-  Effect.filterOrDie(given, isIt, (value) => new TypeError(`expected ${what}, got ${TypeTag.of(value)}`))
+  Known.flatMap(
+    given,
+    (value) =>
+      isIt(value) ? Exit.succeed(value) : Effect.die(new TypeError(`expected ${what}, got ${TypeTag.of(value)}`))
+  )
 
 /** Calls a function of the application. What it throws becomes a `Broken`. */
-const call = <A>(what: string, evaluate: () => A): A =>
-  Either.getOrThrowWith(Either.try({ try: evaluate, catch: (cause) => bugOf(what, cause) }), identity)
+const attempt = <A>(what: string, evaluate: () => A): Either.Either<A, Broken> =>
+  Either.try({ try: evaluate, catch: (cause) => bugOf(what, cause) })
+
+const call = <A>(what: string, evaluate: () => A): A => Either.getOrThrowWith(attempt(what, evaluate), identity)
+
+const isSuccess = <A, E, R>(effect: Effect.Effect<A, E, R>): boolean => {
+  const known = Known.exit(effect)
+  return known !== undefined && Exit.isSuccess(known)
+}
 
 export const schedule = <In, R>(given: Schedule.Schedule<unknown, In, R>): Schedule.Schedule<unknown, In, R> =>
   Schedule.makeWithState(
@@ -76,8 +100,13 @@ const hasher = (what: string, make: () => Hasher): Hasher => {
 export const source = (given: UploadSource.UploadSource): UploadSource.UploadSource => {
   const { bytes, name } = given
   const unreadable = UploadSource.unreadable(name)
-  const read = <A>(make: () => Effect.Effect<A, UploadSource.SourceError>) =>
-    Effect.catchAllCause(Effect.suspend(make), (cause) => Effect.fail(unreadable(reasonOf(cause))))
+  const read = <A>(make: () => Effect.Effect<A, UploadSource.SourceError>) => {
+    const made = Either.try({ try: make, catch: unreadable })
+    return Either.isLeft(made) ? Effect.fail(made.left) : isSuccess(made.right) ? made.right : Effect.catchAllCause(
+      made.right,
+      (cause) => Effect.fail(unreadable(reasonOf(cause)))
+    )
+  }
   const checked = (pull: Pull.Pull<UploadSource.SourceError>): Pull.Pull<UploadSource.SourceError> =>
     Effect.matchCauseEffect(Effect.map(pull, Chunk.map(bytesOf)), {
       onSuccess: Effect.succeed,

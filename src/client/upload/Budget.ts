@@ -1,6 +1,6 @@
 /**
  * The attempts that a retry schedule allows. Each one waits for the pause of the schedule, or longer if the server asks
- * for it. The budget is spent when the schedule ends, and starts anew by `renew`.
+ * for it. The budget is spent when the schedule ends.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -18,7 +18,6 @@ export interface Budget<In, R> {
    * than the pause of the schedule, the schedule is stepped again to look ahead.
    */
   readonly next: (input: In, wanted: Duration.Duration) => Effect.Effect<Option.Option<Duration.Duration>, never, R>
-  readonly renew: Effect.Effect<void>
 }
 
 export const make = <In, R>(schedule: Schedule.Schedule<unknown, In, R>): Budget<In, R> => {
@@ -64,9 +63,6 @@ export const make = <In, R>(schedule: Schedule.Schedule<unknown, In, R>): Budget
       return ahead >= end || (yield* isUp(input, before, after, delay.value, ahead))
         ? Option.none()
         : Option.some(wanted)
-    }),
-    renew: Effect.sync(() => {
-      state = schedule.initial
     })
   }
 }

@@ -24,6 +24,9 @@ export const rangesOf = ({ endpoint, parallel = 1, source, stopAt, url }: Option
 }
 
 const divide = (endpoint: string, length: number, wanted: number): ReadonlyArray<Range> => {
+  if (wanted <= 1) {
+    return [{ start: 0, length }]
+  }
   const most = Math.floor(longestConcat / (new URL(endpoint).pathname.length + idLength))
   const parts = Math.max(Math.min(wanted, most, length), 1)
   const starts = Array.from({ length: parts + 1 }, (_, i) => Math.floor((length * i) / parts))

@@ -3,6 +3,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Monotonic from "../../time/Monotonic.js"
 import type { RawResponse } from "../../wire/Message.js"
@@ -36,79 +37,77 @@ export const make = (
   total: Option.Option<number>,
   onProgress: (progress: Progress.Progress) => void
 ): Effect.Effect<ProgressCounter> =>
-  Effect.clockWith((clock) =>
-    Effect.sync(() => {
-      const start = Monotonic.unsafeMillis(clock)
-      let meter = Progress.meter(start, 0)
-      let offset = 0
-      let progress: Progress.Progress = {
-        event: "Created",
-        url: Option.none(),
-        total,
-        sent: 0,
-        acknowledged: 0,
-        resumed: 0,
-        chunks: 0,
-        retries: 0,
-        elapsed: Duration.zero,
-        rate: 0,
-        eta: Option.none(),
-        problem: Option.none(),
-        retryIn: Option.none(),
-        answer: Option.none()
-      }
+  Effect.clockWith((clock) => {
+    const start = Monotonic.unsafeMillis(clock)
+    let meter = Progress.meter(start, 0)
+    let offset = 0
+    let progress: Progress.Progress = {
+      event: "Created",
+      url: Option.none(),
+      total,
+      sent: 0,
+      acknowledged: 0,
+      resumed: 0,
+      chunks: 0,
+      retries: 0,
+      elapsed: Duration.zero,
+      rate: 0,
+      eta: Option.none(),
+      problem: Option.none(),
+      retryIn: Option.none(),
+      answer: Option.none()
+    }
 
-      const change = (event: Event, fields: Partial<Progress.Progress> = {}) => {
-        const now = Monotonic.unsafeMillis(clock)
-        const next = { ...progress, retryIn: Option.none(), ...fields }
-        // Bytes that an earlier session sent are not part of the rate.
-        meter = event === "Resumed" ? Progress.meter(now, next.sent) : Progress.measure(meter, now, next.sent)
-        const rate = Progress.rate(meter)
-        progress = {
-          ...next,
-          event,
-          elapsed: Duration.millis(now - start),
-          rate,
-          eta: Progress.eta(rate, Option.map(next.total, (total) => total - next.sent))
-        }
-        onProgress(progress)
+    const change = (event: Event, fields: Partial<Progress.Progress> = {}) => {
+      const now = Monotonic.unsafeMillis(clock)
+      const next = { ...progress, retryIn: Option.none(), ...fields }
+      // Bytes that an earlier session sent are not part of the rate.
+      meter = event === "Resumed" ? Progress.meter(now, next.sent) : Progress.measure(meter, now, next.sent)
+      const rate = Progress.rate(meter)
+      progress = {
+        ...next,
+        event,
+        elapsed: Duration.millis(now - start),
+        rate,
+        eta: Progress.eta(rate, Option.map(next.total, (total) => total - next.sent))
       }
+      onProgress(progress)
+    }
 
-      return {
-        progress: () => progress,
-        publish: (event) => change(event),
-        sent: (position) => change("Sent", { sent: position }),
-        acknowledged: (event, url, total, at, answer) => {
-          const chunks = progress.chunks + (event !== "Resumed" && at > offset ? 1 : 0)
-          offset = at
-          change(event, {
-            url: Option.some(url),
-            total,
-            sent: at,
-            acknowledged: Math.max(progress.acknowledged, at),
-            resumed: event === "Resumed" ? at : progress.resumed,
-            chunks,
-            problem: Option.none(),
-            answer: Option.fromNullable(answer)
-          })
-        },
-        failed: (problem, retryIn) =>
-          change("Retrying", {
-            sent: offset,
-            retries: progress.retries + 1,
-            problem: Option.some(problem),
-            retryIn: Option.some(retryIn)
-          }),
-        lost: (problem) => {
-          offset = 0
-          change("Recreated", {
-            sent: 0,
-            resumed: 0,
-            url: Option.none(),
-            problem: Option.fromNullable(problem),
-            answer: Option.none()
-          })
-        }
+    return Exit.succeed({
+      progress: () => progress,
+      publish: (event) => change(event),
+      sent: (position) => change("Sent", { sent: position }),
+      acknowledged: (event, url, total, at, answer) => {
+        const chunks = progress.chunks + (event !== "Resumed" && at > offset ? 1 : 0)
+        offset = at
+        change(event, {
+          url: Option.some(url),
+          total,
+          sent: at,
+          acknowledged: Math.max(progress.acknowledged, at),
+          resumed: event === "Resumed" ? at : progress.resumed,
+          chunks,
+          problem: Option.none(),
+          answer: Option.fromNullable(answer)
+        })
+      },
+      failed: (problem, retryIn) =>
+        change("Retrying", {
+          sent: offset,
+          retries: progress.retries + 1,
+          problem: Option.some(problem),
+          retryIn: Option.some(retryIn)
+        }),
+      lost: (problem) => {
+        offset = 0
+        change("Recreated", {
+          sent: 0,
+          resumed: 0,
+          url: Option.none(),
+          problem: Option.fromNullable(problem),
+          answer: Option.none()
+        })
       }
     })
-  )
+  })

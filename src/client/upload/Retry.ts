@@ -9,6 +9,7 @@ import * as Schedule from "effect/Schedule"
 import * as Monotonic from "../../time/Monotonic.js"
 import type * as NextStep from "../../wire/tus/NextStep.js"
 import type { Endpoint } from "../requests/Endpoint.js"
+import * as Known from "../transport/Known.js"
 import type { TusError } from "../transport/TusError.js"
 import * as UserCode from "../transport/UserCode.js"
 import * as Budget from "./Budget.js"
@@ -25,9 +26,9 @@ export interface Attempt {
 export interface Retry<R> {
   readonly attempt: () => Attempt
   /** Bytes were acknowledged: the budget starts anew. */
-  readonly renew: Effect.Effect<void>
+  readonly renew: () => void
   /** Waits until there is a network, and until the time that the server asked to wait for. */
-  readonly ready: Effect.Effect<void>
+  readonly ready: () => Effect.Effect<void>
   /** From the next request on, headers are made anew. */
   readonly refresh: () => void
   /**
@@ -55,13 +56,21 @@ export const pace: Schedule.Schedule<unknown> = Schedule.exponential("500 millis
 export const nextStep = (verb: NextStep.Verb, error: TusError): Effect.Effect<NextStep.Next> =>
   Effect.map(DateTime.now, (now) => RecoveryPlan.classify(verb, error, now))
 
-export const make = Effect.fnUntraced(function*<R>(
+export const make = <R>(
   schedule: Schedule.Schedule<unknown, TusError, R>,
   endpoint: Endpoint,
   onRetry: (error: TusError, delay: Duration.Duration) => void
-) {
-  const { isOffline, online } = yield* UserCode.connectivity
-  const budget = Budget.make(UserCode.schedule(schedule))
+): Effect.Effect<Retry<R>> =>
+  Effect.map(UserCode.connectivity, (network) => onNetwork(network, schedule, endpoint, onRetry))
+
+const onNetwork = <R>(
+  { isOffline, online }: Effect.Effect.Success<typeof UserCode.connectivity>,
+  schedule: Schedule.Schedule<unknown, TusError, R>,
+  endpoint: Endpoint,
+  onRetry: (error: TusError, delay: Duration.Duration) => void
+): Retry<R> => {
+  /** Nothing is budgeted before something fails. */
+  let budget: Budget.Budget<TusError, R> | undefined
   let failed = 0
   let refreshed = false
 
@@ -70,11 +79,12 @@ export const make = Effect.fnUntraced(function*<R>(
     refreshed = true
   }
 
-  const allowed = Effect.flatMap(Monotonic.millis, (now) => {
-    const wait = endpoint.notBefore - now
-    return wait > 0 ? Effect.sleep(Duration.millis(wait)) : Effect.void
-  })
-  const ready = Effect.zipRight(online, allowed)
+  const allowed = () =>
+    endpoint.notBefore === -Infinity ? Effect.void : Effect.flatMap(Monotonic.millis, (now) => {
+      const wait = endpoint.notBefore - now
+      return wait > 0 ? Effect.sleep(Duration.millis(wait)) : Effect.void
+    })
+  const ready = () => Known.flatMap(online, allowed)
 
   const count = (error: TusError, delay: Duration.Duration) => {
     failed++
@@ -88,6 +98,7 @@ export const make = Effect.fnUntraced(function*<R>(
     if (error._tag === "Unanswered" && isOffline()) {
       return count(error, Duration.zero)
     }
+    budget ??= Budget.make(UserCode.schedule(schedule))
     const delay = yield* budget.next(error, wanted)
     if (Option.isNone(delay)) {
       return yield* Effect.fail(error)
@@ -113,13 +124,13 @@ export const make = Effect.fnUntraced(function*<R>(
     ready,
     refresh,
     pay,
-    renew: Effect.suspend(() => {
+    renew: () => {
       failed = 0
       refreshed = false
-      return budget.renew
-    }),
+      budget = undefined
+    },
     persist: (verb, request) =>
-      ready.pipe(
+      Effect.suspend(ready).pipe(
         Effect.zipRight(Effect.suspend(() => request(attempt()))),
         Effect.catchAll((error) =>
           nextStep(verb, error).pipe(
@@ -130,4 +141,4 @@ export const make = Effect.fnUntraced(function*<R>(
       )
   }
   return retry
-})
+}

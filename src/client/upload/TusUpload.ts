@@ -15,6 +15,7 @@ import type { RawResponse } from "../../wire/Message.js"
 import type { JournalEntry } from "../journal/UploadJournal.js"
 import { type Info, TusClient } from "../requests/TusClient.js"
 import type { SourceError, UploadSource } from "../sources/UploadSource.js"
+import * as Known from "../transport/Known.js"
 import { type FileError, type TusError, Unsupported } from "../transport/TusError.js"
 import * as UserCode from "../transport/UserCode.js"
 import * as Division from "./Division.js"
@@ -135,7 +136,7 @@ const drive = Effect.fnUntraced(function*<R>(options: WithDefaults<R>, onProgres
             : uploader.terminate.pipe(Effect.interruptible, Effect.timeout(Uploader.terminateTimeout), Effect.ignore))
     )
     : uploader.all
-  return yield* Effect.ensuring(all, uploader.close)
+  return yield* Known.exit(uploader.close) === undefined ? Effect.ensuring(all, uploader.close) : all
 })
 
 /** One upload that the caller sends chunk by chunk, as long as the scope is open. Never in parallel. */
@@ -214,9 +215,8 @@ export const runAll = <A, R = never, R2 = never>(
 export const findPrevious = (
   options: { readonly endpoint: string; readonly source: UploadSource }
 ): Effect.Effect<ReadonlyArray<JournalEntry>, SourceError> =>
-  Effect.flatMap(
-    JournaledUpload.keyOf(options.endpoint, UserCode.source(options.source)),
-    (key) => JournaledUpload.candidates(options.endpoint, options.source, key)
+  Effect.suspend(() => JournaledUpload.keyOf(options.endpoint, UserCode.source(options.source))).pipe(
+    Effect.flatMap((key) => JournaledUpload.candidates(options.endpoint, options.source, key))
   )
 
 /** Options of requests about an upload that is known by its URL. */

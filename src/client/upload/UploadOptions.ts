@@ -138,65 +138,56 @@ export interface WithDefaults<R> extends UploadOptions<R> {
 }
 
 /** Fills in the defaults. Fails with an `InvalidOption` for the first invalid option. Sends and reads nothing. */
-export const withDefaults = <R>(options: UploadOptions<R>): Either.Either<WithDefaults<R>, InvalidOption> =>
-  Either.gen(function*() {
-    const { checksum, chunkSize, createWithUpload = 1024 * 1024, retry = defaultRetry } = options
-    yield* url("endpoint", options.endpoint)
-    if (options.url !== undefined) {
-      yield* url("url", options.url)
-    }
-    const size = chunkSize ?? (checksum === undefined && options.source.seekable ? {} : { max: 8 * 1024 * 1024 })
-    const wrong = ChunkSize.check(size)
-    if (Option.isSome(wrong)) {
-      return yield* invalid("chunkSize", wrong.value, JSON.stringify(size))
-    }
-    yield* wholeNumber("createWithUpload", createWithUpload, 0)
-    yield* wholeNumber("stopAt", options.stopAt ?? 0, 0)
-    yield* wholeNumber("source.length", Option.getOrElse(options.source.length, () => 0), 0)
-    if (!Schedule.isSchedule(retry)) {
-      return yield* invalid("retry", "a Schedule", describe(retry))
-    }
-    yield* wholeNumber("parallel", typeof options.parallel === "number" ? options.parallel : 1, 1)
-    return {
+export const withDefaults = <R>(options: UploadOptions<R>): Either.Either<WithDefaults<R>, InvalidOption> => {
+  const { checksum, chunkSize, createWithUpload = 1024 * 1024, metadata, retry = defaultRetry } = options
+  const size = chunkSize ?? (checksum === undefined && options.source.seekable ? {} : { max: 8 * 1024 * 1024 })
+  const problem = url("endpoint", options.endpoint)
+    ?? (options.url === undefined ? undefined : url("url", options.url))
+    ?? sizes(size)
+    ?? wholeNumber("createWithUpload", createWithUpload, 0)
+    ?? wholeNumber("stopAt", options.stopAt ?? 0, 0)
+    ?? wholeNumber("source.length", Option.getOrElse(options.source.length, () => 0), 0)
+    ?? (Schedule.isSchedule(retry) ? undefined : invalid("retry", "a Schedule", describe(retry)))
+    ?? wholeNumber("parallel", typeof options.parallel === "number" ? options.parallel : 1, 1)
+  return problem !== undefined
+    ? Either.left(problem)
+    : Either.map(metadata === undefined ? Either.right(Option.none()) : header(metadata), (uploadMetadata) => ({
       ...options,
       source: UserCode.source(options.source),
       chunkSize: size,
       createWithUpload,
       retry,
-      uploadMetadata: yield* header(options.metadata ?? {})
-    }
-  })
+      uploadMetadata
+    }))
+}
 
 /** Option.none if there is no metadata. The error names the key, or the value of a key, that is invalid. */
 const header = (
   metadata: Readonly<Record<string, MetadataValue>>
-): Either.Either<Option.Option<string>, InvalidOption> =>
-  Either.gen(function*() {
-    if (!TypeTag.isPlain(metadata)) {
-      return yield* invalid("metadata", "an object with a value for each key", describe(metadata))
+): Either.Either<Option.Option<string>, InvalidOption> => {
+  if (!TypeTag.isPlain(metadata)) {
+    return Either.left(invalid("metadata", "an object with a value for each key", describe(metadata)))
+  }
+  const pairs = new Map<string, Uint8Array>()
+  for (const [key, value] of Object.entries(metadata)) {
+    if (value === null || value === undefined) {
+      continue
     }
-    const pairs = new Map<string, Uint8Array>()
-    for (const [key, value] of Object.entries(metadata)) {
-      if (value === null || value === undefined) {
-        continue
-      }
-      const bytes = bytesOf(value)
-      if (bytes === undefined) {
-        const expected = `a string, bytes, a finite number or a boolean as the value of ${JSON.stringify(key)}`
-        return yield* invalid("metadata", expected, describe(value))
-      }
-      pairs.set(key, bytes)
+    const bytes = bytesOf(value)
+    if (bytes === undefined) {
+      const expected = `a string, bytes, a finite number or a boolean as the value of ${JSON.stringify(key)}`
+      return Either.left(invalid("metadata", expected, describe(value)))
     }
-    const encoded = yield* Either.mapLeft(encodeMetadata(pairs), () => {
+    pairs.set(key, bytes)
+  }
+  return Either.mapBoth(encodeMetadata(pairs), {
+    onLeft: () => {
       const wrong = [...pairs.keys()].find((key) => Either.isLeft(encodeMetadata(new Map([[key, new Uint8Array(0)]]))))
-      return new InvalidOption({
-        option: "metadata",
-        expected: "keys of visible ASCII characters without commas",
-        actual: JSON.stringify(wrong)
-      })
-    })
-    return pairs.size === 0 ? Option.none() : Option.some(encoded)
+      return invalid("metadata", "keys of visible ASCII characters without commas", JSON.stringify(wrong))
+    },
+    onRight: (encoded) => pairs.size === 0 ? Option.none() : Option.some(encoded)
   })
+}
 
 const encodeMetadata = Schema.encodeEither(Metadata.FromRaw)
 
@@ -214,19 +205,24 @@ const describe = (value: unknown): string =>
     ? JSON.stringify(value)
     : String(value)
 
-const invalid = (option: string, expected: string, actual: string) =>
-  Either.left(new InvalidOption({ option, expected, actual }))
+const invalid = (option: string, expected: string, actual: string) => new InvalidOption({ option, expected, actual })
 
 const url = (option: string, text: string) =>
   !/^https?:\/\//i.test(text) || !URL.canParse(text)
     ? invalid(option, "a URL that begins with http:// or https://", describe(text))
-    : new URL(text).username !== ""
+    // Only what is before an @ can be a user name.
+    : text.includes("@") && new URL(text).username !== ""
     ? invalid(
       option,
       "a URL without a user name (send an Authorization header)",
       `one for ${new URL(text).host} with a user name`
     )
-    : Either.right(text)
+    : undefined
+
+const sizes = (size: ChunkSize.ChunkSize) =>
+  Option.getOrUndefined(
+    Option.map(ChunkSize.check(size), (expected) => invalid("chunkSize", expected, JSON.stringify(size)))
+  )
 
 const wholeNumber = (option: string, n: number, from: number) =>
-  Number.isSafeInteger(n) && n >= from ? Either.right(n) : invalid(option, `a whole number from ${from}`, String(n))
+  Number.isSafeInteger(n) && n >= from ? undefined : invalid(option, `a whole number from ${from}`, String(n))

@@ -3,6 +3,7 @@
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { RawResponse } from "../../wire/Message.js"
 import type { JournalEntry } from "../journal/UploadJournal.js"
@@ -10,6 +11,7 @@ import * as Chunks from "../requests/Chunks.js"
 import type * as Endpoint from "../requests/Endpoint.js"
 import * as Location from "../requests/Location.js"
 import { TusClient } from "../requests/TusClient.js"
+import * as Known from "../transport/Known.js"
 import type { TusError } from "../transport/TusError.js"
 import * as Inherited from "./Inherited.js"
 import * as JournaledUpload from "./JournaledUpload.js"
@@ -47,7 +49,7 @@ export interface UploadSession {
   tried: number
 }
 
-export const make = Effect.fnUntraced(function*(
+export const make = Known.fn(function*(
   options: WithDefaults<unknown>,
   { counter, endpoint, part, retry }: Pick<UploadSession, "counter" | "endpoint" | "retry"> & {
     readonly part: Part | undefined
@@ -128,17 +130,17 @@ export const call = ({ retry }: UploadSession, { crossOrigin, url }: Location.Lo
 export const atEndpoint = (session: UploadSession) => call(session, locate(session, session.endpoint.url))
 
 /** What the server can do. If it cannot be asked, the upload goes on: the next answer tells as well. */
-export const capabilities = (session: UploadSession) =>
-  Effect.suspend(() => session.endpoint.capabilities(session.client.discover(atEndpoint(session)))).pipe(
-    Effect.orElseSucceed(session.endpoint.known)
-  )
+export const capabilities = (session: UploadSession) => {
+  const asked = session.endpoint.capabilities(session.client.discover(atEndpoint(session)))
+  return Known.exit(asked) === undefined ? Effect.orElseSucceed(asked, session.endpoint.known) : asked
+}
 
 /** How chunks are checked. Without a checksum the server is not asked what it can do. */
 export const checksumMode = (session: UploadSession) => {
   const { client, endpoint, options: { checksum } } = session
   return checksum === undefined
-    ? Effect.succeed(Chunks.unchecked)
-    : Effect.flatMap(
+    ? Exit.succeed(Chunks.unchecked)
+    : Known.flatMap(
       capabilities(session),
       (known) => Chunks.modeOf(endpoint.url, checksum, known, client.trailers)
     )
@@ -146,7 +148,7 @@ export const checksumMode = (session: UploadSession) => {
 
 /** The next `size` bytes, as a request carries them. From here on the server may have them. */
 export const chunk = (session: UploadSession, offset: number, size: number) =>
-  Effect.flatMap(checksumMode(session), (checksumMode) => {
+  Known.flatMap(checksumMode(session), (checksumMode) => {
     const { counter, journaled, options: { source } } = session
     let sent = offset
     session.tried = size
@@ -162,7 +164,7 @@ export const chunk = (session: UploadSession, offset: number, size: number) =>
   })
 
 /** The server has the bytes before `offset`. */
-export const confirm = Effect.fnUntraced(function*(
+export const confirm = Known.fn(function*(
   session: UploadSession,
   event: Progress["event"],
   at: Location.Location,
@@ -176,7 +178,7 @@ export const confirm = Effect.fnUntraced(function*(
   if (moved) {
     session.inherited = event === "Resumed" ? session.inherited : Option.none()
     adjust(session, { resynced: false })
-    yield* retry.renew
+    retry.renew()
   }
   yield* source.release(offset)
   // What its creation has completed is in no journal, and nobody continues it. A part is remembered until all parts are

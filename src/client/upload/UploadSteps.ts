@@ -2,7 +2,7 @@
  * The three requests that an upload is made of: create it, find out its offset, append to it. Each one moves the
  * session, or fails.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as NextStep from "../../wire/tus/NextStep.js"
@@ -10,6 +10,7 @@ import * as Endpoint from "../requests/Endpoint.js"
 import * as Location from "../requests/Location.js"
 import * as ResponseReader from "../requests/ResponseReader.js"
 import { type Ready, SourceError, type UploadSource } from "../sources/UploadSource.js"
+import * as Known from "../transport/Known.js"
 import { Misbehaved, type TusError } from "../transport/TusError.js"
 import * as ChunkSize from "./ChunkSize.js"
 import * as UploadPosition from "./UploadPosition.js"
@@ -17,20 +18,26 @@ import * as UploadSession from "./UploadSession.js"
 
 type Session = UploadSession.UploadSession
 
+interface Step {
+  readonly verb: NextStep.Verb
+  /** Begins at once, and is run once. */
+  readonly step: () => Effect.Effect<void, TusError>
+}
+
 /** The step that the position asks for. */
-export const next = (session: Session): readonly [NextStep.Verb, Effect.Effect<void, TusError>] => {
+export const next = (session: Session): Step => {
   const { adjustments, position: { place } } = session
   switch (place._tag) {
     case "NotCreated":
-      return [adjustments.emptyCreation ? "Create" : "CreateWithUpload", create(session)]
+      return { verb: adjustments.emptyCreation ? "Create" : "CreateWithUpload", step: () => create(session) }
     case "OffsetUnknown":
-      return ["Inspect", inspect(session, place)]
+      return { verb: "Inspect", step: () => inspect(session, place) }
     case "OffsetKnown":
-      return ["Append", append(session, place)]
+      return { verb: "Append", step: () => append(session, place) }
   }
 }
 
-const create = Effect.fnUntraced(function*(session: Session) {
+const create = Known.fn(function*(session: Session) {
   const { adjustments, client, endpoint, isPart, metadata, options: { allowedHosts = [], checksum } } = session
   // The server is asked only if something depends on what it can do.
   const asks = !adjustments.emptyCreation || checksum !== undefined || Option.isNone(session.position.total)
@@ -73,13 +80,13 @@ const wholeSource = ({ endpoint, options }: Session) => {
   const { chunkSize, createWithUpload, source, stopAt = UploadPosition.unlimited } = options
   const limit = Math.min(createWithUpload, endpoint.creationLimit)
   const most = Math.min(limit, ChunkSize.next(chunkSize, endpoint.limit, UploadPosition.unlimited))
-  return Effect.map(
+  return Known.map(
     source.ready(0, Math.min(most + 1, stopAt)),
     Option.liftPredicate(({ last, size }: Ready) => last && size > 0 && size <= most)
   )
 }
 
-const inspect = Effect.fnUntraced(function*(session: Session, { at, entry }: UploadPosition.OffsetUnknown) {
+const inspect = Known.fn(function*(session: Session, { at, entry }: UploadPosition.OffsetUnknown) {
   const { client, journaled, options: { source }, retry } = session
   const found = yield* client.head(UploadSession.call(session, at))
   const fits = checkLength(source, at.url, found.length)
@@ -111,7 +118,7 @@ const inspect = Effect.fnUntraced(function*(session: Session, { at, entry }: Upl
   yield* UploadSession.confirm(session, event, at, found.offset.value)
 })
 
-const append = Effect.fnUntraced(function*(session: Session, { at, offset }: UploadPosition.OffsetKnown) {
+const append = Known.fn(function*(session: Session, { at, offset }: UploadPosition.OffsetKnown) {
   const { client, endpoint, options: { chunkSize, source, stopAt = UploadPosition.unlimited }, retry } = session
   const left = Option.getOrElse(session.position.total, () => UploadPosition.unlimited) - offset
   const want = ChunkSize.next(chunkSize, endpoint.limit, left)

@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import type * as NextStep from "../../wire/tus/NextStep.js"
 import { TusClient } from "../requests/TusClient.js"
 import type { SourceError } from "../sources/UploadSource.js"
+import * as Known from "../transport/Known.js"
 import type { TusError } from "../transport/TusError.js"
 import type { Progress } from "./Progress.js"
 import * as ProgressCounter from "./ProgressCounter.js"
@@ -44,11 +45,17 @@ export const isDone = ({ event }: Progress) => event === "Complete" || event ===
 /** How long the removal of an interrupted upload may take. */
 export const terminateTimeout = "5 seconds"
 
-export const make = Effect.fnUntraced(function*<R>(
+export const make = <R>(
   options: WithDefaults<R>,
   onProgress: (progress: Progress) => void = () => {},
   part?: UploadSession.Part
-): Effect.fn.Return<Uploader<R>, SourceError, TusClient> {
+): Effect.Effect<Uploader<R>, SourceError, TusClient> => Effect.suspend(() => begin(options, onProgress, part))
+
+const begin = Known.fn(function*<R>(
+  options: WithDefaults<R>,
+  onProgress: (progress: Progress) => void,
+  part: UploadSession.Part | undefined
+) {
   const { stopAt = UploadPosition.unlimited } = options
   const client = yield* TusClient
   const endpoint = client.endpoint(options.endpoint)
@@ -57,11 +64,8 @@ export const make = Effect.fnUntraced(function*<R>(
   const session = yield* UploadSession.make(options, { counter, endpoint, part, retry })
 
   const attempt = Effect.suspend(() => {
-    const [verb, step] = UploadSteps.next(session)
-    return retry.ready.pipe(
-      Effect.zipRight(step),
-      Effect.catchAll((error) => recover(session, retry, verb, error))
-    )
+    const { step, verb } = UploadSteps.next(session)
+    return Effect.catchAll(Known.flatMap(retry.ready(), step), (error) => recover(session, retry, verb, error))
   })
 
   const next: Uploader<R>["next"] = Effect.suspend(() => {
@@ -71,7 +75,7 @@ export const make = Effect.fnUntraced(function*<R>(
       if (Option.isSome(event)) {
         counter.publish(event.value)
         const isWhole = event.value === "Complete" && !session.isPart
-        return Effect.as(isWhole ? session.journaled.complete : Effect.void, counter.progress())
+        return Known.map(isWhole ? session.journaled.complete : Effect.void, counter.progress)
       }
       return counter.progress().chunks > chunks
         ? Effect.succeed(counter.progress())
@@ -85,7 +89,7 @@ export const make = Effect.fnUntraced(function*<R>(
     (progress) => (isDone(progress) ? Effect.succeed(progress) : all)
   )
 
-  return {
+  const uploader: Uploader<R> = {
     next,
     all,
     progress: Effect.sync(counter.progress),
@@ -98,6 +102,7 @@ export const make = Effect.fnUntraced(function*<R>(
     forget: session.journaled.complete,
     close: session.journaled.close
   }
+  return uploader
 })
 
 /** An uploader that is closed with the scope. */
@@ -137,10 +142,10 @@ const act = (
     case "Paid":
       return Effect.sync(() => apply(session, plan.change))
     case "NextUpload":
-      return Effect.zipRight(
-        plan.why === "Refused" ? session.retry.renew : Effect.void,
-        UploadSession.abandon(session, plan.why, error)
-      )
+      if (plan.why === "Refused") {
+        session.retry.renew()
+      }
+      return UploadSession.abandon(session, plan.why, error)
     case "Recreate":
       return UploadSession.recreate(session, error)
     case "Fail":
