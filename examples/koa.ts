@@ -16,7 +16,7 @@ const tus = ManagedRuntime.make(
 const uploads = await tus.runPromise(NodeHandler.make({ path: "/files" }))
 
 const app = new Koa()
-// Before the parser, which would take what an upload calls text or JSON, and without an answer from Koa.
+// Before the parser, which would read uploads whose type is text or JSON. Koa itself must not respond.
 app.use(async (context, next) => {
   if (/^\/files(\/|$)/.test(context.path)) {
     context.respond = false

@@ -1,5 +1,5 @@
 /**
- * Loaded before all else, by `--import`: a process in which better-sqlite3 cannot be loaded, as if it had been built for another
+ * Loaded first, by `--import`: in this process better-sqlite3 cannot be loaded, as if it had been built for another
  * runtime.
  */
 const { dlopen } = process

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Made once, valid from 2020 to 2120: an authority, a server and a client that it vouches for, and a server of another name.
+# Made once, valid from 2020 to 2120: an authority, a server and a client with its certificates, and a server of another
+# name.
 set -eu
 cd "$(dirname "$0")"
 work=$(mktemp -d)
