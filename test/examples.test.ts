@@ -18,13 +18,9 @@ import * as Retry from "../examples/retry.js"
 import { example, spawnExample } from "./example.js"
 import { createUpload, fileOf, offsetOf, server, sha256OfFile } from "./interop/server.js"
 import { directory } from "./support/directory.js"
+import { type Answer, fetched, type Headers, patch, request } from "./support/exchange.js"
 
-const append = (url: string, body: string) =>
-  fetch(url, {
-    method: "PATCH",
-    headers: { "tus-resumable": "1.0.0", "upload-offset": "0", "content-type": "application/offset+octet-stream" },
-    body
-  })
+const bearer = (token?: string): Headers => token === undefined ? {} : { authorization: `Bearer ${token}` }
 
 /** An example that ends by itself. `says` waits for its output, `ended` for its end. */
 const start = (file: string, env: Readonly<Record<string, string>>, args: ReadonlyArray<string> = []) => {
@@ -99,7 +95,7 @@ describe("examples", () => {
       const { url } = yield* example("byte-store")
       yield* Effect.promise(async () => {
         const upload = await createUpload(url, 5)
-        assert.strictEqual((await append(upload, "hello")).status, 204)
+        assert.strictEqual((await fetched(patch(upload, 0, "hello"))).status, 204)
         assert.strictEqual(await offsetOf(upload), 5)
       })
     }))
@@ -107,42 +103,22 @@ describe("examples", () => {
   it.scopedLive("users: each has their own uploads, within a quota, and events are logged", () =>
     Effect.gen(function*() {
       const { output, url } = yield* example("users", { UPLOAD_DIR: yield* directory, QUOTA: "1000" })
-      const send = async (token: string | undefined, length: number, path: string, body?: string) => {
-        const response = await fetch(url, {
-          method: "POST",
-          headers: {
-            "tus-resumable": "1.0.0",
-            "upload-length": String(length),
-            "upload-metadata": `filename ${btoa(path)}`,
-            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-            ...(body === undefined ? {} : { "content-type": "application/offset+octet-stream" })
-          },
-          ...(body === undefined ? {} : { body })
-        })
-        return {
-          status: response.status,
-          text: await response.text(),
-          location: response.headers.get("location") ?? ""
-        }
+      const send = (token: string | undefined, length: number, path: string, body?: string) => {
+        const headers = { "upload-length": length, "upload-metadata": `filename ${btoa(path)}`, ...bearer(token) }
+        return fetched(request("POST", url, headers, body))
       }
-      const head = async (location: string, token: string) =>
-        (await fetch(new URL(location, url), {
-          method: "HEAD",
-          headers: { "tus-resumable": "1.0.0", authorization: `Bearer ${token}` }
-        })).status
+      const head = async ({ headers: { location = "" } }: Answer, token: string) =>
+        (await fetched(request("HEAD", new URL(location, url).href, bearer(token)))).status
       yield* Effect.promise(async () => {
         assert.strictEqual((await send(undefined, 5, "a.txt")).status, 401)
         const whole = await send("secret-of-ann", 5, "C:\\letters\\a.txt", "hello")
         deepStrictEqual([whole.status, whole.text], [201, "thank you, ann"])
-        assert.strictEqual(await head(whole.location, "secret-of-ann"), 200)
-        assert.strictEqual(await head(whole.location, "secret-of-bob"), 403)
+        assert.strictEqual(await head(whole, "secret-of-ann"), 200)
+        assert.strictEqual(await head(whole, "secret-of-bob"), 403)
         assert.strictEqual((await send("secret-of-ann", 996, "b.txt")).status, 507)
         assert.strictEqual((await send("secret-of-bob", 1000, "b.txt")).status, 201)
-        deepStrictEqual(await send("secret-of-ann", 0, "c.txt"), {
-          status: 422,
-          text: "c.txt is empty\n",
-          location: ""
-        })
+        const { headers, status, text } = await send("secret-of-ann", 0, "c.txt")
+        deepStrictEqual([status, text, headers["location"]], [422, "c.txt is empty\n", undefined])
         while (!/Rejected c.txt: 0 bytes/.test(output())) {
           await new Promise((resolve) => setTimeout(resolve, 20))
         }
@@ -245,16 +221,7 @@ describe("examples", () => {
     Effect.gen(function*() {
       const server = yield* example("node-server", { UPLOAD_DIR: yield* directory })
       yield* Effect.promise(() =>
-        fetch(server.url, {
-          method: "POST",
-          headers: {
-            "tus-resumable": "1.0.0",
-            "upload-length": "5",
-            "upload-metadata": `filename ${Buffer.from("film\n.mp4").toString("base64")}`,
-            "content-type": "application/offset+octet-stream"
-          },
-          body: "hello"
-        })
+        createUpload(server.url, 5, { "upload-metadata": `filename ${btoa("film\n.mp4")}` }, "hello")
       )
       assert.strictEqual(yield* Effect.promise(() => server.kill("SIGTERM")), 0)
       assert.match(server.output(), /\nfilm\?\.mp4 is complete: 5 bytes in [\d.]+ s\n[^]*effect-tus has stopped\n$/)

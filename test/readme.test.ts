@@ -12,6 +12,7 @@ import { fileOf, sha256OfFile } from "./interop/server.js"
 import { programsOf } from "./programs.js"
 import { freePort } from "./proxies/proxies.js"
 import { directory } from "./support/directory.js"
+import { fetched, locationOf, request } from "./support/exchange.js"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
@@ -70,18 +71,14 @@ describe("README", () => {
       const [, url = ""] = yield* Effect.promise(() => serving.said(/effect-tus listens at (\S+)/))
 
       const send = (method: string, to: string, authorization: string, length?: number) =>
-        fetch(new URL(to, url), {
-          method,
-          headers: {
-            "tus-resumable": "1.0.0",
-            authorization,
-            ...(length === undefined ? {} : { "upload-length": String(length) })
-          }
-        })
+        fetched(request(method, new URL(to, url).href, {
+          authorization,
+          ...(length === undefined ? {} : { "upload-length": length })
+        }))
       yield* Effect.promise(async () => {
         const created = await send("POST", url, "Bearer secret-of-ann", 5)
         assert.strictEqual(created.status, 201)
-        const location = created.headers.get("location") ?? ""
+        const location = locationOf(created)
         assert.strictEqual((await send("HEAD", location, "Bearer secret-of-ann")).status, 200)
         assert.strictEqual((await send("HEAD", location, "Bearer secret-of-bob")).status, 403)
         assert.strictEqual((await send("POST", url, "Bearer nobody", 5)).status, 401)

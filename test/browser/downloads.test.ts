@@ -1,12 +1,13 @@
 /**
  * Uploaded files on the origin of a page whose policy allows scripts of that origin.
  */
-import { assert, it } from "@effect/vitest"
+import { it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { NodeTusServer } from "effect-tus/node"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { createUpload } from "../interop/server.js"
 import { directory } from "../support/directory.js"
 import { needs } from "../support/needs.js"
 import { Chromium, visit } from "./chromium.js"
@@ -30,18 +31,8 @@ const script = "globalThis.ran = true; postMessage(0)"
 
 const upload = (url: string, type: string) =>
   Effect.promise(async () => {
-    const response = await fetch(url, {
-      method: "POST",
-      headers: {
-        "tus-resumable": "1.0.0",
-        "content-type": "application/offset+octet-stream",
-        "upload-length": String(script.length),
-        "upload-metadata": `filetype ${btoa(type)}`
-      },
-      body: script
-    })
-    assert.strictEqual(response.status, 201)
-    return response.headers.get("location") ?? ""
+    const created = await createUpload(url, script.length, { "upload-metadata": `filetype ${btoa(type)}` }, script)
+    return new URL(created).pathname
   })
 
 /** The result of each way to make the browser run the file, within a page. */

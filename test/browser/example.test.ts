@@ -15,6 +15,7 @@ import { gzipSync } from "node:zlib"
 import type { Page } from "playwright-core"
 import * as Static from "../../examples/static.js"
 import { directory } from "../support/directory.js"
+import { fetched, head } from "../support/exchange.js"
 import { built, connection, inChromium, site, visit } from "./chromium.js"
 import { check, file, held, holding, isRest, killed, MiB, mortal, server, size } from "./setting.js"
 import { violations } from "./usable.js"
@@ -292,12 +293,12 @@ inChromium("the example page", (it) => {
         assert.strictEqual(yield* Effect.promise(() => page.locator("#uploads > li").count()), 2)
         const [entry = ""] = yield* Effect.promise(() => page.evaluate(() => Object.values<string>(localStorage)))
         const { url } = (JSON.parse(entry) as { readonly entry: { readonly url: string } }).entry
-        const head = Effect.promise(() => fetch(url, { method: "HEAD", headers: { "tus-resumable": "1.0.0" } }))
-        assert.strictEqual((yield* head).status, 200)
+        const asked = Effect.promise(() => fetched(head(url)))
+        assert.strictEqual((yield* asked).status, 200)
         const removing = page.waitForResponse((response) => response.request().method() === "DELETE")
         yield* Effect.promise(() => page.getByRole("button", { name: "Cancel and delete: made-up.bin" }).click())
         yield* Effect.promise(() => removing)
-        assert.strictEqual((yield* head).status, 404)
+        assert.strictEqual((yield* asked).status, 404)
         assert.strictEqual(yield* remembered(page), 0)
       })
   )

@@ -4,9 +4,11 @@
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
-import * as Net from "node:net"
+import { createUpload } from "../interop/server.js"
 import { directory } from "../support/directory.js"
+import { fetched, type Headers, patch, request } from "../support/exchange.js"
 import { needs } from "../support/needs.js"
+import * as Raw from "../support/raw.js"
 import * as Process from "./process.js"
 
 const serving = (...options: ReadonlyArray<string>) =>
@@ -17,42 +19,18 @@ const serving = (...options: ReadonlyArray<string>) =>
     return url
   })
 
-interface Answer {
-  readonly status: number
-  readonly text: string
-  readonly location: string
-}
+const post = (url: string, headers: Headers, body?: string) =>
+  Effect.promise(() => fetched(request("POST", url, headers, body)))
 
-const send = (url: string, method: string, headers: Readonly<Record<string, string>>, body?: string) =>
-  Effect.promise(async (): Promise<Answer> => {
-    const answer = await fetch(url, {
-      method,
-      headers: {
-        "tus-resumable": "1.0.0",
-        ...(body === undefined ? {} : { "content-type": "application/offset+octet-stream" }),
-        ...headers
-      },
-      ...(body === undefined ? {} : { body })
-    })
-    const location = answer.headers.get("location")
-    return {
-      status: answer.status,
-      text: await answer.text(),
-      location: location === null ? "" : new URL(location, url).href
-    }
-  })
+const create = (url: string, length: number, body?: string) => post(url, { "upload-length": length }, body)
 
-const create = (url: string, length: number, body?: string) => send(url, "POST", { "upload-length": `${length}` }, body)
-
-/** The response on a connection that sends this and no more. */
+/** The answer on a connection that sends this and no more. */
 const raw = (url: string, head: string) =>
-  Effect.promise(() =>
-    new Promise<string>((resolve, reject) => {
-      const socket = Net.connect(Number(new URL(url).port), "127.0.0.1", () => socket.write(head))
-      let text = ""
-      socket.setEncoding("utf8").on("data", (data) => text += data).on("error", reject).on("close", () => resolve(text))
-    })
-  )
+  Effect.promise(async () => {
+    const { closed, send } = await Raw.open(Number(new URL(url).port))
+    await send(head)
+    return await closed
+  })
 
 needs("SQLite")("serve", () => {
   it.scopedLive("--max-size and --max-metadata-size limit one upload", () =>
@@ -61,7 +39,7 @@ needs("SQLite")("serve", () => {
       assert.strictEqual((yield* create(url, 11)).status, 413)
       assert.strictEqual((yield* create(url, 10)).status, 201)
       const named = { "upload-length": "1", "upload-metadata": "filename YQ==" }
-      assert.strictEqual((yield* send(url, "POST", named)).status, 400)
+      assert.strictEqual((yield* post(url, named)).status, 400)
     }))
 
   it.scopedLive("--max-total limits all uploads together", () =>
@@ -76,9 +54,9 @@ needs("SQLite")("serve", () => {
   it.scopedLive("--max-unfinished limits the number of unfinished uploads", () =>
     Effect.gen(function*() {
       const url = yield* serving("--max-unfinished", "1")
-      const first = yield* create(url, 3)
+      const first = yield* Effect.promise(() => createUpload(url, 3))
       assert.strictEqual((yield* create(url, 3)).status, 429)
-      assert.strictEqual((yield* send(first.location, "PATCH", { "upload-offset": "0" }, "abc")).status, 204)
+      assert.strictEqual((yield* Effect.promise(() => fetched(patch(first, 0, "abc")))).status, 204)
       assert.strictEqual((yield* create(url, 3)).status, 201)
     }))
 
@@ -92,11 +70,9 @@ needs("SQLite")("serve", () => {
   it.scopedLive("--max-concurrent-writes limits the running bodies, --idle-timeout their pauses", () =>
     Effect.gen(function*() {
       const url = yield* serving("--max-concurrent-writes", "1", "--idle-timeout", "3s")
-      const { location } = yield* create(url, 3)
-      const patch = `PATCH ${new URL(location).pathname} HTTP/1.1\r\nHost: a\r\nTus-Resumable: 1.0.0\r\n` +
-        "Content-Type: application/offset+octet-stream\r\nUpload-Offset: 0\r\nContent-Length: 3\r\n\r\na"
+      const path = new URL(yield* Effect.promise(() => createUpload(url, 3))).pathname
       const [resting, tooMany] = yield* Effect.all([
-        raw(url, patch),
+        raw(url, `${Raw.patch(path, 0, 3)}a`),
         Effect.repeat(create(url, 1, "b"), { until: ({ status }) => status === 503 })
       ], { concurrency: 2 })
       assert.match(resting, /^HTTP\/1\.1 503 [^]*no byte arrived/)

@@ -19,18 +19,11 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import * as Sqlite from "../../src/node/embedded/Sqlite.js"
+import { createUpload } from "../interop/server.js"
 import { directory } from "../support/directory.js"
 import { needs } from "../support/needs.js"
+import { idOf } from "../support/uploads.js"
 import * as Process from "./process.js"
-
-const create = async (url: string, headers: Readonly<Record<string, string>>, body?: string) => {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { "tus-resumable": "1.0.0", ...headers },
-    ...(body === undefined ? {} : { body })
-  })
-  return response.headers.get("location")?.split("/").at(-1) ?? ""
-}
 
 /** A directory that a server has left, with an empty upload and a complete one. */
 const left = Effect.gen(function*() {
@@ -39,8 +32,8 @@ const left = Effect.gen(function*() {
   const server = yield* Layer.buildWithScope(NodeTusServer.layer({ port: 0, directory: join(at, "uploads") }), scope)
   const { url } = Context.get(server, NodeTusServer.NodeTusServer)
   const ids = yield* Effect.promise(async () => ({
-    open: await create(url, { "upload-length": "10", "upload-metadata": `filename ${btoa("a b.txt")}` }),
-    complete: await create(url, { "upload-length": "3", "content-type": "application/offset+octet-stream" }, "abc")
+    open: idOf(await createUpload(url, 10, { "upload-metadata": `filename ${btoa("a b.txt")}` })),
+    complete: idOf(await createUpload(url, 3, {}, "abc"))
   }))
   return { at, ids, stop: Scope.close(scope, Exit.void) }
 })

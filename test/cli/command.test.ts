@@ -4,12 +4,14 @@
 import { assert, layer } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
-import { createHash, randomBytes } from "node:crypto"
+import { randomBytes } from "node:crypto"
 import { existsSync, mkdirSync, readdirSync, symlinkSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { createUpload } from "../interop/server.js"
 import { sha256 } from "../interop/server.js"
 import * as Servers from "../node-client/servers.js"
 import { directory as temporary } from "../support/directory.js"
+import * as Exchange from "../support/exchange.js"
 import { needs } from "../support/needs.js"
 import * as Process from "./process.js"
 
@@ -18,8 +20,6 @@ const certificate = (name: string) => fileURLToPath(new URL(`../node-client/cert
 /** A server that gives this answer to every request. */
 const answering = (status: number, type: string, text: string) =>
   Servers.http((_, response) => void response.writeHead(status, { "content-type": type }).end(text))
-
-const tusHeaders = { "tus-resumable": "1.0.0" }
 
 const base64 = (text: string) => Buffer.from(text).toString("base64")
 
@@ -180,8 +180,8 @@ needs("SQLite")("the command", () => {
         assert.strictEqual(stderr, "")
         assert.lengthOf(out, 1)
         assert.strictEqual(yield* Process.stored(directory, out[0]), yield* Process.digest(path))
-        const { headers } = yield* Effect.promise(() => fetch(out[0] ?? "", { method: "HEAD", headers: tusHeaders }))
-        assert.match(headers.get("upload-concat") ?? "", /^final;\S+ \S+$/)
+        const { headers } = yield* Effect.promise(() => Exchange.fetched(Exchange.head(out[0] ?? "")))
+        assert.match(headers["upload-concat"] ?? "", /^final;\S+ \S+$/)
       }))
 
     it.scoped("prints the events of a file in parts like those of one upload", () =>
@@ -229,7 +229,7 @@ needs("SQLite")("the command", () => {
         deepStrictEqual(chunks.map(({ headers }) => headers["content-length"]), ["2", "2", "1"])
         deepStrictEqual(
           chunks.map(({ headers }) => headers["upload-checksum"]),
-          ["by", "te", "s"].map((bytes) => `sha1 ${createHash("sha1").update(bytes).digest("base64")}`)
+          ["by", "te", "s"].map((bytes) => Exchange.digest(bytes))
         )
       }))
 
@@ -504,9 +504,7 @@ needs("SQLite")("the command", () => {
           ),
           { concurrency: 2 }
         )
-        yield* Effect.promise(() =>
-          fetch(telling ?? "", { method: "POST", headers: { ...tusHeaders, "upload-length": "1" } })
-        )
+        yield* Effect.promise(() => createUpload(telling ?? "", 1))
         assert.match(yield* get(telling, "/metrics"), /^200 [^]*tus_requests_total\{method="POST",status="201"\} 1\n/)
         assert.match(yield* get(silent, "/metrics"), /^404 /)
         assert.match(yield* get(silent, ""), /^405 this URL is for tus clients/)
@@ -527,18 +525,9 @@ needs("SQLite")("the command", () => {
           "127.0.0.0/8"
         ])
         const [url] = yield* Effect.promise(() => said(/http:\/\/\S+/))
-        const { headers } = yield* Effect.promise(() =>
-          fetch(url, {
-            method: "POST",
-            headers: {
-              ...tusHeaders,
-              "upload-length": "1",
-              "x-forwarded-proto": "https",
-              "x-forwarded-host": "example.org"
-            }
-          })
-        )
-        assert.match(headers.get("location") ?? "", /^https:\/\/example\.org\/files\/\w+$/)
+        const claims = { "x-forwarded-proto": "https", "x-forwarded-host": "example.org" }
+        const location = yield* Effect.promise(() => createUpload(url, 1, claims))
+        assert.match(location, /^https:\/\/example\.org\/files\/\w+$/)
         const [range, base, origin, idle] = yield* Effect.all([
           Process.run(at, ["serve", "--dir", "other", "--trust-proxy", "10.0.0.0/99"]),
           Process.run(at, ["serve", "--dir", "another", "--public-url", "example.org"]),

@@ -6,8 +6,10 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { createUpload } from "../interop/server.js"
 import { directory } from "../support/directory.js"
 import { needs } from "../support/needs.js"
+import { idOf } from "../support/uploads.js"
 import * as Process from "./process.js"
 
 const start = Effect.fnUntraced(function*(at: string, ...options: ReadonlyArray<string>) {
@@ -24,18 +26,7 @@ const start = Effect.fnUntraced(function*(at: string, ...options: ReadonlyArray<
 })
 
 const upload = (url: string, body: string) =>
-  Effect.promise(async () => {
-    const { headers } = await fetch(url, {
-      method: "POST",
-      headers: {
-        "tus-resumable": "1.0.0",
-        "content-type": "application/offset+octet-stream",
-        "upload-length": `${body.length}`
-      },
-      body
-    })
-    return headers.get("location")?.split("/").at(-1) ?? ""
-  })
+  Effect.promise(async () => idOf(await createUpload(url, body.length, {}, body)))
 
 const loseDatabase = (at: string) => {
   const uploads = join(at, "uploads")

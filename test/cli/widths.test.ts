@@ -17,6 +17,7 @@ import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import * as AdminActions from "../../src/cli/commands/AdminActions.js"
 import * as UploadJournal from "../../src/client/journal/UploadJournal.js"
+import { createUpload } from "../interop/server.js"
 import { directory as temporary } from "../support/directory.js"
 import { needs } from "../support/needs.js"
 import * as Process from "./process.js"
@@ -29,20 +30,9 @@ const program = [
   fileURLToPath(new URL("sequence.ts", import.meta.url))
 ]
 
-const create = async (url: string, filename: string, body?: string) => {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: {
-      "tus-resumable": "1.0.0",
-      "upload-length": "2000",
-      "upload-metadata": `filename ${btoa(filename)},album ${
-        btoa("summer by the sea with all of us, and winter at home")
-      }`,
-      ...(body === undefined ? {} : { "content-type": "application/offset+octet-stream" })
-    },
-    ...(body === undefined ? {} : { body })
-  })
-  return new URL(response.headers.get("location") ?? "", url).href
+const create = (url: string, filename: string, body?: string) => {
+  const album = "summer by the sea with all of us, and winter at home"
+  return createUpload(url, 2000, { "upload-metadata": `filename ${btoa(filename)},album ${btoa(album)}` }, body)
 }
 
 const longName = "the name of a film that we have made in the summer holidays of last year.mp4"

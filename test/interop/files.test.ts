@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto"
 import { statSync } from "node:fs"
 import { request } from "node:http"
 import { Readable } from "node:stream"
+import { fetched, octets, patch } from "../support/exchange.js"
 import { createUpload, fileOf, offsetOf, server, sha256, sha256OfFile } from "./server.js"
 
 const mebibyte = 1024 * 1024
@@ -25,12 +26,7 @@ const patchFrom = (url: string, size: number) =>
   new Promise<number>((resolve, reject) => {
     const sending = request(url, {
       method: "PATCH",
-      headers: {
-        "tus-resumable": "1.0.0",
-        "upload-offset": "0",
-        "content-type": "application/offset+octet-stream",
-        "content-length": size
-      }
+      headers: { ...octets, "upload-offset": 0, "content-length": size }
     }, (response) => {
       response.resume()
       resolve(response.statusCode ?? 0)
@@ -56,16 +52,7 @@ describe("a file", () => {
       const { directory, url: endpoint } = yield* server
       yield* Effect.promise(async () => {
         const url = await createUpload(endpoint, 1)
-        const response = await fetch(url, {
-          method: "PATCH",
-          headers: {
-            "tus-resumable": "1.0.0",
-            "upload-offset": "0",
-            "content-type": "application/offset+octet-stream"
-          },
-          body: "x"
-        })
-        assert.strictEqual(response.status, 204)
+        assert.strictEqual((await fetched(patch(url, 0, "x"))).status, 204)
         assert.strictEqual(await sha256OfFile(fileOf(directory, url)), await sha256([Buffer.from("x")]))
       })
     }))

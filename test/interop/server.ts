@@ -7,6 +7,8 @@ import { createReadStream } from "node:fs"
 import { join } from "node:path"
 import { example } from "../example.js"
 import { directory } from "../support/directory.js"
+import * as Exchange from "../support/exchange.js"
+import { fetched } from "../support/exchange.js"
 
 export const server = Effect.gen(function*() {
   const path = yield* directory
@@ -29,14 +31,15 @@ export const sha256 = async (chunks: AsyncIterable<Uint8Array> | Iterable<Uint8A
 
 export const sha256OfFile = (path: string) => sha256(createReadStream(path, { highWaterMark: 1024 * 1024 }))
 
-const tus = { "tus-resumable": "1.0.0" }
-
-export const createUpload = async (endpoint: string, length: number) => {
-  const response = await fetch(endpoint, { method: "POST", headers: { ...tus, "upload-length": String(length) } })
-  return new URL(response.headers.get("location") ?? "", endpoint).href
+/** The URL of a new upload. */
+export const createUpload = async (
+  endpoint: string,
+  length: number,
+  headers?: Exchange.Headers,
+  body?: Exchange.Request["body"]
+) => {
+  const answer = await fetched(Exchange.request("POST", endpoint, { "upload-length": length, ...headers }, body))
+  return new URL(Exchange.locationOf(answer), endpoint).href
 }
 
-export const offsetOf = async (url: string) => {
-  const response = await fetch(url, { method: "HEAD", headers: tus })
-  return Number(response.headers.get("upload-offset") ?? Number.NaN)
-}
+export const offsetOf = async (url: string) => Exchange.offsetOf(await fetched(Exchange.head(url)))

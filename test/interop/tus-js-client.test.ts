@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { randomBytes } from "node:crypto"
 import { Readable } from "node:stream"
 import * as tus from "tus-js-client"
+import { fetched, head } from "../support/exchange.js"
 import { fileOf, offsetOf, server, sha256, sha256OfFile } from "./server.js"
 
 interface Outcome {
@@ -89,9 +90,6 @@ describe("tus-js-client", () => {
       const { upload, url } = yield* Effect.promise(() => run(bytes, { endpoint }))
       yield* Effect.promise(() => upload.abort(true))
       yield* Effect.promise(() => tus.Upload.terminate(url, {}).then(() => assert.fail("it was still there"), () => {}))
-      const response = yield* Effect.promise(() =>
-        fetch(url, { method: "HEAD", headers: { "tus-resumable": "1.0.0" } })
-      )
-      assert.strictEqual(response.status, 404)
+      assert.strictEqual((yield* Effect.promise(() => fetched(head(url)))).status, 404)
     }))
 })

@@ -7,7 +7,9 @@ import { createHash, randomBytes } from "node:crypto"
 import { once } from "node:events"
 import * as Http from "node:http"
 import { targets } from "../chaos/descriptors.js"
+import { createUpload } from "../interop/server.js"
 import { directory } from "../support/directory.js"
+import { idOf } from "../support/uploads.js"
 
 /** More than the system buffers for a client that does not read: its buffers may grow to 36 MiB. */
 const bytes = Buffer.alloc(128 * 1024 * 1024, randomBytes(1024 * 1024))
@@ -19,21 +21,10 @@ const serving = Effect.gen(function*() {
     NodeTusServer.layer({ directory: path, port: 0, downloads: true, idleTimeout: "1 second" })
   )
   const { url } = Context.get(context, NodeTusServer.NodeTusServer)
-  const created = yield* Effect.promise(() =>
-    fetch(url, {
-      method: "POST",
-      headers: {
-        "tus-resumable": "1.0.0",
-        "upload-length": String(bytes.length),
-        "content-type": "application/offset+octet-stream"
-      },
-      body: bytes
-    })
-  )
-  const location = created.headers.get("location") ?? ""
+  const upload = yield* Effect.promise(() => createUpload(url, bytes.length, {}, bytes))
   /** How many descriptors of the file are open. */
-  const opened = () => targets("self").filter((target) => target.endsWith(location.split("/").at(-1) ?? "")).length
-  return { url: new URL(location, url), opened }
+  const opened = () => targets("self").filter((target) => target.endsWith(idOf(upload))).length
+  return { url: new URL(upload), opened }
 })
 
 const get = async (url: URL) => {

@@ -15,6 +15,7 @@ import { Duplex, type Readable } from "node:stream"
 import { setTimeout } from "node:timers/promises"
 import { connect as connectSecurely } from "node:tls"
 import { server } from "../server/doors.js"
+import { octets } from "../support/exchange.js"
 import * as Frames from "../support/frames.js"
 import { needs } from "../support/needs.js"
 import { read } from "./certificates.js"
@@ -132,11 +133,7 @@ const leftOpen = (port: number, states: Readonly<Record<string, (port: number) =
 
 const size = 64 * 1024 * 1024
 
-const stored = {
-  "tus-resumable": "1.0.0",
-  "upload-length": String(size),
-  "content-type": "application/offset+octet-stream"
-}
+const stored = { ...octets, "upload-length": size }
 
 /** Reads an answer in quarters, with pauses of three seconds, and returns how many bytes came. */
 const taken = async (answer: Readable) => {

@@ -12,16 +12,13 @@ import type { Writable } from "node:stream"
 import { setTimeout } from "node:timers/promises"
 import { child } from "../child.js"
 import { directory } from "../support/directory.js"
+import { octets, tus } from "../support/exchange.js"
 import { needs } from "../support/needs.js"
 import { read } from "./certificates.js"
 
 const size = 2000
 const pieces = 50
-const headersOf = (offset: number) => ({
-  "tus-resumable": "1.0.0",
-  "upload-offset": String(offset),
-  "content-type": "application/offset+octet-stream"
-})
+const headers = { ...octets, "upload-offset": 0 }
 
 /** One piece every 100 ms. */
 const dribble = async (body: Writable, onPiece: (count: number) => void) => {
@@ -37,7 +34,7 @@ type Send = (port: number, path: string, onPiece: (count: number) => void) => Pr
 
 const ways: Readonly<Record<string, Send>> = {
   "HTTP/1.1": async (port, path, onPiece) => {
-    const patch = requestHttp({ port, path, method: "PATCH", headers: headersOf(0), rejectUnauthorized: false })
+    const patch = requestHttp({ port, path, method: "PATCH", headers, rejectUnauthorized: false })
     const answered = once(patch, "response")
     await dribble(patch, onPiece)
     const [response] = await answered
@@ -45,12 +42,12 @@ const ways: Readonly<Record<string, Send>> = {
   },
   "HTTP/2": async (port, path, onPiece) => {
     const session = connectHttp2(`https://127.0.0.1:${port}`, { rejectUnauthorized: false })
-    const patch = session.request({ ":method": "PATCH", ":path": path, ...headersOf(0) })
+    const patch = session.request({ ":method": "PATCH", ":path": path, ...headers })
     const answered = once(patch, "response")
     await dribble(patch, onPiece)
-    const [headers] = await answered
+    const [answer] = await answered
     session.destroy()
-    return headers[":status"]
+    return answer[":status"]
   }
 }
 
@@ -62,7 +59,7 @@ needs("openssl")("a server that was suspended", () => {
       const { process: server, says } = yield* child("node/stuck", told)
       const port = Number((yield* Effect.promise(() => says(({ port }) => port !== undefined)))["port"])
       const create = async () => {
-        const headers = { "tus-resumable": "1.0.0", "upload-length": "1000000" }
+        const headers = { ...tus, "upload-length": 1_000_000 }
         const post = requestHttp({ port, path: "/files", method: "POST", headers, rejectUnauthorized: false }).end()
         const [response] = await once(post, "response")
         return String(response.resume().headers.location)

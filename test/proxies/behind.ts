@@ -11,6 +11,8 @@ import { randomBytes } from "node:crypto"
 import * as tus from "tus-js-client"
 import { relay } from "../interop/relay.js"
 import { sha256 } from "../interop/server.js"
+import * as Exchange from "../support/exchange.js"
+import { fetched } from "../support/exchange.js"
 import { needs } from "../support/needs.js"
 import type { Name } from "../support/tools.js"
 import { server } from "./proxies.js"
@@ -39,13 +41,10 @@ export const run = (
     })
   )
 
-export const post = (url: string, headers: Readonly<Record<string, string>> = {}) =>
-  Effect.promise(() =>
-    fetch(url, { method: "POST", headers: { "tus-resumable": "1.0.0", "upload-length": "1", ...headers } })
-  )
+export const post = (url: string, headers: Exchange.Headers = {}) =>
+  Effect.promise(() => fetched(Exchange.request("POST", url, { "upload-length": 1, ...headers })))
 
-export const head = (url: string) =>
-  Effect.promise(() => fetch(url, { method: "HEAD", headers: { "tus-resumable": "1.0.0" } }))
+export const head = (url: string) => Effect.promise(() => fetched(Exchange.head(url)))
 
 export const suite = (
   name: string,
@@ -94,7 +93,7 @@ export const suite = (
           })
         )
         const { headers } = yield* head(url)
-        assert.isAtLeast(Number(headers.get("upload-offset")), 2 * 1024 * 1024)
+        assert.isAtLeast(Number(headers["upload-offset"]), 2 * 1024 * 1024)
         yield* run({ uploadUrl: url })
         assert.strictEqual(yield* digestOf(url), yield* digest)
       }))
@@ -111,36 +110,34 @@ export const suite = (
           "x-forwarded-prefix": "/evil"
         }
         for (const headers of [{}, lies]) {
-          const location = (yield* post(url, headers)).headers.get("location") ?? ""
+          const location = (yield* post(url, headers)).headers["location"] ?? ""
           assert.match(location, new RegExp(`^${url}/[\\w-]{22,}$`))
           assert.strictEqual((yield* head(location)).status, 200)
         }
         const other = yield* server({ trustedProxies: [] })
-        const location = (yield* post((yield* open(other.port)).url)).headers.get("location") ?? ""
+        const location = (yield* post((yield* open(other.port)).url)).headers["location"] ?? ""
         assert.match(location, /^\/files\/[\w-]{22,}$/)
-        assert.match((yield* post(direct)).headers.get("location") ?? "", /^\/files\//)
+        assert.match((yield* post(direct)).headers["location"] ?? "", /^\/files\//)
       }))
 
     it.scopedLive("passes on the headers and bodies of requests and responses", () =>
       Effect.gen(function*() {
         const { port } = yield* server({ expiresAfter: "1 day" })
         const { url } = yield* open(port)
-        const options = yield* Effect.promise(() => fetch(url, { method: "OPTIONS" }))
-        assert.strictEqual(options.headers.get("tus-version"), "1.0.0")
+        const options = yield* Effect.promise(() => fetched({ method: "OPTIONS", path: url }))
+        assert.strictEqual(options.headers["tus-version"], "1.0.0")
         const created = yield* post(url, { "upload-metadata": "name d29ybGQ=" })
-        const location = created.headers.get("location") ?? ""
-        assert.isNotNull(created.headers.get("upload-expires"))
+        const location = created.headers["location"] ?? ""
+        assert.isDefined(created.headers["upload-expires"])
         const { headers } = yield* head(location)
         deepStrictEqual(
-          ["upload-offset", "upload-length", "upload-metadata", "cache-control"].map((name) => headers.get(name)),
+          ["upload-offset", "upload-length", "upload-metadata", "cache-control"].map((name) => headers[name]),
           ["0", "1", "name d29ybGQ=", "no-store"]
         )
         const refused = yield* post(url, { "upload-length": "x" })
         assert.strictEqual(refused.status, 400)
-        assert.match(yield* Effect.promise(() => refused.text()), /Upload-Length/)
-        const removed = yield* Effect.promise(() =>
-          fetch(location, { method: "DELETE", headers: { "tus-resumable": "1.0.0" } })
-        )
+        assert.match(refused.text, /Upload-Length/)
+        const removed = yield* Effect.promise(() => fetched(Exchange.terminate(location)))
         assert.strictEqual(removed.status, 204)
         assert.strictEqual((yield* head(location)).status, 404)
       }))

@@ -40,7 +40,7 @@ needs("nginx")("nginx with another configuration", () => {
         ["X-Forwarded-Prefix \"\"", "X-Forwarded-Prefix /api"]
       ])
       const endpoint = proxy.url.replace("/files", "/api/files")
-      const location = (yield* post(endpoint)).headers.get("location") ?? ""
+      const location = (yield* post(endpoint)).headers["location"] ?? ""
       assert.isTrue(location.startsWith(`${endpoint}/`))
       assert.strictEqual((yield* head(location)).status, 200)
       const { url } = yield* TusUpload.run({ endpoint, source: UploadSource.fromBytes(bytes), parallel: 3 })

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
+import { octets } from "../support/exchange.js"
 import { bodyOf, create, head, patch, request } from "../support/memory.js"
 import { idOf } from "../support/uploads.js"
 import { server } from "./doors.js"
@@ -17,7 +18,6 @@ import { server } from "./doors.js"
 const hooked = (hooks: UploadHooks.Hooks, policy?: TusPolicy.Options) =>
   Layer.provideMerge(server(policy), Layer.succeed(UploadHooks.UploadHooks, hooks))
 
-const octets = { "content-type": "application/offset+octet-stream" }
 const ofAnn = { authorization: "Bearer ann" }
 const ofBob = { authorization: "Bearer bob" }
 

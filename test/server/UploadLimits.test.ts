@@ -17,6 +17,7 @@ import type { Allowance } from "../../src/server/body/Allowance.js"
 import * as BoundedBody from "../../src/server/body/BoundedBody.js"
 import type * as UploadBody from "../../src/server/body/UploadBody.js"
 import { uploadOf } from "../protocol/arbitraries.js"
+import { octets } from "../support/exchange.js"
 import { bodyOf, create, head, patch, request } from "../support/memory.js"
 
 const sum = (sizes: ReadonlyArray<number>) => sizes.reduce((sum, size) => sum + size, 0)
@@ -58,8 +59,6 @@ const limited = (limits: UploadLimits.Options, size = Infinity, turns: ReadonlyA
 }
 
 const as = (authorization: string) => ({ authorization })
-const octets = { "content-type": "application/offset+octet-stream" }
-
 const post = (who: string, headers: Readonly<Record<string, string>>, body?: string) =>
   request("POST", "/files", { ...as(who), ...headers, ...(body === undefined ? {} : octets) }, bodyOf(body ?? ""))
 

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
+import { octets } from "../support/exchange.js"
 import { bodyOf, create, head, patch, request } from "../support/memory.js"
 import { server } from "./doors.js"
 
@@ -58,7 +59,6 @@ describe("signed URLs", () => {
 
   it.effect("name the parts of a final", () =>
     Effect.gen(function*() {
-      const octets = { "content-type": "application/offset+octet-stream" }
       const partial = { "upload-length": "3", "upload-concat": "partial", ...octets }
       const { headers: { location = "" } } = yield* request("POST", "/files", partial, bodyOf("abc"))
       assert.strictEqual((yield* concat(location.split("?")[0] ?? "")).status, 403)

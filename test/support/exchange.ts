@@ -67,6 +67,12 @@ export const locationOf = ({ headers, text }: Answer) => headers["location"] ?? 
 /** NaN if the answer does not tell it. */
 export const offsetOf = ({ headers }: Answer) => Number(headers["upload-offset"])
 
+/** Sends a request whose path is a URL, as a page does. */
+export const fetched: Ask = async ({ body, headers, method, path }) => {
+  const response = await fetch(path, { method, headers: { ...headers }, ...(body && { body }) } as RequestInit)
+  return { status: response.status, headers: Object.fromEntries(response.headers), text: await response.text() }
+}
+
 export interface Exchange extends Omit<Request, "path"> {
   /** `{name}` is a location that was saved before. `/files` by default. */
   readonly path?: string

@@ -6,8 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as UploadBody from "../../src/server/body/UploadBody.js"
 import * as TusDoor from "../../src/server/doors/TusDoor.js"
-
-const tus = { "tus-resumable": "1.0.0" }
+import { octets, tus } from "./exchange.js"
 
 export const bodyOf = (text: string): UploadBody.UploadBody => {
   let sent = false
@@ -48,6 +47,6 @@ export const patch = (
   request(
     "PATCH",
     path,
-    { "content-type": "application/offset+octet-stream", "upload-offset": String(offset), ...headers },
+    { ...octets, "upload-offset": String(offset), ...headers },
     typeof body === "string" ? bodyOf(body) : body
   )

@@ -14,17 +14,15 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import { createHash, randomUUID } from "node:crypto"
+import { randomUUID } from "node:crypto"
 import { existsSync } from "node:fs"
 import { fileOf } from "../../interop/server.js"
 import { directory } from "../../support/directory.js"
-import { octets } from "../../support/exchange.js"
+import { digest, octets } from "../../support/exchange.js"
 import * as Raw from "../../support/raw.js"
 import { idOf } from "../../support/uploads.js"
 import type { Proofs } from "../tables.js"
 import { logged, requests, serve, until, watched } from "./setting.js"
-
-const sha1 = (text: string) => `sha1 ${createHash("sha1").update(text).digest("base64")}`
 
 /** The origins that may read an error, for three pages. Undefined for a page that may not. */
 const allowed = (origins: "*" | ReadonlyArray<string | RegExp> | ((origin: string) => boolean) | undefined) =>
@@ -228,7 +226,7 @@ export const serverRows = {
     const three = { "upload-length": "3" }
     assert.strictEqual(yield* post({ "upload-defer-length": "1" }), 201)
     assert.strictEqual(yield* post({ ...three }, "abcd"), 413)
-    assert.strictEqual(yield* post({ ...three, "upload-checksum": sha1("other") }, "abc"), 460)
+    assert.strictEqual(yield* post({ ...three, "upload-checksum": digest("other") }, "abc"), 460)
     assert.strictEqual(yield* post({ ...three, "content-type": "text/plain" }, "abc"), 415)
     assert.strictEqual(yield* post({ ...three, "upload-metadata": "binary /w==" }), 201)
     assert.strictEqual(yield* post({ ...three, "upload-metadata": "a $" }), 400)
@@ -259,7 +257,7 @@ export const serverRows = {
     assert.strictEqual(yield* status(1, "abc"), 409)
     assert.strictEqual(yield* status(0, "abcdefg"), 413)
     assert.strictEqual(yield* status(0, "abc", { "upload-checksum": "xxh3 YQ==" }), 400)
-    assert.strictEqual(yield* status(0, "abc", { "upload-checksum": sha1("other") }), 460)
+    assert.strictEqual(yield* status(0, "abc", { "upload-checksum": digest("other") }), 460)
     const { destroy, send } = yield* connection
     yield* Effect.promise(() => send(`${Raw.patch(path, 0, 6)}abc`))
     destroy()
