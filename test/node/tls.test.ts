@@ -14,7 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { execFile } from "node:child_process"
-import { createHash, randomBytes } from "node:crypto"
+import { randomBytes } from "node:crypto"
 import * as Http2 from "node:http2"
 import * as Net from "node:net"
 import { connect } from "node:tls"
@@ -23,15 +23,23 @@ import type * as ServerTls from "../../src/node/http/ServerTls.js"
 import { storedAt } from "../client/world.js"
 import { relay } from "../interop/relay.js"
 import { server } from "../server/doors.js"
+import {
+  type Answer,
+  create,
+  digest,
+  head,
+  locationOf,
+  offsetOf,
+  patch,
+  post,
+  type Request,
+  terminate,
+  trailed
+} from "../support/exchange.js"
 import { needs } from "../support/needs.js"
 import { path, read } from "./certificates.js"
 
 const bytes = randomBytes(3 * 1024 * 1024 + 17)
-
-const tus = { "tus-resumable": "1.0.0" }
-const stream = { ...tus, "content-type": "application/offset+octet-stream" }
-
-const digest = (text: string) => `sha1 ${createHash("sha1").update(text).digest("base64")}`
 
 const start = (
   options: NodeTusServer.HttpOptions = {},
@@ -108,7 +116,7 @@ needs("openssl")("a server with a certificate", () => {
         const { client, port, stop, url } = yield* start({}, { http2 })
         if (http2) {
           const session = yield* open(port, read("ca.pem"))
-          yield* Effect.promise(() => ask(session, { ":method": "OPTIONS", ":path": "/files" }))
+          yield* Effect.promise(() => ask(session, { method: "OPTIONS", path: "/files" }))
         }
         // A connection that is kept alive, and one before its handshake.
         yield* Effect.provide(upload(url), yield* Layer.build(client()))
@@ -146,36 +154,24 @@ needs("openssl")("an upload over HTTP/2", () => {
       const { port, stored, url } = yield* start()
       const session = yield* open(port, read("ca.pem"))
       yield* Effect.promise(async () => {
-        const created = await ask(session, {
-          ":method": "POST",
-          ":path": "/files",
-          ...stream,
-          "upload-length": String(bytes.length)
-        }, bytes.subarray(0, 1000))
+        const created = await ask(session, post({ "upload-length": bytes.length }, bytes.subarray(0, 1000)))
         assert.strictEqual(created.status, 201, created.text)
-        const path = String(created.headers["location"])
-        const patch = (offset: number, body: Uint8Array, headers = {}) =>
-          ask(
-            session,
-            { ":method": "PATCH", ":path": path, ...stream, "upload-offset": String(offset), ...headers },
-            body
-          )
-        assert.strictEqual((await patch(1000, bytes.subarray(1000, 2_000_000))).headers["upload-offset"], "2000000")
+        const path = locationOf(created)
+        const append = (offset: number, body: Uint8Array, headers = {}) =>
+          ask(session, patch(path, offset, body, headers))
+        assert.strictEqual((await append(1000, bytes.subarray(1000, 2_000_000))).headers["upload-offset"], "2000000")
         const rest = bytes.subarray(2_000_000)
-        assert.strictEqual((await patch(2_000_000, rest, { "content-length": rest.length })).status, 204)
-        const { headers } = await ask(session, { ":method": "HEAD", ":path": path, ...tus })
-        assert.strictEqual(headers["upload-offset"], String(bytes.length))
-        const refused = await patch(0, bytes.subarray(0, 10))
+        assert.strictEqual((await append(2_000_000, rest, { "content-length": rest.length })).status, 204)
+        assert.strictEqual(await offsetAt(session, path), bytes.length)
+        const refused = await append(0, bytes.subarray(0, 10))
         assert.strictEqual(refused.status, 409)
         assert.match(refused.text, /^[^\n]{10,}\n$/)
-        const removed = await ask(session, { ":method": "DELETE", ":path": path, ...tus })
+        const removed = await ask(session, terminate(path))
         assert.strictEqual(removed.status, 204)
         return path
       })
-      const created = yield* Effect.promise(() =>
-        ask(session, { ":method": "POST", ":path": "/files", ...stream, "upload-length": String(bytes.length) }, bytes)
-      )
-      assert.isTrue(bytes.equals(yield* stored(new URL(String(created.headers["location"]), url).href)))
+      const created = yield* Effect.promise(() => ask(session, post({ "upload-length": bytes.length }, bytes)))
+      assert.isTrue(bytes.equals(yield* stored(new URL(locationOf(created), url).href)))
     }))
 
   it.scopedLive("is checked by a checksum in the trailers", () =>
@@ -183,23 +179,12 @@ needs("openssl")("an upload over HTTP/2", () => {
       const { port } = yield* start()
       const session = yield* open(port, read("ca.pem"))
       yield* Effect.promise(async () => {
-        const path = await create(session, 6)
-        const patch = (offset: number, body: string, checksum: string) =>
-          ask(
-            session,
-            {
-              ":method": "PATCH",
-              ":path": path,
-              ...stream,
-              "upload-offset": String(offset),
-              trailer: "Upload-Checksum"
-            },
-            Buffer.from(body),
-            { "upload-checksum": checksum }
-          )
-        assert.strictEqual((await patch(0, "abc", digest("abc"))).status, 204)
-        assert.strictEqual((await patch(3, "def", digest("xyz"))).status, 460)
-        assert.strictEqual(await offsetOf(session, path), 3)
+        const path = await createAt(session, 6)
+        const right = trailed(path, 0, "abc")
+        const wrong = { ...trailed(path, 3, "def"), trailers: { "upload-checksum": digest("xyz") } }
+        assert.strictEqual((await ask(session, right)).status, 204)
+        assert.strictEqual((await ask(session, wrong)).status, 460)
+        assert.strictEqual(await offsetAt(session, path), 3)
       })
     }))
 
@@ -210,11 +195,11 @@ needs("openssl")("an upload over HTTP/2", () => {
       for (const how of ["stream", "connection"] as const) {
         const other = yield* open(port, read("ca.pem"))
         yield* Effect.promise(async () => {
-          const path = await create(session, 1_000_000)
-          const cut = other.request({ ":method": "PATCH", ":path": path, ...stream, "upload-offset": "0" })
+          const path = await createAt(session, 1_000_000)
+          const cut = other.request(headersOf(patch(path, 0, "")))
           cut.on("error", () => {})
           await new Promise((resolve) => cut.write(Buffer.alloc(300_000), resolve))
-          while (await offsetOf(session, path) < 300_000) {
+          while (await offsetAt(session, path) < 300_000) {
             if (how === "stream") {
               setTimeout(() => cut.close(Http2.constants.NGHTTP2_CANCEL), 100)
             } else {
@@ -222,13 +207,8 @@ needs("openssl")("an upload over HTTP/2", () => {
             }
             await new Promise((resolve) => setTimeout(resolve, 50))
           }
-          assert.strictEqual(await offsetOf(session, path), 300_000)
-          const rest = await ask(session, {
-            ":method": "PATCH",
-            ":path": path,
-            ...stream,
-            "upload-offset": "300000"
-          }, Buffer.alloc(700_000))
+          assert.strictEqual(await offsetAt(session, path), 300_000)
+          const rest = await ask(session, patch(path, 300_000, Buffer.alloc(700_000)))
           assert.strictEqual(rest.status, 204)
         })
       }
@@ -241,16 +221,10 @@ needs("openssl")("an upload over HTTP/2", () => {
       for (const how of ["stream", "connection"] as const) {
         const other = yield* open(port, read("ca.pem"))
         yield* Effect.promise(async () => {
-          const path = await create(session, 10)
-          const cut = other.request({
-            ":method": "PATCH",
-            ":path": path,
-            ...stream,
-            "upload-offset": "0",
-            "upload-checksum": digest("abc"),
-            // Node ends a stream before it cancels it: without a length the body would look complete.
-            ...(how === "stream" ? { "content-length": "10" } : {})
-          })
+          const path = await createAt(session, 10)
+          // Node ends a stream before it cancels it: without a length the body would look complete.
+          const length = how === "stream" ? { "content-length": 10 } : {}
+          const cut = other.request(headersOf(patch(path, 0, "", { "upload-checksum": digest("abc"), ...length })))
           cut.on("error", () => {})
           // The digest matches the bytes so far, but more were announced.
           await new Promise((resolve) => cut.write("abc", resolve))
@@ -261,8 +235,8 @@ needs("openssl")("an upload over HTTP/2", () => {
             other.destroy()
           }
           await new Promise((resolve) => cut.once("close", resolve))
-          await ask(session, { ":method": "PATCH", ":path": path, ...stream, "upload-offset": "0" }, "x")
-          assert.strictEqual(await offsetOf(session, path), 1, how)
+          await ask(session, patch(path, 0, "x"))
+          assert.strictEqual(await offsetAt(session, path), 1, how)
         })
       }
     }))
@@ -272,20 +246,16 @@ needs("openssl")("an upload over HTTP/2", () => {
       const { port } = yield* start()
       const session = yield* open(port, read("ca.pem"))
       yield* Effect.promise(async () => {
-        const path = await create(session, 4 * 1024 * 1024)
-        const other = await create(session, 1)
+        const path = await createAt(session, 4 * 1024 * 1024)
+        const other = await createAt(session, 1)
         const body = Buffer.alloc(16 * 1024 * 1024)
-        for (const [offset, status] of [["7", 409], ["0", 413]] as const) {
-          const refused = await ask(
-            session,
-            { ":method": "PATCH", ":path": path, ...stream, "upload-offset": offset },
-            body
-          )
+        for (const [offset, status] of [[7, 409], [0, 413]] as const) {
+          const refused = await ask(session, patch(path, offset, body))
           assert.strictEqual(refused.status, status)
           assert.match(refused.text, /^[^\n]{10,}\n$/)
-          assert.strictEqual(await offsetOf(session, other), 0)
+          assert.strictEqual(await offsetAt(session, other), 0)
         }
-        assert.strictEqual(await offsetOf(session, path), 4 * 1024 * 1024)
+        assert.strictEqual(await offsetAt(session, path), 4 * 1024 * 1024)
       })
     }))
 
@@ -294,18 +264,13 @@ needs("openssl")("an upload over HTTP/2", () => {
       const { port } = yield* start()
       const session = yield* open(port, read("ca.pem"))
       yield* Effect.promise(async () => {
-        const hung = session.request({
-          ":method": "PATCH",
-          ":path": await create(session, 10),
-          ...stream,
-          "upload-offset": "0"
-        })
+        const hung = session.request(headersOf(patch(await createAt(session, 10), 0, "")))
         hung.on("error", () => {}).write("abc")
         const sizes = Array.from({ length: 40 }, (_, i) => i * 10_000)
         const answers = await Promise.all(sizes.map(async (size) => {
-          const path = await create(session, size)
-          await ask(session, { ":method": "PATCH", ":path": path, ...stream, "upload-offset": "0" }, Buffer.alloc(size))
-          return await offsetOf(session, path)
+          const path = await createAt(session, size)
+          await ask(session, patch(path, 0, Buffer.alloc(size)))
+          return await offsetAt(session, path)
         }))
         deepStrictEqual(answers, sizes)
         hung.close()
@@ -334,7 +299,7 @@ needs("openssl")("an upload over HTTP/2", () => {
       const session = yield* open(port, read("ca.pem"))
       yield* Effect.promise(async () => {
         const path = `/files/${"a".repeat(32)}`
-        const request = session.request({ ":method": "PATCH", ":path": path, ...stream, "upload-offset": "0" })
+        const request = session.request(headersOf(patch(path, 0, "")))
         request.on("error", () => {}).write(Buffer.alloc(16 * 1024 * 1024))
         const sent = () => Number(session.socket.bytesWritten)
         for (let before = -1; before < sent();) {
@@ -352,13 +317,8 @@ needs("openssl")("an upload over HTTP/2", () => {
       const { port } = yield* start({ idleTimeout: "200 millis" })
       const session = yield* open(port, read("ca.pem"))
       yield* Effect.promise(async () => {
-        const path = await create(session, 1000)
-        const answer = await ask(
-          session,
-          { ":method": "PATCH", ":path": path, ...stream, "upload-offset": "0" },
-          "x".repeat(123),
-          "never ends"
-        )
+        const path = await createAt(session, 1000)
+        const answer = await ask(session, patch(path, 0, "x".repeat(123)), "never ends")
         assert.strictEqual(answer.status, 503)
         assert.match(answer.text, /stands at 123/)
       })
@@ -368,15 +328,10 @@ needs("openssl")("an upload over HTTP/2", () => {
     Effect.gen(function*() {
       const { port, stop } = yield* start()
       const session = yield* open(port, read("ca.pem"))
-      const path = yield* Effect.promise(() => create(session, 1000))
-      const answer = yield* Effect.fork(Effect.promise(() =>
-        ask(
-          session,
-          { ":method": "PATCH", ":path": path, ...stream, "upload-offset": "0" },
-          "x".repeat(321),
-          "never ends"
-        )
-      ))
+      const path = yield* Effect.promise(() => createAt(session, 1000))
+      const answer = yield* Effect.fork(
+        Effect.promise(() => ask(session, patch(path, 0, "x".repeat(321)), "never ends"))
+      )
       yield* Effect.sleep("200 millis")
       let isToldToGo = false
       session.once("goaway", () => isToldToGo = true)
@@ -429,37 +384,29 @@ const open = (port: number, ca: Buffer) =>
     (session) => Effect.sync(() => session.destroy())
   )
 
-const ask = (
-  session: Http2.ClientHttp2Session,
-  headers: Http2.OutgoingHttpHeaders,
-  body?: Uint8Array | string,
-  ending: Http2.OutgoingHttpHeaders | "never ends" = {}
-) =>
-  new Promise<{ readonly status: number; readonly headers: Http2.IncomingHttpHeaders; readonly text: string }>(
-    (resolve, reject) => {
-      const isTrailed = typeof ending === "object" && Object.keys(ending).length > 0
-      const request = session.request(headers, { endStream: body === undefined, waitForTrailers: isTrailed })
-      let answer: Http2.IncomingHttpHeaders = {}
-      let text = ""
-      request.setEncoding("utf8")
-        .on("response", (headers) => answer = headers)
-        .on("data", (piece: string) => text += piece)
-        .on("wantTrailers", () => request.sendTrailers(typeof ending === "object" ? ending : {}))
-        .on("end", () => resolve({ status: Number(answer[":status"]), headers: answer, text }))
-        .on("error", reject)
-      if (body !== undefined && ending === "never ends") {
-        request.write(body)
-      } else if (body !== undefined) {
-        request.end(body)
-      }
+const headersOf = ({ headers, method, path }: Request) => ({ ":method": method, ":path": path, ...headers })
+
+const ask = (session: Http2.ClientHttp2Session, request: Request, ending: "ends" | "never ends" = "ends") =>
+  new Promise<Answer>((resolve, reject) => {
+    const { body, trailers } = request
+    const stream = session.request(headersOf(request), {
+      endStream: body === undefined,
+      waitForTrailers: trailers !== undefined
+    })
+    let answer: Http2.IncomingHttpHeaders = {}
+    let text = ""
+    stream.setEncoding("utf8")
+      .on("response", (headers) => answer = headers)
+      .on("data", (piece: string) => text += piece)
+      .on("wantTrailers", () => stream.sendTrailers({ ...trailers }))
+      .on("end", () => resolve({ status: Number(answer[":status"]), headers: answer as Answer["headers"], text }))
+      .on("error", reject)
+    if (body !== undefined) {
+      void (ending === "ends" ? stream.end(body) : stream.write(body))
     }
-  )
+  })
 
-const create = async (session: Http2.ClientHttp2Session, length: number) =>
-  String(
-    (await ask(session, { ":method": "POST", ":path": "/files", ...tus, "upload-length": String(length) })).headers
-      .location
-  )
+const createAt = async (session: Http2.ClientHttp2Session, length: number) =>
+  locationOf(await ask(session, create(length)))
 
-const offsetOf = async (session: Http2.ClientHttp2Session, path: string) =>
-  Number((await ask(session, { ":method": "HEAD", ":path": path, ...tus })).headers["upload-offset"])
+const offsetAt = async (session: Http2.ClientHttp2Session, path: string) => offsetOf(await ask(session, head(path)))
