@@ -49,7 +49,7 @@ export const make = (
   let isCleared = false
   let text: NodeJS.Timeout | undefined
   let answer: NodeJS.Timeout | undefined
-  const connecting = setTimeout(() => {
+  const connecting = request.reusedSocket ? undefined : setTimeout(() => {
     const cause = new Error(`no connection within ${Duration.format(connectTimeout)}`)
     onUnconnected(new TransportError({ reason: "Unreachable", cause }))
   }, Timer.millis(connectTimeout))

@@ -30,7 +30,14 @@ export interface Options {
 export const defaultConnectTimeout = Duration.seconds(30)
 
 /** Begins a request. Throws if the URL or a header is invalid. */
-export type Open = (url: URL, method: string, headers: Readonly<Record<string, string>>) => Http.ClientRequest
+export type Open = (url: string, method: string, headers: Readonly<Record<string, string>>) => Http.ClientRequest
+
+/** All that requests to a URL have in common. */
+interface Route {
+  readonly request: typeof Http.request
+  readonly target: Https.RequestOptions
+  readonly headers: Readonly<Record<string, string>>
+}
 
 /** Connections are kept alive until the scope ends. */
 export const make = Effect.fnUntraced(function*(options: Options, tls: Tls.ConnectionOptions) {
@@ -68,26 +75,38 @@ export const make = Effect.fnUntraced(function*(options: Options, tls: Tls.Conne
     return through
   }
 
-  const open: Open = (url, method, headers) => {
+  const routeOf = (url: URL): Route => {
     const through = proxyFor(url)
-    const target = { ...urlToHttpOptions(url), method, headers }
+    const target = urlToHttpOptions(url)
     if (url.protocol === "https:") {
-      return Https.request({ ...target, agent: through === "" ? secure : tunnel(through) })
+      const agent = through === "" ? secure : tunnel(through)
+      return { request: Https.request, target: { ...target, agent }, headers: {} }
     }
     if (url.protocol !== "http:") {
       throw new Error(`expected a URL that begins with http: or https:, not ${url.protocol}`)
     }
     if (through === "") {
-      return Http.request({ ...target, agent: plain })
+      return { request: Http.request, target: { ...target, agent: plain }, headers: {} }
     }
     const via = proxyUrl(through)
-    return requestOf(via)({
-      ...target,
-      ...addressOf(via),
-      agent: via.protocol === "https:" ? secure : plain,
-      path: `${url.origin}${url.pathname}${url.search}`,
-      headers: { ...headers, host: url.host, ...authorization(via) }
-    })
+    return {
+      request: requestOf(via),
+      target: {
+        ...target,
+        ...addressOf(via),
+        agent: via.protocol === "https:" ? secure : plain,
+        path: `${url.origin}${url.pathname}${url.search}`
+      },
+      headers: { host: url.host, ...authorization(via) }
+    }
+  }
+
+  // All creations at an endpoint have one URL.
+  let last: { readonly url: string; readonly route: Route } | undefined
+  const open: Open = (url, method, headers) => {
+    last = last?.url === url ? last : { url, route: routeOf(new URL(url)) }
+    const { route } = last
+    return route.request({ ...route.target, method, headers: { ...headers, ...route.headers } })
   }
   return open
 })

@@ -22,10 +22,12 @@ export const read = (response: Http.IncomingMessage, onEnough: () => void): () =
   return () => text
 }
 
-export const toRaw = ({ headersDistinct, statusCode = 0 }: Http.IncomingMessage, body: string): RawResponse => {
+export const toRaw = ({ rawHeaders, statusCode = 0 }: Http.IncomingMessage, body: string): RawResponse => {
   const headers: Record<string, string> = {}
-  for (const [name, values = []] of Object.entries(headersDistinct)) {
-    headers[name] = values.join(", ")
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]?.toLowerCase() ?? ""
+    const value = rawHeaders[i + 1] ?? ""
+    headers[name] = Object.hasOwn(headers, name) ? `${headers[name]}, ${value}` : value
   }
   return { status: statusCode, headers, ...(body === "" ? {} : { body }) }
 }

@@ -38,7 +38,7 @@ export const layer = (options: Options = {}): Layer.Layer<TusTransport, NodeTls.
       const limited = connections === undefined ? undefined : connectionLimit(connections)
       const begin = (request: Request) => {
         const { answerTimeout, body, headers, method, stallTimeout, url } = request
-        return NodeExchange.make(open(new URL(url), method, { ...headers, ...framing(method, body) }), {
+        return NodeExchange.make(open(url, method, { ...headers, ...framing(method, body) }), {
           hasBody: body !== undefined,
           connectTimeout,
           stallTimeout,
