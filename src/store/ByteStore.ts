@@ -30,8 +30,8 @@ export interface Place {
 export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
   /**
    * Whether other processes write to it, too. Then every write fails with `Superseded`, and changes nothing, if the
-   * upload was written before under a higher fence; and the sweeper leaves young bytes alone that no state names. False
-   * by default: the lock of the process is enough.
+   * upload was written before under a higher fence; and the sweeper leaves bytes alone that no state names, for a day.
+   * False by default: the lock of the process is enough.
    */
   readonly isShared?: boolean | undefined
 

@@ -269,6 +269,24 @@ describe("TusSweeper", () => {
       assert.strictEqual((yield* patch(cut, 1, "bc")).status, 204)
     }).pipe(Effect.provide(server())))
 
+  it.effect("leaves young bytes without a state alone where other processes write, too", () =>
+    Effect.gen(function*() {
+      const memory = yield* ByteStore.ByteStore
+      const { sweepOrphans } = yield* Effect.provideService(TusSweeper.make, ByteStore.ByteStore, {
+        ...memory,
+        isShared: true
+      })
+      const stray = Upload.UploadId.make("0123456789abcdef0123456789abcdef")
+      yield* write(stray)
+      yield* TestClock.adjust("23 hours")
+      yield* sweepOrphans()
+      deepStrictEqual(yield* memory.size(stray), Option.some(3))
+      yield* TestClock.adjust("1 hour")
+      yield* sweepOrphans()
+      deepStrictEqual(yield* memory.size(stray), Option.none())
+      deepStrictEqual((yield* aside).map(({ id }) => id), [stray])
+    }).pipe(Effect.provide(server())))
+
   it.effect("leaves alone bytes whose state is being written, and bytes whose state is found after all", () =>
     Effect.gen(function*() {
       const bytes = yield* ByteStore.ByteStore

@@ -5,7 +5,7 @@
  */
 import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -15,6 +15,9 @@ import * as Pairing from "../../store/Pairing.js"
 import { UploadLock } from "../../store/UploadLock.js"
 import { UploadRegistry } from "../../store/UploadRegistry.js"
 import { each } from "../verbs/Background.js"
+
+/** How long a creation takes at most, also in a process that stands still, and with wrong clocks. */
+const youth = Duration.days(1)
 
 export const make = Effect.gen(function*() {
   const registry = yield* UploadRegistry
@@ -40,6 +43,12 @@ export const make = Effect.gen(function*() {
     })
   })
 
+  /** Whether another process may be about to create its state. Such a process may stand still, and lose its lock. */
+  const isYoung = ({ writtenAt }: Look) =>
+    bytes.isShared === true
+      ? Effect.map(DateTime.now, (now) => DateTime.greaterThan(DateTime.addDuration(writtenAt, youth), now))
+      : Effect.succeed(false)
+
   /**
    * An orphan may be about to get a state: its writer, who holds the lock, writes the bytes before it creates the
    * state.
@@ -55,7 +64,7 @@ export const make = Effect.gen(function*() {
           if (isCondemned) {
             yield* isNamed ? Effect.void : bytes.remove(id, fence)
             yield* bytes.spare?.(id) ?? Effect.void
-          } else if (Option.isSome(look) && !isNamed) {
+          } else if (Option.isSome(look) && !isNamed && !(yield* isYoung(look.value))) {
             yield* look.value.size === 0 ? bytes.remove(id, fence) : setAside(stored, look.value)
           }
         }))
