@@ -32,7 +32,7 @@ export class Application {
   hook(process: Process): Hook {
     const hook: Hook = (upload) =>
       Effect.suspend(() => {
-        this.check(upload)
+        this.check(upload, process)
         const { dice, fault } = this.world.step("hook", () => `hook of ${upload.id}`)
         if (!process.alive) {
           return Effect.never
@@ -70,9 +70,13 @@ export class Application {
     asked.allowed = asked.times + 1
   }
 
-  private check(upload: Upload.Upload): void {
+  private check(upload: Upload.Upload, process: Process): void {
     const { id, length, offset } = upload
     const state = this.world.database.states.get(id)?.upload
+    if (this.world.database.states.isLost(id, process)) {
+      // A server that was paused may ask beside its successor. Its verdict is refused.
+      return
+    }
     const asked = this.of(id)
     asked.times++
     const claim = (holds: boolean, why: string) => this.world.promises.claim(holds, "P9", id, why)

@@ -60,7 +60,7 @@ export interface Backing {
 
 export class Database {
   readonly states: States
-  private log: Array<Change | Naming> = []
+  protected log: Array<Change | Naming> = []
   /** The number of writes that were copied from elsewhere, and are durable. */
   private settled = 0
   /** The number of writes at the last boot. */
@@ -70,7 +70,7 @@ export class Database {
   /** Whether the log has the states that the server should have. */
   private isRight = true
   private boots = 1
-  private readonly world: World
+  protected readonly world: World
   private readonly backing: Backing
 
   constructor(world: World, backing: Backing) {
@@ -187,9 +187,7 @@ export class Database {
         onFailure: (error) => Effect.sync(() => this.states.checkRefusal(change, error)),
         onSuccess: (result) =>
           Effect.sync(() => {
-            const done = changed(result)
-            this.log.push(done)
-            this.states.change(done, process)
+            this.took(changed(result), process)
           })
       })
       const written = Effect.ensuring(
@@ -301,6 +299,12 @@ export class Database {
     this.booted = this.log.length
     return registry
   })
+
+  /** A write has taken effect. */
+  protected took(change: Change, process: Process): void {
+    this.log.push(change)
+    this.states.change(change, process)
+  }
 
   private fail(reason: "Read" | "Write", what: string) {
     this.world.trouble()

@@ -108,7 +108,7 @@ export class Kernel {
 export type OnTimer = (process: Process) => void
 
 /** The start of the world, an ordinary date. */
-const epoch = Date.UTC(2031, 4, 5, 6, 7, 8)
+export const epoch = Date.UTC(2031, 4, 5, 6, 7, 8)
 
 /** A process: once it is dead, no step of its fibers runs any more. */
 export class Process implements Scheduler.Scheduler {

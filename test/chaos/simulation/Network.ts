@@ -26,9 +26,22 @@ export const endpoint = "http://simulated/files"
 /** The request that a server fiber works for; undefined for work of the server itself. */
 export const origin = FiberRef.unsafeMake<Exchange | undefined>(undefined)
 
+let caller: Exchange | undefined
+
+/** Runs something elsewhere that a fiber has asked for on behalf of a request. */
+export const onBehalfOf = <A>(exchange: Exchange | undefined, run: () => A): A => {
+  const before = caller
+  caller = exchange
+  try {
+    return run()
+  } finally {
+    caller = before
+  }
+}
+
 /** The request that the running code works for. */
 export const currentOrigin = () =>
-  Option.flatMap(Fiber.getCurrentFiber(), (fiber) => Option.fromNullable(fiber.getFiberRef(origin))).pipe(
+  caller ?? Option.flatMap(Fiber.getCurrentFiber(), (fiber) => Option.fromNullable(fiber.getFiberRef(origin))).pipe(
     Option.getOrUndefined
   )
 

@@ -6,6 +6,8 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { restore } from "../../../src/cli/commands/OrphanActions.js"
+import type { Process } from "./Kernel.js"
+import type { Kind } from "./sharing/SharedBytes.js"
 import type { World } from "./World.js"
 
 type Alter<A> = (self: A, world: World) => A
@@ -26,6 +28,14 @@ export interface Plant {
   readonly written?: (count: number, whole: number) => number
   /** The server adopts the bytes of another database without being told to. */
   readonly adopts?: boolean
+  /** Calls for which a shared byte store looks at no fence. */
+  readonly ignoresFence?: (kind: Kind) => boolean
+  /** The lock of a process knows only that process. */
+  readonly locksAlone?: boolean
+  /** When the lease of a process runs out, in milliseconds of the database's clock. */
+  readonly leaseUntil?: (process: Process) => number
+  /** Whether a process looks again before it says that another writer was faster. */
+  readonly looksAgain?: boolean
   /** How orphans are restored. */
   readonly restore?: Alter<typeof restore>
   /** A change outside the world; returns a function that undoes it. */

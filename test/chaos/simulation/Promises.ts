@@ -8,7 +8,7 @@ import type { RawResponse } from "../../../src/wire/Message.js"
 import { type Exchange, isChecked } from "./Connection.js"
 import type { Process } from "./Kernel.js"
 import { currentOrigin } from "./Network.js"
-import { idOf, pathOf } from "./Paths.js"
+import { idOf } from "./Paths.js"
 import * as Removal from "./Removal.js"
 import type { Task } from "./Story.js"
 import type { World } from "./World.js"
@@ -39,8 +39,10 @@ export class Promises {
    */
   private readonly settingBack = new Set<Id>()
   private readonly requests = new Set<Exchange>()
-  /** Requests for uploads that had expired when the requests arrived. */
-  private readonly late = new WeakSet<Exchange>()
+  /** Requests for uploads that had expired when the requests arrived, and the versions of those uploads. */
+  private readonly late = new WeakMap<Exchange, number | undefined>()
+  /** What was known of an upload when a request for it arrived. */
+  private readonly toldBefore = new WeakMap<Exchange, number>()
   private readonly world: World
 
   constructor(world: World) {
@@ -55,7 +57,7 @@ export class Promises {
   // Events of servers.
 
   committed(before: Upload.Upload, { synced, upload: after }: UploadRegistry.StoredUpload): void {
-    const isSynced = synced === 0 || this.damaged.has(after.id) || this.world.disk.isLasting(pathOf(after.id), synced)
+    const isSynced = synced === 0 || this.damaged.has(after.id) || this.world.sources.isLasting(after.id, synced)
     this.claim(isSynced, "P2", after.id, `${synced} bytes are taken for synced that a power cut may take`)
     const exchange = currentOrigin()
     if (after.offset > before.offset && exchange !== undefined && isChecked(exchange)) {
@@ -64,6 +66,7 @@ export class Promises {
     if (after.kind._tag === "Final" && after.kind.parts.some((part) => this.damaged.has(part))) {
       this.damaged.add(after.id)
     }
+    this.world.shared?.committed(after)
     this.world.application.committed(before, after)
   }
 
@@ -149,8 +152,9 @@ export class Promises {
     const upload = this.world.database.states.get(idOf(request.url))?.upload
     const isAlone = !Array.from(this.requests).some((other) => other.request.url === request.url)
     if (isAlone && upload !== undefined && Removal.hasExpired(upload, process.time)) {
-      this.late.add(exchange)
+      this.late.set(exchange, this.world.database.states.get(upload.id)?.version)
     }
+    this.toldBefore.set(exchange, upload === undefined ? 0 : this.told.get(upload.id)?.offset ?? 0)
     this.requests.add(exchange)
   }
 
@@ -162,9 +166,17 @@ export class Promises {
       this.checkKept(exchange, id)
     }
     if (id !== undefined && method !== "OPTIONS" && status < 300) {
-      const isLate = this.late.has(exchange) && exchange.troubles === this.world.troubles
+      // A server with another clock may have gone on with it meanwhile.
+      const isSame = this.world.shared === undefined ||
+        this.late.get(exchange) === this.world.database.states.get(id)?.version
+      const isLate = this.late.has(exchange) && isSame && exchange.troubles === this.world.troubles
       this.claim(!isLate, "P7", id, `it has expired, and answers ${method} with ${status}`)
       const upload = this.world.database.states.get(id)?.upload
+      if (method === "HEAD" && this.world.shared !== undefined) {
+        const known = this.toldBefore.get(exchange) ?? 0
+        const offset = Number(headers["upload-offset"] ?? known)
+        this.claim(offset >= known, "P1", id, `${known} bytes were acknowledged, and later ${offset}`)
+      }
       if (method === "DELETE") {
         this.claim(upload === undefined, "P1", id, "told to be gone, but there")
       } else if (upload === undefined) {
@@ -276,9 +288,9 @@ export class Promises {
 
   /** Checks that the first `size` bytes of an upload would survive any power cut. */
   checkLasting(id: Id, size: number, why: string): void {
-    const { database, disk } = this.world
+    const { database, sources } = this.world
     const upload = database.lasting(id)
-    const isLasting = upload !== undefined && upload.offset >= size && (size === 0 || disk.isLasting(pathOf(id), size))
+    const isLasting = upload !== undefined && upload.offset >= size && (size === 0 || sources.isLasting(id, size))
     this.claim(isLasting || database.states.get(id) === undefined || this.damaged.has(id), "P2", id, why)
   }
 }

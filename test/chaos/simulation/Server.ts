@@ -26,23 +26,33 @@ export type Services =
   | UploadStore.UploadStore
 
 export const layer = (world: World, process: Process): Layer.Layer<Services, unknown> => {
-  const { plant, story } = world
-  const bytes = Plant.alter(ByteStore.ByteStore, FileByteStore.layer({ directory }), plant.bytes, world)
+  const { plant, shared, story } = world
+  const bytes = Plant.alter(
+    ByteStore.ByteStore,
+    shared === undefined ? FileByteStore.layer({ directory }) : shared.layerBytes(process),
+    plant.bytes,
+    world
+  )
   const database = world.database.layer(process)
   // Only a process that is alone may cache. The cache is so small that entries are dropped.
   const registry = story.twins === "none" ? Layer.provide(RegistryCache.layer({ capacity: 4 }), database) : database
+  const lock = shared === undefined || plant.locksAlone === true ? UploadLock.layerMemory : shared.layerLock(process)
   // Two servers at once are what the directory lock prevents.
-  const pairing = story.twins === "at once"
+  const pairing = story.twins === "at once" || shared !== undefined
     ? Layer.empty
     : Pairing.layer({ adopt: plant.adopts ?? world.operator.adopts })
-  return (world.isCalm ? Layer.empty : Layer.merge(sweeper(world), syncer)).pipe(
+  const background = shared === undefined ? Layer.merge(sweeper(world), syncer) : sweeper(world)
+  return (world.isCalm ? Layer.empty : background).pipe(
     Layer.provideMerge(TusServer.layer),
     Layer.provideMerge(pairing),
     Layer.provideMerge(Plant.alter(UploadStore.UploadStore, UploadStore.layer, plant.store, world)),
-    Layer.provideMerge(Plant.alter(UploadLock.UploadLock, UploadLock.layerMemory, plant.lock, world)),
+    Layer.provideMerge(Plant.alter(UploadLock.UploadLock, lock, plant.lock, world)),
     Layer.provideMerge(Plant.alter(UploadRegistry.UploadRegistry, registry, plant.registry, world)),
     Layer.provideMerge(
-      Plant.alter(ByteStore.ByteStore, bytes, (bytes) => world.writers.observe(bytes, process), world)
+      // What many write is checked where it takes effect.
+      shared === undefined
+        ? Plant.alter(ByteStore.ByteStore, bytes, (bytes) => world.writers.observe(bytes, process), world)
+        : bytes
     ),
     Layer.provide(Layer.mergeAll(
       NodeHashFunctions.layer,
@@ -56,10 +66,11 @@ export const layer = (world: World, process: Process): Layer.Layer<Services, unk
   )
 }
 
-const sweeper = ({ story: { removeUsedPartials } }: World) =>
+const sweeper = ({ shared, story: { removeUsedPartials } }: World) =>
   TusSweeper.layer({
     schedule: Schedule.spaced("1 minute"),
-    orphanSchedule: Schedule.spaced("7 minutes"),
+    // Often, so that one server sweeps while another one that is paused creates an upload.
+    orphanSchedule: Schedule.spaced(shared === undefined ? "7 minutes" : "20 seconds"),
     removeUsedPartials
   })
 

@@ -29,6 +29,8 @@ export class Servers {
   private until = 0
   /** The error of the machine's clock. */
   private skew = 0
+  /** The errors of single machines, on top of it. */
+  private readonly skews = new Map<string, number>()
   private readonly world: World
 
   constructor(world: World) {
@@ -40,9 +42,11 @@ export class Servers {
       return this.restart(name, 100)
     }
     const process = new Process(`${name}${++this.births}`, this.world.kernel, () => {
-      this.world.step("timer", () => "a timer")
+      if (this.world.shared?.isIdle(process) !== true) {
+        this.world.step("timer", () => "a timer")
+      }
     })
-    process.setClock(this.skew)
+    process.setClock(this.skewOf(name))
     this.processes.add(process)
     this.starting = process
     const booted = Effect.flatMap(Layer.toRuntime(Server.layer(this.world, process)), (runtime) => {
@@ -88,6 +92,10 @@ export class Servers {
     ) {
       this.hosts[0]?.process.resume()
     }
+    if (story.twins === "sharing") {
+      // A load balancer does not know who is paused.
+      return this.hosts[steps % Math.max(1, this.hosts.length)]
+    }
     const awake = this.hosts.filter(({ process }) => !process.isSuspended)
     return awake[(story.twins === "at once" ? steps : 0) % Math.max(1, awake.length)]
   }
@@ -98,9 +106,35 @@ export class Servers {
     return first === undefined ? undefined : dice.pick(first, ...others)
   }
 
+  /** The running process, if it is one of these, or any other. */
+  currentOr(dice: Dice.Dice): Process | undefined {
+    const { current } = this.world.kernel
+    return current !== undefined && this.owns(current) ? current : this.choose(dice)
+  }
+
+  /** Kills a process. If it shares nothing with others, its machine has not failed, and its connections are reset. */
   crash(process: Process, dice: Dice.Dice): void {
-    this.kill(process, dice, false)
-    this.restart(process.name.replace(/\d+$/, ""), dice.between(20, 20_000))
+    this.kill(process, dice, this.world.shared !== undefined && dice.chance(0.5))
+    this.restart(machineOf(process.name), dice.between(20, 20_000))
+  }
+
+  /** Pauses a process for a while, wherever it is. */
+  pause(dice: Dice.Dice): void {
+    const process = this.currentOr(dice)
+    if (process !== undefined && !process.isSuspended) {
+      const millis = dice.chance(0.3) ? dice.between(1000, 30_000) : dice.between(30_000, 120_000)
+      this.world.note(() => `${process.name} is paused for ${Math.round(millis)} ms`)
+      process.pause(dice.chance(0.7) ? "stands" : "goes on")
+      this.world.kernel.schedule(millis, () => {
+        this.world.note(() => `${process.name} goes on`)
+        process.resume()
+      })
+    }
+  }
+
+  get isComplete(): boolean {
+    return this.hosts.length >= (this.world.story.shared?.servers ?? 1) &&
+      this.hosts.every(({ process }) => !process.isSuspended)
   }
 
   /** Kills the server, runs `act`, and starts it again later. */
@@ -115,7 +149,7 @@ export class Servers {
   cutPower(dice: Dice.Dice): void {
     for (const process of this.processes) {
       this.kill(process, dice, dice.chance(0.5))
-      this.restart(process.name.replace(/\d+$/, ""), dice.between(2000, 60_000))
+      this.restart(machineOf(process.name), dice.between(2000, 60_000))
     }
     this.world.disk.cutPower(dice)
     const revived = this.world.database.cutPower(dice)
@@ -127,7 +161,19 @@ export class Servers {
 
   shiftClocks(millis: number): void {
     this.skew += millis
-    this.processes.forEach((process) => process.setClock(this.skew))
+    this.processes.forEach((process) => process.setClock(this.skewOf(process.name)))
+  }
+
+  /** Sets the clock of one machine wrong, by less than a day: then the sweeper takes young bytes for old. */
+  shiftClock({ name }: Process, millis: number): void {
+    this.skews.set(machineOf(name), millis)
+    this.shiftClocks(0)
+  }
+
+  private skewOf(name: string): number {
+    const machine = machineOf(name)
+    const nth = "abc".indexOf(machine.slice(-1))
+    return this.skew + (this.skews.get(machine) ?? 0) + (this.world.story.shared?.skews[nth] ?? 0)
   }
 
   owns(process: Process): boolean {
@@ -140,6 +186,11 @@ export class Servers {
     this.processes.forEach((process) => this.kill(process, Dice.make(this.world.story.seed, this.world.steps), false))
     this.restarts.forEach((cancel) => cancel())
     this.start("last")
+  }
+
+  /** All servers that have started. */
+  get all(): ReadonlyArray<Host> {
+    return this.hosts
   }
 
   /** A server that has started. */
@@ -173,3 +224,5 @@ export class Servers {
     this.restarts.push(this.world.kernel.schedule(delay, () => this.start(name)))
   }
 }
+
+const machineOf = (process: string) => process.replace(/\d+$/, "")

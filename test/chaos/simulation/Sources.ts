@@ -35,8 +35,15 @@ export class Sources {
 
   /** The stored bytes, as processes see them. */
   stored(id: Id): Buffer {
-    const bytes = this.world.disk.bytesOf(pathOf(id))
+    const bytes = this.world.shared === undefined
+      ? this.world.disk.bytesOf(pathOf(id))
+      : this.world.shared.bytes.bytesOf(id)
     return bytes === undefined ? Buffer.alloc(0) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  }
+
+  /** Whether the first `size` bytes would survive any power cut. A shared store has copies on other machines. */
+  isLasting(id: Id, size: number): boolean {
+    return this.world.shared !== undefined || this.world.disk.isLasting(pathOf(id), size)
   }
 
   /** Whether the counted bytes of an upload are those that were sent, and all of them if it is complete. */

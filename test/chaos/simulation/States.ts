@@ -17,6 +17,7 @@ export type Change =
 export class States {
   private entries = new Map<Upload.UploadId, Entry>()
   readonly removed = new Set<Upload.UploadId>()
+  private readonly claimants = new Map<Upload.UploadId, Process>()
   private readonly world: World
 
   constructor(world: World) {
@@ -29,6 +30,21 @@ export class States {
 
   all(): ReadonlyArray<Entry> {
     return Array.from(this.entries.values())
+  }
+
+  /** A process has taken over an upload: what others still do to it is refused. */
+  claim(entry: Option.Option<Entry>, process: Process): void {
+    if (Option.isSome(entry)) {
+      const { id } = entry.value.upload
+      this.entries.set(id, entry.value)
+      this.claimants.set(id, process)
+      this.world.application.excuse()
+    }
+  }
+
+  /** Whether another process has taken over an upload. */
+  isLost(id: Upload.UploadId, process: Process): boolean {
+    return (this.claimants.get(id) ?? process) !== process
   }
 
   /** A read returns the current state, and no older one. */
@@ -66,6 +82,7 @@ export class States {
       this.checkLegal(undefined, entry.upload)
       claim(before === undefined && !this.removed.has(id), "P10", "an id is given twice")
       this.entries.set(id, entry)
+      this.claimants.set(id, process)
       if (entry.upload.offset > 0) {
         this.world.promises.committed(entry.upload.cut(0), entry)
       }

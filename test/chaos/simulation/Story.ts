@@ -34,6 +34,17 @@ export interface Loss {
   readonly mend: "adopt" | "put back"
 }
 
+/** An installation of several servers, which run at the same time. */
+export interface Shared {
+  readonly servers: 2 | 3
+  /** The errors of the clocks of their machines in milliseconds, in order. */
+  readonly skews: ReadonlyArray<number>
+  /** Whether uploads have to be sealed before they can be read. */
+  readonly seals: boolean
+  /** Whether the byte store forgets the fences of what was removed. */
+  readonly forgets: boolean
+}
+
 export interface Story {
   readonly seed: number
   readonly durability: "process" | "completion" | "always"
@@ -42,9 +53,12 @@ export interface Story {
   readonly expiresAfter: number | undefined
   readonly removeUsedPartials: boolean
   /**
-   * A second server on the same store: none, one that takes turns with the first, or one that runs at the same time.
+   * Other servers on the same store: none, one that takes turns with the first, one that runs at the same time though
+   * the store is for one, or some that share a database and a byte store which are for many.
    */
-  readonly twins: "none" | "in turn" | "at once"
+  readonly twins: "none" | "in turn" | "at once" | "sharing"
+  /** What they share. */
+  readonly shared?: Shared | undefined
   /** Whether the order of ready fibers is random. */
   readonly shuffled: boolean
   readonly tasks: ReadonlyArray<Task>
@@ -56,7 +70,7 @@ export interface Story {
   readonly losses: ReadonlyArray<Loss>
 }
 
-const minute = 60_000
+export const minute = 60_000
 
 export const fromSeed = (seed: number): Story => {
   const dice = Dice.make(seed)
@@ -88,7 +102,7 @@ const lossesFrom = (dice: Dice.Dice): ReadonlyArray<Loss> =>
     mend: dice.chance(0.7) ? "adopt" : "put back"
   }))
 
-const taskFrom = (nth: number, dice: Dice.Dice): Task => {
+export const taskFrom = (nth: number, dice: Dice.Dice): Task => {
   const plot = dice.pick("Upload", "Upload", "Upload", "Pause", "Terminate", "EarlyFinal")
   const size = dice.chance(0.05) ? 0 : dice.whole(1, dice.pick(50, 1000, 6000))
   return {

@@ -22,6 +22,8 @@ import type { Plant } from "./Plant.js"
 import { Promises } from "./Promises.js"
 import * as Rest from "./Rest.js"
 import { Servers } from "./Servers.js"
+import { Shared } from "./sharing/Shared.js"
+import * as SharingRest from "./sharing/SharingRest.js"
 import { Sources } from "./Sources.js"
 import * as SqlBacking from "./SqlBacking.js"
 import type { Story, Task } from "./Story.js"
@@ -65,6 +67,8 @@ export class World {
   readonly disk: Disk
   readonly diskCalls: DiskCalls
   readonly database: Database.Database
+  /** What several servers share, instead of a disk and a database of their own. */
+  readonly shared: Shared | undefined
   readonly network: Network
   readonly servers: Servers
   readonly application: Application
@@ -104,7 +108,8 @@ export class World {
     }, story.syncsDirectories)
     this.disk.now = () => this.kernel.current?.time ?? this.kernel.now
     this.diskCalls = new DiskCalls(this.disk, this)
-    this.database = new Database.Database(
+    this.shared = story.shared === undefined ? undefined : new Shared(this, story.shared)
+    this.database = this.shared?.database ?? new Database.Database(
       this,
       story.registry === "sql" && database !== undefined ? SqlBacking.make(database) : Database.memory()
     )
@@ -116,6 +121,11 @@ export class World {
     this.operator = new Operator(this)
     this.treasures = new Treasures(this)
     this.servers = new Servers(this)
+  }
+
+  /** A step at which nothing can fail, and which does not count. */
+  quietly(): Step {
+    return { dice: Dice.make(this.story.seed, Math.floor(this.kernel.now), 2), fault: undefined }
   }
 
   /** The start of a step, which may fail. Here a process can die. */
@@ -136,9 +146,7 @@ export class World {
   private suffer(fault: Fault, dice: Dice.Dice): void {
     switch (fault) {
       case "crash": {
-        const process = this.kernel.current !== undefined && this.servers.owns(this.kernel.current)
-          ? this.kernel.current
-          : this.servers.choose(dice)
+        const process = this.servers.currentOr(dice)
         if (process !== undefined) {
           this.servers.crash(process, dice)
         }
@@ -149,9 +157,13 @@ export class World {
       case "clock ahead":
       case "clock back": {
         this.troubles++
-        const by = dice.pick(500, 5000, 300_000, 7_200_000, 50_000_000)
-        return this.servers.shiftClocks(fault === "clock ahead" ? by : -by)
+        const by = dice.pick(500, 5000, 300_000, 7_200_000, 50_000_000) * (fault === "clock ahead" ? 1 : -1)
+        const process = this.shared === undefined ? undefined : this.servers.currentOr(dice)
+        return process === undefined ? this.servers.shiftClocks(by) : this.servers.shiftClock(process, by)
       }
+      case "pause":
+        this.trouble()
+        return this.servers.pause(dice)
     }
   }
 
@@ -179,10 +191,10 @@ export class World {
 
   async run(): Promise<Outcome> {
     mount(this.diskCalls)
-    this.servers.start("server")
-    if (this.story.twins !== "none") {
-      this.servers.start("twin")
-    }
+    const names = this.story.shared === undefined
+      ? ["server", ...(this.story.twins === "none" ? [] : ["twin"])]
+      : ["server a", "server b", "server c"].slice(0, this.story.shared.servers)
+    names.forEach((name) => this.servers.start(name))
     this.operator.begin()
     const client = new Process("client", this.kernel)
     for (const task of this.story.tasks) {
@@ -190,7 +202,7 @@ export class World {
     }
     await this.until(() => this.ends.length === this.story.tasks.length, "all clients end")
     if (this.broken === undefined) {
-      await Rest.rest(this)
+      await (this.shared === undefined ? Rest.rest(this) : SharingRest.rest(this, this.shared))
     }
     this.database.end()
     return {
