@@ -32,12 +32,35 @@ export const fail = <E>(error: E): Pull<E> => Effect.fail(Option.some(error))
 /** For a pull that needs no closing. */
 export const reading = <E>(pull: Pull<E>): Reading<E> => ({ pull, close: () => Effect.void })
 
-/** Calls `use` with each batch, to the end. */
+/** The batch, and then what `pull` gives. */
+export const after = <E, R>(batch: Chunk.Chunk<Uint8Array>, pull: Pull<E, R>): Pull<E, R> => {
+  let isPulled = false
+  return Effect.suspend(() => {
+    if (isPulled) {
+      return pull
+    }
+    isPulled = true
+    return Exit.succeed(batch)
+  })
+}
+
+/** All bytes are there, so that a reader may take them from here. A reader that pulls gets them, too. */
+export interface Whole extends Pull {
+  readonly bytes: Chunk.Chunk<Uint8Array>
+}
+
+/** The batch, and then the end. */
+export const whole = (bytes: Chunk.Chunk<Uint8Array>): Whole => Object.assign(after(bytes, end), { bytes })
+
+/** Whether all bytes are there. */
+export const isWhole = <E, R>(pull: Pull<E, R>): pull is Whole => "bytes" in pull
+
+/** Calls `act` with each batch, to the end. */
 export const forEachBatch = <E, R, E2, R2>(
   pull: Pull<E, R>,
   act: (batch: Chunk.Chunk<Uint8Array>) => Effect.Effect<void, E2, R2>
 ): Effect.Effect<void, E | E2, R | R2> =>
-  Effect.matchEffect(pull, {
+  isWhole(pull) ? act(pull.bytes) : Effect.matchEffect(pull, {
     onFailure: Option.match({ onNone: () => Effect.void, onSome: Effect.fail }),
     onSuccess: (batch) => Effect.flatMap(act(batch), () => forEachBatch(pull, act))
   })

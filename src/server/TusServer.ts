@@ -69,6 +69,7 @@ export const make = Effect.gen(function*() {
   // Its scope ends before that of `inFlight`: assembling stops, and the requests that wait for it are answered.
   const completion = yield* CompleteUpload.make(withoutTrailers.policy, hooks)
   const receive = ReceiveBody.make({
+    clock: yield* Effect.clock,
     store,
     digests: yield* HashFunctions,
     tell: (upload) => events.publish({ _tag: "Progress", upload })

@@ -5,10 +5,12 @@
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type { UploadId } from "../protocol/Upload.js"
+import * as Known from "../time/Known.js"
 import { UploadRegistry } from "./UploadRegistry.js"
 import type { UploadStoreError } from "./UploadStoreError.js"
 
@@ -107,14 +109,19 @@ export const layerMemory: Layer.Layer<UploadLock, UploadStoreError, UploadRegist
       id: UploadId,
       use: (lease: Lease) => Effect.Effect<A, E, R>,
       restore: Restore
-    ) =>
-      Effect.flatMap(
-        Effect.exit(restore(Effect.suspend(() => use({ fence: ++fence, onRequested: holder.onRequested })))),
-        (exit) => {
+    ) => {
+      const used = Known.suspend(() => use({ fence: ++fence, onRequested: holder.onRequested }))
+      return Known.matchCauseEffect(Known.isKnown(used) ? used : restore(used), {
+        onFailure: (cause) => {
           release(id)
-          return exit
+          return Exit.failCause(cause)
+        },
+        onSuccess: (a) => {
+          release(id)
+          return Exit.succeed(a)
         }
-      )
+      })
+    }
 
     return UploadLock.of({
       withLock: (id, use) =>

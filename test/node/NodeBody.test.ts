@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
@@ -40,6 +41,14 @@ const withRequest = <A>(
 const pull = (body: NodeBody.NodeBody) => Effect.runPromise(Effect.either(body.pull))
 
 const sizeOf = (batch: Chunk.Chunk<Uint8Array>) => Chunk.reduce(batch, 0, (sum, { length }) => sum + length)
+
+const textOf = async (pulled: ReturnType<typeof pull>) => {
+  const either = await pulled
+  assert(either._tag === "Right")
+  return Buffer.concat([...either.right]).toString()
+}
+
+const ended = Either.left(Option.none())
 
 const until = async (condition: () => boolean) => {
   while (!condition()) {
@@ -138,4 +147,49 @@ describe("NodeBody", () => {
       assert(cut._tag === "Left")
       deepStrictEqual(cut.left, Option.some("Disconnected" as const))
     }))
+
+  it.live("hands over a small body whole, and knows then that it has ended", () =>
+    withRequest({ limit: Infinity, used: 0 }, async ({ body, client, request }) => {
+      const pulled = pull(body)
+      await client.send("ab")
+      await until(() => request.readableFlowing === true)
+      assert.isFalse(body.hasEnded?.())
+      await client.send("cdef")
+      assert.strictEqual(await textOf(pulled), "abcdef")
+      assert.isTrue(body.hasEnded?.())
+      assert.isFalse(body.isUnread())
+      deepStrictEqual(await pull(body), ended)
+    }, 6))
+
+  it.live("hands over what there is of a small body that is asked for, that is late, or whose end is lost", () =>
+    Effect.forEach(
+      [
+        (body: NodeBody.NodeBody) => body.flush?.(),
+        () => {},
+        (body: NodeBody.NodeBody) => body.stop("TakenOver"),
+        (_: unknown, { destroy }: { readonly destroy: () => void }) => destroy()
+      ],
+      (act) => {
+        const budget = { limit: Infinity, used: 0 }
+        return withRequest(budget, async ({ body, client }) => {
+          const pulled = pull(body)
+          await client.send("ab")
+          await until(() => budget.used === 2)
+          act(body, client)
+          assert.strictEqual(await textOf(pulled), "ab")
+          assert.isFalse(body.hasEnded?.())
+          assert.strictEqual(budget.used, 0)
+        }, 6)
+      }
+    ))
+
+  it.live("waits for no small body when all bodies together keep too much waiting", () =>
+    withRequest({ limit: 10, used: 9 }, async ({ body, client }) => {
+      const pulled = pull(body)
+      await client.send("ab")
+      assert.strictEqual(await textOf(pulled), "ab")
+      const rest = pull(body)
+      await client.send("c")
+      assert.strictEqual(await textOf(rest), "c")
+    }, 6))
 })

@@ -1,10 +1,12 @@
 /**
  * Bytes between a source that pushes and a reader that pulls. Each pull takes everything that has arrived since the
- * last one: an idle trickle moves at once and a flood moves in big batches, without timers.
+ * last one: an idle trickle moves at once and a flood moves in big batches, without timers. A small body moves whole.
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import { clearTimeout, setTimeout } from "node:timers"
 import type { AbortReason } from "../../server/body/UploadBody.js"
 import * as ReleaseBuffers from "./ReleaseBuffers.js"
 
@@ -26,6 +28,12 @@ interface Source {
 
 type Pulled = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<AbortReason>>
 
+/** A body of at most so many bytes is small: it is handed over whole. */
+const smallBytes = 64 * 1024
+
+/** How long the rest of a small body is waited for once its first bytes are there. Then it is handed over in pieces. */
+const wholeMillis = 1000
+
 export class CoalescingBuffer {
   private chunks: Array<Uint8Array> = []
   private size = 0
@@ -35,18 +43,31 @@ export class CoalescingBuffer {
   private waiter: ((pulled: Pulled) => void) | undefined
   private readonly source: Source
   private readonly budget: Budget
+  /** Bytes of a small body that have not arrived yet; `Infinity` for any other body. */
+  private missing: number
+  /** Whether a small body waits for its missing bytes. */
+  private isGathering: boolean
+  private late: NodeJS.Timeout | undefined
 
-  constructor(source: Source, budget: Budget) {
+  /** @param length - the announced bytes of the body; `Infinity` if they are not announced. */
+  constructor(source: Source, budget: Budget, length = Infinity) {
     this.source = source
     this.budget = budget
+    this.missing = length <= smallBytes ? length : Infinity
+    this.isGathering = length <= smallBytes
   }
 
   push(bytes: Uint8Array): void {
     this.chunks.push(bytes)
     this.size += bytes.length
+    this.missing -= bytes.length
     this.budget.used += bytes.length
     if (this.size >= bufferSize || this.budget.used >= this.budget.limit) {
       this.source.pause()
+      this.isGathering = false
+    }
+    if (this.missing === 0) {
+      this.ending ??= ended
     }
     this.wake()
   }
@@ -57,22 +78,26 @@ export class CoalescingBuffer {
     this.wake()
   }
 
+  /** Hands over what has arrived of a small body, and the rest in pieces. */
+  flush(): void {
+    this.isGathering = false
+    this.wake()
+  }
+
   /** Drops the bytes that have arrived. */
   discard(): void {
+    clearTimeout(this.late)
     this.budget.used -= this.size
     this.chunks = []
     this.size = 0
   }
 
-  /** Everything that has arrived; else it waits for bytes or the end. */
+  /** Everything that has arrived; else it waits for bytes or the end. An interrupted pull may lose what arrives. */
   pull(): Pulled {
     ReleaseBuffers.free(this.lent)
     this.lent = []
     return this.take() ?? Effect.async((resume) => {
       this.waiter = resume
-      return Effect.sync(() => {
-        this.waiter = undefined
-      })
     })
   }
 
@@ -81,9 +106,28 @@ export class CoalescingBuffer {
     return this.waiter
   }
 
+  /** Whether the body is small, and handed over whole. */
+  get isSmall(): boolean {
+    return this.missing !== Infinity
+  }
+
+  /** Whether all announced bytes of a small body have arrived. */
+  get isWhole(): boolean {
+    return this.missing === 0
+  }
+
+  /** Whether everything was handed over, and only the end is left. */
+  get hasEnded(): boolean {
+    return this.size === 0 && this.ending === ended
+  }
+
   private take(): Pulled | undefined {
     if (this.size === 0) {
       return this.ending
+    }
+    if (this.isGathering && this.ending === undefined) {
+      this.late ??= setTimeout(() => this.flush(), wholeMillis)
+      return undefined
     }
     const batch = Chunk.unsafeFromArray(this.chunks)
     this.lent = this.chunks
@@ -91,14 +135,17 @@ export class CoalescingBuffer {
     if (this.source.isPaused()) {
       this.source.resume()
     }
-    return Effect.succeed(batch)
+    return Exit.succeed(batch)
   }
 
   private wake(): void {
     const pulled = this.waiter === undefined ? undefined : this.take()
     if (pulled !== undefined) {
-      this.waiter?.(pulled)
+      const { waiter } = this
       this.waiter = undefined
+      waiter?.(pulled)
     }
   }
 }
+
+const ended: Pulled = Exit.fail(Option.none())

@@ -58,7 +58,7 @@ const whole = (body: UploadBody): NodeBody => ({ ...body, isUnread: () => false,
 const none = whole(empty)
 
 const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget, begin: () => void): NodeBody => {
-  const buffer = new CoalescingBuffer(request, budget)
+  const buffer = new CoalescingBuffer(request, budget, lengthOf(request))
   const stopped = Deferred.unsafeMake<void>(FiberId.none)
   let begun = false
   let stopReading = ignore
@@ -100,15 +100,16 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
     }),
     stop: (reason) => {
       Deferred.unsafeDone(stopped, Effect.void)
-      if (!request.complete) {
+      if (!request.complete && !buffer.isWhole) {
         stopReading()
         request.pause()
         buffer.end(Option.some(reason))
       }
     },
     stopped: Deferred.await(stopped),
+    ...(buffer.isSmall ? { hasEnded: () => buffer.hasEnded, flush: () => buffer.flush() } : {}),
     trailers: Effect.sync(() => request.trailers),
-    isUnread: () => !request.complete && !request.destroyed,
+    isUnread: () => !request.complete && !request.destroyed && !buffer.isWhole,
     rest: Effect.suspend(() => {
       stopReading()
       buffer.discard()
@@ -117,6 +118,9 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
     discard: () => buffer.discard()
   }
 }
+
+/** The announced bytes of the body; `Infinity` if they are not announced. */
+const lengthOf = ({ headers }: IncomingMessage) => Number(headers["content-length"] ?? Infinity)
 
 /** Reads and drops what the client still sends, until it has sent nothing for `quietMillis`. */
 const drain = (request: IncomingMessage): Effect.Effect<void> =>

@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Hasher } from "../../bytes/HashFunctions.js"
 import * as Pull from "../../bytes/Pull.js"
@@ -18,6 +19,8 @@ export interface BoundedBody {
   readonly pull: Pull.Pull<UploadStoreError>
   /** Known when `pull` has come to the end. */
   readonly ending: () => Transfer.Receipt["ending"]
+  /** Whether the last batch was pulled, and the next pull is known to be the end. */
+  readonly hasEnded: () => boolean
 }
 
 export const make = (
@@ -42,6 +45,9 @@ export const make = (
     if (Option.isSome(hasher)) {
       Chunk.forEach(kept, (bytes) => hasher.value.update(bytes))
     }
+    if (size <= left && body.hasEnded?.() === true) {
+      ending = "Ended"
+    }
     return kept
   }
 
@@ -52,7 +58,7 @@ export const make = (
 
   // Only the wait for the network can be interrupted. It then looks as if the client had disconnected.
   const arriving: Pull.Pull = Effect.matchCauseEffect(Effect.interruptible(body.pull), {
-    onSuccess: (batch) => Effect.succeed(take(batch)),
+    onSuccess: (batch) => Exit.succeed(take(batch)),
     onFailure: (cause) =>
       Cause.isInterruptedOnly(cause)
         ? end("Disconnected")
@@ -81,7 +87,8 @@ export const make = (
 
   return {
     pull: Effect.suspend(() => ending !== undefined ? Pull.end : Chunk.isEmpty(waiting) ? arriving : further),
-    ending: () => ending ?? "Disconnected"
+    ending: () => ending ?? "Disconnected",
+    hasEnded: () => ending === "Ended"
   }
 }
 

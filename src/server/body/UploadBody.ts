@@ -30,6 +30,10 @@ export interface UploadBody {
   readonly stopped: Effect.Effect<void>
   /** The trailer fields, by lower-case name; to be read after the end of the body. */
   readonly trailers: Effect.Effect<Trailers>
+  /** Whether the last bytes have been pulled, and the next pull is known to be the end. Left out where nobody knows. */
+  readonly hasEnded?: () => boolean
+  /** Hands over at once what has arrived of a small body, for which a pull otherwise waits until it is whole. */
+  readonly flush?: () => void
   /** Another reader, such as a body parser, has read it. */
   readonly isConsumed?: boolean
 }

@@ -2,16 +2,19 @@
  * PATCH: appends the body of the request to an upload.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Append from "../../protocol/Append.js"
-import { rejectionOf } from "../../protocol/Refusal.js"
+import { type Refusal, rejectionOf } from "../../protocol/Refusal.js"
 import * as Transfer from "../../protocol/Transfer.js"
 import type { Upload } from "../../protocol/Upload.js"
-import { UploadLock } from "../../store/UploadLock.js"
+import { type Lease, UploadLock } from "../../store/UploadLock.js"
+import type { StoredUpload } from "../../store/UploadRegistry.js"
 import { UploadStore } from "../../store/UploadStore.js"
 import * as Known from "../../time/Known.js"
 import { unlimited } from "../body/Allowance.js"
 import { UploadLimits } from "../hooks/UploadLimits.js"
+import type { Concluded } from "./Concluded.js"
 import * as HookRunner from "./HookRunner.js"
 import * as Unlocked from "./Unlocked.js"
 import type { CommandOf, Dependencies, Verb } from "./Verb.js"
@@ -23,32 +26,48 @@ export const make = Effect.fnUntraced(function*({ completion, hooks, receive }: 
   const admit = HookRunner.admitter(hooks, store)
   const refusalOf = Unlocked.make(store, lock)
 
-  const append: Verb<CommandOf<"Append">> = ({ id, request }, { body, now }, policy) =>
-    refusalOf(id, (upload) => Append.decide(upload, request, now(), policy)) ??
-      lock.withLock(id, (lease) =>
-        Effect.gen(function*() {
-          const entry = yield* store.claim(id, lease.fence)
-          const plan = yield* Append.decide(entry.upload, request, now(), policy)
-          const { entry: received, refusal } = yield* isCounted(plan)
-            ? receive(entry, plan, lease, body, unlimited, policy)
-            : limits.growing(
-              entry.upload,
-              entry.upload,
-              Transfer.wanted(plan, request.contentLength),
-              (allowance) => receive(entry, plan, lease, body, allowance, policy)
-            )
-          const isNews = entry.upload.completion._tag !== "Complete" && !received.upload.isOpen
-          const { addition, entry: { upload } } = isNews
-            ? yield* completion.follow(received)
-            : { entry: received, addition: answerOf(received.upload) }
-          const refused = Option.orElse(refusal, () => rejectionOf(upload))
-          return Option.isSome(refused) ? yield* refused.value : { reply: Append.respond(upload), addition }
-        }))
+  const append: Verb<CommandOf<"Append">> = ({ id, request }, { body, now }, policy) => {
+    const decide = (upload: Upload) => Append.decide(upload, request, now(), policy)
+
+    const received = (entry: StoredUpload, plan: Transfer.Plan, lease: Lease) =>
+      isCounted(plan)
+        ? receive(entry, plan, lease, body, unlimited, policy)
+        : limits.growing(
+          entry.upload,
+          entry.upload,
+          Transfer.wanted(plan, request.contentLength),
+          (allowance) => receive(entry, plan, lease, body, allowance, policy)
+        )
+
+    return refusalOf(id, decide) ??
+      lock.withLock(
+        id,
+        (lease) =>
+          Known.flatMap(
+            store.claim(id, lease.fence),
+            (before) =>
+              Known.flatMap(Exit.fromEither(decide(before.upload)), (plan) =>
+                Known.flatMap(received(before, plan, lease), ({ entry, refusal }) => {
+                  const isNews = before.upload.completion._tag !== "Complete" && !entry.upload.isOpen
+                  return isNews
+                    ? Known.flatMap(completion.follow(entry), (concluded) =>
+                      answer(refusal, concluded))
+                    : answer(refusal, { entry, addition: answerOf(entry.upload) })
+                }))
+          )
+      )
+  }
 
   const verb: Verb<CommandOf<"Append">> = (command, exchange, policy) =>
     Known.flatMap(admit("Append", command.id, exchange.request), () => append(command, exchange, policy))
   return verb
 })
+
+const answer = (refusal: Option.Option<Refusal>, { addition, entry: { upload } }: Concluded) =>
+  Option.match(Option.orElse(refusal, () => rejectionOf(upload)), {
+    onNone: () => Exit.succeed({ reply: Append.respond(upload), addition }),
+    onSome: Exit.fail
+  })
 
 /** The stored final answer, which the client may have lost: it sends a PATCH without bytes to get it again. */
 const answerOf = ({ completion }: Upload) =>

@@ -2,14 +2,16 @@
  * Commits the bytes of a body while it still arrives, so that `kill -9` costs little, and knows how far the body has
  * come.
  */
-import * as DateTime from "effect/DateTime"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Policy } from "../../protocol/Policy.js"
 import * as Transfer from "../../protocol/Transfer.js"
 import type { Upload } from "../../protocol/Upload.js"
 import type { StoredUpload } from "../../store/UploadRegistry.js"
 import type { UploadStore } from "../../store/UploadStore.js"
+import * as Instant from "../../time/Instant.js"
 import * as Monotonic from "../../time/Monotonic.js"
 
 /** The most that `kill -9` loses of a running body. */
@@ -17,6 +19,7 @@ const checkpointBytes = 8 * 1024 * 1024
 const checkpointMillis = 1000
 
 export interface Dependencies {
+  readonly clock: Clock.Clock
   readonly store: UploadStore["Type"]
   /** Called after each commit of more bytes of an upload that is still open. */
   readonly tell: (upload: Upload) => Effect.Effect<void>
@@ -34,19 +37,19 @@ interface Reached {
   isSound: boolean
 }
 
-/** For the body that `plan` lets in. `at` is the time of the monotonic clock in milliseconds. */
+/** For the body that `plan` lets in, as of now. */
 export const make = (
-  { store, tell }: Dependencies,
+  { clock, store, tell }: Dependencies,
   entry: StoredUpload,
   plan: Transfer.Plan,
-  policy: Policy,
-  at: number
+  policy: Policy
 ) => {
   const { offset } = plan.upload
-  const reached: Reached = { entry, end: offset, committed: { end: offset, at }, isSound: true }
+  const millis = () => Monotonic.unsafeMillis(clock)
+  const reached: Reached = { entry, end: offset, committed: { end: offset, at: millis() }, isSound: true }
 
   /** A new upload (version 0) has not been announced yet, so it has no progress. */
-  const progress = ({ upload }: StoredUpload) => upload.isOpen && entry.version > 0 ? tell(upload) : Effect.void
+  const progress = ({ upload }: StoredUpload) => upload.isOpen && entry.version > 0 ? tell(upload) : Exit.void
 
   const commit = (next: Upload) =>
     Effect.flatMap(store.commit(reached.entry, next), (entry) => {
@@ -54,13 +57,15 @@ export const make = (
       return progress(entry)
     })
 
-  const checkpoint = Effect.gen(function*() {
-    const next = Transfer.checkpoint(plan, reached.end - offset, yield* DateTime.now, policy)
-    if (Option.isSome(next)) {
-      yield* commit(next.value)
-      reached.committed = { end: reached.end, at: yield* Monotonic.millis }
-    }
-  }).pipe(Effect.tapErrorCause(() =>
+  const checkpoint = Effect.suspend(() =>
+    Option.match(Transfer.checkpoint(plan, reached.end - offset, Instant.of(clock), policy), {
+      onNone: () => Effect.void,
+      onSome: (next) =>
+        Effect.map(commit(next), () => {
+          reached.committed = { end: reached.end, at: millis() }
+        })
+    })
+  ).pipe(Effect.tapErrorCause(() =>
     Effect.sync(() => {
       reached.isSound = false
     })
@@ -75,11 +80,8 @@ export const make = (
     onWritten: (end: number) => {
       reached.end = end
       const { committed } = reached
-      return end - committed.end >= checkpointBytes
-        ? checkpoint
-        : Effect.clockWith((clock) =>
-          Monotonic.unsafeMillis(clock) - committed.at >= checkpointMillis ? checkpoint : Effect.void
-        )
+      const isDue = end - committed.end >= checkpointBytes || millis() - committed.at >= checkpointMillis
+      return isDue ? checkpoint : Exit.void
     },
 
     /**

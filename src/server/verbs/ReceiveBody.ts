@@ -4,16 +4,21 @@
  * Only the wait for the network can be interrupted. A body that is cut off, for any reason, is settled and committed
  * like one that ended.
  */
-import * as DateTime from "effect/DateTime"
+import * as Cause from "effect/Cause"
+import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import { forEachBatch } from "../../bytes/Pull.js"
+import type { Hasher } from "../../bytes/HashFunctions.js"
+import * as Pull from "../../bytes/Pull.js"
 import type { Policy } from "../../protocol/Policy.js"
-import type { Refusal } from "../../protocol/Refusal.js"
+import type { OffsetMismatch, Refusal } from "../../protocol/Refusal.js"
 import * as Transfer from "../../protocol/Transfer.js"
 import type { Lease } from "../../store/UploadLock.js"
 import type { StoredUpload } from "../../store/UploadRegistry.js"
-import * as Monotonic from "../../time/Monotonic.js"
+import type { Superseded, UploadStoreError } from "../../store/UploadStoreError.js"
+import * as Instant from "../../time/Instant.js"
+import * as Known from "../../time/Known.js"
 import type { Allowance } from "../body/Allowance.js"
 import * as BoundedBody from "../body/BoundedBody.js"
 import type { UploadBody } from "../body/UploadBody.js"
@@ -31,55 +36,82 @@ export interface Dependencies extends Checkpoints.Dependencies, VerifyBody.Depen
 /** Moves the body of a request into the store, as `Transfer` plans and settles it. */
 export type ReceiveBody = ReturnType<typeof make>
 
+type Failure = OffsetMismatch | Superseded | UploadStoreError
+
 export const make = (dependencies: Dependencies) => {
-  const { store } = dependencies
+  const { clock, store } = dependencies
   const { makeHasher, verdict } = VerifyBody.make(dependencies)
 
-  return Effect.fnUntraced(function*(
+  return (
     entry: StoredUpload,
     plan: Transfer.Plan,
     lease: Lease,
     body: UploadBody,
     allowance: Allowance,
     policy: Policy
-  ) {
+  ): Effect.Effect<Received, Failure> => {
     const { upload, verification } = plan
-    const hasher = verification._tag === "Before"
-      ? Option.some(yield* makeHasher(verification.checksum))
-      : Option.none()
-    const bounded = BoundedBody.make(body, plan, allowance, hasher)
-    lease.onRequested(() => body.stop("TakenOver"))
-    const { commit, onWritten, reached, salvage } = Checkpoints.make(
-      dependencies,
-      entry,
-      plan,
-      policy,
-      yield* Monotonic.millis
-    )
 
-    // The request fails with the error of the store.
-    yield* upload.isOpen
-      ? Effect.tapError(
-        store.write(entry, bounded.pull, onWritten),
-        (error) => error._tag === "UploadStoreError" ? salvage : Effect.void
+    const receive = (hasher: Option.Option<Hasher>) => {
+      const bounded = BoundedBody.make(body, plan, allowance, hasher)
+      const { commit, onWritten, reached, salvage } = Checkpoints.make(dependencies, entry, plan, policy)
+      lease.onRequested(() => body.stop("TakenOver"))
+
+      const settle = (ending: Transfer.Receipt["ending"], verdict: Transfer.Receipt["verdict"]) => {
+        const receipt = { received: reached.end - upload.offset, ending, verdict }
+        const settled = Transfer.settle(plan, receipt, Instant.of(clock), policy)
+        return Known.flatMap(settled.upload === upload ? Exit.void : commit(settled.upload), () =>
+          Known.map(
+            reached.end > settled.upload.offset ? Effect.ignoreLogged(store.discard(reached.entry)) : Exit.void,
+            () => ({ entry: reached.entry, refusal: settled.refusal })
+          ))
+      }
+
+      const ended = () => {
+        const ending = bounded.ending()
+        const isVerified = ending === "Ended" && verification._tag !== "None"
+        return Known.flatMap(
+          isVerified
+            ? verdict(plan, reached.end, hasher, body.trailers, policy)
+            : Exit.succeed(VerifyBody.unverified),
+          (verdict) => settle(ending, verdict)
+        )
+      }
+
+      // The request fails with the error of the store.
+      const write = (pull: Pull.Pull<UploadStoreError>): Effect.Effect<Received, Failure> =>
+        Known.matchCauseEffect(store.write(entry, pull, onWritten), {
+          onSuccess: ended,
+          onFailure: (cause) =>
+            Option.exists(Cause.failureOption(cause), ({ _tag }) => _tag === "UploadStoreError")
+              ? Effect.zipRight(salvage, Exit.failCause(cause))
+              : Exit.failCause(cause)
+        })
+
+      return !upload.isOpen
+        ? Effect.flatMap(Pull.forEachBatch(bounded.pull, () => Effect.void), ended)
+        : body.hasEnded === undefined
+        ? write(bounded.pull)
+        : gathered(bounded, write)
+    }
+
+    return Effect.uninterruptible(
+      Known.flatMap(
+        verification._tag === "Before" ? Known.map(makeHasher(verification.checksum), Option.some) : none,
+        receive
       )
-      : forEachBatch(bounded.pull, () => Effect.void)
-
-    const ending = bounded.ending()
-    const receipt: Transfer.Receipt = {
-      received: reached.end - upload.offset,
-      ending,
-      verdict: ending === "Ended" && verification._tag !== "None"
-        ? yield* verdict(plan, reached.end, hasher, body.trailers, policy)
-        : VerifyBody.unverified
-    }
-    const settled = Transfer.settle(plan, receipt, yield* DateTime.now, policy)
-    if (settled.upload !== upload) {
-      yield* commit(settled.upload)
-    }
-    if (reached.end > settled.upload.offset) {
-      yield* Effect.ignoreLogged(store.discard(reached.entry))
-    }
-    return { entry: reached.entry, refusal: settled.refusal }
-  }, Effect.uninterruptible)
+    )
+  }
 }
+
+const none = Exit.succeed(Option.none<Hasher>())
+
+/** A small body is there before the store is asked to write. */
+const gathered = <A, E>(
+  { hasEnded, pull }: BoundedBody.BoundedBody,
+  write: (pull: Pull.Pull<UploadStoreError>) => Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
+  Effect.matchEffect(pull, {
+    onFailure: (end) => write(Exit.fail(end)),
+    onSuccess: (batch: Chunk.Chunk<Uint8Array>) => write(hasEnded() ? Pull.whole(batch) : Pull.after(batch, pull))
+  })

@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Hasher, HashFunctions } from "../../bytes/HashFunctions.js"
@@ -12,6 +13,7 @@ import { ChecksumMismatch, type Refusal } from "../../protocol/Refusal.js"
 import * as Transfer from "../../protocol/Transfer.js"
 import type { UploadStore } from "../../store/UploadStore.js"
 import type { UploadStoreError } from "../../store/UploadStoreError.js"
+import * as Known from "../../time/Known.js"
 import type { UploadBody } from "../body/UploadBody.js"
 
 export interface Dependencies {
@@ -23,7 +25,11 @@ export interface Dependencies {
 export const unverified: Transfer.Receipt["verdict"] = Either.right(undefined)
 
 export const make = ({ digests, store }: Dependencies) => {
-  const makeHasher = ({ algorithm }: Checksum) => Effect.orDie(Effect.fromNullable(digests.get(algorithm)?.()))
+  const makeHasher = ({ algorithm }: Checksum) =>
+    Known.suspend(() => {
+      const hasher = digests.get(algorithm)?.()
+      return hasher === undefined ? Exit.die(new Error(`no hash function for ${algorithm}`)) : Exit.succeed(hasher)
+    })
 
   /** The algorithm is known only now, so the bytes are read back, usually from the page cache. */
   const readBack = Effect.fnUntraced(
@@ -47,16 +53,15 @@ export const make = ({ digests, store }: Dependencies) => {
       trailers: UploadBody["trailers"],
       policy: Policy
     ): Effect.Effect<Transfer.Receipt["verdict"], UploadStoreError> =>
-      Effect.gen(function*() {
-        if (verification._tag === "Before" && Option.isSome(hasher)) {
-          return check(verification.checksum, hasher.value)
-        }
-        if (verification._tag === "After") {
-          const checksum = yield* Transfer.announced(verification.read(yield* trailers), policy)
-          return check(checksum, yield* readBack(upload, end, checksum))
-        }
-        return unverified
-      }).pipe(Effect.catchTag("InvalidRequest", (refusal) => Effect.succeed(Either.left(refusal))))
+      verification._tag === "Before" && Option.isSome(hasher)
+        ? Exit.succeed(check(verification.checksum, hasher.value))
+        : verification._tag !== "After"
+        ? Exit.succeed(unverified)
+        : Effect.flatMap(trailers, (trailers) =>
+          Either.match(Transfer.announced(verification.read(trailers), policy), {
+            onLeft: (refusal) => Effect.succeed(Either.left(refusal)),
+            onRight: (checksum) => Effect.map(readBack(upload, end, checksum), (hasher) => check(checksum, hasher))
+          }))
   }
 }
 
