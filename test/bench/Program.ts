@@ -33,6 +33,8 @@ const compile = () =>
     outExtension: { ".js": ".mjs" },
     bundle: true,
     packages: "external",
+    // Whose paths would put the sources in the place of the package that is published.
+    tsconfigRaw: "{}",
     plugins: [peers],
     format: "esm",
     platform: "node",

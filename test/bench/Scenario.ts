@@ -31,6 +31,8 @@ interface Described {
   readonly connections: number
   /** Rounds that do not count: as many as the servers get faster in. 1 by default. */
   readonly warmUp?: number
+  /** Rounds that count, where they hardly differ. As many as are asked for by default. */
+  readonly rounds?: number
   /** The names of the kinds that do it. */
   readonly on: ReadonlyArray<string>
 }

@@ -72,7 +72,7 @@ const tables: Readonly<Record<string, Render>> = {
     "file floor, synced"
   ]),
   clients: details("client-files", "client-large"),
-  memory: details("held"),
+  memory: details("rest", "held"),
   targets
 }
 

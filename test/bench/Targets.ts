@@ -95,7 +95,7 @@ export const targets: ReadonlyArray<Target> = [
   asBefore(cpu("completion", peer, 0.65, "parallel")),
 
   // Memory.
-  itself("process", "MiB at rest", 85, "held"),
+  itself("completion", "MiB at rest", 85, "rest"),
   itself("process", "KiB each", 16, "held"),
 
   // The client.

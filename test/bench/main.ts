@@ -19,10 +19,10 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { rounds: { type: "string", default: "5" }, save: { type: "boolean", default: false } }
 })
-const rounds = Number(values.rounds)
+const asked = Number(values.rounds)
 const names = scenarios.map(({ name }) => name)
 const unknown = positionals.filter((name) => !names.includes(name))
-if (unknown.length > 0 || !(rounds >= 1)) {
+if (unknown.length > 0 || !(asked >= 1)) {
   throw new Error(`not ${unknown.join(", ")}: there are ${names.join(", ")}, and --rounds of 1 or more`)
 }
 const chosen = scenarios.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
@@ -48,7 +48,7 @@ const turnsOf = (scenario: Scenario, servers: ReadonlyArray<Server>): ReadonlyAr
 
 const measure = async (scenario: Scenario, turns: ReadonlyArray<Turn>) => {
   const rows = new Map(turns.map(([{ name }]) => [name, [] as Array<Measured>]))
-  const { warmUp = 1 } = scenario
+  const { rounds = asked, warmUp = 1 } = scenario
   for (let round = 0; round < warmUp + rounds; round++) {
     // Whoever comes first finds another machine than whoever comes last: each is it in turn.
     const first = round % turns.length

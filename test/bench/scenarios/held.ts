@@ -1,5 +1,5 @@
 /**
- * The memory of a server at rest, and of a thousand uploads that hardly move; and what the others notice of those.
+ * A thousand uploads that hardly move: what each costs, and what the others notice.
  */
 import { randomBytes } from "node:crypto"
 import { setTimeout } from "node:timers/promises"
@@ -29,44 +29,37 @@ const hold = async (server: Server) => {
 const p99 = (work: { readonly latencies: ReadonlyArray<number> }) => quantile(work.latencies, 0.99)
 
 const runAlone = async (kind: Kind) => {
-  const server = await start(kind)
-  try {
-    await server.rest()
-    const atRest = await server.rss()
-    return await withConnections(server, others, async (connections) => {
-      const paths = await Promise.all(connections.map((connection) => Tus.create(connection, Tus.GiB)))
-      const offsets = paths.map(() => 0)
-      // On connections of their own: a server may close those that were idle while it was busy with the held ones.
-      const patches = () =>
-        withConnections(server, others, (connections) =>
-          drive(connections, 2, async (connection, i) => {
-            const offset = offsets[i] ?? 0
-            await Tus.patch(connection, paths[i] ?? "", offset, { chunk, size: chunk.length })
-            offsets[i] = offset + chunk.length
-          }))
-      const alone = await patches()
-      const holdAll = async (length: number) => {
-        const held = await Promise.all(Array.from({ length }, () => hold(server)))
-        await setTimeout(500)
-        return { held, rss: await server.rss() }
+  await using server = await start(kind)
+  return await withConnections(server, others, async (connections) => {
+    const paths = await Promise.all(connections.map((connection) => Tus.create(connection, Tus.GiB)))
+    const offsets = paths.map(() => 0)
+    // On connections of their own: a server may close those that were idle while it was busy with the held ones.
+    const patches = () =>
+      withConnections(server, others, (connections) =>
+        drive(connections, 2, async (connection, i) => {
+          const offset = offsets[i] ?? 0
+          await Tus.patch(connection, paths[i] ?? "", offset, { chunk, size: chunk.length })
+          offsets[i] = offset + chunk.length
+        }))
+    const alone = await patches()
+    const holdAll = async (length: number) => {
+      const held = await Promise.all(Array.from({ length }, () => hold(server)))
+      await setTimeout(500)
+      return { held, rss: await server.rss() }
+    }
+    const [first, second] = [await holdAll(uploads), await holdAll(more)]
+    second.held.forEach(({ close }) => close())
+    const measured = await measure(server, patches)
+    first.held.forEach(({ close }) => close())
+    return {
+      ...measured,
+      figures: {
+        "KiB each": (second.rss - first.rss) / more / Tus.KiB,
+        "p99 ms alone": p99(alone),
+        "p99 ratio": p99(measured) / p99(alone)
       }
-      const [first, second] = [await holdAll(uploads), await holdAll(more)]
-      second.held.forEach(({ close }) => close())
-      const measured = await measure(server, patches)
-      first.held.forEach(({ close }) => close())
-      return {
-        ...measured,
-        figures: {
-          "MiB at rest": atRest / Tus.MiB,
-          "KiB each": (second.rss - first.rss) / more / Tus.KiB,
-          "p99 ms alone": p99(alone),
-          "p99 ratio": p99(measured) / p99(alone)
-        }
-      }
-    })
-  } finally {
-    await server[Symbol.asyncDispose]()
-  }
+    }
+  })
 }
 
 export const scenarios: ReadonlyArray<Scenario> = [

@@ -1,0 +1,35 @@
+/**
+ * The memory of a server that nobody asks. V8 keeps what loading the modules has left behind for about a minute, and then
+ * gives it back.
+ */
+import { setTimeout } from "node:timers/promises"
+import type { Kind } from "../Kinds.js"
+import { measure, type Scenario } from "../Scenario.js"
+import { start } from "../Server.js"
+import { MiB } from "../Tus.js"
+
+const seconds = 120
+
+const runAlone = async (kind: Kind) => {
+  await using server = await start(kind)
+  await server.rest()
+  const started = await server.rss()
+  const measured = await measure(server, async () => {
+    await setTimeout(seconds * 1000)
+    return { operations: seconds, bytes: 0, latencies: [] }
+  })
+  return { ...measured, figures: { "MiB when started": started / MiB, "MiB at rest": await server.rss() / MiB } }
+}
+
+export const scenarios: ReadonlyArray<Scenario> = [
+  {
+    name: "rest",
+    title: "A second without a request, of two minutes",
+    per: "operation",
+    connections: 0,
+    warmUp: 0,
+    rounds: 1,
+    on: ["completion", "@tus/server", "file floor"],
+    runAlone
+  }
+]
