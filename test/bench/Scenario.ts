@@ -122,11 +122,17 @@ export const drive = async (
   return { operations: latencies.length, bytes: 0, latencies }
 }
 
-export const removeAll = async (connections: ReadonlyArray<Connection>, paths: ReadonlyArray<string>) => {
+/** Over one connection of its own: a server closes those that are idle for some seconds. */
+export const withConnection = <A>(server: Server, use: (connection: Connection) => Promise<A>) =>
+  withConnections(server, 1, ([connection]) => use(connection as Connection))
+
+export const removeAll = (server: Server, paths: ReadonlyArray<string>) => {
   const left = [...paths]
-  await Promise.all(connections.map(async (connection) => {
-    for (let path = left.pop(); path !== undefined; path = left.pop()) {
-      await Tus.remove(connection, path)
-    }
-  }))
+  return withConnections(server, 4, async (connections) => {
+    await Promise.all(connections.map(async (connection) => {
+      for (let path = left.pop(); path !== undefined; path = left.pop()) {
+        await Tus.remove(connection, path)
+      }
+    }))
+  })
 }

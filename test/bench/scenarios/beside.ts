@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto"
 import type { Connection } from "../Connection.js"
 import * as Memory from "../Memory.js"
 import * as Program from "../Program.js"
-import { measure, removeAll, type Scenario, timed, withConnections } from "../Scenario.js"
+import { measure, removeAll, type Scenario, timed, withConnection, withConnections } from "../Scenario.js"
 import { fileOf, type Server } from "../Server.js"
 import type { Told } from "../servers/beside.js"
 import { quantile } from "../Statistics.js"
@@ -26,10 +26,6 @@ const bare = async ({ directory, kind }: Server, file: string): Promise<Readonly
   return latencies
 }
 
-/** By a connection of its own: others may have been closed while they waited. */
-const remove = (server: Server, paths: ReadonlyArray<string>) =>
-  withConnections(server, 1, (connections) => removeAll(connections, paths))
-
 export const scenarios: ReadonlyArray<Scenario> = [
   {
     name: "beside",
@@ -37,34 +33,40 @@ export const scenarios: ReadonlyArray<Scenario> = [
     per: "operation",
     connections: finals + 1,
     on: ["process", "completion"],
-    run: (server) =>
-      withConnections(server, finals + 1, async (connections) => {
-        const [connection, ...others] = connections as [Connection, ...Array<Connection>]
-        const part = await Tus.create(connection, size, "Upload-Concat: partial\r\n")
-        await Tus.patch(connection, part, 0, { chunk, size })
-        await Memory.atHand(server.directory)
-        const made: Array<string> = []
-        const measured = await measure(server, async () => {
-          const latencies: Array<number> = []
-          const under = { way: true }
-          const assembling = Promise.all(others.map((other) => Tus.concatenate(other, [part]))).finally(() => {
-            under.way = false
-          })
-          while (under.way) {
-            await timed(latencies, async () => made.push(await Tus.createWith(connection, small)))
-          }
-          made.push(...await assembling)
-          return { operations: latencies.length, bytes: 0, latencies }
-        })
-        await remove(server, made)
-        await Memory.atHand(server.directory)
-        const alone = quantile(await bare(server, fileOf(server, part)), 0.99)
-        await remove(server, [part])
-        const p99 = quantile(measured.latencies, 0.99)
-        return {
-          ...measured,
-          figures: { "ms at most for 99 %": p99, "of the bare program": alone, "ratio": p99 / alone }
-        }
+    run: async (server) => {
+      const part = await withConnection(server, async (connection) => {
+        const path = await Tus.create(connection, size, "Upload-Concat: partial\r\n")
+        await Tus.patch(connection, path, 0, { chunk, size })
+        return path
       })
+      await Memory.atHand(server.directory)
+      const made: Array<string> = []
+      const measured = await withConnections(
+        server,
+        finals + 1,
+        ([connection, ...others]) =>
+          measure(server, async () => {
+            const latencies: Array<number> = []
+            const under = { way: true }
+            const assembling = Promise.all(others.map((other) => Tus.concatenate(other, [part]))).finally(() => {
+              under.way = false
+            })
+            while (under.way) {
+              await timed(latencies, async () => made.push(await Tus.createWith(connection as Connection, small)))
+            }
+            made.push(...await assembling)
+            return { operations: latencies.length, bytes: 0, latencies }
+          })
+      )
+      await removeAll(server, made)
+      await Memory.atHand(server.directory)
+      const alone = quantile(await bare(server, fileOf(server, part)), 0.99)
+      await removeAll(server, [part])
+      const p99 = quantile(measured.latencies, 0.99)
+      return {
+        ...measured,
+        figures: { "ms at most for 99 %": p99, "of the bare program": alone, "ratio": p99 / alone }
+      }
+    }
   }
 ]

@@ -5,7 +5,7 @@ import { crc32c } from "@node-rs/crc32"
 import { createHash, randomBytes } from "node:crypto"
 import type { Connection } from "../Connection.js"
 import * as Memory from "../Memory.js"
-import { measure, removeAll, type Scenario, timed, withConnections } from "../Scenario.js"
+import { measure, removeAll, type Scenario, timed, withConnection, withConnections } from "../Scenario.js"
 import type { Server } from "../Server.js"
 import * as Tus from "../Tus.js"
 
@@ -26,39 +26,40 @@ const send = async (
   return latencies
 }
 
-const one = (step: number, checksum = "") => (server: Server) =>
-  withConnections(server, 1, async (connections) => {
-    const [connection] = connections as [Connection]
-    const path = await Tus.create(connection, Tus.GiB)
-    await Memory.atHand(server.directory)
-    const measured = await measure(server, async () => {
+const one = (step: number, checksum = "") => async (server: Server) => {
+  const path = await withConnection(server, (connection) => Tus.create(connection, Tus.GiB))
+  await Memory.atHand(server.directory)
+  const measured = await withConnection(server, (connection) =>
+    measure(server, async () => {
       const latencies = await send(connection, path, { size: Tus.GiB, step, checksum })
       return { operations: latencies.length, bytes: Tus.GiB, latencies }
-    })
-    await removeAll(connections, [path])
-    return measured
-  })
+    }))
+  await removeAll(server, [path])
+  return measured
+}
 
-const many = (uploads: number, size: number, connections: number) => (server: Server) =>
-  withConnections(server, connections, async (connections) => {
-    const paths: Array<string> = []
+const many = (uploads: number, size: number, connections: number) => async (server: Server) => {
+  const paths: Array<string> = []
+  await withConnection(server, async (connection) => {
     while (paths.length < uploads) {
-      paths.push(...await Promise.all(connections.map((connection) => Tus.create(connection, size))))
+      paths.push(await Tus.create(connection, size))
     }
-    const left = [...paths]
-    const latencies: Array<number> = []
-    await Memory.atHand(server.directory)
-    const measured = await measure(server, async () => {
+  })
+  const left = [...paths]
+  const latencies: Array<number> = []
+  await Memory.atHand(server.directory)
+  const measured = await withConnections(server, connections, (connections) =>
+    measure(server, async () => {
       await Promise.all(connections.map(async (connection) => {
         for (let path = left.pop(); path !== undefined; path = left.pop()) {
           latencies.push(...await send(connection, path, { size, step: size }))
         }
       }))
       return { operations: uploads, bytes: uploads * size, latencies }
-    })
-    await removeAll(connections.slice(0, 4), paths)
-    return measured
-  })
+    }))
+  await removeAll(server, paths)
+  return measured
+}
 
 const step = 8 * Tus.MiB
 const pieces = Array.from({ length: step / chunk.length }, () => chunk)

@@ -8,7 +8,7 @@ import { join } from "node:path"
 import type { Connection } from "../Connection.js"
 import * as Memory from "../Memory.js"
 import { serverCore } from "../Program.js"
-import { measure, removeAll, type Scenario, withConnections } from "../Scenario.js"
+import { measure, removeAll, type Scenario, withConnection } from "../Scenario.js"
 import { fileOf } from "../Server.js"
 import * as Tus from "../Tus.js"
 
@@ -38,27 +38,26 @@ export const scenarios: ReadonlyArray<Scenario> = [
     per: "GiB",
     connections: 1,
     on: ["process"],
-    run: (server) =>
-      withConnections(server, 1, async (connections) => {
-        const [connection] = connections as [Connection]
-        const paths: Array<string> = []
-        while (paths.length < parts) {
-          paths.push(await part(connection))
-        }
-        let final = ""
-        await Memory.atHand(server.directory)
-        const measured = await measure(server, async () => {
-          final = await Tus.concatenate(connection, paths)
+    run: async (server) => {
+      const paths: Array<string> = []
+      while (paths.length < parts) {
+        paths.push(await withConnection(server, part))
+      }
+      await Memory.atHand(server.directory)
+      const made: Array<string> = []
+      const measured = await withConnection(server, (connection) =>
+        measure(server, async () => {
+          made.push(await Tus.concatenate(connection, paths))
           return { operations: 1, bytes: parts * size, latencies: [] }
-        })
-        await removeAll(connections, [final])
-        await Memory.atHand(server.directory)
-        const cp = copy(paths.map((path) => fileOf(server, path)), join(server.directory, "copy"))
-        await removeAll(connections, paths)
-        return {
-          ...measured,
-          figures: { "seconds": measured.seconds, "seconds of cp": cp, "ratio": measured.seconds / cp }
-        }
-      })
+        }))
+      await removeAll(server, made)
+      await Memory.atHand(server.directory)
+      const cp = copy(paths.map((path) => fileOf(server, path)), join(server.directory, "copy"))
+      await removeAll(server, paths)
+      return {
+        ...measured,
+        figures: { "seconds": measured.seconds, "seconds of cp": cp, "ratio": measured.seconds / cp }
+      }
+    }
   }
 ]

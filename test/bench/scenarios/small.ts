@@ -59,7 +59,7 @@ const on = (operation: (connection: Connection, path: string, turn: number) => P
         turns[i] = turn + 1
         return operation(connection, paths[i] ?? "", turn)
       }))
-    await removeAll(connections, paths)
+    await removeAll(server, paths)
     return measured
   })
 
