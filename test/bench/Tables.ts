@@ -81,8 +81,8 @@ export const fill = (readme: string, results: ReadonlyArray<Result>) =>
   Object.entries(tables).reduce(
     (text, [name, render]) =>
       text.replace(
-        new RegExp(`(<!-- ${name} -->\n\n).*?(?=\n<!-- /${name} -->)`, "s"),
-        (_, start: string) => `${start}${render(results)}\n`
+        new RegExp(`(<!-- ${name} -->\n).*?(?=<!-- /${name} -->)`, "s"),
+        (_, start: string) => `${start}\n${render(results)}\n\n`
       ),
     readme
   )
