@@ -3,7 +3,7 @@
  */
 import { randomBytes } from "node:crypto"
 import { setTimeout } from "node:timers/promises"
-import { connect } from "../Connection.js"
+import { connect, type Connection } from "../Connection.js"
 import type { Kind } from "../Kinds.js"
 import { drive, measure, type Scenario, withConnections } from "../Scenario.js"
 import { type Server, start } from "../Server.js"
@@ -13,6 +13,8 @@ import * as Tus from "../Tus.js"
 const uploads = 1000
 /** How many more tell what one of them costs: the first ones make the heap grow anyway. */
 const more = 3000
+/** How many are begun at the same time: a connection that waits too long for its turn is reset. */
+const atOnce = 100
 const others = 8
 const chunk = randomBytes(Tus.KiB)
 
@@ -43,7 +45,10 @@ const runAlone = async (kind: Kind) => {
         }))
     const alone = await patches()
     const holdAll = async (length: number) => {
-      const held = await Promise.all(Array.from({ length }, () => hold(server)))
+      const held: Array<Connection> = []
+      while (held.length < length) {
+        held.push(...await Promise.all(Array.from({ length: atOnce }, () => hold(server))))
+      }
       await setTimeout(500)
       return { held, rss: await server.rss() }
     }
