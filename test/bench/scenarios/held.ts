@@ -54,6 +54,8 @@ const runAlone = async (kind: Kind) => {
     }
     const [first, second] = [await holdAll(uploads), await holdAll(more)]
     second.held.forEach(({ close }) => close())
+    // Each of those is committed.
+    await server.rest()
     const measured = await measure(server, patches)
     first.held.forEach(({ close }) => close())
     return {
