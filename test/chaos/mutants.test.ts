@@ -9,8 +9,10 @@ import { vi } from "vitest"
 import * as BytesMutants from "./simulation/BytesMutants.js"
 import * as CompletionMutants from "./simulation/CompletionMutants.js"
 import * as LossMutants from "./simulation/LossMutants.js"
-import type { Mutant } from "./simulation/Mutants.js"
+import type { Mutant, Mutants } from "./simulation/Mutants.js"
 import { forgetting } from "./simulation/Roots.js"
+import { sharing } from "./simulation/sharing/SharingMutants.js"
+import * as SharingStory from "./simulation/sharing/SharingStory.js"
 import * as StatesMutants from "./simulation/StatesMutants.js"
 import * as Story from "./simulation/Story.js"
 import { World } from "./simulation/World.js"
@@ -30,11 +32,14 @@ const inDirectory = async <A>(use: (directory: string) => Promise<A>) => {
 }
 
 /** The first seed that finds the bug, the number of stories played before, and the broken promise. */
-const search = async ({ registryIn = "memory", where = () => true, ...plant }: Mutant) => {
+const search = async (
+  { registryIn = "memory", where = () => true, ...plant }: Mutant,
+  storyOf: (seed: number) => Story.Story
+) => {
   const remove = plant.install?.()
   try {
     for (let seed = 1, told = 1; told <= most; seed++) {
-      const story: Story.Story = { ...Story.fromSeed(seed), registry: registryIn }
+      const story: Story.Story = { ...storyOf(seed), registry: registryIn }
       if (where(story)) {
         const { broken } = await inDirectory((database) =>
           forgetting(() => new World(story, { plant, database }).run())
@@ -59,12 +64,16 @@ const mutants = {
   ...LossMutants.losses
 }
 
-describe("finds out about a server that", () => {
+const declare = (mutants: Mutants, storyOf: (seed: number) => Story.Story) => {
   for (const [name, mutant] of Object.entries(mutants)) {
     it(name, async () => {
-      const found = await search(mutant)
+      const found = await search(mutant, storyOf)
       console.log(`${name}: ${found}`)
       assert.isDefined(found, `${most} stories found nothing`)
     }, 300_000)
   }
-})
+}
+
+describe("finds out about a server that", () => declare(mutants, Story.fromSeed))
+
+describe("finds out about one of several servers that", () => declare(sharing, SharingStory.fromSeed))

@@ -4,22 +4,23 @@
  */
 import { UploadLock } from "effect-tus"
 import { TusSweeper } from "effect-tus/server"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { Services } from "../Server.js"
 import type { Host } from "../Servers.js"
 import type { World } from "../World.js"
 import type { Shared } from "./Shared.js"
 
-/** More than the longest pause, the longest call and a lease take together, in milliseconds. */
-const calm = 200_000
+/** More than the longest call and a lease take together, in milliseconds. */
+const calm = 80_000
 
 /** How long somebody may wait for a lock when nothing goes wrong. */
 const patience = 60_000
 
 export const rest = async (world: World, shared: Shared): Promise<void> => {
   world.isCalm = true
-  await pass(world, calm)
   await world.until(() => world.servers.isComplete, "all servers run")
+  await pass(world, calm)
   for (const { id, process } of shared.waitingFor(patience)) {
     world.claim(false, "P0", () => `${process.name} waits for ${id}, and nobody writes to it`)
   }
@@ -29,7 +30,7 @@ export const rest = async (world: World, shared: Shared): Promise<void> => {
   world.servers.shiftClocks(100 * 3_600_000)
   for (const host of world.servers.all.slice(0, 2)) {
     await run(world, host, "a sweep ends", sweeping(world))
-    await pass(world, 40_000)
+    await pass(world, 20_000)
   }
   check(world, shared)
 }
@@ -53,7 +54,9 @@ const run = async (
   let ended = false
   process.fork(effect, (exit) => {
     ended = true
-    world.claim(exit._tag === "Success", "P0", () => `in ${process.name} it fails that ${what}: ${String(exit)}`)
+    if (exit._tag === "Failure") {
+      world.claim(false, "P0", () => `in ${process.name} it fails that ${what}: ${Cause.pretty(exit.cause)}`)
+    }
   }, runtime)
   await world.until(() => ended || kernel.now - since > calm, what)
   world.claim(ended, "P0", () => `in ${process.name} it never happens that ${what}`)

@@ -1,0 +1,65 @@
+/**
+ * Bugs of servers that share a database and a byte store.
+ */
+import { RegistryCache, type UploadRegistry } from "effect-tus"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { epoch } from "../Kernel.js"
+import { later, type Mutant, type Mutants } from "../Mutants.js"
+import { lease } from "./LockTable.js"
+
+type Registry = UploadRegistry.UploadRegistry["Type"]
+
+/** A claim that only reads: the fence becomes effective with the first commit. */
+const readingOnly = (registry: Registry): Registry => ({
+  ...registry,
+  claim: (id, fence) => Effect.map(registry.get(id), Option.map((entry) => ({ ...entry, fence })))
+})
+
+const sealing: Mutant["where"] = ({ shared }) => shared?.seals === true
+
+export const sharing: Mutants = {
+  "shares a store by the contracts of one process": {
+    locksAlone: true,
+    ignoresFence: () => true,
+    registry: readingOnly
+  },
+
+  "locks out its own process only": { locksAlone: true },
+
+  "writes bytes without looking at the fence": { ignoresFence: (kind) => kind === "append" },
+
+  "sweeps away the bytes of an upload that another server creates": {
+    bytes: (bytes) => ({ ...bytes, isShared: undefined })
+  },
+
+  "claims an upload with the first commit only": { registry: readingOnly },
+
+  "remembers states that others change": { registry: (registry) => RegistryCache.make(registry, { capacity: 100 }) },
+
+  "takes a write that took effect for one that came too late": { looksAgain: false },
+
+  "renews its lease by the clock of its machine": {
+    where: ({ likely, troubles }) => likely.has("crash") && troubles.length > 0,
+    leaseUntil: (process) => process.time - epoch + lease
+  },
+
+  "completes without sealing": {
+    where: sealing,
+    store: (store) => ({ ...store, secure: Effect.succeed })
+  },
+
+  "takes a seal without an answer for done": {
+    where: sealing,
+    bytes: (bytes) => ({
+      ...bytes,
+      seal: (id, options) =>
+        Effect.catchTag(bytes.seal?.(id, options) ?? Effect.void, "UploadStoreError", () => Effect.void)
+    })
+  },
+
+  "seals in the background": {
+    where: sealing,
+    bytes: (bytes) => ({ ...bytes, seal: (id, options) => later(bytes.seal?.(id, options) ?? Effect.void) })
+  }
+}
