@@ -49,15 +49,6 @@ export const sharing: Mutants = {
     store: (store) => ({ ...store, secure: Effect.succeed })
   },
 
-  "takes a seal without an answer for done": {
-    where: sealing,
-    bytes: (bytes) => ({
-      ...bytes,
-      seal: (id, options) =>
-        Effect.catchTag(bytes.seal?.(id, options) ?? Effect.void, "UploadStoreError", () => Effect.void)
-    })
-  },
-
   "seals in the background": {
     where: sealing,
     bytes: (bytes) => ({ ...bytes, seal: (id, options) => later(bytes.seal?.(id, options) ?? Effect.void) })
