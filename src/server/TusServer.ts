@@ -31,6 +31,7 @@ import * as Download from "./verbs/Download.js"
 import * as HookRunner from "./verbs/HookRunner.js"
 import * as Inspect from "./verbs/Inspect.js"
 import * as ReceiveBody from "./verbs/ReceiveBody.js"
+import * as RunningBodies from "./verbs/RunningBodies.js"
 import * as Terminate from "./verbs/Terminate.js"
 import { type Performed, spanned } from "./verbs/Verb.js"
 
@@ -68,13 +69,15 @@ export const make = Effect.gen(function*() {
   const inFlight = yield* Effect.acquireRelease(Effect.sync(InFlight.make), end)
   // Its scope ends before that of `inFlight`: assembling stops, and the requests that wait for it are answered.
   const completion = yield* CompleteUpload.make(withoutTrailers.policy, hooks)
+  const running = RunningBodies.make()
   const receive = ReceiveBody.make({
     clock: yield* Effect.clock,
     store,
+    running,
     digests: yield* HashFunctions,
     tell: (upload) => events.publish({ _tag: "Progress", upload })
   })
-  const dependencies = { completion, hooks, receive }
+  const dependencies = { completion, hooks, receive, running }
   const append = spanned(tracing, yield* Append.make(dependencies))
   const create = yield* Create.make(dependencies)
   const download = spanned(tracing, yield* Download.make(dependencies))

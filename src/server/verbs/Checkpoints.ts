@@ -1,6 +1,6 @@
 /**
- * Commits the bytes of a body while it still arrives, so that `kill -9` costs little, and knows how far the body has
- * come.
+ * Commits the bytes of a body while it still arrives, so that `kill -9` costs little and a HEAD tells what has come,
+ * and knows how far the body has come.
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -11,8 +11,11 @@ import * as Transfer from "../../protocol/Transfer.js"
 import type { Upload } from "../../protocol/Upload.js"
 import type { StoredUpload } from "../../store/UploadRegistry.js"
 import type { UploadStore } from "../../store/UploadStore.js"
+import type { Superseded, UploadStoreError } from "../../store/UploadStoreError.js"
 import * as Instant from "../../time/Instant.js"
 import * as Monotonic from "../../time/Monotonic.js"
+import * as CommitsInTurn from "./CommitsInTurn.js"
+import * as Flush from "./Flush.js"
 
 /** The most that `kill -9` loses of a running body. */
 const checkpointBytes = 8 * 1024 * 1024
@@ -33,8 +36,6 @@ interface Reached {
   end: number
   /** The same at the last commit, and its time in milliseconds of the monotonic clock. */
   committed: { readonly end: number; readonly at: number }
-  /** False after a commit that failed: the bytes may be lost. */
-  isSound: boolean
 }
 
 /** For the body that `plan` lets in, as of now. */
@@ -46,49 +47,64 @@ export const make = (
 ) => {
   const { offset } = plan.upload
   const millis = () => Monotonic.unsafeMillis(clock)
-  const reached: Reached = { entry, end: offset, committed: { end: offset, at: millis() }, isSound: true }
+  const reached: Reached = { entry, end: offset, committed: { end: offset, at: millis() } }
+  const commits = CommitsInTurn.make<Superseded | UploadStoreError>()
 
   /** A new upload (version 0) has not been announced yet, so it has no progress. */
   const progress = ({ upload }: StoredUpload) => upload.isOpen && entry.version > 0 ? tell(upload) : Exit.void
 
-  const commit = (next: Upload) =>
+  const put = (next: Upload) =>
     Effect.flatMap(store.commit(reached.entry, next), (entry) => {
       reached.entry = entry
       return progress(entry)
     })
 
-  const checkpoint = Effect.suspend(() =>
-    Option.match(Transfer.checkpoint(plan, reached.end - offset, Instant.of(clock), policy), {
-      onNone: () => Effect.void,
-      onSome: (next) =>
-        Effect.map(commit(next), () => {
-          reached.committed = { end: reached.end, at: millis() }
-        })
+  const checkpoint = () =>
+    commits.run(() => {
+      const { end } = reached
+      return Option.match(Transfer.checkpoint(plan, end - offset, Instant.of(clock), policy), {
+        onNone: () => Exit.void,
+        onSome: (next) =>
+          end === reached.committed.end ? Exit.void : Effect.map(put(next), () => {
+            reached.committed = { end, at: millis() }
+          })
+      })
     })
-  ).pipe(Effect.tapErrorCause(() =>
-    Effect.sync(() => {
-      reached.isSound = false
-    })
-  ))
+
+  const flush = Flush.make({
+    isDue: () => commits.isUnderWay() || (reached.end > reached.committed.end && plan.verification._tag === "None"),
+    lastCommit: () => reached.committed.at,
+    commit: checkpoint
+  })
 
   return {
     reached: reached as Readonly<Reached>,
 
-    commit,
+    commit: (next: Upload) => commits.run(() => put(next)),
+
+    /** Commits what has arrived, for a HEAD. Bytes that a checksum covers do not count yet. */
+    flush: flush.flush,
+
+    /** The body has ended: no commit for a HEAD begins any more, and afterwards none is under way. */
+    close: () => {
+      flush.end()
+      return commits.idle()
+    },
 
     /** Runs after each write, with the offset that it reaches. */
     onWritten: (end: number) => {
       reached.end = end
       const { committed } = reached
-      const isDue = end - committed.end >= checkpointBytes || millis() - committed.at >= checkpointMillis
-      return isDue ? checkpoint : Exit.void
+      const isDue = commits.hasFailed() || end - committed.end >= checkpointBytes ||
+        millis() - committed.at >= checkpointMillis
+      return isDue ? checkpoint() : Exit.void
     },
 
     /**
      * For a store that failed: bytes that were written before are committed, unless a checkpoint failed. Bytes beyond
      * the offset are cut off, which frees their space.
      */
-    salvage: Effect.suspend(() => reached.isSound ? checkpoint : Effect.void).pipe(
+    salvage: Effect.suspend(checkpoint).pipe(
       Effect.catchTag("UploadStoreError", () => Effect.void),
       Effect.zipRight(Effect.suspend(() => store.claim(plan.upload.id, entry.fence))),
       Effect.flatMap(store.discard),

@@ -1,34 +1,41 @@
 /**
- * HEAD: tells how far an upload has come. It takes no lock, so it answers while another request writes, and at once if
- * its state is in memory.
+ * HEAD: tells how far an upload has come. It takes no lock, so it answers while another request writes; if that one is
+ * in this process, it commits what has arrived first. Otherwise it answers at once if the state is in memory.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Inspect from "../../protocol/Inspect.js"
+import type { UploadId } from "../../protocol/Upload.js"
 import { UploadStore } from "../../store/UploadStore.js"
 import * as Known from "../../time/Known.js"
 import { UploadUrls } from "../hooks/UploadUrls.js"
 import type { CommandOf, Dependencies, Verb } from "./Verb.js"
 
-export const make = Effect.fnUntraced(function*({ completion, hooks }: Dependencies) {
+export const make = Effect.fnUntraced(function*({ completion, hooks, running }: Dependencies) {
   const store = yield* UploadStore
   const urls = yield* UploadUrls
+
+  const getFlushed = (id: UploadId) => {
+    const flush = running.flush(id)
+    return flush === undefined ? store.get(id) : Effect.zipRight(flush, Effect.suspend(() => store.get(id)))
+  }
 
   const verb: Verb<CommandOf<"Inspect">> = ({ id }, { now, request }) =>
     Known.flatMap(
       store.get(id),
-      ({ upload }) =>
-        Known.flatMap(hooks.admit("Inspect", upload, request.url, request), () =>
-          Known.flatMap(completion.partsOf(upload), (parts) => {
-            const shown = urls.areSigned ? upload.withoutQueries() : upload
-            return Known.flatMap(Exit.fromEither(Inspect.decide(shown, parts, now())), (reply) =>
-              Option.match(completion.denialOf(upload), {
-                onNone: () =>
-                  Exit.succeed({ reply }),
-                onSome: Exit.fail
-              }))
-          }))
+      (found) =>
+        Known.flatMap(hooks.admit("Inspect", found.upload, request.url, request), () =>
+          Known.flatMap(getFlushed(id), ({ upload }) =>
+            Known.flatMap(completion.partsOf(upload), (parts) => {
+              const shown = urls.areSigned ? upload.withoutQueries() : upload
+              return Known.flatMap(Exit.fromEither(Inspect.decide(shown, parts, now())), (reply) =>
+                Option.match(completion.denialOf(upload), {
+                  onNone: () =>
+                    Exit.succeed({ reply }),
+                  onSome: Exit.fail
+                }))
+            })))
     )
   return verb
 })

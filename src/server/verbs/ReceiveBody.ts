@@ -23,6 +23,7 @@ import type { Allowance } from "../body/Allowance.js"
 import * as BoundedBody from "../body/BoundedBody.js"
 import type { UploadBody } from "../body/UploadBody.js"
 import * as Checkpoints from "./Checkpoints.js"
+import type { RunningBodies } from "./RunningBodies.js"
 import * as VerifyBody from "./VerifyBody.js"
 
 export interface Received {
@@ -30,8 +31,13 @@ export interface Received {
   readonly refusal: Option.Option<Refusal>
 }
 
-/** The store for the bytes, the hash functions for checksums, and what is called after each commit of more bytes. */
-export interface Dependencies extends Checkpoints.Dependencies, VerifyBody.Dependencies {}
+/**
+ * The store for the bytes, the hash functions for checksums, what is called after each commit of more bytes, and where
+ * a HEAD finds the body.
+ */
+export interface Dependencies extends Checkpoints.Dependencies, VerifyBody.Dependencies {
+  readonly running: RunningBodies
+}
 
 /** Moves the body of a request into the store, as `Transfer` plans and settles it. */
 export type ReceiveBody = ReturnType<typeof make>
@@ -39,7 +45,7 @@ export type ReceiveBody = ReturnType<typeof make>
 type Failure = OffsetMismatch | Superseded | UploadStoreError
 
 export const make = (dependencies: Dependencies) => {
-  const { clock, store } = dependencies
+  const { clock, running, store } = dependencies
   const { makeHasher, verdict } = VerifyBody.make(dependencies)
 
   return (
@@ -54,7 +60,7 @@ export const make = (dependencies: Dependencies) => {
 
     const receive = (hasher: Option.Option<Hasher>) => {
       const bounded = BoundedBody.make(body, plan, allowance, hasher)
-      const { commit, onWritten, reached, salvage } = Checkpoints.make(dependencies, entry, plan, policy)
+      const { close, commit, flush, onWritten, reached, salvage } = Checkpoints.make(dependencies, entry, plan, policy)
       lease.onRequested(() => body.stop("TakenOver"))
 
       const settle = (ending: Transfer.Receipt["ending"], verdict: Transfer.Receipt["verdict"]) => {
@@ -78,15 +84,26 @@ export const make = (dependencies: Dependencies) => {
         )
       }
 
+      const leave = () => {
+        running.leave(upload.id)
+        return close()
+      }
+
       // The request fails with the error of the store.
-      const write = (pull: Pull.Pull<UploadStoreError>): Effect.Effect<Received, Failure> =>
-        Known.matchCauseEffect(store.write(entry, pull, onWritten), {
-          onSuccess: ended,
+      const write = (pull: Pull.Pull<UploadStoreError>): Effect.Effect<Received, Failure> => {
+        running.enter(upload.id, flush)
+        return Known.matchCauseEffect(store.write(entry, pull, onWritten), {
+          onSuccess: () => Known.flatMap(leave(), ended),
           onFailure: (cause) =>
-            Option.exists(Cause.failureOption(cause), ({ _tag }) => _tag === "UploadStoreError")
-              ? Effect.zipRight(salvage, Exit.failCause(cause))
-              : Exit.failCause(cause)
+            Known.flatMap(
+              leave(),
+              () =>
+                Option.exists(Cause.failureOption(cause), ({ _tag }) => _tag === "UploadStoreError")
+                  ? Effect.zipRight(salvage, Exit.failCause(cause))
+                  : Exit.failCause(cause)
+            )
         })
+      }
 
       return !upload.isOpen
         ? Effect.flatMap(Pull.forEachBatch(bounded.pull, () => Effect.void), ended)

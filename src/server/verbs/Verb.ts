@@ -14,6 +14,7 @@ import type { Tracing } from "../hooks/TusTracing.js"
 import type { CompleteUpload } from "./CompleteUpload.js"
 import type { HookRunner } from "./HookRunner.js"
 import type { ReceiveBody } from "./ReceiveBody.js"
+import type { RunningBodies } from "./RunningBodies.js"
 
 /** The answer to a command. The answer to a download has bytes. */
 export interface Performed extends Answer {
@@ -36,6 +37,7 @@ export interface Dependencies {
   readonly hooks: HookRunner
   readonly completion: CompleteUpload
   readonly receive: ReceiveBody
+  readonly running: RunningBodies
 }
 
 /** Runs a verb for an existing upload in the span of its request. A creation has no id before it is decided. */

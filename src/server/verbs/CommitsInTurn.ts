@@ -1,0 +1,56 @@
+/**
+ * The commits of one upload, one after another: that of a HEAD runs beside the body. None follows one that failed,
+ * because the bytes may be lost.
+ */
+import type * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+
+export interface CommitsInTurn<E> {
+  /**
+   * Runs a commit after the one under way; fails with the cause of an earlier one that failed. The turn begins with the
+   * call, so the caller is uninterruptible and runs it at once.
+   */
+  readonly run: (commit: () => Effect.Effect<void, E>) => Effect.Effect<void, E>
+  /** Waits for the commit under way, if there is one. */
+  readonly idle: () => Effect.Effect<void>
+  readonly isUnderWay: () => boolean
+  readonly hasFailed: () => boolean
+}
+
+export const make = <E>(): CommitsInTurn<E> => {
+  let underWay: Deferred.Deferred<void> | undefined
+  let failure: Cause.Cause<E> | undefined
+
+  const run = (commit: () => Effect.Effect<void, E>): Effect.Effect<void, E> => {
+    if (underWay !== undefined) {
+      return Effect.flatMap(Deferred.await(underWay), () => run(commit))
+    }
+    if (failure !== undefined) {
+      return Exit.failCause(failure)
+    }
+    const ended = Deferred.unsafeMake<void>(FiberId.none)
+    underWay = ended
+    const end = (exit: Exit.Exit<void, E>) => {
+      underWay = undefined
+      Deferred.unsafeDone(ended, Effect.void)
+      return exit
+    }
+    return Effect.matchCauseEffect(commit(), {
+      onFailure: (cause) => {
+        failure = cause
+        return end(Exit.failCause(cause))
+      },
+      onSuccess: () => end(Exit.void)
+    })
+  }
+
+  return {
+    run,
+    idle: () => underWay === undefined ? Exit.void : Deferred.await(underWay),
+    isUnderWay: () => underWay !== undefined,
+    hasFailed: () => failure !== undefined
+  }
+}

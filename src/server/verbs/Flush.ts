@@ -1,0 +1,59 @@
+/**
+ * Commits what has arrived of a body because a HEAD asks: in a fiber of its own, seldom, and once for all that ask.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import * as Monotonic from "../../time/Monotonic.js"
+
+/** How often a HEAD may have bytes committed, and how long it waits for a commit. */
+const everyMillis = 250
+const patience = "1 second"
+
+export interface Options {
+  /** Whether a commit would change anything, or one is under way. */
+  readonly isDue: () => boolean
+  /** When the last commit was, in milliseconds of the monotonic clock. */
+  readonly lastCommit: () => number
+  readonly commit: () => Effect.Effect<void, unknown>
+}
+
+export const make = ({ commit, isDue, lastCommit }: Options) => {
+  let flushing: Deferred.Deferred<void> | undefined
+  let isOver = false
+
+  /** Waits until a commit is allowed again. The body may be over then: its last commit has everything. */
+  const commitSoon = (ended: Deferred.Deferred<void>) =>
+    Monotonic.millis.pipe(
+      Effect.flatMap((now) => Effect.sleep(Math.max(0, lastCommit() + everyMillis - now))),
+      Effect.zipRight(Effect.suspend(() => isOver ? Effect.void : commit())),
+      Effect.ignore,
+      Effect.ensuring(Effect.sync(() => {
+        flushing = undefined
+        Deferred.unsafeDone(ended, Effect.void)
+      })),
+      Effect.uninterruptible,
+      Effect.forkDaemon
+    )
+
+  return {
+    flush: Effect.suspend(() => {
+      if (flushing !== undefined) {
+        return wait(flushing)
+      }
+      if (!isDue()) {
+        return Effect.void
+      }
+      const ended = Deferred.unsafeMake<void>(FiberId.none)
+      flushing = ended
+      return Effect.zipRight(commitSoon(ended), wait(ended))
+    }),
+    /** From now on nothing is committed here. */
+    end: () => {
+      isOver = true
+    }
+  }
+}
+
+/** Waits for a commit, but not longer than a client should. */
+const wait = (ended: Deferred.Deferred<void>) => Effect.asVoid(Effect.timeoutOption(Deferred.await(ended), patience))
