@@ -147,6 +147,27 @@ describe("HEAD while a body arrives", () => {
       assert.notStrictEqual(yield* status, 204)
     }).pipe(Effect.provide(server())))
 
+  it.effect("has a small body hand over what it holds back", () =>
+    Effect.gen(function*() {
+      const path = yield* create({ "upload-length": "6" })
+      const [flushed, ended] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const waits = [
+        Effect.as(Deferred.await(flushed), Chunk.of(new TextEncoder().encode("abc"))),
+        Effect.as(Deferred.await(ended), Chunk.of(new TextEncoder().encode("def")))
+      ]
+      const response = yield* Effect.fork(patch(path, 0, {
+        ...UploadBody.empty,
+        pull: Effect.suspend(() => waits.shift() ?? Effect.fail(Option.none())),
+        hasEnded: () => waits.length === 0,
+        flush: () => Deferred.unsafeDone(flushed, Effect.void) === undefined
+      }))
+      yield* settled
+      assert.strictEqual(yield* asked(path, 250), "3")
+      yield* Deferred.succeed(ended, undefined)
+      assert.strictEqual((yield* Fiber.join(response)).status, 204)
+      assert.strictEqual(yield* offsetOf(path), "6")
+    }).pipe(Effect.provide(server())))
+
   it.effect("waits for a second at most, and tells the last commit then", () =>
     Effect.gen(function*() {
       const goOn = yield* Deferred.make<void>()

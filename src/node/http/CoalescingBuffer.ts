@@ -78,10 +78,12 @@ export class CoalescingBuffer {
     this.wake()
   }
 
-  /** Hands over what has arrived of a small body, and the rest in pieces. */
-  flush(): void {
+  /** Hands over what has arrived of a small body, and the rest in pieces. Returns whether there was something. */
+  flush(): boolean {
+    const isHeldBack = this.isGathering && this.size > 0
     this.isGathering = false
     this.wake()
+    return isHeldBack
   }
 
   /** Drops the bytes that have arrived. */

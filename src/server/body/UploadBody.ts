@@ -32,8 +32,11 @@ export interface UploadBody {
   readonly trailers: Effect.Effect<Trailers>
   /** Whether the last bytes have been pulled, and the next pull is known to be the end. Left out where nobody knows. */
   readonly hasEnded?: () => boolean
-  /** Hands over at once what has arrived of a small body, for which a pull otherwise waits until it is whole. */
-  readonly flush?: () => void
+  /**
+   * Hands over at once what has arrived of a small body, for which a pull otherwise waits until it is whole. Returns
+   * whether that is anything.
+   */
+  readonly flush?: () => boolean
   /** Another reader, such as a body parser, has read it. */
   readonly isConsumed?: boolean
 }

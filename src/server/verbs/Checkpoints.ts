@@ -3,8 +3,10 @@
  * and knows how far the body has come.
  */
 import type * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type { Policy } from "../../protocol/Policy.js"
 import * as Transfer from "../../protocol/Transfer.js"
@@ -28,6 +30,9 @@ export interface Dependencies {
   readonly tell: (upload: Upload) => Effect.Effect<void>
 }
 
+/** How long a HEAD waits for a commit. */
+const patience = "1 second"
+
 /** How far a body has come. */
 interface Reached {
   /** The last committed state. */
@@ -50,6 +55,16 @@ export const make = (
   const reached: Reached = { entry, end: offset, committed: { end: offset, at: millis() } }
   const commits = CommitsInTurn.make<Superseded | UploadStoreError>()
 
+  /** Completed by the next write, or by the end of the body. */
+  let awaited: Deferred.Deferred<void> | undefined
+  const nextWrite = () => awaited ??= Deferred.unsafeMake<void>(FiberId.none)
+  const written = () => {
+    if (awaited !== undefined) {
+      Deferred.unsafeDone(awaited, Exit.void)
+      awaited = undefined
+    }
+  }
+
   /** A new upload (version 0) has not been announced yet, so it has no progress. */
   const progress = ({ upload }: StoredUpload) => upload.isOpen && entry.version > 0 ? tell(upload) : Exit.void
 
@@ -71,8 +86,9 @@ export const make = (
       })
     })
 
+  const isVerified = plan.verification._tag !== "None"
   const flush = Flush.make({
-    isDue: () => commits.isUnderWay() || (reached.end > reached.committed.end && plan.verification._tag === "None"),
+    isDue: () => commits.isUnderWay() || (reached.end > reached.committed.end && !isVerified),
     lastCommit: () => reached.committed.at,
     commit: checkpoint
   })
@@ -82,11 +98,18 @@ export const make = (
 
     commit: (next: Upload) => commits.run(() => put(next)),
 
-    /** Commits what has arrived, for a HEAD. Bytes that a checksum covers do not count yet. */
-    flush: flush.flush,
+    /**
+     * Commits what has arrived, for a HEAD, which waits for a second at most. `handOver` makes the body hand over what
+     * it holds back, and returns whether that is anything. Bytes that a checksum covers do not count yet.
+     */
+    flush: (handOver: () => boolean) =>
+      Effect.suspend(() =>
+        isVerified || !handOver() ? flush.flush : Effect.zipRight(Deferred.await(nextWrite()), flush.flush)
+      ).pipe(Effect.timeoutOption(patience), Effect.asVoid),
 
     /** The body has ended: no commit for a HEAD begins any more, and afterwards none is under way. */
     close: () => {
+      written()
       flush.end()
       return commits.idle()
     },
@@ -94,6 +117,7 @@ export const make = (
     /** Runs after each write, with the offset that it reaches. */
     onWritten: (end: number) => {
       reached.end = end
+      written()
       const { committed } = reached
       const isDue = commits.hasFailed() || end - committed.end >= checkpointBytes ||
         millis() - committed.at >= checkpointMillis

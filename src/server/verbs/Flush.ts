@@ -6,9 +6,8 @@ import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import * as Monotonic from "../../time/Monotonic.js"
 
-/** How often a HEAD may have bytes committed, and how long it waits for a commit. */
+/** How often a HEAD may have bytes committed. */
 const everyMillis = 250
-const patience = "1 second"
 
 export interface Options {
   /** Whether a commit would change anything, or one is under way. */
@@ -39,14 +38,14 @@ export const make = ({ commit, isDue, lastCommit }: Options) => {
   return {
     flush: Effect.suspend(() => {
       if (flushing !== undefined) {
-        return wait(flushing)
+        return Deferred.await(flushing)
       }
       if (!isDue()) {
         return Effect.void
       }
       const ended = Deferred.unsafeMake<void>(FiberId.none)
       flushing = ended
-      return Effect.zipRight(commitSoon(ended), wait(ended))
+      return Effect.zipRight(commitSoon(ended), Deferred.await(ended))
     }),
     /** From now on nothing is committed here. */
     end: () => {
@@ -54,6 +53,3 @@ export const make = ({ commit, isDue, lastCommit }: Options) => {
     }
   }
 }
-
-/** Waits for a commit, but not longer than a client should. */
-const wait = (ended: Deferred.Deferred<void>) => Effect.asVoid(Effect.timeoutOption(Deferred.await(ended), patience))

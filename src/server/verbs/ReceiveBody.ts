@@ -91,7 +91,6 @@ export const make = (dependencies: Dependencies) => {
 
       // The request fails with the error of the store.
       const write = (pull: Pull.Pull<UploadStoreError>): Effect.Effect<Received, Failure> => {
-        running.enter(upload.id, flush)
         return Known.matchCauseEffect(store.write(entry, pull, onWritten), {
           onSuccess: () => Known.flatMap(leave(), ended),
           onFailure: (cause) =>
@@ -105,11 +104,11 @@ export const make = (dependencies: Dependencies) => {
         })
       }
 
-      return !upload.isOpen
-        ? Effect.flatMap(Pull.forEachBatch(bounded.pull, () => Effect.void), ended)
-        : body.hasEnded === undefined
-        ? write(bounded.pull)
-        : gathered(bounded, write)
+      if (!upload.isOpen) {
+        return Effect.flatMap(Pull.forEachBatch(bounded.pull, () => Effect.void), ended)
+      }
+      running.enter(upload.id, flush(() => body.flush?.() ?? false))
+      return body.hasEnded === undefined ? write(bounded.pull) : gathered(bounded, write)
     }
 
     return Effect.uninterruptible(
