@@ -111,7 +111,7 @@ export const layerMemory: Layer.Layer<UploadLock, UploadStoreError, UploadRegist
       restore: Restore
     ) => {
       const used = Known.suspend(() => use({ fence: ++fence, onRequested: holder.onRequested }))
-      return Known.matchCauseEffect(Known.isKnown(used) ? used : restore(used), {
+      return Known.matchCauseEffect(Known.exit(used) ?? restore(used), {
         onFailure: (cause) => {
           release(id)
           return Exit.failCause(cause)

@@ -79,7 +79,10 @@ export const table = {
   "client/sources": { rooms: ["bytes"], packages: platform },
   "client/transport": { rooms: ["wire", "bytes", "time", "client/sources"], packages: platform },
   "client/journal": { rooms: ["protocol", "bytes", "client/sources", "client/transport"], packages: platform },
-  "client/requests": { rooms: ["protocol", "wire", "wire/tus", "bytes", "client/sources", "client/transport"], packages: effect },
+  "client/requests": {
+    rooms: ["protocol", "wire", "wire/tus", "bytes", "time", "client/sources", "client/transport"],
+    packages: effect
+  },
   "client/upload": {
     rooms: ["protocol", "wire", "wire/tus", "time", "client/sources", "client/transport", "client/journal", "client/requests"],
     packages: effect

@@ -39,7 +39,7 @@ describe("Known", () => {
           const expected = yield* Effect.exit(effect(result))
           deepStrictEqual(known(result), expected)
           const later = known(Effect.suspend(() => result))
-          assert.isFalse(Known.isKnown(later))
+          assert.isUndefined(Known.exit(later))
           deepStrictEqual(yield* Effect.exit(later), expected)
         })))
   }
@@ -55,9 +55,30 @@ describe("Known", () => {
     )
   })
 
-  it("takes no error and no Either for a result, although they are Effects", () => {
-    assert.isTrue(Known.isKnown(Effect.fail("no")))
-    assert.isFalse(Known.isKnown(new Refusal.Finishing()))
-    assert.isFalse(Known.isKnown(Either.right(1)))
+  it("takes an Exit and an Either for a result, and no error, although that is an Effect, too", () => {
+    deepStrictEqual(Known.exit(Effect.fail("no")), Exit.fail("no"))
+    deepStrictEqual(Known.exit(Either.right(1)), Exit.succeed(1))
+    deepStrictEqual(Known.exit(Either.left("no")), Exit.fail("no"))
+    assert.isUndefined(Known.exit(new Refusal.Finishing()))
   })
+
+  it("fn runs on at once to the first effect whose result is not known", () =>
+    Effect.gen(function*() {
+      const steps: Array<number> = []
+      const sum = Known.fn(function*(...effects: ReadonlyArray<Effect.Effect<number, string>>) {
+        let sum = 0
+        for (const effect of effects) {
+          sum += yield* effect
+          steps.push(sum)
+        }
+        return sum
+      })
+      deepStrictEqual(sum(Exit.succeed(1), Either.right(2)), Exit.succeed(3))
+      deepStrictEqual(sum(Exit.succeed(1), Either.left("no"), Exit.succeed(2)), Exit.fail("no"))
+      steps.length = 0
+      const later = sum(Exit.succeed(1), Effect.suspend(() => Exit.succeed(2)), Exit.succeed(4))
+      deepStrictEqual(steps, [1])
+      assert.strictEqual(yield* later, 7)
+      deepStrictEqual(steps, [1, 3, 7])
+    }).pipe(Effect.runPromise))
 })

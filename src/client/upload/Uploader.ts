@@ -4,10 +4,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Known from "../../time/Known.js"
 import type * as NextStep from "../../wire/tus/NextStep.js"
 import { TusClient } from "../requests/TusClient.js"
 import type { SourceError } from "../sources/UploadSource.js"
-import * as Known from "../transport/Known.js"
 import type { TusError } from "../transport/TusError.js"
 import type { Progress } from "./Progress.js"
 import * as ProgressCounter from "./ProgressCounter.js"

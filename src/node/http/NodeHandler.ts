@@ -88,8 +88,9 @@ export const make = (options: Options = {}): Effect.Effect<NodeHandler, never, T
       const inform = InterimResponse.informer(request, response)
       /** Runs what is not known, in flight until its end, and then `next`. */
       const run = <A>(self: Effect.Effect<A>, next: (exit: Exit.Exit<A>) => void) => {
-        if (Known.isKnown(self) && Exit.isSuccess(self)) {
-          return next(self)
+        const known = Known.exit(self)
+        if (known !== undefined && Exit.isSuccess(known)) {
+          return next(known)
         }
         const fiber = runFork(self)
         const leave = inFlight.enter({ body, fiber })

@@ -89,11 +89,9 @@ export const make = (options: Options) =>
     open(options),
     ({ inFlight, respond }) => (arrival: Arrival): Effect.Effect<Response> => {
       const response = respond(arrival)
-      return Known.isKnown(response) ?
-        response :
-        Effect.withFiberRuntime((fiber) =>
-          Effect.ensuring(response, Effect.sync(inFlight.enter({ body: arrival.body, fiber })))
-        )
+      return Known.exit(response) ?? Effect.withFiberRuntime((fiber) =>
+        Effect.ensuring(response, Effect.sync(inFlight.enter({ body: arrival.body, fiber })))
+      )
     }
   )
 

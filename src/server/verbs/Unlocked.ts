@@ -16,8 +16,8 @@ export const make = (store: UploadStore["Type"], lock: UploadLock["Type"]) =>
   id: UploadId,
   decide: (upload: Upload) => Either.Either<unknown, Refusal>
 ): Effect.Effect<never, Refusal> | undefined => {
-  const entry = lock.isFree?.(id) === true ? store.get(id) : undefined
-  if (entry === undefined || !Known.isKnown(entry) || Exit.isFailure(entry)) {
+  const entry = lock.isFree?.(id) === true ? Known.exit(store.get(id)) : undefined
+  if (entry === undefined || Exit.isFailure(entry)) {
     return undefined
   }
   const decided = decide(entry.value.upload)
