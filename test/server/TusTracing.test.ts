@@ -88,7 +88,7 @@ describe("tracing", () => {
       const ofPatch = spans.filter(({ parent }) =>
         parent === String(spans.findIndex(({ name }) => name === "tus Append"))
       )
-      deepStrictEqual(ofPatch.map(({ name }) => name), ["UploadStore.get", "UploadStore.write", "UploadStore.commit"])
+      deepStrictEqual(ofPatch.map(({ name }) => name), ["UploadStore.claim", "UploadStore.write", "UploadStore.commit"])
     }).pipe(Effect.provide(traced), Effect.withTracer(tracer))
   })
 
