@@ -7,14 +7,14 @@ const local = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 /**
  * Rules, server, stores, client, command and doors. These files share a few processes, because loading the modules
- * takes longer than most of their tests. Files that replace modules of Node or start dozens of processes are not among
- * them.
+ * takes longer than most of their tests. Files that replace modules of Node, start dozens of processes or simulate long
+ * stories are not among them.
  */
 const together = [
   "{bytes,node-shared,protocol,server,sql,store,time}/*",
   "wire/**/*",
-  "cli/!(Files|installed|interrupted|terminal|widths)",
-  "client/!(Fingerprint)",
+  "cli/!(Files|command|installed|interrupted|terminal|widths)",
+  "client/!(Fingerprint|sessions|simulation)",
   "node/{EmbeddedStore,NodeBody,NodeHandler,NodeTusServer,OpenFiles}"
 ].map((name) => `test/${name}.test.ts`)
 
