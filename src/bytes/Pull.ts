@@ -60,7 +60,7 @@ export const forEachBatch = <E, R, E2, R2>(
   pull: Pull<E, R>,
   act: (batch: Chunk.Chunk<Uint8Array>) => Effect.Effect<void, E2, R2>
 ): Effect.Effect<void, E | E2, R | R2> =>
-  isWhole(pull) ? act(pull.bytes) : Effect.matchEffect(pull, {
+  isWhole(pull) ? Effect.suspend(() => act(pull.bytes)) : Effect.matchEffect(pull, {
     onFailure: Option.match({ onNone: () => Effect.void, onSome: Effect.fail }),
     onSuccess: (batch) => Effect.flatMap(act(batch), () => forEachBatch(pull, act))
   })

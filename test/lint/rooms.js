@@ -98,7 +98,7 @@ export const table = {
   "testing": { rooms: ["protocol", "store"], packages: effect },
   "testing/orphans": { rooms: ["protocol", "store", "testing"], packages: [...effect, /^@effect\/vitest/] },
   "testing/bytes": {
-    rooms: ["protocol", "store", "testing", "testing/orphans"],
+    rooms: ["protocol", "bytes", "store", "testing", "testing/orphans"],
     packages: [...effect, /^@effect\/vitest/]
   },
   "testing/lock": { rooms: ["protocol", "store", "testing"], packages: [...effect, /^@effect\/vitest/] },

@@ -16,6 +16,7 @@ import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
+import * as Pulls from "../../bytes/Pull.js"
 import type * as Upload from "../../protocol/Upload.js"
 import * as ByteStores from "../../store/ByteStore.js"
 import * as StoreErrors from "../../store/UploadStoreError.js"
@@ -109,6 +110,20 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
           yield* store.contents(a),
           Uint8Array.from({ length: 30 }, (_, i) => 1 + Math.floor(i / 10))
         )
+      })
+    )
+
+    test(
+      "cuts off what lies behind before it writes a body that is there whole",
+      Effect.gen(function*() {
+        const { contents, put } = yield* harness
+        const store = yield* ByteStore
+        yield* put(a, 0, numbered(10))
+        for (const at of [4, 3, 0]) {
+          const end = yield* store.append(a, { at, fence: 1 }, Pulls.whole(Chunk.of(numbered(2, at))), ignored)
+          assert.strictEqual(end, at + 2)
+          deepStrictEqual(yield* contents(a), numbered(at + 2))
+        }
       })
     )
 
