@@ -31,3 +31,9 @@ export const known = ({ notes }: FsyncResults, entry: StoredUpload): StoredUploa
   const note = notes.get(entry.upload.id)
   return note?.version === entry.version ? { ...entry, synced: Math.max(entry.synced, note.synced) } : entry
 }
+
+/** The stored state says now what the note said. */
+export const recorded = ({ notes }: FsyncResults) => (entry: StoredUpload): StoredUpload => {
+  notes.delete(entry.upload.id)
+  return entry
+}

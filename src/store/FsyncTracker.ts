@@ -48,9 +48,9 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
           ? setBack.refuse(entry, options.fence)
           : entry.version === 0
           ? registry.create(next, { ...options, synced })
-          : Effect.tap(
+          : Effect.map(
             registry.commit(FsyncResults.known(results, entry), next, { ...options, synced }),
-            () => Effect.sync(() => notes.delete(next.id))
+            FsyncResults.recorded(results)
           )
       return fsync === undefined
         ? commit(next.offset)
@@ -106,7 +106,9 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
         const now = FsyncResults.known(results, entry)
         return now === entry
           ? Effect.void
-          : Effect.map(registry.commit(now, entry.upload, { fence, durable: false }), () => void notes.delete(id))
+          : Effect.asVoid(
+            Effect.map(registry.commit(now, entry.upload, { fence, durable: false }), FsyncResults.recorded(results))
+          )
       })
   }
 }

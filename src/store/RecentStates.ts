@@ -9,6 +9,8 @@ import type { StoredUpload } from "./StoredUpload.js"
 
 export interface RecentStates {
   readonly find: (id: UploadId) => StoredUpload | undefined
+  /** `find`, and the state is among the latest again. */
+  readonly use: (id: UploadId) => StoredUpload | undefined
   readonly remember: (entry: StoredUpload) => void
   readonly forget: (id: UploadId) => void
 }
@@ -20,21 +22,32 @@ export const make = (capacity: number): RecentStates => {
   /** Of `recent`. */
   let weight = 0
 
+  const find = (id: UploadId) => recent.get(id) ?? earlier.get(id)
+
+  const remember = (entry: StoredUpload) => {
+    const { id } = entry.upload
+    if (capacity < 1 || recent.get(id) === entry) {
+      return
+    }
+    weight += weightOf(entry) - weightOf(recent.get(id))
+    recent.set(id, entry)
+    if (weight * 2 >= capacity) {
+      earlier = recent
+      recent = new Map()
+      weight = 0
+    }
+  }
+
   return {
-    find: (id) => recent.get(id) ?? earlier.get(id),
-    remember: (entry) => {
-      const { id } = entry.upload
-      if (capacity < 1 || recent.get(id) === entry) {
-        return
+    find,
+    use: (id) => {
+      const entry = find(id)
+      if (entry !== undefined) {
+        remember(entry)
       }
-      weight += weightOf(entry) - weightOf(recent.get(id))
-      recent.set(id, entry)
-      if (weight * 2 >= capacity) {
-        earlier = recent
-        recent = new Map()
-        weight = 0
-      }
+      return entry
     },
+    remember,
     forget: (id) => {
       weight -= weightOf(recent.get(id))
       recent.delete(id)

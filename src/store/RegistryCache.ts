@@ -8,7 +8,6 @@ import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { UploadId } from "../protocol/Upload.js"
-import * as Known from "../time/Known.js"
 import * as RecentStates from "./RecentStates.js"
 import { type StoredUpload, UploadRegistry } from "./UploadRegistry.js"
 import { Superseded } from "./UploadStoreError.js"
@@ -27,7 +26,7 @@ export interface Options {
  * a failed write the state is read again.
  */
 export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Options = {}) => {
-  const { find, forget, remember } = RecentStates.make(capacity)
+  const { find, forget, remember, use } = RecentStates.make(capacity)
   let writes = 0
 
   /** A read during a write may return the state before the write, so it is not cached. */
@@ -42,13 +41,25 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
         }))
     })
 
-  const get = (id: UploadId) => {
-    const entry = find(id)
-    if (entry === undefined) {
-      return caching(registry.get(id), (found) => [found])
+  const get = (id: UploadId) =>
+    Effect.suspend(() => {
+      const entry = use(id)
+      return entry === undefined
+        ? caching(registry.get(id), (found) => [found])
+        : Exit.succeed(Option.some(entry))
+    })
+
+  /** A state that has left the cache meanwhile is not remembered: a write may be under way. */
+  const claimed = (entry: StoredUpload, fence: number): Exit.Exit<Option.Option<StoredUpload>, Superseded> => {
+    const { id } = entry.upload
+    if (entry.fence > fence) {
+      return Exit.fail(new Superseded({ id }))
     }
-    remember(entry)
-    return Exit.succeed(Option.some(entry))
+    const claim = { ...entry, fence }
+    if (find(id) === entry) {
+      remember(claim)
+    }
+    return Exit.succeed(Option.some(claim))
   }
 
   /**
@@ -76,6 +87,7 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
   return UploadRegistry.of({
     ...registry,
     get,
+    known: use,
     getAll: (ids) =>
       Effect.suspend(() => {
         const known = new Map(ids.map((id) => [id, find(id)]))
@@ -87,18 +99,11 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
         })
       }),
     claim: (id, fence) =>
-      Known.flatMap(get(id), (found): Effect.Effect<Option.Option<StoredUpload>, Superseded> => {
-        if (Option.isNone(found)) {
-          return Exit.succeed(found)
-        }
-        if (found.value.fence > fence) {
-          return Exit.fail(new Superseded({ id }))
-        }
-        const claimed = { ...found.value, fence }
-        if (find(id) === found.value) {
-          remember(claimed)
-        }
-        return Exit.succeed(Option.some(claimed))
+      Effect.suspend(() => {
+        const entry = use(id)
+        return entry === undefined
+          ? Effect.flatMap(get(id), (found) => Option.isNone(found) ? Exit.succeed(found) : claimed(found.value, fence))
+          : claimed(entry, fence)
       }),
     create: (upload, options) => writing(upload.id, options.fence, registry.create(upload, options), remember),
     commit: (entry, next, options) => writing(next.id, options.fence, registry.commit(entry, next, options), remember),

@@ -9,12 +9,13 @@ import { UploadStore } from "./UploadStore.js"
 
 /**
  * `store`, with a span named `UploadStore.get` and so on around `get`, `claim`, `create`, `write`, `read`, `commit`,
- * `secure`, `sync`, `discard`, `concat` and `remove`, which has the id of the upload as `tus.upload.id`. The other
- * methods are those of `store`.
+ * `secure`, `sync`, `discard`, `concat` and `remove`, which has the id of the upload as `tus.upload.id`. It knows
+ * no state without a wait, so that each `get` has its span. The other methods are those of `store`.
  */
 export const make = (store: UploadStore["Type"]): UploadStore["Type"] =>
   UploadStore.of({
     ...store,
+    known: () => undefined,
     get: (id) => spanned("get", id, store.get(id)),
     claim: (id, fence) => spanned("claim", id, store.claim(id, fence)),
     create: (upload, fence) => spanned("create", upload.id, store.create(upload, fence)),

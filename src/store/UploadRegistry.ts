@@ -50,11 +50,11 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
    */
   readonly create: (upload: Upload, options: WriteOptions) => Effect.Effect<StoredUpload, Superseded | UploadStoreError>
 
-  /**
-   * `Option.none` only if the upload is proven absent: never created, or removed. A registry that knows the state may
-   * return it as an `Exit`: the result is that of the call, so callers run it once, and at once.
-   */
+  /** `Option.none` only if the upload is proven absent: never created, or removed. */
   readonly get: (id: UploadId) => Effect.Effect<Option.Option<StoredUpload>, UploadStoreError>
+
+  /** The state that `get` would return, if the registry knows it without a wait. */
+  readonly known?: ((id: UploadId) => StoredUpload | undefined) | undefined
 
   /** `get` of each id, in their order. */
   readonly getAll: (

@@ -13,7 +13,6 @@ import * as Pull from "../bytes/Pull.js"
 import * as Dialect from "../protocol/Dialect.js"
 import { OffsetMismatch, UploadNotFound } from "../protocol/Refusal.js"
 import type { Upload, UploadId } from "../protocol/Upload.js"
-import * as Known from "../time/Known.js"
 import { ByteStore } from "./ByteStore.js"
 import * as FsyncTracker from "./FsyncTracker.js"
 import * as Reconciliation from "./Reconciliation.js"
@@ -44,19 +43,19 @@ export class Durability extends Context.Reference<Durability>()("effect-tus/Dura
 export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadStore, {
   /**
    * Absence is proven: a store that fails is an `UploadStoreError`. So is an upload whose dialect this version does not
-   * serve, which no method but `remove` touches. The result may be that of the call: run it once, and at once.
+   * serve, which no method but `remove` touches.
    */
   readonly get: (id: UploadId) => Effect.Effect<StoredUpload, UploadNotFound | UploadStoreError>
+
+  /** The entry that `get` would return, if it is known without a wait. */
+  readonly known: (id: UploadId) => StoredUpload | undefined
 
   /** The states of several uploads, in their order; `Option.none` for one that is absent. */
   readonly getAll: (
     ids: ReadonlyArray<UploadId>
   ) => Effect.Effect<ReadonlyArray<Option.Option<Upload>>, UploadStoreError>
 
-  /**
-   * `get`, for the holder of the lock with this fence: from now on writers with a lower fence are `Superseded`. The
-   * claim may be made by the call.
-   */
+  /** `get`, for the holder of the lock with this fence: from now on writers with a lower fence are `Superseded`. */
   readonly claim: (
     id: UploadId,
     fence: number
@@ -159,6 +158,12 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   readonly locate: (id: UploadId) => Effect.Effect<Option.Option<string>, UploadStoreError>
 }>() {}
 
+/** `get`, as an `Exit` if the entry is known now: run it once, and at once. */
+export const current = (store: UploadStore["Type"], id: UploadId): ReturnType<UploadStore["Type"]["get"]> => {
+  const entry = store.known(id)
+  return entry === undefined ? store.get(id) : Exit.succeed(entry)
+}
+
 /** Joins the provided registry and byte store, with the `Durability` of the context in which it is made. */
 export const make = Effect.gen(function*() {
   const all = yield* UploadRegistry
@@ -176,14 +181,18 @@ export const make = Effect.gen(function*() {
   const release = (id: UploadId) => bytes.release?.(id) ?? Effect.void
 
   return UploadStore.of({
-    get: (id) => Known.flatMap(all.get(id), present(id)),
+    get: (id) => Effect.flatMap(all.get(id), present(id)),
+    known: (id) => {
+      const entry = all.known?.(id)
+      return entry !== undefined && Dialect.isServed(entry.upload) ? entry : undefined
+    },
     getAll: (ids) =>
       Effect.flatMap(all.getAll(ids), (found) =>
         Effect.forEach(found, (entry) =>
           Option.isNone(entry)
             ? Effect.succeedNone
             : Effect.map(servedOnly(entry.value), ({ upload }) => Option.some(upload)))),
-    claim: (id, fence) => Known.flatMap(all.claim(id, fence), present(id)),
+    claim: (id, fence) => Effect.flatMap(all.claim(id, fence), present(id)),
     vacate: reconciliation.vacate,
     create: (upload, fence) => {
       const durable = isDurable(undefined, upload)
@@ -248,8 +257,8 @@ const servedOnly = (entry: StoredUpload): Effect.Effect<StoredUpload, UploadStor
 /** The registry, except for uploads of other dialects: those are an `UploadStoreError`. */
 const served = (registry: UploadRegistry["Type"]): UploadRegistry["Type"] => ({
   ...registry,
-  get: (id) => Known.flatMap(registry.get(id), servedIfAny),
-  claim: (id, fence) => Known.flatMap(registry.claim(id, fence), servedIfAny)
+  get: (id) => Effect.flatMap(registry.get(id), servedIfAny),
+  claim: (id, fence) => Effect.flatMap(registry.claim(id, fence), servedIfAny)
 })
 
 const servedIfAny = (entry: Option.Option<StoredUpload>) =>

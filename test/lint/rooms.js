@@ -63,7 +63,7 @@ export const table = {
     packages: platform
   },
   "node-shared": { rooms: ["protocol", "bytes"], packages: [...effect, ...node, /^@node-rs\/crc32$/] },
-  "node/files": { rooms: ["protocol", "bytes", "store"], packages: [...effect, ...node] },
+  "node/files": { rooms: ["protocol", "bytes", "time", "store"], packages: [...effect, ...node] },
   "node/embedded": {
     rooms: ["store", "sql", "server/policy", "server/hooks", "node/files"],
     packages: [...sql, ...node, /^@effect\/experimental\//, /^@effect\/sql-sqlite-node\//]

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { forEachBatch, type Pull } from "../../bytes/Pull.js"
 import type { UploadStoreError } from "../../store/UploadStoreError.js"
+import * as Known from "../../time/Known.js"
 import * as NodeFs from "./NodeFs.js"
 import type { OpenFile } from "./OpenFiles.js"
 import * as WritevBatch from "./WritevBatch.js"
@@ -38,7 +39,7 @@ const write = <E, R, E2, R2>(
     NodeFs.write(file, buffers, file.end).pipe(
       Effect.flatMap((written) => {
         file.end += written
-        return Effect.as(onWritten(file.end), WritevBatch.drop(buffers, written))
+        return Known.map(onWritten(file.end), () => WritevBatch.drop(buffers, written))
       }),
       Effect.uninterruptible,
       Effect.flatMap((rest) => (rest.length === 0 ? Effect.void : put(rest)))

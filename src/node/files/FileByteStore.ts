@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import * as Path from "node:path"
 import { ByteStore } from "../../store/ByteStore.js"
 import type { UploadStoreError } from "../../store/UploadStoreError.js"
+import * as Known from "../../time/Known.js"
 import * as CaseFolding from "./CaseFolding.js"
 import * as Condemned from "./Condemned.js"
 import * as FileAppend from "./FileAppend.js"
@@ -81,7 +82,7 @@ const make = (
 
   return ByteStore.of({
     append: (id, { at }, pull, onWritten) =>
-      Effect.flatMap(paths.of(id), (path) =>
+      Known.flatMap(paths.of(id), (path) =>
         files.use(
           path,
           at === 0 ? create(path) : reopen(path, at),

@@ -130,7 +130,7 @@ export const make = (
      */
     salvage: Effect.suspend(checkpoint).pipe(
       Effect.catchTag("UploadStoreError", () => Effect.void),
-      Effect.zipRight(Effect.suspend(() => store.claim(plan.upload.id, entry.fence))),
+      Effect.zipRight(store.claim(plan.upload.id, entry.fence)),
       Effect.flatMap(store.discard),
       Effect.ignoreLogged
     )

@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import { Addition } from "../../protocol/Addition.js"
 import { Denied, type UploadRejected } from "../../protocol/Refusal.js"
 import { Amendments, type Upload, type UploadId } from "../../protocol/Upload.js"
-import type { UploadStore } from "../../store/UploadStore.js"
+import * as UploadStore from "../../store/UploadStore.js"
 import * as Known from "../../time/Known.js"
 import type { RawRequest } from "../../wire/Message.js"
 import { type Admission, type Hooks, type Intent, UploadHooks } from "../hooks/UploadHooks.js"
@@ -90,10 +90,10 @@ export const make: Effect.Effect<HookRunner> = Effect.gen(function*() {
 
 /** Asks `authorize` about an upload before its lock is requested from a running request. */
 export const admitter =
-  (hooks: HookRunner, store: UploadStore["Type"]) =>
+  (hooks: HookRunner, store: UploadStore.UploadStore["Type"]) =>
   (intent: "Append" | "Terminate", id: UploadId, request: RawRequest) =>
     hooks.admits
-      ? Known.flatMap(store.get(id), ({ upload }) => hooks.admit(intent, upload, request.url, request))
+      ? Known.flatMap(UploadStore.current(store, id), ({ upload }) => hooks.admit(intent, upload, request.url, request))
       : Effect.void
 
 const check = OptionError.check(Schema.Struct({ timeLimit: OptionError.timeout }))

@@ -7,23 +7,23 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Inspect from "../../protocol/Inspect.js"
 import type { UploadId } from "../../protocol/Upload.js"
-import { UploadStore } from "../../store/UploadStore.js"
+import * as UploadStore from "../../store/UploadStore.js"
 import * as Known from "../../time/Known.js"
 import { UploadUrls } from "../hooks/UploadUrls.js"
 import type { CommandOf, Dependencies, Verb } from "./Verb.js"
 
 export const make = Effect.fnUntraced(function*({ completion, hooks, running }: Dependencies) {
-  const store = yield* UploadStore
+  const store = yield* UploadStore.UploadStore
   const urls = yield* UploadUrls
 
   const getFlushed = (id: UploadId) => {
     const flush = running.flush(id)
-    return flush === undefined ? store.get(id) : Effect.zipRight(flush, Effect.suspend(() => store.get(id)))
+    return flush === undefined ? UploadStore.current(store, id) : Effect.zipRight(flush, store.get(id))
   }
 
   const verb: Verb<CommandOf<"Inspect">> = ({ id }, { now, request }) =>
     Known.flatMap(
-      store.get(id),
+      UploadStore.current(store, id),
       (found) =>
         Known.flatMap(hooks.admit("Inspect", found.upload, request.url, request), () =>
           Known.flatMap(getFlushed(id), ({ upload }) =>

@@ -120,7 +120,7 @@ const isBare = ({ isIdGiven, plan, upload }: Proposal) =>
 const undoing = (store: UploadStore["Type"]) => {
   /** Removes what there is of the upload. */
   const undo = ({ upload }: Proposal, fence: number) =>
-    Effect.suspend(() => store.claim(upload.id, fence)).pipe(
+    store.claim(upload.id, fence).pipe(
       Effect.catchTag("UploadNotFound", () => Effect.succeed(draft(upload, fence))),
       Effect.flatMap((entry) => store.remove(entry)),
       Effect.ignore

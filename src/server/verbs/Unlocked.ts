@@ -8,7 +8,6 @@ import type { Refusal } from "../../protocol/Refusal.js"
 import type { Upload, UploadId } from "../../protocol/Upload.js"
 import type { UploadLock } from "../../store/UploadLock.js"
 import type { UploadStore } from "../../store/UploadStore.js"
-import * as Known from "../../time/Known.js"
 
 /** The refusal of `decide`; undefined if there is none, or if the lock is needed to decide. */
 export const make = (store: UploadStore["Type"], lock: UploadLock["Type"]) =>
@@ -16,10 +15,7 @@ export const make = (store: UploadStore["Type"], lock: UploadLock["Type"]) =>
   id: UploadId,
   decide: (upload: Upload) => Either.Either<unknown, Refusal>
 ): Effect.Effect<never, Refusal> | undefined => {
-  const entry = lock.isFree?.(id) === true ? Known.exit(store.get(id)) : undefined
-  if (entry === undefined || Exit.isFailure(entry)) {
-    return undefined
-  }
-  const decided = decide(entry.value.upload)
-  return Either.isLeft(decided) ? Exit.fail(decided.left) : undefined
+  const entry = lock.isFree?.(id) === true ? store.known(id) : undefined
+  const decided = entry && decide(entry.upload)
+  return decided !== undefined && Either.isLeft(decided) ? Exit.fail(decided.left) : undefined
 }

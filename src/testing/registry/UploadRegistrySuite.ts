@@ -150,6 +150,38 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         }))
     })
 
+    describe("get", () => {
+      test("reads the state when it runs, as often as it runs", (registry) =>
+        Effect.gen(function*() {
+          const get = registry.get(id(1))
+          deepStrictEqual(yield* get, Option.none())
+          const entry = yield* registry.create(open(1), fence(1))
+          same(yield* get, Option.some(entry))
+          const [again, claim] = [registry.get(id(1)), registry.claim(id(1), 5)]
+          const committed = yield* registry.commit(entry, open(1, { offset: 3 }), fence(2))
+          same(yield* get, Option.some(committed))
+          same(yield* again, Option.some(committed))
+          same(yield* claim, Option.some({ ...committed, fence: 5 }))
+        }))
+
+      test("is what the registry knows without a wait, if it knows the state", (registry) =>
+        Effect.gen(function*() {
+          const check = Effect.gen(function*() {
+            const known = registry.known?.(id(1))
+            if (known !== undefined) {
+              same(yield* registry.get(id(1)), Option.some(known))
+            }
+          })
+          yield* check
+          const entry = yield* registry.create(open(1), fence(1))
+          yield* check
+          const committed = yield* registry.commit(entry, open(1, { offset: 3 }), fence(2))
+          yield* check
+          yield* registry.remove(committed, fence(3))
+          yield* check
+        }))
+    })
+
     describe("claim", () => {
       test("loads the state under the new fence, and finds nothing where there is nothing", (registry) =>
         Effect.gen(function*() {
