@@ -62,12 +62,18 @@ export const errorsRows = {
     assert.strictEqual(error._tag === "SourceError" && error.reason, "TooShort")
   }),
   "Fingerprint, get_fingerprint": Effect.gen(function*() {
+    const { url: endpoint } = yield* serve()
+    const chunkSize = 64 * 1024
     let read = 0
     const large = { name: "large", length: 100_000_000, modified: 1 }
-    const find = (changed: Partial<typeof large>) =>
-      TusUpload.findPrevious({
-        endpoint: "http://127.0.0.1:1",
-        source: UploadSource.fromRange({
+    const begin = (changed: Partial<typeof large>) =>
+      Effect.gen(function*() {
+        const found = new Set<string>()
+        const spy = {
+          ...UploadJournal.none,
+          put: ({ fingerprint }: UploadJournal.JournalEntry) => Effect.sync(() => found.add(fingerprint))
+        }
+        const source = UploadSource.fromRange({
           ...large,
           ...changed,
           read: (start, end) => {
@@ -75,32 +81,36 @@ export const errorsRows = {
             return Stream.make(new Uint8Array(end - start))
           }
         })
+        yield* Effect.provide(
+          run({ endpoint, source, chunkSize, stopAt: chunkSize }),
+          Layer.succeed(UploadJournal.UploadJournal, spy)
+        )
+        return Array.from(found)
       })
-    const fingerprints = yield* Effect.gen(function*() {
-      const asked: Array<string> = []
-      const spy = {
-        ...UploadJournal.none,
-        find: (_: string, print: string) => Effect.sync(() => (asked.push(print), []))
-      }
-      yield* Effect.forEach([{}, {}, { name: "other" }, { length: 99_999_999 }, { modified: 2 }], find).pipe(
-        Effect.provide(Layer.succeed(UploadJournal.UploadJournal, spy))
-      )
-      return asked
-    })
-    deepStrictEqual([fingerprints.length, new Set(fingerprints).size], [5, 4])
-    assert.strictEqual(fingerprints[0], fingerprints[1])
-    assert.strictEqual(read, 5 * 320 * 1024)
+    const [first, ...others] = yield* Effect.forEach(
+      [{}, {}, { name: "other" }, { length: 99_999_999 }, { modified: 2 }],
+      begin
+    )
+    deepStrictEqual(others[0], first)
+    assert.strictEqual(new Set([first, ...others].flat()).size, 4)
+    assert.strictEqual(read, 5 * (320 * 1024 + chunkSize))
   }),
   "URLStorage, get_url, set_url, remove_url": Effect.gen(function*() {
     const { url: endpoint } = yield* serve()
     const calls: Array<string> = []
+    const kept = new Map<string, UploadJournal.JournalEntry>()
     const own = Layer.succeed(UploadJournal.UploadJournal, {
-      find: (endpoint) => Effect.sync(() => (calls.push(`find ${endpoint}`), [])),
-      put: ({ url }) => Effect.sync(() => calls.push(`put ${url}`)),
-      remove: ({ url }) => Effect.sync(() => calls.push(`remove ${url}`)),
-      list: Effect.succeed([])
+      find: (endpoint) => Effect.sync(() => (calls.push(`find ${endpoint}`), Array.from(kept.values()))),
+      put: (entry) => Effect.sync(() => (calls.push(`put ${entry.url}`), kept.set(entry.url, entry))),
+      remove: ({ url }) => Effect.sync(() => (calls.push(`remove ${url}`), kept.delete(url))),
+      list: Effect.sync(() => Array.from(kept.values()))
     })
-    const { url } = yield* Effect.provide(run({ endpoint, source: yield* source, ...chunked }), own)
+    const options = { endpoint, source: yield* source, ...chunked }
+    const first = yield* Effect.provide(run({ ...options, stopAt: 100_000 }), own)
+    deepStrictEqual(Array.from(new Set(calls)), [`put ${first.url}`])
+    calls.length = 0
+    const { url } = yield* Effect.provide(run(options), own)
+    assert.strictEqual(url, first.url)
     deepStrictEqual(Array.from(new Set(calls)), [`find ${endpoint}`, `put ${url}`, `remove ${url}`])
   }),
   FileURLStorage: Effect.gen(function*() {

@@ -111,10 +111,8 @@ export const serverRows = {
 
     const { context, create, patch } = yield* serve({ expiresAfter: "1 hour" })
     const path = yield* create(6)
-    const expiry = Effect.map(
-      Context.get(context, UploadRegistry.UploadRegistry).get(idOf(path)),
-      Option.flatMap(({ upload }) => upload.expiresAt)
-    )
+    const states = Context.get(context, UploadRegistry.UploadRegistry)
+    const expiry = Effect.map(states.get(idOf(path)), Option.flatMap(({ upload }) => upload.expiresAt))
     const before = Option.getOrThrow(yield* expiry)
     yield* Effect.sleep("10 millis")
     yield* patch(path, 0, "abc")
