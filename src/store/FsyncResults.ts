@@ -27,7 +27,7 @@ export const forget = ({ failed, notes }: FsyncResults, id: UploadId): void => {
 }
 
 /** The stored state, with the synced bytes that are known here. */
-export const known = ({ notes }: FsyncResults, entry: StoredUpload): StoredUpload => {
+export const known = ({ notes }: FsyncResults) => (entry: StoredUpload): StoredUpload => {
   const note = notes.get(entry.upload.id)
   return note?.version === entry.version ? { ...entry, synced: Math.max(entry.synced, note.synced) } : entry
 }

@@ -21,6 +21,8 @@ import type { Superseded, UploadStoreError } from "./UploadStoreError.js"
 export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"]) => {
   const results = FsyncResults.make()
   const { failed, notes } = results
+  const known = FsyncResults.known(results)
+  const recorded = FsyncResults.recorded(results)
   const setBack = SetBack.make(registry, bytes, results)
 
   const { sync: fsyncOf } = bytes
@@ -48,10 +50,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
           ? setBack.refuse(entry, options.fence)
           : entry.version === 0
           ? registry.create(next, { ...options, synced })
-          : Effect.map(
-            registry.commit(FsyncResults.known(results, entry), next, { ...options, synced }),
-            FsyncResults.recorded(results)
-          )
+          : Effect.map(registry.commit(known(entry), next, { ...options, synced }), recorded)
       return fsync === undefined
         ? commit(next.offset)
         : options.durable && (next.offset > entry.synced || (entry.upload.isOpen && !next.isOpen))
@@ -73,7 +72,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
     sync: Effect.fnUntraced(function*(id: UploadId) {
       const before = yield* registry.get(id)
       if (
-        fsync === undefined || Option.isNone(before) || !isBehind(FsyncResults.known(results, before.value)) ||
+        fsync === undefined || Option.isNone(before) || !isBehind(known(before.value)) ||
         failed.has(id)
       ) {
         return !failed.has(id)
@@ -103,11 +102,11 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
         if (failed.has(id)) {
           return setBack.toSynced(entry, fence)
         }
-        const now = FsyncResults.known(results, entry)
+        const now = known(entry)
         return now === entry
           ? Effect.void
           : Effect.asVoid(
-            Effect.map(registry.commit(now, entry.upload, { fence, durable: false }), FsyncResults.recorded(results))
+            Effect.map(registry.commit(now, entry.upload, { fence, durable: false }), recorded)
           )
       })
   }

@@ -24,7 +24,7 @@ export const make = (
   const toSynced = (entry: StoredUpload, fence: number): Effect.Effect<void, Superseded | UploadStoreError> =>
     Effect.suspend(() => {
       const { upload } = entry
-      const now = FsyncResults.known(results, entry)
+      const now = FsyncResults.known(results)(entry)
       const forget = () => FsyncResults.forget(results, upload.id)
       results.setBacks++
       return entry.version === 0 || isConcluded(upload) || isWhole(now)
@@ -48,7 +48,7 @@ export const make = (
      */
     to: (entry: StoredUpload, size: number, fence: number, expiresAt?: Option.Option<DateTime.Utc>) =>
       Effect.suspend(() => {
-        const now = FsyncResults.known(results, entry)
+        const now = FsyncResults.known(results)(entry)
         results.setBacks++
         return registry.commit(now, entry.upload.cut(size, expiresAt), { fence, durable: size <= now.synced })
       }),
