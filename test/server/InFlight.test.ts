@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { InFlight } from "effect-tus/server"
+import { InFlight, TusServer } from "effect-tus/server"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { interruptingBefore } from "../support/interrupting.js"
+import { head } from "../support/memory.js"
 
 /** A request that runs until it is interrupted. */
 const running = Effect.map(Effect.fork(Effect.never), (fiber) => {
@@ -39,5 +42,22 @@ describe("InFlight", () => {
       yield* inFlight.interrupt
       assert.isTrue(Exit.isInterrupted(yield* Fiber.await(there.fiber)))
       assert.isNull(gone.fiber.unsafePoll())
+    }))
+
+  it.effect("keeps no request that was interrupted, before whatever operation", () =>
+    Effect.gen(function*() {
+      const left = yield* Effect.filter(Arr.range(1, 50), (operation) => {
+        const inFlight = InFlight.make()
+        const hung = { inFlight, handle: () => Effect.never, finishPending: () => Effect.void }
+        return Effect.gen(function*() {
+          const request = yield* Effect.fork(
+            Effect.withScheduler(head(`/files/${"a".repeat(22)}`), interruptingBefore(operation))
+          )
+          yield* Effect.repeatN(Effect.yieldNow(), 100)
+          yield* Fiber.interrupt(request)
+          return inFlight.count() > 0
+        }).pipe(Effect.provideService(TusServer.TusServer, hung))
+      })
+      deepStrictEqual(left, [])
     }))
 })

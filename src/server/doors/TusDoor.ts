@@ -89,8 +89,10 @@ export const make = (options: Options) =>
     open(options),
     ({ inFlight, respond }) => (arrival: Arrival): Effect.Effect<Response> => {
       const response = respond(arrival)
-      return Known.exit(response) ?? Effect.withFiberRuntime((fiber) =>
-        Effect.ensuring(response, Effect.sync(inFlight.enter({ body: arrival.body, fiber })))
+      return Known.exit(response) ?? Effect.acquireUseRelease(
+        Effect.withFiberRuntime<() => void>((fiber) => Exit.succeed(inFlight.enter({ body: arrival.body, fiber }))),
+        () => response,
+        (leave) => Effect.sync(leave)
       )
     }
   )
