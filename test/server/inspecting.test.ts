@@ -6,6 +6,7 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import { ByteStore, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
 import { NodeHashFunctions } from "effect-tus/node"
 import { TusServer } from "effect-tus/server"
+import * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -15,13 +16,14 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as TestClock from "effect/TestClock"
 import * as UploadBody from "../../src/server/body/UploadBody.js"
+import { interruptingBefore } from "../support/interrupting.js"
 import { create, head, patch } from "../support/memory.js"
 
 type Commit = (next: Effect.Effect<UploadRegistry.StoredUpload, CommitError>) => typeof next
 type CommitError = UploadStoreError.Superseded | UploadStoreError.UploadStoreError
 
 /** A server in memory that counts commits, and lets `commit` change them. */
-const server = (commits: Array<number> = [], commit: Commit = (next) => next) =>
+const server = (commits: Array<number> = [], commit: Commit = (next) => next, bytes = ByteStore.layerMemory) =>
   TusServer.layer.pipe(
     Layer.provide(Layer.mergeAll(UploadStore.layer, UploadLock.layerMemory)),
     Layer.provide(
@@ -37,7 +39,7 @@ const server = (commits: Array<number> = [], commit: Commit = (next) => next) =>
         }))
       )
     ),
-    Layer.provide(Layer.mergeAll(ByteStore.layerMemory, UploadRegistry.layerMemory))
+    Layer.provide(Layer.mergeAll(bytes, UploadRegistry.layerMemory))
   )
 
 /** A PATCH at 0 whose body is sent piece by piece, and ends with `end`. */
@@ -167,6 +169,49 @@ describe("HEAD while a body arrives", () => {
       assert.strictEqual((yield* Fiber.join(response)).status, 204)
       assert.strictEqual(yield* offsetOf(path), "6")
     }).pipe(Effect.provide(server())))
+
+  it.effect("does not wait for a request that has been interrupted, before whatever operation", () =>
+    Effect.gen(function*() {
+      const answers = yield* Effect.forEach(Arr.range(1, 100), (operation) =>
+        Effect.gen(function*() {
+          const path = yield* create({ "upload-length": "6" })
+          const body = { ...UploadBody.empty, pull: Effect.never, hasEnded: () => false, flush: () => true }
+          const request = yield* Effect.fork(Effect.withScheduler(patch(path, 0, body), interruptingBefore(operation)))
+          yield* settled
+          yield* Fiber.interrupt(request)
+          const answer = yield* asked(path, 0)
+          yield* TestClock.adjust("1 second")
+          return [operation, answer] as const
+        }).pipe(Effect.provide(server())))
+      deepStrictEqual(answers.filter(([, answer]) => answer !== "0"), [])
+    }))
+
+  const throwing = Layer.effect(
+    ByteStore.ByteStore,
+    Effect.map(ByteStore.ByteStore, (store) => ({
+      ...store,
+      append: () => {
+        throw new Error("a bug")
+      }
+    }))
+  ).pipe(Layer.provide(ByteStore.layerMemory))
+
+  for (
+    const [title, pull, bytes] of [
+      ["body", Effect.die("a bug"), ByteStore.layerMemory],
+      ["store", Effect.succeed(Chunk.of(new TextEncoder().encode("abc"))), throwing]
+    ] as const
+  ) {
+    it.effect(`does not wait for a request that has died of its ${title}`, () =>
+      Effect.gen(function*() {
+        const path = yield* create({ "upload-length": "6" })
+        const body = { ...UploadBody.empty, pull, hasEnded: () => true, flush: () => true }
+        assert.strictEqual((yield* patch(path, 0, body)).status, 500)
+        const answer = yield* asked(path, 0)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(answer, "0")
+      }).pipe(Effect.provide(server([], (next) => next, bytes))))
+  }
 
   it.effect("waits for a second at most, and tells the last commit then", () =>
     Effect.gen(function*() {

@@ -20,7 +20,11 @@ export const append = <E, R, E2, R2>(
   pull: Pull<E, R>,
   onWritten: (end: number) => Effect.Effect<void, E2, R2>
 ): Effect.Effect<number, E | E2 | UploadStoreError, R | R2> =>
-  file.end < at ? NodeFs.tooShort(file.path, at) : Effect.zipRight(cut(file, at), write(file, pull, onWritten))
+  file.end < at
+    ? NodeFs.tooShort(file.path, at)
+    : file.end > at
+    ? Effect.flatMap(cut(file, at), () => write(file, pull, onWritten))
+    : write(file, pull, onWritten)
 
 /** Cuts the file off at `at` if it is longer. */
 export const cut = (file: OpenFile, at: number): Effect.Effect<void, UploadStoreError> =>

@@ -90,8 +90,8 @@ export const make = (dependencies: Dependencies) => {
       }
 
       // The request fails with the error of the store.
-      const write = (pull: Pull.Pull<UploadStoreError>): Effect.Effect<Received, Failure> => {
-        return Known.matchCauseEffect(store.write(entry, pull, onWritten), {
+      const write = (pull: Pull.Pull<UploadStoreError>): Effect.Effect<Received, Failure> =>
+        Known.matchCauseEffect(Known.suspend(() => store.write(entry, pull, onWritten)), {
           onSuccess: () => Known.flatMap(leave(), ended),
           onFailure: (cause) =>
             Known.flatMap(
@@ -102,7 +102,6 @@ export const make = (dependencies: Dependencies) => {
                   : Exit.failCause(cause)
             )
         })
-      }
 
       if (!upload.isOpen) {
         return Effect.flatMap(Pull.forEachBatch(bounded.pull, () => Effect.void), ended)
@@ -111,23 +110,24 @@ export const make = (dependencies: Dependencies) => {
       return body.hasEnded === undefined ? write(bounded.pull) : gathered(bounded, write)
     }
 
-    return Effect.uninterruptible(
+    // A fiber may be interrupted between the call and this effect, and then nobody would take the body out again.
+    return Effect.uninterruptible(Effect.suspend(() =>
       Known.flatMap(
         verification._tag === "Before" ? Known.map(makeHasher(verification.checksum), Option.some) : none,
         receive
       )
-    )
+    ))
   }
 }
 
 const none = Exit.succeed(Option.none<Hasher>())
 
-/** A small body is there before the store is asked to write. */
+/** A small body is there before the store is asked to write. A pull that fails fails for the store. */
 const gathered = <A, E>(
   { hasEnded, pull }: BoundedBody.BoundedBody,
   write: (pull: Pull.Pull<UploadStoreError>) => Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
-  Effect.matchEffect(pull, {
-    onFailure: (end) => write(Exit.fail(end)),
+  Effect.matchCauseEffect(pull, {
+    onFailure: (end) => write(Exit.failCause(end)),
     onSuccess: (batch: Chunk.Chunk<Uint8Array>) => write(hasEnded() ? Pull.whole(batch) : Pull.after(batch, pull))
   })
