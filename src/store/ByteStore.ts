@@ -22,7 +22,7 @@ export interface Place {
 /**
  * The contract of a byte store: `layerMemory` keeps bytes in memory, `FileByteStore` in files; `ByteStoreSuite` tests a
  * store of your own. Offsets and sizes are in bytes. A failing backend is an `UploadStoreError`; no method fails with a
- * refusal.
+ * refusal. Nothing is written before the effect of a method runs: its fiber may be interrupted before.
  *
  * A method that a store cannot do is missing: without `sync`, written bytes survive a power cut; without `seal`, they
  * can be read at once.

@@ -28,7 +28,8 @@ export interface Lease {
 
 /**
  * The contract of a lock: one writer per upload. `layerMemory` is for one process; `UploadLockSuite` tests a lock of
- * your own. Everything that writes to the same store has to share it.
+ * your own. Everything that writes to the same store has to share it. Until its effect runs, a method holds nothing and
+ * asks nobody to leave.
  */
 export class UploadLock extends Context.Tag("effect-tus/UploadLock")<UploadLock, {
   /**

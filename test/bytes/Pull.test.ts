@@ -1,10 +1,13 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { Pull } from "effect-tus"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import * as Later from "../../src/testing/Later.js"
 
 const bytes = new Uint8Array(10)
 
@@ -54,4 +57,30 @@ describe("a reading of a stream", () => {
         }))
     })
   }
+})
+
+describe("forEachBatch", () => {
+  const batch = FastCheck.array(FastCheck.uint8Array({ maxLength: 4 }), { maxLength: 3 }).map(Chunk.fromIterable)
+
+  it.effect.prop(
+    "acts when it runs, and not before, in whatever order it is made and run",
+    [FastCheck.array(FastCheck.record({ batch, isWhole: FastCheck.boolean(), waits: Later.anyWait }))],
+    ([steps]) =>
+      Effect.gen(function*() {
+        const called: Array<Chunk.Chunk<Uint8Array>> = []
+        const acted: typeof called = []
+        const expected: typeof called = []
+        yield* Later.run(steps, ({ batch, isWhole }) => {
+          const pull = isWhole ? Pull.whole(batch) : Pull.after(batch, Pull.end)
+          const made = Pull.forEachBatch(pull, (batch) => {
+            called.push(batch)
+            return Effect.sync(() => acted.push(batch))
+          })
+          return Effect.map(made, () => {
+            expected.push(batch)
+            deepStrictEqual([called, acted], [expected, expected])
+          })
+        })
+      })
+  )
 })

@@ -23,6 +23,7 @@ import * as StoreErrors from "../../store/UploadStoreError.js"
 import { idOf, numbered, patience } from "../Fixtures.js"
 import * as OrphanSuite from "../orphans/OrphanSuite.js"
 import { underOneFence } from "../Writer.js"
+import * as LaterWrites from "./LaterWrites.js"
 
 type ByteStore = ByteStores.ByteStore
 const { appendStream, ByteStore } = ByteStores
@@ -778,5 +779,6 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
     )
   })
 
+  LaterWrites.declare(name, layer)
   OrphanSuite.declare(name, test)
 }

@@ -71,8 +71,8 @@ export const suite = (
       test("gives each holder a fence above all earlier ones", (lock) =>
         Effect.gen(function*() {
           const ids = Arr.makeBy(30, (n) => n % 2 === 0 ? a : b)
-          const fences = yield* Effect.forEach(ids, (id) => lock.withLock(id, ({ fence }) => Effect.succeed(fence)))
-          const free = yield* lock.withLockIfFree(a, ({ fence }) => Effect.succeed(fence))
+          const fences = yield* Effect.forEach(ids, (id) => lock.withLock(id, fenceOf))
+          const free = yield* lock.withLockIfFree(a, fenceOf)
           const all = [...fences, ...Option.toArray(free)]
           deepStrictEqual(all, [...new Set(all)].toSorted((one, other) => one - other))
         }))
@@ -82,7 +82,7 @@ export const suite = (
           const registry = yield* UploadRegistry
           yield* registry.create(upload, { fence: 4711, durable: false })
           const lock = yield* Effect.provide(UploadLock, lockOver(Layer.succeed(UploadRegistry, registry)))
-          assert.isAbove(yield* lock.withLock(a, ({ fence }) => Effect.succeed(fence)), 4711)
+          assert.isAbove(yield* lock.withLock(a, fenceOf), 4711)
         }).pipe(Effect.provide(Registries.layerMemory)))
 
       test("does not wait for another upload", (lock) =>
@@ -216,6 +216,40 @@ export const suite = (
               yield* free(lock, a)
             })
         ))
+    })
+
+    describe("a lock that is made and does not run", () => {
+      test("holds nothing, and asks nobody to leave", (lock) =>
+        Effect.gen(function*() {
+          const ran: Array<string> = []
+          const make = () => [
+            lock.withLock(a, () => Effect.sync(() => ran.push("withLock"))),
+            lock.withLockIfFree(a, () => Effect.sync(() => ran.push("withLockIfFree")))
+          ]
+          make()
+          assert.isTrue(lock.isFree?.(a) ?? true)
+          yield* free(lock, a)
+          const holder = yield* hold(lock, a)
+          const asked = yield* listen(holder.lease)
+          make()
+          yield* aWhile
+          assert.strictEqual(asked.count(), 0)
+          yield* holder.leave
+          yield* Fiber.join(holder.fiber)
+          yield* free(lock, a)
+          deepStrictEqual(ran, [])
+        }))
+
+      test("has its turn and its fence when it runs", (lock) =>
+        Effect.gen(function*() {
+          const made = Arr.makeBy(4, (n) =>
+            n % 2 === 0
+              ? lock.withLock(a, fenceOf)
+              : Effect.map(lock.withLockIfFree(a, fenceOf), Option.getOrThrow))
+          yield* free(lock, a)
+          const fences = yield* Effect.all([...made.toReversed(), ...made])
+          deepStrictEqual(fences, [...new Set(fences)].toSorted((one, other) => one - other))
+        }))
     })
 
     describe("isFree", () => {
@@ -389,6 +423,8 @@ const listen = ({ onRequested }: Locks.Lease) =>
     })
     return { once: Deferred.await(asked), count: () => count }
   })
+
+const fenceOf = ({ fence }: Locks.Lease) => Effect.succeed(fence)
 
 const askedAtOnce = ({ onRequested }: Locks.Lease) =>
   Effect.sync(() => {

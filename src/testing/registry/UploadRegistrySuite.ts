@@ -16,6 +16,7 @@ import * as Uploads from "../../protocol/Upload.js"
 import * as Registries from "../../store/UploadRegistry.js"
 import * as StoreErrors from "../../store/UploadStoreError.js"
 import { patience } from "../Fixtures.js"
+import * as Later from "../Later.js"
 
 type Upload = Uploads.Upload
 type UploadId = Uploads.UploadId
@@ -410,6 +411,39 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
           )
           results.forEach((both) => assert.strictEqual(both.filter(Either.isRight).length, 1))
         }))
+    })
+
+    describe("create, commit and remove", () => {
+      law(
+        "do nothing before they run, in whatever order they are made and run",
+        manyWrites,
+        (registry, writes) =>
+          Effect.gen(function*() {
+            const model = new Map<number, Modelled>()
+            /** The last state of each upload that a writer has heard of. */
+            const heard = new Map<number, Registries.StoredUpload>()
+            yield* Later.run(writes, (write, nth) => {
+              const { n } = write
+              const entry = heard.get(n) ?? Registries.created(open(n), fence(1))
+              const made = makeWrite(registry, write, entry, nth)
+              return Effect.gen(function*() {
+                const written = yield* Effect.either(made)
+                assert.strictEqual(Either.isRight(written), succeeds(model, write, entry, nth))
+                if (Either.isRight(written) && written.right !== undefined) {
+                  heard.set(n, written.right)
+                }
+                for (const n of few) {
+                  const found = Option.map(yield* registry.get(id(n)), ({ fence, upload: { offset }, version }) => ({
+                    offset: Number(offset),
+                    version,
+                    fence
+                  }))
+                  deepStrictEqual(found, Option.fromNullable(model.get(n)))
+                }
+              })
+            })
+          })
+      )
     })
 
     describe("expired", () => {
@@ -825,6 +859,55 @@ const complete = (
   { completion = { _tag: "Complete", at: at(2), answer: Option.none() }, ...details }: Details = {}
 ): Upload => open(n, details).fill(Bytes.make(details.length ?? 100), completion)
 
+const few = [1, 2]
+
+/** A write of one of a few uploads. */
+interface Write extends Later.Delayed {
+  readonly verb: "create" | "commit" | "remove"
+  readonly n: number
+  readonly fence: number
+}
+
+/** What a registry has to store of an upload. */
+interface Modelled {
+  readonly offset: number
+  readonly version: number
+  readonly fence: number
+}
+
+/** Makes a write. The offset of each is another one. */
+const makeWrite = (registry: UploadRegistry["Type"], write: Write, entry: Registries.StoredUpload, offset: number) => {
+  const next = open(write.n, { offset })
+  const options = fence(write.fence)
+  switch (write.verb) {
+    case "create":
+      return registry.create(next, options)
+    case "commit":
+      return registry.commit(entry, next, options)
+    case "remove":
+      return Effect.as(registry.remove(entry, options), undefined)
+  }
+}
+
+/** Changes the model as the write changes the registry. Returns whether the write succeeds. */
+const succeeds = (
+  model: Map<number, Modelled>,
+  { fence, n, verb }: Write,
+  entry: Registries.StoredUpload,
+  offset: number
+): boolean => {
+  const before = model.get(n)
+  const isAllowed = verb === "create"
+    ? before === undefined
+    : before !== undefined && before.version === entry.version && before.fence <= fence
+  if (isAllowed && verb === "remove") {
+    model.delete(n)
+  } else if (isAllowed) {
+    model.set(n, { offset, version: verb === "create" ? 1 : entry.version + 1, fence })
+  }
+  return isAllowed
+}
+
 const usedUpAmong = (registry: UploadRegistry["Type"], uploads: ReadonlyArray<Upload>) =>
   Effect.zipRight(
     Effect.forEach(uploads, (upload) => registry.create(upload, fence(1)), everyone),
@@ -938,3 +1021,13 @@ const anyUpload: FastCheck.Arbitrary<Upload> = record({
 })
 
 const manyUploads = FastCheck.uniqueArray(anyUpload, { selector: ({ id }) => id, minLength: 1, maxLength: 30 })
+
+const manyWrites: FastCheck.Arbitrary<ReadonlyArray<Write>> = array(
+  record({
+    verb: constantFrom<Write["verb"]>("create", "commit", "commit", "remove"),
+    n: constantFrom(...few),
+    fence: integer({ min: 1, max: 3 }),
+    waits: Later.anyWait
+  }),
+  { minLength: 1, maxLength: 20 }
+)
