@@ -24,15 +24,21 @@ export interface Arrival {
   readonly headers: Readonly<Record<string, string>>
   /** The bytes as they arrive. The server owns them. */
   readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<unknown>>
+  /** Whether all bytes that were announced have been pulled. Left out if none were announced. */
+  readonly hasEnded?: (() => boolean) | undefined
   readonly trailers: () => Readonly<Record<string, string>>
 }
 
 /** Answers one request through the server's own door. */
-export const serve = ({ headers, method, pull, trailers, url }: Arrival) =>
+export const serve = ({ hasEnded, headers, method, pull, trailers, url }: Arrival) =>
   Effect.flatMap(TusDoor.make({ path: "/files" }), (respond) =>
     respond({
       request: { method, url: new URL(url).pathname, headers },
-      body: { ...UploadBody.fromPull(pull, {}), trailers: Effect.sync(trailers) },
+      body: {
+        ...UploadBody.fromPull(pull, {}),
+        trailers: Effect.sync(trailers),
+        ...(hasEnded === undefined ? {} : { hasEnded })
+      },
       trailers: true
     }))
 

@@ -76,6 +76,26 @@ export const bytes: Mutants = {
     skips: (syscall) => syscall.startsWith("truncate")
   },
 
+  "writes a body that is there whole where the file ended before it was cut off": {
+    where: has("write error", "torn write error", "crash", "spoilt body", "sync error"),
+    bytes: (bytes) => ({
+      ...bytes,
+      append: (id, place, pull, onWritten) =>
+        Effect.flatMap(bytes.size(id), (size) => {
+          const hole = Option.getOrElse(size, () => 0) - place.at
+          return !Pull.isWhole(pull) || hole <= 0 ? bytes.append(id, place, pull, onWritten) : Effect.map(
+            bytes.append(
+              id,
+              place,
+              Pull.whole(Chunk.prepend(pull.bytes, new Uint8Array(hole))),
+              (end) => onWritten(end - hole)
+            ),
+            (end) => end - hole
+          )
+        })
+    })
+  },
+
   "throws away what a broken connection has brought": {
     where: has("cut body", "reset"),
     store: (store) => ({

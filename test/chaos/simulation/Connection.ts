@@ -24,15 +24,24 @@ export interface Exchange {
 export const isChecked = ({ request: { body, headers } }: { readonly request: TusTransport.Request }): boolean =>
   headers["upload-checksum"] !== undefined || body?.trailers !== undefined
 
-/** The server's end of a body. */
+/** The server's end of a body. It ends with its last announced byte, or when the client says so. */
 export class Arriving {
   private queue: Array<Uint8Array> = []
-  private ending: "open" | "ended" | "cut" = "open"
+  private ending: "open" | "ended" | "cut"
   private waiter: (() => void) | undefined
+  /** Announced bytes that have not arrived yet. */
+  private missing: number
   /** The number of bytes that the server has taken. */
   pulled = 0
   trailers: Readonly<Record<string, string>> = {}
 
+  /** @param announced - the number of its bytes; `Infinity` if it is not announced. */
+  constructor(announced: number) {
+    this.missing = announced
+    this.ending = announced === 0 ? "ended" : "open"
+  }
+
+  /** Whether everything has arrived and was taken. */
   get isWhole(): boolean {
     return this.ending === "ended" && this.queue.length === 0
   }
@@ -40,6 +49,8 @@ export class Arriving {
   push(bytes: Uint8Array): void {
     if (this.ending === "open") {
       this.queue.push(bytes)
+      this.missing -= bytes.length
+      this.ending = this.missing === 0 ? "ended" : "open"
       this.wake()
     }
   }

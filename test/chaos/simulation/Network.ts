@@ -201,21 +201,28 @@ export class Network {
       }
       return
     }
+    const headers = { ...request.headers, ...framing(request.body) }
+    const announced = Number(headers["content-length"] ?? Infinity)
+    const body = new Arriving(announced)
     const exchange: Exchange = {
       process: host.process,
       request,
-      headers: { ...request.headers, ...framing(request.body) },
-      body: new Arriving(),
+      headers,
+      body,
       troubles: this.world.troubles,
       task
     }
     line.arrivals.push(exchange)
     this.world.promises.arrived(exchange)
-    const { body, headers } = exchange
     host.process.fork(
-      serve({ method: request.method, url: request.url, headers, pull: body.pull, trailers: () => body.trailers }).pipe(
-        Effect.locally(origin, exchange)
-      ),
+      serve({
+        method: request.method,
+        url: request.url,
+        headers,
+        pull: body.pull,
+        hasEnded: Number.isFinite(announced) ? () => body.isWhole : undefined,
+        trailers: () => body.trailers
+      }).pipe(Effect.locally(origin, exchange)),
       (exit) => {
         if (exit._tag === "Failure") {
           this.world.claim(false, "P8", () => `${request.method} is not answered: ${exit.cause.toString()}`)
