@@ -23,6 +23,24 @@ export interface Reading<E> {
 export const sizeOf = (batch: Chunk.Chunk<Uint8Array>): number =>
   Chunk.reduce(batch, 0, (sum, { length }) => sum + length)
 
+/** The bytes of all chunks in one array; a single chunk is not copied. */
+export const concat = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const [first] = chunks
+  if (first !== undefined && chunks.length === 1) {
+    return first
+  }
+  const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0))
+  let end = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, end)
+    end += chunk.length
+  }
+  return bytes
+}
+
+/** The bytes of a batch in one array. */
+export const joined = (batch: Chunk.Chunk<Uint8Array>): Uint8Array => concat(Chunk.toReadonlyArray(batch))
+
 /** The end. */
 export const end: Pull = Exit.fail(Option.none())
 

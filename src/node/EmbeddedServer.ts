@@ -28,6 +28,7 @@ const check = OptionError.check(Schema.Struct({
   directory: OptionError.text,
   durability: Schema.optional(OptionError.oneOf("process", "completion", "always")),
   permissions: Schema.optional(OptionError.oneOf("owner", "group")),
+  smallUploads: Schema.optional(OptionError.oneOf("files", "database")),
   removeUsedPartials: Schema.optional(OptionError.flag),
   adopt: Schema.optional(OptionError.flag),
   keepOrphans: Schema.optional(OptionError.duration),

@@ -30,12 +30,16 @@ export interface Options<W> {
 }
 
 /**
- * Queues a write and waits until it is done; returns whether it took effect. Writes for the same upload are done in
- * order. A queued write is done even if nobody waits for it any more, also when the scope closes.
+ * Queues a write and waits until it is done; `result` learns whether it took effect. Writes for the same upload are done
+ * in order. A queued write is done even if nobody waits for it any more, also when the scope closes.
  */
-export const make = <W>(
-  options: Options<W>
-): Effect.Effect<(write: W) => Effect.Effect<boolean, UploadStoreError>, never, Scope.Scope> =>
+export type Commit<W> = <A, E>(
+  write: W,
+  result: (tookEffect: boolean) => Effect.Effect<A, E>
+) => Effect.Effect<A, E | UploadStoreError>
+
+/** Performs writes until the scope closes. */
+export const make = <W>(options: Options<W>): Effect.Effect<Commit<W>, never, Scope.Scope> =>
   Effect.gen(function*() {
     const mailbox = yield* Mailbox.make<Job<W>>()
 
@@ -67,12 +71,14 @@ export const make = <W>(
     const fiber = yield* Effect.forkScoped(drain)
     yield* Effect.addFinalizer(() => Effect.zipRight(mailbox.end, fiber.await))
 
-    return (write) =>
-      Effect.async((answer) => {
+    return <A, E>(write: W, result: (tookEffect: boolean) => Effect.Effect<A, E>) =>
+      Effect.async<A, E | UploadStoreError>((resume) => {
         const id = options.idOf(write)
+        const answer: Job<W>["answer"] = (exit) =>
+          resume(Exit.isSuccess(exit) ? result(exit.value) : Exit.failCause(exit.cause))
         if (!mailbox.unsafeOffer({ id, write, answer })) {
           const cause = new Error("the registry is closed")
-          answer(new UploadStoreError({ reason: "Write", operation: `write the state of ${id}`, cause }))
+          resume(new UploadStoreError({ reason: "Write", operation: `write the state of ${id}`, cause }))
         }
       })
   })

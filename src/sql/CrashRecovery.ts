@@ -15,7 +15,10 @@ export const rollBack = Effect.fnUntraced(function*(sql: SqlClient.SqlClient) {
   const boot = yield* BootId
   const [last] = yield* sql<{ readonly boot: string }>`SELECT boot FROM effect_tus_boot`
   if (Option.isSome(boot) && boot.value !== last?.boot) {
-    yield* sql`UPDATE effect_tus_uploads SET upload_offset = synced_offset, version = version + 1
+    // Their bytes before the tail are not all synced, so the tail goes, too.
+    yield* sql`DELETE FROM effect_tus_tails WHERE id IN (SELECT id FROM effect_tus_uploads
+      WHERE completion = 'Open' AND upload_offset > 0 AND upload_offset > synced_offset AND tail_bytes > 0)`
+    yield* sql`UPDATE effect_tus_uploads SET upload_offset = synced_offset, tail_bytes = 0, version = version + 1
       WHERE completion = 'Open' AND upload_offset > 0 AND upload_offset > synced_offset`
     yield* sql`UPDATE effect_tus_boot SET boot = ${boot.value}`
   }

@@ -98,8 +98,25 @@ const answered = Effect.flatMap(
   (sql) => sql`ALTER TABLE effect_tus_uploads ADD COLUMN final_answer TEXT`
 )
 
+/**
+ * The tails of uploads, in pieces: a slow client commits often, and its tail is not written again each time. The column
+ * counts the bytes of the pieces, so that a state is read without them.
+ */
+const tailed = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`ALTER TABLE effect_tus_uploads ADD COLUMN tail_bytes BIGINT NOT NULL DEFAULT 0`
+  yield* sql.onDialectOrElse({
+    pg: () =>
+      sql`CREATE TABLE effect_tus_tails (
+      id TEXT NOT NULL, at BIGINT NOT NULL, bytes BYTEA NOT NULL, PRIMARY KEY (id, at))`,
+    orElse: () =>
+      sql`CREATE TABLE effect_tus_tails (
+      id TEXT NOT NULL, at BIGINT NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (id, at)) WITHOUT ROWID`
+  })
+})
+
 /** The latest migration of this version. */
-export const latest = 6
+export const latest = 7
 
 /** Runs the migrations that have not run yet. */
 export const run = Migrator.make({})({
@@ -109,7 +126,8 @@ export const run = Migrator.make({})({
     "3_begun": begun,
     "4_owned": owned,
     "5_named": named,
-    "6_answered": answered
+    "6_answered": answered,
+    "7_tailed": tailed
   }),
   table: "effect_tus_migrations"
 }).pipe(

@@ -11,6 +11,7 @@ import type { UploadRegistry } from "../store/UploadRegistry.js"
 import * as Pages from "./Pages.js"
 import * as Rows from "./Rows.js"
 import * as SqlFailure from "./SqlFailure.js"
+import * as Tails from "./Tails.js"
 import * as Totals from "./Totals.js"
 
 /** All reading methods of a registry. */
@@ -35,6 +36,7 @@ export const make = (sql: SqlClient.SqlClient): Reads => ({
         return ids.map((id) => Option.fromNullable(found.get(id)))
       }
     ),
+  tails: { limit: Tails.limit, read: Tails.read(sql) },
   absent: (asked) =>
     Arr.isNonEmptyReadonlyArray(asked)
       ? Rows.all(

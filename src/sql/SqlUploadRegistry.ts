@@ -50,9 +50,10 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
     })
 
     const writeOrSuperseded = (next: WriteBatch.Write, entry: StoredUpload) =>
-      Effect.flatMap(
-        write(next),
-        (done) => done ? Effect.succeed(entry) : new Superseded({ id: entry.upload.id })
+      write(
+        next,
+        (tookEffect): Effect.Effect<StoredUpload, Superseded> =>
+          tookEffect ? Effect.succeed(entry) : new Superseded({ id: entry.upload.id })
       )
 
     const reads = Reads.make(sql)
@@ -64,7 +65,7 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
       },
       commit: (entry, upload, options) => {
         const next = committed(entry, upload, options)
-        return writeOrSuperseded(WriteBatch.commit(entry.upload, next, options), next)
+        return writeOrSuperseded(WriteBatch.commit(entry, next, options), next)
       },
       remove: (entry, options) => Effect.asVoid(writeOrSuperseded(WriteBatch.remove(entry, options), entry)),
       claim: Claim.make(sql, reads.get),

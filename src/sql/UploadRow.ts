@@ -25,6 +25,8 @@ const Columns = Schema.Struct({
   concat: Schema.NullOr(Schema.String),
   upload_offset: BigInt,
   synced_offset: BigInt,
+  /** The bytes in `effect_tus_tails`. A database that no newer version has opened for writing has no such column. */
+  tail_bytes: Schema.optionalWith(BigInt, { default: () => 0 }),
   upload_length: Schema.NullOr(BigInt),
   metadata: Schema.NullOr(Schema.String),
   created_at: BigInt,
@@ -44,7 +46,7 @@ export type UploadRow = typeof Columns.Type
 export const columns = Struct.keys(Columns.fields)
 
 /** A plain function instead of a Schema: an upload is valid by construction, and this runs with every commit. */
-export const encode = ({ fence, synced, upload, version }: StoredUpload): UploadRow => {
+export const encode = ({ fence, stored, synced, upload, version }: StoredUpload): UploadRow => {
   const { completion, kind } = upload
   return {
     id: upload.id,
@@ -55,6 +57,7 @@ export const encode = ({ fence, synced, upload, version }: StoredUpload): Upload
     concat: kind._tag === "Final" ? kind.concat : null,
     upload_offset: upload.offset,
     synced_offset: synced,
+    tail_bytes: upload.offset - stored,
     upload_length: Option.getOrNull(upload.length),
     metadata: Option.getOrNull(upload.metadata),
     created_at: DateTime.toEpochMillis(upload.createdAt),
@@ -78,6 +81,7 @@ export const decode = (row: unknown): Either.Either<StoredUpload, ParseResult.Pa
     decodeEntry({
       version: columns.version,
       fence: columns.fence,
+      stored: columns.upload_offset - columns.tail_bytes,
       synced: columns.synced_offset,
       upload: {
         id: columns.id,
@@ -109,5 +113,5 @@ export const unknownDialectOf = (row: unknown): Option.Option<Dialect.Dialect> =
 const decodeDialect = Schema.decodeUnknownOption(Schema.Struct({ dialect: Dialect.Dialect }))
 const decodeColumns = Schema.decodeUnknownEither(Columns)
 const decodeEntry = Schema.decodeUnknownEither(
-  Schema.Struct({ upload: Upload, version: Schema.Int, fence: Schema.Int, synced: Bytes })
+  Schema.Struct({ upload: Upload, version: Schema.Int, fence: Schema.Int, stored: Bytes, synced: Bytes })
 )

@@ -5,8 +5,8 @@ import type * as SqlClient from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
-import type { Upload } from "../protocol/Upload.js"
 import type { RemoveOptions, StoredUpload, WriteOptions } from "../store/UploadRegistry.js"
+import * as Tails from "./Tails.js"
 import * as UploadRow from "./UploadRow.js"
 import * as WriteStatements from "./WriteStatements.js"
 
@@ -16,21 +16,24 @@ export interface Write {
   readonly row: UploadRow.UploadRow
   /** Whether the parts that the upload names may change. */
   readonly relinks: boolean
+  readonly tail: Tails.Change
   readonly durable: boolean
 }
 
-export const create = (entry: StoredUpload, { durable }: WriteOptions): Write => ({
+export const create = (entry: StoredUpload, { durable, tail }: WriteOptions): Write => ({
   _tag: "Create",
   row: UploadRow.encode(entry),
   relinks: entry.upload.isFinal,
+  tail: Tails.begun(entry, tail),
   durable
 })
 
 /** A commit keeps the same `kind` object; writing the same parts again would do no harm. */
-export const commit = (before: Upload, entry: StoredUpload, { durable }: WriteOptions): Write => ({
+export const commit = (before: StoredUpload, entry: StoredUpload, { durable, tail }: WriteOptions): Write => ({
   _tag: "Commit",
   row: UploadRow.encode(entry),
-  relinks: before.kind !== entry.upload.kind && (before.isFinal || entry.upload.isFinal),
+  relinks: before.upload.kind !== entry.upload.kind && (before.upload.isFinal || entry.upload.isFinal),
+  tail: Tails.changed(before, entry, tail),
   durable
 })
 
@@ -38,12 +41,14 @@ export const remove = (entry: StoredUpload, { durable, fence, unlessNamed = fals
   _tag: unlessNamed ? "RemoveUnlessNamed" : "Remove",
   row: UploadRow.encode({ ...entry, fence }),
   relinks: entry.upload.isFinal,
+  tail: Tails.removed(entry),
   durable
 })
 
 /** Performs writes for different uploads, all or none, and returns the ids of those that took effect. */
 export const perform = (sql: SqlClient.SqlClient) => {
   const statements = WriteStatements.make(sql)
+  const announceTails = Tails.announce(sql)
 
   const run = (writes: ReadonlyArray<Write>, tag: WriteStatements.Kind) => {
     const rows = writes.filter(({ _tag }) => _tag === tag).map(({ row }) => row)
@@ -59,6 +64,7 @@ export const perform = (sql: SqlClient.SqlClient) => {
     ]
     const done: ReadonlySet<string> = new Set(rows.map(({ id }) => id))
     yield* relink(sql, writes.filter(({ relinks, row }) => relinks && done.has(row.id)))
+    yield* Tails.change(sql, writes.flatMap(({ row: { id }, tail }) => done.has(id) ? [{ id, tail }] : []))
     return done
   })
 
@@ -70,10 +76,12 @@ export const perform = (sql: SqlClient.SqlClient) => {
         : Effect.die(defect))
 
   /** A single statement is a transaction by itself, which is cheaper. */
-  return (writes: ReadonlyArray<Write>): Effect.Effect<ReadonlySet<string>, SqlError> =>
-    new Set(writes.map(({ _tag }) => _tag)).size > 1 || writes.some(({ relinks }) => relinks)
-      ? transaction(all(writes))
-      : all(writes)
+  return (writes: ReadonlyArray<Write>): Effect.Effect<ReadonlySet<string>, SqlError> => {
+    const isSingle = new Set(writes.map(({ _tag }) => _tag)).size === 1 &&
+      writes.every(({ relinks, tail }) => !relinks && tail._tag === "None")
+    const written = isSingle ? all(writes) : transaction(all(writes))
+    return writes.some(({ tail }) => tail._tag === "Grow") ? Effect.zipRight(announceTails, written) : written
+  }
 }
 
 /** Writes the parts that the uploads name to their own table, in place of those that they named before. */

@@ -40,6 +40,7 @@ export const make = (sql: SqlClient.SqlClient): WriteStatements => {
           concat = next.concat,
           upload_offset = CAST(next.upload_offset AS BIGINT),
           synced_offset = CAST(next.synced_offset AS BIGINT),
+          tail_bytes = CAST(next.tail_bytes AS BIGINT),
           upload_length = CAST(next.upload_length AS BIGINT),
           metadata = next.metadata,
           created_at = CAST(next.created_at AS BIGINT),

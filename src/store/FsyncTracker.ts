@@ -14,7 +14,7 @@ import type { Upload, UploadId } from "../protocol/Upload.js"
 import type { ByteStore } from "./ByteStore.js"
 import * as FsyncResults from "./FsyncResults.js"
 import * as SetBack from "./SetBack.js"
-import { isBehind, isConcluded, isWhole, type StoredUpload, type WriteOptions } from "./StoredUpload.js"
+import { committed, isBehind, isConcluded, isWhole, type StoredUpload, type WriteOptions } from "./StoredUpload.js"
 import type { UploadRegistry } from "./UploadRegistry.js"
 import type { Superseded, UploadStoreError } from "./UploadStoreError.js"
 
@@ -50,10 +50,10 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
           ? setBack.refuse(entry, options.fence)
           : entry.version === 0
           ? registry.create(next, { ...options, synced })
-          : Effect.map(registry.commit(known(entry), next, { ...options, synced }), recorded)
+          : Effect.flatMap(registry.commit(known(entry), next, { ...options, synced }), recorded)
       return fsync === undefined
         ? commit(next.offset)
-        : options.durable && (next.offset > entry.synced || (entry.upload.isOpen && !next.isOpen))
+        : options.durable && needsFsync(entry, committed(entry, next, options))
         ? Effect.matchCauseEffect(fsync(next.id), {
           onSuccess: () => commit(next.offset),
           onFailure: (cause) =>
@@ -87,7 +87,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
       if (Option.isNone(after) || !after.value.upload.isOpen) {
         yield* bytes.release?.(id) ?? Effect.void
       } else if (counted === results.setBacks) {
-        notes.set(id, { version: after.value.version, synced: before.value.upload.offset })
+        notes.set(id, { version: after.value.version, synced: before.value.stored })
       }
       return true
     }, Effect.uninterruptible),
@@ -106,7 +106,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
         return now === entry
           ? Effect.void
           : Effect.asVoid(
-            Effect.map(registry.commit(now, entry.upload, { fence, durable: false }), recorded)
+            Effect.flatMap(registry.commit(now, entry.upload, { fence, durable: false }), recorded)
           )
       })
   }
@@ -141,6 +141,14 @@ const oneAtATime = <E>(
 
   return next
 }
+
+/**
+ * Whether the byte store has bytes of `after` that are not known to survive a power cut. When the upload gets full, its
+ * entry in the directory is synced, too. A tail needs no fsync.
+ */
+const needsFsync = (before: StoredUpload, after: StoredUpload): boolean =>
+  after.stored > Math.min(before.synced, before.stored) ||
+  (before.upload.isOpen && !after.upload.isOpen && after.stored === after.upload.offset)
 
 /** After any other failure nothing was synced and nothing is lost: it may be tried again. */
 const isLoss = (cause: Cause.Cause<UploadStoreError>) =>

@@ -7,6 +7,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import type { Upload, UploadId } from "../protocol/Upload.js"
+import * as MemoryTails from "./MemoryTails.js"
 import { committed, created, isBehind, isConcluded, type StoredUpload } from "./StoredUpload.js"
 import type { Due, Page, RemoveOptions, UploadRegistry } from "./UploadRegistry.js"
 import { Superseded } from "./UploadStoreError.js"
@@ -14,6 +15,7 @@ import * as Usage from "./Usage.js"
 
 export const make = (): UploadRegistry["Type"] => {
   const entries = new Map<UploadId, StoredUpload>()
+  const { put: putTail, remove: removeTail, tails } = MemoryTails.make(entries)
 
   const put = (entry: StoredUpload) => {
     entries.set(entry.upload.id, entry)
@@ -38,11 +40,14 @@ export const make = (): UploadRegistry["Type"] => {
 
   return {
     create: (upload, options) =>
-      Effect.suspend(() =>
-        entries.has(upload.id)
-          ? new Superseded({ id: upload.id })
-          : Effect.succeed(put(created(upload, options)))
-      ),
+      Effect.suspend(() => {
+        if (entries.has(upload.id)) {
+          return new Superseded({ id: upload.id })
+        }
+        const entry = created(upload, options)
+        putTail(entry.stored, entry, options)
+        return Effect.succeed(put(entry))
+      }),
     get: (id) => Effect.sync(() => Option.fromNullable(entries.get(id))),
     getAll: (ids) => Effect.sync(() => ids.map((id) => Option.fromNullable(entries.get(id)))),
     claim: (id, fence) =>
@@ -55,8 +60,18 @@ export const make = (): UploadRegistry["Type"] => {
           : Effect.succeedSome(put({ ...entry, fence }))
       }),
     absent: (ids) => Effect.sync(() => ids.filter((id) => !entries.has(id))),
-    commit: (entry, next, options) => replace(entry, options, () => put(committed(entry, next, options))),
-    remove: (entry, options) => Effect.asVoid(replace(entry, options, () => entries.delete(entry.upload.id))),
+    commit: (entry, next, options) =>
+      replace(entry, options, () => {
+        const after = committed(entry, next, options)
+        putTail(entry.stored, after, options)
+        return put(after)
+      }),
+    remove: (entry, options) =>
+      Effect.asVoid(replace(entry, options, () => {
+        removeTail(entry.upload.id)
+        entries.delete(entry.upload.id)
+      })),
+    tails,
     expired: (now, page) => Effect.sync(() => expired(entries, now, page)),
     pending: (options) =>
       page(options, ({ upload }) => (upload.isFinal && upload.isOpen) || upload.completion._tag === "Finishing"),

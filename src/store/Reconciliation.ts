@@ -41,9 +41,9 @@ export const make = (
       if (Option.isNone(found)) {
         return Option.none<number>()
       }
-      const { isOpen, isPartial, offset } = found.value.upload
+      const { stored, upload: { isOpen, isPartial, offset } } = found.value
       const size = Option.getOrElse(yield* bytes.size(id), () => 0)
-      if (size >= offset || !(isOpen || isPartial)) {
+      if (size >= stored || !(isOpen || isPartial)) {
         return Option.none<number>()
       }
       if (!(yield* Pairing.isSound(registry, bytes))) {

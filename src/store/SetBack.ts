@@ -33,7 +33,7 @@ export const make = (
           Effect.map(forget),
           Effect.tapErrorTag(
             "UploadStoreError",
-            () => Effect.ignoreLogged(bytes.truncate(upload.id, { at: now.synced, fence }))
+            () => Effect.ignoreLogged(bytes.truncate(upload.id, { at: Math.min(now.synced, now.stored), fence }))
           )
         )
     })

@@ -21,7 +21,7 @@ export const make = (store: UploadStore["Type"]): UploadStore["Type"] =>
     create: (upload, fence) => spanned("create", upload.id, store.create(upload, fence)),
     write: (entry, pull, onWritten) => spanned("write", entry.upload.id, store.write(entry, pull, onWritten)),
     read: (id, range) => Stream.withSpan(store.read(id, range), "UploadStore.read", options(id)),
-    commit: (entry, next) => spanned("commit", next.id, store.commit(entry, next)),
+    commit: (entry, next, tail) => spanned("commit", next.id, store.commit(entry, next, tail)),
     secure: (entry) => spanned("secure", entry.upload.id, store.secure(entry)),
     sync: (id) => spanned("sync", id, store.sync(id)),
     discard: (entry) => spanned("discard", entry.upload.id, store.discard(entry)),

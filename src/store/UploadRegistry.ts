@@ -121,12 +121,29 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
   /** The highest stored fence; 0 if there is none. */
   readonly lastFence: Effect.Effect<number, UploadStoreError>
 
+  /** Whether it keeps bytes beside their state. A registry without it takes no `tail`. */
+  readonly tails?: Tails | undefined
+
   /**
    * The name by which its bytes know the registry. A registry without this method, such as one in memory, goes with any
    * bytes.
    */
   readonly identity?: Identity | undefined
 }>() {}
+
+/** The bytes that a registry keeps beside the states of uploads. */
+export interface Tails {
+  /** The most bytes of a tail; a longer one is a bug of the writer. */
+  readonly limit: number
+  /** The tail as of one moment; `Option.none` for an absent upload. */
+  readonly read: (id: UploadId) => Effect.Effect<Option.Option<Tail>, UploadStoreError>
+}
+
+/** The bytes of an upload from `at` to its offset. */
+export interface Tail {
+  readonly at: number
+  readonly pieces: ReadonlyArray<Uint8Array>
+}
 
 /** What a registry stores about itself. */
 export interface Identity {

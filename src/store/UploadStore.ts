@@ -1,6 +1,5 @@
 /**
- * Joins states and bytes for the interpreter. The one place for the order of the commit path: bytes are written, then
- * synced as `Durability` says, then the state is committed; only then is a client told.
+ * Joins states and bytes for the interpreter, which tells a client only what was committed.
  */
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
@@ -9,17 +8,21 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
-import * as Pull from "../bytes/Pull.js"
+import type * as Pull from "../bytes/Pull.js"
 import * as Dialect from "../protocol/Dialect.js"
-import { OffsetMismatch, UploadNotFound } from "../protocol/Refusal.js"
+import { type OffsetMismatch, UploadNotFound } from "../protocol/Refusal.js"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { ByteStore } from "./ByteStore.js"
+import * as CommitPath from "./CommitPath.js"
 import * as FsyncTracker from "./FsyncTracker.js"
+import * as Placement from "./Placement.js"
 import * as Reconciliation from "./Reconciliation.js"
 import * as RemoveUpload from "./RemoveUpload.js"
+import * as TailedBytes from "./TailedBytes.js"
 import { pages, type StoredUpload, UploadRegistry } from "./UploadRegistry.js"
-import { isCorrupt, type Superseded, unknownDialect, type UploadStoreError } from "./UploadStoreError.js"
+import { type Superseded, unknownDialect, type UploadStoreError } from "./UploadStoreError.js"
 
+export { SmallUploads } from "./Placement.js"
 export type { Removal } from "./RemoveUpload.js"
 
 /**
@@ -33,6 +36,14 @@ export type { Removal } from "./RemoveUpload.js"
 export class Durability extends Context.Reference<Durability>()("effect-tus/Durability", {
   defaultValue: (): "process" | "completion" | "always" => "completion"
 }) {}
+
+/** What `write` has done with the bytes of a body. */
+export interface Written {
+  /** The offset that they reach. */
+  readonly end: number
+  /** The bytes, if they wait for the commit: it stores them with the state. */
+  readonly tail?: Uint8Array | undefined
+}
 
 /**
  * States and bytes of uploads. Backends do not implement it: `make` builds it from an `UploadRegistry` and a
@@ -73,17 +84,20 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   readonly create: (upload: Upload, fence: number) => Effect.Effect<StoredUpload, Superseded | UploadStoreError>
 
   /**
-   * Writes the bytes of `pull` behind the offset of the upload, and returns the offset that they reach; commits
-   * nothing. `onWritten` runs with each offset on the way. If committed bytes have gone, the upload is set back to the
-   * bytes that are there, and the write fails with `OffsetMismatch`.
+   * Writes the bytes of `pull` behind the offset of the upload; commits nothing. `onWritten` runs with each offset on
+   * the way. A few bytes that are there whole may wait for the commit instead, which is handed them. If committed bytes
+   * have gone, the upload is set back to the bytes that are there, and the write fails with `OffsetMismatch`.
    */
   readonly write: <E, R>(
     entry: StoredUpload,
     pull: Pull.Pull<UploadStoreError>,
     onWritten: (end: number) => Effect.Effect<void, E, R>
-  ) => Effect.Effect<number, E | OffsetMismatch | Superseded | UploadStoreError, R>
+  ) => Effect.Effect<Written, E | OffsetMismatch | Superseded | UploadStoreError, R>
 
-  /** The written bytes from `start` to `end` (exclusive), committed or not. */
+  /**
+   * The bytes from `start` to `end` (exclusive): committed ones, or ones that are written and do not wait for the
+   * commit.
+   */
   readonly read: (
     id: UploadId,
     range: { readonly start: number; readonly end: number }
@@ -93,12 +107,14 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   readonly readsUnfinished: boolean
 
   /**
-   * Makes `next` the state of the upload, and creates it if `entry` is a draft. The bytes have been written before. If
-   * their fsync fails, or has failed before, the commit fails, and the upload is set back to its last synced byte.
+   * Makes `next` the state of the upload, and creates it if `entry` is a draft. Its bytes have been written before;
+   * `tail` is what waits of them. If an fsync of the bytes fails, or has failed before, the commit fails, and the
+   * upload is set back to its last synced byte.
    */
   readonly commit: (
     entry: StoredUpload,
-    next: Upload
+    next: Upload,
+    tail?: Uint8Array
   ) => Effect.Effect<StoredUpload, Superseded | UploadStoreError>
 
   /** Whether a full upload, parts included, is not complete before `secure`. */
@@ -154,7 +170,7 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   /** Uploads that the server has to finish by itself. */
   readonly pending: Stream.Stream<UploadId, UploadStoreError>
 
-  /** The location of the bytes, for people; `Option.none` if the store has none. */
+  /** The location of the bytes, for people; `Option.none` if they have none, such as bytes in the registry. */
   readonly locate: (id: UploadId) => Effect.Effect<Option.Option<string>, UploadStoreError>
 }>() {}
 
@@ -164,23 +180,19 @@ export const current = (store: UploadStore["Type"], id: UploadId): ReturnType<Up
   return entry === undefined ? store.get(id) : Exit.succeed(entry)
 }
 
-/** Joins the provided registry and byte store, with the `Durability` of the context in which it is made. */
+/** Joins the provided registry and byte store, with `Durability` and `SmallUploads` of the context of its making. */
 export const make = Effect.gen(function*() {
   const all = yield* UploadRegistry
   const registry = served(all)
   const bytes = yield* ByteStore
   const durability = yield* Durability
+  const smallUploads = yield* Placement.SmallUploads
   const syncs = FsyncTracker.make(registry, bytes)
   const reconciliation = Reconciliation.make(registry, bytes, syncs)
-
-  /** Whether this commit has to survive a power cut before the client is told. */
-  const isDurable = (before: Upload | undefined, after: Upload) =>
-    durability === "always" || (durability === "completion" && before?.completion._tag !== after.completion._tag
-      && !after.isOpen)
-
-  const release = (id: UploadId) => bytes.release?.(id) ?? Effect.void
+  const { append, move, read } = TailedBytes.make(all, bytes)
 
   return UploadStore.of({
+    ...CommitPath.make({ append, bytes, durability, move, reconciliation, registry, smallUploads, syncs }),
     get: (id) => Effect.flatMap(all.get(id), present(id)),
     known: (id) => {
       const entry = all.known?.(id)
@@ -194,54 +206,20 @@ export const make = Effect.gen(function*() {
             : Effect.map(servedOnly(entry.value), ({ upload }) => Option.some(upload)))),
     claim: (id, fence) => Effect.flatMap(all.claim(id, fence), present(id)),
     vacate: reconciliation.vacate,
-    create: (upload, fence) => {
-      const durable = isDurable(undefined, upload)
-      const create = registry.create(upload, { fence, durable })
-      return upload.isOpen ? create : bytes.append(upload.id, { at: 0, fence }, Pull.end, () => Effect.void).pipe(
-        Effect.zipRight((durable && bytes.sync?.(upload.id)) || Effect.void),
-        Effect.zipRight(create),
-        Effect.zipLeft(release(upload.id))
-      )
-    },
-    write: (entry, pull, onWritten) =>
-      syncs.hasFailed(entry.upload.id)
-        ? syncs.refuse(entry, entry.fence)
-        : Effect.catchIf(
-          bytes.append(entry.upload.id, { at: entry.upload.offset, fence: entry.fence }, pull, onWritten),
-          isCorrupt,
-          (error) =>
-            Effect.flatMap(reconciliation.recover(entry.upload.id, entry.fence), (recovered) =>
-              Effect.fail(
-                Option.isNone(recovered)
-                  ? error
-                  : new OffsetMismatch({ expected: recovered.value, actual: entry.upload.offset })
-              ))
-        ),
     recover: reconciliation.recover,
-    read: bytes.read,
+    read,
     readsUnfinished: bytes.reads !== "sealed",
-    commit: (entry, next) => {
-      const committed = syncs.commit(entry, next, { fence: entry.fence, durable: isDurable(entry.upload, next) })
-      return next.isOpen ? committed : Effect.zipLeft(committed, release(next.id))
-    },
     seals: bytes.seal !== undefined,
-    secure: (entry) => {
-      const { fence, upload: { id, offset: length } } = entry
-      const synced = durability === "process" || entry.synced === length
-        ? Effect.succeed(entry)
-        : syncs.commit(entry, entry.upload, { fence, durable: true })
-      return Effect.zipLeft(synced, bytes.seal?.(id, { length, fence }) ?? Effect.void)
-    },
     unsynced: pages(registry.unsynced),
     sync: syncs.sync,
     recordSync: syncs.recordSync,
-    discard: ({ fence, upload }) => bytes.truncate(upload.id, { at: upload.offset, fence }),
+    discard: ({ fence, stored, upload }) => bytes.truncate(upload.id, { at: stored, fence }),
     concat: ({ fence, upload }, parts) =>
       bytes.concat(upload.id, parts.map((part) => ({ id: part.id, length: part.offset })), fence),
     remove: RemoveUpload.make({ registry, bytes, durability, forget: syncs.forget, setAside: reconciliation.setAside }),
     finalsOf: registry.finalsOf,
     pending: pages(registry.pending),
-    locate: (id) => Effect.succeed(bytes.locate?.(id) ?? Option.none())
+    locate: TailedBytes.locate(all, bytes)
   })
 })
 
@@ -265,7 +243,7 @@ const servedIfAny = (entry: Option.Option<StoredUpload>) =>
   Option.isSome(entry) ? Effect.asSome(servedOnly(entry.value)) : Effect.succeedNone
 
 /**
- * The store over any registry and byte store. Provide `Durability` to this layer: it is read once, when the layer is
- * built.
+ * The store over any registry and byte store. Provide `Durability` and `SmallUploads` to this layer: they are read
+ * once, when the layer is built.
  */
 export const layer: Layer.Layer<UploadStore, never, UploadRegistry | ByteStore> = Layer.effect(UploadStore, make)

@@ -113,6 +113,8 @@ const age = (directory: string) =>
     const sql = yield* SqlClient.SqlClient
     yield* sql`DROP TABLE effect_tus_registry`
     yield* sql`ALTER TABLE effect_tus_uploads DROP COLUMN final_answer`
+    yield* sql`ALTER TABLE effect_tus_uploads DROP COLUMN tail_bytes`
+    yield* sql`DROP TABLE effect_tus_tails`
     yield* sql`DELETE FROM effect_tus_migrations WHERE migration_id > 4`
     yield* Effect.sync(() => rmSync(join(directory, "identity")))
   }).pipe(Effect.provide(Sqlite.layer(join(directory, "uploads.sqlite"))))

@@ -30,7 +30,7 @@ const committer = (write: (batch: ReadonlyArray<Write>) => Effect.Effect<void, U
         return Effect.as(write(batch), new Set(batch.filter(({ value }) => value >= 0).map(({ id }) => id)))
       }
     }),
-    (submit) => ({ submit, batches })
+    (commit) => ({ submit: (write: Write) => commit(write, Effect.succeed), batches })
   )
 }
 

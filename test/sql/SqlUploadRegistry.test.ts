@@ -94,10 +94,11 @@ needs("SQLite")("SqlUploadRegistry", () => {
           const [entry] = yield* created(registry, 1)
           yield* moved(registry, entry)
           yield* sql`DROP INDEX effect_tus_uploads_begun`
-          for (const column of ["synced_offset", "expiry_stands", "owner", "final_answer"]) {
+          for (const column of ["synced_offset", "expiry_stands", "owner", "final_answer", "tail_bytes"]) {
             yield* sql`ALTER TABLE effect_tus_uploads DROP COLUMN ${sql(column)}`
           }
           yield* sql`DROP TABLE effect_tus_boot`
+          yield* sql`DROP TABLE effect_tus_tails`
           yield* sql`DELETE FROM effect_tus_migrations WHERE migration_id > 1`
         }))
       assert.strictEqual(yield* Effect.provideService(offset, BootId.BootId, Option.some("first")), 0)
@@ -121,11 +122,11 @@ needs("SQLite")("SqlUploadRegistry", () => {
       const error = yield* Effect.flip(withRegistry(client, () => Effect.void))
       assert.match(
         String(error),
-        /a version needs migration 9 to write to them, and this one knows 6; run the newer version/
+        /a version needs migration 9 to write to them, and this one knows 7; run the newer version/
       )
     }))
 
-  it.scoped("reads uploads of a version without final answers, beside it and after it", () =>
+  it.scoped("reads uploads of a version without final answers and tails, beside it and after it", () =>
     Effect.gen(function*() {
       const client = Sqlite.layer(yield* filename)
       const complete = { _tag: "Complete", at: DateTime.unsafeMake(1), answer: Option.none() } as const
@@ -134,6 +135,8 @@ needs("SQLite")("SqlUploadRegistry", () => {
           const entry = yield* registry.create(open(1), options)
           yield* registry.commit(entry, entry.upload.fill(Bytes.make(100), complete), options)
           yield* sql`ALTER TABLE effect_tus_uploads DROP COLUMN final_answer`
+          yield* sql`ALTER TABLE effect_tus_uploads DROP COLUMN tail_bytes`
+          yield* sql`DROP TABLE effect_tus_tails`
           yield* sql`DELETE FROM effect_tus_migrations WHERE migration_id > 5`
         }))
       const reading = Effect.flatMap(SqlUploadRegistry.makeReading, completionOf).pipe(Effect.provide(client))

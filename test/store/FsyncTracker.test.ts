@@ -45,7 +45,7 @@ const write = (store: Store, entry: UploadRegistry.StoredUpload, end: number) =>
   Effect.scoped(
     Effect.flatMap(
       Stream.toPull(Stream.make(new Uint8Array(end - entry.upload.offset))),
-      (pull) => store.write(entry, pull, () => Effect.void)
+      (pull) => Effect.map(store.write(entry, pull, () => Effect.void), ({ end }) => end)
     )
   )
 

@@ -54,6 +54,12 @@ export const command = Command.make("serve", {
       "Who on this machine may read the files: only their owner (owner, the default), or their group, too (group)."
     )
   ),
+  smallUploads: Flags.oneOf("small-uploads", ["files", "database"]).pipe(
+    Options.withDefault("files" as const),
+    Options.withDescription(
+      "Where uploads of up to 64 KiB stay: in a file each (files, the default), or in the database (database), which is faster."
+    )
+  ),
   publicUrl: Options.text("public-url").pipe(
     Options.withPseudoName("URL"),
     Options.optional,
@@ -165,6 +171,7 @@ export const command = Command.make("serve", {
         expiresAfter: Option.getOrUndefined(options.expiresAfter),
         durability: options.durability,
         permissions: options.permissions,
+        smallUploads: options.smallUploads,
         publicUrl: Option.getOrUndefined(options.publicUrl),
         trustedProxies: options.trustedProxies,
         cors: options.corsOrigins.length === 0 ? undefined : { origins: options.corsOrigins },

@@ -43,6 +43,14 @@ export interface Options extends Pairing.Options {
    * cannot be loaded, one over `node:sqlite`, which is logged.
    */
   readonly sqlite?: Sqlite.Client | undefined
+  /**
+   * Where uploads of at most 64 KiB stay.
+   *
+   * - `"files"`: in a file each, like all other uploads. The default.
+   * - `"database"`: beside their states. One write stores both, which takes half the time or less. `locate` finds no
+   *   file: they are read through the library, by HTTP or by `UploadStore.read`. A lost database has lost them, too.
+   */
+  readonly smallUploads?: "files" | "database" | undefined
   /** Quotas and limits. With quotas all states are read once at the start. */
   readonly limits?: UploadLimits.Options | undefined
   /** Whether each call of the store has a span. Not by default. */
@@ -90,7 +98,7 @@ export type Services = ByteStore | UploadLock.UploadLock | UploadRegistry | Uplo
 export const layer = (
   options: Options
 ): Layer.Layer<Services, OptionError | Pairing.StoreMismatch | UploadStoreError> => {
-  const { adopt, directory, limits, tracing = false } = options
+  const { adopt, directory, limits, smallUploads, tracing = false } = options
   const permissions = NodeFs.permissions[options.permissions ?? "owner"]
   const lock = DirectoryLock.layer({
     directory,
@@ -121,7 +129,11 @@ export const layer = (
   > = limits === undefined
     ? registry
     : Layer.provideMerge(UploadLimits.layer(limits), Layer.provide(UsageLedger.layer, registry))
-  const store = tracing ? Layer.provide(TracedStore.layer, UploadStore.layer) : UploadStore.layer
+  const untraced = Layer.provide(
+    UploadStore.layer,
+    Layer.succeed(UploadStore.SmallUploads, smallUploads === "database" ? "registry" : "byteStore")
+  )
+  const store = tracing ? Layer.provide(TracedStore.layer, untraced) : untraced
   return Layer.mergeAll(store, UploadLock.layerMemory).pipe(
     Layer.provideMerge(limited),
     Layer.provideMerge(bytes)

@@ -68,8 +68,8 @@ export const make = (
   /** A new upload (version 0) has not been announced yet, so it has no progress. */
   const progress = ({ upload }: StoredUpload) => upload.isOpen && entry.version > 0 ? tell(upload) : Exit.void
 
-  const put = (next: Upload) =>
-    Effect.flatMap(store.commit(reached.entry, next), (entry) => {
+  const put = (next: Upload, tail?: Uint8Array) =>
+    Effect.flatMap(store.commit(reached.entry, next, tail), (entry) => {
       reached.entry = entry
       return progress(entry)
     })
@@ -96,7 +96,8 @@ export const make = (
   return {
     reached: reached as Readonly<Reached>,
 
-    commit: (next: Upload) => commits.run(() => put(next)),
+    /** Commits the state after the body, with the bytes that wait for it. */
+    commit: (next: Upload, tail: Uint8Array | undefined) => commits.run(() => put(next, tail)),
 
     /**
      * Commits what has arrived, for a HEAD, which waits for a second at most. `handOver` makes the body hand over what

@@ -16,6 +16,7 @@ import type { OffsetMismatch, Refusal } from "../../protocol/Refusal.js"
 import * as Transfer from "../../protocol/Transfer.js"
 import type { Lease } from "../../store/UploadLock.js"
 import type { StoredUpload } from "../../store/UploadRegistry.js"
+import type { Written } from "../../store/UploadStore.js"
 import type { Superseded, UploadStoreError } from "../../store/UploadStoreError.js"
 import * as Instant from "../../time/Instant.js"
 import * as Known from "../../time/Known.js"
@@ -63,24 +64,27 @@ export const make = (dependencies: Dependencies) => {
       const { close, commit, flush, onWritten, reached, salvage } = Checkpoints.make(dependencies, entry, plan, policy)
       lease.onRequested(() => body.stop("TakenOver"))
 
-      const settle = (ending: Transfer.Receipt["ending"], verdict: Transfer.Receipt["verdict"]) => {
-        const receipt = { received: reached.end - upload.offset, ending, verdict }
+      const settle = (
+        { end, tail }: Written,
+        ending: Transfer.Receipt["ending"],
+        verdict: Transfer.Receipt["verdict"]
+      ) => {
+        const receipt = { received: end - upload.offset, ending, verdict }
         const settled = Transfer.settle(plan, receipt, Instant.of(clock), policy)
-        return Known.flatMap(settled.upload === upload ? Exit.void : commit(settled.upload), () =>
+        const isLeft = tail === undefined && end > settled.upload.offset
+        return Known.flatMap(settled.upload === upload ? Exit.void : commit(settled.upload, tail), () =>
           Known.map(
-            reached.end > settled.upload.offset ? Effect.ignoreLogged(store.discard(reached.entry)) : Exit.void,
+            isLeft ? Effect.ignoreLogged(store.discard(reached.entry)) : Exit.void,
             () => ({ entry: reached.entry, refusal: settled.refusal })
           ))
       }
 
-      const ended = () => {
+      const ended = (written: Written) => {
         const ending = bounded.ending()
         const isVerified = ending === "Ended" && verification._tag !== "None"
         return Known.flatMap(
-          isVerified
-            ? verdict(plan, reached.end, hasher, body.trailers, policy)
-            : Exit.succeed(VerifyBody.unverified),
-          (verdict) => settle(ending, verdict)
+          isVerified ? verdict(plan, written, hasher, body.trailers, policy) : Exit.succeed(VerifyBody.unverified),
+          (verdict) => settle(written, ending, verdict)
         )
       }
 
@@ -92,7 +96,7 @@ export const make = (dependencies: Dependencies) => {
       // The request fails with the error of the store.
       const write = (pull: Pull.Pull<UploadStoreError>): Effect.Effect<Received, Failure> =>
         Known.matchCauseEffect(Known.suspend(() => store.write(entry, pull, onWritten)), {
-          onSuccess: () => Known.flatMap(leave(), ended),
+          onSuccess: (written) => Known.flatMap(leave(), () => ended(written)),
           onFailure: (cause) =>
             Known.flatMap(
               leave(),
@@ -104,7 +108,7 @@ export const make = (dependencies: Dependencies) => {
         })
 
       if (!upload.isOpen) {
-        return Effect.flatMap(Pull.forEachBatch(bounded.pull, () => Effect.void), ended)
+        return Effect.flatMap(Pull.forEachBatch(bounded.pull, () => Effect.void), () => ended({ end: upload.offset }))
       }
       running.enter(upload.id, flush(() => body.flush?.() ?? false))
       return body.hasEnded === undefined ? write(bounded.pull) : gathered(bounded, write)

@@ -11,7 +11,7 @@ import type { Checksum } from "../../protocol/Checksum.js"
 import type { Policy } from "../../protocol/Policy.js"
 import { ChecksumMismatch, type Refusal } from "../../protocol/Refusal.js"
 import * as Transfer from "../../protocol/Transfer.js"
-import type { UploadStore } from "../../store/UploadStore.js"
+import type { UploadStore, Written } from "../../store/UploadStore.js"
 import type { UploadStoreError } from "../../store/UploadStoreError.js"
 import * as Known from "../../time/Known.js"
 import type { UploadBody } from "../body/UploadBody.js"
@@ -33,9 +33,9 @@ export const make = ({ digests, store }: Dependencies) => {
 
   /** The algorithm is known only now, so the bytes are read back, usually from the page cache. */
   const readBack = Effect.fnUntraced(
-    function*({ id, offset }: Transfer.Plan["upload"], end: number, checksum: Checksum) {
+    function*({ id, offset }: Transfer.Plan["upload"], { end, tail }: Written, checksum: Checksum) {
       const hasher = yield* makeHasher(checksum)
-      const written = store.read(id, { start: offset, end })
+      const written = tail === undefined ? store.read(id, { start: offset, end }) : Stream.make(tail)
       yield* Stream.runForEach(written, (bytes) => Effect.sync(() => hasher.update(bytes)))
       return hasher
     }
@@ -45,10 +45,10 @@ export const make = ({ digests, store }: Dependencies) => {
     /** Hashes the body as it passes, for a checksum that came with the headers. */
     makeHasher,
 
-    /** The verdict about a body that has ended, written up to `end`. */
+    /** The verdict about a body that has ended. */
     verdict: (
       { upload, verification }: Transfer.Plan,
-      end: number,
+      written: Written,
       hasher: Option.Option<Hasher>,
       trailers: UploadBody["trailers"],
       policy: Policy
@@ -60,7 +60,7 @@ export const make = ({ digests, store }: Dependencies) => {
         : Effect.flatMap(trailers, (trailers) =>
           Either.match(Transfer.announced(verification.read(trailers), policy), {
             onLeft: (refusal) => Effect.succeed(Either.left(refusal)),
-            onRight: (checksum) => Effect.map(readBack(upload, end, checksum), (hasher) => check(checksum, hasher))
+            onRight: (checksum) => Effect.map(readBack(upload, written, checksum), (hasher) => check(checksum, hasher))
           }))
   }
 }

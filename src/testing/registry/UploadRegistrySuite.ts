@@ -17,6 +17,7 @@ import * as Registries from "../../store/UploadRegistry.js"
 import * as StoreErrors from "../../store/UploadStoreError.js"
 import { patience } from "../Fixtures.js"
 import * as Later from "../Later.js"
+import * as TailSuite from "./TailSuite.js"
 
 type Upload = Uploads.Upload
 type UploadId = Uploads.UploadId
@@ -53,11 +54,13 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
     )
 
   describe(name, patience, () => {
+    TailSuite.suite(layer)
+
     describe("create", () => {
       test("stores the upload as version 1 with the fence of its writer", (registry) =>
         Effect.gen(function*() {
           const created = yield* registry.create(open(1), { fence: 7, durable: false })
-          same(created, { upload: open(1), version: 1, fence: 7, synced: 0 })
+          same(created, { upload: open(1), version: 1, fence: 7, stored: 0, synced: 0 })
           same(yield* stored(registry, 1), created)
         }))
 
@@ -93,7 +96,10 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         Effect.gen(function*() {
           yield* atOnce(uploads, (upload) => registry.create(upload, fence(1)))
           for (const upload of uploads) {
-            same(yield* registry.get(upload.id), Option.some({ upload, version: 1, fence: 1, synced: 0 }))
+            same(
+              yield* registry.get(upload.id),
+              Option.some({ upload, version: 1, fence: 1, stored: upload.offset, synced: 0 })
+            )
           }
         }))
     })
@@ -240,9 +246,9 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
         Effect.gen(function*() {
           const first = yield* registry.create(open(1), fence(1))
           const second = yield* registry.commit(first, open(1, { offset: 5 }), fence(2))
-          same(second, { upload: open(1, { offset: 5 }), version: 2, fence: 2, synced: 0 })
+          same(second, { upload: open(1, { offset: 5 }), version: 2, fence: 2, stored: 5, synced: 0 })
           const third = yield* registry.commit(second, open(1, { offset: 6 }), fence(2))
-          same(third, { upload: open(1, { offset: 6 }), version: 3, fence: 2, synced: 0 })
+          same(third, { upload: open(1, { offset: 6 }), version: 3, fence: 2, stored: 6, synced: 0 })
           same(yield* stored(registry, 1), third)
         }))
 
@@ -287,7 +293,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
 
       test("is refused for an upload that was never created, and does not create it", (registry) =>
         Effect.gen(function*() {
-          yield* superseded(registry.commit({ upload: open(1), version: 1, fence: 1, synced: 0 }, open(1), fence(1)))
+          yield* superseded(registry.commit({ ...Registries.draft(open(1), 1), version: 1 }, open(1), fence(1)))
           assert.isTrue(Option.isNone(yield* registry.get(id(1))))
         }))
 
@@ -305,6 +311,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
               upload: open(n, { offset: (n - 1) % 100 }),
               version: 2,
               fence: 999 + n,
+              stored: (n - 1) % 100,
               synced: 0
             })
           }
@@ -360,7 +367,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
             yield* registry.commit(entry, next, fence(Number.MAX_SAFE_INTEGER))
             same(
               yield* registry.get(before.id),
-              Option.some({ upload: next, version: 2, fence: Number.MAX_SAFE_INTEGER, synced: 0 })
+              Option.some({ upload: next, version: 2, fence: Number.MAX_SAFE_INTEGER, stored: next.offset, synced: 0 })
             )
           })
       )

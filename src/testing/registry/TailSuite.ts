@@ -1,0 +1,172 @@
+/**
+ * The contract of the tails of a registry: bytes beside their states. A registry without tails passes.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
+import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { Bytes, Upload } from "../../protocol/Upload.js"
+import { type StoredUpload, type Tails, UploadRegistry, type WriteOptions } from "../../store/UploadRegistry.js"
+import { Superseded } from "../../store/UploadStoreError.js"
+import { idOf, numbered, patience } from "../Fixtures.js"
+
+/** Called by `UploadRegistrySuite`. */
+export const suite = (layer: Layer.Layer<UploadRegistry, unknown>): void => {
+  const withTails = <A, E>(self: (registry: UploadRegistry["Type"], tails: Tails) => Effect.Effect<A, E>) =>
+    Effect.flatMap(
+      UploadRegistry,
+      (registry) => registry.tails === undefined ? Effect.void : Effect.asVoid(self(registry, registry.tails))
+    ).pipe(Effect.provide(layer))
+
+  const test = <A, E>(
+    title: string,
+    self: (registry: UploadRegistry["Type"], tails: Tails) => Effect.Effect<A, E>
+  ) => it.effect(title, () => withTails(self))
+
+  describe("tails", patience, () => {
+    it.effect.prop(
+      "are the bytes behind those in the byte store, whatever is committed",
+      [FastCheck.array(anyStep, { minLength: 1, maxLength: 12 })],
+      ([steps]) =>
+        withTails((registry, tails) =>
+          Effect.gen(function*() {
+            let entry = yield* registry.create(open(0), fence)
+            let expected = numbered(0)
+            for (const step of steps) {
+              const { bytes, next, options } = after(step, entry, expected)
+              entry = yield* registry.commit(entry, next, { ...fence, ...options })
+              expected = bytes
+              deepStrictEqual(plain(yield* registry.get(id)), plain(Option.some(entry)))
+              deepStrictEqual(yield* tailOf(tails), [entry.stored, bytes.slice(entry.stored)])
+            }
+          })
+        ),
+      { fastCheck: { numRuns: 30 } }
+    )
+
+    test("may be all bytes of a new upload, up to their limit", (registry, tails) =>
+      Effect.gen(function*() {
+        const bytes = numbered(tails.limit)
+        const entry = yield* registry.create(open(bytes.length), { ...fence, tail: bytes })
+        deepStrictEqual([entry.stored, entry.synced], [0, bytes.length])
+        deepStrictEqual(yield* tailOf(tails), [0, bytes])
+      }))
+
+    test("are stored with their state, or not at all", (registry, tails) =>
+      Effect.gen(function*() {
+        const entry = yield* registry.create(open(3), { ...fence, tail: numbered(3) })
+        const other = { ...entry, version: entry.version + 1 }
+        const refused = yield* Effect.flip(registry.commit(other, open(5), { ...fence, tail: numbered(2, 3) }))
+        assert.instanceOf(refused, Superseded)
+        assert.instanceOf(yield* Effect.flip(registry.commit(other, open(3), { ...fence, stored: 3 })), Superseded)
+        assert.instanceOf(yield* Effect.flip(registry.remove(other, fence)), Superseded)
+        assert.instanceOf(yield* Effect.flip(registry.create(open(1), { ...fence, tail: numbered(1) })), Superseded)
+        deepStrictEqual(yield* tailOf(tails), [0, numbered(3)])
+      }))
+
+    test("go with their upload", (registry, tails) =>
+      Effect.gen(function*() {
+        const entry = yield* registry.create(open(3), { ...fence, tail: numbered(3) })
+        yield* registry.remove(entry, fence)
+        deepStrictEqual(yield* tails.read(id), Option.none())
+        yield* registry.create(open(0), fence)
+        deepStrictEqual(yield* tailOf(tails), [0, numbered(0)])
+      }))
+
+    test("of many uploads are written at once", (registry, tails) =>
+      Effect.gen(function*() {
+        const uploads = Array.from({ length: 300 }, (_, n) => new Upload({ ...open(n % 7), id: idOf(`${n}`) }))
+        yield* Effect.forEach(uploads, (upload, n) =>
+          Effect.gen(function*() {
+            const entry = yield* registry.create(upload, { ...fence, tail: numbered(sizeOf(n), n) })
+            const next = new Upload({ ...upload, offset: Bytes.make(upload.offset + 2) })
+            const grown = yield* registry.commit(entry, next, { ...fence, tail: numbered(2, n + sizeOf(n)) })
+            if (n % 3 === 0) {
+              yield* registry.commit(grown, next, { ...fence, stored: next.offset })
+            }
+          }), { concurrency: "unbounded", discard: true })
+        for (const [n, upload] of uploads.entries()) {
+          const expected = n % 3 === 0 ? [sizeOf(n) + 2, numbered(0)] : [0, numbered(sizeOf(n) + 2, n)]
+          deepStrictEqual(yield* tailOf(tails, upload.id), expected)
+        }
+      }))
+  })
+}
+
+const sizeOf = (n: number) => n % 7
+
+const id = idOf("tailed")
+const fence: WriteOptions = { fence: 1, durable: false }
+
+const open = (offset: number): Upload =>
+  new Upload({
+    id,
+    kind: { _tag: "Whole" },
+    offset: Bytes.make(offset),
+    length: Option.none(),
+    metadata: Option.none(),
+    createdAt: DateTime.unsafeMake(1),
+    expiresAt: Option.none(),
+    expiryIsFixed: false,
+    completion: { _tag: "Open" },
+    owner: Option.none(),
+    dialect: "tus"
+  })
+
+/** New bytes in the tail, new bytes in the byte store, the tail moved into it, or the upload set back. */
+type Step =
+  | { readonly _tag: "Grow" | "Store"; readonly size: number }
+  | { readonly _tag: "Move" }
+  | { readonly _tag: "SetBack"; readonly share: number }
+
+const anyStep: FastCheck.Arbitrary<Step> = FastCheck.oneof(
+  FastCheck.record({ _tag: FastCheck.constant("Grow" as const), size: FastCheck.integer({ min: 1, max: 20 }) }),
+  FastCheck.record({ _tag: FastCheck.constant("Grow" as const), size: FastCheck.integer({ min: 1, max: 20 }) }),
+  FastCheck.record({ _tag: FastCheck.constant("Store" as const), size: FastCheck.integer({ min: 1, max: 20 }) }),
+  FastCheck.record({ _tag: FastCheck.constant("Move" as const) }),
+  FastCheck.record({
+    _tag: FastCheck.constant("SetBack" as const),
+    share: FastCheck.double({ min: 0, max: 1, noNaN: true })
+  })
+)
+
+const to = (offset: number, options: Partial<WriteOptions>, bytes: Uint8Array) => ({
+  bytes,
+  next: open(offset),
+  options
+})
+
+/** All bytes of the upload after the step, and how it is committed. */
+const after = (step: Step, { stored, upload }: StoredUpload, bytes: Uint8Array) => {
+  switch (step._tag) {
+    case "Grow": {
+      const tail = numbered(step.size, upload.offset * 7)
+      return to(upload.offset + step.size, { tail }, concat([bytes, tail]))
+    }
+    case "Store":
+      return to(upload.offset + step.size, {}, concat([bytes, numbered(step.size)]))
+    case "Move":
+      return to(upload.offset, { stored: stored + Math.ceil((upload.offset - stored) / 2) }, bytes)
+    case "SetBack": {
+      const offset = Math.floor(upload.offset * step.share)
+      return to(offset, {}, bytes.slice(0, offset))
+    }
+  }
+}
+
+/** Where the tail begins, and its bytes. */
+const tailOf = ({ read }: Tails, of = id) =>
+  Effect.map(
+    read(of),
+    (tail) => {
+      const { at, pieces } = Option.getOrThrow(tail)
+      return [at, concat(pieces)]
+    }
+  )
+
+const concat = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => Uint8Array.from(pieces.flatMap((piece) => [...piece]))
+
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))

@@ -1,0 +1,171 @@
+/**
+ * An upload is one sequence of bytes, whatever of it lies in the byte store, in the registry, or waits for a commit.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { ByteStore, Pull, Upload, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
+import * as Chunk from "effect/Chunk"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { numbered } from "../../src/testing/Fixtures.js"
+
+/** Small, so that tails often move into the byte store. */
+const tailLimit = 30
+
+/** A body that is whole, one in pieces, one that fails after its bytes, and a reader, a loss of bytes, a restart. */
+type Step =
+  | {
+    readonly _tag: "Whole" | "Pieces" | "Cut"
+    readonly size: number
+    readonly isCommitted: boolean
+    readonly isLast: boolean
+  }
+  | { readonly _tag: "Lose"; readonly share: number }
+  | { readonly _tag: "Restart" }
+
+const share = FastCheck.double({ min: 0, max: 1, noNaN: true })
+const anyStep: FastCheck.Arbitrary<Step> = FastCheck.oneof(
+  {
+    weight: 8,
+    arbitrary: FastCheck.record({
+      _tag: FastCheck.constantFrom(...["Whole", "Whole", "Pieces", "Cut"] as const),
+      size: FastCheck.integer({ min: 0, max: 25 }),
+      isCommitted: FastCheck.integer({ min: 0, max: 3 }).map((n) => n > 0),
+      isLast: FastCheck.integer({ min: 0, max: 9 }).map((n) => n === 0)
+    })
+  },
+  { weight: 1, arbitrary: FastCheck.record({ _tag: FastCheck.constant("Lose" as const), share }) },
+  { weight: 1, arbitrary: FastCheck.record({ _tag: FastCheck.constant("Restart" as const) }) }
+)
+
+const backends = Effect.map(
+  Layer.build(Layer.merge(UploadRegistry.layerMemory, ByteStore.layerMemory)),
+  (context) => {
+    const registry = Context.get(context, UploadRegistry.UploadRegistry)
+    const { tails } = registry
+    return Context.add(context, UploadRegistry.UploadRegistry, {
+      ...registry,
+      tails: tails && { ...tails, limit: tailLimit }
+    })
+  }
+)
+
+const opened = (context: Context.Context<ByteStore.ByteStore | UploadRegistry.UploadRegistry>) =>
+  UploadStore.make.pipe(
+    Effect.provideService(UploadStore.SmallUploads, "registry"),
+    Effect.provide(context)
+  )
+
+const upload = (kind: "Partial" | "Whole") =>
+  new Upload.Upload({
+    id: Upload.UploadId.make("an-upload-of-22-letters"),
+    kind: { _tag: kind },
+    offset: Upload.Bytes.make(0),
+    length: Option.none(),
+    metadata: Option.none(),
+    createdAt: DateTime.unsafeMake(1),
+    expiresAt: Option.none(),
+    expiryIsFixed: false,
+    completion: { _tag: "Open" },
+    owner: Option.none(),
+    dialect: "tus"
+  })
+
+const failure = new UploadStoreError.UploadStoreError({
+  reason: "Read",
+  operation: "read the body",
+  cause: "it is cut"
+})
+
+/** Each batch has a few bytes; a body that is cut fails at its end. */
+const pullOf = ({ _tag }: Extract<Step, { readonly size: number }>, bytes: Uint8Array) => {
+  if (_tag === "Whole") {
+    return Pull.whole(Chunk.of(bytes))
+  }
+  const pieces = Array.from({ length: Math.ceil(bytes.length / 7) }, (_, n) => bytes.subarray(n * 7, n * 7 + 7))
+  return Effect.suspend(() => {
+    const piece = pieces.shift()
+    return piece === undefined
+      ? _tag === "Cut" ? Pull.fail(failure) : Pull.end
+      : Effect.succeed(Chunk.of(piece))
+  })
+}
+
+const readAll = (store: UploadStore.UploadStore["Type"], id: Upload.UploadId, start: number, end: number) =>
+  Effect.map(Stream.runCollect(store.read(id, { start, end })), (chunks) => new Uint8Array(Pull.joined(chunks)))
+
+describe("an upload with a tail", () => {
+  it.scoped.prop(
+    "is the bytes that were committed, in order",
+    [
+      FastCheck.array(anyStep, { minLength: 1, maxLength: 15 }),
+      FastCheck.constantFrom(...["Partial", "Whole"] as const),
+      share,
+      share
+    ],
+    ([steps, kind, from, to]) =>
+      Effect.gen(function*() {
+        const context = yield* backends
+        const bytes = Context.get(context, ByteStore.ByteStore)
+        let store = yield* opened(context)
+        const { id } = upload(kind)
+        let entry = yield* store.create(upload(kind), 1)
+        let expected = numbered(0)
+        for (const step of steps) {
+          if (step._tag === "Restart") {
+            store = yield* opened(context)
+            entry = yield* store.claim(id, 1)
+          } else if (step._tag === "Lose") {
+            const left = Math.floor(entry.stored * step.share)
+            if (left < entry.stored && (entry.upload.isOpen || kind === "Partial")) {
+              yield* bytes.truncate(id, { at: left, fence: 1 })
+              deepStrictEqual(yield* store.recover(id, 1), Option.some(left))
+              expected = expected.slice(0, left)
+            } else {
+              deepStrictEqual(yield* store.recover(id, 1), Option.none())
+            }
+            entry = yield* store.claim(id, 1)
+          } else if (entry.upload.isOpen) {
+            const body = numbered(step.size, expected.length * 3)
+            let reached = Number(entry.upload.offset)
+            const written = yield* Effect.either(
+              store.write(entry, pullOf(step, body), (end) =>
+                Effect.sync(() => {
+                  assert.isAtLeast(end, reached)
+                  reached = end
+                }))
+            )
+            const { end, tail } = written._tag === "Right" ? written.right : { end: reached, tail: undefined }
+            assert.strictEqual(end, entry.upload.offset + step.size)
+            if (step.isCommitted && step.size > 0) {
+              const grown = entry.upload.grow(step.size, Option.none(), Option.none())
+              const next = step.isLast
+                ? grown.fill(grown.offset, { _tag: "Complete", at: DateTime.unsafeMake(2), answer: Option.none() })
+                : grown
+              entry = yield* store.commit(entry, next, tail)
+              expected = Uint8Array.from([...expected, ...body])
+            } else {
+              yield* store.discard(entry)
+            }
+          }
+          deepStrictEqual(yield* store.get(id), entry)
+          assert.isTrue(
+            entry.upload.isOpen || entry.stored === (entry.stored === 0 && kind === "Whole" ? 0 : expected.length)
+          )
+          assert.strictEqual(entry.upload.offset, expected.length)
+          const size = Option.getOrElse(yield* bytes.size(id), () => 0)
+          assert.isTrue(size === entry.stored || !entry.upload.isOpen, `${size} bytes lie where ${entry.stored} count`)
+          const start = Math.floor(Math.min(from, to) * expected.length)
+          const end = Math.ceil(Math.max(from, to) * expected.length)
+          deepStrictEqual(yield* readAll(store, id, start, end), expected.slice(start, end))
+          deepStrictEqual(yield* readAll(store, id, 0, expected.length), expected)
+        }
+      }),
+    { fastCheck: { numRuns: 300 } }
+  )
+})
