@@ -53,7 +53,9 @@ describe("fuzz", () => {
       const onRejection = (reason: unknown) => rejections.push(reason)
       process.on("unhandledRejection", onRejection)
       const { STORY } = process.env
-      const probes = yield* Effect.all(Array.from({ length: servers }, () => probe))
+      const probes = yield* Effect.all(
+        Array.from({ length: servers }, (_, i) => probe(i % 2 === 0 ? "files" : "database"))
+      )
       yield* Effect.promise(async () => {
         const sent = await Promise.all(
           STORY === undefined

@@ -15,6 +15,7 @@ import { sharing } from "./simulation/sharing/SharingMutants.js"
 import * as SharingStory from "./simulation/sharing/SharingStory.js"
 import * as StatesMutants from "./simulation/StatesMutants.js"
 import * as Story from "./simulation/Story.js"
+import { tails } from "./simulation/TailMutants.js"
 import { World } from "./simulation/World.js"
 
 vi.mock("node:fs", async () => (await import("./simulation/FileSystem.js")).fileSystem)
@@ -61,7 +62,8 @@ const mutants = {
   ...BytesMutants.bytes,
   ...StatesMutants.states,
   ...CompletionMutants.completion,
-  ...LossMutants.losses
+  ...LossMutants.losses,
+  ...tails
 }
 
 const declare = (mutants: Mutants, storyOf: (seed: number) => Story.Story) => {

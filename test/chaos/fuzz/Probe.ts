@@ -15,14 +15,14 @@ import { limits } from "./Story.js"
 
 const idOf = (n: number) => Upload.UploadId.make(String(n).padStart(32, "0"))
 
-export type Probe = Effect.Effect.Success<typeof probe>
+export type Probe = Effect.Effect.Success<ReturnType<typeof probe>>
 
-export const probe = Effect.gen(function*() {
+export const probe = Effect.fnUntraced(function*(smallUploads: "database" | "files") {
   let last = 0
   let cleared = 0
   const layer = NodeTusServer.layerHttp({ port: 0 }).pipe(
     Layer.provideMerge(TusServer.layer),
-    Layer.provideMerge(EmbeddedStore.layer({ directory: yield* directory })),
+    Layer.provideMerge(EmbeddedStore.layer({ directory: yield* directory, smallUploads })),
     Layer.provide(NodeHashFunctions.layer),
     Layer.provide(Layer.succeed(TusPolicy.TusPolicy, { ...limits, expiresAfter: "1 day" })),
     Layer.provide(Layer.succeed(Durability, "process")),
@@ -37,10 +37,13 @@ export const probe = Effect.gen(function*() {
   const registry = yield* Effect.provide(UploadRegistry.UploadRegistry, context)
   const bytes = yield* Effect.provide(ByteStore.ByteStore, context)
 
-  /** All bytes in the file of an upload. */
-  const contentOf = (id: Upload.UploadId) => {
+  /** All bytes in the file of an upload, and those in its tail. */
+  const contentOf = async (id: Upload.UploadId) => {
     const file = Option.getOrThrow(bytes.locate?.(id) ?? Option.none())
-    return existsSync(file) ? readFileSync(file, "latin1") : ""
+    const tail = await run(registry.tails?.read(id) ?? Effect.succeedNone)
+    const pieces = Option.match(tail, { onNone: () => [], onSome: ({ pieces }) => pieces })
+    const before = existsSync(file) ? readFileSync(file, "latin1") : ""
+    return before + pieces.map((piece) => Buffer.from(piece).toString("latin1")).join("")
   }
 
   /** The stored state of an upload. */
@@ -51,7 +54,7 @@ export const probe = Effect.gen(function*() {
     }
     const { upload, version } = found.value
     return {
-      bytes: contentOf(upload.id),
+      bytes: await contentOf(upload.id),
       isOpen: upload.isOpen,
       kind: upload.kind._tag,
       length: Option.getOrNull(upload.length) as number | null,

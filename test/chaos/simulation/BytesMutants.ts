@@ -27,7 +27,7 @@ export const bytes: Mutants = {
           })
           yield* later(store.write(entry, again, () => Effect.void))
           yield* onWritten(end)
-          return end
+          return { end }
         })
     })
   },
@@ -55,13 +55,13 @@ export const bytes: Mutants = {
       ...store,
       write: (entry, bytes, onWritten) =>
         Effect.gen(function*() {
-          const end = yield* store.write(entry, bytes, onWritten)
+          const { end } = yield* store.write(entry, bytes, onWritten)
           const exchange = yield* FiberRef.get(origin)
           const claimed = entry.upload.offset + Number(exchange?.headers["content-length"] ?? 0)
           if (claimed > end) {
             yield* onWritten(claimed)
           }
-          return Math.max(claimed, end)
+          return { end: Math.max(claimed, end) }
         })
     })
   },
@@ -100,13 +100,13 @@ export const bytes: Mutants = {
     where: has("cut body", "reset"),
     store: (store) => ({
       ...store,
-      commit: (entry, next) =>
+      commit: (entry, next, tail) =>
         Effect.flatMap(
           FiberRef.get(origin),
           (exchange) =>
             exchange !== undefined && entry.upload.isOpen && next.isOpen && !exchange.body.isWhole
               ? Effect.succeed(entry)
-              : store.commit(entry, next)
+              : store.commit(entry, next, tail)
         )
     })
   },

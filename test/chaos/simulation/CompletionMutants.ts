@@ -10,13 +10,13 @@ export const completion: Mutants = {
     where: ({ hooks }) => hooks,
     store: (store, world) => ({
       ...store,
-      commit: (entry, next) => {
+      commit: (entry, next, tail) => {
         const { current } = world.kernel
         return Effect.zipRight(
           entry.upload.isOpen && next.completion._tag === "Finishing" && current !== undefined
             ? Effect.ignore(world.application.hook(current)(next))
             : Effect.void,
-          store.commit(entry, next)
+          store.commit(entry, next, tail)
         )
       }
     })
@@ -31,12 +31,13 @@ export const completion: Mutants = {
     where: ({ hooks }) => hooks,
     store: (store) => ({
       ...store,
-      commit: (entry, next) =>
+      commit: (entry, next, tail) =>
         store.commit(
           entry,
           entry.upload.isOpen && next.completion._tag === "Finishing" && Option.isSome(next.length)
             ? next.fill(next.length.value, { _tag: "Complete", at: next.createdAt, answer: Option.none() })
-            : next
+            : next,
+          tail
         )
     })
   },
@@ -45,12 +46,13 @@ export const completion: Mutants = {
     where: ({ hooks }) => hooks,
     store: (store) => ({
       ...store,
-      commit: (entry, next) =>
+      commit: (entry, next, tail) =>
         store.commit(
           entry,
           next.completion._tag === "Complete"
             ? next.fill(next.offset, { ...next.completion, answer: Option.none() })
-            : next
+            : next,
+          tail
         )
     })
   },

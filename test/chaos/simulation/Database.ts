@@ -135,9 +135,11 @@ export class Database {
   }
 
   /** The state of an upload after the worst power cut. */
-  lasting(id: Upload.UploadId): Upload.Upload | undefined {
+  lasting(id: Upload.UploadId): Pick<UploadRegistry.StoredUpload, "stored" | "upload"> | undefined {
     const last = changesIn(this.log.slice(0, this.durable)).findLast((change) => change.entry.upload.id === id)
-    return last === undefined || last._tag === "Remove" ? undefined : survivor(last.entry)
+    return last === undefined || last._tag === "Remove"
+      ? undefined
+      : { stored: last.entry.stored, upload: survivor(last.entry) }
   }
 
   /** The current state of an upload. Right after a power cut, only the synced bytes count. */
@@ -206,7 +208,7 @@ export class Database {
       )
     }
 
-    const { identity } = registry
+    const { identity, tails } = registry
     return UploadRegistry.UploadRegistry.of({
       identity: identity && {
         get: read("get its name", identity.get),
@@ -251,6 +253,9 @@ export class Database {
           Effect.tap(registry.get(id), (entry) =>
             Effect.sync(() => this.states.checkRead(id, entry, this.backing.immediate)))
         ),
+      tails: this.world.story.smallUploads === "registry" && tails !== undefined
+        ? { limit: tailLimit, read: (id) => read(`the tail of ${id}`, tails.read(id)) }
+        : undefined,
       getAll: (ids) => read(`get ${ids.length}`, registry.getAll(ids)),
       claim: (id, fence) => read(`claim ${id}`, registry.get(id)).pipe(Effect.zipRight(registry.claim(id, fence))),
       expired: (now, page) => read("expired", registry.expired(now, page)),
@@ -314,6 +319,9 @@ export class Database {
   }
 }
 
+/** Small, so that tails often move into the byte store. */
+const tailLimit = 700
+
 /** The state after any power cut. */
 const survivor = ({ synced, upload }: UploadRegistry.StoredUpload) => upload.isOpen ? upload.cut(synced) : upload
 
@@ -324,8 +332,8 @@ const perform = (
   if (isNaming(logged)) {
     return registry.identity?.set(logged.name) ?? Effect.void
   }
-  const { durable, entry, fence, ...change } = logged
-  const options = { fence, durable, synced: entry.synced }
+  const { durable, entry, fence, tail, ...change } = logged
+  const options = { fence, durable, synced: entry.synced, stored: entry.stored, tail }
   switch (change._tag) {
     case "Create":
       return Effect.asVoid(registry.create(entry.upload, options))

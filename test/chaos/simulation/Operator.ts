@@ -145,9 +145,9 @@ export class Operator {
   }
 
   /** Whether an older state is still true. */
-  private isWhole({ synced, upload }: UploadRegistry.StoredUpload): boolean {
-    const { disk, sources } = this.world
+  private isWhole({ stored, synced, upload }: UploadRegistry.StoredUpload): boolean {
+    const { sources } = this.world
     return sources.isGenuine(upload) && sources.stored(upload.id).length >= upload.offset &&
-      (synced === 0 || disk.isLasting(pathOf(upload.id), synced))
+      sources.isLasting(upload.id, Math.min(synced, stored))
   }
 }

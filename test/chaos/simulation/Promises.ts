@@ -56,8 +56,9 @@ export class Promises {
 
   // Events of servers.
 
-  committed(before: Upload.Upload, { synced, upload: after }: UploadRegistry.StoredUpload): void {
-    const isSynced = synced === 0 || this.damaged.has(after.id) || this.world.sources.isLasting(after.id, synced)
+  committed(before: Upload.Upload, { stored, synced, upload: after }: UploadRegistry.StoredUpload): void {
+    const isSynced = this.damaged.has(after.id) ||
+      this.world.sources.isLasting(after.id, Math.min(synced, stored))
     this.claim(isSynced, "P2", after.id, `${synced} bytes are taken for synced that a power cut may take`)
     const exchange = currentOrigin()
     if (after.offset > before.offset && exchange !== undefined && isChecked(exchange)) {
@@ -289,8 +290,9 @@ export class Promises {
   /** Checks that the first `size` bytes of an upload would survive any power cut. */
   checkLasting(id: Id, size: number, why: string): void {
     const { database, sources } = this.world
-    const upload = database.lasting(id)
-    const isLasting = upload !== undefined && upload.offset >= size && (size === 0 || sources.isLasting(id, size))
+    const last = database.lasting(id)
+    const isLasting = last !== undefined && last.upload.offset >= size &&
+      sources.isLasting(id, Math.min(size, last.stored))
     this.claim(isLasting || database.states.get(id) === undefined || this.damaged.has(id), "P2", id, why)
   }
 }

@@ -58,6 +58,7 @@ export const layer = (world: World, process: Process): Layer.Layer<Services, unk
       NodeHashFunctions.layer,
       Layer.succeed(TusPolicy.TusPolicy, { expiresAfter: story.expiresAfter }),
       Layer.succeed(UploadStore.Durability, story.durability),
+      Layer.succeed(UploadStore.SmallUploads, story.smallUploads),
       Layer.succeed(UploadHooks.UploadHooks, story.hooks ? { onComplete: world.application.hook(process) } : {}),
       Layer.succeed(UploadIds.UploadIds, { next: nextId(world) }),
       Logger.replace(Logger.defaultLogger, logger(world)),

@@ -33,17 +33,28 @@ export class Sources {
     return this.sources.get(nth) ?? Buffer.alloc(0)
   }
 
-  /** The stored bytes, as processes see them. */
+  /** The stored bytes, as processes see them: those in the byte store, and then the tail. */
   stored(id: Id): Buffer {
+    const { states } = this.world.database
+    const tail = states.tails.of(id)
+    const bytes = this.inByteStore(id)
+    const { stored = 0 } = states.get(id) ?? {}
+    return tail.length === 0 || bytes.length < stored ? bytes : Buffer.concat([bytes.subarray(0, stored), tail])
+  }
+
+  inByteStore(id: Id): Buffer {
     const bytes = this.world.shared === undefined
       ? this.world.disk.bytesOf(pathOf(id))
       : this.world.shared.bytes.bytesOf(id)
     return bytes === undefined ? Buffer.alloc(0) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   }
 
-  /** Whether the first `size` bytes would survive any power cut. A shared store has copies on other machines. */
+  /**
+   * Whether the first `size` bytes in the byte store would survive any power cut. A shared store has copies on other
+   * machines.
+   */
   isLasting(id: Id, size: number): boolean {
-    return this.world.shared !== undefined || this.world.disk.isLasting(pathOf(id), size)
+    return size === 0 || this.world.shared !== undefined || this.world.disk.isLasting(pathOf(id), size)
   }
 
   /** Whether the counted bytes of an upload are those that were sent, and all of them if it is complete. */

@@ -5,17 +5,24 @@ import { type Upload, type UploadRegistry, UploadStoreError } from "effect-tus"
 import * as Option from "effect/Option"
 import * as Moves from "../../../src/protocol/Moves.js"
 import type { Process } from "./Kernel.js"
+import { Tails } from "./Tails.js"
 import type { World } from "./World.js"
 
 type Entry = UploadRegistry.StoredUpload
 
 /** A write that took effect. */
 export type Change =
-  & { readonly entry: Entry; readonly fence: number; readonly durable: boolean }
+  & {
+    readonly entry: Entry
+    readonly fence: number
+    readonly durable: boolean
+    readonly tail?: Uint8Array | undefined
+  }
   & ({ readonly _tag: "Create" | "Remove" } | { readonly _tag: "Commit"; readonly before: Entry })
 
 export class States {
   private entries = new Map<Upload.UploadId, Entry>()
+  readonly tails = new Tails()
   readonly removed = new Set<Upload.UploadId>()
   private readonly claimants = new Map<Upload.UploadId, Process>()
   private readonly world: World
@@ -76,6 +83,7 @@ export class States {
     const { entry } = change
     const { id } = entry.upload
     const before = this.entries.get(id)
+    this.tails.change(change)
     const claim = (holds: boolean, promise: string, why: string) =>
       this.world.claim(holds, promise, () => `${why}: ${id}`)
     if (change._tag === "Create") {
@@ -151,6 +159,7 @@ export class States {
   setBack(before: Entry, after: Entry): void {
     this.checkLegal(before.upload, after.upload)
     this.checkMove(after.upload, before.upload)
+    this.tails.change({ _tag: "Commit", before, entry: after, fence: after.fence, durable: false })
     this.entries.set(after.upload.id, after)
     this.world.promises.setBack(before, after)
     this.world.touch(after.upload.id)
@@ -162,7 +171,10 @@ export class States {
     const before = new Set([...this.entries.keys(), ...this.removed])
     this.entries = new Map()
     this.removed.clear()
-    for (const { _tag, entry } of log) {
+    this.tails.clear()
+    for (const change of log) {
+      const { _tag, entry } = change
+      this.tails.change(change)
       if (_tag === "Remove") {
         this.entries.delete(entry.upload.id)
         this.removed.add(entry.upload.id)

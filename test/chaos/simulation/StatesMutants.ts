@@ -12,8 +12,8 @@ export const states: Mutants = {
   "answers before the state is committed": {
     store: (store) => ({
       ...store,
-      commit: (entry, upload) =>
-        Effect.as(later(store.commit(entry, upload)), { ...entry, upload, version: entry.version + 1 })
+      commit: (entry, upload, tail) =>
+        Effect.as(later(store.commit(entry, upload, tail)), { ...entry, upload, version: entry.version + 1 })
     })
   },
 
@@ -117,12 +117,13 @@ export const states: Mutants = {
   "changes a length that was deferred": {
     store: (store) => ({
       ...store,
-      commit: (entry, next) =>
+      commit: (entry, next, tail) =>
         store.commit(
           entry,
           Option.isSome(entry.upload.length) && next.isOpen && next.offset > entry.upload.offset
             ? next.grow(0, Option.some(Upload.Bytes.make(entry.upload.length.value + 1)), next.expiresAt)
-            : next
+            : next,
+          tail
         )
     })
   }

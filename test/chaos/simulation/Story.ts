@@ -49,6 +49,8 @@ export interface Story {
   readonly seed: number
   readonly durability: "process" | "completion" | "always"
   readonly registry: "memory" | "sql"
+  /** Where small bodies stay. */
+  readonly smallUploads: "byteStore" | "registry"
   readonly hooks: boolean
   readonly expiresAfter: number | undefined
   readonly removeUsedPartials: boolean
@@ -82,6 +84,7 @@ export const fromSeed = (seed: number): Story => {
     seed,
     durability: dice.pick("process", "completion", "always"),
     registry: twins === "none" && dice.chance(1 / 12) ? "sql" : "memory",
+    smallUploads: seed % 2 === 0 ? "byteStore" : "registry",
     hooks: dice.chance(0.4),
     expiresAfter: dice.pick(undefined, 2 * minute, 10 * minute, 60 * minute),
     removeUsedPartials: dice.chance(0.5),

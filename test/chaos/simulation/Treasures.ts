@@ -32,11 +32,13 @@ export class Treasures {
   }
 
   gather(): void {
-    const { disk, promises, sources } = this.world
+    const { database: { states }, disk, promises, sources } = this.world
     for (const [id, { complete, offset }] of promises.acknowledged()) {
-      const bytes = sources.stored(id).subarray(0, offset)
+      // A tail is lost with its database.
+      const size = Math.min(offset, states.get(id)?.stored ?? offset)
+      const bytes = sources.inByteStore(id).subarray(0, size)
       if (
-        offset > 0 && bytes.length === offset && !promises.damaged.has(id) && disk.find(condemnedOf(id)) === undefined
+        size > 0 && bytes.length === size && !promises.damaged.has(id) && disk.find(condemnedOf(id)) === undefined
       ) {
         this.kept.set(id, { bytes: Uint8Array.from(bytes), isComplete: complete })
       }

@@ -81,7 +81,7 @@ export class Writers {
     return {
       /** Bytes up to `end` are in the file. The returned function runs after `onWritten`. */
       reached: (end: number) => {
-        claim(this.world.sources.stored(id).length === end, "P1", `behind ${end} there is more than was written`)
+        claim(this.world.sources.inByteStore(id).length === end, "P1", `behind ${end} there is more than was written`)
         const isDue = process.time - since >= 1000 && exchange !== undefined && !isChecked(exchange) &&
           this.world.story.twins === "none"
         return () => {

@@ -30,6 +30,7 @@ export const fromSeed = (seed: number): Story => {
     seed,
     durability: "always",
     registry: "memory",
+    smallUploads: "byteStore",
     hooks: dice.chance(0.4),
     expiresAfter: dice.pick(undefined, 10 * minute, 60 * minute),
     removeUsedPartials: dice.chance(0.5),
