@@ -30,8 +30,8 @@ export interface Options<W> {
 }
 
 /**
- * Queues a write and waits until it is done; `result` learns whether it took effect. Writes for the same upload are done
- * in order. A queued write is done even if nobody waits for it any more, also when the scope closes.
+ * Queues a write and waits until it is done; `result` learns whether it took effect. Writes for the same upload are
+ * done in order. A queued write is done even if nobody waits for it any more, also when the scope closes.
  */
 export type Commit<W> = <A, E>(
   write: W,
