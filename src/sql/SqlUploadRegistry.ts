@@ -14,6 +14,7 @@ import * as Migrations from "./Migrations.js"
 import * as Reads from "./Reads.js"
 import * as Registration from "./Registration.js"
 import * as SqlFailure from "./SqlFailure.js"
+import * as SqliteSpace from "./SqliteSpace.js"
 import * as SqliteSync from "./SqliteSync.js"
 import * as WriteBatch from "./WriteBatch.js"
 
@@ -32,7 +33,10 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
   .gen(function*() {
     const sql = (yield* SqlClient.SqlClient).withoutTransforms()
     const prepare = SqlFailure.toStoreError("Write", "prepare the tables")
-    const durably = yield* Effect.mapError(Effect.zipLeft(SqliteSync.make(sql), Migrations.run), prepare)
+    const durably = yield* Effect.mapError(
+      SqliteSync.make(sql).pipe(Effect.zipLeft(SqliteSpace.prepare(sql)), Effect.zipLeft(Migrations.run)),
+      prepare
+    )
     yield* Registration.admit(sql, Migrations.latest)
     yield* Effect.mapError(CrashRecovery.rollBack(sql), prepare)
     const perform = WriteBatch.perform(sql)
@@ -69,6 +73,7 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
       },
       remove: (entry, options) => Effect.asVoid(writeOrSuperseded(WriteBatch.remove(entry, options), entry)),
       claim: Claim.make(sql, reads.get),
+      giveBack: Effect.mapError(SqliteSpace.giveBack(sql), SqlFailure.toStoreError("Write", "shrink the database")),
       identity: Registration.identity(sql, durably)
     })
   })

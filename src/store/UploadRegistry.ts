@@ -124,6 +124,9 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
   /** Whether it keeps bytes beside their state. A registry without it takes no `tail`. */
   readonly tails?: Tails | undefined
 
+  /** Gives space that it no longer needs back to the file system. A registry without it has none. */
+  readonly giveBack?: Effect.Effect<void, UploadStoreError> | undefined
+
   /**
    * The name by which its bytes know the registry. A registry without this method, such as one in memory, goes with any
    * bytes.

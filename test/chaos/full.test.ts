@@ -70,6 +70,8 @@ const create = Effect.fnUntraced(function*(port: number, length: number, ledger:
   return location === undefined ? [] : [ledger.created(location, { start: 0, length })]
 })
 
+const bytesOf = (n: number) => Buffer.alloc(60_000, n % 100 + 1)
+
 const isOpen = ({ state }: UsageLedger.Entry) => state === "Open"
 
 needs("mount", "SQLite")("a full disk", () => {
@@ -161,6 +163,42 @@ needs("mount", "SQLite")("a full disk", () => {
         const ask = (message: Exchange.Request) => exchange(Number(new URL(again.url).port), message)
         assert.strictEqual((yield* ask(Exchange.head(small.path))).status, 200)
         assert.strictEqual((yield* ask(Exchange.terminate(small.path))).status, 204)
+      }),
+    200_000
+  )
+
+  it.scopedLive(
+    "is not filled by bytes in the database: there is room for a DELETE, and then for more",
+    () =>
+      Effect.gen(function*() {
+        const path = yield* disk
+        const options = {
+          port: 0,
+          directory: path,
+          smallUploads: "database",
+          downloads: true,
+          durability: "process"
+        }
+        const server = yield* example("../test/chaos/serving", { SERVING: JSON.stringify(options) })
+        const ask = (message: Exchange.Request) => exchange(Number(new URL(server.url).port), message)
+        const send = (n: number) =>
+          ask(Exchange.post({ "upload-length": 60_000, "content-type": "application/offset+octet-stream" }, bytesOf(n)))
+
+        const stored: Array<string> = []
+        for (let answer = yield* send(0); answer.status !== 507; answer = yield* send(stored.length)) {
+          assert.strictEqual(answer.status, 201, answer.text)
+          stored.push(Exchange.locationOf(answer))
+        }
+        assert.isAbove(stored.length, 50)
+        assert.isTrue(existsSync(join(path, "reserve")))
+        for (const [n, location] of stored.entries()) {
+          assert.isTrue((yield* ask(Exchange.request("GET", location))).text === bytesOf(n).toString())
+        }
+        for (const location of stored) {
+          assert.strictEqual((yield* ask(Exchange.terminate(location))).status, 204)
+        }
+        assert.strictEqual((yield* send(0)).status, 201)
+        assert.isNull(server.process.exitCode)
       }),
     200_000
   )

@@ -146,8 +146,8 @@ export const layer = (options: Options): Layer.Layer<ByteStore | Reserve, Upload
   }))
 
 /**
- * The provided registry, whose database is on the same disk. It creates no upload while the reserve is missing. If even
- * the reserve is not enough to remove a state, the bytes are removed first, which only this process can use.
+ * The provided registry, whose database is on the same disk. It adds no upload and no bytes while the reserve is
+ * missing. If even the reserve is not enough to remove a state, the bytes are removed first, which only this process can use.
  */
 export const layerRegistry: Layer.Layer<UploadRegistry, never, ByteStore | Reserve | UploadRegistry> = Layer.effect(
   UploadRegistry,
@@ -155,13 +155,21 @@ export const layerRegistry: Layer.Layer<UploadRegistry, never, ByteStore | Reser
     const registry = yield* UploadRegistry
     const bytes = yield* ByteStore
     const reserve = yield* Reserve
+
+    /** Space that the database no longer needs may be enough for the reserve. */
+    const keep = Effect.zipRight(Effect.ignoreLogged(registry.giveBack ?? Effect.void), reserve.keep)
+
+    /** A write that adds an upload or bytes leaves the reserve alone. */
+    const adding = <A, E>(write: Effect.Effect<A, E>) =>
+      reserve.isKept() ? reserve.explain(write) : Effect.zipRight(keep, reserve.explain(write))
+
     return UploadRegistry.of({
       ...registry,
-      create: (upload, options) => {
-        const create = reserve.explain(registry.create(upload, options))
-        return reserve.isKept() ? create : Effect.zipRight(reserve.keep, create)
+      create: (upload, options) => adding(registry.create(upload, options)),
+      commit: (entry, next, options) => {
+        const commit = registry.commit(entry, next, options)
+        return options.tail === undefined ? reserve.spend(commit) : adding(commit)
       },
-      commit: (entry, next, options) => reserve.spend(registry.commit(entry, next, options)),
       remove: (entry, options) => {
         const remove = registry.remove(entry, options)
         return Effect.catchIf(reserve.spend(remove), isNoSpace, (error) =>
