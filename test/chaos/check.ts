@@ -1,21 +1,21 @@
 /**
- * Checks over HTTP and on the disk that a server keeps everything it has acknowledged.
+ * Checks over HTTP and in the directory that a server keeps everything it has acknowledged.
  */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { fileOf, sha256, sha256OfFile } from "../interop/server.js"
+import { sha256 } from "../interop/server.js"
 import * as Exchange from "../support/exchange.js"
+import { sha256OfStored } from "../support/stored.js"
 import { exchange } from "./bounded.js"
 import { bytesOf, type Content, type Entry, tell, type UsageLedger } from "./ledger.js"
 
-export const isStored = (directory: string, path: string, content: Content) =>
-  Effect.promise(async () =>
-    assert.strictEqual(
-      await sha256OfFile(fileOf(directory, path)),
-      await sha256([bytesOf(content)]),
-      `${path} holds other bytes than ${content.length} from ${content.start} on`
-    )
+export const isStored = Effect.fnUntraced(function*(directory: string, path: string, content: Content) {
+  assert.strictEqual(
+    yield* sha256OfStored(directory, path),
+    yield* Effect.promise(() => sha256([bytesOf(content)])),
+    `${path} holds other bytes than ${content.length} from ${content.start} on`
   )
+})
 
 const checkEntry = Effect.fnUntraced(function*(port: number, directory: string, entry: Entry) {
   const { headers, status } = yield* Effect.orDie(exchange(port, Exchange.head(entry.path)))

@@ -1,13 +1,15 @@
 /**
  * Kills the server again and again while clients upload in all ways. Nothing that was acknowledged is lost, with any
- * durability, and nothing is left over.
+ * durability, and nothing is left over. Each life keeps small uploads elsewhere than the one before it.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { generator } from "../random.js"
 import { directory } from "../support/directory.js"
+import { faults, tails } from "../support/stored.js"
 import { check, isStored } from "./check.js"
 import * as UsageLedger from "./ledger.js"
 import * as Lives from "./lives.js"
@@ -30,9 +32,19 @@ describe("kill -9", () => {
           const lives = Lives.make(path)
           const ledger = UsageLedger.make(generator(seed + 1))
           let isDone = false
+          let met = 0
 
           const live = (cycle: number) =>
-            lives.live(durabilities[cycle % 3] ?? "process", (port) => check(port, path, ledger))
+            lives.live(
+              { durability: durabilities[cycle % 3], smallUploads: cycle % 2 === 0 ? "files" : "database" },
+              (port) =>
+                Effect.zipRight(
+                  check(port, path, ledger),
+                  Effect.map(tails(path), ({ size }) => {
+                    met += size
+                  })
+                )
+            )
 
           const die = (cycle: number) =>
             Effect.scoped(Effect.gen(function*() {
@@ -60,10 +72,11 @@ describe("kill -9", () => {
 
           const { files, uploads } = yield* remains(path, "2 days")
           assert.sameMembers(
-            [...files],
+            [...files, ...(yield* tails(path)).keys()],
             uploads.map(({ id }) => id),
-            "a file without a state, or a state without a file"
+            "bytes without a state, or a state without bytes, or with bytes in two places"
           )
+          deepStrictEqual(yield* faults(path), [])
           yield* Effect.forEach(uploads, ({ completion, id, metadata }) => {
             assert.strictEqual(completion._tag, "Complete", `${id} was not swept`)
             const [, number = ""] = Option.getOrElse(metadata, () => "").split(" ")
@@ -74,6 +87,7 @@ describe("kill -9", () => {
             assert.strictEqual(stored.has(path), state === "Complete", `${path} is ${state}`)
           }
           assert.isAbove(lives.broken(), 0)
+          assert.isAbove(met, 0, "no life found bytes in the database")
           console.log(`${cycles} kills: ${ledger.entries.length} uploads, ${lives.broken()} requests without an answer`)
         })),
     limit

@@ -1,6 +1,7 @@
 /**
  * Runs one server after another on the same directory, and sends requests to whichever is alive.
  */
+import type { NodeTusServer } from "effect-tus/node"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
@@ -33,11 +34,13 @@ export const make = (directory: string) => {
   return {
     /** A server that is killed when the scope closes. Requests reach it after `before` has run. */
     live: (
-      durability: string,
+      options: Pick<NodeTusServer.Options, "durability" | "smallUploads">,
       before: (port: number) => Effect.Effect<void>
     ) =>
       Effect.gen(function*() {
-        const { output, url } = yield* example("node-server", { UPLOAD_DIR: directory, DURABILITY: durability })
+        const { output, url } = yield* example("../test/chaos/serving", {
+          SERVING: JSON.stringify({ directory, port: 0, expiresAfter: "1 day", ...options })
+        })
         const port = Number(new URL(url).port)
         yield* before(port)
         yield* open(port)

@@ -25,13 +25,13 @@ export const make = (random: () => number, lives: Lives, ledger: UsageLedger) =>
   })
 
   const parallel = Effect.fnUntraced(function*(joins: "before" | "after") {
-    const content = ledger.content(6 * mebibyte)
+    const content = ledger.content(random() < 0.5 ? 6 * mebibyte : 100 * kibibyte)
     const cut = below(content.length)
     const parts = yield* Effect.forEach(
       [{ ...content, length: cut }, { start: content.start + cut, length: content.length - cut }],
       (part) => create(part, { headers: { "upload-length": part.length, "upload-concat": "partial" } })
     )
-    const next = pieces(random() < 0.5 ? 8 * mebibyte : 200 * kibibyte)
+    const next = pieces(random() < 0.5 ? 8 * mebibyte : Math.ceil(content.length / (1 + below(30))))
     const fill = Effect.forEach(parts, (part) => finish(part, next), { concurrency: "unbounded" })
     const join = create(content, {
       isFinal: true,
@@ -53,6 +53,14 @@ export const make = (random: () => number, lives: Lives, ledger: UsageLedger) =>
         const piece = rest.subarray(0, 500_000)
         return Exchange.patch(path, at, piece, piece.length < rest.length ? {} : { "upload-length": at + rest.length })
       }),
+    // Around the size up to which uploads may stay in the database.
+    () => upload(ledger.content(100 * kibibyte), {}, pieces((1 + below(40)) * kibibyte)),
+    () => {
+      const content = ledger.content(64 * kibibyte)
+      return Effect.replicateEffect(upload(content, { first: content.length }, pieces(mebibyte)), most / 2, {
+        concurrency: "unbounded"
+      })
+    },
     () => {
       const content = ledger.content(mebibyte)
       return upload(content, { first: random() < 0.5 ? content.length : below(content.length) }, pieces(mebibyte))
