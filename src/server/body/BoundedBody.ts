@@ -17,6 +17,8 @@ import type { UploadBody } from "./UploadBody.js"
 
 export interface BoundedBody {
   readonly pull: Pull.Pull<UploadStoreError>
+  /** The first pull: nothing is left over of an earlier one. */
+  readonly first: Pull.Pull
   /** Known when `pull` has come to the end. */
   readonly ending: () => Transfer.Receipt["ending"]
   /** Whether the last batch was pulled, and the next pull is known to be the end. */
@@ -87,6 +89,7 @@ export const make = (
 
   return {
     pull: Effect.suspend(() => ending !== undefined ? Pull.end : Chunk.isEmpty(waiting) ? arriving : further),
+    first: arriving,
     ending: () => ending ?? "Disconnected",
     hasEnded: () => ending === "Ended"
   }

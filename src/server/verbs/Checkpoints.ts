@@ -68,23 +68,22 @@ export const make = (
   /** A new upload (version 0) has not been announced yet, so it has no progress. */
   const progress = ({ upload }: StoredUpload) => upload.isOpen && entry.version > 0 ? tell(upload) : Exit.void
 
-  const put = (next: Upload, tail?: Uint8Array) =>
-    Effect.flatMap(store.commit(reached.entry, next, tail), (entry) => {
-      reached.entry = entry
-      return progress(entry)
-    })
+  const committed = (entry: StoredUpload) => {
+    reached.entry = entry
+    return progress(entry)
+  }
 
   const checkpoint = () =>
     commits.run(() => {
-      const { end } = reached
-      return Option.match(Transfer.checkpoint(plan, end - offset, Instant.of(clock), policy), {
-        onNone: () => Exit.void,
-        onSome: (next) =>
-          end === reached.committed.end ? Exit.void : Effect.map(put(next), () => {
-            reached.committed = { end, at: millis() }
-          })
-      })
-    })
+      const { end, entry } = reached
+      const next = Transfer.checkpoint(plan, end - offset, Instant.of(clock), policy)
+      return Option.isNone(next) || end === reached.committed.end
+        ? Exit.succeed(entry)
+        : Effect.map(store.commit(entry, next.value), (entry) => {
+          reached.committed = { end, at: millis() }
+          return entry
+        })
+    }, (entry) => entry === reached.entry ? Exit.void : committed(entry))
 
   const isVerified = plan.verification._tag !== "None"
   const flush = Flush.make({
@@ -97,7 +96,8 @@ export const make = (
     reached: reached as Readonly<Reached>,
 
     /** Commits the state after the body, with the bytes that wait for it. */
-    commit: (next: Upload, tail: Uint8Array | undefined) => commits.run(() => put(next, tail)),
+    commit: (next: Upload, tail: Uint8Array | undefined) =>
+      commits.run(() => store.commit(reached.entry, next, tail), committed),
 
     /**
      * Commits what has arrived, for a HEAD, which waits for a second at most. `handOver` makes the body hand over what

@@ -7,13 +7,14 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
+import * as Known from "../../time/Known.js"
 
 export interface CommitsInTurn<E> {
   /**
-   * Runs a commit after the one under way; fails with the cause of an earlier one that failed. The turn begins with the
-   * call, so the caller is uninterruptible and runs it at once.
+   * Runs a commit after the one under way, and then `done` with its result; fails with the cause of an earlier one that
+   * failed. The turn begins with the call, so the caller is uninterruptible and runs it at once.
    */
-  readonly run: (commit: () => Effect.Effect<void, E>) => Effect.Effect<void, E>
+  readonly run: <A>(commit: () => Effect.Effect<A, E>, done: (a: A) => Effect.Effect<void>) => Effect.Effect<void, E>
   /** Waits for the commit under way, if there is one. */
   readonly idle: () => Effect.Effect<void>
   readonly isUnderWay: () => boolean
@@ -24,9 +25,9 @@ export const make = <E>(): CommitsInTurn<E> => {
   let underWay: Deferred.Deferred<void> | undefined
   let failure: Cause.Cause<E> | undefined
 
-  const run = (commit: () => Effect.Effect<void, E>): Effect.Effect<void, E> => {
+  const run: CommitsInTurn<E>["run"] = (commit, done) => {
     if (underWay !== undefined) {
-      return Effect.flatMap(Deferred.await(underWay), () => run(commit))
+      return Effect.flatMap(Deferred.await(underWay), () => run(commit, done))
     }
     if (failure !== undefined) {
       return Exit.failCause(failure)
@@ -43,7 +44,7 @@ export const make = <E>(): CommitsInTurn<E> => {
         failure = cause
         return end(Exit.failCause(cause))
       },
-      onSuccess: () => end(Exit.void)
+      onSuccess: (a) => Known.flatMap(done(a), () => end(Exit.void))
     })
   }
 

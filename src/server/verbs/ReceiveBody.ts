@@ -128,10 +128,10 @@ const none = Exit.succeed(Option.none<Hasher>())
 
 /** A small body is there before the store is asked to write. A pull that fails fails for the store. */
 const gathered = <A, E>(
-  { hasEnded, pull }: BoundedBody.BoundedBody,
+  { first, hasEnded, pull }: BoundedBody.BoundedBody,
   write: (pull: Pull.Pull<UploadStoreError>) => Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
-  Effect.matchCauseEffect(pull, {
+  Effect.matchCauseEffect(first, {
     onFailure: (end) => write(Exit.failCause(end)),
     onSuccess: (batch: Chunk.Chunk<Uint8Array>) => write(hasEnded() ? Pull.whole(batch) : Pull.after(batch, pull))
   })
