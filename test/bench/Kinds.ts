@@ -6,6 +6,8 @@ export interface Kind {
   readonly script: "effect-tus" | "tus-server" | "inline" | "files" | "listener"
   /** What an answer promises; `none` of a server that promises nothing, or has nothing to promise. */
   readonly durability: "none" | "process" | "completion" | "always"
+  /** Where small uploads stay; files by default. */
+  readonly smallUploads?: "database"
   /** How many uploads are stored before anything is measured. */
   readonly stored?: number
   /** The client that is measured, on this server. */
@@ -16,6 +18,7 @@ export const kinds: ReadonlyArray<Kind> = [
   { name: "process", script: "effect-tus", durability: "process" },
   { name: "completion", script: "effect-tus", durability: "completion" },
   { name: "always", script: "effect-tus", durability: "always" },
+  { name: "database", script: "effect-tus", durability: "always", smallUploads: "database" },
   { name: "million", script: "effect-tus", durability: "process", stored: 1_000_000 },
   { name: "@tus/server", script: "tus-server", durability: "none" },
   { name: "bare listener", script: "listener", durability: "none" },

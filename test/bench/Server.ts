@@ -32,7 +32,8 @@ export const start = async (kind: Kind, directory?: string): Promise<Server> => 
   const durability = kind.durability === "none" ? {} : { durability: kind.durability }
   const { cpu, kill, peakRss, rss, says } = await Program.start(Program.serverCore, `servers/${kind.script}`, {
     directory: root,
-    ...durability
+    ...durability,
+    ...(kind.smallUploads === undefined ? {} : { smallUploads: kind.smallUploads })
   })
   const port = Number(await says())
   return {

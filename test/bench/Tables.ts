@@ -57,7 +57,7 @@ const targets: Render = (results) =>
     )
   )
 
-const ours = ["process", "completion", "always", "@tus/server"]
+const ours = ["process", "completion", "always", "database", "@tus/server"]
 const inline = ["inline floor", "inline floor, synced"]
 const files = ["file floor, kept", "file floor, synced"]
 

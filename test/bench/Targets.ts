@@ -73,9 +73,9 @@ export const targets: ReadonlyArray<Target> = [
   rate("completion", peer, 2.5, "post"),
 
   // Small uploads whose every answer is synced, beside a peer that syncs nothing.
-  rate("always", "inline floor, synced", 0.65, ...small),
-  rate("always", peer, 2, "post-patch"),
-  rate("always", peer, 1.7, "creation-with-upload", "appends"),
+  rate("database", "inline floor, synced", 0.65, ...small),
+  rate("database", peer, 2, "post-patch"),
+  rate("database", peer, 1.7, "creation-with-upload", "appends"),
 
   // Small uploads that become files. The last ones are twice what the first version reached.
   rate("completion", peer, 1, ...small),

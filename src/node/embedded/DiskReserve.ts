@@ -147,7 +147,8 @@ export const layer = (options: Options): Layer.Layer<ByteStore | Reserve, Upload
 
 /**
  * The provided registry, whose database is on the same disk. It adds no upload and no bytes while the reserve is
- * missing. If even the reserve is not enough to remove a state, the bytes are removed first, which only this process can use.
+ * missing. If even the reserve is not enough to remove a state, the bytes are removed first, which only this process
+ * can use.
  */
 export const layerRegistry: Layer.Layer<UploadRegistry, never, ByteStore | Reserve | UploadRegistry> = Layer.effect(
   UploadRegistry,

@@ -21,8 +21,8 @@ const remembering = [
   "inline floor, synced"
 ]
 
-/** Where bytes are stored: also in files. */
-const storing = [...remembering, "file floor, kept", "file floor, synced"]
+/** Where bytes are stored: also in files, and beside the states. */
+const storing = [...remembering, "database", "file floor, kept", "file floor, synced"]
 
 const connections = 32
 const seconds = 2
@@ -43,7 +43,7 @@ const creating = (operation: (connection: Connection) => Promise<string>, isFile
   withConnections(server, connections, (connections) => {
     const made: Array<string> = []
     const work = () => drive(connections, seconds, async (connection) => made.push(await operation(connection)))
-    return isFile && server.kind.script === "effect-tus"
+    return isFile && server.kind.script === "effect-tus" && server.kind.smallUploads === undefined
       ? measure(server, work, areInPlace(server, made, small.size))
       : measure(server, work)
   })

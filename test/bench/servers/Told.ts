@@ -8,6 +8,7 @@ export interface Told {
   readonly directory: string
   /** How long an answer waits for the disk. A server without this option promises nothing. */
   readonly durability?: "process" | "completion" | "always"
+  readonly smallUploads?: "database"
 }
 
 export const told = JSON.parse(process.argv[2] ?? "") as Told
