@@ -87,7 +87,7 @@ export const make = (
     commit: (entry, next, tail) => {
       const options = { fence: entry.fence, durable: isDurable(entry.upload, next), tail }
       const after = committed(entry, next, options)
-      if (!Placement.mayHaveTail(after)) {
+      if (!Placement.mayHaveTail(after, bytes.seal !== undefined)) {
         const commit = syncs.commit(entry, next, { ...options, tail: undefined, stored: next.offset })
         return releasing(next.id, Effect.zipRight(move(entry, tail), commit))
       }

@@ -22,8 +22,8 @@ export const fits = (entry: StoredUpload, size: number, limit: number): boolean 
   size > 0 && tailOf(entry) + size <= limit
 
 /**
- * Whether this state may have its tail. An upload that is full lies in one place, and a part lies where it can be
- * joined.
+ * Whether this state may have its tail. An upload that is full lies in one place, and in the byte store if that seals
+ * it; a part lies where it can be joined.
  */
-export const mayHaveTail = ({ stored, upload }: StoredUpload): boolean =>
-  upload.isOpen || (stored === 0 && !upload.isPartial) || stored === upload.offset
+export const mayHaveTail = (entry: StoredUpload, seals: boolean): boolean =>
+  entry.upload.isOpen || tailOf(entry) === 0 || (entry.stored === 0 && !entry.upload.isPartial && !seals)

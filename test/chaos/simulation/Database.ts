@@ -208,7 +208,7 @@ export class Database {
       )
     }
 
-    const { identity, tails } = registry
+    const { identity } = registry
     return UploadRegistry.UploadRegistry.of({
       identity: identity && {
         get: read("get its name", identity.get),
@@ -253,9 +253,7 @@ export class Database {
           Effect.tap(registry.get(id), (entry) =>
             Effect.sync(() => this.states.checkRead(id, entry, this.backing.immediate)))
         ),
-      tails: this.world.story.smallUploads === "registry" && tails !== undefined
-        ? { limit: tailLimit, read: (id) => read(`the tail of ${id}`, tails.read(id)) }
-        : undefined,
+      tails: tailsOf(this.world, registry, (id, tail) => read(`the tail of ${id}`, tail)),
       getAll: (ids) => read(`get ${ids.length}`, registry.getAll(ids)),
       claim: (id, fence) => read(`claim ${id}`, registry.get(id)).pipe(Effect.zipRight(registry.claim(id, fence))),
       expired: (now, page) => read("expired", registry.expired(now, page)),
@@ -319,8 +317,16 @@ export class Database {
   }
 }
 
-/** Small, so that tails often move into the byte store. */
-const tailLimit = 700
+/** The tails of a registry, if the story keeps small bytes there. */
+export const tailsOf = (
+  { story }: World,
+  { tails }: Registry,
+  read: (id: Upload.UploadId, tail: ReturnType<UploadRegistry.Tails["read"]>) => typeof tail
+): UploadRegistry.Tails | undefined =>
+  story.smallUploads === "registry" && tails !== undefined
+    // Small, so that tails often move into the byte store.
+    ? { limit: 700, read: (id) => read(id, tails.read(id)) }
+    : undefined
 
 /** The state after any power cut. */
 const survivor = ({ synced, upload }: UploadRegistry.StoredUpload) => upload.isOpen ? upload.cut(synced) : upload

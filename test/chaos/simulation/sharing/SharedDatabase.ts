@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
-import { Database, memory } from "../Database.js"
+import { Database, memory, tailsOf } from "../Database.js"
 import type { Process } from "../Kernel.js"
 import type { Change } from "../States.js"
 import type { World } from "../World.js"
@@ -90,6 +90,7 @@ export class SharedDatabase extends Database {
           `get ${id}`,
           Effect.tap(rows.get(id), (entry) => Effect.sync(() => states.checkRead(id, entry, true)))
         ),
+      tails: tailsOf(world, rows, (id, tail) => read(`the tail of ${id}`, tail)),
       getAll: (ids) => read(`get ${ids.length} uploads`, rows.getAll(ids)),
       expired: (now, page) => read("expired", rows.expired(now, page)),
       pending: (page) => read("pending", rows.pending(page)),

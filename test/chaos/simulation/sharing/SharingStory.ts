@@ -30,7 +30,7 @@ export const fromSeed = (seed: number): Story => {
     seed,
     durability: "always",
     registry: "memory",
-    smallUploads: "byteStore",
+    smallUploads: seed % 2 === 0 ? "byteStore" : "registry",
     hooks: dice.chance(0.4),
     expiresAfter: dice.pick(undefined, 10 * minute, 60 * minute),
     removeUsedPartials: dice.chance(0.5),
