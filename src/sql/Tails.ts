@@ -3,10 +3,12 @@
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import { type StoredUpload, tailOf } from "../store/StoredUpload.js"
 import type * as UploadRegistry from "../store/UploadRegistry.js"
 import { UploadStoreError } from "../store/UploadStoreError.js"
+import * as Rows from "./Rows.js"
 import * as SqlFailure from "./SqlFailure.js"
 
 /** The most bytes of a tail. */
@@ -132,6 +134,17 @@ export const read = (sql: SqlClient.SqlClient): UploadRegistry.Tails["read"] => 
     }
   )
 }
+
+/** Found by their ids. */
+export const whole = (sql: SqlClient.SqlClient): UploadRegistry.Tails["whole"] => (ids) =>
+  Arr.isNonEmptyReadonlyArray(ids)
+    ? Rows.all(
+      `look for the bytes of ${ids.length} uploads`,
+      sql<Rows.IdRow>`SELECT id FROM effect_tus_uploads
+        WHERE ${sql.in("id", ids)} AND completion <> 'Open' AND tail_bytes > 0 AND tail_bytes = upload_offset`,
+      Rows.decodeId
+    )
+    : Effect.succeed([])
 
 /** The offset up to which the pieces are there, without a gap. */
 const piecesEnd = (start: number, rows: ReadonlyArray<Piece>): number =>

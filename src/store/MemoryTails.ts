@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { concat } from "../bytes/Pull.js"
 import type { UploadId } from "../protocol/Upload.js"
-import { type StoredUpload, tailOf, type WriteOptions } from "./StoredUpload.js"
+import { isBesideState, type StoredUpload, tailOf, type WriteOptions } from "./StoredUpload.js"
 import type { Tails } from "./UploadRegistry.js"
 
 export const limit = 64 * 1024
@@ -31,7 +31,10 @@ export const make = (entries: ReadonlyMap<UploadId, StoredUpload>) => {
       }))
     )
 
-  return { put, remove: (id: UploadId) => tails.delete(id), tails: { limit, read } }
+  const whole: Tails["whole"] = (ids) =>
+    Effect.sync(() => ids.filter((id) => Option.exists(Option.fromNullable(entries.get(id)), isBesideState)))
+
+  return { put, remove: (id: UploadId) => tails.delete(id), tails: { limit, read, whole } }
 }
 
 const nothing = new Uint8Array()

@@ -88,6 +88,10 @@ export const withSynced = (entry: StoredUpload, synced: number): StoredUpload =>
 /** The number of bytes in the tail. */
 export const tailOf = ({ stored, upload }: StoredUpload): number => upload.offset - stored
 
+/** Whether it is full, and all its bytes are in the registry. They stay there. */
+export const isBesideState = ({ stored, upload }: StoredUpload): boolean =>
+  !upload.isOpen && stored === 0 && upload.offset > 0
+
 /** Whether its bytes will not change any more. */
 export const isConcluded = ({ completion: { _tag } }: Upload): boolean => _tag === "Complete" || _tag === "Rejected"
 

@@ -140,6 +140,8 @@ export interface Tails {
   readonly limit: number
   /** The tail as of one moment; `Option.none` for an absent upload. */
   readonly read: (id: UploadId) => Effect.Effect<Option.Option<Tail>, UploadStoreError>
+  /** Those of these uploads that are full and have no byte in the byte store, in any order. */
+  readonly whole: (ids: ReadonlyArray<UploadId>) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 }
 
 /** The bytes of an upload from `at` to its offset. */

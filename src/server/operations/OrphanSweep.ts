@@ -1,7 +1,7 @@
 /**
- * Handles orphans: bytes that no state names. An orphan is removed only if it is proven that nobody can want it: it is
- * empty, it is an incomplete copy whose original exists, or its client asked for its removal before the state was
- * removed. All other orphans are set aside.
+ * Handles orphans: bytes that no state names or counts. An orphan is removed only if it is proven that nobody can want
+ * it: it is empty, it is an incomplete copy whose original exists, its client asked for its removal before the state was
+ * removed, or the registry has all bytes of its upload. All other orphans are set aside.
  */
 import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
@@ -9,9 +9,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import type { UploadId } from "../../protocol/Upload.js"
 import { ByteStore, type Look, type Stored } from "../../store/ByteStore.js"
 import * as Orphans from "../../store/Orphans.js"
 import * as Pairing from "../../store/Pairing.js"
+import { isBesideState } from "../../store/StoredUpload.js"
 import { UploadLock } from "../../store/UploadLock.js"
 import { UploadRegistry } from "../../store/UploadRegistry.js"
 import { each } from "../verbs/Background.js"
@@ -60,7 +62,11 @@ export const make = Effect.gen(function*() {
         Effect.uninterruptible(Effect.gen(function*() {
           const { id, isCondemned = false } = stored
           const look = yield* stored.look
-          const isNamed = Option.isSome(yield* registry.get(id))
+          const entry = yield* registry.get(id)
+          const isNamed = Option.isSome(entry)
+          if (Option.exists(entry, isBesideState)) {
+            yield* bytes.remove(id, fence)
+          }
           if (isCondemned) {
             yield* isNamed ? Effect.void : bytes.remove(id, fence)
             yield* bytes.spare?.(id) ?? Effect.void
@@ -70,14 +76,19 @@ export const make = Effect.gen(function*() {
         }))
     )
 
+  /** The uploads that are absent, or have all their bytes elsewhere: a server was killed before it counted these. */
+  const uncounted = (ids: ReadonlyArray<UploadId>) =>
+    Effect.zipWith(
+      registry.absent(ids),
+      registry.tails?.whole(ids) ?? Effect.succeed([]),
+      (absent, whole) => new Set([...absent, ...whole])
+    )
+
   /** Yields to waiting requests before each page. */
-  const unnamed = Stream.mapConcatEffect(Stream.grouped(bytes.list, 256), (page) =>
+  const orphans = Stream.mapConcatEffect(Stream.grouped(bytes.list, 256), (page) =>
     Effect.map(
-      Effect.zipRight(Effect.sleep(0), registry.absent(Chunk.toReadonlyArray(Chunk.map(page, ({ id }) => id)))),
-      (missing) => {
-        const ids = new Set(missing)
-        return Chunk.filter(page, ({ id, isCondemned = false }) => isCondemned || ids.has(id))
-      }
+      Effect.zipRight(Effect.sleep(0), uncounted(Chunk.toReadonlyArray(Chunk.map(page, ({ id }) => id)))),
+      (ids) => Chunk.filter(page, ({ id, isCondemned = false }) => isCondemned || ids.has(id))
     ))
 
   return {
@@ -90,7 +101,7 @@ export const make = Effect.gen(function*() {
     putBack: bytes.orphans === undefined
       ? Effect.void
       : Effect.ignoreLogged(Orphans.putBackNamed(bytes.orphans, registry)),
-    setAside: each(unnamed, explain),
+    setAside: each(orphans, explain),
     removeOld: (keep: Duration.DurationInput = "30 days") => {
       const place = bytes.orphans
       return place === undefined ? Effect.void : Effect.flatMap(DateTime.now, (now) =>

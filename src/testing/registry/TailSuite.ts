@@ -76,6 +76,27 @@ export const suite = (layer: Layer.Layer<UploadRegistry, unknown>): void => {
         deepStrictEqual(yield* tailOf(tails), [0, numbered(0)])
       }))
 
+    test("of full uploads without other bytes are found", (registry, tails) =>
+      Effect.gen(function*() {
+        const uploads: ReadonlyArray<readonly [Upload, tail: number]> = [
+          [full(3), 3],
+          [full(3), 2],
+          [full(3), 0],
+          [open(3), 3],
+          [full(0), 0]
+        ]
+        yield* Effect.forEach(uploads, ([upload, tail], n) =>
+          registry.create(new Upload({ ...upload, id: idOf(`${n + 1}`) }), {
+            ...fence,
+            ...(tail > 0 ? { tail: numbered(tail) } : {})
+          }))
+        const ids = [1, 2, 3, 4, 5, 6].map((n) =>
+          idOf(`${n}`)
+        )
+        deepStrictEqual(yield* tails.whole(ids), [idOf("1")])
+        deepStrictEqual(yield* tails.whole([]), [])
+      }))
+
     test("of many uploads are written at once", (registry, tails) =>
       Effect.gen(function*() {
         const uploads = Array.from({ length: 300 }, (_, n) => new Upload({ ...open(n % 7), id: idOf(`${n}`) }))
@@ -115,6 +136,9 @@ const open = (offset: number): Upload =>
     owner: Option.none(),
     dialect: "tus"
   })
+
+const full = (length: number): Upload =>
+  open(0).fill(Bytes.make(length), { _tag: "Complete", at: DateTime.unsafeMake(2), answer: Option.none() })
 
 /** New bytes in the tail, new bytes in the byte store, the tail moved into it, or the upload set back. */
 type Step =

@@ -253,7 +253,7 @@ export class Database {
           Effect.tap(registry.get(id), (entry) =>
             Effect.sync(() => this.states.checkRead(id, entry, this.backing.immediate)))
         ),
-      tails: tailsOf(this.world, registry, (id, tail) => read(`the tail of ${id}`, tail)),
+      tails: tailsOf(this.world, registry, read),
       getAll: (ids) => read(`get ${ids.length}`, registry.getAll(ids)),
       claim: (id, fence) => read(`claim ${id}`, registry.get(id)).pipe(Effect.zipRight(registry.claim(id, fence))),
       expired: (now, page) => read("expired", registry.expired(now, page)),
@@ -321,11 +321,18 @@ export class Database {
 export const tailsOf = (
   { story }: World,
   { tails }: Registry,
-  read: (id: Upload.UploadId, tail: ReturnType<UploadRegistry.Tails["read"]>) => typeof tail
+  read: <A>(
+    name: string,
+    call: Effect.Effect<A, UploadStoreError.UploadStoreError>
+  ) => Effect.Effect<A, UploadStoreError.UploadStoreError>
 ): UploadRegistry.Tails | undefined =>
   story.smallUploads === "registry" && tails !== undefined
     // Small, so that tails often move into the byte store.
-    ? { limit: 700, read: (id) => read(id, tails.read(id)) }
+    ? {
+      limit: 700,
+      read: (id) => read(`the tail of ${id}`, tails.read(id)),
+      whole: (ids) => read("whole tails", tails.whole(ids))
+    }
     : undefined
 
 /** The state after any power cut. */

@@ -90,7 +90,7 @@ export class SharedDatabase extends Database {
           `get ${id}`,
           Effect.tap(rows.get(id), (entry) => Effect.sync(() => states.checkRead(id, entry, true)))
         ),
-      tails: tailsOf(world, rows, (id, tail) => read(`the tail of ${id}`, tail)),
+      tails: tailsOf(world, rows, read),
       getAll: (ids) => read(`get ${ids.length} uploads`, rows.getAll(ids)),
       expired: (now, page) => read("expired", rows.expired(now, page)),
       pending: (page) => read("pending", rows.pending(page)),
