@@ -10,7 +10,9 @@ import type { ByteStore } from "./ByteStore.js"
 import type * as FsyncTracker from "./FsyncTracker.js"
 import * as Orphans from "./Orphans.js"
 import * as Pairing from "./Pairing.js"
+import type { StoredUpload } from "./StoredUpload.js"
 import type { UploadRegistry } from "./UploadRegistry.js"
+import { isCorrupt } from "./UploadStoreError.js"
 
 export const make = (
   registry: UploadRegistry["Type"],
@@ -28,6 +30,15 @@ export const make = (
     return Option.isSome(orphan)
   })
 
+  /** The offset up to which all bytes are there. Bytes behind a gap do not count. */
+  const reached = Effect.fnUntraced(function*({ stored, upload: { id, offset } }: StoredUpload) {
+    const size = Option.getOrElse(yield* bytes.size(id), () => 0)
+    const tail = size < stored || stored === offset
+      ? Effect.succeed(size)
+      : Effect.as(registry.tails?.read(id) ?? Effect.void, offset)
+    return yield* Effect.catchIf(tail, isCorrupt, () => Effect.succeed(stored))
+  })
+
   return {
     setAside,
 
@@ -41,9 +52,9 @@ export const make = (
       if (Option.isNone(found)) {
         return Option.none<number>()
       }
-      const { stored, upload: { isOpen, isPartial, offset } } = found.value
-      const size = Option.getOrElse(yield* bytes.size(id), () => 0)
-      if (size >= stored || !(isOpen || isPartial)) {
+      const { isOpen, isPartial, offset } = found.value.upload
+      const size = yield* reached(found.value)
+      if (size >= offset || !(isOpen || isPartial)) {
         return Option.none<number>()
       }
       if (!(yield* Pairing.isSound(registry, bytes))) {

@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { ByteStore, Pull, Upload, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
+import { ByteStore, Pull, Refusal, Upload, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
@@ -172,4 +172,36 @@ describe("an upload with a tail", () => {
       }),
     { fastCheck: { numRuns: 200 } }
   )
+
+  it.scoped("goes back to the bytes before its tail if the registry has lost it, and goes on from there", () =>
+    Effect.gen(function*() {
+      const context = yield* backends(false)
+      const registry = Context.get(context, UploadRegistry.UploadRegistry)
+      const lost = Effect.fail(new UploadStoreError.UploadStoreError({ reason: "Corrupt", operation: "read a tail" }))
+      const store = yield* opened(
+        Context.add(context, UploadRegistry.UploadRegistry, {
+          ...registry,
+          tails: registry.tails && { ...registry.tails, read: () => lost }
+        })
+      )
+      const { id } = upload("Whole")
+      const write = (entry: UploadRegistry.StoredUpload, _tag: "Pieces" | "Whole", size: number) =>
+        Effect.gen(function*() {
+          const body = { _tag, size, isCommitted: true, isLast: false }
+          const { tail } = yield* store.write(entry, pullOf(body, numbered(size, 50)), () => Effect.void)
+          return yield* store.commit(entry, entry.upload.grow(size, Option.none(), Option.none()), tail)
+        })
+      const begun = yield* write(yield* store.create(upload("Whole"), 1), "Pieces", 10)
+      const tailed = yield* write(begun, "Whole", 5)
+      const error = yield* Effect.flip(write(tailed, "Pieces", 40))
+      deepStrictEqual(error, new Refusal.OffsetMismatch({ expected: 10, actual: 15 }))
+      const back = yield* store.claim(id, 1)
+      deepStrictEqual([back.upload.offset, back.stored], [10, 10])
+      const grown = yield* write(back, "Pieces", 40)
+      assert.strictEqual(grown.upload.offset, 50)
+      deepStrictEqual(
+        yield* readAll(store, id, 0, 50),
+        Uint8Array.from([...numbered(10, 50), ...numbered(40, 50)])
+      )
+    }))
 })
