@@ -1,21 +1,26 @@
 /**
  * A whole server that keeps small uploads in its database, over HTTP.
  */
+import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { UploadStore } from "effect-tus"
 import { NodeTusServer } from "effect-tus/node"
 import { TusAdmin } from "effect-tus/server"
+import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { randomBytes } from "node:crypto"
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import * as Sqlite from "../../src/node/embedded/Sqlite.js"
+import * as Registration from "../../src/sql/Registration.js"
 import { remains } from "../chaos/remains.js"
 import * as Process from "../cli/process.js"
 import { fileOf } from "../interop/server.js"
@@ -23,7 +28,7 @@ import { directory } from "../support/directory.js"
 import * as Exchange from "../support/exchange.js"
 import { needs } from "../support/needs.js"
 import * as Raw from "../support/raw.js"
-import { faults, tails } from "../support/stored.js"
+import { faults, query, tails } from "../support/stored.js"
 import { idOf } from "../support/uploads.js"
 
 const letters = (length: number) => randomBytes(length).toString("base64").slice(0, length)
@@ -364,5 +369,101 @@ needs("SQLite")("small uploads in the database", () => {
       const removed = yield* Process.run(at, ["admin", "terminate", idOf(complete)])
       assert.strictEqual(removed.code, 0, removed.stderr)
       deepStrictEqual(yield* beside(join(at, "uploads")), [100])
+    }))
+})
+
+/** Everything that is logged, as lines. */
+const logged = Effect.map(
+  Effect.sync((): Array<string> => []),
+  (lines) => ({
+    lines,
+    layer: Logger.replace(
+      Logger.defaultLogger,
+      Logger.make(({ cause, logLevel, message }) => {
+        lines.push(`${logLevel.label} ${[message].flat().map(String).join(" ")} ${Cause.pretty(cause)}`)
+      })
+    )
+  })
+)
+
+const alter = (directory: string, statement: string) =>
+  Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe(statement)).pipe(
+    Effect.provide(Sqlite.layer(join(directory, "uploads.sqlite")))
+  )
+
+/** What somebody does to the rows of an upload. */
+const damages: Readonly<Record<string, (id: string) => string>> = {
+  "missing": (id) => `DELETE FROM effect_tus_tails WHERE id = '${id}'`,
+  "shorter": (id) => `UPDATE effect_tus_tails SET bytes = substr(bytes, 1, 50) WHERE id = '${id}' AND at = 100`,
+  "moved": (id) => `UPDATE effect_tus_tails SET at = 101 WHERE id = '${id}' AND at = 100`,
+  "longer": (id) => `UPDATE effect_tus_tails SET bytes = bytes || bytes WHERE id = '${id}' AND at = 100`
+}
+
+needs("SQLite")("bytes in the database that are not those of the state", () => {
+  for (const [what, damage] of Object.entries(damages)) {
+    it.scopedLive(`because a row is ${what}: no byte of the upload is sent, and all others are`, () =>
+      Effect.gen(function*() {
+        const at = yield* directory
+        const text = letters(200)
+        const { layer, lines } = yield* logged
+        const paths = yield* life({ directory: at }, (server) =>
+          Effect.gen(function*() {
+            const complete = yield* server.create(200, {}, text.slice(0, 100))
+            yield* server.patch(complete, 100, text.slice(100))
+            const open = yield* server.create(100_000, {}, text.slice(0, 100))
+            yield* server.patch(open, 100, text.slice(100))
+            return { complete, open, other: yield* server.create(200, {}, text) }
+          }))
+        yield* alter(at, damage(idOf(paths.complete)))
+        yield* alter(at, damage(idOf(paths.open)))
+        yield* life({ directory: at }, (server) =>
+          Effect.gen(function*() {
+            const broken = yield* server.ask({ method: "GET", path: paths.complete })
+            assert.strictEqual(broken.status, 500)
+            assert.notInclude(broken.text, text.slice(0, 10))
+            assert.match(
+              lines.join("\n"),
+              new RegExp(
+                `ERROR.*[^]*read the tail of ${idOf(paths.complete)}.*expected bytes from 0 to 200, found those to`
+              )
+            )
+            assert.strictEqual(yield* server.offsetOf(paths.complete), 200)
+            assert.strictEqual(yield* server.offsetOf(paths.open), 200)
+            // These bytes are to move into a file, together with those before them.
+            const long = yield* server.ask(Exchange.patch(paths.open, 200, letters(99_800)))
+            assert.strictEqual(long.status, 500)
+            assert.strictEqual(yield* server.offsetOf(paths.open), 200)
+            assert.strictEqual(yield* server.get(paths.other), text)
+            assert.strictEqual(yield* server.get(yield* server.create(200, {}, text)), text)
+            for (const path of Object.values(paths)) {
+              yield* server.send(Exchange.terminate(path))
+            }
+          })).pipe(Effect.provide(layer))
+        deepStrictEqual(yield* faults(at), [])
+        deepStrictEqual(yield* beside(at), [200])
+      }))
+  }
+})
+
+needs("SQLite")("a version that knows no bytes in the database", () => {
+  it.scopedLive("may use it until there are any, and is then refused with a sentence that says why", () =>
+    Effect.gen(function*() {
+      const at = yield* directory
+      const before = query(at, (sql) => Effect.either(Registration.admit(sql, 6)))
+      const post = (smallUploads: "database" | "files", length: number, text: string) =>
+        life({ directory: at, smallUploads }, (server) => server.create(length, {}, text))
+      yield* post("files", 10, letters(10))
+      yield* post("database", 10, "")
+      yield* post("database", 100_000, letters(100_000))
+      assert.isTrue(Either.isRight(yield* before))
+      const path = yield* post("database", 10, letters(5))
+      const refused = yield* Effect.flip(Effect.flatten(before))
+      assert.match(
+        refused.message,
+        /a newer effect-tus has migrated its tables: a version needs migration 7 to write to them, and this one knows 6/
+      )
+      // Nothing makes the database usable for that version again.
+      yield* life({ directory: at, smallUploads: "files" }, (server) => server.send(Exchange.terminate(path)))
+      assert.isTrue(Either.isLeft(yield* before))
     }))
 })
