@@ -4,20 +4,15 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { UploadStore } from "effect-tus"
-import { NodeTusServer } from "effect-tus/node"
-import { TusAdmin } from "effect-tus/server"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { randomBytes } from "node:crypto"
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import * as Sqlite from "../../src/node/embedded/Sqlite.js"
 import * as Registration from "../../src/sql/Registration.js"
@@ -26,66 +21,12 @@ import * as Process from "../cli/process.js"
 import { fileOf } from "../interop/server.js"
 import { directory } from "../support/directory.js"
 import * as Exchange from "../support/exchange.js"
+import { beside, filesIn, life } from "../support/life.js"
 import { needs } from "../support/needs.js"
-import * as Raw from "../support/raw.js"
-import { faults, query, tails } from "../support/stored.js"
+import { faults, query } from "../support/stored.js"
 import { idOf } from "../support/uploads.js"
 
 const letters = (length: number) => randomBytes(length).toString("base64").slice(0, length)
-
-/** The files of uploads, by the ids of the uploads. */
-const filesIn = (directory: string) =>
-  readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /^[\w-]{22,}$/.test(entry.name))
-    .map(({ name }) => name)
-
-/** One life of a server on a directory. */
-const life = <A, E>(
-  options: NodeTusServer.Options,
-  use: (server: Effect.Effect.Success<ReturnType<typeof started>>) => Effect.Effect<A, E>
-) => Effect.scoped(Effect.flatMap(started(options), use))
-
-const started = (options: NodeTusServer.Options) =>
-  Effect.map(
-    Layer.build(
-      Layer.provideMerge(
-        TusAdmin.layer,
-        NodeTusServer.layer({ port: 0, downloads: true, smallUploads: "database", expiresAfter: "1 day", ...options })
-      )
-    ),
-    (context) => {
-      const { port } = Context.get(context, NodeTusServer.NodeTusServer)
-      const ask = (request: Exchange.Request) => Effect.promise(() => Raw.ask(port)(request))
-      const answered = (status: number) => (request: Exchange.Request) =>
-        Effect.tap(ask(request), (answer) => assert.strictEqual(answer.status, status, answer.text))
-      return {
-        ask,
-        admin: Context.get(context, TusAdmin.TusAdmin),
-        store: Context.get(context, UploadStore.UploadStore),
-        create: (length: number, headers?: Exchange.Headers, body?: string) =>
-          Effect.map(
-            answered(201)(Exchange.post({ "upload-length": length, ...headers }, body)),
-            Exchange.locationOf
-          ),
-        patch: (...message: Parameters<typeof Exchange.patch>) => answered(204)(Exchange.patch(...message)),
-        send: answered(204),
-        offsetOf: (path: string) => Effect.map(answered(200)(Exchange.head(path)), Exchange.offsetOf),
-        get: (path: string, range?: string) =>
-          Effect.map(
-            answered(range === undefined ? 200 : 206)({
-              method: "GET",
-              path,
-              headers: range === undefined ? {} : { range: `bytes=${range}` }
-            }),
-            ({ text }) => text
-          )
-      }
-    }
-  )
-
-/** The numbers of bytes of uploads in the database, in order. */
-const beside = (directory: string) =>
-  Effect.map(tails(directory), (sizes) => Array.from(sizes.values()).toSorted((a, b) => a - b))
 
 needs("SQLite")("small uploads in the database", () => {
   it.scopedLive("are uploaded, read and ranged without a file, also by the next server", () =>
@@ -429,10 +370,13 @@ needs("SQLite")("bytes in the database that are not those of the state", () => {
             )
             assert.strictEqual(yield* server.offsetOf(paths.complete), 200)
             assert.strictEqual(yield* server.offsetOf(paths.open), 200)
-            // These bytes are to move into a file, together with those before them.
-            const long = yield* server.ask(Exchange.patch(paths.open, 200, letters(99_800)))
-            assert.strictEqual(long.status, 500)
-            assert.strictEqual(yield* server.offsetOf(paths.open), 200)
+            // These bytes are to move into a file, together with those before them: the upload begins again.
+            const long = letters(100_000)
+            assert.strictEqual((yield* server.ask(Exchange.patch(paths.open, 200, long.slice(200)))).status, 409)
+            assert.match(lines.join("\n"), new RegExp(`${idOf(paths.open)} goes back from 200 bytes to 0`))
+            assert.strictEqual(yield* server.offsetOf(paths.open), 0)
+            yield* server.patch(paths.open, 0, long)
+            assert.strictEqual(yield* server.get(paths.open), long)
             assert.strictEqual(yield* server.get(paths.other), text)
             assert.strictEqual(yield* server.get(yield* server.create(200, {}, text)), text)
             for (const path of Object.values(paths)) {
