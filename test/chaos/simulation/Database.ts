@@ -176,7 +176,7 @@ export class Database {
         return Effect.zipRight(process.alive ? process.wait(delay) : Effect.never, next(fault))
       })
 
-    const read = <A>(what: string, self: Effect.Effect<A, UploadStoreError.UploadStoreError>) =>
+    const read = <A, E>(what: string, self: Effect.Effect<A, E | UploadStoreError.UploadStoreError>) =>
       waited(step("database read", what, (fault) => fault === "failed read" ? this.fail("Read", what) : self))
 
     const write = <A, E>(
@@ -255,7 +255,12 @@ export class Database {
         ),
       tails: tailsOf(this.world, registry, read),
       getAll: (ids) => read(`get ${ids.length}`, registry.getAll(ids)),
-      claim: (id, fence) => read(`claim ${id}`, registry.get(id)).pipe(Effect.zipRight(registry.claim(id, fence))),
+      claim: (id, fence) =>
+        read(
+          `claim ${id}`,
+          Effect.tap(registry.claim(id, fence), (found) =>
+            Effect.sync(() => Option.map(found, (entry) => this.states.claim(entry, process))))
+        ),
       expired: (now, page) => read("expired", registry.expired(now, page)),
       pending: (page) => read("pending", registry.pending(page)),
       unsynced: (page) => read("unsynced", registry.unsynced(page)),

@@ -1,8 +1,9 @@
 /**
  * Plausible bugs, planted from outside. Each breaks a promise that the simulation has to check.
  */
-import { Checksum, Upload } from "effect-tus"
+import { Checksum, Upload, type UploadRegistry } from "effect-tus"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { Fault } from "./Faults.js"
 import type { Plant } from "./Plant.js"
 import type { Story } from "./Story.js"
@@ -40,6 +41,17 @@ export const believing = () => {
     Checksum.Checksum.prototype.matches = matches
   }
 }
+
+/** Replaces a state under any fence. */
+export const unfenced = (registry: UploadRegistry.UploadRegistry["Type"]): UploadRegistry.UploadRegistry["Type"] => ({
+  ...registry,
+  commit: (entry, next, options) =>
+    Effect.flatMap(registry.get(entry.upload.id), (stored) =>
+      registry.commit(entry, next, {
+        ...options,
+        fence: Option.match(stored, { onNone: () => options.fence, onSome: ({ fence }) => fence })
+      }))
+})
 
 /** Runs an effect in the background, without waiting for it. */
 export const later = (effect: Effect.Effect<unknown, unknown>) =>

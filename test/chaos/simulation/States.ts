@@ -40,13 +40,10 @@ export class States {
   }
 
   /** A process has taken over an upload: what others still do to it is refused. */
-  claim(entry: Option.Option<Entry>, process: Process): void {
-    if (Option.isSome(entry)) {
-      const { id } = entry.value.upload
-      this.entries.set(id, entry.value)
-      this.claimants.set(id, process)
-      this.world.application.excuse()
-    }
+  claim(entry: Entry, process: Process): void {
+    const { id } = entry.upload
+    this.entries.set(id, entry)
+    this.claimants.set(id, process)
   }
 
   /** Whether another process has taken over an upload. */
@@ -90,7 +87,6 @@ export class States {
       this.checkLegal(undefined, entry.upload)
       claim(before === undefined && !this.removed.has(id), "P10", "an id is given twice")
       this.entries.set(id, entry)
-      this.claimants.set(id, process)
       if (entry.upload.offset > 0) {
         this.world.promises.committed(entry.upload.cut(0), entry)
       }

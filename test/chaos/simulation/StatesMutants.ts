@@ -4,7 +4,7 @@
 import { Upload, type UploadRegistry } from "effect-tus"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { expiring, has, later, type Mutants, nobody } from "./Mutants.js"
+import { expiring, has, later, type Mutants, nobody, unfenced } from "./Mutants.js"
 import { currentOrigin } from "./Network.js"
 import type { World } from "./World.js"
 
@@ -48,20 +48,11 @@ export const states: Mutants = {
   },
 
   "commits without the fence": {
-    where: ({ twins }) => twins !== "none",
-    database: (registry) => ({
-      ...registry,
-      commit: (entry, next, options) =>
-        Effect.catchTag(
-          registry.commit(entry, next, options),
-          "Superseded",
-          (error) =>
-            Effect.flatMap(registry.get(entry.upload.id), (stored) =>
-              Option.isSome(stored) && stored.value.version === entry.version
-                ? registry.commit(entry, next, { ...options, fence: stored.value.fence })
-                : error)
-        )
-    })
+    // A writer meets another one mostly where a final is assembled: by a request, and by a sweeper.
+    where: ({ tasks, twins }) =>
+      twins === "at once" && tasks.length > 1 &&
+      tasks.some(({ parallel, plot }) => parallel > 1 || plot === "EarlyFinal"),
+    database: unfenced
   },
 
   "commits without looking at the version": {

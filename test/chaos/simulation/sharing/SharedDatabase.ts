@@ -143,9 +143,13 @@ export class SharedDatabase extends Database {
         untilKnown(
           `claim ${id}`,
           call(world, process, `claim ${id} under ${fence}`, () =>
-            Exit.map(Effect.runSyncExit(rows.claim(id, fence)), (entry) => {
-              states.claim(entry, process)
-              return entry
+            Exit.map(Effect.runSyncExit(rows.claim(id, fence)), (found) => {
+              if (Option.isSome(found)) {
+                states.claim(found.value, process)
+                // The former writer may have asked the hook, and its verdict does not count any more.
+                world.application.excuse()
+              }
+              return found
             })),
           undefined
         ),

@@ -5,7 +5,7 @@ import { RegistryCache, type UploadRegistry } from "effect-tus"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { epoch } from "../Kernel.js"
-import { later, type Mutant, type Mutants } from "../Mutants.js"
+import { has, later, type Mutant, type Mutants, unfenced } from "../Mutants.js"
 import { lease } from "./LockTable.js"
 
 type Registry = UploadRegistry.UploadRegistry["Type"]
@@ -35,12 +35,17 @@ export const sharing: Mutants = {
 
   "claims an upload with the first commit only": { registry: readingOnly },
 
+  "commits without the fence": {
+    where: has("pause"),
+    database: unfenced
+  },
+
   "remembers states that others change": { registry: (registry) => RegistryCache.make(registry, { capacity: 100 }) },
 
   "takes a write that took effect for one that came too late": { looksAgain: false },
 
   "renews its lease by the clock of its machine": {
-    where: ({ likely, troubles }) => likely.has("crash") && troubles.length > 0,
+    where: has("crash"),
     leaseUntil: (process) => process.time - epoch + lease
   },
 
