@@ -34,13 +34,14 @@ const inDirectory = async <A>(use: (directory: string) => Promise<A>) => {
 
 /** The first seed that finds the bug, the number of stories played before, and the broken promise. */
 const search = async (
-  { registryIn = "memory", where = () => true, ...plant }: Mutant,
+  { given = () => ({}), where = () => true, ...plant }: Mutant,
   storyOf: (seed: number) => Story.Story
 ) => {
   const remove = plant.install?.()
   try {
     for (let seed = 1, told = 1; told <= most; seed++) {
-      const story: Story.Story = { ...storyOf(seed), registry: registryIn }
+      const plan = storyOf(seed)
+      const story: Story.Story = { ...plan, registry: "memory", ...given(plan) }
       if (where(story)) {
         const { broken } = await inDirectory((database) =>
           forgetting(() => new World(story, { plant, database }).run())

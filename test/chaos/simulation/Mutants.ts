@@ -11,8 +11,8 @@ import type { Story } from "./Story.js"
 export interface Mutant extends Plant {
   /** The stories that can reveal the bug; all by default. */
   readonly where?: (story: Story) => boolean
-  /** Where the states are stored; in memory by default, which is faster. */
-  readonly registryIn?: Story["registry"]
+  /** What each story gets that the bug needs and few seeds have. States are stored in memory by default: it is faster. */
+  readonly given?: (story: Story) => Partial<Story>
 }
 
 /** By the title of the bug. */

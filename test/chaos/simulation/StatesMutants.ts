@@ -33,7 +33,8 @@ export const states: Mutants = {
   },
 
   "sets nothing back when a sync has failed": {
-    where: has("sync error"),
+    where: ({ durability, troubles }) => durability !== "process" && troubles.length > 20,
+    given: () => ({ likely: new Set(["sync error"]) }),
     registry: (registry) => ({
       ...registry,
       commit: (entry, next, options) =>
@@ -43,7 +44,7 @@ export const states: Mutants = {
 
   "takes another boot for the same": {
     where: has("power cut"),
-    registryIn: "sql",
+    given: () => ({ registry: "sql" }),
     boot: () => "always the same"
   },
 

@@ -25,7 +25,10 @@ export const sharing: Mutants = {
     registry: readingOnly
   },
 
-  "locks out its own process only": { locksAlone: true },
+  "locks out its own process only": {
+    where: (story) => has("pause")(story) && story.troubles.length > 20 && story.shared?.servers === 3,
+    locksAlone: true
+  },
 
   "writes bytes without looking at the fence": { ignoresFence: (kind) => kind === "append" },
 
