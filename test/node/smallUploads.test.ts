@@ -23,6 +23,7 @@ import { directory } from "../support/directory.js"
 import * as Exchange from "../support/exchange.js"
 import { beside, filesIn, life } from "../support/life.js"
 import { needs } from "../support/needs.js"
+import * as Raw from "../support/raw.js"
 import { faults, query } from "../support/stored.js"
 import { idOf } from "../support/uploads.js"
 
@@ -228,6 +229,28 @@ needs("SQLite")("small uploads in the database", () => {
           deepStrictEqual(yield* beside(at), [100])
           // The length of a body with a trailer is not announced: it goes into a file, and what came before it, too.
           yield* server.send(Exchange.trailed(path, 100, text.slice(100)))
+          assert.strictEqual(yield* server.get(path), text)
+          assert.strictEqual(readFileSync(fileOf(at, path), "utf8"), text)
+        }))
+      deepStrictEqual(yield* beside(at), [])
+      deepStrictEqual(yield* faults(at), [])
+    }))
+
+  it.scopedLive("are in a file if a client asks for them before the body is whole", () =>
+    Effect.gen(function*() {
+      const at = yield* directory
+      const text = letters(300)
+      yield* life({ directory: at }, (server) =>
+        Effect.gen(function*() {
+          const path = yield* server.create(300, {}, text.slice(0, 100))
+          const slow = yield* Effect.acquireRelease(
+            Effect.promise(() => Raw.open(server.port)),
+            (client) => Effect.sync(() => client.destroy())
+          )
+          yield* Effect.promise(() => slow.send(Raw.patch(path, 100, 200), text.slice(100, 150)))
+          yield* Effect.repeat(server.offsetOf(path), { until: (offset) => offset === 150 })
+          yield* Effect.promise(() => slow.send(text.slice(150)))
+          assert.strictEqual((yield* Effect.promise(() => slow.answer("PATCH"))).status, 204)
           assert.strictEqual(yield* server.get(path), text)
           assert.strictEqual(readFileSync(fileOf(at, path), "utf8"), text)
         }))

@@ -20,9 +20,9 @@ export const filesIn = (directory: string) =>
     .map(({ name }) => name)
 
 /** One life of a server on a directory. */
-export const life = <A, E>(
+export const life = <A, E, R>(
   options: NodeTusServer.Options,
-  use: (server: Effect.Effect.Success<ReturnType<typeof started>>) => Effect.Effect<A, E>
+  use: (server: Effect.Effect.Success<ReturnType<typeof started>>) => Effect.Effect<A, E, R>
 ) => Effect.scoped(Effect.flatMap(started(options), use))
 
 const started = (options: NodeTusServer.Options) =>
@@ -39,6 +39,7 @@ const started = (options: NodeTusServer.Options) =>
       const answered = (status: number) => (request: Exchange.Request) =>
         Effect.tap(ask(request), (answer) => assert.strictEqual(answer.status, status, answer.text))
       return {
+        port,
         ask,
         admin: Context.get(context, TusAdmin.TusAdmin),
         store: Context.get(context, UploadStore.UploadStore),
