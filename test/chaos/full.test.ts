@@ -12,6 +12,7 @@ import { example } from "../example.js"
 import { fileOf } from "../interop/server.js"
 import * as Exchange from "../support/exchange.js"
 import { needs } from "../support/needs.js"
+import { tails } from "../support/stored.js"
 import { exchange } from "./bounded.js"
 import { isStored } from "./check.js"
 import * as UsageLedger from "./ledger.js"
@@ -75,12 +76,14 @@ const bytesOf = (n: number) => Buffer.alloc(60_000, n % 100 + 1)
 const isOpen = ({ state }: UsageLedger.Entry) => state === "Open"
 
 needs("mount", "SQLite")("a full disk", () => {
-  it.scopedLive(
-    "is 507 with its cause in the log, and the same uploads continue when there is room",
-    () =>
+  it.scopedLive.each(["files", "database"])(
+    "is 507 with its cause in the log, and the same uploads continue when there is room, with small uploads in %s",
+    (smallUploads) =>
       Effect.gen(function*() {
         const path = yield* disk
-        const server = yield* example("node-server", { UPLOAD_DIR: path })
+        const server = yield* example("../test/chaos/serving", {
+          SERVING: JSON.stringify({ directory: path, port: 0, smallUploads })
+        })
         const port = Number(new URL(server.url).port)
         const ledger = UsageLedger.make(Math.random)
 
@@ -104,6 +107,7 @@ needs("mount", "SQLite")("a full disk", () => {
         yield* all(ledger.entries.filter(isOpen), (entry) => send(port, entry))
         yield* all(ledger.entries, (entry) => isStored(path, entry.path, entry.content))
         deepStrictEqual(ledger.entries.filter(isOpen), [])
+        assert.strictEqual((yield* tails(path)).size > 0, smallUploads === "database" && ledger.entries.length > 6)
         assert.isNull(server.process.exitCode)
       }),
     200_000
