@@ -157,7 +157,8 @@ export const bytes: Mutants = {
   },
 
   "tries once more where a sync has failed": {
-    where: has("sync error"),
+    where: ({ durability, troubles }) => durability !== "process" && troubles.length > 20,
+    given: () => ({ likely: new Set(["sync error"]) }),
     bytes: (bytes) => ({ ...bytes, sync: (id) => Effect.orElse(syncOf(bytes, id), () => syncOf(bytes, id)) })
   },
 

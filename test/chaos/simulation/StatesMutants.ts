@@ -6,7 +6,12 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { expiring, has, later, type Mutants, nobody, unfenced } from "./Mutants.js"
 import { currentOrigin } from "./Network.js"
+import type { Story } from "./Story.js"
 import type { World } from "./World.js"
+
+/** Stories in which a writer often meets another one: where a final is assembled, by a request and by a sweeper. */
+const meeting = ({ tasks, twins }: Story): boolean =>
+  twins === "at once" && tasks.length > 1 && tasks.some(({ parallel, plot }) => parallel > 1 || plot === "EarlyFinal")
 
 export const states: Mutants = {
   "answers before the state is committed": {
@@ -49,15 +54,12 @@ export const states: Mutants = {
   },
 
   "commits without the fence": {
-    // A writer meets another one mostly where a final is assembled: by a request, and by a sweeper.
-    where: ({ tasks, twins }) =>
-      twins === "at once" && tasks.length > 1 &&
-      tasks.some(({ parallel, plot }) => parallel > 1 || plot === "EarlyFinal"),
+    where: meeting,
     database: unfenced
   },
 
   "commits without looking at the version": {
-    where: ({ twins }) => twins !== "none",
+    where: meeting,
     database: (registry) => ({
       ...registry,
       commit: (entry, next, options) =>
