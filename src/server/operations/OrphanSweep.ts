@@ -1,7 +1,7 @@
 /**
  * Handles orphans: bytes that no state names or counts. An orphan is removed only if it is proven that nobody can want
- * it: it is empty, it is an incomplete copy whose original exists, its client asked for its removal before the state was
- * removed, or the registry has all bytes of its upload. All other orphans are set aside.
+ * it: it is empty, it is an incomplete copy whose original exists, its client asked for its removal before the state
+ * was removed, or the registry has all bytes of its upload. All other orphans are set aside.
  */
 import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"

@@ -11,7 +11,7 @@ import type { Story } from "./Story.js"
 export interface Mutant extends Plant {
   /** The stories that can reveal the bug; all by default. */
   readonly where?: (story: Story) => boolean
-  /** What each story gets that the bug needs and few seeds have. States are stored in memory by default: it is faster. */
+  /** What each story gets that the bug needs and few seeds have. By default states are in memory, which is faster. */
   readonly given?: (story: Story) => Partial<Story>
 }
 
