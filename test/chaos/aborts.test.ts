@@ -76,9 +76,9 @@ describe("aborts", () => {
           const warm = yield* countsWhen(({ fibers }) => fibers === before.fibers)
           yield* abortMany(aborts / 2)
 
-          // Now every upload is free for another client.
+          // Now every upload is free for another client, also one that two clients have replaced at once.
           yield* Effect.forEach(
-            open,
+            ledger.entries,
             Effect.fnUntraced(function*(entry) {
               yield* ask(entry)
               if (entry.state === "Open") {
