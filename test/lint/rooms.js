@@ -102,7 +102,7 @@ export const table = {
     packages: [...effect, /^@effect\/vitest/]
   },
   "testing/lock": { rooms: ["protocol", "store", "testing"], packages: [...effect, /^@effect\/vitest/] },
-  "testing/registry": { rooms: ["protocol", "store", "testing"], packages: [...effect, /^@effect\/vitest/] },
+  "testing/registry": { rooms: ["protocol", "bytes", "store", "testing"], packages: [...effect, /^@effect\/vitest/] },
   "cli/terminal": {
     rooms: ["protocol", "client/sources", "client/transport", "client/upload"],
     packages: [...platform, ...node, /^@effect\/cli\//, /^string-width$/]

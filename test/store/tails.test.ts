@@ -3,21 +3,22 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { ByteStore, Pull, Refusal, Upload, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
+import type { Upload } from "effect-tus"
+import { ByteStore, Pull, Refusal, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { numbered } from "../../src/testing/Fixtures.js"
+import { now, uploadOf } from "../protocol/arbitraries.js"
 
 /** Small, so that tails often move into the byte store. */
 const tailLimit = 30
 
-/** A body that is whole, one in pieces, one that fails after its bytes, and a reader, a loss of bytes, a restart. */
+/** A body that is whole, one in pieces, one that fails after its bytes; bytes that are lost, and a restart. */
 type Step =
   | {
     readonly _tag: "Whole" | "Pieces" | "Cut"
@@ -63,20 +64,7 @@ const opened = (context: Context.Context<ByteStore.ByteStore | UploadRegistry.Up
     Effect.provide(context)
   )
 
-const upload = (kind: "Partial" | "Whole") =>
-  new Upload.Upload({
-    id: Upload.UploadId.make("an-upload-of-22-letters"),
-    kind: { _tag: kind },
-    offset: Upload.Bytes.make(0),
-    length: Option.none(),
-    metadata: Option.none(),
-    createdAt: DateTime.unsafeMake(1),
-    expiresAt: Option.none(),
-    expiryIsFixed: false,
-    completion: { _tag: "Open" },
-    owner: Option.none(),
-    dialect: "tus"
-  })
+const upload = (kind: "Partial" | "Whole") => uploadOf({ kind: { _tag: kind } })
 
 const failure = new UploadStoreError.UploadStoreError({
   reason: "Read",
@@ -148,7 +136,7 @@ describe("an upload with a tail", () => {
             if (step.isCommitted && step.size > 0) {
               const grown = entry.upload.grow(step.size, Option.none(), Option.none())
               const next = step.isLast
-                ? grown.fill(grown.offset, { _tag: "Complete", at: DateTime.unsafeMake(2), answer: Option.none() })
+                ? grown.fill(grown.offset, { _tag: "Complete", at: now, answer: Option.none() })
                 : grown
               entry = yield* store.commit(entry, next, tail)
               expected = Uint8Array.from([...expected, ...body])

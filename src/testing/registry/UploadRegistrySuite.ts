@@ -17,6 +17,7 @@ import * as Registries from "../../store/UploadRegistry.js"
 import * as StoreErrors from "../../store/UploadStoreError.js"
 import { patience } from "../Fixtures.js"
 import * as Later from "../Later.js"
+import { at, complete, type Details, fence, id, open, same } from "./States.js"
 import * as TailSuite from "./TailSuite.js"
 
 type Upload = Uploads.Upload
@@ -822,20 +823,7 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
   })
 }
 
-const fence = (fence: number): Registries.WriteOptions => ({ fence, durable: false })
 const everyone = { concurrency: "unbounded" } as const
-
-/** Ids that sort like their numbers. */
-const id = (n: number): UploadId => UploadId.make(`upload-${String(n).padStart(16, "0")}`)
-const at = (millis: number): DateTime.Utc => DateTime.unsafeMake(millis)
-
-interface Details {
-  readonly offset?: number
-  readonly length?: number
-  readonly kind?: Uploads.Kind
-  readonly expiresAt?: DateTime.Utc
-  readonly completion?: Exclude<Uploads.Completion, { readonly _tag: "Open" }>
-}
 
 const partial: Uploads.Kind = { _tag: "Partial" }
 const finalOf = (first: number, ...rest: ReadonlyArray<number>): Uploads.Kind => ({
@@ -845,26 +833,6 @@ const finalOf = (first: number, ...rest: ReadonlyArray<number>): Uploads.Kind =>
 })
 
 const key = Option.getOrElse(() => "")
-
-const open = (n: number, { expiresAt, kind = { _tag: "Whole" }, length = 100, offset = 0 }: Details = {}): Upload =>
-  new Upload({
-    id: id(n),
-    kind,
-    offset: Bytes.make(offset),
-    length: Option.some(Bytes.make(length)),
-    metadata: Option.some("filename d29ybGQ="),
-    createdAt: at(1),
-    expiresAt: Option.fromNullable(expiresAt),
-    expiryIsFixed: false,
-    completion: { _tag: "Open" },
-    owner: Option.none(),
-    dialect: "tus"
-  })
-
-const complete = (
-  n: number,
-  { completion = { _tag: "Complete", at: at(2), answer: Option.none() }, ...details }: Details = {}
-): Upload => open(n, details).fill(Bytes.make(details.length ?? 100), completion)
 
 const few = [1, 2]
 
@@ -954,9 +922,6 @@ const paged = Effect.fnUntraced(function*<E>(
 })
 
 /** Compares JSON, since values such as dates cache things in themselves. */
-const same = <A>(actual: A, expected: A) => deepStrictEqual(plain(actual), plain(expected))
-const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
-
 const {
   array,
   boolean,
