@@ -41,13 +41,7 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
         }))
     })
 
-  const get = (id: UploadId) =>
-    Effect.suspend(() => {
-      const entry = use(id)
-      return entry === undefined
-        ? caching(registry.get(id), (found) => [found])
-        : Exit.succeed(Option.some(entry))
-    })
+  const read = (id: UploadId) => caching(registry.get(id), (found) => [found])
 
   /** A state that has left the cache meanwhile is not remembered: a write may be under way. */
   const claimed = (entry: StoredUpload, fence: number): Exit.Exit<Option.Option<StoredUpload>, Superseded> => {
@@ -86,7 +80,11 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
 
   return UploadRegistry.of({
     ...registry,
-    get,
+    get: (id) =>
+      Effect.suspend(() => {
+        const entry = use(id)
+        return entry === undefined ? read(id) : Exit.succeed(Option.some(entry))
+      }),
     known: use,
     getAll: (ids) =>
       Effect.suspend(() => {
@@ -102,7 +100,10 @@ export const make = (registry: UploadRegistry["Type"], { capacity = 10_000 }: Op
       Effect.suspend(() => {
         const entry = use(id)
         return entry === undefined
-          ? Effect.flatMap(get(id), (found) => Option.isNone(found) ? Exit.succeed(found) : claimed(found.value, fence))
+          ? Effect.flatMap(
+            read(id),
+            (found) => Option.isNone(found) ? Exit.succeed(found) : claimed(found.value, fence)
+          )
           : claimed(entry, fence)
       }),
     create: (upload, options) => writing(upload.id, options.fence, registry.create(upload, options), remember),

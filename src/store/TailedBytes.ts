@@ -55,13 +55,15 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
     onWritten: (end: number) => Effect.Effect<void, E, R>
   ): Effect.Effect<number, E | Superseded | UploadStoreError, R> =>
     Effect.flatMap(tailOfId(id), (tail) => {
-      const pieces = Option.match(tail, { onNone: () => [], onSome: ({ at, pieces }) => at === stored ? pieces : [] })
-      return Pull.sizeOf(Chunk.unsafeFromArray([...pieces])) !== offset - stored
+      const pieces = Chunk.fromIterable(
+        Option.match(tail, { onNone: () => [], onSome: ({ at, pieces }) => at === stored ? pieces : [] })
+      )
+      return Pull.sizeOf(pieces) !== offset - stored
         ? missing(id, { start: stored, end: offset })
         : bytes.append(
           id,
           { at: stored, fence },
-          Pull.after(Chunk.appendAll(Chunk.unsafeFromArray([...pieces]), batch), rest),
+          Pull.after(Chunk.appendAll(pieces, batch), rest),
           (end) => end < offset ? Effect.void : onWritten(end)
         )
     })

@@ -22,9 +22,7 @@ export const append = <E, R, E2, R2>(
 ): Effect.Effect<number, E | E2 | UploadStoreError, R | R2> =>
   file.end < at
     ? NodeFs.tooShort(file.path, at)
-    : file.end > at
-    ? Effect.flatMap(cut(file, at), () => write(file, pull, onWritten))
-    : write(file, pull, onWritten)
+    : Known.flatMap(cut(file, at), () => write(file, pull, onWritten))
 
 /** Cuts the file off at `at` if it is longer. */
 export const cut = (file: OpenFile, at: number): Effect.Effect<void, UploadStoreError> =>
