@@ -322,7 +322,7 @@ export const suite = (name: string, layer: Layer.Layer<ByteStore, unknown>): voi
         FastCheck.array(
           FastCheck.record({
             truncate: FastCheck.boolean(),
-            at: FastCheck.double({ min: 0, max: 1.2, noNaN: true }),
+            at: FastCheck.integer({ min: 0, max: 24 }).map((n) => n / 20),
             batches: FastCheck.array(FastCheck.array(FastCheck.uint8Array({ maxLength: 40 }), { maxLength: 4 }), {
               maxLength: 4
             })
