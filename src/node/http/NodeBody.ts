@@ -2,10 +2,8 @@
  * The body of a Node request. Nothing is read before the first pull, and after that little more than a full
  * `CoalescingBuffer` ahead.
  */
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type { IncomingMessage } from "node:http"
 import { clearTimeout, setTimeout } from "node:timers"
@@ -18,6 +16,7 @@ import {
   type Options,
   type UploadBody
 } from "../../server/body/UploadBody.js"
+import { Signal } from "../../time/Signal.js"
 import { type Budget, CoalescingBuffer } from "./CoalescingBuffer.js"
 import * as NodeRequest from "./NodeRequest.js"
 
@@ -59,7 +58,7 @@ const none = whole(empty)
 
 const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget, begin: () => void): NodeBody => {
   const buffer = new CoalescingBuffer(request, budget, lengthOf(request))
-  const stopped = Deferred.unsafeMake<void>(FiberId.none)
+  const stopped = new Signal()
   let begun = false
   let stopReading = ignore
 
@@ -99,14 +98,14 @@ const ofRequest = (request: IncomingMessage, idleMillis: number, budget: Budget,
       return buffer.pull()
     }),
     stop: (reason) => {
-      Deferred.unsafeDone(stopped, Effect.void)
+      stopped.give()
       if (!request.complete && !buffer.isWhole) {
         stopReading()
         request.pause()
         buffer.end(Option.some(reason))
       }
     },
-    stopped: Deferred.await(stopped),
+    stopped: Effect.suspend(() => stopped.wait()),
     ...(buffer.isSmall ? { hasEnded: () => buffer.hasEnded, flush: () => buffer.flush() } : {}),
     trailers: Effect.sync(() => request.trailers),
     isUnread: () => !request.complete && !request.destroyed && !buffer.isWhole,

@@ -3,10 +3,8 @@
  * and knows how far the body has come.
  */
 import type * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type { Policy } from "../../protocol/Policy.js"
 import * as Transfer from "../../protocol/Transfer.js"
@@ -16,6 +14,7 @@ import type { UploadStore } from "../../store/UploadStore.js"
 import type { Superseded, UploadStoreError } from "../../store/UploadStoreError.js"
 import * as Instant from "../../time/Instant.js"
 import * as Monotonic from "../../time/Monotonic.js"
+import { Signal } from "../../time/Signal.js"
 import * as CommitsInTurn from "./CommitsInTurn.js"
 import * as Flush from "./Flush.js"
 
@@ -55,14 +54,11 @@ export const make = (
   const reached: Reached = { entry, end: offset, committed: { end: offset, at: millis() } }
   const commits = CommitsInTurn.make<Superseded | UploadStoreError>()
 
-  /** Completed by the next write, or by the end of the body. */
-  let awaited: Deferred.Deferred<void> | undefined
-  const nextWrite = () => awaited ??= Deferred.unsafeMake<void>(FiberId.none)
+  /** The next write, or the end of the body. */
+  let nextWrite = new Signal()
   const written = () => {
-    if (awaited !== undefined) {
-      Deferred.unsafeDone(awaited, Exit.void)
-      awaited = undefined
-    }
+    nextWrite.give()
+    nextWrite = new Signal()
   }
 
   /** A new upload (version 0) has not been announced yet, so it has no progress. */
@@ -104,9 +100,8 @@ export const make = (
      * it holds back, and returns whether that is anything. Bytes that a checksum covers do not count yet.
      */
     flush: (handOver: () => boolean) =>
-      Effect.suspend(() =>
-        isVerified || !handOver() ? flush.flush : Effect.zipRight(Deferred.await(nextWrite()), flush.flush)
-      ).pipe(Effect.timeoutOption(patience), Effect.asVoid),
+      Effect.suspend(() => isVerified || !handOver() ? flush.flush : Effect.zipRight(nextWrite.wait(), flush.flush))
+        .pipe(Effect.timeoutOption(patience), Effect.asVoid),
 
     /** The body has ended: no commit for a HEAD begins any more, and afterwards none is under way. */
     close: () => {

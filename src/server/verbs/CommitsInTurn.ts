@@ -3,11 +3,10 @@
  * because the bytes may be lost.
  */
 import type * as Cause from "effect/Cause"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import * as Known from "../../time/Known.js"
+import { Signal } from "../../time/Signal.js"
 
 export interface CommitsInTurn<E> {
   /**
@@ -22,21 +21,21 @@ export interface CommitsInTurn<E> {
 }
 
 export const make = <E>(): CommitsInTurn<E> => {
-  let underWay: Deferred.Deferred<void> | undefined
+  let underWay: Signal | undefined
   let failure: Cause.Cause<E> | undefined
 
   const run: CommitsInTurn<E>["run"] = (commit, done) => {
     if (underWay !== undefined) {
-      return Effect.flatMap(Deferred.await(underWay), () => run(commit, done))
+      return Effect.flatMap(underWay.wait(), () => run(commit, done))
     }
     if (failure !== undefined) {
       return Exit.failCause(failure)
     }
-    const ended = Deferred.unsafeMake<void>(FiberId.none)
+    const ended = new Signal()
     underWay = ended
     const end = (exit: Exit.Exit<void, E>) => {
       underWay = undefined
-      Deferred.unsafeDone(ended, Effect.void)
+      ended.give()
       return exit
     }
     return Effect.matchCauseEffect(commit(), {
@@ -50,7 +49,7 @@ export const make = <E>(): CommitsInTurn<E> => {
 
   return {
     run,
-    idle: () => underWay === undefined ? Exit.void : Deferred.await(underWay),
+    idle: () => underWay?.wait() ?? Exit.void,
     isUnderWay: () => underWay !== undefined,
     hasFailed: () => failure !== undefined
   }

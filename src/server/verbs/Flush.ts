@@ -1,10 +1,9 @@
 /**
  * Commits what has arrived of a body because a HEAD asks: in a fiber of its own, seldom, and once for all that ask.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
 import * as Monotonic from "../../time/Monotonic.js"
+import { Signal } from "../../time/Signal.js"
 
 /** How often a HEAD may have bytes committed. */
 const everyMillis = 250
@@ -18,18 +17,18 @@ export interface Options {
 }
 
 export const make = ({ commit, isDue, lastCommit }: Options) => {
-  let flushing: Deferred.Deferred<void> | undefined
+  let flushing: Signal | undefined
   let isOver = false
 
   /** Waits until a commit is allowed again. The body may be over then: its last commit has everything. */
-  const commitSoon = (ended: Deferred.Deferred<void>) =>
+  const commitSoon = (ended: Signal) =>
     Monotonic.millis.pipe(
       Effect.flatMap((now) => Effect.sleep(Math.max(0, lastCommit() + everyMillis - now))),
       Effect.zipRight(Effect.suspend(() => isOver ? Effect.void : commit())),
       Effect.ignore,
       Effect.ensuring(Effect.sync(() => {
         flushing = undefined
-        Deferred.unsafeDone(ended, Effect.void)
+        ended.give()
       })),
       Effect.uninterruptible,
       Effect.forkDaemon
@@ -38,14 +37,14 @@ export const make = ({ commit, isDue, lastCommit }: Options) => {
   return {
     flush: Effect.suspend(() => {
       if (flushing !== undefined) {
-        return Deferred.await(flushing)
+        return flushing.wait()
       }
       if (!isDue()) {
         return Effect.void
       }
-      const ended = Deferred.unsafeMake<void>(FiberId.none)
+      const ended = new Signal()
       flushing = ended
-      return Effect.zipRight(commitSoon(ended), Deferred.await(ended))
+      return Effect.zipRight(commitSoon(ended), ended.wait())
     }),
     /** From now on nothing is committed here. */
     end: () => {

@@ -5,7 +5,6 @@
 import * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import { expiryAt, type Policy } from "../../protocol/Policy.js"
 import { PartGone } from "../../protocol/Refusal.js"
@@ -14,6 +13,7 @@ import { type Lease, UploadLock } from "../../store/UploadLock.js"
 import type { StoredUpload } from "../../store/UploadRegistry.js"
 import { UploadStore } from "../../store/UploadStore.js"
 import { isCorrupt } from "../../store/UploadStoreError.js"
+import { Signal } from "../../time/Signal.js"
 
 export const make = Effect.fnUntraced(function*(policy: Policy) {
   const store = yield* UploadStore
@@ -36,9 +36,9 @@ export const make = Effect.fnUntraced(function*(policy: Policy) {
     )
 
   const stopped = (lease: Lease) => {
-    const requested = Deferred.unsafeMake<void>(FiberId.none)
-    lease.onRequested(() => Deferred.unsafeDone(requested, Effect.void))
-    return Effect.raceFirst(Deferred.await(requested), Deferred.await(ending))
+    const requested = new Signal()
+    lease.onRequested(() => requested.give())
+    return Effect.raceFirst(requested.wait(), Deferred.await(ending))
   }
 
   /** Returns false if it was stopped. Commits nothing. */
