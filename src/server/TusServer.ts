@@ -11,7 +11,7 @@ import * as Stream from "effect/Stream"
 import { HashFunctions } from "../bytes/HashFunctions.js"
 import { type Command, takesBody } from "../protocol/Command.js"
 import type { Policy } from "../protocol/Policy.js"
-import { Contended, type Refusal } from "../protocol/Refusal.js"
+import { Contended, type Refusal, type UploadNotFound } from "../protocol/Refusal.js"
 import type { UploadId } from "../protocol/Upload.js"
 import type { UploadLock } from "../store/UploadLock.js"
 import { UploadStore } from "../store/UploadStore.js"
@@ -52,6 +52,12 @@ export class TusServer extends Context.Tag("effect-tus/TusServer")<TusServer, {
 
   /** Does what the server itself has to do for an upload that waits for it, such as assembling a final. */
   readonly finishPending: (id: UploadId) => Effect.Effect<void, Refusal | UploadStoreError>
+
+  /**
+   * The location of the bytes of an upload, for people, such as the path of its file; `Option.none` if they have none.
+   * If its file has yet to be written in the background, it is written first.
+   */
+  readonly locate: (id: UploadId) => Effect.Effect<Option.Option<string>, UploadNotFound | UploadStoreError>
 }>() {}
 
 /**
@@ -123,7 +129,8 @@ export const make = Effect.gen(function*() {
         : performed(exchange)
     },
     inFlight,
-    finishPending
+    finishPending,
+    locate: (id) => Effect.catchTag(completion.locate(id), "Superseded", () => store.locate(id))
   })
 })
 

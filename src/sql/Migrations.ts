@@ -101,18 +101,21 @@ const answered = Effect.flatMap(
 /**
  * The tails of uploads, in pieces: a slow client commits often, and its tail is not written again each time. The column
  * counts the bytes of the pieces, so that a state is read without them.
+ * In SQLite the table has rowids, so that pieces lie in the order of their arrival: in the order of random ids, each
+ * would change pages of its own.
  */
 const tailed = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   yield* sql`ALTER TABLE effect_tus_uploads ADD COLUMN tail_bytes BIGINT NOT NULL DEFAULT 0`
-  yield* sql.onDialectOrElse({
-    pg: () =>
-      sql`CREATE TABLE effect_tus_tails (
-      id TEXT NOT NULL, at BIGINT NOT NULL, bytes BYTEA NOT NULL, PRIMARY KEY (id, at))`,
-    orElse: () =>
-      sql`CREATE TABLE effect_tus_tails (
-      id TEXT NOT NULL, at BIGINT NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (id, at)) WITHOUT ROWID`
-  })
+  yield* sql`CREATE INDEX effect_tus_uploads_tailed ON effect_tus_uploads (id)
+    WHERE completion = 'Complete' AND tail_bytes > 0`
+  const blob = sql.onDialectOrElse({ pg: () => sql`BYTEA`, orElse: () => sql`BLOB` })
+  yield* sql`CREATE TABLE effect_tus_tails (
+    id TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    bytes ${blob} NOT NULL,
+    PRIMARY KEY (id, at)
+  )`
 })
 
 /** The latest migration of this version. */

@@ -20,7 +20,7 @@ export type Pages = Pick<
 >
 
 /** A query for ids, in their order. */
-const ids =
+export const ids =
   (operation: string, query: (after: string, limit: number) => Statement<object>) => ({ after, limit }: Page) =>
     Rows.page(
       operation,

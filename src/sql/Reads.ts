@@ -36,7 +36,7 @@ export const make = (sql: SqlClient.SqlClient): Reads => ({
         return ids.map((id) => Option.fromNullable(found.get(id)))
       }
     ),
-  tails: { limit: Tails.limit, read: Tails.read(sql), whole: Tails.whole(sql) },
+  tails: { limit: Tails.limit, read: Tails.read(sql), whole: Tails.whole(sql), complete: Tails.complete(sql) },
   absent: (asked) =>
     Arr.isNonEmptyReadonlyArray(asked)
       ? Rows.all(

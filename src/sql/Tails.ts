@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import { type StoredUpload, tailOf } from "../store/StoredUpload.js"
 import type * as UploadRegistry from "../store/UploadRegistry.js"
 import { UploadStoreError } from "../store/UploadStoreError.js"
+import * as Pages from "./Pages.js"
 import * as Rows from "./Rows.js"
 import * as SqlFailure from "./SqlFailure.js"
 
@@ -145,6 +146,13 @@ export const whole = (sql: SqlClient.SqlClient): UploadRegistry.Tails["whole"] =
       Rows.decodeId
     )
     : Effect.succeed([])
+
+/** Must repeat the WHERE clause of the partial index. */
+export const complete = (sql: SqlClient.SqlClient): UploadRegistry.Tails["complete"] =>
+  Pages.ids("look for complete uploads with a tail", (after, limit) =>
+    sql`SELECT id FROM effect_tus_uploads
+        WHERE completion = 'Complete' AND tail_bytes > 0 AND id > ${after}
+        ORDER BY id LIMIT ${limit}`)
 
 /** The offset up to which the pieces are there, without a gap. */
 const piecesEnd = (start: number, rows: ReadonlyArray<Piece>): number =>

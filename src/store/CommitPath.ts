@@ -18,19 +18,21 @@ import type { TailedBytes } from "./TailedBytes.js"
 import type { UploadRegistry } from "./UploadRegistry.js"
 import type { UploadStore } from "./UploadStore.js"
 import { isCorrupt, type Superseded, type UploadStoreError } from "./UploadStoreError.js"
+import type { WaitingTails } from "./WaitingTails.js"
 
 interface Dependencies extends Pick<TailedBytes, "append" | "move"> {
   readonly bytes: ByteStore["Type"]
   readonly durability: "process" | "completion" | "always"
   readonly reconciliation: ReturnType<typeof Reconciliation.make>
   readonly registry: UploadRegistry["Type"]
-  readonly smallUploads: "byteStore" | "registry"
+  readonly smallUploads: Placement.Placement
   readonly syncs: ReturnType<typeof FsyncTracker.make>
+  readonly waiting: WaitingTails
 }
 
 export const make = (
-  { append, bytes, durability, move, reconciliation, registry, smallUploads, syncs }: Dependencies
-): Pick<UploadStore["Type"], "commit" | "create" | "secure" | "write"> => {
+  { append, bytes, durability, move, reconciliation, registry, smallUploads, syncs, waiting }: Dependencies
+): Pick<UploadStore["Type"], "commit" | "create" | "moveTail" | "secure" | "write"> => {
   const { tails } = registry
 
   /** Whether this commit has to survive a power cut before the client is told. */
@@ -43,7 +45,7 @@ export const make = (
 
   /** Whether the bytes of `pull` wait for the commit. */
   const waits = (entry: StoredUpload, pull: Pull.Pull<UploadStoreError>): pull is Pull.Whole =>
-    smallUploads === "registry" && tails !== undefined && Pull.isWhole(pull) &&
+    smallUploads !== "byteStore" && tails !== undefined && Pull.isWhole(pull) &&
     Placement.fits(entry, Pull.sizeOf(pull.bytes), tails.limit)
 
   /** If committed bytes have gone, the upload is set back to those that are there. */
@@ -61,7 +63,28 @@ export const make = (
       )
       : Exit.failCause(cause)
 
+  const mayHaveTail = (entry: StoredUpload) => Placement.mayHaveTail(entry, smallUploads, bytes.seal !== undefined)
+
+  /** Until the commit the registry has the tail, and again if a power cut undoes the commit. */
+  const moveTail = (entry: StoredUpload) => {
+    const { fence, upload } = entry
+    const options = { fence, durable: false, stored: upload.offset }
+    const commit = syncs.commit(entry, upload, options, durability !== "process")
+    return Effect.map(releasing(upload.id, Effect.zipRight(move(entry, undefined), commit)), (moved) => {
+      waiting.drop(upload.id)
+      return moved
+    })
+  }
+
+  /** Keeps a tail of which all bytes are there, and which moves soon, once it is committed. */
+  const keeping = <E>(after: StoredUpload, tail: Uint8Array | undefined, commit: Effect.Effect<StoredUpload, E>) =>
+    tail?.length === after.upload.offset && Placement.isYetToMove(after, smallUploads)
+      ? Effect.tap(commit, () => waiting.keep(after.upload.id, tail))
+      : commit
+
   return {
+    moveTail,
+
     create: (upload, fence) => {
       const durable = isDurable(undefined, upload)
       const create = registry.create(upload, { fence, durable })
@@ -87,20 +110,21 @@ export const make = (
     commit: (entry, next, tail) => {
       const options = { fence: entry.fence, durable: isDurable(entry.upload, next), tail }
       const after = committed(entry, next, options)
-      if (!Placement.mayHaveTail(after, bytes.seal !== undefined)) {
+      if (!mayHaveTail(after)) {
         const commit = syncs.commit(entry, next, { ...options, tail: undefined, stored: next.offset })
         return releasing(next.id, Effect.zipRight(move(entry, tail), commit))
       }
-      const commit = syncs.commit(entry, next, options)
+      const commit = keeping(after, tail, syncs.commit(entry, next, options))
       return next.isOpen || tailOf(after) > 0 ? commit : releasing(next.id, commit)
     },
 
-    secure: (entry) => {
-      const { fence, upload: { id, offset: length } } = entry
-      const synced = durability === "process" || entry.synced === length
-        ? Effect.succeed(entry)
-        : syncs.commit(entry, entry.upload, { fence, durable: true })
-      return Effect.zipLeft(synced, bytes.seal?.(id, { length, fence }) ?? Effect.void)
-    }
+    secure: (stored) =>
+      Effect.flatMap(mayHaveTail(stored) ? Exit.succeed(stored) : moveTail(stored), (entry) => {
+        const { fence, upload: { id, offset: length } } = entry
+        const synced = durability === "process" || entry.synced === length
+          ? Exit.succeed(entry)
+          : syncs.commit(entry, entry.upload, { fence, durable: true })
+        return Effect.zipLeft(synced, bytes.seal?.(id, { length, fence }) ?? Effect.void)
+      })
   }
 }

@@ -5,12 +5,11 @@
  * this upload is allowed until it is set back to its last synced byte.
  */
 import * as Cause from "effect/Cause"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type { Upload, UploadId } from "../protocol/Upload.js"
+import { Signal } from "../time/Signal.js"
 import type { ByteStore } from "./ByteStore.js"
 import * as FsyncResults from "./FsyncResults.js"
 import * as SetBack from "./SetBack.js"
@@ -39,11 +38,12 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
     forget: (id: UploadId): void => FsyncResults.forget(results, id),
     hasFailed: (id: UploadId): boolean => failed.has(id),
 
-    /** Commits under the lock. The bytes are synced first if the commit has to be durable. */
+    /** Commits under the lock. The bytes are synced first if `syncsFirst`: by default, if the commit is durable. */
     commit: (
       entry: StoredUpload,
       next: Upload,
-      options: WriteOptions
+      options: WriteOptions,
+      syncsFirst = options.durable
     ): Effect.Effect<StoredUpload, Superseded | UploadStoreError> => {
       const commit = (synced?: number) =>
         failed.has(next.id) && !isWhole(entry)
@@ -53,7 +53,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
           : Effect.flatMap(registry.commit(known(entry), next, { ...options, synced }), recorded)
       return fsync === undefined
         ? commit(next.offset)
-        : options.durable && needsFsync(entry, committed(entry, next, options))
+        : syncsFirst && needsFsync(entry, committed(entry, next, options))
         ? Effect.matchCauseEffect(fsync(next.id), {
           onSuccess: () => commit(next.offset),
           onFailure: (cause) =>
@@ -121,21 +121,21 @@ const oneAtATime = <E>(
   onEnd: (id: UploadId, exit: Exit.Exit<void, E>) => void
 ) => {
   /** Running fsyncs, and their ends. */
-  const running = new Map<UploadId, Deferred.Deferred<void>>()
+  const running = new Map<UploadId, Signal>()
 
   const next = (id: UploadId): Effect.Effect<void, E> =>
     Effect.uninterruptible(Effect.suspend(() => {
       const other = running.get(id)
       if (other !== undefined) {
-        return Effect.zipRight(Deferred.await(other), next(id))
+        return Effect.zipRight(other.wait(), next(id))
       }
-      const ended = Deferred.unsafeMake<void>(FiberId.none)
+      const ended = new Signal()
       running.set(id, ended)
       return Effect.onExit(sync(id), (exit) =>
         Effect.sync(() => {
           onEnd(id, exit)
           running.delete(id)
-          Deferred.unsafeDone(ended, Effect.void)
+          ended.give()
         }))
     }))
 

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import * as MemoryTails from "./MemoryTails.js"
-import { committed, created, isBehind, isConcluded, type StoredUpload } from "./StoredUpload.js"
+import { committed, created, isBehind, isConcluded, type StoredUpload, tailOf } from "./StoredUpload.js"
 import type { Due, Page, RemoveOptions, UploadRegistry } from "./UploadRegistry.js"
 import { Superseded } from "./UploadStoreError.js"
 import * as Usage from "./Usage.js"
@@ -71,7 +71,10 @@ export const make = (): UploadRegistry["Type"] => {
         removeTail(entry.upload.id)
         entries.delete(entry.upload.id)
       })),
-    tails,
+    tails: {
+      ...tails,
+      complete: (options) => page(options, (entry) => entry.upload.completion._tag === "Complete" && tailOf(entry) > 0)
+    },
     expired: (now, page) => Effect.sync(() => expired(entries, now, page)),
     pending: (options) =>
       page(options, ({ upload }) => (upload.isFinal && upload.isOpen) || upload.completion._tag === "Finishing"),

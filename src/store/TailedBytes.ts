@@ -10,8 +10,9 @@ import * as Pull from "../bytes/Pull.js"
 import type { UploadId } from "../protocol/Upload.js"
 import type { ByteStore } from "./ByteStore.js"
 import { type StoredUpload, tailOf } from "./StoredUpload.js"
-import type { UploadRegistry } from "./UploadRegistry.js"
+import type { Tail, UploadRegistry } from "./UploadRegistry.js"
 import { type Superseded, UploadStoreError } from "./UploadStoreError.js"
+import type { WaitingTails } from "./WaitingTails.js"
 
 /** In bytes; `end` is exclusive. */
 interface Range {
@@ -21,10 +22,15 @@ interface Range {
 
 export type TailedBytes = ReturnType<typeof make>
 
-export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"]) => {
+export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"], waiting: WaitingTails) => {
   const { tails } = registry
 
-  const tailOfId = (id: UploadId) => tails?.read(id) ?? Effect.succeedNone
+  const tailOfId = (id: UploadId): Effect.Effect<Option.Option<Tail>, UploadStoreError> => {
+    const whole = waiting.of(id)
+    return whole === undefined
+      ? tails?.read(id) ?? Effect.succeedNone
+      : Effect.succeedSome({ at: 0, pieces: [whole] })
+  }
 
   /** The bytes of a range that ends in the tail. Meanwhile they may have moved into the byte store. */
   const join = (id: UploadId, range: Range) =>

@@ -9,7 +9,7 @@ import { UploadStore } from "./UploadStore.js"
 
 /**
  * `store`, with a span named `UploadStore.get` and so on around `get`, `claim`, `create`, `write`, `read`, `commit`,
- * `secure`, `sync`, `discard`, `concat` and `remove`, which has the id of the upload as `tus.upload.id`. It knows
+ * `secure`, `moveTail`, `sync`, `discard`, `concat` and `remove`, which has the id of the upload as `tus.upload.id`. It knows
  * no state without a wait, so that each `get` has its span. The other methods are those of `store`.
  */
 export const make = (store: UploadStore["Type"]): UploadStore["Type"] =>
@@ -23,6 +23,7 @@ export const make = (store: UploadStore["Type"]): UploadStore["Type"] =>
     read: (id, range) => Stream.withSpan(store.read(id, range), "UploadStore.read", options(id)),
     commit: (entry, next, tail) => spanned("commit", next.id, store.commit(entry, next, tail)),
     secure: (entry) => spanned("secure", entry.upload.id, store.secure(entry)),
+    moveTail: (entry) => spanned("moveTail", entry.upload.id, store.moveTail(entry)),
     sync: (id) => spanned("sync", id, store.sync(id)),
     discard: (entry) => spanned("discard", entry.upload.id, store.discard(entry)),
     concat: (entry, parts) => spanned("concat", entry.upload.id, store.concat(entry, parts)),

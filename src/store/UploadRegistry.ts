@@ -142,6 +142,8 @@ export interface Tails {
   readonly read: (id: UploadId) => Effect.Effect<Option.Option<Tail>, UploadStoreError>
   /** Those of these uploads that are full and have no byte in the byte store, in any order. */
   readonly whole: (ids: ReadonlyArray<UploadId>) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
+  /** Complete uploads with a tail, found by an index. */
+  readonly complete: (page: Page) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 }
 
 /** The bytes of an upload from `at` to its offset. */

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import type * as Pull from "../bytes/Pull.js"
 import * as Dialect from "../protocol/Dialect.js"
 import { type OffsetMismatch, UploadNotFound } from "../protocol/Refusal.js"
@@ -21,6 +21,7 @@ import * as RemoveUpload from "./RemoveUpload.js"
 import * as TailedBytes from "./TailedBytes.js"
 import { pages, type StoredUpload, UploadRegistry } from "./UploadRegistry.js"
 import { type Superseded, unknownDialect, type UploadStoreError } from "./UploadStoreError.js"
+import { WaitingTails } from "./WaitingTails.js"
 
 export { SmallUploads } from "./Placement.js"
 export type { Removal } from "./RemoveUpload.js"
@@ -126,6 +127,14 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
    */
   readonly secure: (entry: StoredUpload) => Effect.Effect<StoredUpload, Superseded | UploadStoreError>
 
+  /** Whether the tail of this complete upload has yet to move into the byte store. */
+  readonly isYetToMove: (entry: StoredUpload) => boolean
+
+  /**
+   * Moves the tail of a complete upload into the byte store, durably unless `Durability` is `process`. Can be repeated.
+   */
+  readonly moveTail: (entry: StoredUpload) => Effect.Effect<StoredUpload, Superseded | UploadStoreError>
+
   /** Unfinished uploads that a power cut would set back. */
   readonly unsynced: Stream.Stream<UploadId, UploadStoreError>
 
@@ -167,10 +176,13 @@ export class UploadStore extends Context.Tag("effect-tus/UploadStore")<UploadSto
   /** Open finals that wait for this partial upload. */
   readonly finalsOf: (part: UploadId) => Effect.Effect<ReadonlyArray<UploadId>, UploadStoreError>
 
-  /** Uploads that the server has to finish by itself. */
+  /** Uploads that the server has to finish by itself, and those whose tail has yet to move. */
   readonly pending: Stream.Stream<UploadId, UploadStoreError>
 
-  /** The location of the bytes, for people; `Option.none` if they have none, such as bytes in the registry. */
+  /**
+   * The location of the bytes, for people; `Option.none` if they have none, such as bytes that are in the registry.
+   * `TusServer.locate` moves those first that have yet to move.
+   */
   readonly locate: (id: UploadId) => Effect.Effect<Option.Option<string>, UploadStoreError>
 }>() {}
 
@@ -189,10 +201,15 @@ export const make = Effect.gen(function*() {
   const smallUploads = yield* Placement.SmallUploads
   const syncs = FsyncTracker.make(registry, bytes)
   const reconciliation = Reconciliation.make(registry, bytes, syncs)
-  const { append, move, read } = TailedBytes.make(all, bytes)
+  const waiting = new WaitingTails()
+  const { append, move, read } = TailedBytes.make(all, bytes, waiting)
+  const forget = (id: UploadId) => {
+    syncs.forget(id)
+    waiting.drop(id)
+  }
 
   return UploadStore.of({
-    ...CommitPath.make({ append, bytes, durability, move, reconciliation, registry, smallUploads, syncs }),
+    ...CommitPath.make({ append, bytes, durability, move, reconciliation, registry, smallUploads, syncs, waiting }),
     get: (id) => Effect.flatMap(all.get(id), present(id)),
     known: (id) => {
       const entry = all.known?.(id)
@@ -216,9 +233,12 @@ export const make = Effect.gen(function*() {
     discard: ({ fence, stored, upload }) => bytes.truncate(upload.id, { at: stored, fence }),
     concat: ({ fence, upload }, parts) =>
       bytes.concat(upload.id, parts.map((part) => ({ id: part.id, length: part.offset })), fence),
-    remove: RemoveUpload.make({ registry, bytes, durability, forget: syncs.forget, setAside: reconciliation.setAside }),
+    remove: RemoveUpload.make({ registry, bytes, durability, forget, setAside: reconciliation.setAside }),
     finalsOf: registry.finalsOf,
-    pending: pages(registry.pending),
+    isYetToMove: (entry) => Placement.isYetToMove(entry, smallUploads),
+    pending: registry.tails === undefined || smallUploads === "registry"
+      ? pages(registry.pending)
+      : Stream.concat(pages(registry.pending), pages(registry.tails.complete)),
     locate: TailedBytes.locate(all, bytes)
   })
 })

@@ -23,7 +23,11 @@ export interface Remains {
   readonly files: ReadonlyArray<string>
 }
 
-export const remains = (directory: string, after: Duration.DurationInput): Effect.Effect<Remains> =>
+export const remains = (
+  directory: string,
+  after: Duration.DurationInput,
+  smallUploads: EmbeddedStore.Options["smallUploads"] = "files"
+): Effect.Effect<Remains> =>
   Effect.gen(function*() {
     yield* TestClock.setTime(Date.now() + Duration.toMillis(after))
     const { sweep, sweepOrphans } = yield* TusSweeper.make
@@ -31,7 +35,7 @@ export const remains = (directory: string, after: Duration.DurationInput): Effec
     yield* sweepOrphans()
   }).pipe(
     Effect.provide(TusServer.layer.pipe(
-      Layer.provideMerge(EmbeddedStore.layer({ directory })),
+      Layer.provideMerge(EmbeddedStore.layer({ directory, smallUploads })),
       Layer.provide(NodeHashFunctions.layer)
     )),
     Effect.zipRight(uploadsIn(directory)),

@@ -10,10 +10,10 @@ import { directory } from "../support/directory.js"
 import { answers, traced } from "./steps.js"
 import { parse } from "./strace.js"
 
-/** Returns the result of `use`, and the stages of each answer. */
+/** Returns the result of `use`, which is told the port and the directory, and the stages of each answer. */
 export const tracing = <A, E, R>(
   options: Pick<NodeTusServer.Options, "durability" | "smallUploads">,
-  use: (port: number) => Effect.Effect<A, E, R>
+  use: (port: number, uploads: string) => Effect.Effect<A, E, R>
 ) =>
   Effect.gen(function*() {
     const home = yield* directory
@@ -27,7 +27,7 @@ export const tracing = <A, E, R>(
     }
     const result = yield* Effect.acquireUseRelease(
       Effect.promise(() => startExample("../test/chaos/serving", env, strace)),
-      ({ url }) => use(Number(new URL(url).port)),
+      ({ url }) => use(Number(new URL(url).port), uploads),
       // strace has to outlive the server to record its end.
       ({ ended }) =>
         Effect.promise(() => {

@@ -2,6 +2,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { NodeTusServer } from "effect-tus/node"
+import { TusServer } from "effect-tus/server"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -35,6 +36,7 @@ const left = Effect.gen(function*() {
     open: idOf(await createUpload(url, 10, { "upload-metadata": `filename ${btoa("a b.txt")}` })),
     complete: idOf(await createUpload(url, 3, {}, "abc"))
   }))
+  yield* Context.get(server, TusServer.TusServer).locate(ids.complete)
   return { at, ids, stop: Scope.close(scope, Exit.void) }
 })
 

@@ -78,11 +78,11 @@ needs("SQLite")("EmbeddedStore", () => {
       const { directory, powerCut, process } = yield* machine
       const serving = Effect.flatMap(Layer.build(NodeTusServer.layer({ directory, port: 0 })), (context) => {
         const { create, patch } = asking(Context.get(context, NodeTusServer.NodeTusServer).port)
-        return Effect.tap(create(6), (path) => patch(path, 0, "abcd"))
+        return Effect.tap(create(100_000), (path) => patch(path, 0, "a".repeat(80_000)))
       })
       const path = yield* Effect.scoped(serving)
-      yield* powerCut(path, 4)
-      yield* process(Effect.map(offsetOf(path), (offset) => deepStrictEqual(offset, "4")))
+      yield* powerCut(path, 80_000)
+      yield* process(Effect.map(offsetOf(path), (offset) => deepStrictEqual(offset, "80000")))
     }))
 })
 
@@ -113,6 +113,7 @@ const age = (directory: string) =>
     const sql = yield* SqlClient.SqlClient
     yield* sql`DROP TABLE effect_tus_registry`
     yield* sql`ALTER TABLE effect_tus_uploads DROP COLUMN final_answer`
+    yield* sql`DROP INDEX effect_tus_uploads_tailed`
     yield* sql`ALTER TABLE effect_tus_uploads DROP COLUMN tail_bytes`
     yield* sql`DROP TABLE effect_tus_tails`
     yield* sql`DELETE FROM effect_tus_migrations WHERE migration_id > 4`

@@ -231,7 +231,8 @@ describe("NodeHandler", () => {
               Layer.provide(Layer.succeed(TusServer.TusServer, {
                 handle: (_command, { body }) => Effect.zipRight(Effect.ignore(body.pull), Effect.never),
                 inFlight: InFlight.make(),
-                finishPending: () => Effect.void
+                finishPending: () => Effect.void,
+                locate: () => Effect.succeedNone
               }))
             )
           )

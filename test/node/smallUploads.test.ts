@@ -123,7 +123,8 @@ needs("SQLite")("small uploads in the database", () => {
           open: server.create(3000, {}, text.slice(0, 1000)),
           moving: server.create(3000, {}, text.slice(0, 1000))
         }))
-      const second = yield* life({ directory: at, smallUploads: "files" }, (server) =>
+      const files = { directory: at, smallUploads: "files" } as const
+      const second = yield* life({ ...files, durability: "process" }, (server) =>
         Effect.gen(function*() {
           assert.strictEqual(yield* server.get(first.complete), text)
           assert.strictEqual(yield* server.offsetOf(first.open), 1000)
@@ -133,8 +134,9 @@ needs("SQLite")("small uploads in the database", () => {
             complete: yield* server.create(3000, {}, text)
           }
         }))
-      deepStrictEqual(filesIn(at).toSorted(), [first.moving, second.open, second.complete].map(idOf).toSorted())
-      deepStrictEqual(yield* beside(at), [1000, 3000])
+      const moved = [first.complete, first.moving, second.open, second.complete].map(idOf).toSorted()
+      deepStrictEqual(filesIn(at).toSorted(), moved)
+      deepStrictEqual(yield* beside(at), [1000])
       deepStrictEqual(yield* faults(at), [])
       const all = [first.complete, first.open, first.moving, second.open, second.complete]
       yield* life({ directory: at }, (server) =>
@@ -147,14 +149,17 @@ needs("SQLite")("small uploads in the database", () => {
           deepStrictEqual(yield* Effect.forEach(all, (path) => server.get(path)), all.map(() => text))
         }))
       // An upload that is complete lies in one place.
-      deepStrictEqual(filesIn(at).toSorted(), [first.moving, second.open, second.complete].map(idOf).toSorted())
-      deepStrictEqual(yield* beside(at), [3000, 3000])
+      deepStrictEqual(filesIn(at).toSorted(), moved)
+      deepStrictEqual(yield* beside(at), [3000])
       deepStrictEqual(yield* faults(at), [])
-      yield* life({ directory: at, smallUploads: "files" }, (server) =>
-        Effect.map(
-          Effect.forEach(all, (path) => server.get(path)),
-          (texts) => deepStrictEqual(texts, all.map(() => text))
-        ))
+      yield* life(files, (server) =>
+        Effect.gen(function*() {
+          yield* server.locate(first.open)
+          deepStrictEqual(yield* Effect.forEach(all, (path) => server.get(path)), all.map(() => text))
+        }))
+      deepStrictEqual(filesIn(at).toSorted(), all.map(idOf).toSorted())
+      deepStrictEqual(yield* beside(at), [])
+      deepStrictEqual(yield* faults(at), [])
     }))
 
   it.scopedLive("are joined, whether the final comes before or after the bytes of its parts", () =>
@@ -204,7 +209,7 @@ needs("SQLite")("small uploads in the database", () => {
           deepStrictEqual(filesIn(at), [idOf(expiring)])
           return yield* server.create(40, {}, text.slice(0, 40))
         }))
-      const { uploads } = yield* remains(at, "2 days")
+      const { uploads } = yield* remains(at, "2 days", "database")
       deepStrictEqual(uploads.map(({ id }) => id), [idOf(kept)])
       deepStrictEqual(filesIn(at), [])
       deepStrictEqual(yield* beside(at), [40])
@@ -276,7 +281,7 @@ needs("SQLite")("small uploads in the database", () => {
           yield* server.patch(whole, 0, text)
           assert.strictEqual(yield* server.get(whole), text)
         }))
-      yield* remains(at, "1 hour")
+      yield* remains(at, "1 hour", "database")
       deepStrictEqual(filesIn(at), [])
       deepStrictEqual(yield* faults(at), [])
       yield* life({ directory: at }, (server) =>
@@ -418,7 +423,7 @@ needs("SQLite")("a version that knows no bytes in the database", () => {
       const at = yield* directory
       const before = query(at, (sql) => Effect.either(Registration.admit(sql, 6)))
       const post = (smallUploads: "database" | "files", length: number, text: string) =>
-        life({ directory: at, smallUploads }, (server) => server.create(length, {}, text))
+        life({ directory: at, smallUploads, durability: "process" }, (server) => server.create(length, {}, text))
       yield* post("files", 10, letters(10))
       yield* post("database", 10, "")
       yield* post("database", 100_000, letters(100_000))

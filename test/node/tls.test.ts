@@ -291,7 +291,8 @@ needs("openssl")("an upload over HTTP/2", () => {
             Layer.provide(Layer.succeed(TusServer.TusServer, {
               handle: (_command, { body }) => Effect.zipRight(Effect.ignore(body.pull), Effect.never),
               inFlight: InFlight.make(),
-              finishPending: () => Effect.void
+              finishPending: () => Effect.void,
+              locate: () => Effect.succeedNone
             }))
           )
         )

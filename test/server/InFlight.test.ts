@@ -48,7 +48,12 @@ describe("InFlight", () => {
     Effect.gen(function*() {
       const left = yield* Effect.filter(Arr.range(1, 50), (operation) => {
         const inFlight = InFlight.make()
-        const hung = { inFlight, handle: () => Effect.never, finishPending: () => Effect.void }
+        const hung = {
+          inFlight,
+          handle: () => Effect.never,
+          finishPending: () => Effect.void,
+          locate: () => Effect.succeedNone
+        }
         return Effect.gen(function*() {
           const request = yield* Effect.fork(
             Effect.withScheduler(head(`/files/${"a".repeat(22)}`), interruptingBefore(operation))

@@ -94,6 +94,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
           const [entry] = yield* created(registry, 1)
           yield* moved(registry, entry)
           yield* sql`DROP INDEX effect_tus_uploads_begun`
+          yield* sql`DROP INDEX effect_tus_uploads_tailed`
           for (const column of ["synced_offset", "expiry_stands", "owner", "final_answer", "tail_bytes"]) {
             yield* sql`ALTER TABLE effect_tus_uploads DROP COLUMN ${sql(column)}`
           }
@@ -135,6 +136,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
           const entry = yield* registry.create(open(1), options)
           yield* registry.commit(entry, entry.upload.fill(Bytes.make(100), complete), options)
           yield* sql`ALTER TABLE effect_tus_uploads DROP COLUMN final_answer`
+          yield* sql`DROP INDEX effect_tus_uploads_tailed`
           yield* sql`ALTER TABLE effect_tus_uploads DROP COLUMN tail_bytes`
           yield* sql`DROP TABLE effect_tus_tails`
           yield* sql`DELETE FROM effect_tus_migrations WHERE migration_id > 5`

@@ -4,7 +4,7 @@
 import { assert } from "@effect/vitest"
 import { UploadStore } from "effect-tus"
 import { NodeTusServer } from "effect-tus/node"
-import { TusAdmin } from "effect-tus/server"
+import { TusAdmin, TusServer } from "effect-tus/server"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -12,6 +12,7 @@ import { readdirSync } from "node:fs"
 import * as Exchange from "./exchange.js"
 import * as Raw from "./raw.js"
 import { tails } from "./stored.js"
+import { idOf } from "./uploads.js"
 
 /** The ids of the uploads with files. */
 export const filesIn = (directory: string) =>
@@ -43,6 +44,7 @@ const started = (options: NodeTusServer.Options) =>
         ask,
         admin: Context.get(context, TusAdmin.TusAdmin),
         store: Context.get(context, UploadStore.UploadStore),
+        locate: (path: string) => Context.get(context, TusServer.TusServer).locate(idOf(path)),
         create: (length: number, headers?: Exchange.Headers, body?: string) =>
           Effect.map(
             answered(201)(Exchange.post({ "upload-length": length, ...headers }, body)),

@@ -4,6 +4,7 @@
  */
 import { SqlError } from "@effect/sql/SqlError"
 import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
@@ -46,7 +47,9 @@ export interface Options extends Pairing.Options {
   /**
    * Where uploads of at most 64 KiB stay.
    *
-   * - `"files"`: in a file each, like all other uploads. The default.
+   * - `"files"`: in a file each, like all other uploads. The default. With a durability that waits for the disk, the
+   *   answer waits for the database alone. The file is there within a second, before `onComplete`, and before the event
+   *   `Completed` and `TusServer.locate` tell of it.
    * - `"database"`: beside their states. One write stores both, which takes half the time or less. `locate` finds no
    *   file: they are read through the library, by HTTP or by `UploadStore.read`. A lost database has lost them, too.
    */
@@ -74,6 +77,12 @@ const unopened = (directory: string, error: unknown) =>
     operation: `open the database in ${directory}`,
     cause: error instanceof SqlError ? error.cause : error
   })
+
+/** Where nothing is synced, a file costs less than its way through the database. */
+const placementOf =
+  (smallUploads: Options["smallUploads"] = "files") =>
+  (durability: (typeof UploadStore.Durability)["Service"]): (typeof UploadStore.SmallUploads)["Service"] =>
+    smallUploads === "database" ? "registry" : durability === "process" ? "byteStore" : "background"
 
 /** The services that a `TusServer` needs. */
 export type Services = ByteStore | UploadLock.UploadLock | UploadRegistry | UploadStore.UploadStore
@@ -131,7 +140,7 @@ export const layer = (
     : Layer.provideMerge(UploadLimits.layer(limits), Layer.provide(UsageLedger.layer, registry))
   const untraced = Layer.provide(
     UploadStore.layer,
-    Layer.succeed(UploadStore.SmallUploads, smallUploads === "database" ? "registry" : "byteStore")
+    Layer.effect(UploadStore.SmallUploads, Effect.map(UploadStore.Durability, placementOf(smallUploads)))
   )
   const store = tracing ? Layer.provide(TracedStore.layer, untraced) : untraced
   return Layer.mergeAll(store, UploadLock.layerMemory).pipe(

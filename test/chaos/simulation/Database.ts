@@ -336,7 +336,8 @@ export const tailsOf = (
     ? {
       limit: 700,
       read: (id) => read(`the tail of ${id}`, tails.read(id)),
-      whole: (ids) => read("whole tails", tails.whole(ids))
+      whole: (ids) => read("whole tails", tails.whole(ids)),
+      complete: (page) => read("complete uploads with a tail", tails.complete(page))
     }
     : undefined
 
