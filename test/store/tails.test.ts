@@ -18,7 +18,10 @@ import { now, uploadOf } from "../protocol/arbitraries.js"
 /** Small, so that tails often move into the byte store. */
 const tailLimit = 30
 
-/** A body that is whole, one in pieces, one that fails after its bytes; bytes that are lost, and a restart. */
+/**
+ * A body that is whole, one in pieces, one that fails after its bytes; bytes that are lost, a restart, and the tail of a
+ * complete upload that moves, at once or in a moment in which the byte store or the registry fails.
+ */
 type Step =
   | {
     readonly _tag: "Whole" | "Pieces" | "Cut"
@@ -28,6 +31,7 @@ type Step =
   }
   | { readonly _tag: "Lose"; readonly share: number }
   | { readonly _tag: "Restart" }
+  | { readonly _tag: "Move"; readonly fails: boolean }
 
 /** Doubles would nearly all be next to 0. */
 const share = FastCheck.integer({ min: 0, max: 16 }).map((n) => n / 16)
@@ -42,7 +46,8 @@ const anyStep: FastCheck.Arbitrary<Step> = FastCheck.oneof(
     })
   },
   { weight: 1, arbitrary: FastCheck.record({ _tag: FastCheck.constant("Lose" as const), share }) },
-  { weight: 1, arbitrary: FastCheck.record({ _tag: FastCheck.constant("Restart" as const) }) }
+  { weight: 1, arbitrary: FastCheck.record({ _tag: FastCheck.constant("Restart" as const) }) },
+  { weight: 2, arbitrary: FastCheck.record({ _tag: FastCheck.constant("Move" as const), fails: FastCheck.boolean() }) }
 )
 
 const backends = (seals: boolean) =>
@@ -59,9 +64,12 @@ const backends = (seals: boolean) =>
     }
   )
 
-const opened = (context: Context.Context<ByteStore.ByteStore | UploadRegistry.UploadRegistry>) =>
+const opened = (
+  context: Context.Context<ByteStore.ByteStore | UploadRegistry.UploadRegistry>,
+  smallUploads: (typeof UploadStore.SmallUploads)["Service"] = "registry"
+) =>
   UploadStore.make.pipe(
-    Effect.provideService(UploadStore.SmallUploads, "registry"),
+    Effect.provideService(UploadStore.SmallUploads, smallUploads),
     Effect.provide(context)
   )
 
@@ -96,22 +104,38 @@ describe("an upload with a tail", () => {
     [
       FastCheck.array(anyStep, { minLength: 1, maxLength: 15 }),
       FastCheck.constantFrom(...["Partial", "Whole"] as const),
+      FastCheck.constantFrom(...["background", "background", "registry", "byteStore"] as const),
       share,
       share,
       FastCheck.boolean()
     ],
-    ([steps, kind, from, to, seals]) =>
+    ([steps, kind, smallUploads, from, to, seals]) =>
       Effect.gen(function*() {
         const context = yield* backends(seals)
         const bytes = Context.get(context, ByteStore.ByteStore)
-        let store = yield* opened(context)
+        const registry = Context.get(context, UploadRegistry.UploadRegistry)
+        let isDown = false
+        const failing = Context.add(context, UploadRegistry.UploadRegistry, {
+          ...registry,
+          commit: (...write) => isDown ? failure : registry.commit(...write)
+        })
+        let store = yield* opened(failing, smallUploads)
         const { id } = upload(kind)
         let entry = yield* store.create(upload(kind), 1)
         let expected = numbered(0)
         for (const step of steps) {
           if (step._tag === "Restart") {
-            store = yield* opened(context)
+            store = yield* opened(failing, smallUploads)
             entry = yield* store.claim(id, 1)
+          } else if (step._tag === "Move") {
+            if (store.isYetToMove(entry)) {
+              isDown = step.fails
+              const moved = yield* Effect.either(store.moveTail(entry))
+              isDown = false
+              assert.strictEqual(moved._tag, step.fails ? "Left" : "Right")
+              entry = yield* store.claim(id, 1)
+              assert.strictEqual(store.isYetToMove(entry), step.fails)
+            }
           } else if (step._tag === "Lose") {
             const left = Math.floor(entry.stored * step.share)
             if (left < entry.stored && (entry.upload.isOpen || kind === "Partial")) {
@@ -146,9 +170,15 @@ describe("an upload with a tail", () => {
             }
           }
           deepStrictEqual(yield* store.get(id), entry)
-          assert.isTrue(
-            entry.upload.isOpen ||
-              entry.stored === (entry.stored === 0 && kind === "Whole" && !seals ? 0 : expected.length)
+          const mayStay = kind === "Whole" && !seals && smallUploads !== "byteStore"
+          assert.isTrue(entry.upload.isOpen || entry.stored === (entry.stored === 0 && mayStay ? 0 : expected.length))
+          assert.strictEqual(
+            store.isYetToMove(entry),
+            smallUploads === "background" && !entry.upload.isOpen && entry.stored < expected.length
+          )
+          deepStrictEqual(
+            Chunk.toReadonlyArray(yield* Stream.runCollect(store.pending)),
+            store.isYetToMove(entry) ? [id] : []
           )
           assert.strictEqual(entry.upload.offset, expected.length)
           const size = Option.getOrElse(yield* bytes.size(id), () => 0)

@@ -92,6 +92,28 @@ export const suite = (layer: Layer.Layer<UploadRegistry, unknown>): void => {
         deepStrictEqual(yield* tails.whole([]), [])
       }))
 
+    test("of complete uploads are found, page by page", (registry, tails) =>
+      Effect.gen(function*() {
+        const uploads: ReadonlyArray<readonly [Upload, tail: number]> = [
+          [full(3, 1), 3],
+          [full(3, 2), 0],
+          [open(3, 3), 3],
+          [full(4, 4), 4],
+          [full(5, 5), 2],
+          [full(0, 6), 0],
+          [States.complete(7, { length: 3, completion: { _tag: "Finishing" } }), 3],
+          [full(6, 8), 6]
+        ]
+        const entries = yield* Effect.forEach(uploads, ([upload, tail]) =>
+          registry.create(upload, { ...fence, ...(tail > 0 ? { tail: numbered(tail) } : {}) }))
+        const first = yield* tails.complete({ limit: 3 })
+        deepStrictEqual(first, [1, 4, 5].map(States.id))
+        deepStrictEqual(yield* tails.complete({ limit: 3, after: first.at(-1) }), [States.id(8)])
+        const [moved] = entries
+        yield* registry.commit(moved as StoredUpload, full(3, 1), { ...fence, stored: 3 })
+        deepStrictEqual(yield* tails.complete({ limit: 9 }), [4, 5, 8].map(States.id))
+      }))
+
     test("of many uploads are written at once", (registry, tails) =>
       Effect.gen(function*() {
         const uploads = Array.from({ length: 300 }, (_, n) => open(sizeOf(n), n))

@@ -17,25 +17,34 @@ const idOf = (n: number) => Upload.UploadId.make(String(n).padStart(32, "0"))
 
 export type Probe = Effect.Effect.Success<ReturnType<typeof probe>>
 
-export const probe = Effect.fnUntraced(function*(smallUploads: "database" | "files") {
+/** With `"later"` the files of small uploads are written in the background. */
+export const probe = Effect.fnUntraced(function*(place: "database" | "files" | "later" = "files") {
   let last = 0
   let cleared = 0
   const layer = NodeTusServer.layerHttp({ port: 0 }).pipe(
     Layer.provideMerge(TusServer.layer),
-    Layer.provideMerge(EmbeddedStore.layer({ directory: yield* directory, smallUploads })),
+    Layer.provideMerge(EmbeddedStore.layer({
+      directory: yield* directory,
+      smallUploads: place === "database" ? "database" : "files"
+    })),
     Layer.provide(NodeHashFunctions.layer),
     Layer.provide(Layer.succeed(TusPolicy.TusPolicy, { ...limits, expiresAfter: "1 day" })),
-    Layer.provide(Layer.succeed(Durability, "process")),
+    Layer.provide(Layer.succeed(Durability, place === "later" ? "completion" : "process")),
     Layer.provide(Layer.succeed(UploadIds.UploadIds, { next: Effect.sync(() => idOf(++last)) }))
   )
   const context = yield* Layer.build(layer)
   const run = <A, E>(
-    effect: Effect.Effect<A, E, NodeTusServer.NodeTusServer | UploadRegistry.UploadRegistry | ByteStore.ByteStore>
+    effect: Effect.Effect<A, E, Layer.Layer.Success<typeof layer>>
   ) => Effect.runPromise(Effect.provide(effect, context))
 
   const { port } = yield* Effect.provide(NodeTusServer.NodeTusServer, context)
   const registry = yield* Effect.provide(UploadRegistry.UploadRegistry, context)
   const bytes = yield* Effect.provide(ByteStore.ByteStore, context)
+
+  const { locate } = yield* Effect.provide(TusServer.TusServer, context)
+
+  /** Afterwards nothing of the upload is written in the background any more. */
+  const atRest = (id: Upload.UploadId) => place === "later" ? Effect.ignore(locate(id)) : Effect.void
 
   /** All bytes in the file of an upload, and those in its tail. */
   const contentOf = async (id: Upload.UploadId) => {
@@ -48,7 +57,7 @@ export const probe = Effect.fnUntraced(function*(smallUploads: "database" | "fil
 
   /** The stored state of an upload. */
   const entry = async (id: string) => {
-    const found = await run(registry.get(Upload.UploadId.make(id)))
+    const found = await run(Effect.zipRight(atRest(Upload.UploadId.make(id)), registry.get(Upload.UploadId.make(id))))
     if (Option.isNone(found)) {
       return undefined
     }
@@ -94,7 +103,8 @@ export const probe = Effect.fnUntraced(function*(smallUploads: "database" | "fil
     clear: () =>
       run(Effect.gen(function*() {
         while (cleared < last) {
-          const found = yield* registry.get(idOf(++cleared))
+          yield* atRest(idOf(++cleared))
+          const found = yield* registry.get(idOf(cleared))
           if (Option.isSome(found)) {
             yield* registry.remove(found.value, { fence: found.value.fence, durable: false })
             yield* bytes.remove(found.value.upload.id, found.value.fence)
