@@ -9,8 +9,8 @@ import { UploadStore } from "./UploadStore.js"
 
 /**
  * `store`, with a span named `UploadStore.get` and so on around `get`, `claim`, `create`, `write`, `read`, `commit`,
- * `secure`, `moveTail`, `sync`, `discard`, `concat` and `remove`, which has the id of the upload as `tus.upload.id`. It knows
- * no state without a wait, so that each `get` has its span. The other methods are those of `store`.
+ * `secure`, `moveTail`, `sync`, `discard`, `concat` and `remove`, which has the id of the upload as `tus.upload.id`. It
+ * knows no state without a wait, so that each `get` has its span. The other methods are those of `store`.
  */
 export const make = (store: UploadStore["Type"]): UploadStore["Type"] =>
   UploadStore.of({

@@ -19,8 +19,8 @@ import { now, uploadOf } from "../protocol/arbitraries.js"
 const tailLimit = 30
 
 /**
- * A body that is whole, one in pieces, one that fails after its bytes; bytes that are lost, a restart, and the tail of a
- * complete upload that moves, at once or in a moment in which the byte store or the registry fails.
+ * A body that is whole, one in pieces, one that fails after its bytes; bytes that are lost, a restart, and the tail
+ * of a complete upload that moves, or does not because the registry fails.
  */
 type Step =
   | {

@@ -57,7 +57,7 @@ export const command = Command.make("serve", {
   smallUploads: Flags.oneOf("small-uploads", ["files", "database"]).pipe(
     Options.withDefault("files" as const),
     Options.withDescription(
-      "Where uploads of up to 64 KiB stay: in a file each (files, the default), or in the database (database), which is faster."
+      "Where complete uploads of up to 64 KiB stay: in a file each (files, the default), or in the database (database), which is faster."
     )
   ),
   publicUrl: Options.text("public-url").pipe(
