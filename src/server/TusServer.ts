@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import { HashFunctions } from "../bytes/HashFunctions.js"
 import { type Command, takesBody } from "../protocol/Command.js"
 import type { Policy } from "../protocol/Policy.js"
@@ -24,7 +23,7 @@ import { UploadEvents } from "./hooks/UploadEvents.js"
 import { UploadLimits } from "./hooks/UploadLimits.js"
 import * as TusPolicy from "./policy/TusPolicy.js"
 import * as Append from "./verbs/Append.js"
-import { quietly } from "./verbs/Background.js"
+import { each } from "./verbs/Background.js"
 import * as CompleteUpload from "./verbs/CompleteUpload.js"
 import * as Create from "./verbs/Create.js"
 import * as Download from "./verbs/Download.js"
@@ -95,9 +94,7 @@ export const make = Effect.gen(function*() {
       Effect.catchTags({ UploadNotFound: () => Effect.void, Superseded: () => Effect.void })
     )
 
-  yield* Effect.forkScoped(
-    store.pending.pipe(Stream.runForEach((id) => quietly(finishPending(id))), Effect.ignoreLogged)
-  )
+  yield* Effect.forkScoped(each(store.pending, finishPending))
 
   const perform = (
     command: Command,

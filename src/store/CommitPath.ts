@@ -40,8 +40,7 @@ export const make = (
     durability === "always" || (durability === "completion" && before?.completion._tag !== after.completion._tag
       && !after.isOpen)
 
-  const releasing = <A, E>(id: UploadId, self: Effect.Effect<A, E>) =>
-    bytes.release === undefined ? self : Effect.zipLeft(self, bytes.release(id))
+  const releasing = releaser(bytes)
 
   /** Whether the bytes of `pull` wait for the commit. */
   const waits = (entry: StoredUpload, pull: Pull.Pull<UploadStoreError>): pull is Pull.Whole =>
@@ -128,3 +127,7 @@ export const make = (
       })
   }
 }
+
+/** Nothing is appended to the upload afterwards. */
+const releaser = ({ release }: ByteStore["Type"]) => <A, E>(id: UploadId, self: Effect.Effect<A, E>) =>
+  release === undefined ? self : Effect.zipLeft(self, release(id))

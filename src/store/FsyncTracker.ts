@@ -26,11 +26,7 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
 
   const { sync: fsyncOf } = bytes
 
-  const fsync = fsyncOf && oneAtATime(fsyncOf, (id, exit) => {
-    if (Exit.isFailure(exit) && isLoss(exit.cause)) {
-      failed.add(id)
-    }
-  })
+  const fsync = fsyncOf && oneAtATime(fsyncOf, (id) => failed.add(id))
 
   return {
     cut: setBack.to,
@@ -114,16 +110,16 @@ export const make = (registry: UploadRegistry["Type"], bytes: ByteStore["Type"])
 
 /**
  * One fsync per upload at a time: after a failed fsync the kernel reports success to the next caller although the
- * bytes are lost. `onEnd` learns the result before the next caller begins.
+ * bytes are lost. `onLoss` learns of it before the next caller begins.
  */
-const oneAtATime = <E>(
-  sync: (id: UploadId) => Effect.Effect<void, E>,
-  onEnd: (id: UploadId, exit: Exit.Exit<void, E>) => void
+const oneAtATime = (
+  sync: (id: UploadId) => Effect.Effect<void, UploadStoreError>,
+  onLoss: (id: UploadId) => void
 ) => {
   /** Running fsyncs, and their ends. */
   const running = new Map<UploadId, Signal>()
 
-  const next = (id: UploadId): Effect.Effect<void, E> =>
+  const next = (id: UploadId): Effect.Effect<void, UploadStoreError> =>
     Effect.uninterruptible(Effect.suspend(() => {
       const other = running.get(id)
       if (other !== undefined) {
@@ -133,7 +129,9 @@ const oneAtATime = <E>(
       running.set(id, ended)
       return Effect.onExit(sync(id), (exit) =>
         Effect.sync(() => {
-          onEnd(id, exit)
+          if (Exit.isFailure(exit) && isLoss(exit.cause)) {
+            onLoss(id)
+          }
           running.delete(id)
           ended.give()
         }))

@@ -71,10 +71,7 @@ export const make = (): UploadRegistry["Type"] => {
         removeTail(entry.upload.id)
         entries.delete(entry.upload.id)
       })),
-    tails: {
-      ...tails,
-      complete: (options) => page(options, (entry) => entry.upload.completion._tag === "Complete" && tailOf(entry) > 0)
-    },
+    tails: { ...tails, complete: (options) => page(options, isCompleteWithTail) },
     expired: (now, page) => Effect.sync(() => expired(entries, now, page)),
     pending: (options) =>
       page(options, ({ upload }) => (upload.isFinal && upload.isOpen) || upload.completion._tag === "Finishing"),
@@ -139,6 +136,8 @@ const isConsumed = (entries: Entries, upload: Upload): boolean => {
   const finals = upload.isPartial && !upload.isOpen ? finalsOf(entries, upload.id) : []
   return finals.some(({ completion }) => completion._tag === "Complete") && !finals.some(isUnfinished)
 }
+
+const isCompleteWithTail = (entry: StoredUpload) => entry.upload.completion._tag === "Complete" && tailOf(entry) > 0
 
 const isUnfinished = (upload: Upload): boolean => !isConcluded(upload)
 

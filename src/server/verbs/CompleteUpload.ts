@@ -5,7 +5,6 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import type { Addition } from "../../protocol/Addition.js"
@@ -15,7 +14,6 @@ import type { Upload, UploadId } from "../../protocol/Upload.js"
 import { type Lease, UploadLock } from "../../store/UploadLock.js"
 import type { StoredUpload } from "../../store/UploadRegistry.js"
 import { UploadStore } from "../../store/UploadStore.js"
-import type { UploadStoreError } from "../../store/UploadStoreError.js"
 import * as Known from "../../time/Known.js"
 import * as StorableAnswer from "../../wire/StorableAnswer.js"
 import { UploadEvents } from "../hooks/UploadEvents.js"
@@ -37,6 +35,7 @@ export const make = (policy: Policy, hooks: HookRunner) =>
     const removal = yield* Removal.make(hooks)
     const runInBackground = yield* FiberSet.makeRuntime<never>()
     const conclude = concluding(store, hooks)
+
     /** Publishes the event, and finishes the finals that wait for this upload. */
     const announce = ({ entry: { upload } }: Concluded) => {
       if (upload.completion._tag !== "Complete") {
@@ -49,42 +48,15 @@ export const make = (policy: Policy, hooks: HookRunner) =>
       return upload.isPartial ? Effect.zipRight(told, finishFinals(upload.id)) : told
     }
 
-    /** The event says where the bytes are: it is published when they are there. */
-    const move = (entry: StoredUpload) =>
-      Effect.uninterruptible(store.moveTail(entry)).pipe(
-        Effect.tapErrorTag(
-          "UploadStoreError",
-          (error) => Effect.logWarning(`${entry.upload.id} stays in the database for now: ${error.message}`)
-        ),
-        Effect.flatMap((entry) => Effect.as(announce({ entry }), entry))
-      )
-
-    /** Waits for the lock. */
-    const moveIfYetToMove = (id: UploadId) =>
-      lock.withLock(id, ({ fence }) =>
-        Effect.flatMap(
-          store.claim(id, fence),
-          (entry) => store.isYetToMove(entry) ? move(entry) : Effect.succeed(entry)
-        ))
-
-    const moves = yield* TailMoves.make(moveIfYetToMove)
-
-    /** A tail that cannot move now moves with the next sweep. */
-    const announceOrMove = (concluded: Concluded): Effect.Effect<void, UploadStoreError> => {
-      const { entry } = concluded
-      if (!store.isYetToMove(entry)) {
-        return announce(concluded)
-      }
-      if (moves.hasRoom()) {
-        moves.later(entry)
-        return Exit.void
-      }
-      return quietly(move(entry))
-    }
+    const tails = yield* TailMoves.make((entry) => announce({ entry }))
 
     /** For an upload that was open, or is new, and now has the state of `entry`. */
     const follow = (entry: StoredUpload) =>
-      Known.flatMap(conclude(entry), (concluded) => Known.map(announceOrMove(concluded), () => concluded))
+      Known.flatMap(conclude(entry), (concluded) =>
+        Known.map(
+          store.isYetToMove(concluded.entry) ? tails.moveSoon(concluded.entry) : announce(concluded),
+          () => concluded
+        ))
 
     const finals = yield* AssembleFinal.make(policy, follow)
 
@@ -94,7 +66,7 @@ export const make = (policy: Policy, hooks: HookRunner) =>
         (waiting) =>
           waiting.forEach((final) =>
             void runInBackground(
-              quietly(Effect.unlessEffect(finishPending(final), finals.waitsForAnother(final, part)))
+              quietly(Effect.unlessEffect(finishIfFree(final), finals.waitsForAnother(final, part)))
             )
           )
       )
@@ -113,33 +85,28 @@ export const make = (policy: Policy, hooks: HookRunner) =>
         }
       })
 
-    /** Does what the server has to do for an upload by itself, if its lock is free. */
-    const finishPending = (id: UploadId) =>
+    const finishIfFree = (id: UploadId) =>
       lock.withLockIfFree(id, (lease) =>
         Effect.flatMap(store.claim(id, lease.fence), (entry) =>
           entry.upload.isFinal && entry.upload.isOpen
             ? assembleOrAbandon(entry, lease)
             : entry.upload.completion._tag === "Finishing"
             ? follow(entry)
-            : store.isYetToMove(entry)
-            ? Effect.map(move(entry), (entry): Concluded => ({ entry }))
             : Effect.succeed<Concluded>({ entry })))
 
-    const { assemble, denialOf, partsOf } = finals
-    return {
-      assemble,
-      denialOf,
-      follow,
-      partsOf,
-      finishPending,
+    /**
+     * Does what the server has to do for an upload by itself. A lock that is held is waited for only to move a tail:
+     * whoever holds it does not do that.
+     */
+    const finishPending = (id: UploadId) =>
+      Effect.flatMap(
+        store.get(id),
+        (entry) =>
+          store.isYetToMove(entry) ? tails.move(id) : Effect.asVoid(finishIfFree(id))
+      )
 
-      /** Where the bytes are, for people. A tail that has yet to move is moved first. */
-      locate: (id: UploadId) =>
-        Effect.zipRight(
-          Effect.whenEffect(moveIfYetToMove(id), Effect.map(store.get(id), store.isYetToMove)),
-          store.locate(id)
-        )
-    }
+    const { assemble, denialOf, partsOf } = finals
+    return { assemble, denialOf, follow, partsOf, finishPending, locate: tails.locate }
   })
 
 /**

@@ -1,74 +1,72 @@
 /**
- * Moves the tails of complete uploads into the byte store after their clients were answered. If too many wait, a
- * request moves its own tail, and is answered then.
+ * Moves the tails of complete uploads into the byte store after their clients were answered, and tells then that they
+ * are complete: the event says where the bytes are. If too many tails wait, a request moves its own before its answer.
  */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FiberSet from "effect/FiberSet"
-import * as Option from "effect/Option"
+import * as Exit from "effect/Exit"
 import type { UploadId } from "../../protocol/Upload.js"
 import { type StoredUpload, tailOf } from "../../store/StoredUpload.js"
+import { UploadLock } from "../../store/UploadLock.js"
+import { UploadStore } from "../../store/UploadStore.js"
+import type { UploadStoreError } from "../../store/UploadStoreError.js"
 import { quietly } from "./Background.js"
+import * as Backlog from "./Backlog.js"
 
-/** The most uploads, and bytes of them, that wait. */
-const limits = { uploads: 1024, bytes: 16 * 1024 * 1024 }
+const limit = { items: 1024, bytes: 16 * 1024 * 1024 }
 
-/** How many move at a time. Their commits share a transaction. */
+/** Their commits share a transaction. */
 const atOnce = 16
 
-/** How long the end of the server waits for the last ones. The next server moves the rest. */
-const deadline: Duration.DurationInput = "10 seconds"
+/** `announce` runs under the lock, with the entry of an upload that is complete and has its bytes in the byte store. */
+export const make = Effect.fnUntraced(function*(
+  announce: (entry: StoredUpload) => Effect.Effect<void, UploadStoreError>
+) {
+  const store = yield* UploadStore
+  const lock = yield* UploadLock
 
-/** `move` takes the lock of the upload, and does nothing if another has moved the tail. */
-export const make = Effect.fnUntraced(function*(move: (id: UploadId) => Effect.Effect<unknown, unknown>) {
-  const waiting: Array<StoredUpload> = []
-  const pending = { uploads: 0, bytes: 0 }
-  let working = 0
-  let isClosed = false
+  /** Under the lock. A tail that cannot move is moved by a later sweep. */
+  const moveNow = (entry: StoredUpload) =>
+    Effect.uninterruptible(store.moveTail(entry)).pipe(
+      Effect.tapErrorTag(
+        "UploadStoreError",
+        ({ message }) => Effect.logWarning(`${entry.upload.id} stays in the registry for now: ${message}`)
+      ),
+      Effect.flatMap(announce)
+    )
 
-  const workers = yield* FiberSet.make<void>()
-  const run = yield* FiberSet.runtime(workers)<never>()
-  yield* Effect.addFinalizer(() =>
-    Effect.suspend(() => {
-      isClosed = true
-      return Effect.timeoutOption(Effect.interruptible(FiberSet.awaitEmpty(workers)), deadline)
-    }).pipe(Effect.flatMap((done) =>
-      Option.isSome(done)
-        ? Effect.void
-        : Effect.logWarning(
-          `the files of ${pending.uploads} uploads were not written within ${
-            Duration.format(Duration.decode(deadline))
-          }: the next start writes them`
-        )
-    ))
-  )
+  /** Waits for the lock, and does nothing if the tail has moved already. */
+  const move = (id: UploadId) =>
+    lock.withLock(id, ({ fence }) =>
+      Effect.flatMap(
+        store.claim(id, fence),
+        (entry) => store.isYetToMove(entry) ? moveNow(entry) : Effect.void
+      ))
 
-  const work: Effect.Effect<void> = Effect.suspend(() => {
-    const entry = waiting.shift()
-    if (entry === undefined) {
-      working--
-      return Effect.void
-    }
-    return Effect.flatMap(quietly(move(entry.upload.id)), () => {
-      pending.uploads--
-      pending.bytes -= tailOf(entry)
-      return work
-    })
+  const backlog = yield* Backlog.make<UploadId>({
+    act: (id) => quietly(move(id)),
+    atOnce,
+    limit,
+    leftBehind: (uploads) =>
+      `${uploads} small uploads are still in the registry: their files are written at the next start`
   })
 
   return {
-    /** Whether there is room for one more. */
-    hasRoom: () => !isClosed && pending.uploads < limits.uploads && pending.bytes < limits.bytes,
+    move,
 
-    /** Moves the tail later, under the lock that the caller holds now. */
-    later: (entry: StoredUpload): void => {
-      pending.uploads++
-      pending.bytes += tailOf(entry)
-      waiting.push(entry)
-      if (working < atOnce) {
-        working++
-        run(work)
+    /** Under the lock: moves the tail after the answer, or at once if too many wait. */
+    moveSoon: (entry: StoredUpload): Effect.Effect<void> => {
+      if (!backlog.hasRoom()) {
+        return quietly(moveNow(entry))
       }
-    }
+      backlog.add(entry.upload.id, tailOf(entry))
+      return Exit.void
+    },
+
+    /** Where the bytes are, for people. A tail that has yet to move is moved first. */
+    locate: (id: UploadId) =>
+      Effect.zipRight(
+        Effect.whenEffect(move(id), Effect.map(store.get(id), store.isYetToMove)),
+        store.locate(id)
+      )
   }
 })
