@@ -84,6 +84,7 @@ export const layer = (
       )
       let file = yield* take
       let loss: UploadStoreError | undefined
+      let told = ""
 
       const isThere = Effect.zipWith(
         Effect.suspend(() => NodeFs.sizeNow(file)),
@@ -102,13 +103,14 @@ export const layer = (
       })
 
       yield* Effect.unlessEffect(takeAnew, isThere).pipe(
-        Effect.catchAll((error) =>
-          Effect.logError(
-            loss === undefined
-              ? `${path} cannot be locked again, and is tried once more: ${error.message}`
-              : `${path} was removed, and this server writes nothing any more; restart it: ${error.message}`
-          )
-        ),
+        Effect.catchAll((error) => {
+          const message = loss === undefined
+            ? `${path} cannot be locked again, and is tried until it can: ${error.message}`
+            : `${path} was removed, and this server writes nothing any more; restart it: ${error.message}`
+          const isNew = message !== told
+          told = message
+          return Effect.when(Effect.logError(message), () => isNew)
+        }),
         Effect.repeat({ schedule: Schedule.spaced(interval), until: () => loss !== undefined }),
         Effect.forkScoped
       )

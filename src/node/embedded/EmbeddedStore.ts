@@ -23,6 +23,7 @@ import { UploadStoreError } from "../../store/UploadStoreError.js"
 import * as UsageLedger from "../../store/UsageLedger.js"
 import * as FileByteStore from "../files/FileByteStore.js"
 import * as NodeFs from "../files/NodeFs.js"
+import * as DatabaseWatch from "./DatabaseWatch.js"
 import * as DirectoryLock from "./DirectoryLock.js"
 import * as DiskReserve from "./DiskReserve.js"
 import * as LockedStore from "./LockedStore.js"
@@ -109,6 +110,7 @@ export const layer = (
 ): Layer.Layer<Services, OptionError | Pairing.StoreMismatch | UploadStoreError> => {
   const { adopt, directory, limits, smallUploads, tracing = false } = options
   const permissions = NodeFs.permissions[options.permissions ?? "owner"]
+  const path = join(directory, "uploads.sqlite")
   const lock = DirectoryLock.layer({
     directory,
     permissions,
@@ -127,8 +129,9 @@ export const layer = (
     Layer.provideMerge(RegistryCache.layer()),
     Layer.provide(DiskReserve.layerRegistry),
     Layer.provide(LockedStore.layerRegistry),
+    Layer.provide(DatabaseWatch.layerRegistry({ path, permissions })),
     Layer.provide(SqlUploadRegistry.layer),
-    Layer.provide(database(options, join(directory, "uploads.sqlite"), permissions)),
+    Layer.provide(database(options, path, permissions)),
     Layer.provide(NodeBootId.layer)
   )
   const limited: Layer.Layer<

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { ByteStore } from "../../store/ByteStore.js"
 import { UploadRegistry } from "../../store/UploadRegistry.js"
+import type { UploadStoreError } from "../../store/UploadStoreError.js"
 import { DirectoryLock } from "./DirectoryLock.js"
 
 /** Around the provided byte store. */
@@ -34,14 +35,20 @@ export const layerBytes: Layer.Layer<ByteStore, never, ByteStore | DirectoryLock
 export const layerRegistry: Layer.Layer<UploadRegistry, never, DirectoryLock | UploadRegistry> = Layer.effect(
   UploadRegistry,
   Effect.gen(function*() {
-    const registry = yield* UploadRegistry
     const { loss } = yield* DirectoryLock
-    return UploadRegistry.of({
-      ...registry,
-      claim: (id, fence) => loss() ?? registry.claim(id, fence),
-      create: (upload, options) => loss() ?? registry.create(upload, options),
-      commit: (entry, next, options) => loss() ?? registry.commit(entry, next, options),
-      remove: (entry, options) => loss() ?? registry.remove(entry, options)
-    })
+    return guarded(yield* UploadRegistry, loss)
   })
 )
+
+/** Fails before each write if there is a `loss`. */
+export const guarded = (
+  registry: UploadRegistry["Type"],
+  loss: () => UploadStoreError | undefined
+): UploadRegistry["Type"] =>
+  UploadRegistry.of({
+    ...registry,
+    claim: (id, fence) => loss() ?? registry.claim(id, fence),
+    create: (upload, options) => loss() ?? registry.create(upload, options),
+    commit: (entry, next, options) => loss() ?? registry.commit(entry, next, options),
+    remove: (entry, options) => loss() ?? registry.remove(entry, options)
+  })

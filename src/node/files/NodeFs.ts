@@ -90,6 +90,13 @@ export const look = (path: string): Effect.Effect<Option.Option<Look>, UploadSto
     Effect.catchIf(isNowhere, () => Effect.succeedNone)
   )
 
+/** Which file a name stands for, also after it was renamed; `Option.none` if it is missing. */
+export const identityOf = (path: string): Effect.Effect<Option.Option<string>, UploadStoreError> =>
+  call<Fs.Stats>("Read", `stat ${path}`, (done) => Fs.stat(path, done)).pipe(
+    Effect.map(({ dev, ino }) => Option.some(`${dev} ${ino}`)),
+    Effect.catchIf(isNowhere, () => Effect.succeedNone)
+  )
+
 /** Whether two names are hard links to one file, so that it stays when one of them is removed. */
 export const isSame = (path: string, other: string): Effect.Effect<boolean, UploadStoreError> =>
   Effect.zipWith(

@@ -1,0 +1,99 @@
+/**
+ * Notices if the files of the database are removed, moved or replaced under a running server. SQLite would go on with
+ * files that nobody finds again: whatever is acknowledged then would be lost with the process.
+ */
+import * as SqlClient from "@effect/sql/SqlClient"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import { UploadRegistry } from "../../store/UploadRegistry.js"
+import { UploadStoreError } from "../../store/UploadStoreError.js"
+import * as NodeFs from "../files/NodeFs.js"
+import * as LockedStore from "./LockedStore.js"
+
+const interval = "250 millis"
+
+export interface Options {
+  /** Of the database. */
+  readonly path: string
+  /** The modes of a new file. */
+  readonly permissions: NodeFs.Permissions
+}
+
+/** Which file a path names. */
+type Identity = Option.Option<string>
+
+/** The database and its write-ahead log. While a connection is open SQLite keeps both. */
+const look = (path: string) => Effect.all({ database: NodeFs.identityOf(path), log: NodeFs.identityOf(`${path}-wal`) })
+
+const failure = (path: string) =>
+  new UploadStoreError({
+    reason: "Write",
+    operation: `write to ${path}`,
+    cause: new Error("its files were removed, moved or replaced while the server was running; restart the server")
+  })
+
+/**
+ * Puts everything that is committed where the next server finds it: into the database file if it is still there, else
+ * into a new one. A file that somebody has put in its place is left alone.
+ */
+const rescue = (sql: SqlClient.SqlClient, { path, permissions }: Options, opened: Identity, found: Identity) =>
+  Option.isNone(found)
+    // It may be written into an empty file.
+    ? NodeFs.make(path, permissions).pipe(
+      Effect.zipRight(sql`VACUUM INTO ${path}`.unprepared),
+      Effect.as(`${path} has been written again: restart the server`)
+    )
+    : isSame(opened, found)
+    ? Effect.as(
+      sql`PRAGMA wal_checkpoint(TRUNCATE)`.unprepared,
+      `${path} has everything that was committed: restart the server`
+    )
+    : Effect.succeed(
+      `${path} is another file now, and is left alone; what the server has committed is lost when it ends`
+    )
+
+const isSame = (one: Identity, other: Identity) =>
+  Option.isSome(one) && Option.isSome(other) && one.value === other.value
+
+/**
+ * Around the provided registry. Writes are refused as long as the files of its database are not where they were. If
+ * they do not come back within an interval, in which the last write has ended, everything is written to the path again.
+ */
+export const layerRegistry = (
+  options: Options
+): Layer.Layer<UploadRegistry, UploadStoreError, SqlClient.SqlClient | UploadRegistry> =>
+  Layer.scoped(
+    UploadRegistry,
+    Effect.gen(function*() {
+      const sql = yield* SqlClient.SqlClient
+      const { path } = options
+      const opened = yield* look(path)
+      let loss: UploadStoreError | undefined
+      let isRescued = false
+
+      const check = Effect.gen(function*() {
+        const found = yield* look(path)
+        const isThere = isSame(opened.database, found.database) && (Option.isNone(opened.log) ||
+          isSame(opened.log, found.log))
+        if (isThere && loss !== undefined) {
+          loss = undefined
+          yield* Effect.logWarning(`${path} is back, and is written to again`)
+        } else if (!isThere && loss === undefined) {
+          loss = failure(path)
+          yield* Effect.logError(loss.message)
+        } else if (!isThere && !isRescued) {
+          const done = yield* rescue(sql, options, opened.database, found.database)
+          isRescued = true
+          yield* Effect.logError(done)
+        }
+      })
+
+      yield* Effect.ignoreLogged(check).pipe(
+        Effect.repeat({ schedule: Schedule.spaced(interval), until: () => isRescued }),
+        Effect.forkScoped
+      )
+      return LockedStore.guarded(yield* UploadRegistry, () => loss)
+    })
+  )
