@@ -26,7 +26,9 @@ const swept = Effect.map(
 const serving = Effect.gen(function*() {
   const place = yield* directory
   const before = yield* swept
-  const server = yield* Layer.build(NodeTusServer.layer({ directory: place, port: 0, downloads: true, durability: "process" }))
+  const server = yield* Layer.build(
+    NodeTusServer.layer({ directory: place, port: 0, downloads: true, durability: "process" })
+  )
   yield* Effect.repeat(swept, { until: (count) => count > before, schedule: Schedule.spaced("5 millis") })
   const { ask, ...rest } = asking(Context.get(server, NodeTusServer.NodeTusServer).port)
   return {

@@ -34,17 +34,26 @@ const failure = (path: string) =>
     cause: new Error("its files were removed, moved or replaced while the server was running; restart the server")
   })
 
+/** Copies the database to its path, at once and never over another file. */
+const writeAgain = (sql: SqlClient.SqlClient, { path, permissions }: Options) => {
+  const copy = `${path}.new`
+  return NodeFs.removeIfPresent(copy).pipe(
+    Effect.zipRight(NodeFs.make(copy, permissions)),
+    // It may be written into an empty file.
+    Effect.zipRight(sql`VACUUM INTO ${copy}`.unprepared),
+    Effect.zipRight(NodeFs.link(copy, path)),
+    Effect.zipRight(NodeFs.removeIfPresent(copy))
+  )
+}
+
 /**
  * Puts everything that is committed where the next server finds it: into the database file if it is still there, else
  * into a new one. A file that somebody has put in its place is left alone.
  */
-const rescue = (sql: SqlClient.SqlClient, { path, permissions }: Options, opened: Identity, found: Identity) =>
-  Option.isNone(found)
-    // It may be written into an empty file.
-    ? NodeFs.make(path, permissions).pipe(
-      Effect.zipRight(sql`VACUUM INTO ${path}`.unprepared),
-      Effect.as(`${path} has been written again: restart the server`)
-    )
+const rescue = (sql: SqlClient.SqlClient, options: Options, opened: Identity, found: Identity) => {
+  const { path } = options
+  return Option.isNone(found)
+    ? Effect.as(writeAgain(sql, options), `${path} has been written again: restart the server`)
     : isSame(opened, found)
     ? Effect.as(
       sql`PRAGMA wal_checkpoint(TRUNCATE)`.unprepared,
@@ -53,6 +62,7 @@ const rescue = (sql: SqlClient.SqlClient, { path, permissions }: Options, opened
     : Effect.succeed(
       `${path} is another file now, and is left alone; what the server has committed is lost when it ends`
     )
+}
 
 const isSame = (one: Identity, other: Identity) =>
   Option.isSome(one) && Option.isSome(other) && one.value === other.value
@@ -72,6 +82,7 @@ export const layerRegistry = (
       const opened = yield* look(path)
       let loss: UploadStoreError | undefined
       let isRescued = false
+      let isTold = false
 
       const check = Effect.gen(function*() {
         const found = yield* look(path)
@@ -84,9 +95,20 @@ export const layerRegistry = (
           loss = failure(path)
           yield* Effect.logError(loss.message)
         } else if (!isThere && !isRescued) {
-          const done = yield* rescue(sql, options, opened.database, found.database)
-          isRescued = true
-          yield* Effect.logError(done)
+          yield* rescue(sql, options, opened.database, found.database).pipe(
+            Effect.tap((done) => {
+              isRescued = true
+              return Effect.logError(done)
+            }),
+            Effect.catchAll((error) => {
+              const isNew = !isTold
+              isTold = true
+              return Effect.when(
+                Effect.logError(`${path} cannot be written again, and is tried until it can`, error),
+                () => isNew
+              )
+            })
+          )
         }
       })
 
