@@ -1,7 +1,10 @@
 /**
  * What is measured, and the ways in which the load is applied.
  */
+import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
+import * as Effect from "effect/Effect"
 import { statSync } from "node:fs"
+import { join } from "node:path"
 import { setTimeout } from "node:timers/promises"
 import type { Connection } from "./Connection.js"
 import { connect } from "./Connection.js"
@@ -61,14 +64,14 @@ const restMillis = 60_000
 export const measure = async (
   server: Server,
   work: () => Promise<Work>,
-  isAtRest: () => boolean = () => true
+  isAtRest: () => Promise<boolean> = async () => true
 ): Promise<Measured> => {
   await server.peakRss()
   const [cpu, start] = [await server.cpu(), performance.now()]
   const done = await work()
   const answered = performance.now()
   let end = answered
-  while (!isAtRest()) {
+  while (!(await isAtRest())) {
     if (end - answered > restMillis) {
       throw new Error(`${server.kind.name} is not at rest after ${restMillis} ms`)
     }
@@ -78,14 +81,28 @@ export const measure = async (
   return { ...done, seconds: (end - start) / 1000, cpu: await server.cpu() - cpu, peakRss: await server.peakRss() }
 }
 
-/** Whether each of these uploads is a file with all its bytes. Asked again, it looks for those that were missing. */
+/**
+ * Whether each of these uploads is a file with all its bytes, and no bytes of a complete one are in the database. Asked
+ * again, it looks for those that were missing.
+ */
 export const areInPlace = (server: Server, paths: ReadonlyArray<string>, size: number) => {
   let left: ReadonlyArray<string> | undefined
-  return () => {
+  return async () => {
     left = (left ?? paths).filter((path) => statSync(fileOf(server, path), { throwIfNoEntry: false })?.size !== size)
-    return left.length === 0
+    return left.length === 0 && !(await hasTails(server))
   }
 }
+
+const hasTails = ({ directory }: Server) =>
+  Effect.runPromise(
+    Effect.flatMap(
+      SqliteClient.SqliteClient,
+      (sql) => sql`SELECT id FROM effect_tus_uploads WHERE completion = 'Complete' AND tail_bytes > 0 LIMIT 1`
+    ).pipe(
+      Effect.map(({ length }) => length > 0),
+      Effect.provide(SqliteClient.layer({ filename: join(directory, "uploads.sqlite"), readonly: true }))
+    )
+  )
 
 export const timed = async (latencies: Array<number>, work: () => Promise<unknown>) => {
   const start = performance.now()
