@@ -1,14 +1,18 @@
 /**
- * The application with its completion hook, which is asked once per full upload: P9.
+ * The application: its completion hook, which is asked once per full upload, and its listener: P9.
  */
 import { Refusal, type Upload } from "effect-tus"
+import type { UploadEvents } from "effect-tus/server"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as InPlace from "./InPlace.js"
 import type { Process } from "./Kernel.js"
 import type { Hook } from "./Plant.js"
 import type { World } from "./World.js"
 
 type Id = Upload.UploadId
+type Listener = Context.Tag.Service<typeof UploadEvents.UploadEvents>
 
 /** How often the hook was called for an upload, and how often it may have been. */
 interface Asked {
@@ -46,6 +50,19 @@ export class Application {
           Effect.sync(() => this.givenUp(upload.id)))
       })
     return this.world.plant.hook?.(hook, this.world) ?? hook
+  }
+
+  /** The listener of a process. */
+  listener(process: Process): Listener {
+    return {
+      publish: ({ _tag, upload: { id } }) =>
+        Effect.sync(() => {
+          // Another process may have removed it since.
+          if (_tag === "Completed" && !this.world.database.states.isLost(id, process)) {
+            InPlace.check(this.world, id, "its completion is told")
+          }
+        })
+    }
   }
 
   private decide(id: Id) {
@@ -88,6 +105,7 @@ export class Application {
     if (this.world.story.durability !== "process") {
       this.world.promises.checkLasting(id, offset, "the hook runs before the upload would survive a power cut")
     }
+    InPlace.check(this.world, id, "the hook runs")
   }
 
   /** After each commit: an upload is complete only if the hook accepted it. */

@@ -322,7 +322,7 @@ export class Database {
   }
 }
 
-/** The tails of a registry, if the story keeps small bytes there. */
+/** The tails of a registry, if the story has small bytes there. */
 export const tailsOf = (
   { story }: World,
   { tails }: Registry,
@@ -331,7 +331,7 @@ export const tailsOf = (
     call: Effect.Effect<A, UploadStoreError.UploadStoreError>
   ) => Effect.Effect<A, UploadStoreError.UploadStoreError>
 ): UploadRegistry.Tails | undefined =>
-  story.smallUploads === "registry" && tails !== undefined
+  story.smallUploads !== "byteStore" && tails !== undefined
     // Small, so that tails often move into the byte store.
     ? {
       limit: 700,

@@ -60,6 +60,14 @@ export class Promises {
     const isSynced = this.damaged.has(after.id) ||
       this.world.sources.isLasting(after.id, Math.min(synced, stored))
     this.claim(isSynced, "P2", after.id, `${synced} bytes are taken for synced that a power cut may take`)
+    const isDecided = this.world.story.durability !== "process" && !after.isOpen &&
+      after.completion._tag !== "Finishing" && !this.damaged.has(after.id)
+    this.claim(
+      !isDecided || this.world.sources.isLasting(after.id, stored),
+      "P2",
+      after.id,
+      `it is ${after.completion._tag}, and a power cut may take its ${stored} bytes from the byte store`
+    )
     const exchange = currentOrigin()
     if (after.offset > before.offset && exchange !== undefined && isChecked(exchange)) {
       this.claim(exchange.body.isWhole, "P5", after.id, "bytes count before their checksum was read")

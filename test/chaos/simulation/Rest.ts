@@ -4,6 +4,7 @@
  */
 import { TusSweeper } from "effect-tus/server"
 import * as Effect from "effect/Effect"
+import * as InPlace from "./InPlace.js"
 import { directory, identity, idOf, pathOf } from "./Paths.js"
 import type { World } from "./World.js"
 
@@ -74,12 +75,14 @@ const check = (world: World): void => {
       world.claim(!isKept, "P1", () => `${id} is kept, which its client wants removed`)
     }
   }
-  for (const { upload } of states.all()) {
+  for (const entry of states.all()) {
+    const { upload } = entry
     const { completion, id, isFinal, isOpen, offset } = upload
     const isThere = sources.stored(id).length >= offset || damaged.has(id)
     world.claim(isThere, "P1", () => `${id} is left behind without its bytes`)
     world.claim(!isOpen || isFinal || story.expiresAfter === undefined, "P7", () => `${id} outlives its time`)
     world.claim(completion._tag !== "Finishing", "P9", () => `${id} is never finished`)
+    world.claim(InPlace.hasMoved(story, entry), "P9", () => `the bytes of ${id} never move into the byte store`)
     world.promises.check(id)
   }
 }

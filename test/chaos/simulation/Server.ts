@@ -3,7 +3,7 @@
  */
 import { ByteStore, Pairing, RegistryCache, Upload, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
 import { FileByteStore, NodeHashFunctions } from "effect-tus/node"
-import { TusPolicy, TusServer, TusSweeper, TusSyncer, UploadHooks, UploadIds } from "effect-tus/server"
+import { TusPolicy, TusServer, TusSweeper, TusSyncer, UploadEvents, UploadHooks, UploadIds } from "effect-tus/server"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -60,6 +60,7 @@ export const layer = (world: World, process: Process): Layer.Layer<Services, unk
       Layer.succeed(UploadStore.Durability, story.durability),
       Layer.succeed(UploadStore.SmallUploads, story.smallUploads),
       Layer.succeed(UploadHooks.UploadHooks, story.hooks ? { onComplete: world.application.hook(process) } : {}),
+      Layer.succeed(UploadEvents.UploadEvents, world.application.listener(process)),
       Layer.succeed(UploadIds.UploadIds, { next: nextId(world) }),
       Logger.replace(Logger.defaultLogger, logger(world)),
       Logger.minimumLogLevel(LogLevel.Debug)

@@ -45,12 +45,14 @@ export interface Shared {
   readonly forgets: boolean
 }
 
+export const placements = ["byteStore", "registry", "background"] as const
+
 export interface Story {
   readonly seed: number
   readonly durability: "process" | "completion" | "always"
   readonly registry: "memory" | "sql"
-  /** Where small bodies stay. */
-  readonly smallUploads: "byteStore" | "registry"
+  /** Where small bodies go. */
+  readonly smallUploads: (typeof placements)[number]
   readonly hooks: boolean
   readonly expiresAfter: number | undefined
   readonly removeUsedPartials: boolean
@@ -74,6 +76,9 @@ export interface Story {
 
 export const minute = 60_000
 
+/** Each a third of the stories. */
+export const placementOf = (seed: number): Story["smallUploads"] => placements[seed % 3] ?? "byteStore"
+
 export const fromSeed = (seed: number): Story => {
   const dice = Dice.make(seed)
   const rate = dice.pick(0, 0.004, 0.015, 0.04, 0.1)
@@ -84,7 +89,7 @@ export const fromSeed = (seed: number): Story => {
     seed,
     durability: dice.pick("process", "completion", "always"),
     registry: twins === "none" && dice.chance(1 / 12) ? "sql" : "memory",
-    smallUploads: seed % 2 === 0 ? "byteStore" : "registry",
+    smallUploads: placementOf(seed),
     hooks: dice.chance(0.4),
     expiresAfter: dice.pick(undefined, 2 * minute, 10 * minute, 60 * minute),
     removeUsedPartials: dice.chance(0.5),

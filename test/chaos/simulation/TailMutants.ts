@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import { later, type Mutants } from "./Mutants.js"
 import type { Story } from "./Story.js"
 
-const where = ({ smallUploads }: Story) => smallUploads === "registry"
+const where = ({ smallUploads }: Story) => smallUploads !== "byteStore"
 
 export const tails: Mutants = {
   "counts bytes that wait for the commit, and does not store them": {

@@ -6,6 +6,7 @@ import { UploadLock } from "effect-tus"
 import { TusSweeper } from "effect-tus/server"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as InPlace from "../InPlace.js"
 import type { Services } from "../Server.js"
 import type { Host } from "../Servers.js"
 import type { World } from "../World.js"
@@ -82,12 +83,14 @@ const check = (world: World, { bytes }: Shared): void => {
   for (const id of bytes.ids) {
     world.claim(states.get(id) !== undefined, "P1", () => `the bytes of ${id} are left behind`)
   }
-  for (const { upload } of states.all()) {
+  for (const entry of states.all()) {
+    const { upload } = entry
     const { completion, id, isFinal, isOpen, offset } = upload
     world.claim(sources.stored(id).length >= offset, "P1", () => `${id} is left behind without its bytes`)
     world.claim(isOpen || sources.stored(id).length === offset, "P1", () => `${id} has more bytes than it counts`)
     world.claim(!isOpen || isFinal || story.expiresAfter === undefined, "P7", () => `${id} outlives its time`)
     world.claim(completion._tag !== "Finishing", "P9", () => `${id} is never finished`)
+    world.claim(InPlace.hasMoved(story, entry), "P9", () => `the bytes of ${id} never move into the byte store`)
     promises.check(id)
   }
 }

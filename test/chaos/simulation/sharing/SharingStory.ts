@@ -4,7 +4,7 @@
  */
 import * as Dice from "../Dice.js"
 import { sharedFaults } from "../Faults.js"
-import { minute, type Story, type Task, taskFrom } from "../Story.js"
+import { minute, placementOf, type Story, type Task, taskFrom } from "../Story.js"
 
 /** Most bodies last so long that a server can be paused, and its lease run out, while it writes one. */
 const longer = (task: Task, dice: Dice.Dice): Task =>
@@ -30,7 +30,7 @@ export const fromSeed = (seed: number): Story => {
     seed,
     durability: "always",
     registry: "memory",
-    smallUploads: seed % 2 === 0 ? "byteStore" : "registry",
+    smallUploads: placementOf(seed),
     hooks: dice.chance(0.4),
     expiresAfter: dice.pick(undefined, 10 * minute, 60 * minute),
     removeUsedPartials: dice.chance(0.5),
