@@ -6,6 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { vi } from "vitest"
+import { background } from "./simulation/BackgroundMutants.js"
 import * as BytesMutants from "./simulation/BytesMutants.js"
 import * as CompletionMutants from "./simulation/CompletionMutants.js"
 import * as LossMutants from "./simulation/LossMutants.js"
@@ -64,7 +65,8 @@ const mutants = {
   ...StatesMutants.states,
   ...CompletionMutants.completion,
   ...LossMutants.losses,
-  ...tails
+  ...tails,
+  ...background
 }
 
 const declare = (mutants: Mutants, storyOf: (seed: number) => Story.Story) => {

@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import type { restore } from "../../../src/cli/commands/OrphanActions.js"
 import type { Process } from "./Kernel.js"
 import type { Kind } from "./sharing/SharedBytes.js"
+import type { Story } from "./Story.js"
 import type { World } from "./World.js"
 
 type Alter<A> = (self: A, world: World) => A
@@ -20,6 +21,8 @@ export interface Plant {
   readonly store?: Alter<UploadStore.UploadStore["Type"]>
   readonly lock?: Alter<UploadLock.UploadLock["Type"]>
   readonly hook?: Alter<Hook>
+  /** Where small bodies go, instead of where the story wants them. */
+  readonly smallUploads?: Story["smallUploads"]
   /** The name of this boot for the server. */
   readonly boot?: (nth: number) => string
   /** System calls that are skipped. */

@@ -58,7 +58,7 @@ export const layer = (world: World, process: Process): Layer.Layer<Services, unk
       NodeHashFunctions.layer,
       Layer.succeed(TusPolicy.TusPolicy, { expiresAfter: story.expiresAfter }),
       Layer.succeed(UploadStore.Durability, story.durability),
-      Layer.succeed(UploadStore.SmallUploads, story.smallUploads),
+      Layer.succeed(UploadStore.SmallUploads, plant.smallUploads ?? story.smallUploads),
       Layer.succeed(UploadHooks.UploadHooks, story.hooks ? { onComplete: world.application.hook(process) } : {}),
       Layer.succeed(UploadEvents.UploadEvents, world.application.listener(process)),
       Layer.succeed(UploadIds.UploadIds, { next: nextId(world) }),

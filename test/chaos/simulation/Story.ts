@@ -85,17 +85,22 @@ export const fromSeed = (seed: number): Story => {
   const horizon = dice.pick(100, 300, 1000)
   const tasks = dice.pick(1, 1, 1, 2, 3)
   const twins = dice.pick("none", "none", "none", "none", "none", "none", "in turn", "at once")
+  const smallUploads = placementOf(seed)
+  const movers = smallUploads === "background" ? Dice.make(seed, 23) : undefined
   return {
     seed,
     durability: dice.pick("process", "completion", "always"),
     registry: twins === "none" && dice.chance(1 / 12) ? "sql" : "memory",
-    smallUploads: placementOf(seed),
-    hooks: dice.chance(0.4),
+    smallUploads,
+    hooks: dice.chance(0.4) && movers?.chance(0.5) !== false,
     expiresAfter: dice.pick(undefined, 2 * minute, 10 * minute, 60 * minute),
     removeUsedPartials: dice.chance(0.5),
     twins,
     shuffled: dice.chance(0.3),
-    tasks: Array.from({ length: tasks }, (_, nth) => taskFrom(nth, Dice.make(seed, nth))),
+    tasks: Array.from({ length: tasks }, (_, nth) => {
+      const task = taskFrom(nth, Dice.make(seed, nth))
+      return movers === undefined ? task : smaller(task, movers)
+    }),
     likely: new Set(faults.filter(() => dice.chance(0.5))),
     troubles: Array.from({ length: horizon }, (_, step) => step).filter(() => dice.chance(rate)),
     syncsDirectories: dice.chance(0.9),
@@ -129,6 +134,18 @@ export const taskFrom = (nth: number, dice: Dice.Dice): Task => {
     verdict: dice.chance(0.75) ? "Accept" : "Refuse"
   }
 }
+
+/** Most uploads are so small, and their bodies whole, that all bytes are in the registry until they are complete. */
+const smaller = (task: Task, dice: Dice.Dice): Task =>
+  dice.chance(0.3) ? task : {
+    ...task,
+    plot: dice.pick("Upload", "Pause", "Terminate"),
+    source: "again",
+    size: dice.whole(1, 650),
+    parallel: 1,
+    trailers: false,
+    piece: dice.pick(task.piece, 1000, 1000, 1000)
+  }
 
 /** The bytes of a task's source. No two pieces are equal, so each piece is recognizable. */
 export const bytesOf = (seed: number, { nth, size }: Task): Uint8Array => {
