@@ -3,8 +3,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { ByteStore, UploadLock, UploadRegistry, UploadStore } from "effect-tus"
-import { TusServer, UploadEvents } from "effect-tus/server"
+import { ByteStore, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
+import { TusServer, TusSweeper, UploadEvents } from "effect-tus/server"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -16,25 +16,39 @@ import * as States from "../../src/testing/registry/States.js"
 const full = States.complete(1, { length: 10 })
 const { id } = full
 
+const failingWhile = (fails: () => boolean) => (context: Context.Context<ByteStore.ByteStore>) => {
+  const bytes = Context.get(context, ByteStore.ByteStore)
+  return Context.make(ByteStore.ByteStore, {
+    ...bytes,
+    append: (id, place, pull, onWritten) =>
+      fails()
+        ? new UploadStoreError.UploadStoreError({ reason: "Write", operation: "append" })
+        : bytes.append(id, place, pull, onWritten)
+  })
+}
+
 /** A server with such an upload, and the events that it publishes. */
 const serving = (smallUploads: (typeof UploadStore.SmallUploads)["Service"]) =>
   Effect.gen(function*() {
     const told: Array<string> = []
+    const disk = { fails: false }
     const publish = ({ _tag }: UploadEvents.Event) => Effect.sync(() => void told.push(_tag))
-    const backends = yield* Layer.build(Layer.merge(UploadRegistry.layerMemory, ByteStore.layerMemory))
+    const backends = yield* Layer.build(
+      Layer.merge(UploadRegistry.layerMemory, Layer.map(ByteStore.layerMemory, failingWhile(() => disk.fails)))
+    )
     yield* Context.get(backends, UploadRegistry.UploadRegistry).create(full, {
       ...States.fence(0),
       tail: numbered(10)
     })
     const lock = yield* Layer.build(Layer.provide(UploadLock.layerMemory, Layer.succeedContext(backends)))
     const serve = Layer.build(TusServer.layer.pipe(
-      Layer.provide(UploadStore.layer),
+      Layer.provideMerge(UploadStore.layer),
       Layer.provide(Layer.succeed(UploadStore.SmallUploads, smallUploads)),
       Layer.provide(Layer.succeed(UploadEvents.UploadEvents, { publish })),
-      Layer.provide(Layer.succeedContext(Context.merge(backends, lock)))
+      Layer.provideMerge(Layer.succeedContext(Context.merge(backends, lock)))
     ))
     const size = Effect.map(Context.get(backends, ByteStore.ByteStore).size(id), Option.getOrElse(() => 0))
-    return { lock: Context.get(lock, UploadLock.UploadLock), serve, size, told }
+    return { disk, lock: Context.get(lock, UploadLock.UploadLock), serve, size, told }
   })
 
 describe("the tail of a complete upload", () => {
@@ -52,6 +66,19 @@ describe("the tail of a complete upload", () => {
       deepStrictEqual([yield* size, told], [0, []])
       yield* Deferred.succeed(goOn, undefined)
       yield* Effect.repeat(Effect.sleep(1), { until: () => told.length > 0 })
+      deepStrictEqual([yield* size, told], [10, ["Completed"]])
+    }))
+
+  it.scopedLive("moves with a sweep of the same server if it could not move at the start", () =>
+    Effect.gen(function*() {
+      const { disk, serve, size, told } = yield* serving("background")
+      disk.fails = true
+      const server = yield* serve
+      yield* Effect.sleep(20)
+      deepStrictEqual([yield* size, told], [0, []])
+      disk.fails = false
+      const { sweep } = yield* Effect.provide(TusSweeper.make, server)
+      yield* sweep()
       deepStrictEqual([yield* size, told], [10, ["Completed"]])
     }))
 

@@ -46,7 +46,7 @@ export const make = Effect.gen(function*() {
         )
     ),
 
-    finishPending: each(pages(registry.pending), server.finishPending),
+    finishPending: each(store.pending, server.finishPending),
 
     /** If the response to a final was lost, the client may create it again, so this is checked under the lock. */
     removeUsedPartials: each(
