@@ -5,6 +5,7 @@ import type { UploadRegistry } from "effect-tus"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import { has, type Mutant, type Mutants, nobody } from "./Mutants.js"
 import { currentOrigin } from "./Network.js"
 import type { Story } from "./Story.js"
@@ -79,6 +80,24 @@ export const background: Mutants = {
       ...registry,
       tails: registry.tails && { ...registry.tails, complete: () => Effect.succeed([]) }
     })
+  },
+
+  "leaves to the next start what could not move": {
+    where: moving(has("failed write", "write error", "no space", "full disk", "sync error")),
+    store: (store, { database }) => {
+      let starts = true
+      return {
+        ...store,
+        pending: Stream.suspend(() => {
+          const isStart = starts
+          starts = false
+          return Stream.filter(store.pending, (id) => {
+            const entry = database.states.get(id)
+            return isStart || entry === undefined || !isYetToMove(entry)
+          })
+        })
+      }
+    }
   },
 
   "asks the hook while the bytes are in the registry": {

@@ -86,20 +86,20 @@ export const fromSeed = (seed: number): Story => {
   const tasks = dice.pick(1, 1, 1, 2, 3)
   const twins = dice.pick("none", "none", "none", "none", "none", "none", "in turn", "at once")
   const smallUploads = placementOf(seed)
-  const movers = smallUploads === "background" ? Dice.make(seed, 23) : undefined
+  const moves = smallUploads === "background"
   return {
     seed,
     durability: dice.pick("process", "completion", "always"),
     registry: twins === "none" && dice.chance(1 / 12) ? "sql" : "memory",
     smallUploads,
-    hooks: dice.chance(0.4) && movers?.chance(0.5) !== false,
+    hooks: dice.chance(moves ? 0.2 : 0.4),
     expiresAfter: dice.pick(undefined, 2 * minute, 10 * minute, 60 * minute),
     removeUsedPartials: dice.chance(0.5),
     twins,
     shuffled: dice.chance(0.3),
     tasks: Array.from({ length: tasks }, (_, nth) => {
       const task = taskFrom(nth, Dice.make(seed, nth))
-      return movers === undefined ? task : smaller(task, movers)
+      return moves ? smaller(task, Dice.make(seed, nth, 37)) : task
     }),
     likely: new Set(faults.filter(() => dice.chance(0.5))),
     troubles: Array.from({ length: horizon }, (_, step) => step).filter(() => dice.chance(rate)),
@@ -136,7 +136,7 @@ export const taskFrom = (nth: number, dice: Dice.Dice): Task => {
 }
 
 /** Most uploads are so small, and their bodies whole, that all bytes are in the registry until they are complete. */
-const smaller = (task: Task, dice: Dice.Dice): Task =>
+export const smaller = (task: Task, dice: Dice.Dice): Task =>
   dice.chance(0.3) ? task : {
     ...task,
     plot: dice.pick("Upload", "Pause", "Terminate"),

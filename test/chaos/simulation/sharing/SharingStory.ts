@@ -4,7 +4,7 @@
  */
 import * as Dice from "../Dice.js"
 import { sharedFaults } from "../Faults.js"
-import { minute, placementOf, type Story, type Task, taskFrom } from "../Story.js"
+import { minute, placementOf, smaller, type Story, type Task, taskFrom } from "../Story.js"
 
 /** Most bodies last so long that a server can be paused, and its lease run out, while it writes one. */
 const longer = (task: Task, dice: Dice.Dice): Task =>
@@ -26,11 +26,13 @@ export const fromSeed = (seed: number): Story => {
   const horizon = dice.pick(200, 600, 2000)
   const tasks = dice.pick(1, 1, 2, 3)
   const servers = dice.pick(2, 2, 3)
+  const smallUploads = placementOf(seed)
+  const moves = smallUploads === "background"
   return {
     seed,
     durability: "always",
     registry: "memory",
-    smallUploads: placementOf(seed),
+    smallUploads,
     hooks: dice.chance(0.4),
     expiresAfter: dice.pick(undefined, 10 * minute, 60 * minute),
     removeUsedPartials: dice.chance(0.5),
@@ -38,11 +40,15 @@ export const fromSeed = (seed: number): Story => {
     shared: {
       servers,
       skews: Array.from({ length: servers }, () => dice.pick(0, 0, 0, 0, dice.whole(-90, 90) * minute)),
-      seals: dice.chance(0.6),
+      // A store that seals gets all bytes before an upload is complete.
+      seals: dice.chance(moves ? 0.2 : 0.6),
       forgets: dice.chance(0.5)
     },
     shuffled: dice.chance(0.3),
-    tasks: Array.from({ length: tasks }, (_, nth) => longer(taskFrom(nth, Dice.make(seed, nth, 31)), dice)),
+    tasks: Array.from({ length: tasks }, (_, nth) => {
+      const task = longer(taskFrom(nth, Dice.make(seed, nth, 31)), dice)
+      return moves ? smaller(task, Dice.make(seed, nth, 37)) : task
+    }),
     likely: new Set(sharedFaults.filter((fault) => dice.chance(fault === "pause" ? 0.8 : 0.5))),
     troubles: Array.from({ length: horizon }, (_, step) => step).filter(() => dice.chance(rate)),
     syncsDirectories: true,
