@@ -10,20 +10,27 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import { numbered } from "../../src/testing/Fixtures.js"
 import * as States from "../../src/testing/registry/States.js"
 
 const full = States.complete(1, { length: 10 })
 const { id } = full
 
-const failingWhile = (fails: () => boolean) => (context: Context.Context<ByteStore.ByteStore>) => {
+interface Disk {
+  readonly fails: boolean
+  /** Runs when bytes are appended, and nobody knows yet. */
+  readonly meanwhile: Effect.Effect<void>
+}
+
+const on = (disk: Disk) => (context: Context.Context<ByteStore.ByteStore>) => {
   const bytes = Context.get(context, ByteStore.ByteStore)
   return Context.make(ByteStore.ByteStore, {
     ...bytes,
     append: (id, place, pull, onWritten) =>
-      fails()
+      disk.fails
         ? new UploadStoreError.UploadStoreError({ reason: "Write", operation: "append" })
-        : bytes.append(id, place, pull, onWritten)
+        : Effect.tap(bytes.append(id, place, pull, onWritten), () => disk.meanwhile)
   })
 }
 
@@ -31,10 +38,10 @@ const failingWhile = (fails: () => boolean) => (context: Context.Context<ByteSto
 const serving = (smallUploads: (typeof UploadStore.SmallUploads)["Service"]) =>
   Effect.gen(function*() {
     const told: Array<string> = []
-    const disk = { fails: false }
+    const disk = { fails: false, meanwhile: Effect.void }
     const publish = ({ _tag }: UploadEvents.Event) => Effect.sync(() => void told.push(_tag))
     const backends = yield* Layer.build(
-      Layer.merge(UploadRegistry.layerMemory, Layer.map(ByteStore.layerMemory, failingWhile(() => disk.fails)))
+      Layer.merge(UploadRegistry.layerMemory, Layer.map(ByteStore.layerMemory, on(disk)))
     )
     yield* Context.get(backends, UploadRegistry.UploadRegistry).create(full, {
       ...States.fence(0),
@@ -80,6 +87,20 @@ describe("the tail of a complete upload", () => {
       const { sweep } = yield* Effect.provide(TusSweeper.make, server)
       yield* sweep()
       deepStrictEqual([yield* size, told], [10, ["Completed"]])
+    }))
+
+  it.scopedLive("stays if its mover stood still, has lost the lock, and its bytes were swept", () =>
+    Effect.gen(function*() {
+      const { disk, lock, serve, size } = yield* serving("registry")
+      const server = yield* serve
+      const store = Context.get(server, UploadStore.UploadStore)
+      const { sweepOrphans } = yield* Effect.provide(TusSweeper.make, server)
+      const entry = yield* lock.withLock(id, ({ fence }) => store.claim(id, fence))
+      disk.meanwhile = sweepOrphans()
+      assert.strictEqual((yield* Effect.flip(store.moveTail(entry)))._tag, "Superseded")
+      assert.strictEqual(yield* size, 0)
+      const [bytes] = yield* Stream.runCollect(store.read(id, { start: 0, end: 10 }))
+      deepStrictEqual(bytes, numbered(10))
     }))
 
   it.scopedLive("stays where the registry is to keep it, and nobody hears of it again", () =>

@@ -62,7 +62,8 @@ export const make = Effect.gen(function*() {
         Effect.uninterruptible(Effect.gen(function*() {
           const { id, isCondemned = false } = stored
           const look = yield* stored.look
-          const entry = yield* registry.get(id)
+          // Whoever moves its tail may stand still, and has lost its lock: it must not count what is removed here.
+          const entry = yield* registry.claim(id, fence)
           const isNamed = Option.isSome(entry)
           if (Option.exists(entry, isBesideState)) {
             yield* bytes.remove(id, fence)
