@@ -1,11 +1,11 @@
 /**
  * Bugs in how the bytes of small uploads move into the byte store after their clients were answered.
  */
-import type { UploadRegistry } from "effect-tus"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { isYetToMove } from "./InPlace.js"
 import { has, type Mutant, type Mutants, nobody } from "./Mutants.js"
 import { currentOrigin } from "./Network.js"
 import type { Story } from "./Story.js"
@@ -14,9 +14,6 @@ const isMoving = FiberRef.unsafeMake(false)
 
 const unlessMoving = <A, E>(act: Effect.Effect<A, E>, instead: Effect.Effect<A, E>) =>
   Effect.flatMap(FiberRef.get(isMoving), (moves) => moves ? instead : act)
-
-const isYetToMove = ({ stored, upload: { completion, offset } }: UploadRegistry.StoredUpload) =>
-  completion._tag === "Complete" && stored < offset
 
 const moving = (where: (story: Story) => boolean = () => true): NonNullable<Mutant["where"]> => (story) =>
   story.smallUploads === "background" && where(story)

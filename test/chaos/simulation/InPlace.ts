@@ -13,6 +13,10 @@ type Entry = UploadRegistry.StoredUpload
 export const hasMoved = ({ smallUploads }: Story, { stored, upload: { isOpen, offset } }: Entry): boolean =>
   isOpen || stored === offset || (smallUploads === "registry" && stored === 0)
 
+/** Whether it is complete, and bytes of it are in the registry. */
+export const isYetToMove = ({ stored, upload: { completion, offset } }: Entry): boolean =>
+  completion._tag === "Complete" && stored < offset
+
 /** Checks an upload of which the application hears now. */
 export const check = ({ database, promises, sources, story }: World, id: Id, event: string): void => {
   const entry = database.states.get(id)

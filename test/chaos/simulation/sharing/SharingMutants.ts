@@ -3,7 +3,9 @@
  */
 import { RegistryCache, type UploadRegistry } from "effect-tus"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
+import { isYetToMove } from "../InPlace.js"
 import { epoch } from "../Kernel.js"
 import { has, later, type Mutant, type Mutants, unfenced } from "../Mutants.js"
 import { lease } from "./LockTable.js"
@@ -15,6 +17,11 @@ const readingOnly = (registry: Registry): Registry => ({
   ...registry,
   claim: (id, fence) => Effect.map(registry.get(id), Option.map((entry) => ({ ...entry, fence })))
 })
+
+const isMoving: NonNullable<Mutant["where"]> = ({ shared, smallUploads }) =>
+  smallUploads === "background" && shared?.seals === false
+
+const isSweeping = FiberRef.unsafeMake(false)
 
 const sealing: Mutant["where"] = ({ shared }) => shared?.seals === true
 
@@ -34,6 +41,22 @@ export const sharing: Mutants = {
 
   "sweeps away the bytes of an upload that another server creates": {
     bytes: (bytes) => ({ ...bytes, isShared: undefined })
+  },
+
+  "sweeps away, without a claim, the bytes of a tail that another server moves": {
+    where: (story) => isMoving(story) && has("pause")(story),
+    lock: (lock) => ({
+      ...lock,
+      withLockIfFree: (id, use) => lock.withLockIfFree(id, (lease) => Effect.locally(use(lease), isSweeping, true))
+    }),
+    registry: (registry, { database }) => ({
+      ...registry,
+      claim: (id, fence) =>
+        Effect.flatMap(FiberRef.get(isSweeping), (sweeps) => {
+          const entry = database.states.get(id)
+          return sweeps && entry !== undefined && isYetToMove(entry) ? registry.get(id) : registry.claim(id, fence)
+        })
+    })
   },
 
   "claims an upload with the first commit only": { registry: readingOnly },
