@@ -75,9 +75,12 @@ export const make = (
     })
   }
 
-  /** Keeps a tail of which all bytes are there, and which moves soon, once it is committed. */
+  /**
+   * Keeps a tail of which all bytes are there, and which moves soon, once it is committed. Not if other processes may
+   * move it, or remove it and use its id again.
+   */
   const keeping = <E>(after: StoredUpload, tail: Uint8Array | undefined, commit: Effect.Effect<StoredUpload, E>) =>
-    tail?.length === after.upload.offset && Placement.isYetToMove(after, smallUploads)
+    bytes.isShared !== true && tail?.length === after.upload.offset && Placement.isYetToMove(after, smallUploads)
       ? Effect.tap(commit, () => waiting.keep(after.upload.id, tail))
       : commit
 

@@ -58,6 +58,9 @@ const serving = (smallUploads: (typeof UploadStore.SmallUploads)["Service"]) =>
     return { disk, lock: Context.get(lock, UploadLock.UploadLock), serve, size, told }
   })
 
+const put = (store: UploadStore.UploadStore["Type"], tail: Uint8Array) =>
+  store.commit(UploadRegistry.draft(full.cut(0), 1), full, tail)
+
 describe("the tail of a complete upload", () => {
   it.scopedLive("moves at the start of a server, which waits for whoever holds the upload", () =>
     Effect.gen(function*() {
@@ -111,6 +114,24 @@ describe("the tail of a complete upload", () => {
       yield* server.locate(id)
       deepStrictEqual([yield* size, told], [0, []])
     }))
+
+  it.scopedLive("is read again where another process may have replaced it", () =>
+    Effect.gen(function*() {
+      const registry = yield* UploadRegistry.UploadRegistry
+      const bytes = yield* ByteStore.ByteStore
+      const make = UploadStore.make.pipe(
+        Effect.provideService(UploadRegistry.UploadRegistry, registry),
+        Effect.provideService(ByteStore.ByteStore, { ...bytes, isShared: true }),
+        Effect.provideService(UploadStore.SmallUploads, "background")
+      )
+      const [one, other] = [yield* make, yield* make]
+      yield* other.remove(yield* put(one, numbered(10)))
+      const tail = numbered(10).toReversed()
+      const entry = yield* put(other, tail)
+      deepStrictEqual(Array.from(yield* Stream.runCollect(one.read(id, { start: 0, end: 10 }))), [tail])
+      yield* one.moveTail(entry)
+      deepStrictEqual(Array.from(yield* Stream.runCollect(bytes.read(id, { start: 0, end: 10 }))), [tail])
+    }).pipe(Effect.provide([UploadRegistry.layerMemory, ByteStore.layerMemory])))
 
   it.scopedLive("moves once, however many ask for it", () =>
     Effect.gen(function*() {

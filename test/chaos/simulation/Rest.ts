@@ -1,5 +1,5 @@
 /**
- * The end of a story: without any more faults, the server sweeps, and then a new process starts on what was left, and
+ * The end of a story: without any more faults, the server sweeps, and then a new process starts on what was left and
  * sweeps. Then every upload is complete, has an owner, or is gone.
  */
 import type { UploadRegistry } from "effect-tus"
