@@ -15,8 +15,9 @@ import { join } from "node:path"
 import type { Page, Worker } from "playwright-core"
 import { type Example, example } from "../example.js"
 import { relay } from "../interop/relay.js"
-import { fileOf, offsetOf, sha256, sha256OfFile } from "../interop/server.js"
+import { offsetOf, sha256 } from "../interop/server.js"
 import { directory } from "../support/directory.js"
+import { sha256OfStored } from "../support/stored.js"
 import { bytesOf } from "./made.js"
 import type { Asked, Told } from "./page.js"
 
@@ -56,7 +57,10 @@ export const mortal = Effect.gen(function*() {
 /** The stored bytes of an upload are the generated file. */
 export const check = (server: Server, url: string, size: number, changedAt?: number) =>
   Effect.promise(async () =>
-    assert.strictEqual(await sha256OfFile(fileOf(server.directory, url)), await sha256([bytesOf(size, changedAt)]))
+    assert.strictEqual(
+      await Effect.runPromise(sha256OfStored(server.directory, url)),
+      await sha256([bytesOf(size, changedAt)])
+    )
   )
 
 /** The generated file, on disk. */

@@ -12,8 +12,9 @@ import * as Net from "node:net"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { vi } from "vitest"
-import { fileOf, sha256OfFile } from "../interop/server.js"
+import { sha256OfFile } from "../interop/server.js"
 import { directory } from "../support/directory.js"
+import { sha256OfStored } from "../support/stored.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -155,7 +156,7 @@ export class Server extends Context.Tag("test/cli/Server")<Server, {
 }
 
 /** The digest of the stored bytes of an upload. */
-export const stored = (directory: string, url = "") => Effect.promise(() => sha256OfFile(fileOf(directory, url)))
+export const stored = (directory: string, url = "") => sha256OfStored(directory, url)
 
 export const digest = (path: string) => Effect.promise(() => sha256OfFile(path))
 

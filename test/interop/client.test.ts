@@ -28,8 +28,9 @@ import { join } from "node:path"
 import { child, type Line } from "../child.js"
 import { type Example, example, startExample } from "../example.js"
 import { directory } from "../support/directory.js"
+import { sha256OfStored } from "../support/stored.js"
 import { type Fate, relay } from "./relay.js"
-import { fileOf, offsetOf, server, sha256, sha256OfFile } from "./server.js"
+import { fileOf, offsetOf, server, sha256 } from "./server.js"
 import type { Told } from "./uploading.js"
 
 const mebibyte = 1024 * 1024
@@ -42,7 +43,9 @@ const layer = NodeTusClient.layer({ stallTimeout: "1 second" })
 const retry = Schedule.spaced("20 millis")
 
 const same = (directory: string, url: string, expected: Uint8Array = bytes) =>
-  Effect.promise(async () => assert.strictEqual(await sha256OfFile(fileOf(directory, url)), await sha256([expected])))
+  Effect.promise(async () =>
+    assert.strictEqual(await Effect.runPromise(sha256OfStored(directory, url)), await sha256([expected]))
+  )
 
 const until = async (is: () => boolean | Promise<boolean>) => {
   while (!(await is())) {

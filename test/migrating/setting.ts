@@ -50,7 +50,8 @@ export const serve = Effect.fnUntraced(function*(
     Layer.succeed(UploadEvents.UploadEvents, { publish: (event) => Effect.sync(() => void told.push(event)) })
   )
   const context = yield* Layer.build(
-    NodeTusServer.layer({ port: 0, ...options, directory: at }).pipe(
+    // Without a sync each file is there before the answer.
+    NodeTusServer.layer({ port: 0, durability: "process", ...options, directory: at }).pipe(
       Layer.provideMerge(Layer.provideMerge(beside, watching))
     )
   )

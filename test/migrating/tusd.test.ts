@@ -28,6 +28,7 @@ import { fileURLToPath } from "node:url"
 import * as Rope from "../../examples/byte-store.js"
 import * as ServeCommand from "../../src/cli/commands/ServeCommand.js"
 import * as Process from "../cli/process.js"
+import { fileOf } from "../interop/server.js"
 import * as Servers from "../node-client/servers.js"
 import { directory as temporary } from "../support/directory.js"
 import * as Raw from "../support/raw.js"
@@ -307,7 +308,8 @@ suite("From tusd", {
     const { directory, post } = yield* command
     const { headers } = yield* post({ "upload-length": "3" }, "abc")
     assert.match(directory, /\/kept$/)
-    assert.strictEqual(stored(directory, `${headers["location"]}`), "abc")
+    const path = `${headers["location"]}`
+    yield* until(() => existsSync(fileOf(directory, path)) && stored(directory, path) === "abc")
     assert.isTrue(existsSync(join(directory, "uploads.sqlite")))
   }),
 

@@ -8,8 +8,9 @@ import { once } from "node:events"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { fileOf, sha256, sha256OfFile } from "../interop/server.js"
+import { sha256 } from "../interop/server.js"
 import { directory } from "../support/directory.js"
+import { sha256OfStored } from "../support/stored.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -74,7 +75,7 @@ export const upload = Effect.fnUntraced(function*(told: Told, bytes: Uint8Array)
   return {
     events: said.filter(({ event }) => event !== undefined),
     isStored: url !== undefined
-      && (yield* Effect.promise(async () => await sha256([bytes]) === await sha256OfFile(fileOf(stored, String(url))))),
+      && (yield* Effect.promise(() => sha256([bytes]))) === (yield* sha256OfStored(stored, String(url))),
     line: said.at(-1) as { readonly unheard: number; readonly up: Counts; readonly down: Counts }
   }
 })

@@ -11,8 +11,8 @@ import { once } from "node:events"
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import * as Net from "node:net"
 import { join } from "node:path"
-import { fileOf, sha256OfFile } from "../interop/server.js"
 import { directory } from "../support/directory.js"
+import { sha256OfStored } from "../support/stored.js"
 
 export const snippet = (name: string) => readFileSync(new URL(`../../examples/deploy/${name}`, import.meta.url), "utf8")
 
@@ -25,7 +25,7 @@ export const server = Effect.fnUntraced(function*(options: Partial<NodeTusServer
   return {
     url,
     port,
-    digestOf: (url: string) => Effect.promise(() => sha256OfFile(fileOf(path, url))),
+    digestOf: (url: string) => sha256OfStored(path, url),
     /** Waits until the server has this many bytes of its only upload. */
     arrived: (count: number) =>
       Effect.promise(async () => {
