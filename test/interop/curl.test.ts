@@ -8,7 +8,8 @@ import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { needs } from "../support/needs.js"
-import { createUpload, fileOf, offsetOf, server } from "./server.js"
+import { sha256OfStored } from "../support/stored.js"
+import { createUpload, offsetOf, server, sha256 } from "./server.js"
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -26,7 +27,7 @@ needs("curl")("curl", () => {
         const { stdout } = await run("sh", ["-c", command], { cwd: root })
         assert.match(stdout, /^HTTP\/1.1 201 Created\r\n/m)
         const [, location = ""] = /^location: (\S+)/im.exec(stdout) ?? []
-        assert.isTrue(readFileSync(fileOf(directory, location)).equals(readme))
+        assert.strictEqual(await Effect.runPromise(sha256OfStored(directory, location)), await sha256([readme]))
         assert.strictEqual(await offsetOf(new URL(location, endpoint).href), readme.length)
       })
     }))
