@@ -33,7 +33,10 @@ const inDirectory = async <A>(use: (directory: string) => Promise<A>) => {
   }
 }
 
-/** The first seed that finds the bug, the number of stories played before, and the broken promise. */
+/**
+ * The first seed that finds the bug, the number of stories played before, and the broken promise. Without the bug the
+ * same story breaks none.
+ */
 const search = async (
   { given = () => ({}), where = () => true, ...plant }: Mutant,
   storyOf: (seed: number) => Story.Story
@@ -48,6 +51,9 @@ const search = async (
           forgetting(() => new World(story, { plant, database }).run())
         )
         if (broken !== undefined) {
+          remove?.()
+          const without = await inDirectory((database) => forgetting(() => new World(story, { database }).run()))
+          assert.isUndefined(without.broken, `seed ${seed} breaks a promise without the bug, too`)
           return `${told} stories, seed ${seed}, ${broken.promise}: ${broken.why}`
         }
         told++

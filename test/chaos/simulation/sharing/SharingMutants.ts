@@ -44,7 +44,9 @@ export const sharing: Mutants = {
   },
 
   "sweeps away, without a claim, the bytes of a tail that another server moves": {
-    where: (story) => isMoving(story) && has("pause")(story),
+    // Pauses alone, and many: one has to come between a move and its commit.
+    given: ({ troubles }) => ({ likely: new Set(["pause"]), troubles: Array.from(troubles, (_, nth) => 11 * nth) }),
+    where: (story) => isMoving(story) && story.troubles.length > 4,
     lock: (lock) => ({
       ...lock,
       withLockIfFree: (id, use) => lock.withLockIfFree(id, (lease) => Effect.locally(use(lease), isSweeping, true))
