@@ -23,7 +23,7 @@ import { UploadEvents } from "./hooks/UploadEvents.js"
 import { UploadLimits } from "./hooks/UploadLimits.js"
 import * as TusPolicy from "./policy/TusPolicy.js"
 import * as Append from "./verbs/Append.js"
-import { each } from "./verbs/Background.js"
+import { each, finish } from "./verbs/Background.js"
 import * as CompleteUpload from "./verbs/CompleteUpload.js"
 import * as Create from "./verbs/Create.js"
 import * as Download from "./verbs/Download.js"
@@ -154,10 +154,7 @@ export const layer: Layer.Layer<TusServer, never, UploadStore | UploadLock> = La
 const deadline: Duration.DurationInput = "10 seconds"
 
 const end = ({ count, drain }: InFlight.InFlight) =>
-  Effect.flatMap(Effect.timeoutOption(Effect.interruptible(drain), deadline), (done) =>
-    Option.isSome(done)
-      ? Effect.void
-      : Effect.logWarning(`${count()} requests did not end within ${Duration.format(Duration.decode(deadline))}`))
+  finish(drain, deadline, () => `${count()} requests did not end within ${Duration.format(Duration.decode(deadline))}`)
 
 /**
  * The policy for exchanges whose checksum may follow the body, or not, and the answer to OPTIONS that follows from it.

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import * as MemoryTails from "./MemoryTails.js"
-import { committed, created, isBehind, isConcluded, type StoredUpload, tailOf } from "./StoredUpload.js"
+import { committed, created, isBehind, isCompleteWithTail, isConcluded, type StoredUpload } from "./StoredUpload.js"
 import type { Due, Page, RemoveOptions, UploadRegistry } from "./UploadRegistry.js"
 import { Superseded } from "./UploadStoreError.js"
 import * as Usage from "./Usage.js"
@@ -136,8 +136,6 @@ const isConsumed = (entries: Entries, upload: Upload): boolean => {
   const finals = upload.isPartial && !upload.isOpen ? finalsOf(entries, upload.id) : []
   return finals.some(({ completion }) => completion._tag === "Complete") && !finals.some(isUnfinished)
 }
-
-const isCompleteWithTail = (entry: StoredUpload) => entry.upload.completion._tag === "Complete" && tailOf(entry) > 0
 
 const isUnfinished = (upload: Upload): boolean => !isConcluded(upload)
 

@@ -2,7 +2,7 @@
  * Where the bytes of an upload go: into the byte store, or into the tail that the registry keeps beside the state.
  */
 import * as Context from "effect/Context"
-import { type StoredUpload, tailOf } from "./StoredUpload.js"
+import { isCompleteWithTail, type StoredUpload, tailOf } from "./StoredUpload.js"
 
 /**
  * Where the bytes of small uploads go. `"background"` and `"registry"` need a registry that keeps tails.
@@ -32,10 +32,8 @@ export const fits = (entry: StoredUpload, size: number, limit: number): boolean 
 export const mayHaveTail = (entry: StoredUpload, smallUploads: Placement, seals: boolean): boolean =>
   entry.upload.isOpen || tailOf(entry) === 0 ||
   (entry.stored === 0 && !entry.upload.isPartial && !seals &&
-    (smallUploads === "registry" || (smallUploads === "background" && isComplete(entry))))
+    (smallUploads === "registry" || (smallUploads === "background" && isCompleteWithTail(entry))))
 
 /** Whether the tail of this upload has yet to move into the byte store. */
 export const isYetToMove = (entry: StoredUpload, smallUploads: Placement): boolean =>
-  smallUploads !== "registry" && tailOf(entry) > 0 && isComplete(entry)
-
-const isComplete = ({ upload }: StoredUpload) => upload.completion._tag === "Complete"
+  smallUploads !== "registry" && isCompleteWithTail(entry)

@@ -92,6 +92,10 @@ export const tailOf = ({ stored, upload }: StoredUpload): number => upload.offse
 export const isBesideState = ({ stored, upload }: StoredUpload): boolean =>
   !upload.isOpen && stored === 0 && upload.offset > 0
 
+/** Whether it is complete, and has bytes in the registry. */
+export const isCompleteWithTail = (entry: StoredUpload): boolean =>
+  entry.upload.completion._tag === "Complete" && tailOf(entry) > 0
+
 /** Whether its bytes will not change any more. */
 export const isConcluded = ({ completion: { _tag } }: Upload): boolean => _tag === "Complete" || _tag === "Rejected"
 

@@ -11,6 +11,7 @@ import { UploadRegistry } from "../../store/UploadRegistry.js"
 import { UploadStoreError } from "../../store/UploadStoreError.js"
 import * as NodeFs from "../files/NodeFs.js"
 import * as LockedStore from "./LockedStore.js"
+import * as RepeatedError from "./RepeatedError.js"
 
 const interval = "250 millis"
 
@@ -82,7 +83,7 @@ export const layerRegistry = (
       const opened = yield* look(path)
       let loss: UploadStoreError | undefined
       let isRescued = false
-      let isTold = false
+      const logError = RepeatedError.logger()
 
       const check = Effect.gen(function*() {
         const found = yield* look(path)
@@ -100,14 +101,7 @@ export const layerRegistry = (
               isRescued = true
               return Effect.logError(done)
             }),
-            Effect.catchAll((error) => {
-              const isNew = !isTold
-              isTold = true
-              return Effect.when(
-                Effect.logError(`${path} cannot be written again, and is tried until it can`, error),
-                () => isNew
-              )
-            })
+            Effect.catchAll((error) => logError(`${path} cannot be written again, and is tried until it can`, error))
           )
         }
       })

@@ -14,6 +14,7 @@ import { join } from "node:path"
 import * as SqlFailure from "../../sql/SqlFailure.js"
 import { UploadStoreError } from "../../store/UploadStoreError.js"
 import * as NodeFs from "../files/NodeFs.js"
+import * as RepeatedError from "./RepeatedError.js"
 
 /** An empty file that is never written. */
 export const fileIn = (directory: string): string => join(directory, "server.lock")
@@ -84,7 +85,7 @@ export const layer = (
       )
       let file = yield* take
       let loss: UploadStoreError | undefined
-      let told = ""
+      const logError = RepeatedError.logger()
 
       const isThere = Effect.zipWith(
         Effect.suspend(() => NodeFs.sizeNow(file)),
@@ -103,14 +104,13 @@ export const layer = (
       })
 
       yield* Effect.unlessEffect(takeAnew, isThere).pipe(
-        Effect.catchAll((error) => {
-          const message = loss === undefined
-            ? `${path} cannot be locked again, and is tried until it can: ${error.message}`
-            : `${path} was removed, and this server writes nothing any more; restart it: ${error.message}`
-          const isNew = message !== told
-          told = message
-          return Effect.when(Effect.logError(message), () => isNew)
-        }),
+        Effect.catchAll((error) =>
+          logError(
+            loss === undefined
+              ? `${path} cannot be locked again, and is tried until it can: ${error.message}`
+              : `${path} was removed, and this server writes nothing any more; restart it: ${error.message}`
+          )
+        ),
         Effect.repeat({ schedule: Schedule.spaced(interval), until: () => loss !== undefined }),
         Effect.forkScoped
       )

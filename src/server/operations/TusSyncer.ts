@@ -6,12 +6,12 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { UploadId } from "../../protocol/Upload.js"
 import { UploadLock } from "../../store/UploadLock.js"
 import { Durability, UploadStore } from "../../store/UploadStore.js"
+import { finish } from "../verbs/Background.js"
 
 /** When to sync. With durability `"process"` both options are ignored. */
 export interface Options {
@@ -62,14 +62,11 @@ export const layer = (
   Layer.scopedDiscard(Effect.gen(function*() {
     if ((yield* Durability) !== "process") {
       const { sync } = yield* make
-      // Requests need these threads, too; at the end there are no requests.
-      const last = Effect.timeoutOption(Effect.interruptible(sync(16)), syncDeadline)
       const late = `Not all unfinished uploads were synced within ${
         Duration.format(syncDeadline)
       }: a power cut takes them back`
-      yield* Effect.addFinalizer(() =>
-        Effect.flatMap(last, (done) => (Option.isSome(done) ? Effect.void : Effect.logWarning(late)))
-      )
+      // Requests need these threads, too; at the end there are no requests.
+      yield* Effect.addFinalizer(() => finish(sync(16), syncDeadline, () => late))
       yield* Effect.forkScoped(Effect.repeat(sync(1), syncSchedule))
     }
   }))

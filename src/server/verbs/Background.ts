@@ -1,7 +1,9 @@
 /**
  * Work in the background, for which no request waits.
  */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 
 /**
@@ -22,3 +24,10 @@ export const each = <A, E>(uploads: Stream.Stream<A, E>, act: (upload: A) => Eff
  */
 export const quietly = <A, E, R>(self: Effect.Effect<A, E, R>) =>
   Effect.ignoreLogged(Effect.tapDefect(self, (defect) => Effect.logError("work in the background failed", defect)))
+
+/** Waits for the last work at the end of a scope. Logs `late` as a warning if that takes longer than `deadline`. */
+export const finish = (last: Effect.Effect<unknown>, deadline: Duration.DurationInput, late: () => string) =>
+  Effect.flatMap(
+    Effect.timeoutOption(Effect.interruptible(last), deadline),
+    (done) => Option.isSome(done) ? Effect.void : Effect.logWarning(late())
+  )

@@ -4,7 +4,7 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
-import * as Option from "effect/Option"
+import { finish } from "./Background.js"
 
 export interface Options<A> {
   /** Never fails. */
@@ -50,10 +50,8 @@ export const make = <A>({ act, atOnce, leftBehind, limit }: Options<A>) =>
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
         isClosed = true
-        return Effect.timeoutOption(Effect.interruptible(FiberSet.awaitEmpty(workers)), deadline)
-      }).pipe(
-        Effect.flatMap((done) => Option.isSome(done) ? Effect.void : Effect.logWarning(leftBehind(left.items)))
-      )
+        return finish(FiberSet.awaitEmpty(workers), deadline, () => leftBehind(left.items))
+      })
     )
 
     const backlog: Backlog<A> = {

@@ -3,7 +3,6 @@
  * server. A part whose bytes have gone is set back.
  */
 import * as DateTime from "effect/DateTime"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { expiryAt, type Policy } from "../../protocol/Policy.js"
@@ -18,7 +17,10 @@ import { Signal } from "../../time/Signal.js"
 export const make = Effect.fnUntraced(function*(policy: Policy) {
   const store = yield* UploadStore
   const lock = yield* UploadLock
-  const ending = yield* Effect.acquireRelease(Deferred.make<void>(), (ending) => Deferred.succeed(ending, undefined))
+  const ending = yield* Effect.acquireRelease(
+    Effect.sync(() => new Signal()),
+    (ending) => Effect.sync(() => ending.give())
+  )
 
   const setBack = ({ id }: Upload) =>
     Effect.map(
@@ -38,7 +40,7 @@ export const make = Effect.fnUntraced(function*(policy: Policy) {
   const stopped = (lease: Lease) => {
     const requested = new Signal()
     lease.onRequested(() => requested.give())
-    return Effect.raceFirst(requested.wait(), Deferred.await(ending))
+    return Effect.raceFirst(requested.wait(), ending.wait())
   }
 
   /** Returns false if it was stopped. Commits nothing. */
