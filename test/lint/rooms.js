@@ -19,6 +19,14 @@ export const table = {
   "bytes": { rooms: ["protocol"], packages: effect },
   "store": { rooms: ["protocol", "bytes", "time"], packages: effect },
   "sql": { rooms: ["protocol", "store"], packages: sql },
+  "postgres": {
+    rooms: ["protocol", "time", "store", "sql", "server/policy"],
+    packages: [...sql, ...node, /^@effect\/experimental\//, /^@effect\/sql-pg$/, /^pg$/]
+  },
+  "s3": {
+    rooms: ["protocol", "bytes", "time", "store", "server/policy"],
+    packages: [...sql, ...node, /^@aws-sdk\/client-s3$/]
+  },
   "server/policy": { rooms: ["protocol", "wire", "store"], packages: [...effect, /^ipaddr\.js$/] },
   "server/body": { rooms: ["protocol", "wire", "bytes", "store"], packages: effect },
   "server/hooks": {

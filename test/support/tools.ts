@@ -2,7 +2,7 @@
  * What some suites need besides Node and the packages of npm.
  */
 import { spawnSync } from "node:child_process"
-import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmdirSync } from "node:fs"
+import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
@@ -30,6 +30,15 @@ const program = (name: string, aptPackage = name): Tool => ({
 })
 
 export const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium"
+
+/** The directory of the programs of the newest PostgreSQL. Debian does not put it into the path. */
+export const postgresPrograms = (): string | undefined => {
+  const versions = "/usr/lib/postgresql"
+  return (existsSync(versions) ? readdirSync(versions) : [])
+    .toSorted((a, b) => Number(b) - Number(a))
+    .map((version) => join(versions, version, "bin"))
+    .find((programs) => isExecutable(join(programs, "postgres")))
+}
 
 const limits = "/proc/self/limits"
 
@@ -64,6 +73,7 @@ const all = {
   caddy: program("caddy"),
   openssl: program("openssl"),
   curl: program("curl"),
+  PostgreSQL: { isThere: () => postgresPrograms() !== undefined, help: "apt-get install postgresql" },
   script: program("script", "bsdutils"),
   prlimit: program("prlimit", "util-linux"),
   descriptors: { isThere: () => mostDescriptors() >= 6000, help: "ulimit -Hn 6000" },
