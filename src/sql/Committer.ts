@@ -30,12 +30,14 @@ export interface Options<W> {
 }
 
 /**
- * Queues a write and waits until it is done; `result` learns whether it took effect. Writes for the same upload are
- * done in order. A queued write is done even if nobody waits for it any more, also when the scope closes.
+ * Queues a write and waits until it is done; `result` learns whether it took effect, `failed` that it has failed.
+ * Writes for the same upload are done in order. A queued write is done even if nobody waits for it any more, also when
+ * the scope closes.
  */
 export type Commit<W> = <A, E>(
   write: W,
-  result: (tookEffect: boolean) => Effect.Effect<A, E>
+  result: (tookEffect: boolean) => Effect.Effect<A, E>,
+  failed?: (error: UploadStoreError) => Effect.Effect<A, E | UploadStoreError>
 ) => Effect.Effect<A, E | UploadStoreError>
 
 /** Performs writes until the scope closes. */
@@ -71,11 +73,15 @@ export const make = <W>(options: Options<W>): Effect.Effect<Commit<W>, never, Sc
     const fiber = yield* Effect.forkScoped(drain)
     yield* Effect.addFinalizer(() => Effect.zipRight(mailbox.end, fiber.await))
 
-    return <A, E>(write: W, result: (tookEffect: boolean) => Effect.Effect<A, E>) =>
+    return <A, E>(
+      write: W,
+      result: (tookEffect: boolean) => Effect.Effect<A, E>,
+      failed: (error: UploadStoreError) => Effect.Effect<A, E | UploadStoreError> = Effect.fail
+    ) =>
       Effect.async<A, E | UploadStoreError>((resume) => {
         const id = options.idOf(write)
         const answer: Job<W>["answer"] = (exit) =>
-          resume(Exit.isSuccess(exit) ? result(exit.value) : Exit.failCause(exit.cause))
+          resume(Exit.isSuccess(exit) ? result(exit.value) : Effect.catchAll(Exit.failCause(exit.cause), failed))
         if (!mailbox.unsafeOffer({ id, write, answer })) {
           const cause = new Error("the registry is closed")
           resume(new UploadStoreError({ reason: "Write", operation: `write the state of ${id}`, cause }))

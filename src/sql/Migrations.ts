@@ -18,13 +18,26 @@ const registry = Effect.flatMap(
     sql`CREATE TABLE IF NOT EXISTS effect_tus_registry (name TEXT, is_told BIGINT NOT NULL, oldest BIGINT NOT NULL)`
 )
 
+/** An id, in the order of its code units. PostgreSQL would take the order of the locale of its database. */
+const idType = (sql: SqlClient.SqlClient) =>
+  sql.onDialectOrElse({ pg: () => sql.literal(`TEXT COLLATE "C"`), orElse: () => sql.literal("TEXT") })
+
+/**
+ * Room in each page of PostgreSQL for the next version of a row: a commit then writes no index, unless it changes an
+ * indexed column.
+ *
+ * @see https://www.postgresql.org/docs/current/storage-hot.html
+ */
+const withRoom = (sql: SqlClient.SqlClient) =>
+  sql.onDialectOrElse({ pg: () => sql.literal("WITH (fillfactor = 70)"), orElse: () => sql.literal("") })
+
 /**
  * Finals store the list of their parts twice: in their row, in order, and in a table of its own for lookups by part.
  */
 const uploads = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   yield* sql`CREATE TABLE effect_tus_uploads (
-    id TEXT PRIMARY KEY NOT NULL,
+    id ${idType(sql)} PRIMARY KEY NOT NULL,
     version BIGINT NOT NULL,
     fence BIGINT NOT NULL,
     kind TEXT NOT NULL,
@@ -40,15 +53,19 @@ const uploads = Effect.gen(function*() {
     rejected_status BIGINT,
     rejected_reason TEXT,
     dialect TEXT NOT NULL
-  )`
-  yield* sql`CREATE INDEX effect_tus_uploads_fence ON effect_tus_uploads (fence, upload_offset)`
+  ) ${withRoom(sql)}`
+  // Each commit would write it, and PostgreSQL has a sequence for its fences.
+  yield* sql.onDialectOrElse({
+    pg: () => Effect.void,
+    orElse: () => sql`CREATE INDEX effect_tus_uploads_fence ON effect_tus_uploads (fence, upload_offset)`
+  })
   yield* sql`CREATE INDEX effect_tus_uploads_expiry ON effect_tus_uploads (expires_at, id)
     WHERE expires_at IS NOT NULL`
   yield* sql`CREATE INDEX effect_tus_uploads_unsettled ON effect_tus_uploads (id)
     WHERE completion = 'Finishing' OR (kind = 'Final' AND completion = 'Open')`
   yield* sql`CREATE TABLE effect_tus_parts (
-    final_id TEXT NOT NULL,
-    part_id TEXT NOT NULL,
+    final_id ${idType(sql)} NOT NULL,
+    part_id ${idType(sql)} NOT NULL,
     PRIMARY KEY (final_id, part_id)
   )`
   yield* sql`CREATE INDEX effect_tus_parts_part ON effect_tus_parts (part_id, final_id)`
@@ -68,13 +85,17 @@ const synced = Effect.gen(function*() {
 
 /**
  * One index for all unfinished uploads with bytes, those with unsynced bytes included: a second index would be written
- * with every commit.
+ * with every commit. PostgreSQL would write this one, too, if it named the offsets.
  */
 const begun = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   yield* sql`DROP INDEX effect_tus_uploads_unsynced`
-  yield* sql`CREATE INDEX effect_tus_uploads_begun ON effect_tus_uploads (id, upload_offset, synced_offset)
-    WHERE completion = 'Open' AND upload_offset > 0`
+  yield* sql.onDialectOrElse({
+    pg: () => sql`CREATE INDEX effect_tus_uploads_begun ON effect_tus_uploads (id) WHERE completion = 'Open'`,
+    orElse: () =>
+      sql`CREATE INDEX effect_tus_uploads_begun ON effect_tus_uploads (id, upload_offset, synced_offset)
+        WHERE completion = 'Open' AND upload_offset > 0`
+  })
 })
 
 /** A partial index: servers without owners do not pay for it. */
@@ -109,9 +130,9 @@ const tailed = Effect.gen(function*() {
   yield* sql`ALTER TABLE effect_tus_uploads ADD COLUMN tail_bytes BIGINT NOT NULL DEFAULT 0`
   yield* sql`CREATE INDEX effect_tus_uploads_tailed ON effect_tus_uploads (id)
     WHERE completion = 'Complete' AND tail_bytes > 0`
-  const blob = sql.onDialectOrElse({ pg: () => sql`BYTEA`, orElse: () => sql`BLOB` })
+  const blob = sql.onDialectOrElse({ pg: () => sql.literal("BYTEA"), orElse: () => sql.literal("BLOB") })
   yield* sql`CREATE TABLE effect_tus_tails (
-    id TEXT NOT NULL,
+    id ${idType(sql)} NOT NULL,
     at BIGINT NOT NULL,
     bytes ${blob} NOT NULL,
     PRIMARY KEY (id, at)
@@ -121,8 +142,9 @@ const tailed = Effect.gen(function*() {
 /** The latest migration of this version. */
 export const latest = 7
 
-/** Runs the migrations that have not run yet. */
-export const run = Migrator.make({})({
+const table = "effect_tus_migrations"
+
+const migrate = Migrator.make({})({
   loader: Migrator.fromRecord({
     "1_uploads": uploads,
     "2_synced": synced,
@@ -132,7 +154,7 @@ export const run = Migrator.make({})({
     "6_answered": answered,
     "7_tailed": tailed
   }),
-  table: "effect_tus_migrations"
+  table
 }).pipe(
   // The migrator turns a failed migration into a defect; it may be a full disk.
   Effect.catchSomeDefect((defect) =>
@@ -141,3 +163,24 @@ export const run = Migrator.make({})({
       : Option.none()
   )
 )
+
+/**
+ * Runs the migrations that have not run yet. Servers that share a PostgreSQL may all start at once: one of them runs
+ * the migrations, all of them or none, and the others wait. The migrator alone would make its table before it locks it.
+ */
+export const run = Effect.flatMap(SqlClient.SqlClient, (sql) =>
+  sql.onDialectOrElse({
+    pg: () =>
+      sql.withTransaction(Effect.zipRight(
+        Effect.zipRight(
+          sql`SELECT pg_advisory_xact_lock(hashtext(${table}))`,
+          sql`CREATE TABLE IF NOT EXISTS ${sql(table)} (
+            migration_id INTEGER PRIMARY KEY,
+            created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+            name TEXT NOT NULL
+          )`
+        ),
+        migrate
+      )),
+    orElse: () => migrate
+  }))

@@ -20,9 +20,38 @@ export const toStoreError = (reason: "Read" | "Write", operation: string) =>
 export const isLocked = (error: UploadStoreError): boolean => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error))
 
 /**
+ * Whether every other write would fail now, too: the database cannot be reached, takes no more connections, or is held
+ * by another process, for which the driver has waited as long as it may.
+ */
+export const isOutage = (error: UploadStoreError): boolean =>
+  isLocked(error) || outage.test(codeOf(error)) || isUnsure(error) || unreached.test(messageOf(error))
+
+/**
+ * Whether the write may stand although it failed: the connection was lost before the database had answered.
+ *
+ * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+export const isUnsure = (error: UploadStoreError): boolean => unsure.test(codeOf(error)) || lost.test(messageOf(error))
+
+/** Whether the database gave up the transaction in favour of another one, so that it can be tried again at once. */
+export const isConflict = ({ cause }: SqlError): boolean => /^40(001|P01)$/.test(codeOf({ cause }))
+
+/**
  * A write failed, and SQLite does not say why: a quota looks like a broken disk.
  */
 export const isUnexplained = (error: UploadStoreError): boolean => codeOf(error).startsWith("SQLITE_IOERR")
+
+/** PostgreSQL's connections, and a server of it that begins, ends, or only reads; sockets. */
+const outage = /^(08...|57P0[1-5]|53300|25006|E(CONN|HOST|NET|ADDR|AI)|ETIMEDOUT|ENOTFOUND|EPIPE)/
+
+/** The words of `pg` where it has no code. */
+const unreached = /^(timeout exceeded when trying to connect|Connection terminated due to connection timeout)/
+
+const unsure = /^(08006|08007|40003|57P0[12]|ECONNRESET|EPIPE|ETIMEDOUT)$/
+
+const lost = /^(Connection terminated unexpectedly|Client has encountered a connection error)/
+
+const messageOf = ({ cause }: { readonly cause?: unknown }): string => cause instanceof Error ? cause.message : ""
 
 const full: ReadonlySet<string> = new Set(["SQLITE_FULL", "53100"])
 

@@ -17,17 +17,15 @@ import * as SqlFailure from "./SqlFailure.js"
 import * as SqliteSpace from "./SqliteSpace.js"
 import * as SqliteSync from "./SqliteSync.js"
 import * as WriteBatch from "./WriteBatch.js"
+import * as WriteOutcome from "./WriteOutcome.js"
 
 /** A histogram of how many states each transaction of this process has written: `tus_commit_batch_size`. */
 export const commitBatchSize = Committer.batchSize
 
 /**
  * Runs the migrations, rolls unfinished uploads back after a reboot (`BootId`), and begins to write. Closing its scope
- * waits for the queued writes.
- *
- * - Do not call it within a transaction of the same client: the writes wait for the transaction to end.
- * - Pages are in the order of the collation of the database. If that is not the order of code units (PostgreSQL with a
- *   locale other than C), pages miss and repeat no id, but their order differs.
+ * waits for the queued writes. Do not call it within a transaction of the same client: the writes wait for the
+ * transaction to end.
  */
 export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlClient.SqlClient | Scope.Scope> = Effect
   .gen(function*() {
@@ -44,7 +42,7 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
     const write = yield* Committer.make<WriteBatch.Write>({
       idOf: ({ row }) => row.id,
       limit: 256,
-      isOutage: SqlFailure.isLocked,
+      isOutage: SqlFailure.isOutage,
       write: (writes) => {
         const done = perform(writes)
         return (writes.some(({ durable }) => durable) ? durably(done) : done).pipe(
@@ -53,12 +51,16 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
       }
     })
 
-    const writeOrSuperseded = (next: WriteBatch.Write, entry: StoredUpload) =>
-      write(
+    const learn = WriteOutcome.learn(sql)
+    const writeOrSuperseded = (next: WriteBatch.Write, entry: StoredUpload) => {
+      const result = (tookEffect: boolean): Effect.Effect<StoredUpload, Superseded> =>
+        tookEffect ? Effect.succeed(entry) : new Superseded({ id: entry.upload.id })
+      return write(
         next,
-        (tookEffect): Effect.Effect<StoredUpload, Superseded> =>
-          tookEffect ? Effect.succeed(entry) : new Superseded({ id: entry.upload.id })
+        result,
+        (error) => SqlFailure.isUnsure(error) ? Effect.flatMap(learn(next, error), result) : Effect.fail(error)
       )
+    }
 
     const reads = Reads.make(sql)
     return UploadRegistry.of({

@@ -93,9 +93,9 @@ const cut = (sql: SqlClient.SqlClient, id: string, { end, start }: { readonly st
   Effect.zipRight(
     sql`DELETE FROM effect_tus_tails WHERE id = ${id} AND (at >= ${end} OR at + length(bytes) <= ${start})`,
     Effect.zipRight(
-      sql`UPDATE effect_tus_tails SET bytes = substr(bytes, 1, ${end} - at)
+      sql`UPDATE effect_tus_tails SET bytes = substr(bytes, 1, CAST(${end} - at AS INTEGER))
         WHERE id = ${id} AND at + length(bytes) > ${end}`,
-      sql`UPDATE effect_tus_tails SET at = ${start}, bytes = substr(bytes, ${start} - at + 1)
+      sql`UPDATE effect_tus_tails SET at = ${start}, bytes = substr(bytes, CAST(${start} - at + 1 AS INTEGER))
         WHERE id = ${id} AND at < ${start}`
     )
   )

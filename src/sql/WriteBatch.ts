@@ -5,7 +5,9 @@ import type * as SqlClient from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import type { RemoveOptions, StoredUpload, WriteOptions } from "../store/UploadRegistry.js"
+import * as SqlFailure from "./SqlFailure.js"
 import * as Tails from "./Tails.js"
 import * as UploadRow from "./UploadRow.js"
 import * as WriteStatements from "./WriteStatements.js"
@@ -45,6 +47,8 @@ export const remove = (entry: StoredUpload, { durable, fence, unlessNamed = fals
   durable
 })
 
+type Written = Effect.Effect<ReadonlySet<string>, SqlError>
+
 /** Performs writes for different uploads, all or none, and returns the ids of those that took effect. */
 export const perform = (sql: SqlClient.SqlClient) => {
   const statements = WriteStatements.make(sql)
@@ -68,18 +72,30 @@ export const perform = (sql: SqlClient.SqlClient) => {
     return done
   })
 
+  const leave = sql.onDialectOrElse({
+    sqlite: () => Effect.ignore(sql`ROLLBACK`.unprepared),
+    orElse: () => Effect.void
+  })
+
   /** `withTransaction` turns a failing COMMIT into a defect, and leaves SQLite within the transaction. */
   const transaction = <A>(self: Effect.Effect<A, SqlError>) =>
-    Effect.catchAllDefect(sql.withTransaction(self), (defect) =>
-      defect instanceof SqlError
-        ? Effect.zipRight(Effect.ignore(sql`ROLLBACK`.unprepared), defect)
-        : Effect.die(defect))
+    Effect.catchAllDefect(
+      sql.withTransaction(self),
+      (defect) => defect instanceof SqlError ? Effect.zipRight(leave, defect) : Effect.die(defect)
+    )
+
+  const insisting = sql.onDialectOrElse({
+    pg: () => (self: Written) => Effect.retry(self, { while: SqlFailure.isConflict, times: 3 }),
+    orElse: () => identity<Written>
+  })
 
   /** A single statement is a transaction by itself, which is cheaper. */
-  return (writes: ReadonlyArray<Write>): Effect.Effect<ReadonlySet<string>, SqlError> => {
+  return (writes: ReadonlyArray<Write>): Written => {
+    // Servers that write the same rows wait for each other; in one order, none waits for one that waits for it.
+    const ordered = writes.toSorted((a, b) => a.row.id < b.row.id ? -1 : 1)
     const isSingle = new Set(writes.map(({ _tag }) => _tag)).size === 1 &&
       writes.every(({ relinks, tail }) => !relinks && tail._tag === "None")
-    const written = isSingle ? all(writes) : transaction(all(writes))
+    const written = insisting(isSingle ? all(ordered) : transaction(all(ordered)))
     return writes.some(({ tail }) => tail._tag === "Grow") ? Effect.zipRight(announceTails, written) : written
   }
 }

@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import { layerTemporary as files } from "../node/temporary.js"
 import { layerTemporary as database } from "../sql/database.js"
 import { needs } from "./needs.js"
+import { layerTemporary as postgres } from "./postgres.js"
 import type { Name } from "./tools.js"
 
 interface Backend {
@@ -22,6 +23,7 @@ const backends: Readonly<Record<string, Backend>> = {
   memory: { bytes: ByteStore.layerMemory, lock: UploadLock.layerMemory, registry: UploadRegistry.layerMemory },
   files: { bytes: files },
   sqlite: { needs: ["SQLite"], registry: sqlite },
+  postgres: { needs: ["PostgreSQL"], registry: Layer.provide(SqlUploadRegistry.layer, postgres) },
   cache: { needs: ["SQLite"], registry: Layer.provide(RegistryCache.layer({ capacity: 3 }), sqlite) }
 }
 

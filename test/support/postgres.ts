@@ -2,6 +2,7 @@
  * A PostgreSQL of Debian's package, in a temporary directory. It ends with its scope, and with the process.
  */
 import { PgClient } from "@effect/sql-pg"
+import type * as SqlClient from "@effect/sql/SqlClient"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -132,7 +133,7 @@ export const make = ({ durable = false, settings = [] }: Options = {}): Effect.E
   })
 
 /** The client of a database. */
-export const client = (url: string): Layer.Layer<PgClient.PgClient, unknown> =>
+export const client = (url: string): Layer.Layer<PgClient.PgClient | SqlClient.SqlClient> =>
   Layer.orDie(PgClient.layer({ url: Redacted.make(url), maxConnections: 4, connectTimeout: Duration.seconds(5) }))
 
 let shared: Promise<Postgres> | undefined
@@ -143,6 +144,6 @@ export const postgres: Effect.Effect<Postgres> = Effect.promise(() =>
 )
 
 /** The client of a new database. */
-export const layerTemporary: Layer.Layer<PgClient.PgClient> = Layer.unwrapEffect(
-  Effect.map(Effect.flatMap(postgres, ({ database }) => database), (url) => Layer.orDie(client(url)))
+export const layerTemporary: Layer.Layer<PgClient.PgClient | SqlClient.SqlClient> = Layer.unwrapEffect(
+  Effect.map(Effect.flatMap(postgres, ({ database }) => database), client)
 )
