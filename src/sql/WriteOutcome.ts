@@ -4,7 +4,7 @@
 import type * as SqlClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import { UploadStoreError } from "../store/UploadStoreError.js"
+import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as SqlFailure from "./SqlFailure.js"
 import type { Write } from "./WriteBatch.js"
 

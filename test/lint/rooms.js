@@ -21,7 +21,7 @@ export const table = {
   "sql": { rooms: ["protocol", "store"], packages: sql },
   "postgres": {
     rooms: ["protocol", "time", "store", "sql", "server/policy"],
-    packages: [...sql, ...node, /^@effect\/experimental\//, /^@effect\/sql-pg$/, /^pg$/]
+    packages: [...sql, ...node, /^@effect\/experimental\//, /^@effect\/sql-pg\//, /^pg$/]
   },
   "s3": {
     rooms: ["protocol", "bytes", "time", "store", "server/policy"],
