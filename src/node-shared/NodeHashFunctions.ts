@@ -1,10 +1,11 @@
 /**
  * The hash functions of Node: those of OpenSSL, crc32 of zlib, and crc32c by the CPU instruction.
  */
-import { crc32c } from "@node-rs/crc32"
+import type * as Crc32 from "@node-rs/crc32"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Crypto from "node:crypto"
+import { createRequire } from "node:module"
 import * as Zlib from "node:zlib"
 import { type Hasher, HashFunctions } from "../bytes/HashFunctions.js"
 import type { Algorithm } from "../protocol/Checksum.js"
@@ -22,6 +23,15 @@ export const layer: Layer.Layer<never> = Layer.suspend(() =>
     ])
   )
 )
+
+const require = createRequire(import.meta.url)
+let native: typeof Crc32 | undefined
+
+/** Its native module takes 4 MiB of memory, so it is loaded when somebody asks for this algorithm first. */
+const crc32c = (bytes: Uint8Array, sum: number): number => {
+  native ??= require("@node-rs/crc32") as typeof Crc32
+  return native.crc32c(bytes, sum)
+}
 
 const hash = (state: Crypto.Hash): Hasher => ({
   update: (bytes) => {

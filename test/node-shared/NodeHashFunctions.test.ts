@@ -3,6 +3,7 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import { type Checksum, HashFunctions } from "effect-tus"
 import { NodeHashFunctions } from "effect-tus/node"
 import * as Effect from "effect/Effect"
+import { execFileSync } from "node:child_process"
 
 const vectors: ReadonlyArray<readonly [Checksum.Algorithm, text: string, hex: string]> = [
   ["md5", "", "d41d8cd98f00b204e9800998ecf8427e"],
@@ -49,6 +50,25 @@ describe("the hash functions of Node", () => {
         "sha512"
       ])
     }).pipe(Effect.provide(NodeHashFunctions.layer)))
+
+  it("load the native module of crc32c at its first use", () => {
+    const script = `
+      import { createRequire } from "node:module"
+      import { HashFunctions } from "effect-tus"
+      import { NodeHashFunctions } from "effect-tus/node"
+      import * as Effect from "effect/Effect"
+      const isLoaded = () => Object.keys(createRequire(import.meta.url).cache).some((path) => path.endsWith(".node"))
+      const digests = await Effect.runPromise(Effect.provide(HashFunctions.HashFunctions, NodeHashFunctions.layer))
+      const before = isLoaded()
+      digests.get("crc32c")().update(new Uint8Array(1))
+      process.stdout.write(JSON.stringify([before, isLoaded()]))`
+    const output = execFileSync(
+      process.execPath,
+      ["--import", "tsx", "--input-type=module", "--eval", script],
+      { env: { ...process.env, TSX_TSCONFIG_PATH: "test/tsconfig.dist.json" } }
+    )
+    assert.strictEqual(output.toString(), "[false,true]")
+  })
 
   for (const [algorithm, text, hex] of vectors) {
     const bytes = Buffer.from(text)
