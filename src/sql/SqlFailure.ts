@@ -11,7 +11,7 @@ export const toStoreError = (reason: "Read" | "Write", operation: string) =>
   error: SqlError | MigrationError
 ): UploadStoreError =>
   new UploadStoreError({
-    reason: full.has(codeOf(error)) ? "NoSpace" : reason,
+    reason: full.has(codeOf(error)) ? "NoSpace" : isUnreached(error) ? "Unavailable" : reason,
     operation,
     cause: error.cause ?? error
   })
@@ -23,15 +23,14 @@ export const isLocked = (error: UploadStoreError): boolean => /^SQLITE_(BUSY|LOC
  * Whether every other write would fail now, too: the database cannot be reached, takes no more connections, or is held
  * by another process, for which the driver has waited as long as it may.
  */
-export const isOutage = (error: UploadStoreError): boolean =>
-  isLocked(error) || outage.test(codeOf(error)) || isUnsure(error) || unreached.test(messageOf(error))
+export const isOutage = (error: UploadStoreError): boolean => error.reason === "Unavailable" || isLocked(error)
 
 /**
  * Whether the write may stand although it failed: the connection was lost before the database had answered.
  *
  * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
-export const isUnsure = (error: UploadStoreError): boolean => unsure.test(codeOf(error)) || lost.test(messageOf(error))
+export const isUnsure = (error: Failed): boolean => unsure.test(codeOf(error)) || lost.test(messageOf(error))
 
 /** Whether the database gave up the transaction in favour of another one, so that it can be tried again at once. */
 export const isConflict = ({ cause }: SqlError): boolean => /^40(001|P01)$/.test(codeOf({ cause }))
@@ -40,6 +39,13 @@ export const isConflict = ({ cause }: SqlError): boolean => /^40(001|P01)$/.test
  * A write failed, and SQLite does not say why: a quota looks like a broken disk.
  */
 export const isUnexplained = (error: UploadStoreError): boolean => codeOf(error).startsWith("SQLITE_IOERR")
+
+interface Failed {
+  readonly cause?: unknown
+}
+
+const isUnreached = (error: Failed): boolean =>
+  outage.test(codeOf(error)) || unreached.test(messageOf(error)) || isUnsure(error)
 
 /** PostgreSQL's connections, and a server of it that begins, ends, or only reads; sockets. */
 const outage = /^(08...|57P0[1-5]|53300|25006|E(CONN|HOST|NET|ADDR|AI)|ETIMEDOUT|ENOTFOUND|EPIPE)/
@@ -51,14 +57,14 @@ const unsure = /^(08006|08007|40003|57P0[12]|ECONNRESET|EPIPE|ETIMEDOUT)$/
 
 const lost = /^(Connection terminated unexpectedly|Client has encountered a connection error)/
 
-const messageOf = ({ cause }: { readonly cause?: unknown }): string => cause instanceof Error ? cause.message : ""
+const messageOf = ({ cause }: Failed): string => cause instanceof Error ? cause.message : ""
 
 const full: ReadonlySet<string> = new Set(["SQLITE_FULL", "53100"])
 
 /**
  * `node:sqlite` has a number where the other drivers have a name. Its low byte is the primary result code.
  */
-const codeOf = ({ cause }: { readonly cause?: unknown }): string =>
+const codeOf = ({ cause }: Failed): string =>
   Predicate.hasProperty(cause, "errcode")
     ? names.get(Number(cause.errcode) & 0xff) ?? ""
     : Predicate.hasProperty(cause, "code")

@@ -10,13 +10,14 @@ export type TypeId = "~effect-tus/UploadStoreError"
 
 /**
  * A backend failed. `Corrupt`: it holds less than it had acknowledged, or something else. `Unsynced`: written bytes may
- * be lost although they can be read, and another fsync would not tell. `UnknownDialect`: the upload was created in a
- * dialect that this version does not serve; nothing is wrong with it.
+ * be lost although they can be read, and another fsync would not tell. `Unavailable`: a database or an object store
+ * cannot be reached for now, or asks to be asked later. `UnknownDialect`: the upload was created in a dialect that this
+ * version does not serve. In both cases nothing is wrong with the upload.
  */
 export class UploadStoreError extends Schema.TaggedError<UploadStoreError>("effect-tus/UploadStoreError")(
   "UploadStoreError",
   {
-    reason: Schema.Literal("Read", "Write", "NoSpace", "Corrupt", "Unsynced", "UnknownDialect"),
+    reason: Schema.Literal("Read", "Write", "NoSpace", "Corrupt", "Unsynced", "Unavailable", "UnknownDialect"),
     /** The operation and its object. */
     operation: Schema.String,
     cause: Schema.optional(Schema.Defect)
@@ -34,6 +35,7 @@ const sentences: Readonly<Record<UploadStoreError["reason"], string>> = {
   NoSpace: "there is no space left",
   Corrupt: "it has fewer bytes than were acknowledged",
   Unsynced: "an fsync has failed",
+  Unavailable: "it cannot be reached",
   UnknownDialect: "this version does not support its dialect"
 }
 

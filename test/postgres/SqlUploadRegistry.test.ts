@@ -188,13 +188,12 @@ needs("PostgreSQL")("SqlUploadRegistry on PostgreSQL", () => {
       deepStrictEqual(yield* offsetOf(registry, 1), Option.some(Bytes.make(0)))
     }))
 
-  it.scopedLive("fails writes while PostgreSQL is down, and loses none that it has acknowledged in a crash", () =>
+  it.scopedLive("loses no write that it has acknowledged if PostgreSQL crashes", () =>
     Effect.gen(function*() {
       const server = yield* make({ durable: true })
       const [registry] = yield* registryOver(impatient(yield* server.database, "5000 millis"))
       const entries = yield* Effect.forEach(Arr.range(1, 16), (n) => registry.create(open(n), options), everyone)
       const acknowledged = new Map<string, number>()
-      let refused = 0
       const write = (entry: Registries.StoredUpload): Effect.Effect<void> =>
         Effect.matchEffect(registry.commit(entry, grown(entry, 1), options), {
           onSuccess: (next) => {
@@ -203,7 +202,6 @@ needs("PostgreSQL")("SqlUploadRegistry on PostgreSQL", () => {
           },
           onFailure: (error) => {
             assert.instanceOf(error, StoreErrors.UploadStoreError, String(error))
-            refused++
             // As a client does, it asks for the state and goes on.
             return Effect.flatMap(stateOf(registry, entry.upload.id), write)
           }
@@ -223,7 +221,6 @@ needs("PostgreSQL")("SqlUploadRegistry on PostgreSQL", () => {
         schedule: Schedule.spaced("50 millis")
       })
       yield* Fiber.interrupt(writers)
-      assert.isAbove(refused, 0)
     }))
 })
 

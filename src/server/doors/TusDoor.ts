@@ -110,7 +110,7 @@ const encode = (answer: Performed): Response => {
   return { status, headers, body, content: answer.content, outcome: "Ok" }
 }
 
-/** A refusal is an answer. A store error and a defect are answered 500 or 507, and logged. */
+/** A refusal is an answer. A store error and a defect are answered 500, 503 or 507, and logged. */
 const explain = (
   request: RawRequest,
   cause: Cause.Cause<Refusal | HttpRefusal | UploadStoreError>
@@ -138,19 +138,32 @@ const explain = (
 const log = (request: RawRequest, causeOf: (error: unknown) => Cause.Cause<unknown>, error: unknown) =>
   Effect.logError(`${LogText.nameOf(request)} failed`, causeOf(LogText.errorOf(request, error)))
 
-const plain = (status: number, outcome: string, text: string): Response => ({
-  ...dialect.sentence(status, text),
+const plain = (status: number, outcome: string, text: string, headers?: Response["headers"]): Response => ({
+  ...dialect.sentence(status, text, headers),
   outcome
 })
 
-const failed = ({ message, reason }: UploadStoreError) =>
-  reason === "UnknownDialect"
-    ? plain(501, "UploadStoreError", message)
-    : reason === "NoSpace"
-    ? plain(507, "UploadStoreError", "the server has no space left; what was acknowledged is safe, continue later")
-    : reason === "Corrupt"
-    ? plain(500, "UploadStoreError", "the server no longer has all that it has acknowledged of this upload")
-    : plain(500, "UploadStoreError", sorry)
+const failed = ({ message, reason }: UploadStoreError): Response => {
+  switch (reason) {
+    case "UnknownDialect":
+      return plain(501, "UploadStoreError", message)
+    case "Unavailable":
+      return plain(503, "UploadStoreError", `${away}; what was acknowledged is safe, continue later`, later)
+    case "NoSpace":
+      return plain(
+        507,
+        "UploadStoreError",
+        "the server has no space left; what was acknowledged is safe, continue later"
+      )
+    case "Corrupt":
+      return plain(500, "UploadStoreError", "the server no longer has all that it has acknowledged of this upload")
+    default:
+      return plain(500, "UploadStoreError", sorry)
+  }
+}
+
+const away = "the server cannot reach its store"
+const later = { "retry-after": "1" }
 
 const misplaced = ({ message }: UploadBody.BodyConsumed) => plain(500, "Defect", message)
 
