@@ -29,12 +29,27 @@ const patience = Schedule.intersect(Schedule.spaced("250 millis"), Schedule.recu
 /**
  * Asks the database whether a failed write stands. Fails with the error of the write if it does not, or if the database
  * cannot be asked: the client is told that the upload failed, and asks for its offset.
+ *
+ * A change that has not taken effect may still be on its way, while its bytes are cut off: it is made void by a new
+ * version, two above the old one, which no write has. A creation cannot be made void; nobody knows the id of such an
+ * upload, and it expires.
  */
-export const learn = (sql: SqlClient.SqlClient) => (write: Write, error: UploadStoreError) =>
-  sql<Stored>`SELECT version, fence FROM effect_tus_uploads WHERE id = ${write.row.id}`.pipe(
-    Effect.mapError(SqlFailure.toStoreError("Read", `read the state of ${write.row.id}`)),
-    Effect.retry({ schedule: patience, while: SqlFailure.isOutage }),
-    Effect.mapError(() => error),
-    Effect.filterOrFail(([stored]) => stands(write, stored), () => error),
-    Effect.as(true)
-  )
+export const learn = (sql: SqlClient.SqlClient) => {
+  const withdraw = ({ _tag, row: { fence, id, version } }: Write) =>
+    Effect.when(
+      sql`UPDATE effect_tus_uploads SET version = version + 2
+        WHERE id = ${id} AND version = ${_tag === "Commit" ? version - 1 : version} AND fence <= ${fence}`,
+      () => _tag !== "Create"
+    )
+
+  const read = (id: string) => sql<Stored>`SELECT version, fence FROM effect_tus_uploads WHERE id = ${id}`
+
+  return (write: Write, error: UploadStoreError): Effect.Effect<true, UploadStoreError> =>
+    Effect.zipRight(withdraw(write), read(write.row.id)).pipe(
+      Effect.mapError(SqlFailure.toStoreError("Read", `read the state of ${write.row.id}`)),
+      Effect.retry({ schedule: patience, while: SqlFailure.isOutage }),
+      Effect.mapError(() => error),
+      Effect.filterOrFail(([stored]) => stands(write, stored), () => error),
+      Effect.as(true)
+    )
+}

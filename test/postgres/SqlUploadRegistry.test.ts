@@ -153,6 +153,28 @@ needs("PostgreSQL")("SqlUploadRegistry on PostgreSQL", () => {
       assert.isTrue(Option.isNone(yield* registry.get(id(1))))
     }))
 
+  it.scopedLive("lets no commit take effect after it has failed", () =>
+    Effect.gen(function*() {
+      const { database, port, run } = yield* postgres
+      const url = yield* database
+      const lossy = yield* Lossy.make(port)
+      const [registry] = yield* registryOver(impatient(urlThrough(url, lossy.port), "5000 millis"))
+      const entry = yield* registry.create(open(1), options)
+      const packet = lossy.holdBack("UPDATE effect_tus_uploads")
+      const error = yield* Effect.flip(registry.commit(entry, grown(entry, 10), options))
+      deepStrictEqual([error._tag === "UploadStoreError" && error.reason], ["Unavailable"])
+      assert.isTrue(packet.letThrough())
+      // The connection that was held back ends when PostgreSQL has done what it was told.
+      yield* run("SELECT pid FROM pg_stat_activity WHERE application_name = 'effect-tus' AND state <> 'idle'").pipe(
+        Effect.delay("50 millis"),
+        Effect.repeat({ until: Arr.isEmptyReadonlyArray })
+      )
+      deepStrictEqual(yield* offsetOf(registry, 1), Option.some(Bytes.make(0)))
+      const claimed = yield* Effect.map(registry.claim(id(1), 2), Option.getOrThrow)
+      const next = yield* registry.commit(claimed, grown(claimed, 10), { ...options, fence: 2 })
+      assert.strictEqual(next.upload.offset, 10)
+    }))
+
   it.scopedLive("does not take the commit of another writer for its own", () =>
     Effect.gen(function*() {
       const { database, port } = yield* postgres

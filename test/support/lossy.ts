@@ -16,6 +16,11 @@ export interface Lossy {
    * back: the connection is closed instead.
    */
   readonly loseAnswerOf: (text: string) => void
+  /**
+   * The next time that the client sends bytes that include `text`, its connection is closed, and the bytes reach the
+   * server when they are let through: true if there were such bytes.
+   */
+  readonly holdBack: (text: string) => { readonly letThrough: () => boolean }
   /** How many answers, and how many packets of a client, were lost so far. */
   readonly lost: () => number
 }
@@ -29,6 +34,7 @@ export const make = (target: number) =>
       let isDead = false
       let text: string | undefined
       let lost = 0
+      let held: { readonly text: string; let?: () => void } | undefined
       const proxy = createServer((client) => {
         const server = createConnection(target, "127.0.0.1")
         let isLosing = false
@@ -38,7 +44,12 @@ export const make = (target: number) =>
             text = undefined
             isLosing = true
           }
-          if (isHole()) {
+          if (held !== undefined && data.includes(held.text)) {
+            held.let = () => server.end(data)
+            held = undefined
+            holes.add(client).add(server)
+            client.destroy()
+          } else if (isHole()) {
             lost++
           } else {
             server.write(data)
@@ -77,6 +88,15 @@ export const make = (target: number) =>
         },
         loseAnswerOf: (of) => {
           text = of
+        },
+        holdBack: (text) => {
+          const packet: typeof held = held = { text }
+          return {
+            letThrough: () => {
+              packet.let?.()
+              return packet.let !== undefined
+            }
+          }
         },
         lost: () => lost
       }
