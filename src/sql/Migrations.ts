@@ -139,8 +139,22 @@ const tailed = Effect.gen(function*() {
   )`
 })
 
+/** What servers with one database tell each other. SQLite has one server. */
+const shared = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql.onDialectOrElse({
+    pg: () =>
+      sql`CREATE TABLE effect_tus_turns (
+        work TEXT PRIMARY KEY,
+        holder TEXT NOT NULL,
+        ends_at TIMESTAMPTZ NOT NULL
+      )`,
+    orElse: () => Effect.void
+  })
+})
+
 /** The latest migration of this version. */
-export const latest = 7
+export const latest = 8
 
 const table = "effect_tus_migrations"
 
@@ -152,7 +166,8 @@ const migrate = Migrator.make({})({
     "4_owned": owned,
     "5_named": named,
     "6_answered": answered,
-    "7_tailed": tailed
+    "7_tailed": tailed,
+    "8_shared": shared
   }),
   table
 }).pipe(

@@ -15,7 +15,7 @@ import * as Tails from "./Tails.js"
 import * as Totals from "./Totals.js"
 
 /** All reading methods of a registry. */
-export type Reads = Omit<UploadRegistry["Type"], "claim" | "commit" | "create" | "identity" | "remove">
+export type Reads = Omit<UploadRegistry["Type"], "claim" | "commit" | "create" | "identity" | "remove" | "takeTurn">
 
 export const make = (sql: SqlClient.SqlClient): Reads => ({
   ...Pages.make(sql),

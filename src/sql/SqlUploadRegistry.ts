@@ -5,6 +5,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as Pairing from "../store/Pairing.js"
 import { committed, created, type StoredUpload, UploadRegistry } from "../store/UploadRegistry.js"
 import { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
 import * as Claim from "./Claim.js"
@@ -16,6 +17,7 @@ import * as Registration from "./Registration.js"
 import * as SqlFailure from "./SqlFailure.js"
 import * as SqliteSpace from "./SqliteSpace.js"
 import * as SqliteSync from "./SqliteSync.js"
+import * as Turns from "./Turns.js"
 import * as WriteBatch from "./WriteBatch.js"
 import * as WriteOutcome from "./WriteOutcome.js"
 
@@ -76,7 +78,8 @@ export const make: Effect.Effect<UploadRegistry["Type"], UploadStoreError, SqlCl
       remove: (entry, options) => Effect.asVoid(writeOrSuperseded(WriteBatch.remove(entry, options), entry)),
       claim: Claim.make(sql, reads.get),
       giveBack: Effect.mapError(SqliteSpace.giveBack(sql), SqlFailure.toStoreError("Write", "shrink the database")),
-      identity: Registration.identity(sql, durably)
+      identity: Registration.identity(sql, durably),
+      takeTurn: Turns.make(sql, Pairing.newName())
     })
   })
 

@@ -4,6 +4,7 @@
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
@@ -123,6 +124,14 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
 
   /** Whether it keeps bytes beside their state. A registry without it takes no `tail`. */
   readonly tails?: Tails | undefined
+
+  /**
+   * Takes the turn for some work, or keeps it, for `length` from now by the registry's own clock. Returns whether this
+   * registry has it: meanwhile no other one has, in any process. A registry to which one process writes has no turns.
+   */
+  readonly takeTurn?:
+    | ((work: string, length: Duration.Duration) => Effect.Effect<boolean, UploadStoreError>)
+    | undefined
 
   /** Gives space that it no longer needs back to the file system. A registry without it has none. */
   readonly giveBack?: Effect.Effect<void, UploadStoreError> | undefined

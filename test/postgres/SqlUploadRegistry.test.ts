@@ -7,6 +7,7 @@ import { SqlUploadRegistry } from "effect-tus/sql"
 import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
@@ -51,6 +52,9 @@ const urlThrough = (url: string, port: number) => url.replace(/:\d+\//, `:${port
 const impatient = (url: string, timeout: `${number} millis` = "500 millis") =>
   PostgresClient.layer({ url: Redacted.make(url), timeout })
 
+const take = (registry: Registries.UploadRegistry["Type"], work: string, length: Duration.Duration) =>
+  registry.takeTurn?.(work, length) ?? Effect.dieMessage("expected turns")
+
 const grown = (entry: Registries.StoredUpload, size: number) =>
   entry.upload.grow(size, entry.upload.length, entry.upload.expiresAt)
 
@@ -69,6 +73,25 @@ needs("PostgreSQL")("SqlUploadRegistry on PostgreSQL", () => {
       yield* Effect.forEach(registries, ([registry], n) => registry.create(open(n), options), everyone)
       const usages = yield* Effect.forEach(registries, ([registry]) => registry.usage)
       usages.forEach(({ uploads }) => assert.strictEqual(uploads, 24))
+    }))
+
+  it.scopedLive("gives a turn to one of many servers, and to another one when it has ended", () =>
+    Effect.gen(function*() {
+      const url = yield* Effect.flatMap(postgres, ({ database }) => database)
+      const registries = yield* Effect.forEach(Arr.range(1, 8), () => registryOver(client(url)))
+      const winners = (work: string) =>
+        Effect.filter(registries, ([registry]) => take(registry, work, Duration.hours(1)), everyone)
+      // Each kind of work has no row at first.
+      for (const work of Arr.range(1, 20).map(String)) {
+        const first = yield* winners(work)
+        assert.strictEqual(first.length, 1)
+        deepStrictEqual(
+          (yield* winners(work)).map((winner) => registries.indexOf(winner)),
+          first.map((winner) => registries.indexOf(winner))
+        )
+        yield* Effect.forEach(first, ([registry]) => take(registry, work, Duration.zero))
+        assert.strictEqual((yield* winners(work)).length, 1)
+      }
     }))
 
   it.scopedLive("lists uploads in the order of code units, whatever the locale of the database", () =>

@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { ByteStore, RegistryCache, Upload, UploadLock, UploadRegistry, type UploadStoreError } from "effect-tus"
+import { ByteStore, RegistryCache, Upload, UploadLock, UploadRegistry, UploadStoreError } from "effect-tus"
 import { TusSweeper, UploadEvents } from "effect-tus/server"
 import * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
@@ -369,6 +371,43 @@ describe("TusSweeper", () => {
       assert.strictEqual(turns.length, 6)
       assert.strictEqual(new Set(turns).size, 6)
     }).pipe(Effect.provide(server())))
+
+  it.effect("sweeps only in its turn, keeps the turn during a sweep, and says once that it cannot ask", () =>
+    Effect.gen(function*() {
+      const registry = yield* UploadRegistry.UploadRegistry
+      const answers = [false, true, "down", "down", true]
+      const seen: Array<string> = []
+      const gate = yield* Deferred.make<void>()
+      const logger = Logger.make(({ message }) => {
+        seen.push(String(message))
+      })
+      const takeTurn = (work: string, length: Duration.Duration) =>
+        Effect.suspend(() => {
+          if (work === "orphans") {
+            return Effect.succeed(false)
+          }
+          const answer = answers.shift() ?? true
+          seen.push(`${answer} ${Duration.format(length)}`)
+          return typeof answer === "boolean"
+            ? Effect.succeed(answer)
+            : new UploadStoreError.UploadStoreError({ reason: "Read", operation: "ask", cause: new Error(answer) })
+        })
+      yield* Layer.build(TusSweeper.layer()).pipe(
+        Effect.provideService(UploadRegistry.UploadRegistry, {
+          ...registry,
+          takeTurn,
+          absent: () => Effect.dieMessage("expected no sweep of orphans"),
+          expired: () => Effect.as(Effect.zipRight(Effect.sync(() => seen.push("sweep")), Deferred.await(gate)), [])
+        }),
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+      )
+      yield* TestClock.adjust("75 seconds")
+      deepStrictEqual(seen, ["false 30s", "true 30s", "sweep", "down 30s", "no sweep of expired uploads: ask: down"])
+      seen.length = 0
+      yield* Deferred.succeed(gate, undefined)
+      yield* TestClock.adjust("2 minutes")
+      deepStrictEqual(seen, ["down 30s", "true 30s", "sweep"])
+    }).pipe(Effect.scoped, Effect.provide(server())))
 
   it.effect("sweeps at once, and then by its schedule", () =>
     Effect.gen(function*() {

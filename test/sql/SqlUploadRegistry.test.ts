@@ -123,7 +123,7 @@ needs("SQLite")("SqlUploadRegistry", () => {
       const error = yield* Effect.flip(withRegistry(client, () => Effect.void))
       assert.match(
         String(error),
-        /a version needs migration 9 to write to them, and this one knows 7; run the newer version/
+        /a version needs migration 9 to write to them, and this one knows 8; run the newer version/
       )
     }))
 

@@ -13,10 +13,11 @@ import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
 import type { ByteStore } from "../../store/ByteStore.js"
 import type { UploadLock } from "../../store/UploadLock.js"
-import type { UploadRegistry } from "../../store/UploadRegistry.js"
+import { UploadRegistry } from "../../store/UploadRegistry.js"
 import type { UploadStore } from "../../store/UploadStore.js"
 import type { TusServer } from "../TusServer.js"
 import * as OrphanSweep from "./OrphanSweep.js"
+import * as SweepTurn from "./SweepTurn.js"
 import * as TusMetrics from "./TusMetrics.js"
 import * as UploadSweep from "./UploadSweep.js"
 
@@ -34,7 +35,7 @@ export interface Options {
 
 /**
  * Both sweeps, for callers with a schedule of their own; `layer` runs them by its schedules. They never fail: an error
- * with one upload is logged, and the next sweep tries again.
+ * with one upload is logged, and the next sweep tries again. They ask no other server whether it sweeps, too.
  */
 export const make = Effect.gen(function*() {
   const uploads = yield* UploadSweep.make
@@ -64,14 +65,23 @@ export const make = Effect.gen(function*() {
   }
 })
 
-/** Sweeps in the background, as long as the layer lives. */
+/**
+ * Sweeps in the background, as long as the layer lives. Of several servers with one registry one sweeps at a time, each
+ * kind for itself: a server whose time has come while another one has the turn waits for its next time. The turn of a
+ * server that was killed ends within half a minute, or within 8 hours for the comparison of states and bytes.
+ */
 export const layer = (
   options: Options = {}
 ): Layer.Layer<never, never, ByteStore | TusServer | UploadLock | UploadRegistry | UploadStore> =>
   Layer.scopedDiscard(Effect.gen(function*() {
+    const { schedule = Schedule.spaced("1 minute"), orphanSchedule = Schedule.spaced("1 day") } = options
     const { sweep, sweepOrphans } = yield* make
-    yield* Effect.forkScoped(Effect.repeat(sweep(options), options.schedule ?? Schedule.spaced("1 minute")))
-    yield* Effect.forkScoped(Effect.repeat(sweepOrphans(options), options.orphanSchedule ?? Schedule.spaced("1 day")))
+    const registry = yield* UploadRegistry
+    const sweepInTurn = SweepTurn.make(registry, "expired uploads", "30 seconds")
+    // Servers that start one after the other, as in a deployment, sweep once.
+    const sweepOrphansInTurn = SweepTurn.make(registry, "orphans", "8 hours")
+    yield* Effect.forkScoped(Effect.repeat(sweepInTurn(sweep(options)), schedule))
+    yield* Effect.forkScoped(Effect.repeat(sweepOrphansInTurn(sweepOrphans(options)), orphanSchedule))
   }))
 
 const timed = (sweep: string, self: Effect.Effect<void>) =>

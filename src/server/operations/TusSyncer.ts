@@ -1,7 +1,8 @@
 /**
  * Syncs the committed bytes of unfinished uploads, some time after they were acknowledged and when the server stops. A
  * power cut then costs little of a long upload, and an orderly reboot nothing. It disturbs no writer, unless written
- * bytes are lost.
+ * bytes are lost. Servers with one store take no turns: a server can sync only bytes that it has written itself, and
+ * where bytes are durable when they are acknowledged, as in S3, there is nothing to sync.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

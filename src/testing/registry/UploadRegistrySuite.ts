@@ -6,6 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
@@ -768,6 +769,16 @@ export const suite = (name: string, layer: Layer.Layer<UploadRegistry, unknown>)
             deepStrictEqual(yield* identity.get, Option.some({ name: "one", isTold: false }))
             yield* identity.set({ name: "one", isTold: true })
             deepStrictEqual(yield* identity.get, Option.some({ name: "one", isTold: true }))
+          }
+        }))
+    })
+
+    describe("takeTurn", () => {
+      test("gives each kind of work to the registry that asks for it, as often as it asks", ({ takeTurn }) =>
+        Effect.gen(function*() {
+          if (takeTurn !== undefined) {
+            const asked = ["sweep", "sweep", "another sweep"].map((work) => takeTurn(work, Duration.hours(1)))
+            deepStrictEqual(yield* Effect.all(asked), [true, true, true])
           }
         }))
     })
