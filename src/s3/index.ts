@@ -1,0 +1,6 @@
+/**
+ * Bytes of uploads in an S3-compatible object store.
+ *
+ * @since 0.1.0
+ */
+export * as S3Objects from "./S3Objects.js"
