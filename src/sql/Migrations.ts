@@ -7,6 +7,7 @@ import { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Pairing from "../store/Pairing.js"
+import * as Accounts from "./Accounts.js"
 
 /**
  * One row: the name by which the bytes know this database, whether they have stored it, and the migration that a
@@ -142,15 +143,12 @@ const tailed = Effect.gen(function*() {
 /** What servers with one database tell each other. SQLite has one server. */
 const shared = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
-  yield* sql.onDialectOrElse({
-    pg: () =>
-      sql`CREATE TABLE effect_tus_turns (
-        work TEXT PRIMARY KEY,
-        holder TEXT NOT NULL,
-        ends_at TIMESTAMPTZ NOT NULL
-      )`,
-    orElse: () => Effect.void
-  })
+  const turns = sql`CREATE TABLE effect_tus_turns (
+    work TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    ends_at TIMESTAMPTZ NOT NULL
+  )`
+  yield* sql.onDialectOrElse({ pg: () => Effect.zipRight(turns, Accounts.create(sql)), orElse: () => Effect.void })
 })
 
 /** The latest migration of this version. */

@@ -8,6 +8,7 @@ import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { UploadRegistry } from "../store/UploadRegistry.js"
+import * as Accounts from "./Accounts.js"
 import * as Rows from "./Rows.js"
 import * as SqlFailure from "./SqlFailure.js"
 import * as UploadRow from "./UploadRow.js"
@@ -17,17 +18,24 @@ export type Totals = Pick<UploadRegistry["Type"], "lastFence" | "usage" | "usage
 export const make = (sql: SqlClient.SqlClient): Totals => ({
   usage: read(
     "sum up uploads",
-    sql`SELECT COUNT(*) AS uploads, COALESCE(SUM(upload_offset), 0) AS bytes FROM effect_tus_uploads`,
+    sql.onDialectOrElse({
+      pg: () => Accounts.usage(sql),
+      orElse: () => sql`SELECT COUNT(*) AS uploads, COALESCE(SUM(upload_offset), 0) AS bytes FROM effect_tus_uploads`
+    }),
     ([row]) => decodeUsage(row)
   ),
   usageByOwner: Rows.all(
     "sum up uploads by owner",
-    sql`SELECT owner,
-        SUM(COALESCE(upload_length, upload_offset)) AS bytes,
-        SUM(CASE WHEN completion = 'Open' THEN 1 ELSE 0 END) AS open,
-        SUM(CASE WHEN completion = 'Open' AND kind <> 'Final'
-          THEN COALESCE(upload_length, upload_offset) - upload_offset ELSE 0 END) AS outstanding
-        FROM effect_tus_uploads GROUP BY owner`,
+    sql.onDialectOrElse({
+      pg: () => Accounts.usageByOwner(sql),
+      orElse: () =>
+        sql`SELECT owner,
+          SUM(COALESCE(upload_length, upload_offset)) AS bytes,
+          SUM(CASE WHEN completion = 'Open' THEN 1 ELSE 0 END) AS open,
+          SUM(CASE WHEN completion = 'Open' AND kind <> 'Final'
+            THEN COALESCE(upload_length, upload_offset) - upload_offset ELSE 0 END) AS outstanding
+          FROM effect_tus_uploads GROUP BY owner`
+    }),
     decodeOwnedUsage
   ),
   /** Runs when a server starts: a damaged number does not keep it from starting. */

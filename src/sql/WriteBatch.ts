@@ -7,6 +7,7 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import type { RemoveOptions, StoredUpload, WriteOptions } from "../store/UploadRegistry.js"
+import * as Accounts from "./Accounts.js"
 import * as SqlFailure from "./SqlFailure.js"
 import * as Tails from "./Tails.js"
 import * as UploadRow from "./UploadRow.js"
@@ -59,7 +60,19 @@ export const perform = (sql: SqlClient.SqlClient) => {
     return rows.length === 0 ? Effect.succeed([]) : statements[tag](rows)
   }
 
+  const lockAccounts = sql.onDialectOrElse({
+    pg: () => (writes: ReadonlyArray<Write>) =>
+      Accounts.lock(
+        sql,
+        writes.flatMap(({ _tag, row }) => _tag === "Commit" && row.completion === "Open" ? [] : [row])
+      ),
+    orElse: () => () => Effect.void
+  })
+
   const all = Effect.fnUntraced(function*(writes: ReadonlyArray<Write>) {
+    if (kindsOf(writes) > 1) {
+      yield* lockAccounts(writes)
+    }
     const rows = [
       ...(yield* run(writes, "Create")),
       ...(yield* run(writes, "Commit")),
@@ -93,12 +106,14 @@ export const perform = (sql: SqlClient.SqlClient) => {
   return (writes: ReadonlyArray<Write>): Written => {
     // Servers that write the same rows wait for each other; in one order, none waits for one that waits for it.
     const ordered = writes.toSorted((a, b) => a.row.id < b.row.id ? -1 : 1)
-    const isSingle = new Set(writes.map(({ _tag }) => _tag)).size === 1 &&
+    const isSingle = kindsOf(writes) === 1 &&
       writes.every(({ relinks, tail }) => !relinks && tail._tag === "None")
     const written = insisting(isSingle ? all(ordered) : transaction(all(ordered)))
     return writes.some(({ tail }) => tail._tag === "Grow") ? Effect.zipRight(announceTails, written) : written
   }
 }
+
+const kindsOf = (writes: ReadonlyArray<Write>): number => new Set(writes.map(({ _tag }) => _tag)).size
 
 /** Writes the parts that the uploads name to their own table, in place of those that they named before. */
 const relink = Effect.fnUntraced(function*(sql: SqlClient.SqlClient, writes: ReadonlyArray<Write>) {

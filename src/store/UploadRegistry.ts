@@ -113,7 +113,10 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
     page: Page<string>
   ) => Effect.Effect<ReadonlyArray<Either.Either<Upload, Unreadable>>, UploadStoreError>
 
-  /** The number of uploads, and the sum of their offsets in bytes. */
+  /**
+   * The number of uploads, and the sum of their offsets in bytes, whichever server wrote them. SQLite reads all uploads
+   * for it, and PostgreSQL a row for each owner.
+   */
   readonly usage: Effect.Effect<{ readonly uploads: number; readonly bytes: number }, UploadStoreError>
 
   /** The usage of each owner, and of the uploads without an owner. */
