@@ -48,6 +48,9 @@ export class UploadRegistry extends Context.Tag("effect-tus/UploadRegistry")<Upl
   /**
    * Stores a new upload as version 1, `created`. Fails with `Superseded` if the id is taken. Survives the end of the
    * process.
+   *
+   * A registry that does not learn the result may look for the row, but must not try again: another server may have
+   * removed the upload meanwhile, which would come back. The other writes can be repeated, because they name a version.
    */
   readonly create: (upload: Upload, options: WriteOptions) => Effect.Effect<StoredUpload, Superseded | UploadStoreError>
 

@@ -176,6 +176,24 @@ needs("PostgreSQL")("SqlUploadRegistry on PostgreSQL", () => {
       assert.isTrue(Option.isNone(yield* registry.get(id(1))))
     }))
 
+  it.scopedLive("creates nothing again that another server has removed, when the answer was lost", () =>
+    Effect.gen(function*() {
+      const { database, port } = yield* postgres
+      const url = yield* database
+      const [other] = yield* registryOver(client(url))
+      const lossy = yield* Lossy.make(port)
+      const [registry] = yield* registryOver(impatient(urlThrough(url, lossy.port)))
+      // The connection that is open sends the creation, and no other one answers before the upload is removed.
+      lossy.setDead(true)
+      lossy.loseAnswerOf("INSERT INTO effect_tus_uploads")
+      const creating = yield* Effect.fork(Effect.flip(registry.create(open(1), options)))
+      const claimed = yield* other.claim(id(1), 2).pipe(Effect.repeat({ until: Option.isSome }))
+      yield* other.remove(Option.getOrThrow(claimed), { ...options, fence: 2 })
+      lossy.setDead(false)
+      assert.instanceOf(yield* Fiber.join(creating), StoreErrors.UploadStoreError)
+      assert.isTrue(Option.isNone(yield* other.get(id(1))))
+    }))
+
   it.scopedLive("lets no commit take effect after it has failed", () =>
     Effect.gen(function*() {
       const { database, port, run } = yield* postgres

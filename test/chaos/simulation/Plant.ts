@@ -39,6 +39,8 @@ export interface Plant {
   readonly leaseUntil?: (process: Process) => number
   /** Whether a process looks again before it says that another writer was faster. */
   readonly looksAgain?: boolean
+  /** Whether a process tries a creation again whose result it does not know. */
+  readonly createsAgain?: boolean
   /** How orphans are restored. */
   readonly restore?: Alter<typeof restore>
   /** A change outside the world; returns a function that undoes it. */

@@ -1,7 +1,7 @@
 /**
  * The database that several servers share: the states of uploads, and the tables of the lock. A process gets the result
- * of a statement, or does not learn whether it took effect; then it looks again before it says that another writer was
- * faster.
+ * of a statement, or does not learn whether it took effect. Then it tries the statement again, and looks before it says
+ * that another writer was faster. It never tries a creation again: another server may have removed the upload.
  */
 import { type Upload, UploadRegistry, UploadStoreError } from "effect-tus"
 import * as Effect from "effect/Effect"
@@ -134,7 +134,10 @@ export class SharedDatabase extends Database {
             return result
           })
       )
-      const written = untilKnown(what, once, world.plant.looksAgain === false ? undefined : Effect.map(look(id), find))
+      const found = Effect.map(look(id), find)
+      const written = change._tag === "Create" && world.plant.createsAgain !== true
+        ? orFound(what, once, found)
+        : untilKnown(what, once, world.plant.looksAgain === false ? undefined : found)
       return Effect.tapError(written, (error) => Effect.sync(() => this.checkRefusal(done, error)))
     }
 
@@ -190,6 +193,20 @@ const isMine = (version: number, fence: number) => (row: Row) =>
 
 const isGone = (row: Row): Option.Option<void> => Option.isNone(row) ? Option.some(undefined) : Option.none()
 
+const unanswered = (operation: string, cause: Unanswered) =>
+  new UploadStoreError.UploadStoreError({ reason: "Write", operation, cause })
+
+/** Looks at the row where nothing was heard. */
+const orFound = <A>(
+  operation: string,
+  once: Effect.Effect<A, Failure | Unanswered>,
+  find: Effect.Effect<Option.Option<A>, Failure>
+): Effect.Effect<A, Failure> =>
+  Effect.catchAll(once, (error) =>
+    error instanceof Unanswered
+      ? Effect.flatMap(find, Option.match({ onNone: () => unanswered(operation, error), onSome: Effect.succeed }))
+      : Effect.fail(error))
+
 /** Tries a write again where nothing was heard, and looks at the row before it says that another writer was faster. */
 const untilKnown = <A>(
   operation: string,
@@ -201,7 +218,7 @@ const untilKnown = <A>(
       if (error instanceof Unanswered) {
         return left > 0
           ? attempt(left - 1, isUnsure || error.mayHaveHappened)
-          : new UploadStoreError.UploadStoreError({ reason: "Write", operation, cause: error })
+          : unanswered(operation, error)
       }
       return error._tag === "Superseded" && isUnsure && find !== undefined
         ? Effect.flatMap(find, (found) => Option.isSome(found) ? Effect.succeed(found.value) : Effect.fail(error))

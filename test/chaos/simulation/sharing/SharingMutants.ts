@@ -72,6 +72,13 @@ export const sharing: Mutants = {
 
   "takes a write that took effect for one that came too late": { looksAgain: false },
 
+  "creates again what another server may have removed": {
+    // A server is paused between the two creations for so long that the upload expires.
+    given: () => ({ likely: new Set(["lost result", "pause", "clock ahead"]) }),
+    where: (story) => story.expiresAfter !== undefined && story.troubles.length > 20,
+    createsAgain: true
+  },
+
   "renews its lease by the clock of its machine": {
     where: has("crash"),
     leaseUntil: (process) => process.time - epoch + lease
