@@ -3,14 +3,13 @@
  * all earlier ones.
  */
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type { UploadId } from "../protocol/Upload.js"
 import * as Known from "../time/Known.js"
+import * as LockLines from "./LockLines.js"
 import { UploadRegistry } from "./UploadRegistry.js"
 import type { UploadStoreError } from "./UploadStoreError.js"
 
@@ -63,62 +62,23 @@ export const layerMemory: Layer.Layer<UploadLock, UploadStoreError, UploadRegist
   Effect.gen(function*() {
     const registry = yield* UploadRegistry
     let fence = yield* registry.lastFence
-    const held = new Map<UploadId, Queue>()
-
-    // Check and act in one synchronous step: another fiber may run between two effects.
-    const release = (id: UploadId): void => {
-      const queue = held.get(id)
-      const next = queue?.waiting.shift()
-      if (queue === undefined || next === undefined) {
-        held.delete(id)
-        return
-      }
-      queue.holder = new Holder()
-      if (queue.waiting.length > 0) {
-        queue.holder.request()
-      }
-      next.granted = true
-      Deferred.unsafeDone(next.turn, Effect.succeed(queue.holder))
-    }
-
-    const enter = (id: UploadId): Holder => {
-      const holder = new Holder()
-      held.set(id, { holder, waiting: [] })
-      return holder
-    }
-
-    const wait = (id: UploadId, queue: Queue, restore: Restore): Effect.Effect<Holder> => {
-      const waiter: Waiter = { turn: Deferred.unsafeMake<Holder>(FiberId.none), granted: false }
-      queue.holder.request()
-      queue.waiting.push(waiter)
-      return Effect.onInterrupt(restore(Deferred.await(waiter.turn)), () => leave(id, queue, waiter))
-    }
-
-    /** A waiter that gives up may already have its turn; then the turn passes on. */
-    const leave = (id: UploadId, queue: Queue, waiter: Waiter) =>
-      Effect.sync(() => {
-        if (waiter.granted) {
-          release(id)
-        } else {
-          queue.waiting.splice(queue.waiting.indexOf(waiter), 1)
-        }
-      })
+    const lines = LockLines.make()
 
     /** Uninterruptible, except while `use` runs. */
     const hold = <A, E, R>(
-      holder: Holder,
+      holder: LockLines.Holder,
       id: UploadId,
       use: (lease: Lease) => Effect.Effect<A, E, R>,
-      restore: Restore
+      restore: LockLines.Restore
     ) => {
       const used = Known.suspend(() => use({ fence: ++fence, onRequested: holder.onRequested }))
       return Known.matchCauseEffect(Known.exit(used) ?? restore(used), {
         onFailure: (cause) => {
-          release(id)
+          lines.leave(id)
           return Exit.failCause(cause)
         },
         onSuccess: (a) => {
-          release(id)
+          lines.leave(id)
           return Exit.succeed(a)
         }
       })
@@ -127,47 +87,17 @@ export const layerMemory: Layer.Layer<UploadLock, UploadStoreError, UploadRegist
     return UploadLock.of({
       withLock: (id, use) =>
         Effect.uninterruptibleMask((restore) => {
-          const queue = held.get(id)
-          return queue === undefined
-            ? hold(enter(id), id, use, restore)
-            : Effect.flatMap(wait(id, queue, restore), (holder) => hold(holder, id, use, restore))
+          const holder = lines.enterIfFree(id)
+          return holder === undefined
+            ? Effect.flatMap(lines.wait(id, restore), (holder) => hold(holder, id, use, restore))
+            : hold(holder, id, use, restore)
         }),
       withLockIfFree: (id, use) =>
-        Effect.uninterruptibleMask((restore) =>
-          held.has(id) ? Effect.succeedNone : Effect.asSome(hold(enter(id), id, use, restore))
-        ),
-      isFree: (id) => !held.has(id)
+        Effect.uninterruptibleMask((restore) => {
+          const holder = lines.enterIfFree(id)
+          return holder === undefined ? Effect.succeedNone : Effect.asSome(hold(holder, id, use, restore))
+        }),
+      isFree: (id) => !lines.has(id)
     })
   })
 )
-
-type Restore = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-
-interface Queue {
-  holder: Holder
-  readonly waiting: Array<Waiter>
-}
-
-interface Waiter {
-  readonly turn: Deferred.Deferred<Holder>
-  granted: boolean
-}
-
-/** One hold of a lock, and whether somebody else wants it. */
-class Holder {
-  private requested = false
-  private readonly listeners: Array<() => void> = []
-  readonly onRequested = (listener: () => void): void => {
-    if (this.requested) {
-      listener()
-    } else {
-      this.listeners.push(listener)
-    }
-  }
-  request(): void {
-    if (!this.requested) {
-      this.requested = true
-      this.listeners.forEach((listener) => listener())
-    }
-  }
-}
