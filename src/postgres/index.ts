@@ -3,4 +3,5 @@
  *
  * @since 0.1.0
  */
+export * as PgUploadLock from "./PgUploadLock.js"
 export * as PostgresClient from "./PostgresClient.js"

@@ -109,7 +109,7 @@ export const table = {
     rooms: ["protocol", "bytes", "store", "testing", "testing/orphans"],
     packages: [...effect, /^@effect\/vitest/]
   },
-  "testing/lock": { rooms: ["protocol", "store", "testing"], packages: [...effect, /^@effect\/vitest/] },
+  "testing/lock": { rooms: ["protocol", "store", "testing", "testing/registry"], packages: [...effect, /^@effect\/vitest/] },
   "testing/registry": { rooms: ["protocol", "bytes", "store", "testing"], packages: [...effect, /^@effect\/vitest/] },
   "cli/terminal": {
     rooms: ["protocol", "client/sources", "client/transport", "client/upload"],

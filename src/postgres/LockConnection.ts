@@ -1,0 +1,125 @@
+/**
+ * The connection on which a server tells that it lives, and hears who wants what it holds. It is one of its own: a pool
+ * whose connections are all in use must not cost the lease.
+ */
+import * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import type { UploadStoreError } from "../store/UploadStoreError.js"
+import * as Monotonic from "../time/Monotonic.js"
+import * as LockTables from "./LockTables.js"
+import * as PgSession from "./PgSession.js"
+
+export interface Options {
+  readonly url: Redacted.Redacted
+  /** The id of this server. */
+  readonly server: string
+  /** Whether to hear notifications. Otherwise only the questions in between tell who waits. */
+  readonly listens: boolean
+  /** How often to ask who waits, in milliseconds. */
+  readonly pollMillis: number
+  /** How long the server counts as alive after it was heard, in milliseconds. It is heard three times as often. */
+  readonly leaseMillis: number
+}
+
+export interface Listeners {
+  /** Somebody wants an upload that this server holds. */
+  readonly onWanted: (id: string) => void
+  /** An upload may have become free: this one, or any. */
+  readonly onFreed: (id: string | undefined) => void
+  /** The lease has ended without a word from the database. */
+  readonly onLost: () => void
+  /** Runs after each connection but the first: the database may be another one, which lacks the last transactions. */
+  readonly onReconnected: Effect.Effect<void, UploadStoreError>
+}
+
+/** What is said and asked over one connection. */
+const conversation = (
+  { leaseMillis, listens, pollMillis, server, url }: Options,
+  { onFreed, onWanted }: Pick<Listeners, "onFreed" | "onWanted">
+) => {
+  let heardAt = -Infinity
+
+  const beat = ({ ask }: PgSession.PgSession) =>
+    Effect.flatMap(Monotonic.millis, (now) =>
+      Effect.map(ask(LockTables.beat, [server, leaseMillis / 1000]), () => {
+        heardAt = now
+      }))
+
+  /** Whoever waits asks again then, too: a notification may have been lost. */
+  const poll = ({ ask }: PgSession.PgSession) =>
+    Effect.map(ask<{ readonly upload_id: string }>(LockTables.wanted, [server]), (rows) => {
+      rows.forEach(({ upload_id }) => onWanted(upload_id))
+      onFreed(undefined)
+    })
+
+  return {
+    /** How long the server has not been heard, in milliseconds. */
+    silence: Effect.map(Monotonic.millis, (now) => now - heardAt),
+
+    /** A connection that listens, has told that the server lives, and has heard what was missed. */
+    begin: Effect.gen(function*() {
+      const session = yield* PgSession.make(
+        url,
+        (channel, id) => channel === LockTables.freed ? onFreed(id) : onWanted(id)
+      )
+      if (listens) {
+        yield* session.ask(`LISTEN ${LockTables.freed}`)
+        yield* session.ask(`LISTEN "${LockTables.wantedOf(server)}"`)
+      }
+      yield* beat(session)
+      yield* poll(session)
+      return session
+    }),
+
+    /** Fails when the connection has been lost. */
+    goOn: (session: PgSession.PgSession): Effect.Effect<never, UploadStoreError> =>
+      Effect.raceFirst(
+        session.lost,
+        Effect.forever(Effect.gen(function*() {
+          yield* Effect.sleep(pollMillis)
+          if ((yield* Monotonic.millis) - heardAt >= leaseMillis / 3) {
+            yield* beat(session)
+          }
+          yield* poll(session)
+        }))
+      )
+  }
+}
+
+/**
+ * Connects, and keeps the lease from then on until the scope closes. Fails if the first connection fails; later ones are
+ * tried for ever.
+ */
+export const make = (
+  options: Options,
+  listeners: Listeners
+): Effect.Effect<void, UploadStoreError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { begin, goOn, silence } = conversation(options, listeners)
+    const { onLost, onReconnected } = listeners
+    const warn = Effect.catchAll(({ message }: UploadStoreError) => Effect.logWarning(message))
+
+    const again = Effect.forever(
+      Effect.zipRight(
+        warn(Effect.scoped(Effect.flatMap(begin, (session) => Effect.zipRight(onReconnected, goOn(session))))),
+        Effect.sleep("500 millis")
+      )
+    )
+    const watch = Effect.forever(Effect.zipRight(
+      Effect.sleep(options.pollMillis),
+      Effect.map(silence, (millis) => millis >= options.leaseMillis ? onLost() : undefined)
+    ))
+
+    yield* Effect.addFinalizer(() => leave(options))
+    const first = yield* begin
+    yield* Effect.forkScoped(watch)
+    yield* Effect.forkScoped(Effect.zipRight(warn(goOn(first)), again))
+  })
+
+/** The locks of a server that has told its end need not be waited for. */
+const leave = ({ server, url }: Options) =>
+  Effect.scoped(Effect.flatMap(PgSession.make(url, () => {}), ({ ask }) => ask(LockTables.leave, [server]))).pipe(
+    Effect.timeout("2 seconds"),
+    Effect.ignore
+  )

@@ -1,0 +1,105 @@
+/**
+ * The rows of the locks that this server takes and gives back.
+ */
+import type * as SqlClient from "@effect/sql/SqlClient"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { UploadId } from "../protocol/Upload.js"
+import * as Rows from "../sql/Rows.js"
+import * as SqlFailure from "../sql/SqlFailure.js"
+import type { Restore } from "../store/LockLines.js"
+import type { StoredUpload } from "../store/UploadRegistry.js"
+import type { UploadStoreError } from "../store/UploadStoreError.js"
+import * as LockTables from "./LockTables.js"
+
+export interface LockRows {
+  /** The fence, unless another server that lives has the lock. */
+  readonly acquire: (id: UploadId) => Effect.Effect<Option.Option<number>, UploadStoreError>
+  /** Asks the server that has the lock to let it go, and waits for it. */
+  readonly acquireInTurn: (id: UploadId, restore: Restore) => Effect.Effect<number, UploadStoreError>
+  /** Never fails: a row that cannot be removed is left behind. */
+  readonly release: (id: UploadId, fence: number) => Effect.Effect<void>
+  /** The state that was loaded when the lock was taken, once. */
+  readonly takeLoaded: (id: UploadId) => StoredUpload | undefined
+  /** Whoever waits for this upload, or for any, asks again. */
+  readonly wake: (id: string | undefined) => void
+  /** Uploads whose rows may have been left behind: an answer was lost, or the database was away. */
+  readonly leftBehind: () => ReadonlyArray<UploadId>
+}
+
+/** An upload is in use once at a time in this process. */
+export const make = (sql: SqlClient.SqlClient, server: string): LockRows => {
+  const statements = {
+    acquire: LockTables.acquire(sql, server),
+    release: LockTables.release(sql),
+    want: LockTables.want(sql, server)
+  }
+  const loaded = new Map<UploadId, StoredUpload>()
+  const left = new Set<UploadId>()
+  const waiting = new Map<UploadId, Deferred.Deferred<void>>()
+
+  const acquire: LockRows["acquire"] = (id) =>
+    statements.acquire(id).pipe(
+      Effect.tapError(() => Effect.sync(() => left.add(id))),
+      Effect.mapError(failed(id)),
+      Effect.map(([row]) => {
+        left.delete(id)
+        if (row === undefined) {
+          return Option.none()
+        }
+        if (row.id !== null) {
+          Option.map(Option.getRight(Rows.decodeEntry({ ...row, id: row.id })), (entry) => loaded.set(id, entry))
+        }
+        return Option.some(Number(row.lock_fence))
+      })
+    )
+
+  /** What becomes free from the question on is heard. Nobody to ask: the upload is free already. */
+  const waitFor = (id: UploadId, restore: Restore) =>
+    Effect.acquireUseRelease(
+      Effect.tap(Deferred.make<void>(), (freed) => Effect.sync(() => waiting.set(id, freed))),
+      (freed) =>
+        Effect.flatMap(
+          Effect.mapError(statements.want(id), failed(id)),
+          (holders) => holders.length === 0 ? Effect.void : restore(Deferred.await(freed))
+        ),
+      () => Effect.sync(() => waiting.delete(id))
+    )
+
+  const acquireInTurn: LockRows["acquireInTurn"] = (id, restore) =>
+    Effect.flatMap(
+      acquire(id),
+      Option.match({
+        onNone: () => Effect.zipRight(waitFor(id, restore), acquireInTurn(id, restore)),
+        onSome: Effect.succeed
+      })
+    )
+
+  return {
+    acquire,
+    acquireInTurn,
+    release: (id, fence) =>
+      Effect.suspend(() => {
+        loaded.delete(id)
+        return Effect.matchEffect(statements.release(id, fence), {
+          onFailure: () => Effect.sync(() => left.add(id)),
+          onSuccess: () => Effect.void
+        })
+      }),
+    takeLoaded: (id) => {
+      const entry = loaded.get(id)
+      loaded.delete(id)
+      return entry
+    },
+    wake: (id) =>
+      waiting.forEach((freed, waits) => {
+        if (id === undefined || id === waits) {
+          Deferred.unsafeDone(freed, Effect.void)
+        }
+      }),
+    leftBehind: () => [...left]
+  }
+}
+
+const failed = (id: UploadId) => SqlFailure.toStoreError("Write", `lock ${id}`)

@@ -1,0 +1,106 @@
+/**
+ * The tables of the lock: which servers live, and who holds which upload.
+ */
+import type * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import * as Effect from "effect/Effect"
+
+/**
+ * Makes the tables and the sequence of fences if they are missing. Servers may start at once on an empty database: one
+ * makes them, and the others wait.
+ *
+ * The lock rows of servers that ended without a word are taken over one by one; those that nobody asks for go here.
+ */
+export const prepare = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlError> =>
+  sql.withTransaction(Effect.all([
+    sql`SELECT pg_advisory_xact_lock(hashtext('effect_tus_locks'))`,
+    sql`CREATE TABLE IF NOT EXISTS effect_tus_servers (
+      id TEXT COLLATE "C" PRIMARY KEY,
+      alive_until TIMESTAMPTZ NOT NULL
+    )`,
+    sql`CREATE TABLE IF NOT EXISTS effect_tus_locks (
+      upload_id TEXT COLLATE "C" PRIMARY KEY,
+      server TEXT COLLATE "C" NOT NULL,
+      fence BIGINT NOT NULL,
+      wanted BOOLEAN NOT NULL DEFAULT FALSE
+    )`,
+    sql`CREATE INDEX IF NOT EXISTS effect_tus_locks_wanted ON effect_tus_locks (server) WHERE wanted`,
+    sql`CREATE SEQUENCE IF NOT EXISTS effect_tus_fence`,
+    sql`DELETE FROM effect_tus_servers WHERE alive_until < clock_timestamp() - INTERVAL '1 hour'`,
+    sql`DELETE FROM effect_tus_locks WHERE NOT EXISTS (
+      SELECT 1 FROM effect_tus_servers alive WHERE alive.id = server AND alive.alive_until > clock_timestamp()
+    )`
+  ], { discard: true }))
+
+/**
+ * Raises the sequence above the fences that are stored: after a failover to a replica that lacks the last transactions
+ * it would repeat some. The distance leaves room for those that are handed out at this moment.
+ */
+export const raiseFences = (sql: SqlClient.SqlClient, stored: number): Effect.Effect<void, SqlError> =>
+  Effect.asVoid(sql`SELECT setval('effect_tus_fence', CAST(${stored} AS BIGINT) + 1000) FROM effect_tus_fence
+    WHERE CAST(${stored} AS BIGINT) >= last_value AND CAST(${stored} AS BIGINT) > 0`)
+
+/** A row of `effect_tus_uploads`, or columns of nothing, beside the fence of the lock. */
+export interface Acquired {
+  readonly lock_fence: number | string
+  readonly id: string | null
+}
+
+/**
+ * Takes the lock if nobody alive has it, and in the same statement claims and loads the state. No row: somebody alive
+ * has it. A row without an id: there is no such upload, or an earlier holder had a higher fence.
+ *
+ * A row of this server is one that a lost answer has left behind, since a process asks for an upload once at a time.
+ */
+export const acquire = (sql: SqlClient.SqlClient, server: string) => (id: string) =>
+  sql<Acquired>`WITH taken AS (
+      INSERT INTO effect_tus_locks AS held (upload_id, server, fence)
+      VALUES (${id}, ${server}, nextval('effect_tus_fence'))
+      ON CONFLICT (upload_id) DO UPDATE
+        SET server = excluded.server, fence = nextval('effect_tus_fence'), wanted = FALSE
+        WHERE held.server = excluded.server OR NOT EXISTS (
+          SELECT 1 FROM effect_tus_servers alive WHERE alive.id = held.server AND alive.alive_until > clock_timestamp()
+        )
+      RETURNING fence
+    ), claimed AS (
+      UPDATE effect_tus_uploads SET fence = taken.fence FROM taken
+      WHERE effect_tus_uploads.id = ${id} AND effect_tus_uploads.fence < taken.fence
+      RETURNING effect_tus_uploads.*
+    )
+    SELECT taken.fence AS lock_fence, claimed.* FROM taken LEFT JOIN claimed ON TRUE`
+
+/**
+ * Gives the lock back, if it is still that of this fence, and tells those who wait, if there are any: a notification
+ * takes a lock of the whole database.
+ */
+export const release = (sql: SqlClient.SqlClient) => (id: string, fence: number) =>
+  sql`WITH gone AS (
+      DELETE FROM effect_tus_locks WHERE upload_id = ${id} AND fence = ${fence} RETURNING wanted
+    )
+    SELECT pg_notify(${freed}, ${id}) FROM gone WHERE wanted`
+
+/** Asks the server that holds an upload to let it go. No row: nobody holds it any more. */
+export const want = (sql: SqlClient.SqlClient, server: string) => (id: string) =>
+  sql<{ readonly server: string }>`WITH wish AS (
+      UPDATE effect_tus_locks SET wanted = TRUE WHERE upload_id = ${id} AND server <> ${server} RETURNING server
+    )
+    SELECT server, pg_notify(${wantedPrefix} || server, ${id}) FROM wish`
+
+/** The channel on which servers tell that they have let an upload go. */
+export const freed = "effect_tus_freed"
+
+const wantedPrefix = "effect_tus_wanted_"
+
+/** The channel on which a server is asked to let an upload go. */
+export const wantedOf = (server: string): string => wantedPrefix + server
+
+/** Extends the lease of a server. Parameters: its id, and the seconds of the lease. */
+export const beat = `INSERT INTO effect_tus_servers (id, alive_until)
+  VALUES ($1, clock_timestamp() + make_interval(secs => $2))
+  ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until`
+
+/** The uploads that a server holds and somebody wants. Parameter: its id. */
+export const wanted = "SELECT upload_id FROM effect_tus_locks WHERE server = $1 AND wanted"
+
+/** Ends the lease of a server. Parameter: its id. */
+export const leave = "DELETE FROM effect_tus_servers WHERE id = $1"

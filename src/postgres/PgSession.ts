@@ -1,0 +1,59 @@
+/**
+ * One connection to PostgreSQL that is no part of a pool, and knows when it has been lost.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import { Client } from "pg"
+import { UploadStoreError } from "../store/UploadStoreError.js"
+
+export interface PgSession {
+  /** The rows of a statement. One that is not answered for 5 seconds fails. */
+  readonly ask: <Row extends object>(
+    text: string,
+    parameters?: ReadonlyArray<unknown>
+  ) => Effect.Effect<ReadonlyArray<Row>, UploadStoreError>
+  /** Fails when the connection has been lost. */
+  readonly lost: Effect.Effect<never, UploadStoreError>
+}
+
+const patience = "5 seconds"
+
+const failed = (cause: unknown) =>
+  new UploadStoreError({ reason: "Unavailable", operation: "keep a connection to PostgreSQL", cause })
+
+/** Connects. `onNotification` hears the channels that are listened to. */
+export const make = (
+  url: Redacted.Redacted,
+  onNotification: (channel: string, payload: string) => void
+): Effect.Effect<PgSession, UploadStoreError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const lost = yield* Deferred.make<never, UploadStoreError>()
+    const end = (cause: unknown) => void Deferred.unsafeDone(lost, Effect.fail(failed(cause)))
+    const client = yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const client = new Client({
+          connectionString: Redacted.value(url),
+          application_name: "effect-tus",
+          connectionTimeoutMillis: Duration.toMillis(patience),
+          keepAlive: true
+        })
+        client.on("error", end)
+        client.on("end", () => end(new Error("the connection has ended")))
+        client.on("notification", ({ channel, payload = "" }) => onNotification(channel, payload))
+        return client
+      }),
+      (client) => Effect.ignore(Effect.timeout(Effect.tryPromise(() => client.end()), "1 second"))
+    )
+    yield* Effect.tryPromise({ try: () => client.connect(), catch: failed })
+    return {
+      lost: Deferred.await(lost),
+      ask: <Row extends object>(text: string, parameters: ReadonlyArray<unknown> = []) =>
+        Effect.tryPromise({ try: () => client.query<Row>(text, [...parameters]), catch: failed }).pipe(
+          Effect.timeoutFail({ duration: patience, onTimeout: () => failed(new Error(`no answer for ${patience}`)) }),
+          Effect.map(({ rows }) => rows)
+        )
+    }
+  })
