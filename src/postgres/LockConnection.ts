@@ -3,15 +3,15 @@
  * whose connections are all in use must not cost the lease.
  */
 import * as Effect from "effect/Effect"
-import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import type { ClientConfig } from "pg"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as Monotonic from "../time/Monotonic.js"
 import * as LockTables from "./LockTables.js"
 import * as PgSession from "./PgSession.js"
 
 export interface Options {
-  readonly url: Redacted.Redacted
+  readonly connection: ClientConfig
   /** The id of this server. */
   readonly server: string
   /** Whether to hear notifications. Otherwise only the questions in between tell who waits. */
@@ -35,13 +35,21 @@ export interface Listeners {
 
 /** What is said and asked over one connection. */
 const conversation = (
-  { leaseMillis, listens, pollMillis, server, url }: Options,
-  { onFreed, onWanted }: Pick<Listeners, "onFreed" | "onWanted">
+  { connection, leaseMillis, listens, pollMillis, server }: Options,
+  { onFreed, onLost, onWanted }: Listeners
 ) => {
-  let heardAt = -Infinity
+  let heardAt = Infinity
+
+  /** A server that was silent for too long may have lost its locks, whether or not it is heard again. */
+  const look = Effect.map(Monotonic.millis, (now) => {
+    if (now - heardAt >= leaseMillis) {
+      onLost()
+    }
+    return now
+  })
 
   const beat = ({ ask }: PgSession.PgSession) =>
-    Effect.flatMap(Monotonic.millis, (now) =>
+    Effect.flatMap(look, (now) =>
       Effect.map(ask(LockTables.beat, [server, leaseMillis / 1000]), () => {
         heardAt = now
       }))
@@ -54,13 +62,12 @@ const conversation = (
     })
 
   return {
-    /** How long the server has not been heard, in milliseconds. */
-    silence: Effect.map(Monotonic.millis, (now) => now - heardAt),
+    look,
 
     /** A connection that listens, has told that the server lives, and has heard what was missed. */
     begin: Effect.gen(function*() {
       const session = yield* PgSession.make(
-        url,
+        connection,
         (channel, id) => channel === LockTables.freed ? onFreed(id) : onWanted(id)
       )
       if (listens) {
@@ -88,16 +95,16 @@ const conversation = (
 }
 
 /**
- * Connects, and keeps the lease from then on until the scope closes. Fails if the first connection fails; later ones are
- * tried for ever.
+ * Connects, and keeps the lease from then on until the scope closes. Fails if the first connection fails; later ones
+ * are tried for ever.
  */
 export const make = (
   options: Options,
   listeners: Listeners
 ): Effect.Effect<void, UploadStoreError, Scope.Scope> =>
   Effect.gen(function*() {
-    const { begin, goOn, silence } = conversation(options, listeners)
-    const { onLost, onReconnected } = listeners
+    const { begin, goOn, look } = conversation(options, listeners)
+    const { onReconnected } = listeners
     const warn = Effect.catchAll(({ message }: UploadStoreError) => Effect.logWarning(message))
 
     const again = Effect.forever(
@@ -106,10 +113,7 @@ export const make = (
         Effect.sleep("500 millis")
       )
     )
-    const watch = Effect.forever(Effect.zipRight(
-      Effect.sleep(options.pollMillis),
-      Effect.map(silence, (millis) => millis >= options.leaseMillis ? onLost() : undefined)
-    ))
+    const watch = Effect.forever(Effect.zipRight(Effect.sleep(options.pollMillis), look))
 
     yield* Effect.addFinalizer(() => leave(options))
     const first = yield* begin
@@ -118,8 +122,9 @@ export const make = (
   })
 
 /** The locks of a server that has told its end need not be waited for. */
-const leave = ({ server, url }: Options) =>
-  Effect.scoped(Effect.flatMap(PgSession.make(url, () => {}), ({ ask }) => ask(LockTables.leave, [server]))).pipe(
-    Effect.timeout("2 seconds"),
-    Effect.ignore
-  )
+const leave = ({ connection, server }: Options) =>
+  Effect.scoped(Effect.flatMap(PgSession.make(connection, () => {}), ({ ask }) => ask(LockTables.leave, [server])))
+    .pipe(
+      Effect.timeout("2 seconds"),
+      Effect.ignore
+    )

@@ -24,12 +24,21 @@ export interface LockRows {
   readonly takeLoaded: (id: UploadId) => StoredUpload | undefined
   /** Whoever waits for this upload, or for any, asks again. */
   readonly wake: (id: string | undefined) => void
+  /** The highest fence so far; 0 before the first. */
+  readonly lastFence: () => number
   /** Uploads whose rows may have been left behind: an answer was lost, or the database was away. */
   readonly leftBehind: () => ReadonlyArray<UploadId>
 }
 
-/** An upload is in use once at a time in this process. */
-export const make = (sql: SqlClient.SqlClient, server: string): LockRows => {
+/**
+ * An upload is in use once at a time in this process. `onRepeated` runs if PostgreSQL gives out a fence that it has
+ * given out before, since it has forgotten its last transactions.
+ */
+export const make = (
+  sql: SqlClient.SqlClient,
+  server: string,
+  onRepeated: Effect.Effect<void, UploadStoreError>
+): LockRows => {
   const statements = {
     acquire: LockTables.acquire(sql, server),
     release: LockTables.release(sql),
@@ -38,22 +47,29 @@ export const make = (sql: SqlClient.SqlClient, server: string): LockRows => {
   const loaded = new Map<UploadId, StoredUpload>()
   const left = new Set<UploadId>()
   const waiting = new Map<UploadId, Deferred.Deferred<void>>()
-
+  let lastFence = 0
+  /** The fence before this statement, since the answers of two may come in any order. */
   const acquire: LockRows["acquire"] = (id) =>
-    statements.acquire(id).pipe(
-      Effect.tapError(() => Effect.sync(() => left.add(id))),
-      Effect.mapError(failed(id)),
-      Effect.map(([row]) => {
-        left.delete(id)
-        if (row === undefined) {
-          return Option.none()
-        }
-        if (row.id !== null) {
-          Option.map(Option.getRight(Rows.decodeEntry({ ...row, id: row.id })), (entry) => loaded.set(id, entry))
-        }
-        return Option.some(Number(row.lock_fence))
-      })
-    )
+    Effect.suspend(() => {
+      const before = lastFence
+      return statements.acquire(id).pipe(
+        Effect.tapError(() => Effect.sync(() => left.add(id))),
+        Effect.mapError(failed(id)),
+        Effect.flatMap(([row]) => {
+          left.delete(id)
+          if (row === undefined) {
+            return Effect.succeedNone
+          }
+          const fence = Number(row.lock_fence)
+          if (fence <= before) {
+            return Effect.zipRight(onRepeated, acquire(id))
+          }
+          lastFence = Math.max(lastFence, fence)
+          Option.map(entryOf(row), (entry) => loaded.set(id, entry))
+          return Effect.succeedSome(fence)
+        })
+      )
+    })
 
   /** What becomes free from the question on is heard. Nobody to ask: the upload is free already. */
   const waitFor = (id: UploadId, restore: Restore) =>
@@ -98,8 +114,13 @@ export const make = (sql: SqlClient.SqlClient, server: string): LockRows => {
           Deferred.unsafeDone(freed, Effect.void)
         }
       }),
+    lastFence: () => lastFence,
     leftBehind: () => [...left]
   }
 }
+
+/** The state, if it has been claimed and can be read. */
+const entryOf = ({ id, ...columns }: LockTables.Acquired): Option.Option<StoredUpload> =>
+  id === null ? Option.none() : Option.getRight(Rows.decodeEntry({ ...columns, id }))
 
 const failed = (id: UploadId) => SqlFailure.toStoreError("Write", `lock ${id}`)

@@ -8,8 +8,6 @@ import * as Effect from "effect/Effect"
 /**
  * Makes the tables and the sequence of fences if they are missing. Servers may start at once on an empty database: one
  * makes them, and the others wait.
- *
- * The lock rows of servers that ended without a word are taken over one by one; those that nobody asks for go here.
  */
 export const prepare = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlError> =>
   sql.withTransaction(Effect.all([
@@ -25,20 +23,28 @@ export const prepare = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlError>
       wanted BOOLEAN NOT NULL DEFAULT FALSE
     )`,
     sql`CREATE INDEX IF NOT EXISTS effect_tus_locks_wanted ON effect_tus_locks (server) WHERE wanted`,
-    sql`CREATE SEQUENCE IF NOT EXISTS effect_tus_fence`,
-    sql`DELETE FROM effect_tus_servers WHERE alive_until < clock_timestamp() - INTERVAL '1 hour'`,
-    sql`DELETE FROM effect_tus_locks WHERE NOT EXISTS (
-      SELECT 1 FROM effect_tus_servers alive WHERE alive.id = server AND alive.alive_until > clock_timestamp()
-    )`
+    sql`CREATE SEQUENCE IF NOT EXISTS effect_tus_fence`
   ], { discard: true }))
 
+/** Removes servers that ended without a word, and the locks that nobody has asked for since. */
+export const clear = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlError> =>
+  Effect.zipRight(
+    sql`DELETE FROM effect_tus_locks WHERE NOT EXISTS (
+      SELECT 1 FROM effect_tus_servers alive WHERE alive.id = server AND alive.alive_until > clock_timestamp()
+    )`,
+    Effect.asVoid(sql`DELETE FROM effect_tus_servers WHERE alive_until < clock_timestamp() - INTERVAL '1 hour'`)
+  )
+
 /**
- * Raises the sequence above the fences that are stored: after a failover to a replica that lacks the last transactions
- * it would repeat some. The distance leaves room for those that are handed out at this moment.
+ * Raises the sequence above a fence and those of all locks: after a failover to a replica that lacks the last
+ * transactions it would repeat some. The distance leaves room for those that are handed out at this moment.
  */
-export const raiseFences = (sql: SqlClient.SqlClient, stored: number): Effect.Effect<void, SqlError> =>
-  Effect.asVoid(sql`SELECT setval('effect_tus_fence', CAST(${stored} AS BIGINT) + 1000) FROM effect_tus_fence
-    WHERE CAST(${stored} AS BIGINT) >= last_value AND CAST(${stored} AS BIGINT) > 0`)
+export const raiseFences = (sql: SqlClient.SqlClient, above: number): Effect.Effect<void, SqlError> =>
+  Effect.asVoid(sql`WITH used (fence) AS (
+      SELECT GREATEST(CAST(${above} AS BIGINT), COALESCE(MAX(fence), 0)) FROM effect_tus_locks
+    )
+    SELECT setval('effect_tus_fence', used.fence + 1000) FROM used, effect_tus_fence
+    WHERE used.fence > 0 AND used.fence >= last_value`)
 
 /** A row of `effect_tus_uploads`, or columns of nothing, beside the fence of the lock. */
 export interface Acquired {
@@ -48,7 +54,8 @@ export interface Acquired {
 
 /**
  * Takes the lock if nobody alive has it, and in the same statement claims and loads the state. No row: somebody alive
- * has it. A row without an id: there is no such upload, or an earlier holder had a higher fence.
+ * has it. A row without an id: there is no such upload, or an earlier holder had a higher fence. The wish of a third
+ * server is forgotten; it asks again within a second.
  *
  * A row of this server is one that a lost answer has left behind, since a process asks for an upload once at a time.
  */

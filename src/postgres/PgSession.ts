@@ -4,9 +4,8 @@
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { Client } from "pg"
+import { Client, type ClientConfig } from "pg"
 import { UploadStoreError } from "../store/UploadStoreError.js"
 
 export interface PgSession {
@@ -26,7 +25,7 @@ const failed = (cause: unknown) =>
 
 /** Connects. `onNotification` hears the channels that are listened to. */
 export const make = (
-  url: Redacted.Redacted,
+  config: ClientConfig,
   onNotification: (channel: string, payload: string) => void
 ): Effect.Effect<PgSession, UploadStoreError, Scope.Scope> =>
   Effect.gen(function*() {
@@ -35,7 +34,7 @@ export const make = (
     const client = yield* Effect.acquireRelease(
       Effect.sync(() => {
         const client = new Client({
-          connectionString: Redacted.value(url),
+          ...config,
           application_name: "effect-tus",
           connectionTimeoutMillis: Duration.toMillis(patience),
           keepAlive: true

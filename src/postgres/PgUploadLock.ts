@@ -9,9 +9,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
+import type { ClientConfig } from "pg"
 import type { UploadId } from "../protocol/Upload.js"
 import * as OptionError from "../server/policy/OptionError.js"
 import * as SqlFailure from "../sql/SqlFailure.js"
@@ -32,7 +34,7 @@ export interface Options {
   readonly url?: Redacted.Redacted | undefined
   /**
    * How a server hears that another one wants an upload that it holds: at once by a notification of PostgreSQL
-   * (`"notify"`, the default), or because it asks every 250 ms (`"poll"`). With notifications it asks every second, too.
+   * (`"notify"`, the default), or because it asks every 250 ms (`"poll"`). With notifications it asks every second.
    */
   readonly listen?: "notify" | "poll" | undefined
   /**
@@ -91,6 +93,19 @@ const lockOver = (rows: LockRows.LockRows, lines: LockLines.LockLines): UploadLo
   })
 }
 
+/** Where the lease is kept: where the pool is, unless there is a direct URL. */
+const connectionOf = ({ config }: PgClient.PgClient, url = config.url): ClientConfig =>
+  url === undefined
+    ? {
+      host: config.host,
+      port: config.port,
+      user: config.username,
+      password: config.password === undefined ? undefined : Redacted.value(config.password),
+      database: config.database,
+      ssl: config.ssl
+    }
+    : { connectionString: Redacted.value(url), ssl: config.ssl }
+
 /** The lock in front of a registry, and the registry, which knows the state that the lock has loaded. */
 export interface Locked {
   readonly lock: UploadLock["Type"]
@@ -105,20 +120,20 @@ export const make = (
   Effect.gen(function*() {
     const pg = yield* PgClient.PgClient
     const sql = pg.withoutTransforms()
-    const prepare = SqlFailure.toStoreError("Write", "prepare the tables of the lock")
-    yield* Effect.mapError(LockTables.prepare(sql), prepare)
-    const raise = Effect.flatMap(
-      registry.lastFence,
-      (stored) => Effect.mapError(LockTables.raiseFences(sql, stored), prepare)
-    )
-    yield* raise
+    const preparing = Effect.mapError(SqlFailure.toStoreError("Write", "prepare the tables of the lock"))
+    yield* preparing(LockTables.prepare(sql))
 
     const server = randomUUID()
     const lines = LockLines.make()
-    const rows = LockRows.make(sql, server)
+    const raise: Effect.Effect<void, UploadStoreError> = Effect.flatMap(
+      registry.lastFence,
+      (stored) => preparing(LockTables.raiseFences(sql, Math.max(stored, rows.lastFence())))
+    )
+    const rows = LockRows.make(sql, server, raise)
+    yield* raise
     const lock = lockOver(rows, lines)
     yield* LockConnection.make({
-      url: url ?? pg.config.url ?? Redacted.make(""),
+      connection: connectionOf(pg, url),
       server,
       listens: listen === "notify",
       pollMillis: listen === "notify" ? 1000 : 250,
@@ -130,10 +145,11 @@ export const make = (
       onReconnected: raise
     })
     // Taking a row that was left behind, and giving it back, removes it.
-    const clear = Effect.suspend(() =>
+    const clearOwn = Effect.suspend(() =>
       Effect.forEach(rows.leftBehind(), (id) => lock.withLockIfFree(id, () => Effect.void), { discard: true })
     )
-    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep("1 second"), Effect.ignore(clear))))
+    yield* Effect.forkScoped(Effect.repeat(Effect.ignore(clearOwn), Schedule.spaced("1 second")))
+    yield* Effect.forkScoped(Effect.repeat(Effect.ignore(LockTables.clear(sql)), Schedule.spaced("1 minute")))
 
     return {
       lock,
@@ -150,8 +166,8 @@ export const make = (
 
 /**
  * The lock, and the registry that is provided to it: its `claim` costs no statement after the one that has taken the
- * lock. Fails with an `UploadStoreError` if the database cannot be reached, and with an `OptionError` for an option that
- * makes no sense.
+ * lock. Fails with an `UploadStoreError` if the database cannot be reached, and with an `OptionError` for a wrong
+ * option.
  */
 export const layer = (
   options: Options = {}

@@ -59,7 +59,9 @@ export interface Part {
 
 /** What is stored with an object. */
 export interface ObjectOptions {
+  /** The type with which a browser gets it. */
   readonly contentType?: string | undefined
+  /** The name under which a browser saves it. */
   readonly contentDisposition?: string | undefined
   /** Metadata of our own: names in lower case, values in ASCII. */
   readonly metadata?: Readonly<Record<string, string>> | undefined
