@@ -2,6 +2,9 @@
  * The legal moves of an upload's state, as a table. `Upload` has the methods that make the next state; each row names
  * the files that decide when. Tests compare the table with what the rules and a simulated server do, and the state
  * machine in `src/README.md` is drawn from it.
+ *
+ * Where the bytes lie is no part of the state. When a tail moves from the registry into the byte store, the upload stays
+ * what it is, so there is no row for it.
  */
 import * as Option from "effect/Option"
 import type { Completion, Kind, Upload } from "./Upload.js"
