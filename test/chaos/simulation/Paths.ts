@@ -13,6 +13,9 @@ export const pathOf = (id: string) => `${directory}/${id.slice(-2)}/${id}`
 /** The mark of an upload that its client wants removed. */
 export const condemnedOf = (id: string) => `${pathOf(id)}.removed`
 
+/** Whether the file was set aside, as bytes that no state names. */
+export const isAside = (path: string) => path.startsWith(`${directory}/orphans/`)
+
 /** The upload that a URL or a file belongs to; undefined if there is none. */
 export const idOf = (path: string): Upload.UploadId | undefined => {
   const [, id] = /([A-Za-z0-9_-]{22,})(?:\.concat)?$/.exec(path) ?? []

@@ -8,7 +8,7 @@ import type { RawResponse } from "../../../src/wire/Message.js"
 import { type Exchange, isChecked } from "./Connection.js"
 import type { Process } from "./Kernel.js"
 import { currentOrigin } from "./Network.js"
-import { idOf } from "./Paths.js"
+import { idOf, isAside } from "./Paths.js"
 import * as Removal from "./Removal.js"
 import type { Task } from "./Story.js"
 import type { World } from "./World.js"
@@ -31,7 +31,10 @@ export class Promises {
   private readonly told = new Map<Id, Told>()
   /** Uploads that were removed durably. */
   private readonly gone = new Set<Id>()
-  /** Uploads that were removed by their clients: nothing of them is kept, even if the server is killed meanwhile. */
+  /**
+   * Uploads that were removed by their clients: nothing of them is kept, even if the server is killed meanwhile. What
+   * was set aside before, and not put back because its state counts none of it, is the operator's.
+   */
   readonly terminated = new Set<Id>()
   /**
    * Uploads that were set back, while the server still waits for the answer of its database: it still reports the old
@@ -89,7 +92,8 @@ export class Promises {
     this.claim(isWanted, "P1", id, `it is removed with ${offset} bytes, ${completion._tag}`)
     this.world.treasures.removed(upload)
     const request = currentOrigin()?.request
-    if (request?.method === "DELETE" && request.url.endsWith(id)) {
+    const wasAside = this.world.disk.files().some((path) => isAside(path) && path.includes(id))
+    if (request?.method === "DELETE" && request.url.endsWith(id) && !wasAside) {
       this.terminated.add(id)
     }
     this.told.delete(id)

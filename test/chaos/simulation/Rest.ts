@@ -6,7 +6,7 @@ import type { UploadRegistry } from "effect-tus"
 import { TusSweeper } from "effect-tus/server"
 import * as Effect from "effect/Effect"
 import * as InPlace from "./InPlace.js"
-import { directory, identity, idOf, pathOf } from "./Paths.js"
+import { directory, identity, idOf, isAside, pathOf } from "./Paths.js"
 import type { World } from "./World.js"
 
 export const rest = async (world: World): Promise<void> => {
@@ -82,8 +82,7 @@ const check = (world: World): void => {
     // The leftover of an interrupted assembly is used up by the next one, or removed with its final.
     const isWaiting = upload?.isFinal === true && upload.isOpen
     // Bytes that no state names are set aside, and not lost.
-    const isAside = path.startsWith(`${directory}/orphans/`)
-    const isOwned = isAside ||
+    const isOwned = isAside(path) ||
       upload !== undefined && (path === pathOf(upload.id) || isWaiting || damaged.has(upload.id))
     world.claim(isOwned, "P1", () => `${path} is left behind`)
   }
@@ -92,7 +91,7 @@ const check = (world: World): void => {
   const isLate = story.losses.length > 0 && (world.met.has("clock ahead") || world.met.has("clock back"))
   if (!isLate && !unwritten.some((fault) => world.met.has(fault))) {
     for (const id of world.promises.terminated) {
-      const isKept = disk.files().some((path) => path.startsWith(`${directory}/orphans/`) && path.includes(id))
+      const isKept = disk.files().some((path) => isAside(path) && path.includes(id))
       world.claim(!isKept, "P1", () => `${id} is kept, which its client wants removed`)
     }
   }
