@@ -3,8 +3,8 @@
  * the files that decide when. Tests compare the table with what the rules and a simulated server do, and the state
  * machine in `src/README.md` is drawn from it.
  *
- * Where the bytes lie is no part of the state. When a tail moves from the registry into the byte store, the upload stays
- * what it is, so there is no row for it.
+ * Where the bytes lie is no part of the state: there is no row for a tail that moves from the registry into the byte
+ * store, because its upload stays what it is.
  */
 import * as Option from "effect/Option"
 import type { Completion, Kind, Upload } from "./Upload.js"
