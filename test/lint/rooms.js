@@ -84,6 +84,10 @@ export const table = {
     rooms: ["wire/tus", "store", "server", "server/policy", "server/hooks", "server/operations", "node-shared", "node/embedded", "node/http"],
     packages: [...effect, ...node]
   },
+  "cluster": {
+    rooms: ["store", "sql", "postgres", "server", "server/policy", "server/hooks", "server/operations", "node-shared"],
+    packages: sql
+  },
   "client/sources": { rooms: ["bytes"], packages: platform },
   "client/transport": { rooms: ["wire", "bytes", "time", "client/sources"], packages: platform },
   "client/journal": { rooms: ["protocol", "bytes", "client/sources", "client/transport"], packages: platform },

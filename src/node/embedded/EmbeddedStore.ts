@@ -2,13 +2,14 @@
  * The embedded store: states in SQLite, bytes in files beside it, locks in this process. One process owns a directory.
  * A second one is refused, since its locks would not know those of the first. The database can be read beside it.
  */
+import type * as SqlClient from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import * as UploadLimits from "../../server/hooks/UploadLimits.js"
 import type { OptionError } from "../../server/policy/OptionError.js"
 import * as SqlUploadRegistry from "../../sql/SqlUploadRegistry.js"
@@ -55,6 +56,11 @@ export interface Options extends Pairing.Options {
    *   file: they are read through the library, by HTTP or by `UploadStore.read`. A lost database has lost them, too.
    */
   readonly smallUploads?: "files" | "database" | undefined
+  /**
+   * The bytes, if they are not in files of the directory: `S3ByteStore.layer`, for example. It gets the client of the
+   * database. `smallUploads` has no meaning then.
+   */
+  readonly bytes?: Layer.Layer<ByteStore, OptionError | UploadStoreError, SqlClient.SqlClient> | undefined
   /** Quotas and limits. With quotas all states are read once at the start. */
   readonly limits?: UploadLimits.Options | undefined
   /** Whether each call of the store has a span. Not by default. */
@@ -78,6 +84,9 @@ const unopened = (directory: string, error: unknown) =>
     operation: `open the database in ${directory}`,
     cause: error instanceof SqlError ? error.cause : error
   })
+
+const directoryOf = (directory: string, permissions: NodeFs.Permissions) =>
+  Layer.effectDiscard(NodeFs.prepareDirectory(resolve(directory), permissions))
 
 /** Where nothing is synced, a file costs less than its way through the database. */
 const placementOf =
@@ -108,9 +117,11 @@ export type Services = ByteStore | UploadLock.UploadLock | UploadRegistry | Uplo
 export const layer = (
   options: Options
 ): Layer.Layer<Services, OptionError | Pairing.StoreMismatch | UploadStoreError> => {
-  const { adopt, directory, limits, smallUploads, tracing = false } = options
+  const { adopt, directory, limits, tracing = false } = options
   const permissions = NodeFs.permissions[options.permissions ?? "owner"]
   const path = join(directory, "uploads.sqlite")
+  const client = database(options, path, permissions)
+  const smallUploads = options.bytes === undefined ? options.smallUploads : "database"
   const lock = DirectoryLock.layer({
     directory,
     permissions,
@@ -123,7 +134,11 @@ export const layer = (
     Layer.provide(LockedStore.layerBytes),
     Layer.provideMerge(lock),
     // Creates the directory.
-    Layer.provide(FileByteStore.layer({ directory, permissions: options.permissions }))
+    Layer.provide(
+      options.bytes === undefined
+        ? FileByteStore.layer({ directory, permissions: options.permissions })
+        : Layer.provide(options.bytes, Layer.provide(client, directoryOf(directory, permissions)))
+    )
   )
   const registry = Pairing.layer({ adopt }).pipe(
     Layer.provideMerge(RegistryCache.layer()),
@@ -131,7 +146,7 @@ export const layer = (
     Layer.provide(LockedStore.layerRegistry),
     Layer.provide(DatabaseWatch.layerRegistry({ path, permissions })),
     Layer.provide(SqlUploadRegistry.layer),
-    Layer.provide(database(options, path, permissions)),
+    Layer.provide(client),
     Layer.provide(NodeBootId.layer)
   )
   const limited: Layer.Layer<
