@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Pairing from "../store/Pairing.js"
 import * as Accounts from "./Accounts.js"
+import * as Reservations from "./Reservations.js"
 
 /**
  * One row: the name by which the bytes know this database, whether they have stored it, and the migration that a
@@ -148,7 +149,10 @@ const shared = Effect.gen(function*() {
     holder TEXT NOT NULL,
     ends_at TIMESTAMPTZ NOT NULL
   )`
-  yield* sql.onDialectOrElse({ pg: () => Effect.zipRight(turns, Accounts.create(sql)), orElse: () => Effect.void })
+  yield* sql.onDialectOrElse({
+    pg: () => Effect.all([turns, Accounts.create(sql), Reservations.create(sql)], { discard: true }),
+    orElse: () => Effect.void
+  })
 })
 
 /** The latest migration of this version. */

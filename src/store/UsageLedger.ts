@@ -1,45 +1,81 @@
 /**
- * Sums of usage per owner in memory, in front of a registry to which nobody else writes. Space for running requests is
- * reserved, so that two of them do not count on the same bytes.
+ * How much space uploads use and may use: sums of usage per owner, and reservations for running requests, so that two
+ * of them do not count on the same bytes. `layer` keeps both in memory, in front of a registry to which nobody else
+ * writes; `PgUsageLedger` keeps them in a database, for many servers.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Struct from "effect/Struct"
 import type { Upload, UploadId } from "../protocol/Upload.js"
 import { UploadRegistry } from "./UploadRegistry.js"
 import type { UploadStoreError } from "./UploadStoreError.js"
 import * as Usage from "./Usage.js"
 
 /**
- * What `UploadLimits` asks for the usage. `layer` provides it together with the registry whose writes it counts.
+ * What `UploadLimits` asks for space. `layer` provides it together with the registry whose writes it counts.
  */
 export class UsageLedger extends Context.Tag("effect-tus/UsageLedger")<UsageLedger, {
-  /** The usage of an owner, or of all uploads without an owner, reservations included. */
-  readonly usageOf: (owner: Option.Option<string>) => Usage.Usage
-  /** The usage of all uploads, reservations included. */
-  readonly total: () => Usage.Usage
-  /** Committed bytes since it was built; never decreases. */
-  readonly grown: () => number
+  /** What an owner uses of its quotas, or all uploads without an owner together, reservations included. */
+  readonly usageOf: (
+    owner: Option.Option<string>
+  ) => Effect.Effect<Pick<Usage.Usage, "bytes" | "open">, UploadStoreError>
   /**
-   * Counts an upload as one of `size` bytes until it is released. `current` is its state, undefined before its
-   * creation. An upload has one reservation at a time, since the caller holds its lock.
+   * Decides by the rule how many bytes an upload may have, and reserves them, in one step: whoever decides next counts
+   * them. `current` is the state of the upload, undefined before its creation; an upload and its reservation count
+   * once. An upload has one reservation at a time, since the caller holds its lock.
    */
-  readonly hold: (upload: Pick<Upload, "id" | "owner">, current: Upload | undefined, size: number) => Hold
+  readonly reserve: <E>(
+    upload: Pick<Upload, "id" | "owner">,
+    current: Upload | undefined,
+    rule: Rule<E>
+  ) => Effect.Effect<Reservation, E | UploadStoreError>
+  /** What a disk needs to know. A ledger of several servers has none: they share no disk. */
+  readonly disk?: Disk | undefined
 }>() {}
 
-/** A reservation of space for an upload. */
-export interface Hold {
-  /** The usage of the upload, the reservation included. */
-  readonly taken: () => Usage.Usage
-  /** Changes the reservation to this number of bytes in all. */
-  readonly resize: (size: number) => void
-  readonly release: () => void
+/** The rule for how many bytes an upload may have. */
+export interface Rule<E> {
+  /** Pure: a ledger may ask again with other facts. */
+  readonly decide: (facts: Facts) => Either.Either<number, E>
+  /**
+   * What the owner may have in all, infinite without a limit, for a ledger that checks it while it reserves. `open` is
+   * infinite also for an upload that is there already.
+   */
+  readonly most: { readonly bytes: number; readonly open: number }
+}
+
+/** The usage, reservations included, at the time of the decision. */
+export interface Facts {
+  /** Of the owner of the upload. */
+  readonly usage: Usage.Usage
+  /** Of all uploads, where there is a `disk`. */
+  readonly total: Usage.Usage
+  /** What the upload already takes of both. */
+  readonly taken: Usage.Usage
+}
+
+/** Space that is reserved for an upload. */
+export interface Reservation {
+  /** Bytes of the whole upload. */
+  readonly size: number
+  /** Decides again, and reserves that many bytes in all. A failure leaves the reservation as it is. */
+  readonly grow: <E>(rule: Rule<E>) => Effect.Effect<number, E | UploadStoreError>
+  /** Never fails: what cannot be released ends by itself. */
+  readonly release: Effect.Effect<void>
+}
+
+/** The writes of this process to its disk. */
+export interface Disk {
+  /** Committed bytes since the ledger was built; never decreases. */
+  readonly grown: () => number
 }
 
 /**
  * A context of two: the ledger, and a registry in front of `registry` whose writes it counts; writes past that one are
- * not counted. Reads `usageByOwner` once, and fails with its `UploadStoreError`.
+ * not counted. Reads `usageByOwner` once, and fails with its `UploadStoreError`. The ledger never waits.
  */
 export const make = (registry: UploadRegistry["Type"]) =>
   Effect.map(registry.usageByOwner, (stored) => {
@@ -48,9 +84,11 @@ export const make = (registry: UploadRegistry["Type"]) =>
     let total = Usage.nothing
     let grown = 0
 
+    const usageOf = (owner: Option.Option<string>) => usageByOwner.get(Option.getOrUndefined(owner)) ?? Usage.nothing
+
     const change = (owner: Option.Option<string>, before: Usage.Usage, after: Usage.Usage) => {
       const key = Option.getOrUndefined(owner)
-      const usage = Usage.replace(usageByOwner.get(key) ?? Usage.nothing, before, after)
+      const usage = Usage.replace(usageOf(owner), before, after)
       total = Usage.replace(total, before, after)
       if (usage.bytes === 0 && usage.open === 0) {
         usageByOwner.delete(key)
@@ -77,28 +115,37 @@ export const make = (registry: UploadRegistry["Type"]) =>
           }
         })))
 
-    const ledger = UsageLedger.of({
-      usageOf: (owner) => usageByOwner.get(Option.getOrUndefined(owner)) ?? Usage.nothing,
-      total: () => total,
-      grown: () => grown,
-      hold: ({ id, owner }, current, size) => {
-        const hold = { size, current }
-        const taken = () => Usage.ofUpload(hold.current, hold.size)
-        holds.set(id, hold)
-        change(owner, Usage.ofUpload(current), taken())
-        return {
-          taken,
-          resize: (size) => {
-            const before = taken()
+    const hold = ({ id, owner }: Pick<Upload, "id" | "owner">, current: Upload | undefined, size: number) => {
+      const hold = { size, current }
+      const taken = () => Usage.ofUpload(hold.current, hold.size)
+      holds.set(id, hold)
+      change(owner, Usage.ofUpload(current), taken())
+      const grow = <E>(rule: Rule<E>) =>
+        Effect.suspend(() => {
+          const before = taken()
+          return Either.map(rule.decide({ usage: usageOf(owner), total, taken: before }), (size) => {
             hold.size = size
             change(owner, before, taken())
-          },
-          release: () => {
-            holds.delete(id)
-            change(owner, taken(), Usage.ofUpload(hold.current))
-          }
-        }
-      }
+            return size
+          })
+        })
+      const release = Effect.sync(() => {
+        holds.delete(id)
+        change(owner, taken(), Usage.ofUpload(hold.current))
+      })
+      return { size, grow, release }
+    }
+
+    const ledger = UsageLedger.of({
+      usageOf: (owner) => Effect.sync(() => Struct.pick(usageOf(owner), "bytes", "open")),
+      reserve: (upload, current, rule) =>
+        Effect.suspend(() =>
+          Either.map(
+            rule.decide({ usage: usageOf(upload.owner), total, taken: Usage.ofUpload(current) }),
+            (size) => hold(upload, current, size)
+          )
+        ),
+      disk: { grown: () => grown }
     })
 
     const counting = UploadRegistry.of({

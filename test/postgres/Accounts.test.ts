@@ -16,7 +16,7 @@ import * as Option from "effect/Option"
 import * as Accounts from "../../src/sql/Accounts.js"
 import { bytes, id, uploadOf } from "../protocol/arbitraries.js"
 import { needs } from "../support/needs.js"
-import { client, postgres } from "../support/postgres.js"
+import { client, connection, postgres } from "../support/postgres.js"
 
 const everyone = { concurrency: "unbounded" } as const
 const options = { fence: 1, durable: false }
@@ -152,7 +152,8 @@ needs("PostgreSQL")("the accounts of owners", () => {
         for (const event of ["insert", "update", "delete"]) {
           yield* sql.unsafe(`DROP FUNCTION effect_tus_count_${event} CASCADE`)
         }
-        yield* sql`DROP TABLE effect_tus_accounts, effect_tus_turns`
+        yield* sql`DROP FUNCTION effect_tus_reserve, effect_tus_used`
+        yield* sql`DROP TABLE effect_tus_accounts, effect_tus_reservations, effect_tus_turns`
         yield* sql`DELETE FROM effect_tus_migrations WHERE migration_id > 7`
         yield* registry.create(open("a", "ann"), options)
         yield* registry.create(uploadOf({ id: id("b") }), options)
@@ -167,23 +168,22 @@ needs("PostgreSQL")("the accounts of owners", () => {
     Effect.gen(function*() {
       const url = yield* database
       const [registry, sql] = yield* registryOf(url)
-      const [, other] = yield* registryOf(url)
+      const run = yield* connection(url)
       const ann = yield* registry.create(open("a", "ann"), options)
-      const bob = yield* registry.create(open("b", "bob"), options)
+      yield* registry.create(open("b", "bob"), options)
       const waiting =
         sql`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`
-      const lock = (owner: string) => other`SELECT 1 FROM effect_tus_accounts WHERE owner = ${owner} FOR UPDATE NOWAIT`
+      const lock = (owner: string) =>
+        run(`SELECT 1 FROM effect_tus_accounts WHERE owner = '${owner}' FOR UPDATE NOWAIT`)
+      yield* run("BEGIN")
+      yield* lock("ann")
       // One transaction: its first statement creates, and its second one removes.
       const writes = Effect.all([registry.create(open("c", "bob"), options), registry.remove(ann, options)], everyone)
-      const running = yield* other.withTransaction(Effect.gen(function*() {
-        yield* lock("ann")
-        const running = yield* Effect.forkScoped(writes)
-        yield* Effect.repeat(waiting, { until: Arr.isNonEmptyReadonlyArray })
-        yield* lock("bob")
-        return running
-      }))
+      const running = yield* Effect.forkScoped(writes)
+      yield* Effect.repeat(waiting, { until: Arr.isNonEmptyReadonlyArray })
+      yield* lock("bob")
+      yield* run("COMMIT")
       yield* Fiber.join(running)
-      yield* registry.remove(bob, options)
       deepStrictEqual(yield* told(registry), yield* summed(sql))
     }))
 

@@ -1,9 +1,10 @@
-import { describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { Upload, UploadRegistry, Usage, UsageLedger } from "effect-tus"
 import { UploadRegistrySuite } from "effect-tus/testing"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -16,7 +17,28 @@ const options = { fence: 1, durable: false }
 const open = (letter: string, owner: string, length: number) =>
   uploadOf({ id: id(letter), owner: Option.some(owner), length: Option.some(bytes(length)) })
 
-const ofOwner = (ledger: UsageLedger.UsageLedger["Type"], owner: string) => ledger.usageOf(Option.some(owner))
+/** A rule that grants so many bytes. */
+const exactly = (size: number): UsageLedger.Rule<never> => ({
+  decide: () => Either.right(size),
+  most: { bytes: Infinity, open: Infinity }
+})
+
+/** The facts that a rule gets, which grants nothing. */
+const told = <A, E>(ask: (rule: UsageLedger.Rule<UsageLedger.Facts>) => Effect.Effect<A, E>) =>
+  Effect.map(
+    Effect.flip(ask({ ...exactly(0), decide: Either.left })),
+    (facts) => facts as unknown as UsageLedger.Facts
+  )
+const factsOf = (ledger: UsageLedger.UsageLedger["Type"], upload: Upload.Upload) =>
+  told((rule) => ledger.reserve(upload, upload, rule))
+
+/** Its usage, and what a rule gets to know of it. */
+const ofOwner = (ledger: UsageLedger.UsageLedger["Type"], owner: string) =>
+  Effect.gen(function*() {
+    const { usage } = yield* told((rule) => ledger.reserve({ id: id("z"), owner: Option.some(owner) }, undefined, rule))
+    deepStrictEqual(yield* ledger.usageOf(Option.some(owner)), { bytes: usage.bytes, open: usage.open })
+    return usage
+  })
 
 const opened = Effect.gen(function*() {
   const context = yield* Effect.flatMap(UploadRegistry.UploadRegistry, UsageLedger.make)
@@ -36,8 +58,8 @@ describe("the ledger", () => {
       const stored = yield* UploadRegistry.UploadRegistry
       yield* stored.create(open("a", "ann", 10), options)
       const { ledger } = yield* opened
-      deepStrictEqual(ofOwner(ledger, "ann"), { bytes: 10, open: 1, outstanding: 10 })
-      deepStrictEqual(ofOwner(ledger, "bob"), Usage.nothing)
+      deepStrictEqual(yield* ofOwner(ledger, "ann"), { bytes: 10, open: 1, outstanding: 10 })
+      deepStrictEqual(yield* ofOwner(ledger, "bob"), Usage.nothing)
     })
   )
 
@@ -49,7 +71,7 @@ describe("the ledger", () => {
       yield* Effect.flip(registry.create(open("a", "ann", 10), options))
       yield* Effect.flip(registry.commit({ ...entry, version: 7 }, entry.upload, options))
       yield* Effect.flip(registry.remove({ ...entry, version: 7 }, options))
-      deepStrictEqual(ofOwner(ledger, "ann"), { bytes: 10, open: 1, outstanding: 10 })
+      deepStrictEqual(yield* ofOwner(ledger, "ann"), { bytes: 10, open: 1, outstanding: 10 })
     })
   )
 
@@ -58,13 +80,14 @@ describe("the ledger", () => {
     Effect.gen(function*() {
       const { ledger, registry } = yield* opened
       const upload = open("a", "ann", 10)
-      const hold = ledger.hold(upload, undefined, 10)
+      const held = yield* ledger.reserve(upload, undefined, exactly(10))
       const expected = { bytes: 10, open: 1, outstanding: 10 }
-      deepStrictEqual(ofOwner(ledger, "ann"), expected)
+      deepStrictEqual(yield* ofOwner(ledger, "ann"), expected)
       yield* registry.create(upload, options)
-      deepStrictEqual(ofOwner(ledger, "ann"), expected)
-      hold.release()
-      deepStrictEqual([ofOwner(ledger, "ann"), ledger.total()], [expected, expected])
+      deepStrictEqual(yield* ofOwner(ledger, "ann"), expected)
+      yield* held.release
+      deepStrictEqual(yield* ofOwner(ledger, "ann"), expected)
+      deepStrictEqual(yield* factsOf(ledger, upload), { usage: expected, total: expected, taken: expected })
     })
   )
 
@@ -72,9 +95,11 @@ describe("the ledger", () => {
     "gives back what came to nothing",
     Effect.gen(function*() {
       const { ledger } = yield* opened
-      ledger.hold(open("a", "ann", 10), undefined, 10).release()
-      ledger.hold(uploadOf({ id: id("b"), owner: Option.some("ann") }), undefined, 0).release()
-      deepStrictEqual([ofOwner(ledger, "ann"), ledger.total()], [Usage.nothing, Usage.nothing])
+      yield* (yield* ledger.reserve(open("a", "ann", 10), undefined, exactly(10))).release
+      const other = uploadOf({ id: id("b"), owner: Option.some("ann") })
+      yield* (yield* ledger.reserve(other, undefined, exactly(0))).release
+      deepStrictEqual(yield* ofOwner(ledger, "ann"), Usage.nothing)
+      deepStrictEqual((yield* factsOf(ledger, open("z", "ann", 1))).total, Usage.nothing)
     })
   )
 
@@ -84,17 +109,18 @@ describe("the ledger", () => {
       const { ledger, registry } = yield* opened
       const upload = uploadOf({ id: id("a"), owner: Option.some("ann") })
       const entry = yield* registry.create(upload, options)
-      const hold = ledger.hold(upload, upload, 10)
-      deepStrictEqual(ofOwner(ledger, "ann"), { bytes: 10, open: 1, outstanding: 10 })
+      const held = yield* ledger.reserve(upload, upload, exactly(10))
+      deepStrictEqual(yield* ofOwner(ledger, "ann"), { bytes: 10, open: 1, outstanding: 10 })
       const grown = yield* registry.commit(entry, upload.grow(4, Option.none(), Option.none()), options)
-      deepStrictEqual(ofOwner(ledger, "ann"), { bytes: 10, open: 1, outstanding: 6 })
-      hold.resize(12)
-      deepStrictEqual(ofOwner(ledger, "ann"), { bytes: 12, open: 1, outstanding: 8 })
-      deepStrictEqual(hold.taken(), { bytes: 12, open: 1, outstanding: 8 })
-      hold.release()
-      deepStrictEqual(ofOwner(ledger, "ann"), { bytes: 4, open: 1, outstanding: 0 })
+      deepStrictEqual(yield* ofOwner(ledger, "ann"), { bytes: 10, open: 1, outstanding: 6 })
+      assert.strictEqual(yield* held.grow(exactly(12)), 12)
+      deepStrictEqual(yield* ofOwner(ledger, "ann"), { bytes: 12, open: 1, outstanding: 8 })
+      deepStrictEqual((yield* told(held.grow)).taken, { bytes: 12, open: 1, outstanding: 8 })
+      yield* held.release
+      deepStrictEqual(yield* ofOwner(ledger, "ann"), { bytes: 4, open: 1, outstanding: 0 })
       yield* registry.remove(grown, options)
-      deepStrictEqual([ofOwner(ledger, "ann"), ledger.total()], [Usage.nothing, Usage.nothing])
+      deepStrictEqual(yield* ofOwner(ledger, "ann"), Usage.nothing)
+      deepStrictEqual((yield* factsOf(ledger, open("z", "ann", 1))).total, Usage.nothing)
     })
   )
 
@@ -111,14 +137,14 @@ describe("the ledger", () => {
     ([steps]) =>
       Effect.gen(function*() {
         const { ledger, registry } = yield* opened
-        const holds = new Map<string, UsageLedger.Hold>()
+        const holds = new Map<string, UsageLedger.Reservation>()
         for (const { act, letter, owner, size } of steps) {
           const found = yield* registry.get(id(letter))
           if (act === "release") {
-            holds.get(letter)?.release()
+            yield* holds.get(letter)?.release ?? Effect.void
             holds.delete(letter)
           } else if (act === "resize") {
-            holds.get(letter)?.resize(20 + size)
+            yield* holds.get(letter)?.grow(exactly(20 + size)) ?? Effect.void
           } else if (Option.isNone(found)) {
             if (act === "create") {
               yield* registry.create(open(letter, owner, 20), options)
@@ -128,9 +154,9 @@ describe("the ledger", () => {
             const { upload } = entry
             const left = 20 - upload.offset
             if (act === "hold" && !holds.has(letter)) {
-              holds.set(letter, ledger.hold(upload, upload, 20 + size))
+              holds.set(letter, yield* ledger.reserve(upload, upload, exactly(20 + size)))
             } else if (act === "remove") {
-              holds.get(letter)?.release()
+              yield* holds.get(letter)?.release ?? Effect.void
               holds.delete(letter)
               yield* registry.remove(entry, options)
             } else if (upload.isOpen && act === "grow" && left > 1) {
@@ -144,12 +170,12 @@ describe("the ledger", () => {
             }
           }
         }
-        holds.forEach(({ release }) => release())
+        yield* Effect.forEach(holds.values(), ({ release }) => release)
         const usageByOwner = yield* registry.usageByOwner
         for (const owner of ["ann", "bob"]) {
           const stored = usageByOwner.find((usage) => Option.contains(usage.owner, owner))
           const { bytes, open, outstanding } = stored ?? Usage.nothing
-          deepStrictEqual(ofOwner(ledger, owner), { bytes, open, outstanding })
+          deepStrictEqual(yield* ofOwner(ledger, owner), { bytes, open, outstanding })
         }
       }).pipe(Effect.provide(UploadRegistry.layerMemory))
   )

@@ -136,6 +136,21 @@ export const make = ({ durable = false, settings = [] }: Options = {}): Effect.E
 export const client = (url: string): Layer.Layer<PgClient.PgClient | SqlClient.SqlClient> =>
   Layer.orDie(PgClient.layer({ url: Redacted.make(url), maxConnections: 4, connectTimeout: Duration.seconds(5) }))
 
+/** Runs statements on a connection of its own, one after the other: in a transaction that others have to wait for. */
+export const connection = (url: string) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.promise(async () => {
+        const client = new Client({ connectionString: url })
+        await client.connect()
+        return client
+      }),
+      (client) => Effect.promise(() => client.end())
+    ),
+    (client) => (statement: string) =>
+      Effect.map(Effect.promise(() => client.query(statement)), ({ rows }) => rows as ReadonlyArray<object>)
+  )
+
 let shared: Promise<Postgres> | undefined
 
 /** One PostgreSQL for all tests of this process: it begins with the first of them, and ends with the process. */

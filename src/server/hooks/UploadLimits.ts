@@ -12,19 +12,21 @@ import { Denied } from "../../protocol/Refusal.js"
 import type { Upload } from "../../protocol/Upload.js"
 import { ByteStore } from "../../store/ByteStore.js"
 import type { UploadStoreError } from "../../store/UploadStoreError.js"
-import * as Usage from "../../store/Usage.js"
-import { type Hold, UsageLedger } from "../../store/UsageLedger.js"
+import { type Facts, type Reservation, UsageLedger } from "../../store/UsageLedger.js"
 import * as Monotonic from "../../time/Monotonic.js"
 import { type Allowance, unlimited } from "../body/Allowance.js"
 import type { UploadBody } from "../body/UploadBody.js"
 import * as OptionError from "../policy/OptionError.js"
 import * as Quota from "../policy/Quota.js"
 
-/** An option that is not given is no limit. `layer` fails with an `OptionError` for a number that makes no sense. */
+/**
+ * An option that is not given is no limit. `layer` fails with an `OptionError` for a number that makes no sense. The
+ * quotas of owners hold for all servers together if the `UsageLedger` is one of all servers, such as `PgUsageLedger`.
+ */
 export interface Options extends Quota.Quota {
-  /** How many requests with a body may run at the same time. One more is answered 503. */
+  /** How many requests with a body may run at the same time in this process. One more is answered 503. */
   readonly concurrentWrites?: number | undefined
-  /** Bytes per second of all bodies together. Bodies that are faster wait. */
+  /** Bytes per second of all bodies of this process together. Bodies that are faster wait. */
   readonly bytesPerSecond?: number | undefined
 }
 
@@ -58,94 +60,92 @@ export class UploadLimits extends Context.Reference<UploadLimits>()("effect-tus/
   })
 }) {}
 
-/** `layer` without the check of the options. Asks the disk for its free space only if `minFreeBytes` is given. */
+/**
+ * `layer` without the check of the numbers. Asks the disk for its free space only if `minFreeBytes` is given, and fails
+ * if the ledger cannot say what is still to come to that disk.
+ */
 export const make = (options: Options) =>
   Effect.gen(function*() {
     const ledger = yield* UsageLedger
-    const bytes = yield* ByteStore
-    /** Bytes that were committed since the disk was asked are subtracted from its answer. */
-    const { free: freeBytes } = bytes
-    const free = options.minFreeBytes === undefined || freeBytes === undefined
-      ? Effect.succeed(() => Infinity)
-      : Effect.suspend(() => {
-        const before = ledger.grown()
-        return Effect.map(freeBytes, (free) => () => free - (ledger.grown() - before))
-      })
+    const { free: freeBytes } = yield* ByteStore
+    const free = yield* freeOf(options, freeBytes, ledger)
     const { concurrentWrites = Infinity } = options
     const pace = options.bytesPerSecond === undefined ? (body: UploadBody) => body : pacer(options.bytesPerSecond)
     let writing = 0
 
-    const growing: Limits["growing"] = (upload, current, wanted, grow) => {
-      const decide = (given: Omit<Quota.Given, "usage" | "total">) =>
-        Quota.decide(options, { ...given, usage: ledger.usageOf(upload.owner), total: ledger.total() })
+    const ruleOf = (facts: Pick<Quota.Given, "isNew" | "stored" | "wanted">, free: () => number) => ({
+      decide: (usages: Facts) => Quota.decide(options, { ...facts, ...usages, free: free() }),
+      most: {
+        bytes: options.bytesPerOwner ?? Infinity,
+        open: facts.isNew ? options.unfinishedPerOwner ?? Infinity : Infinity
+      }
+    })
 
-      const allowanceOf = (hold: Hold, size: number): Allowance => ({
+    const growing: Limits["growing"] = (upload, current, wanted, grow) => {
+      const allowanceOf = (reservation: Reservation, size: number): Allowance => ({
         size,
         more: (stored) =>
           Effect.flatMap(free, (free) =>
-            Effect.suspend(() =>
-              Either.map(
-                decide({ isNew: false, stored, taken: hold.taken(), wanted: Infinity, free: free() }),
-                (size) => {
-                  hold.resize(size)
-                  return allowanceOf(hold, size)
-                }
-              )
+            Effect.map(
+              reservation.grow(ruleOf({ isNew: false, stored, wanted: Infinity }, free)),
+              (size) => allowanceOf(reservation, size)
             ))
       })
-
+      const facts = { isNew: current === undefined, stored: current?.offset ?? 0, wanted }
       return Effect.flatMap(free, (free) =>
         held(
-          () => {
-            const taken = Usage.ofUpload(current)
-            const size = decide({
-              isNew: current === undefined,
-              stored: current?.offset ?? 0,
-              taken,
-              wanted,
-              free: free()
-            })
-            return Either.map(size, (size) => {
-              const hold = ledger.hold(upload, current, size)
-              return { held: allowanceOf(hold, size), release: hold.release }
-            })
-          },
-          grow
+          ledger.reserve(upload, current, ruleOf(facts, free)),
+          (reservation) => reservation.release,
+          (reservation) => grow(allowanceOf(reservation, reservation.size))
         ))
     }
 
-    const taking: Limits["taking"] = (body, take) =>
-      held(
-        () => {
-          if (writing >= concurrentWrites) {
-            return Either.left(busy())
-          }
-          writing++
-          return Either.right({
-            held: body,
-            release: () => {
-              writing--
-            }
-          })
-        },
-        (body) => take(pace(body))
-      )
+    const place = Effect.suspend(() => {
+      if (writing >= concurrentWrites) {
+        return Either.left(busy())
+      }
+      writing++
+      return Either.void
+    })
+    const leave = Effect.sync(() => {
+      writing--
+    })
 
-    return { growing, taking }
+    return {
+      growing,
+      taking: (body, take) => held(place, () => leave, () => take(pace(body)))
+    } satisfies Limits
   })
 
+/** The free space of the disk. What has been committed since the disk was asked is subtracted from its answer. */
+const freeOf = (
+  { minFreeBytes }: Options,
+  free: ByteStore["Type"]["free"],
+  { disk }: UsageLedger["Type"]
+): Either.Either<Effect.Effect<() => number, UploadStoreError>, OptionError.OptionError> =>
+  minFreeBytes === undefined || free === undefined
+    ? Either.right(Effect.succeed(() => Infinity))
+    : disk === undefined
+    ? Either.left(
+      new OptionError.OptionError({
+        option: "limits.minFreeBytes",
+        expected: "no limit of one disk where a database counts the bytes of many servers",
+        actual: String(minFreeBytes)
+      })
+    )
+    : Either.right(Effect.suspend(() => {
+      const before = disk.grown()
+      return Effect.map(free, (free) => () => free - (disk.grown() - before))
+    }))
+
 /** Decides and reserves in one step, and releases after `use`. */
-const held = <H, A, E, R>(
-  acquire: () => Either.Either<{ readonly held: H; readonly release: () => void }, Denied>,
+const held = <H, A, E, R, E2>(
+  acquire: Effect.Effect<H, E2>,
+  release: (held: H) => Effect.Effect<void>,
   use: (held: H) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E | Denied, R> =>
+): Effect.Effect<A, E | E2, R> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.suspend((): Effect.Effect<A, E | Denied, R> => {
-      const acquired = acquire()
-      return Either.isLeft(acquired)
-        ? Effect.fail(acquired.left)
-        : Effect.ensuring(restore(use(acquired.right.held)), Effect.sync(acquired.right.release))
-    })
+    Effect.flatMap(acquire, (held) => Effect.ensuring(restore(use(held)), release(held)))
   )
 
 const check = OptionError.check(Schema.Struct({
@@ -159,7 +159,8 @@ const check = OptionError.check(Schema.Struct({
 }))
 
 /**
- * Applies these limits to every upload of a store. A `UsageLedger` has to wrap its registry.
+ * Applies these limits to every upload of a store. A `UsageLedger` has to wrap its registry, or to be one of all
+ * servers of its database.
  *
  * @example
  * ```ts
