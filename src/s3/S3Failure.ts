@@ -8,8 +8,8 @@ import type { S3Error } from "./S3Objects.js"
 
 export type Reason = S3Error["reason"]
 
-/** The kind of a call. It decides what "not there" is about. */
-export type Call = "bucket" | "object" | "multipart" | "copy"
+/** The kind of a call: it decides what is not there. `head` and `bucket` get answers without a body. */
+export type Call = "object" | "head" | "bucket" | "multipart"
 
 /** What is known about a failed call. */
 export interface Failure {
@@ -93,15 +93,20 @@ const reasons: ReadonlyMap<string, Reason> = new Map(
   Object.entries(codes).flatMap(([reason, codes]) => codes.map((code) => [code, reason as Reason]))
 )
 
-/** The code says what happened; without a known one, the status does. What neither says is unsure. */
+/** The code says what has happened. If it is not known, the status does. What neither says is unsure. */
 export const reasonOf = (call: Call, failure: Failure): Reason => {
   const reason = failure.code === undefined ? undefined : reasons.get(failure.code)
   if (failure.status === undefined) {
     return reason ?? (failure.syscall === "connect" ? "Unreached" : "Unsure")
   }
   // Ceph RGW says so of the parts of a multipart upload that was completed.
-  return reason === "NoSuchKey" && call === "multipart" ? "NoSuchUpload" : reason ?? ofStatus(failure.status)
+  return reason === "NoSuchKey" && call === "multipart"
+    ? "NoSuchUpload"
+    : reason ?? (failure.status === 404 ? absent[call] : undefined) ?? ofStatus(failure.status)
 }
+
+/** A 404 without a code and with a body is the answer of something else. It proves nothing about an object. */
+const absent: Readonly<Partial<Record<Call, Reason>>> = { head: "NoSuchKey", bucket: "NoSuchBucket" }
 
 const ofStatus = (status: number): Reason => {
   switch (status) {
@@ -116,7 +121,6 @@ const ofStatus = (status: number): Reason => {
     case 429:
       return "SlowDown"
     default:
-      // A 404 without a code of S3 is the answer of something else. It proves nothing about an object.
       return status >= 300 && status < 500 ? "Refused" : "Unsure"
   }
 }

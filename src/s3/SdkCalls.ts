@@ -8,16 +8,17 @@ import * as Predicate from "effect/Predicate"
 import * as S3Failure from "./S3Failure.js"
 import { S3Error } from "./S3Objects.js"
 
+const whenRequired = () => Promise.resolve("WHEN_REQUIRED" as const)
+
 /**
  * The client with its credentials, connections and middleware, but without what a caller who retries by itself cannot
  * have: attempts of the SDK's own, checksums that only AWS knows, and a question before each body, for which the SDK
  * opens a new connection. The client itself stays as it is.
  */
-export const once = (client: S3Client): S3Client => {
+const once = (client: S3Client): S3Client => {
   const middlewareStack = client.middlewareStack.clone()
   middlewareStack.remove("retryMiddleware")
   middlewareStack.remove("addExpectContinueMiddleware")
-  const whenRequired = () => Promise.resolve("WHEN_REQUIRED" as const)
   const config: S3Client["config"] = {
     ...client.config,
     requestChecksumCalculation: whenRequired,
@@ -37,34 +38,59 @@ export const patienceOfCopy = (bytes: number): Duration.Duration => patience(byt
 /** The store joins parts: AWS takes minutes for thousands of them. */
 export const patienceOfJoining = (parts: number): Duration.Duration => patience(parts * 8 * KiB)
 
+/** Options of the SDK for a request: its signal aborts it. */
+export interface Abortable {
+  readonly abortSignal: AbortSignal
+}
+
 /** What a call is, for its limit and its failures. */
 export interface Description {
   readonly call: S3Failure.Call
   /** The call and its object, such as `put files/abc`. */
   readonly operation: string
-  readonly limit: Duration.Duration
+  /** That of a call without bytes, by default. */
+  readonly limit?: Duration.Duration | undefined
 }
 
 /** Makes a call. The signal aborts its request when the limit is reached, and when the fiber is interrupted. */
-export const make = <A>(
-  client: S3Client,
-  description: Description,
-  run: (options: { readonly abortSignal: AbortSignal }) => Promise<A>
-): Effect.Effect<A, S3Error> =>
-  Effect.tryPromise({ try: (abortSignal) => run({ abortSignal }), catch: (cause) => cause }).pipe(
-    // Also where the caller must not be interrupted, the limit ends the call.
-    Effect.interruptible,
-    Effect.catchAll((cause) => Effect.flatMap(secretsOf(client), (secrets) => toError(description, cause, secrets))),
-    Effect.timeoutFail({ duration: description.limit, onTimeout: () => unanswered(description) })
-  )
+export type Call = <A>(description: Description, run: (options: Abortable) => Promise<A>) => Effect.Effect<A, S3Error>
+
+/** How to make calls. */
+export interface Calls {
+  readonly bucket: string
+  readonly client: S3Client
+  readonly call: Call
+}
+
+export const make = (client: S3Client, bucket: string): Calls => ({
+  bucket,
+  client: once(client),
+  call: (description, run) =>
+    Effect.tryPromise({ try: (abortSignal) => run({ abortSignal }), catch: (cause) => cause }).pipe(
+      Effect.catchAll((cause) => Effect.flatMap(secretsOf(client), (secrets) => toError(description, cause, secrets))),
+      // Also where the caller must not be interrupted, the limit ends the call.
+      Effect.interruptible,
+      Effect.timeoutFail({ duration: limitOf(description), onTimeout: () => unanswered(description) })
+    )
+})
+
+/** Succeeds where the call failed for one of these reasons. */
+export const ignore =
+  (...reasons: ReadonlyArray<S3Error["reason"]>) =>
+  <A, R>(self: Effect.Effect<A, S3Error, R>): Effect.Effect<void, S3Error, R> =>
+    Effect.catchIf(Effect.asVoid(self), ({ reason }) => reasons.includes(reason), () => Effect.void)
 
 /** No answer within the limit. */
-export const unanswered = ({ limit, operation }: Description): S3Error =>
+export const unanswered = (description: Description): S3Error =>
   new S3Error({
     reason: "Unsure",
-    operation,
-    message: S3Failure.messageOf("Unsure", [`no answer for ${Math.ceil(Duration.toSeconds(limit))} seconds`])
+    operation: description.operation,
+    message: S3Failure.messageOf("Unsure", [
+      `no answer for ${Math.ceil(Duration.toSeconds(limitOf(description)))} seconds`
+    ])
   })
+
+const limitOf = ({ limit = patience(0) }: Description): Duration.Duration => limit
 
 /** An answer that lacks what it must have. */
 export const incomplete = ({ operation }: Description, what: string): S3Error =>
@@ -79,7 +105,7 @@ const secretsOf = (client: S3Client): Effect.Effect<S3Failure.Secrets> =>
 
 /** The failure of a call that the SDK has thrown. */
 export const toError = (
-  { call, operation }: Pick<Description, "call" | "operation">,
+  { call, operation }: Description,
   cause: unknown,
   secrets: S3Failure.Secrets = []
 ): S3Error => {
@@ -87,7 +113,11 @@ export const toError = (
   const message = textAt(cause, "message")
   // The SDK has a name for every answer, and knows the words of S3 only if it has a fault.
   const isOfS3 = Predicate.hasProperty(cause, "$fault")
-  const code = status === undefined ? textAt(cause, "code") ?? textAt(cause, "name") : isOfS3 ? textAt(cause, "name") : undefined
+  const code = status === undefined
+    ? textAt(cause, "code") ?? textAt(cause, "name")
+    : isOfS3
+    ? textAt(cause, "name")
+    : undefined
   const reason = S3Failure.reasonOf(call, {
     code,
     status,

@@ -4,3 +4,4 @@
  * @since 0.1.0
  */
 export * as S3Objects from "./S3Objects.js"
+export * as S3Sdk from "./S3Sdk.js"
