@@ -53,7 +53,12 @@ export interface Description {
 }
 
 /** Makes a call. The signal aborts its request when the limit is reached, and when the fiber is interrupted. */
-export type Call = <A>(description: Description, run: (options: Abortable) => Promise<A>) => Effect.Effect<A, S3Error>
+export type Call = <A>(
+  description: Description,
+  run: (options: Abortable) => Promise<A>,
+  /** What is left of the limit. */
+  left?: Duration.Duration
+) => Effect.Effect<A, S3Error>
 
 /** How to make calls. */
 export interface Calls {
@@ -65,12 +70,14 @@ export interface Calls {
 export const make = (client: S3Client, bucket: string): Calls => ({
   bucket,
   client: once(client),
-  call: (description, run) =>
+  call: (description, run, left = limitOf(description)) =>
     Effect.tryPromise({ try: (abortSignal) => run({ abortSignal }), catch: (cause) => cause }).pipe(
-      Effect.catchAll((cause) => Effect.flatMap(secretsOf(client), (secrets) => toError(description, cause, secrets))),
+      Effect.catchAll((cause) =>
+        Effect.flatMap(secretsOf(client, cause), (secrets) => toError(description, cause, secrets))
+      ),
       // Also where the caller must not be interrupted, the limit ends the call.
       Effect.interruptible,
-      Effect.timeoutFail({ duration: limitOf(description), onTimeout: () => unanswered(description) })
+      Effect.timeoutFail({ duration: left, onTimeout: () => unanswered(description) })
     )
 })
 
@@ -81,7 +88,7 @@ export const ignore =
     Effect.catchIf(Effect.asVoid(self), ({ reason }) => reasons.includes(reason), () => Effect.void)
 
 /** No answer within the limit. */
-export const unanswered = (description: Description): S3Error =>
+const unanswered = (description: Description): S3Error =>
   new S3Error({
     reason: "Unsure",
     operation: description.operation,
@@ -96,12 +103,16 @@ const limitOf = ({ limit = patience(0) }: Description): Duration.Duration => lim
 export const incomplete = ({ operation }: Description, what: string): S3Error =>
   new S3Error({ reason: "Unsure", operation, message: S3Failure.messageOf("Unsure", [`the answer has no ${what}`]) })
 
-/** The credentials, so that no message has them, even if the store repeats them. */
-const secretsOf = (client: S3Client): Effect.Effect<S3Failure.Secrets> =>
-  Effect.tryPromise(() => client.config.credentials()).pipe(
-    Effect.map(({ secretAccessKey, sessionToken }) => [secretAccessKey, sessionToken]),
-    Effect.orElseSucceed(() => [])
-  )
+/** The secrets that the store was sent, or could guess at: its answer may repeat them. */
+const secretsOf = (client: S3Client, cause: unknown): Effect.Effect<S3Failure.Secrets> =>
+  statusOf(cause) === undefined
+    ? Effect.succeed([])
+    : Effect.tryPromise(() => client.config.credentials()).pipe(
+      Effect.map(({ secretAccessKey, sessionToken }) => [secretAccessKey, sessionToken]),
+      Effect.orElseSucceed(() => [])
+    )
+
+const statusOf = (cause: unknown): number | undefined => numberAt(at(cause, "$metadata"), "httpStatusCode")
 
 /** The failure of a call that the SDK has thrown. */
 export const toError = (
@@ -109,7 +120,7 @@ export const toError = (
   cause: unknown,
   secrets: S3Failure.Secrets = []
 ): S3Error => {
-  const status = numberAt(at(cause, "$metadata"), "httpStatusCode")
+  const status = statusOf(cause)
   const message = textAt(cause, "message")
   // The SDK has a name for every answer, and knows the words of S3 only if it has a fault.
   const isOfS3 = Predicate.hasProperty(cause, "$fault")

@@ -36,11 +36,11 @@ export const make = (
     let left = Duration.toMillis(limit)
     const wait = <A>(run: () => Promise<A>): Effect.Effect<A, S3Error> =>
       Effect.flatMap(Monotonic.millis, (start) =>
-        call({ ...description, limit: Duration.millis(left) }, run).pipe(
-          Effect.mapError((error) => left <= 0 ? SdkCalls.unanswered(description) : error),
-          Effect.ensuring(Effect.map(Monotonic.millis, (end) => {
+        Effect.ensuring(
+          call(description, run, Duration.millis(left)),
+          Effect.map(Monotonic.millis, (end) => {
             left -= end - start
-          }))
+          })
         ))
 
     const answer = yield* wait(() => get({ abortSignal: signal }))

@@ -24,8 +24,11 @@ const isExecutable = (path: string) => {
   }
 }
 
+const isInPath = (name: string) =>
+  (process.env.PATH ?? "").split(delimiter).some((directory) => isExecutable(join(directory, name)))
+
 const program = (name: string, aptPackage = name): Tool => ({
-  isThere: () => (process.env.PATH ?? "").split(delimiter).some((directory) => isExecutable(join(directory, name))),
+  isThere: () => isInPath(name),
   help: `apt-get install ${aptPackage}`
 })
 
@@ -74,6 +77,10 @@ const all = {
   openssl: program("openssl"),
   curl: program("curl"),
   PostgreSQL: { isThere: () => postgresPrograms() !== undefined, help: "apt-get install postgresql" },
+  Ceph: {
+    isThere: () => ["ceph", "ceph-mon", "ceph-osd", "radosgw", "radosgw-admin"].every(isInPath),
+    help: "RUNLEVEL=1 apt-get install --no-install-recommends ceph-mon ceph-osd ceph-common radosgw"
+  },
   script: program("script", "bsdutils"),
   prlimit: program("prlimit", "util-linux"),
   descriptors: { isThere: () => mostDescriptors() >= 6000, help: "ulimit -Hn 6000" },
