@@ -41,7 +41,7 @@ export interface Config {
   readonly endpoint?: string | undefined
   /** By default `AWS_REGION`, or that of the profile. Stores other than AWS mostly take `us-east-1`, R2 `auto`. */
   readonly region?: string | undefined
-  /** Whether the bucket is in the path of URLs, and not in their host. By default it is where there is an `endpoint`. */
+  /** Whether the bucket is in the path of URLs instead of the host. By default it is if there is an `endpoint`. */
   readonly forcePathStyle?: boolean | undefined
   /** The most connections of this process. 128 by default. */
   readonly maxConnections?: number | undefined

@@ -17,7 +17,13 @@ const whenRequired = () => Promise.resolve("WHEN_REQUIRED" as const)
  */
 const once = (client: S3Client): S3Client => {
   const middlewareStack = client.middlewareStack.clone()
-  middlewareStack.remove("retryMiddleware")
+  // Others have their place behind it.
+  middlewareStack.add((next) => next, {
+    name: "retryMiddleware",
+    step: "finalizeRequest",
+    priority: "high",
+    override: true
+  })
   middlewareStack.remove("addExpectContinueMiddleware")
   const config: S3Client["config"] = {
     ...client.config,
