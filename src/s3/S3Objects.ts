@@ -89,7 +89,7 @@ export class S3Objects extends Context.Tag("effect-tus/S3Objects")<S3Objects, {
   /** The bytes of a range: all of them, or a failure. */
   readonly get: (key: string, range: ByteRange) => Stream.Stream<Uint8Array, S3Error>
 
-  /** `Option.none` if there is no such object. */
+  /** `Option.none` if there is no such object in the bucket, and there is the bucket. */
   readonly head: (key: string) => Effect.Effect<Option.Option<Found>, S3Error>
 
   /** Removes an object. Does nothing if there is none. */
