@@ -1,5 +1,6 @@
 /**
- * Events of uploads, published after each commit. Nobody listens by default.
+ * Events of uploads, published after each commit, by the process that has made it. Of several servers each publishes its
+ * own: those of one upload may come from different servers, but each of them from one. Nobody listens by default.
  */
 import * as Context from "effect/Context"
 import type * as Data from "effect/Data"
@@ -10,9 +11,10 @@ import type * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { Upload, UploadId } from "../../protocol/Upload.js"
+import type { Upload } from "../../protocol/Upload.js"
 import * as Monotonic from "../../time/Monotonic.js"
 import * as OptionError from "../policy/OptionError.js"
+import * as ProgressTimes from "./ProgressTimes.js"
 
 /** An event, with the state of the upload after it, or its last state if it has been removed. */
 export type Event = Data.TaggedEnum<{
@@ -35,12 +37,15 @@ export class UploadEvents extends Context.Reference<UploadEvents>()("effect-tus/
   defaultValue: (): { readonly publish: (event: Event) => Effect.Effect<void> } => ({ publish: () => Effect.void })
 }) {}
 
-/** The events of this process as a stream, from the moment of the subscription. */
+/**
+ * The events of this process as a stream, from the moment of the subscription. It does not have those of other servers;
+ * an application that needs all of them sends them on from each server, to its own queue.
+ */
 export class UploadFeed extends Context.Tag("effect-tus/UploadFeed")<UploadFeed, Stream.Stream<Event>>() {}
 
 /** Which events the feed drops when an upload is fast or a listener is slow. */
 export interface Options {
-  /** At most one `Progress` per upload in this time. One second by default. */
+  /** At most one `Progress` per upload in this time, in this process. One second by default. */
   readonly progressEvery?: Duration.DurationInput | undefined
   /** How many events are kept for a slow listener. Beyond it, the oldest are dropped. 1024 by default. */
   readonly capacity?: number | undefined
@@ -71,26 +76,17 @@ export const layerFeed = (
   Layer.scopedContext(Effect.gen(function*() {
     yield* check({ capacity, progressEvery })
     const events = yield* Effect.acquireRelease(PubSub.sliding<Event>(capacity), PubSub.shutdown)
-    const millis = Duration.toMillis(progressEvery)
-    const toldAt = new Map<UploadId, number>()
-
-    const isDue = ({ id }: Upload, now: number) => {
-      const isDue = now - (toldAt.get(id) ?? -Infinity) >= millis
-      if (isDue) {
-        toldAt.set(id, now)
-      }
-      return isDue
-    }
+    const times = ProgressTimes.make(Duration.toMillis(progressEvery))
 
     const publish = (event: Event): Effect.Effect<void> => {
       if (event._tag === "Progress") {
         return Effect.flatMap(
           Monotonic.millis,
-          (now) => Effect.when(PubSub.publish(events, event), () => isDue(event.upload, now))
+          (now) => Effect.when(PubSub.publish(events, event), () => times.take(event.upload.id, now))
         )
       }
       if (event._tag !== "Created") {
-        toldAt.delete(event.upload.id)
+        times.forget(event.upload.id)
       }
       return PubSub.publish(events, event)
     }
