@@ -6,7 +6,9 @@ import type * as SqlClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PgUploadLock from "../postgres/PgUploadLock.js"
+import * as PgUsageLedger from "../postgres/PgUsageLedger.js"
 import * as PostgresClient from "../postgres/PostgresClient.js"
+import * as UploadLimits from "../server/hooks/UploadLimits.js"
 import { OptionError } from "../server/policy/OptionError.js"
 import * as SqlUploadRegistry from "../sql/SqlUploadRegistry.js"
 import { ByteStore } from "../store/ByteStore.js"
@@ -27,6 +29,11 @@ export interface Options {
    * refused: the others would not find them.
    */
   readonly bytes: Layer.Layer<ByteStore, OptionError | UploadStoreError, SqlClient.SqlClient>
+  /**
+   * Quotas of owners, which hold for all servers together, and limits of each process. None by default. There is no
+   * disk whose free space they could watch.
+   */
+  readonly limits?: Omit<UploadLimits.Options, "minFreeBytes"> | undefined
   /** Whether each call of the store has a span. Not by default. */
   readonly tracing?: boolean | undefined
 }
@@ -58,13 +65,17 @@ const shared = (bytes: Options["bytes"]) =>
  * The first bytes of an upload, up to 64 KiB, wait in the database: they need no object of their own.
  */
 export const layer = (
-  { bytes, database, lock, tracing = false }: Options
+  { bytes, database, limits, lock, tracing = false }: Options
 ): Layer.Layer<Services, OptionError | UploadStoreError> => {
   const store = Layer.provide(UploadStore.layer, [
     Layer.succeed(UploadStore.Durability, "always" as const),
     Layer.succeed(UploadStore.SmallUploads, "registry" as const)
   ])
+  const limited = limits === undefined
+    ? Layer.empty
+    : Layer.provide(UploadLimits.layer(limits), PgUsageLedger.layer())
   return (tracing ? Layer.provide(TracedStore.layer, store) : store).pipe(
+    Layer.provideMerge(limited),
     Layer.provideMerge(PgUploadLock.layer(lock)),
     Layer.provideMerge(shared(bytes)),
     Layer.provide(SqlUploadRegistry.layer),

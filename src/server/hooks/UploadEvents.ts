@@ -1,6 +1,6 @@
 /**
- * Events of uploads, published after each commit, by the process that has made it. Of several servers each publishes its
- * own: those of one upload may come from different servers, but each of them from one. Nobody listens by default.
+ * Events of uploads, published after each commit, by the process that has made it. Of several servers each publishes
+ * its own: those of one upload may come from different servers, but each of them from one. Nobody listens by default.
  */
 import * as Context from "effect/Context"
 import type * as Data from "effect/Data"

@@ -1,6 +1,7 @@
 /**
  * What an operator does with uploads, beside clients and under the same locks. It checks no authorization: code that
- * has this service is trusted.
+ * has this service is trusted. It knows all uploads of the registry, whichever server they were sent to; with a lock of
+ * several servers, such as `PgUploadLock`, `terminate` stops a body that another server receives.
  */
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
@@ -45,7 +46,7 @@ export class TusAdmin extends Context.Tag("effect-tus/TusAdmin")<TusAdmin, {
   /**
    * Fixes the expiry of an unfinished upload, `Option.none` for never; further bytes do not change it. It also revives
    * an expired upload that has not been removed yet. A completed upload does not expire and is not changed. Fails with
-   * `Contended` while a request writes to the upload.
+   * `Contended` while a request writes to the upload, on any server.
    */
   readonly extend: (
     id: UploadId,
@@ -94,7 +95,8 @@ export const make = Effect.gen(function*() {
 /**
  * For a process that serves uploads, or that uses a stopped directory alone. Beside a server, provide the services of
  * that server: the same `UploadLock`, or neither waits for the other, and the same `UploadHooks` and `UploadEvents`, or
- * nobody hears of a removal.
+ * nobody hears of a removal. Where servers share a PostgreSQL and `PgUploadLock`, any process may use both. The events
+ * of what it does are published in its own process.
  *
  * @example
  * ```ts

@@ -1,5 +1,7 @@
 /**
- * Health checks for load balancers and orchestrators.
+ * Health checks for load balancers and orchestrators. They tell of this process: whether it reaches its database, and
+ * whether its disk has space. Of several servers each answers for itself, and a database that is down makes all of them
+ * not ready.
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"

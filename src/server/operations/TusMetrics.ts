@@ -1,5 +1,6 @@
 /**
- * The metrics of a server, as Effect metrics for any exporter, such as `Prometheus`.
+ * The metrics of a server, as Effect metrics for any exporter, such as `Prometheus`. All of them count this process
+ * alone: with several servers scrape each, and add. What all servers store together is `usage` of the registry.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -48,13 +49,19 @@ export const duration = Metric.histogram(
   "Seconds from the head of a request to its answer"
 )
 
-/** By `event`: `Created`, `Completed`, `Rejected`, `Terminated`, `Expired`. */
+/**
+ * By `event`: `Created`, `Completed`, `Rejected`, `Terminated`, `Expired`. Counted by the server that has published the
+ * event, so that the sum over all servers counts each once.
+ */
 export const uploads = Metric.counter("tus_uploads_total", {
   description: "What has happened to uploads",
   incremental: true
 })
 
-/** By `sweep`: `Expired` (with pending uploads), or `Orphans`. Always measured, also without `layer`. */
+/**
+ * By `sweep`: `Expired` (with pending uploads), or `Orphans`. Always measured, also without `layer`. A server that
+ * skips a sweep, because another one has the turn, measures nothing.
+ */
 export const sweepDuration = Metric.histogram(
   "tus_sweep_duration_seconds",
   MetricBoundaries.fromIterable([0.001, 0.01, 0.1, 1, 10, 60, 600, 3600]),
