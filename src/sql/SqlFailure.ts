@@ -13,8 +13,19 @@ export const toStoreError = (reason: "Read" | "Write", operation: string) =>
   new UploadStoreError({
     reason: full.has(codeOf(error)) ? "NoSpace" : isUnreached(error) ? "Unavailable" : reason,
     operation,
-    cause: error.cause ?? error
+    cause: advised(error.cause ?? error)
   })
+
+/** The error of a driver, and what to do about it. */
+export const advised = (cause: unknown): unknown => {
+  const [, advice] = advices.find(([code]) => code.test(codeOf({ cause }))) ?? []
+  return advice === undefined ? cause : new Error(`${messageOf({ cause })}; ${advice}`, { cause })
+}
+
+const advices = [
+  [/^SQLITE_(CORRUPT|NOTADB)/, "the database is damaged: restore a backup of it"],
+  [/^SQLITE_READONLY/, "let the user of this process write to the database, on a file system that can be written"]
+] as const
 
 /** Another process holds the database; the driver has waited as long as it may, and blocked this process. */
 export const isLocked = (error: UploadStoreError): boolean => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error))
@@ -75,6 +86,9 @@ const codeOf = ({ cause }: Failed): string =>
 const names: ReadonlyMap<number, string> = new Map([
   [5, "SQLITE_BUSY"],
   [6, "SQLITE_LOCKED"],
+  [8, "SQLITE_READONLY"],
   [10, "SQLITE_IOERR"],
-  [13, "SQLITE_FULL"]
+  [11, "SQLITE_CORRUPT"],
+  [13, "SQLITE_FULL"],
+  [26, "SQLITE_NOTADB"]
 ])

@@ -12,6 +12,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "n
 import { dirname } from "node:path"
 import { fileOf } from "../interop/server.js"
 import { directory } from "../support/directory.js"
+import { eventually } from "../support/eventually.js"
 import * as Exchange from "../support/exchange.js"
 import { beside, filesIn, life } from "../support/life.js"
 import { needs } from "../support/needs.js"
@@ -19,9 +20,6 @@ import { faults } from "../support/stored.js"
 import { idOf } from "../support/uploads.js"
 
 const letters = (length: number) => randomBytes(length).toString("base64").slice(0, length)
-
-const eventually = (condition: () => boolean) =>
-  Effect.repeat(Effect.delay(Effect.sync(condition), 5), { until: (isTrue) => isTrue })
 
 const files = { smallUploads: "files" } as const
 

@@ -4,40 +4,18 @@
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
-import * as Logger from "effect/Logger"
 import { copyFileSync, cpSync, existsSync, renameSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { directory } from "../support/directory.js"
 import * as Exchange from "../support/exchange.js"
-import { life } from "../support/life.js"
+import { life, untilRefused } from "../support/life.js"
+import { logged, untilLogged } from "../support/logged.js"
 import { needs } from "../support/needs.js"
 import { query } from "../support/stored.js"
-
-type Server = Parameters<Parameters<typeof life>[1]>[0]
-
-const logged = (lines: Array<string>) =>
-  Logger.replace(Logger.defaultLogger, Logger.make(({ message }) => void lines.push([message].flat().join(" "))))
-
-/** Creates uploads until one is refused, and returns those that were acknowledged. */
-const untilRefused = (server: Server, status = 500) =>
-  Effect.gen(function*() {
-    const paths: Array<string> = []
-    for (;;) {
-      const answer = yield* server.ask(Exchange.post({ "upload-length": 10 }, "hello"))
-      if (answer.status === status) {
-        return paths
-      }
-      assert.strictEqual(answer.status, 201)
-      paths.push(Exchange.locationOf(answer))
-    }
-  })
 
 const database = (at: string) => join(at, "uploads.sqlite")
 const remove = (at: string, ...endings: ReadonlyArray<string>) =>
   endings.forEach((ending) => rmSync(database(at) + ending))
-
-const sayingSo = (lines: ReadonlyArray<string>, pattern: RegExp) =>
-  Effect.repeat(Effect.sleep(5), { until: () => lines.some((line) => pattern.test(line)) })
 
 needs("SQLite")("a database whose files disappear under a server", () => {
   for (const [what, endings] of [["all files", ["", "-wal", "-shm"]], ["the log", ["-wal"]]] as const) {
@@ -56,7 +34,7 @@ needs("SQLite")("a database whose files disappear under a server", () => {
             const refused = yield* server.ask(Exchange.patch(before, 5, "world"))
             assert.strictEqual(refused.status, 500)
             assert.strictEqual(yield* server.offsetOf(before), 5)
-            yield* sayingSo(lines, /has been written again|has everything that was committed/)
+            yield* untilLogged(lines, /has been written again|has everything that was committed/)
             assert.strictEqual(statSync(database(at)).mode, mode)
             // As if the server was killed now: nothing that it does at its end helps.
             cpSync(at, later, { recursive: true })
@@ -107,7 +85,7 @@ needs("SQLite")("a database whose files disappear under a server", () => {
           remove(at, "", "-wal", "-shm")
           renameSync(copy, database(at))
           yield* untilRefused(server)
-          yield* sayingSo(lines, /is another file now, and is left alone/)
+          yield* untilLogged(lines, /is another file now, and is left alone/)
         })).pipe(Effect.provide(logged(lines)))
       deepStrictEqual(
         yield* query(at, (sql) => sql`SELECT COUNT(*) AS uploads FROM effect_tus_uploads`),

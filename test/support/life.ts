@@ -20,10 +20,12 @@ export const filesIn = (directory: string) =>
     .filter((entry) => entry.isFile() && /^[\w-]{22,}$/.test(entry.name))
     .map(({ name }) => name)
 
+type Server = Effect.Effect.Success<ReturnType<typeof started>>
+
 /** One life of a server on a directory. */
 export const life = <A, E, R>(
   options: NodeTusServer.Options,
-  use: (server: Effect.Effect.Success<ReturnType<typeof started>>) => Effect.Effect<A, E, R>
+  use: (server: Server) => Effect.Effect<A, E, R>
 ) => Effect.scoped(Effect.flatMap(started(options), use))
 
 const started = (options: NodeTusServer.Options) =>
@@ -65,6 +67,20 @@ const started = (options: NodeTusServer.Options) =>
       }
     }
   )
+
+/** Creates uploads until one is refused, and returns those that were acknowledged. */
+export const untilRefused = (server: Server) =>
+  Effect.gen(function*() {
+    const paths: Array<string> = []
+    for (;;) {
+      const answer = yield* server.ask(Exchange.post({ "upload-length": 10 }, "hello"))
+      if (answer.status === 500) {
+        return paths
+      }
+      assert.strictEqual(answer.status, 201)
+      paths.push(Exchange.locationOf(answer))
+    }
+  })
 
 /** The numbers of bytes of uploads in the database, in order. */
 export const beside = (directory: string) =>

@@ -1,6 +1,7 @@
 /**
- * Notices if the files of the database are removed, moved or replaced under a running server. SQLite would go on with
- * files that nobody finds again: whatever is acknowledged then would be lost with the process.
+ * Notices if the files of the database are removed, moved, replaced or cut off under a running server. SQLite would go
+ * on with files that nobody finds again, or that are damaged: whatever is acknowledged then would be lost with the
+ * process.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
@@ -10,6 +11,7 @@ import * as Schedule from "effect/Schedule"
 import { UploadRegistry } from "../../store/UploadRegistry.js"
 import { UploadStoreError } from "../../store/UploadStoreError.js"
 import * as NodeFs from "../files/NodeFs.js"
+import { DatabaseFile } from "./DatabaseFile.js"
 import * as LockedStore from "./LockedStore.js"
 import * as RepeatedError from "./RepeatedError.js"
 
@@ -28,12 +30,13 @@ type Identity = Option.Option<string>
 /** The database and its write-ahead log. While a connection is open SQLite keeps both. */
 const look = (path: string) => Effect.all({ database: NodeFs.identityOf(path), log: NodeFs.identityOf(`${path}-wal`) })
 
-const failure = (path: string) =>
-  new UploadStoreError({
-    reason: "Write",
-    operation: `write to ${path}`,
-    cause: new Error("its files were removed, moved or replaced while the server was running; restart the server")
-  })
+const failure = (path: string, why: string) =>
+  new UploadStoreError({ reason: "Write", operation: `write to ${path}`, cause: new Error(why) })
+
+const elsewhere = "its files were removed, moved or replaced while the server was running; restart the server"
+
+/** What is missing cannot be written again: the process has only a part of it in memory. */
+const cut = "it was cut off while the server was running; stop the server, and restore a backup of it"
 
 /** Copies the database to its path, at once and never over another file. */
 const writeAgain = (sql: SqlClient.SqlClient, { path, permissions }: Options) => {
@@ -69,23 +72,34 @@ const isSame = (one: Identity, other: Identity) =>
   Option.isSome(one) && Option.isSome(other) && one.value === other.value
 
 /**
- * Around the provided registry. Writes are refused as long as the files of its database are not where they were. If
- * they do not come back within an interval, in which the last write has ended, everything is written to the path again.
+ * Around the provided registry. Writes are refused as long as the files of its database are not where they were, and
+ * for good if the database is cut off. If the files do not come back within an interval, in which the last write has
+ * ended, everything is written to the path again.
  */
 export const layerRegistry = (
   options: Options
-): Layer.Layer<UploadRegistry, UploadStoreError, SqlClient.SqlClient | UploadRegistry> =>
+): Layer.Layer<UploadRegistry, UploadStoreError, DatabaseFile | SqlClient.SqlClient | UploadRegistry> =>
   Layer.scoped(
     UploadRegistry,
     Effect.gen(function*() {
       const sql = yield* SqlClient.SqlClient
+      const { isCut } = yield* DatabaseFile
       const { path } = options
       const opened = yield* look(path)
       let loss: UploadStoreError | undefined
-      let isRescued = false
+      let isOver = false
       const logError = RepeatedError.logger()
 
+      const lose = (why: string) => {
+        loss = failure(path, why)
+        return Effect.logError(loss.message)
+      }
+
       const check = Effect.gen(function*() {
+        if (yield* isCut) {
+          isOver = true
+          return yield* lose(cut)
+        }
         const found = yield* look(path)
         const isThere = isSame(opened.database, found.database) && (Option.isNone(opened.log) ||
           isSame(opened.log, found.log))
@@ -93,12 +107,11 @@ export const layerRegistry = (
           loss = undefined
           yield* Effect.logWarning(`${path} is back, and is written to again`)
         } else if (!isThere && loss === undefined) {
-          loss = failure(path)
-          yield* Effect.logError(loss.message)
-        } else if (!isThere && !isRescued) {
+          yield* lose(elsewhere)
+        } else if (!isThere && !isOver) {
           yield* rescue(sql, options, opened.database, found.database).pipe(
             Effect.tap((done) => {
-              isRescued = true
+              isOver = true
               return Effect.logError(done)
             }),
             Effect.catchAll((error) => logError(`${path} cannot be written again, and is tried until it can`, error))
@@ -107,7 +120,7 @@ export const layerRegistry = (
       })
 
       yield* Effect.ignoreLogged(check).pipe(
-        Effect.repeat({ schedule: Schedule.spaced(interval), until: () => isRescued }),
+        Effect.repeat({ schedule: Schedule.spaced(interval), until: () => isOver }),
         Effect.forkScoped
       )
       return LockedStore.guarded(yield* UploadRegistry, () => loss)

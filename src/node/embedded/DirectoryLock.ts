@@ -15,6 +15,7 @@ import * as SqlFailure from "../../sql/SqlFailure.js"
 import { UploadStoreError } from "../../store/UploadStoreError.js"
 import * as NodeFs from "../files/NodeFs.js"
 import * as RepeatedError from "./RepeatedError.js"
+import * as Writable from "./Writable.js"
 
 /** An empty file that is never written. */
 export const fileIn = (directory: string): string => join(directory, "server.lock")
@@ -79,6 +80,7 @@ export const layer = (
       const path = fileIn(directory)
       const scope = yield* Effect.scope
       const take = NodeFs.make(path, permissions).pipe(
+        Effect.zipRight(Writable.check(path)),
         Effect.zipRight(Layer.buildWithScope(connection, scope)),
         Effect.flatMap((context) => hold(Context.get(context, SqlClient.SqlClient), directory)),
         Effect.zipRight(Effect.provideService(NodeFs.openScoped(path, "r"), Scope.Scope, scope))

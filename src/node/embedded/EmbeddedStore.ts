@@ -12,6 +12,7 @@ import * as LogLevel from "effect/LogLevel"
 import { join, resolve } from "node:path"
 import * as UploadLimits from "../../server/hooks/UploadLimits.js"
 import type { OptionError } from "../../server/policy/OptionError.js"
+import * as SqlFailure from "../../sql/SqlFailure.js"
 import * as SqlUploadRegistry from "../../sql/SqlUploadRegistry.js"
 import type { ByteStore } from "../../store/ByteStore.js"
 import * as Pairing from "../../store/Pairing.js"
@@ -24,6 +25,7 @@ import { UploadStoreError } from "../../store/UploadStoreError.js"
 import * as UsageLedger from "../../store/UsageLedger.js"
 import * as FileByteStore from "../files/FileByteStore.js"
 import * as NodeFs from "../files/NodeFs.js"
+import * as DatabaseFile from "./DatabaseFile.js"
 import * as DatabaseWatch from "./DatabaseWatch.js"
 import * as DirectoryLock from "./DirectoryLock.js"
 import * as DiskReserve from "./DiskReserve.js"
@@ -74,15 +76,11 @@ const connection = ({ directory, sqlite = Sqlite.layer }: Options, filename: str
     (cause) => Layer.fail(unopened(directory, Cause.squash(cause)))
   )
 
-/** SQLite gives its log and other files the mode of the database. */
-const database = (options: Options, path: string, permissions: NodeFs.Permissions) =>
-  Layer.provide(connection(options, path), Layer.effectDiscard(NodeFs.make(path, permissions)))
-
 const unopened = (directory: string, error: unknown) =>
   new UploadStoreError({
     reason: "Write",
     operation: `open the database in ${directory}`,
-    cause: error instanceof SqlError ? error.cause : error
+    cause: SqlFailure.advised(error instanceof SqlError ? error.cause : error)
   })
 
 const directoryOf = (directory: string, permissions: NodeFs.Permissions) =>
@@ -120,7 +118,7 @@ export const layer = (
   const { adopt, directory, limits, tracing = false } = options
   const permissions = NodeFs.permissions[options.permissions ?? "owner"]
   const path = join(directory, "uploads.sqlite")
-  const client = database(options, path, permissions)
+  const client = Layer.provideMerge(connection(options, path), DatabaseFile.layer({ path, permissions }))
   const smallUploads = options.bytes === undefined ? options.smallUploads : "database"
   const lock = DirectoryLock.layer({
     directory,
