@@ -2,8 +2,11 @@
  * The connection on which a server tells that it lives, and hears who wants what it holds. It is one of its own: a pool
  * whose connections are all in use must not cost the lease.
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import type { ClientConfig } from "pg"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
 import * as Monotonic from "../time/Monotonic.js"
@@ -68,6 +71,7 @@ const conversation = (
     begin: Effect.gen(function*() {
       const session = yield* PgSession.make(
         connection,
+        patienceOf(leaseMillis),
         (channel, id) => channel === LockTables.freed ? onFreed(id) : onWanted(id)
       )
       if (listens) {
@@ -109,22 +113,31 @@ export const make = (
 
     const again = Effect.forever(
       Effect.zipRight(
-        warn(Effect.scoped(Effect.flatMap(begin, (session) => Effect.zipRight(onReconnected, goOn(session))))),
+        warn(Effect.scoped(Effect.flatMap(begin, (session) =>
+          // The lease must not wait for it.
+          Effect.raceFirst(goOn(session), Effect.zipRight(onReconnected, Effect.never))))),
         Effect.sleep("500 millis")
       )
     )
     const watch = Effect.forever(Effect.zipRight(Effect.sleep(options.pollMillis), look))
 
     yield* Effect.addFinalizer(() => leave(options))
-    const first = yield* begin
+    const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+    const first = yield* Scope.extend(begin, scope)
     yield* Effect.forkScoped(watch)
-    yield* Effect.forkScoped(Effect.zipRight(warn(goOn(first)), again))
+    yield* Effect.forkScoped(
+      Effect.zipRight(Effect.ensuring(warn(goOn(first)), Scope.close(scope, Exit.void)), again)
+    )
   })
 
+/** A connection that answers no more is made again before the lease ends. */
+const patienceOf = (leaseMillis: number) => Duration.millis(Math.min(5000, leaseMillis / 3))
+
 /** The locks of a server that has told its end need not be waited for. */
-const leave = ({ connection, server }: Options) =>
-  Effect.scoped(Effect.flatMap(PgSession.make(connection, () => {}), ({ ask }) => ask(LockTables.leave, [server])))
-    .pipe(
-      Effect.timeout("2 seconds"),
-      Effect.ignore
-    )
+const leave = ({ connection, leaseMillis, server }: Options) =>
+  PgSession.make(connection, patienceOf(leaseMillis), () => {}).pipe(
+    Effect.flatMap(({ ask }) => ask(LockTables.leave, [server])),
+    Effect.scoped,
+    Effect.timeout("2 seconds"),
+    Effect.ignore
+  )
