@@ -19,7 +19,7 @@ export interface LockRows {
   /** Asks the server that has the lock to let it go, and waits for it. */
   readonly acquireInTurn: (id: UploadId, restore: Restore) => Effect.Effect<number, UploadStoreError>
   /** Never fails: a row that cannot be removed is left behind. */
-  readonly release: (id: UploadId, fence: number) => Effect.Effect<void>
+  readonly release: (id: UploadId) => Effect.Effect<void>
   /** The state that was loaded when the lock was taken, once. */
   readonly takeLoaded: (id: UploadId) => StoredUpload | undefined
   /** Whoever waits for this upload, or for any, asks again. */
@@ -28,6 +28,8 @@ export interface LockRows {
   readonly lastFence: () => number
   /** Uploads whose rows may have been left behind: an answer was lost, or the database was away. */
   readonly leftBehind: () => ReadonlyArray<UploadId>
+  /** The row of this upload has been left behind. */
+  readonly leave: (id: UploadId) => void
 }
 
 /**
@@ -41,12 +43,11 @@ export const make = (
 ): LockRows => {
   const statements = {
     acquire: LockTables.acquire(sql, server),
-    release: LockTables.release(sql),
-    want: LockTables.want(sql, server)
+    release: LockTables.release(sql)
   }
-  const loaded = new Map<UploadId, StoredUpload>()
+  const taken = new Map<UploadId, Taken>()
   const left = new Set<UploadId>()
-  const waiting = new Map<UploadId, Deferred.Deferred<void>>()
+  const waiters = makeWaiters(LockTables.want(sql, server))
   let lastFence = 0
   /** The fence before this statement, since the answers of two may come in any order. */
   const acquire: LockRows["acquire"] = (id) =>
@@ -65,29 +66,17 @@ export const make = (
             return Effect.zipRight(onRepeated, acquire(id))
           }
           lastFence = Math.max(lastFence, fence)
-          Option.map(entryOf(row), (entry) => loaded.set(id, entry))
+          taken.set(id, { hold: row.lock_hold, loaded: Option.getOrUndefined(entryOf(row)) })
           return Effect.succeedSome(fence)
         })
       )
     })
 
-  /** What becomes free from the question on is heard. Nobody to ask: the upload is free already. */
-  const waitFor = (id: UploadId, restore: Restore) =>
-    Effect.acquireUseRelease(
-      Effect.tap(Deferred.make<void>(), (freed) => Effect.sync(() => waiting.set(id, freed))),
-      (freed) =>
-        Effect.flatMap(
-          Effect.mapError(statements.want(id), failed(id)),
-          (holders) => holders.length === 0 ? Effect.void : restore(Deferred.await(freed))
-        ),
-      () => Effect.sync(() => waiting.delete(id))
-    )
-
   const acquireInTurn: LockRows["acquireInTurn"] = (id, restore) =>
     Effect.flatMap(
       acquire(id),
       Option.match({
-        onNone: () => Effect.zipRight(waitFor(id, restore), acquireInTurn(id, restore)),
+        onNone: () => Effect.zipRight(waiters.waitFor(id, restore), acquireInTurn(id, restore)),
         onSome: Effect.succeed
       })
     )
@@ -95,28 +84,60 @@ export const make = (
   return {
     acquire,
     acquireInTurn,
-    release: (id, fence) =>
+    release: (id) =>
       Effect.suspend(() => {
-        loaded.delete(id)
-        return Effect.matchEffect(statements.release(id, fence), {
+        const last = taken.get(id)
+        taken.delete(id)
+        return last === undefined ? Effect.void : Effect.matchEffect(statements.release(id, last.hold), {
           onFailure: () => Effect.sync(() => left.add(id)),
           onSuccess: () => Effect.void
         })
       }),
     takeLoaded: (id) => {
-      const entry = loaded.get(id)
-      loaded.delete(id)
+      const last = taken.get(id)
+      const entry = last?.loaded
+      if (last !== undefined) {
+        last.loaded = undefined
+      }
       return entry
     },
-    wake: (id) =>
+    wake: waiters.wake,
+    lastFence: () => lastFence,
+    leftBehind: () => [...left],
+    leave: (id) => void left.add(id)
+  }
+}
+
+/** Those who wait for other servers, one for each upload. `want` asks the server that has it to let it go. */
+const makeWaiters = (want: ReturnType<typeof LockTables.want>) => {
+  const waiting = new Map<UploadId, Deferred.Deferred<void>>()
+
+  return {
+    /** What becomes free from the question on is heard. Nobody to ask: the upload is free already. */
+    waitFor: (id: UploadId, restore: Restore) =>
+      Effect.acquireUseRelease(
+        Effect.tap(Deferred.make<void>(), (freed) => Effect.sync(() => waiting.set(id, freed))),
+        (freed) =>
+          Effect.flatMap(
+            Effect.mapError(want(id), failed(id)),
+            (holders) => holders.length === 0 ? Effect.void : restore(Deferred.await(freed))
+          ),
+        () => Effect.sync(() => waiting.delete(id))
+      ),
+
+    wake: (id: string | undefined) =>
       waiting.forEach((freed, waits) => {
         if (id === undefined || id === waits) {
           Deferred.unsafeDone(freed, Effect.void)
         }
-      }),
-    lastFence: () => lastFence,
-    leftBehind: () => [...left]
+      })
   }
+}
+
+/** A row that this server has taken, and the state, until somebody has taken that. */
+interface Taken {
+  readonly hold: string
+  loaded: StoredUpload | undefined
 }
 
 /** The state, if it has been claimed and can be read. */

@@ -19,7 +19,7 @@ export const prepare = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlError>
     sql`CREATE TABLE IF NOT EXISTS effect_tus_locks (
       upload_id TEXT COLLATE "C" PRIMARY KEY,
       server TEXT COLLATE "C" NOT NULL,
-      fence BIGINT NOT NULL,
+      hold BIGINT NOT NULL,
       wanted BOOLEAN NOT NULL DEFAULT FALSE
     )`,
     sql`CREATE INDEX IF NOT EXISTS effect_tus_locks_wanted ON effect_tus_locks (server) WHERE wanted`,
@@ -41,13 +41,15 @@ export const clear = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlError> =
  */
 export const raiseFences = (sql: SqlClient.SqlClient, above: number): Effect.Effect<void, SqlError> =>
   Effect.asVoid(sql`WITH used (fence) AS (
-      SELECT GREATEST(CAST(${above} AS BIGINT), COALESCE(MAX(fence), 0)) FROM effect_tus_locks
+      SELECT GREATEST(CAST(${above} AS BIGINT), COALESCE(MAX(hold), 0)) FROM effect_tus_locks
     )
     SELECT setval('effect_tus_fence', used.fence + 1000) FROM used, effect_tus_fence
     WHERE used.fence > 0 AND used.fence >= last_value`)
 
 /** A row of `effect_tus_uploads`, or columns of nothing, beside the fence of the lock. */
 export interface Acquired {
+  /** Which hold of the upload this is. */
+  readonly lock_hold: string
   readonly lock_fence: number | string
   readonly id: string | null
 }
@@ -58,31 +60,33 @@ export interface Acquired {
  * server is forgotten; it asks again within a second.
  *
  * A row of this server is one that a lost answer has left behind, since a process asks for an upload once at a time.
+ *
+ * The fence is drawn when the row is there, so that nobody else can have taken the lock, and given it back, since.
  */
 export const acquire = (sql: SqlClient.SqlClient, server: string) => (id: string) =>
   sql<Acquired>`WITH taken AS (
-      INSERT INTO effect_tus_locks AS held (upload_id, server, fence)
+      INSERT INTO effect_tus_locks AS held (upload_id, server, hold)
       VALUES (${id}, ${server}, nextval('effect_tus_fence'))
       ON CONFLICT (upload_id) DO UPDATE
-        SET server = excluded.server, fence = nextval('effect_tus_fence'), wanted = FALSE
+        SET server = excluded.server, hold = excluded.hold, wanted = FALSE
         WHERE held.server = excluded.server OR NOT EXISTS (
           SELECT 1 FROM effect_tus_servers alive WHERE alive.id = held.server AND alive.alive_until > clock_timestamp()
         )
-      RETURNING fence
+      RETURNING hold, nextval('effect_tus_fence') AS fence
     ), claimed AS (
       UPDATE effect_tus_uploads SET fence = taken.fence FROM taken
       WHERE effect_tus_uploads.id = ${id} AND effect_tus_uploads.fence < taken.fence
       RETURNING effect_tus_uploads.*
     )
-    SELECT taken.fence AS lock_fence, claimed.* FROM taken LEFT JOIN claimed ON TRUE`
+    SELECT taken.hold AS lock_hold, taken.fence AS lock_fence, claimed.* FROM taken LEFT JOIN claimed ON TRUE`
 
 /**
- * Gives the lock back, if it is still that of this fence, and tells those who wait, if there are any: a notification
+ * Gives the lock back, if it is still held as it was taken, and tells those who wait, if there are any: a notification
  * takes a lock of the whole database.
  */
-export const release = (sql: SqlClient.SqlClient) => (id: string, fence: number) =>
+export const release = (sql: SqlClient.SqlClient) => (id: string, hold: string) =>
   sql`WITH gone AS (
-      DELETE FROM effect_tus_locks WHERE upload_id = ${id} AND fence = ${fence} RETURNING wanted
+      DELETE FROM effect_tus_locks WHERE upload_id = ${id} AND hold = ${hold} RETURNING wanted
     )
     SELECT pg_notify(${freed}, ${id}) FROM gone WHERE wanted`
 

@@ -57,7 +57,7 @@ const lockOver = (rows: LockRows.LockRows, lines: LockLines.LockLines): UploadLo
     fence: number,
     use: (lease: Lease) => Effect.Effect<A, E, R>,
     restore: LockLines.Restore
-  ) => Effect.ensuring(restore(Effect.suspend(() => use({ fence, onRequested }))), rows.release(id, fence))
+  ) => Effect.ensuring(restore(Effect.suspend(() => use({ fence, onRequested }))), rows.release(id))
 
   const leaving = <A, E, R>(id: UploadId, self: Effect.Effect<A, E, R>) =>
     Effect.ensuring(self, Effect.sync(() => lines.leave(id)))
@@ -124,6 +124,7 @@ export const make = (
     yield* preparing(LockTables.prepare(sql))
 
     const server = randomUUID()
+    const leaseMillis = Duration.toMillis(lease)
     const lines = LockLines.make()
     const raise: Effect.Effect<void, UploadStoreError> = Effect.flatMap(
       registry.lastFence,
@@ -136,11 +137,14 @@ export const make = (
       connection: connectionOf(pg, url),
       server,
       listens: listen === "notify",
-      pollMillis: listen === "notify" ? 1000 : 250,
-      leaseMillis: Duration.toMillis(lease)
+      pollMillis: Math.min(listen === "notify" ? 1000 : 250, leaseMillis / 3),
+      leaseMillis
     }, {
       onFreed: rows.wake,
-      onWanted: (id) => lines.request(id as UploadId),
+      onWanted: (id) => {
+        const wanted = id as UploadId
+        return lines.has(wanted) ? lines.request(wanted) : rows.leave(wanted)
+      },
       onLost: () => lines.request(),
       onReconnected: raise
     })

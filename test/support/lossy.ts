@@ -23,6 +23,8 @@ export interface Lossy {
   readonly holdBack: (text: string) => { readonly letThrough: () => boolean }
   /** How many answers, and how many packets of a client, were lost so far. */
   readonly lost: () => number
+  /** How many connections clients have that they have not closed. */
+  readonly clients: () => number
 }
 
 /** A proxy in front of a port of this machine. It ends with the scope. */
@@ -31,6 +33,7 @@ export const make = (target: number) =>
     Effect.promise(async () => {
       const sockets = new Set<Socket>()
       const holes = new Set<Socket>()
+      const clients = new Set<Socket>()
       let isDead = false
       let text: string | undefined
       let lost = 0
@@ -39,6 +42,8 @@ export const make = (target: number) =>
         const server = createConnection(target, "127.0.0.1")
         let isLosing = false
         const isHole = () => holes.has(client)
+        clients.add(client)
+        client.on("close", () => clients.delete(client))
         client.on("data", (data) => {
           if (text !== undefined && data.includes(text)) {
             text = undefined
@@ -98,7 +103,8 @@ export const make = (target: number) =>
             }
           }
         },
-        lost: () => lost
+        lost: () => lost,
+        clients: () => clients.size
       }
       return { lossy, proxy, sockets }
     }),
