@@ -57,11 +57,23 @@ const codes: Readonly<Record<Reason, ReadonlyArray<string>>> = {
   ],
   Refused: [
     "AuthorizationHeaderMalformed",
+    "BadDigest",
     "ERR_INVALID_CHAR",
     "ERR_INVALID_URL",
-    "NoSuchVersion",
+    "EntityTooLarge",
+    "EntityTooSmall",
+    "InvalidArgument",
+    "InvalidDigest",
+    "InvalidPart",
+    "InvalidPartOrder",
+    "InvalidRange",
+    "InvalidRequest",
+    "KeyTooLongError",
+    "MalformedXML",
+    "MetadataTooLarge",
     "PermanentRedirect",
-    // These have the status of denied calls with some stores.
+    "PreconditionFailed",
+    // With some stores these have the status of a denied call.
     "QuotaExceeded",
     "cap_exceeded"
   ],
@@ -93,7 +105,10 @@ const reasons: ReadonlyMap<string, Reason> = new Map(
   Object.entries(codes).flatMap(([reason, codes]) => codes.map((code) => [code, reason as Reason]))
 )
 
-/** The code says what has happened. If it is not known, the status does. What neither says is unsure. */
+/**
+ * The code says what has happened, also where its status is 200. If the code is not known, the status does. What
+ * neither says is unsure.
+ */
 export const reasonOf = (call: Call, failure: Failure): Reason => {
   const reason = failure.code === undefined ? undefined : reasons.get(failure.code)
   if (failure.status === undefined) {
@@ -155,7 +170,7 @@ const lineOf = (text: string, secrets: Secrets): string =>
   secrets
     .filter((secret) => secret !== undefined && secret.length >= 8)
     .reduce<string>((line, secret) => line.replaceAll(String(secret), "***"), text)
-    .replace(/\b(Credential|Signature|X-Amz-(?:Credential|Signature|Security-Token))=[^\s&,;"'<)]+/gi, "$1=***")
-    .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ")
+    .replace(/\b(Credential|Signature|X-Amz-(?:Credential|Signature|Security-Token))=[\w%+/=.~-]+/gi, "$1=***")
+    .replace(/[\p{Cc}\s]+/gu, " ")
     .trim()
     .slice(0, 400)

@@ -143,7 +143,7 @@ export const toError = (
   const said = status === undefined
     ? [message ?? code]
     : code === undefined || nameless.test(code)
-    ? [`the answer was ${status}, and not one of S3`]
+    ? [`the answer was ${status}${call === "head" || call === "bucket" ? "" : ", and not one of S3"}`]
     : [code, message === "UnknownError" ? undefined : message]
   return new S3Error({
     reason,
@@ -154,7 +154,7 @@ export const toError = (
 }
 
 /** The names that the SDK makes up for an answer without a code. */
-const nameless = /^(\d{3}|Unknown|UnknownError|Error)$/
+const nameless = /^(\d{3}|NotFound|Unknown|UnknownError|Error)$/
 
 const at = (value: unknown, key: string): unknown => Predicate.hasProperty(value, key) ? value[key] : undefined
 

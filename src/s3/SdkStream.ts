@@ -48,6 +48,7 @@ export const make = (
     if (chunks === undefined) {
       return yield* SdkCalls.incomplete(description, "body")
     }
+    yield* checkRange(operation, range, answer)
     let missing = size
     return Stream.repeatEffectChunkOption(Effect.suspend((): Effect.Effect<
       Chunk.Chunk<Uint8Array>,
@@ -60,9 +61,7 @@ export const make = (
             return Effect.fail(missing === 0 ? Option.none() : Option.some(short(operation, size, size - missing)))
           }
           missing -= value.byteLength
-          return missing < 0
-            ? Effect.fail(Option.some(tooLong(operation, size)))
-            : Effect.succeed(Chunk.of(value))
+          return Effect.succeed(Chunk.of(value))
         }
       })
     ))
@@ -72,17 +71,33 @@ export const make = (
 const chunksOf = ({ Body }: GetObjectCommandOutput): AsyncIterator<Uint8Array> | undefined =>
   Body === undefined ? undefined : (Body as unknown as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
 
+/**
+ * The store may have fewer bytes than were asked for, and answers then with those. One that does not know ranges, or a
+ * cache before it, sends the whole object.
+ */
+const checkRange = (
+  operation: string,
+  { end, start }: ByteRange,
+  { ContentLength = NaN, ContentRange = "" }: GetObjectCommandOutput
+): Effect.Effect<void, S3Error> => {
+  const [, from = "0", to = String(ContentLength - 1)] = /^bytes (\d+)-(\d+)\//.exec(ContentRange) ?? []
+  const came = Number(to) + 1 - start
+  return Number(from) !== start || !(came <= end - start)
+    ? Effect.fail(
+      new S3Error({
+        reason: "Unsupported",
+        operation,
+        message: S3Failure.messageOf("Unsupported", ["the answer is not the range that was asked for"])
+      })
+    )
+    : came < end - start
+    ? Effect.fail(short(operation, end - start, came))
+    : Effect.void
+}
+
 const short = (operation: string, size: number, came: number) =>
   new S3Error({
     reason: "Refused",
     operation,
     message: S3Failure.messageOf("Refused", [`${size} bytes were asked for, and there are ${came}`])
-  })
-
-/** A store, or a cache before it, that does not know ranges sends the whole object. */
-const tooLong = (operation: string, size: number) =>
-  new S3Error({
-    reason: "Unsupported",
-    operation,
-    message: S3Failure.messageOf("Unsupported", [`more than the ${size} bytes of the range were sent`])
   })

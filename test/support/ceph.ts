@@ -14,8 +14,8 @@ import { join } from "node:path"
 export interface Ceph {
   readonly port: number
   readonly endpoint: string
-  /** A client of the only user. Another port is that of a proxy. */
-  readonly client: (port?: number) => S3Client
+  /** A client of the only user. Another port is that of a proxy, other credentials are wrong. */
+  readonly client: (port?: number, as?: typeof credentials) => S3Client
   /** Creates an empty bucket, and returns its name. */
   readonly bucket: Effect.Effect<string>
 }
@@ -120,8 +120,13 @@ export const make: Effect.Effect<Ceph, never, Scope.Scope> = Effect.gen(function
       })
   )
 
-  const client = (at = port) =>
-    new S3Client({ endpoint: `http://127.0.0.1:${at}`, region: "us-east-1", forcePathStyle: true, credentials })
+  const client: Ceph["client"] = (at = port, as = credentials) =>
+    new S3Client({
+      endpoint: `http://127.0.0.1:${at}`,
+      region: "us-east-1",
+      forcePathStyle: true,
+      credentials: as
+    })
   const administrator = client()
   let buckets = 0
   return {
