@@ -220,6 +220,19 @@ needs("PostgreSQL")("the quotas of an owner on two servers", () => {
       deepStrictEqual(yield* reservations(server), [])
     }))
 
+  it.scopedLive("answer 507 while the database has no space, and go on when it has some", () =>
+    Effect.gen(function*() {
+      const server = yield* serverOf(yield* database, { bytesPerOwner: 100 })
+      const sql = Context.get(server, SqlClient.SqlClient)
+      yield* sql`CREATE FUNCTION be_full() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$`
+      yield* sql`CREATE TRIGGER be_full BEFORE INSERT ON effect_tus_reservations FOR EACH ROW EXECUTE FUNCTION be_full()`
+      assert.strictEqual((yield* post(server, "ann", { "upload-length": "100" })).status, 507)
+      yield* sql`DROP FUNCTION be_full CASCADE`
+      assert.strictEqual((yield* post(server, "ann", { "upload-length": "100" })).status, 201)
+      deepStrictEqual(yield* reservations(server), [])
+    }))
+
   it.scopedLive("are not asked for bytes that were declared, and for nothing where there are none", () =>
     Effect.gen(function*() {
       const url = yield* database
@@ -260,6 +273,24 @@ const exactly = (size: number): UsageLedger.Rule<never> => ({
 })
 
 needs("PostgreSQL")("a ledger in PostgreSQL", () => {
+  it.scopedLive("reserves again what has ended while its server could not renew it, and releases all of it", () =>
+    Effect.gen(function*() {
+      const layer = PgUsageLedger.layer({ lasts: "600 millis" }).pipe(
+        Layer.provideMerge(SqlUploadRegistry.layer),
+        Layer.provideMerge(client(yield* database))
+      )
+      const context = yield* Layer.build(layer)
+      const sql = Context.get(context, SqlClient.SqlClient)
+      const { reserve, usageOf } = Context.get(context, UsageLedger.UsageLedger)
+      const owner = Option.some("ann")
+      const reservation = yield* reserve({ id: id("a"), owner }, undefined, exactly(10))
+      yield* sql`DELETE FROM effect_tus_reservations`
+      yield* Effect.repeat(usageOf(owner), { until: ({ bytes }) => bytes === 10 })
+      yield* reservation.release
+      deepStrictEqual(yield* usageOf(owner), { bytes: 0, open: 0 })
+      deepStrictEqual(yield* sql`SELECT * FROM effect_tus_reservations`, [])
+    }))
+
   it.scopedLive.prop(
     "counts an upload and its reservation once, after any sequence of operations",
     [FastCheck.array(anyStep, { maxLength: 40 })],

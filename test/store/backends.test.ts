@@ -10,7 +10,7 @@ describe("backends of the contract suites", () => {
   it("are refused if a name is unknown", () => {
     throws(
       () => choose("files,sqlit"),
-      new Error("there is no backend sqlit: choose from memory, files, sqlite, cache")
+      new Error("there is no backend sqlit: choose from memory, files, sqlite, postgres, cache")
     )
   })
 })
