@@ -105,7 +105,7 @@ needs("PostgreSQL")("the lock of many servers", () => {
       lossy.blackHole()
       // The old connection is still there, for PostgreSQL does not know better.
       yield* backends(run, "one", 2)
-      assert.deepStrictEqual(yield* run("SELECT 1 FROM effect_tus_servers WHERE alive_until < clock_timestamp()"), [])
+      deepStrictEqual(yield* run("SELECT 1 FROM effect_tus_servers WHERE alive_until < clock_timestamp()"), [])
       assert.isFalse(yield* holder.isAsked)
       deepStrictEqual(yield* other.lock.withLockIfFree(id(1), fenceOf), Option.none())
 
