@@ -8,13 +8,14 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { randomBytes } from "node:crypto"
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { fileOf } from "../interop/server.js"
 import { directory } from "../support/directory.js"
 import { eventually } from "../support/eventually.js"
 import * as Exchange from "../support/exchange.js"
 import { beside, filesIn, life } from "../support/life.js"
+import { logged, untilLogged } from "../support/logged.js"
 import { needs } from "../support/needs.js"
 import { faults } from "../support/stored.js"
 import { idOf } from "../support/uploads.js"
@@ -22,6 +23,12 @@ import { idOf } from "../support/uploads.js"
 const letters = (length: number) => randomBytes(length).toString("base64").slice(0, length)
 
 const files = { smallUploads: "files" } as const
+
+/** What somebody has put where a file is to be. */
+const obstacles: Readonly<Record<string, (file: string) => void>> = {
+  "there is a directory in their place": (file) => void mkdirSync(file, { recursive: true }),
+  "there is a file in the place of their directory": (file) => writeFileSync(dirname(file), "")
+}
 
 needs("SQLite")("files that are written in the background", () => {
   for (const durability of ["process", "completion", "always"] as const) {
@@ -133,25 +140,57 @@ needs("SQLite")("files that are written in the background", () => {
       deepStrictEqual(yield* faults(at), [])
     }))
 
-  it.scopedLive("keep nobody from the bytes if they cannot be written, and come with a later sweep", () =>
+  for (const [what, put] of Object.entries(obstacles)) {
+    it.scopedLive(`keep nobody from the bytes if ${what}, and come with a later sweep`, () =>
+      Effect.gen(function*() {
+        const at = yield* directory
+        const text = letters(600)
+        const path = yield* life({ directory: at, smallUploads: "database" }, (server) => server.create(600, {}, text))
+        const file = fileOf(at, path)
+        put(file)
+        const lines: Array<string> = []
+        yield* life({ ...files, directory: at }, (server) =>
+          Effect.gen(function*() {
+            yield* untilLogged(lines, /stays in the registry until a later sweep: .*: E(ISDIR|NOTDIR)/)
+            assert.strictEqual(yield* server.get(path), text)
+            const refused = yield* Effect.flip(server.locate(path))
+            assert.include(refused.message, file)
+            // All others are not hindered.
+            const other = yield* server.create(5, {}, "hello")
+            assert.strictEqual(yield* server.get(other), "hello")
+            assert.strictEqual(yield* server.get(path), text)
+            deepStrictEqual((yield* beside(at)).filter((size) => size === 600), [600])
+          })).pipe(Effect.provide(logged(lines)))
+        rmSync(what === "there is a directory in their place" ? file : dirname(file), { recursive: true })
+        yield* life({ ...files, directory: at }, () => eventually(() => existsSync(file)))
+        assert.strictEqual(readFileSync(file, "utf8"), text)
+        deepStrictEqual(yield* faults(at), [])
+      }))
+  }
+
+  it.scopedLive("are written into a directory that has gone", () =>
     Effect.gen(function*() {
       const at = yield* directory
       const text = letters(600)
-      const path = yield* life({ directory: at, smallUploads: "database" }, (server) => server.create(600, {}, text))
-      // Somebody has made a directory where the file is to be.
-      mkdirSync(fileOf(at, path), { recursive: true })
       yield* life({ ...files, directory: at }, (server) =>
         Effect.gen(function*() {
-          assert.strictEqual(yield* server.get(path), text)
-          const refused = yield* Effect.flip(server.locate(path))
-          assert.include(refused.message, fileOf(at, path))
-          assert.strictEqual(yield* server.get(path), text)
-          deepStrictEqual(yield* beside(at), [600])
+          // The first one makes the directories that the others lie in, and the server remembers them.
+          const gone = yield* Effect.replicateEffect(
+            Effect.gen(function*() {
+              const path = yield* server.create(600, {}, text)
+              yield* eventually(() => existsSync(fileOf(at, path)))
+              yield* server.send(Exchange.terminate(path))
+              rmSync(dirname(fileOf(at, path)), { recursive: true })
+              return dirname(fileOf(at, path))
+            }),
+            40
+          )
+          const paths = yield* Effect.replicateEffect(server.create(600, {}, text), 200)
+          assert.isTrue(paths.some((path) => gone.includes(dirname(fileOf(at, path)))))
+          yield* Effect.forEach(paths, (path) => eventually(() => existsSync(fileOf(at, path))))
         }))
-      rmdirSync(fileOf(at, path))
-      yield* life({ ...files, directory: at }, () => eventually(() => existsSync(fileOf(at, path))))
-      assert.strictEqual(readFileSync(fileOf(at, path), "utf8"), text)
       deepStrictEqual(yield* faults(at), [])
+      deepStrictEqual(yield* beside(at), [])
     }))
 
   it.scopedLive("leave nothing of an upload that is deleted meanwhile", () =>

@@ -3,8 +3,9 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { ByteStore, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
+import { ByteStore, Pull, UploadLock, UploadRegistry, UploadStore, UploadStoreError } from "effect-tus"
 import { TusServer, TusSweeper, UploadEvents } from "effect-tus/server"
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -13,12 +14,14 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { numbered } from "../../src/testing/Fixtures.js"
 import * as States from "../../src/testing/registry/States.js"
+import { logged, untilLogged } from "../support/logged.js"
 
 const full = States.complete(1, { length: 10 })
 const { id } = full
 
 interface Disk {
-  readonly fails: boolean
+  /** Takes half of the bytes, and then fails with this reason. */
+  readonly fails: "NoSpace" | "Write" | undefined
   /** Runs when bytes are appended, and nobody knows yet. */
   readonly meanwhile: Effect.Effect<void>
 }
@@ -28,8 +31,11 @@ const on = (disk: Disk) => (context: Context.Context<ByteStore.ByteStore>) => {
   return Context.make(ByteStore.ByteStore, {
     ...bytes,
     append: (id, place, pull, onWritten) =>
-      disk.fails
-        ? new UploadStoreError.UploadStoreError({ reason: "Write", operation: "append" })
+      disk.fails !== undefined
+        ? Effect.zipRight(
+          bytes.append(id, place, Pull.whole(Chunk.of(numbered(5))), onWritten),
+          new UploadStoreError.UploadStoreError({ reason: disk.fails, operation: "append" })
+        )
         : Effect.tap(bytes.append(id, place, pull, onWritten), () => disk.meanwhile)
   })
 }
@@ -38,7 +44,7 @@ const on = (disk: Disk) => (context: Context.Context<ByteStore.ByteStore>) => {
 const serving = (smallUploads: (typeof UploadStore.SmallUploads)["Service"]) =>
   Effect.gen(function*() {
     const told: Array<string> = []
-    const disk = { fails: false, meanwhile: Effect.void }
+    const disk: { -readonly [K in keyof Disk]: Disk[K] } = { fails: undefined, meanwhile: Effect.void }
     const publish = ({ _tag }: UploadEvents.Event) => Effect.sync(() => void told.push(_tag))
     const backends = yield* Layer.build(
       Layer.merge(UploadRegistry.layerMemory, Layer.map(ByteStore.layerMemory, on(disk)))
@@ -79,18 +85,22 @@ describe("the tail of a complete upload", () => {
       deepStrictEqual([yield* size, told], [10, ["Completed"]])
     }))
 
-  it.scopedLive("moves with a sweep of the same server if it could not move at the start", () =>
-    Effect.gen(function*() {
-      const { disk, serve, size, told } = yield* serving("background")
-      disk.fails = true
-      const server = yield* serve
-      yield* Effect.sleep(20)
-      deepStrictEqual([yield* size, told], [0, []])
-      disk.fails = false
-      const { sweep } = yield* Effect.provide(TusSweeper.make, server)
-      yield* sweep()
-      deepStrictEqual([yield* size, told], [10, ["Completed"]])
-    }))
+  it.scopedLive.each([["NoSpace", 0], ["Write", 5]] as const)(
+    "moves with a sweep of the same server if it could not move at the start (%s), and leaves %i bytes until then",
+    ([reason, left]) =>
+      Effect.gen(function*() {
+        const { disk, serve, size, told } = yield* serving("background")
+        disk.fails = reason
+        const lines: Array<string> = []
+        const server = yield* Effect.provide(serve, logged(lines))
+        yield* untilLogged(lines, /stays in the registry until a later sweep/)
+        deepStrictEqual([yield* size, told], [left, []])
+        disk.fails = undefined
+        const { sweep } = yield* Effect.provide(TusSweeper.make, server)
+        yield* sweep()
+        deepStrictEqual([yield* size, told], [10, ["Completed"]])
+      })
+  )
 
   it.scopedLive("stays if its mover stood still, has lost the lock, and its bytes were swept", () =>
     Effect.gen(function*() {

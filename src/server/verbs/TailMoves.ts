@@ -24,13 +24,18 @@ export const make = Effect.fnUntraced(function*(
   const store = yield* UploadStore
   const lock = yield* UploadLock
 
-  /** Under the lock. A tail that cannot move is moved by a later sweep. */
+  /**
+   * Under the lock. A tail that cannot move is moved by a later sweep. If there is no space for it, what was written of
+   * it is removed until then: others need that space.
+   */
   const moveNow = (entry: StoredUpload) =>
-    Effect.uninterruptible(store.moveTail(entry)).pipe(
-      Effect.tapErrorTag(
-        "UploadStoreError",
-        ({ message }) => Effect.logWarning(`${entry.upload.id} stays in the registry for now: ${message}`)
-      ),
+    Effect.uninterruptible(
+      Effect.tapErrorTag(store.moveTail(entry), "UploadStoreError", ({ message, reason }) =>
+        Effect.zipRight(
+          Effect.logWarning(`${entry.upload.id} stays in the registry until a later sweep: ${message}`),
+          reason === "NoSpace" ? Effect.ignore(store.discard(entry)) : Effect.void
+        ))
+    ).pipe(
       Effect.flatMap(announce)
     )
 
