@@ -127,7 +127,7 @@ const begun = (s3: S3Objects["Type"], key: string): Effect.Effect<Multipart, S3E
   )
 
 /**
- * A store may answer a copy with a success, and make an empty part of it. The list of parts tells, also where the answer
+ * A store may answer a copy with a success, and make an empty part of it. The list of parts tells, also if the answer
  * was lost.
  */
 const copy = Effect.fnUntraced(function*(
