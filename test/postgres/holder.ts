@@ -1,32 +1,45 @@
 /**
- * A process that reserves space in a database, says so, and waits to be killed.
+ * A process that takes the lock of an upload, says so, and holds it until it is asked to leave. Then it tries to write.
  */
-import { Upload, UsageLedger } from "effect-tus"
-import { PgUsageLedger, PostgresClient } from "effect-tus/postgres"
-import { SqlUploadRegistry } from "effect-tus/sql"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
-import * as Layer from "effect/Layer"
+import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
+import { grown, id, start } from "./servers.js"
 
-const { owner, size, url } = JSON.parse(process.argv[2] ?? "") as {
-  readonly url: string
-  readonly owner: string
-  readonly size: number
-}
+const { lease, url } = JSON.parse(process.argv[2] ?? "") as { readonly url: string; readonly lease: "2 seconds" }
 
-const ledger = PgUsageLedger.layer({ lasts: "3 seconds" }).pipe(
-  Layer.provide(SqlUploadRegistry.layer),
-  Layer.provide(PostgresClient.layer({ url: Redacted.make(url) }))
-)
+const say = (line: object) => Console.log(JSON.stringify(line))
 
-const main = Effect.gen(function*() {
-  const { reserve } = yield* UsageLedger.UsageLedger
-  const upload = { id: Upload.UploadId.make("of-a-killed-process---"), owner: Option.some(owner) }
-  yield* reserve(upload, undefined, { decide: () => Either.right(size), most: { bytes: size, open: 1 } })
-  process.stdout.write(`${JSON.stringify({ reserved: size })}\n`)
-  return yield* Effect.never
-})
+/** What a write has come to. */
+const outcome = <A, E extends { readonly _tag: string }>(exit: Exit.Exit<A, E>) =>
+  Exit.match(exit, {
+    onSuccess: () => "done",
+    onFailure: (cause) => Option.getOrUndefined(Cause.failureOption(cause))?._tag ?? Cause.pretty(cause)
+  })
 
-Effect.runFork(Effect.provide(main, ledger))
+Effect.gen(function*() {
+  const { lock, registry } = yield* start(url, { lease })
+  const upload = id(1)
+  yield* lock.withLock(upload, ({ fence, onRequested }) =>
+    Effect.gen(function*() {
+      const asked = yield* Deferred.make<void>()
+      onRequested(() => Deferred.unsafeDone(asked, Effect.void))
+      const entry = Option.getOrThrow(yield* registry.claim(upload, fence))
+      yield* say({ fence })
+      yield* Deferred.await(asked)
+      const options = { fence, durable: true }
+      const writes = [
+        registry.commit(entry, grown(entry, 100), options),
+        registry.remove(entry, options),
+        registry.claim(upload, fence)
+      ]
+      yield* say({ writes: (yield* Effect.forEach(writes, (write) => Effect.exit(write))).map(outcome) })
+    }))
+  // It is as good as any other afterwards.
+  yield* say({ next: yield* lock.withLock(upload, ({ fence }) => Effect.succeed(fence)) })
+}).pipe(Effect.scoped, Effect.provide(Logger.remove(Logger.defaultLogger)), NodeRuntime.runMain)
