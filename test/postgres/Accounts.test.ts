@@ -152,7 +152,7 @@ needs("PostgreSQL")("the accounts of owners", () => {
         for (const event of ["insert", "update", "delete"]) {
           yield* sql.unsafe(`DROP FUNCTION effect_tus_count_${event} CASCADE`)
         }
-        yield* sql`DROP FUNCTION effect_tus_reserve, effect_tus_used`
+        yield* sql`DROP FUNCTION effect_tus_reserve, effect_tus_used, effect_tus_account`
         yield* sql`DROP TABLE effect_tus_accounts, effect_tus_reservations, effect_tus_turns`
         yield* sql`DELETE FROM effect_tus_migrations WHERE migration_id > 7`
         yield* registry.create(open("a", "ann"), options)

@@ -273,6 +273,28 @@ const exactly = (size: number): UsageLedger.Rule<never> => ({
 })
 
 needs("PostgreSQL")("a ledger in PostgreSQL", () => {
+  it.scopedLive("reads the uploads that have reservations, not all of them", () =>
+    Effect.gen(function*() {
+      const url = yield* database
+      const layer = Layer.provideMerge(SqlUploadRegistry.layer, client(url))
+      const { create } = Context.get(yield* Layer.build(layer), UploadRegistry.UploadRegistry)
+      yield* create(uploadOf({ id: id("a"), length: Option.some(bytes(1)) }), { fence: 1, durable: false })
+      const [prepare, run] = yield* Effect.all([connection(url), connection(url)])
+      yield* prepare(
+        `INSERT INTO effect_tus_uploads SELECT (jsonb_populate_record(upload, jsonb_build_object('id', n::TEXT))).*
+        FROM effect_tus_uploads upload, generate_series(1, 5000) n`
+      )
+      yield* prepare("ANALYZE effect_tus_uploads")
+      yield* run("BEGIN")
+      // After some calls the plans are those for any parameters.
+      yield* run(`SELECT effect_tus_reserve('new' || n, NULL, 1, 1000000, 1000000, 'me', 60000)
+        FROM generate_series(1, 20) n`)
+      const read = yield* run(
+        "SELECT seq_scan::INT FROM pg_stat_xact_user_tables WHERE relname = 'effect_tus_uploads'"
+      )
+      deepStrictEqual(read, [{ seq_scan: 0 }])
+    }))
+
   it.scopedLive("reserves again what has ended while its server could not renew it, and releases all of it", () =>
     Effect.gen(function*() {
       const layer = PgUsageLedger.layer({ lasts: "600 millis" }).pipe(
