@@ -1,13 +1,11 @@
 /**
  * The tables, in SQL that SQLite and PostgreSQL both run.
  */
-import * as Migrator from "@effect/sql/Migrator"
 import * as SqlClient from "@effect/sql/SqlClient"
-import { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Pairing from "../store/Pairing.js"
 import * as Accounts from "./Accounts.js"
+import * as Migrating from "./Migrating.js"
 import * as Reservations from "./Reservations.js"
 
 /**
@@ -19,10 +17,6 @@ const registry = Effect.flatMap(
   (sql) =>
     sql`CREATE TABLE IF NOT EXISTS effect_tus_registry (name TEXT, is_told BIGINT NOT NULL, oldest BIGINT NOT NULL)`
 )
-
-/** An id, in the order of its code units. PostgreSQL would take the order of the locale of its database. */
-const idType = (sql: SqlClient.SqlClient) =>
-  sql.onDialectOrElse({ pg: () => sql.literal(`TEXT COLLATE "C"`), orElse: () => sql.literal("TEXT") })
 
 /**
  * Room in each page of PostgreSQL for the next version of a row: a commit then writes no index, unless it changes an
@@ -39,7 +33,7 @@ const withRoom = (sql: SqlClient.SqlClient) =>
 const uploads = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   yield* sql`CREATE TABLE effect_tus_uploads (
-    id ${idType(sql)} PRIMARY KEY NOT NULL,
+    id ${Migrating.idType(sql)} PRIMARY KEY NOT NULL,
     version BIGINT NOT NULL,
     fence BIGINT NOT NULL,
     kind TEXT NOT NULL,
@@ -66,8 +60,8 @@ const uploads = Effect.gen(function*() {
   yield* sql`CREATE INDEX effect_tus_uploads_unsettled ON effect_tus_uploads (id)
     WHERE completion = 'Finishing' OR (kind = 'Final' AND completion = 'Open')`
   yield* sql`CREATE TABLE effect_tus_parts (
-    final_id ${idType(sql)} NOT NULL,
-    part_id ${idType(sql)} NOT NULL,
+    final_id ${Migrating.idType(sql)} NOT NULL,
+    part_id ${Migrating.idType(sql)} NOT NULL,
     PRIMARY KEY (final_id, part_id)
   )`
   yield* sql`CREATE INDEX effect_tus_parts_part ON effect_tus_parts (part_id, final_id)`
@@ -134,7 +128,7 @@ const tailed = Effect.gen(function*() {
     WHERE completion = 'Complete' AND tail_bytes > 0`
   const blob = sql.onDialectOrElse({ pg: () => sql.literal("BYTEA"), orElse: () => sql.literal("BLOB") })
   yield* sql`CREATE TABLE effect_tus_tails (
-    id ${idType(sql)} NOT NULL,
+    id ${Migrating.idType(sql)} NOT NULL,
     at BIGINT NOT NULL,
     bytes ${blob} NOT NULL,
     PRIMARY KEY (id, at)
@@ -158,46 +152,14 @@ const shared = Effect.gen(function*() {
 /** The latest migration of this version. */
 export const latest = 8
 
-const table = "effect_tus_migrations"
-
-const migrate = Migrator.make({})({
-  loader: Migrator.fromRecord({
-    "1_uploads": uploads,
-    "2_synced": synced,
-    "3_begun": begun,
-    "4_owned": owned,
-    "5_named": named,
-    "6_answered": answered,
-    "7_tailed": tailed,
-    "8_shared": shared
-  }),
-  table
-}).pipe(
-  // The migrator turns a failed migration into a defect; it may be a full disk.
-  Effect.catchSomeDefect((defect) =>
-    defect instanceof Migrator.MigrationError && defect.cause instanceof SqlError
-      ? Option.some(Effect.fail(defect.cause))
-      : Option.none()
-  )
-)
-
-/**
- * Runs the migrations that have not run yet. Servers that share a PostgreSQL may all start at once: one of them runs
- * the migrations, all of them or none, and the others wait. The migrator alone would make its table before it locks it.
- */
-export const run = Effect.flatMap(SqlClient.SqlClient, (sql) =>
-  sql.onDialectOrElse({
-    pg: () =>
-      sql.withTransaction(Effect.zipRight(
-        Effect.zipRight(
-          sql`SELECT pg_advisory_xact_lock(hashtext(${table}))`,
-          sql`CREATE TABLE IF NOT EXISTS ${sql(table)} (
-            migration_id INTEGER PRIMARY KEY,
-            created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
-            name TEXT NOT NULL
-          )`
-        ),
-        migrate
-      )),
-    orElse: () => migrate
-  }))
+/** Runs the migrations that have not run yet. */
+export const run = Migrating.run("effect_tus_migrations", {
+  "1_uploads": uploads,
+  "2_synced": synced,
+  "3_begun": begun,
+  "4_owned": owned,
+  "5_named": named,
+  "6_answered": answered,
+  "7_tailed": tailed,
+  "8_shared": shared
+})
