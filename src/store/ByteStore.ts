@@ -73,7 +73,8 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
   /**
    * Makes the first `length` bytes, which are all that the upload will have, one object that can be read. Runs before
    * anybody is told that the upload is complete, and again after a failure at any point, or after it has succeeded. A
-   * store with this method may refuse to read an upload before.
+   * store with this method may refuse to read an upload before. Afterwards the upload can be cut and appended to, like
+   * a part that has lost bytes.
    */
   readonly seal?:
     | ((
@@ -89,8 +90,8 @@ export class ByteStore extends Context.Tag("effect-tus/ByteStore")<ByteStore, {
   readonly release?: ((id: UploadId) => Effect.Effect<void>) | undefined
 
   /**
-   * Replaces the bytes of `id` by the first `length` bytes of each part, in order. May run again after a failure at any
-   * point. Fails with `Corrupt` if a part has fewer bytes.
+   * Replaces the bytes of `id` by the first `length` bytes of each part, in order. Parts are sealed, if the store
+   * seals. May run again after a failure at any point. Fails with `Corrupt` if a part has fewer bytes.
    */
   readonly concat: (
     id: UploadId,

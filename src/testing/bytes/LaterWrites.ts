@@ -15,6 +15,7 @@ import { ByteStore } from "../../store/ByteStore.js"
 import type { Superseded, UploadStoreError } from "../../store/UploadStoreError.js"
 import { idOf, patience } from "../Fixtures.js"
 import * as Later from "../Later.js"
+import { makeReadable } from "../Writer.js"
 
 const fence = 1
 const ids = [idOf("a"), idOf("b")] as const
@@ -120,6 +121,7 @@ export const declare = (name: string, layer: Layer.Layer<ByteStore, unknown>): v
             })
           })
           for (const [id, bytes] of model) {
+            yield* makeReadable(store)(id)
             const stored = yield* Stream.runCollect(store.read(id, { start: 0, end: bytes.length }))
             deepStrictEqual(Chunk.toReadonlyArray(stored).flatMap((bytes) => [...bytes]), bytes)
           }
