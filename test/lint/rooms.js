@@ -24,7 +24,7 @@ export const table = {
     packages: [...sql, ...node, /^@effect\/experimental\//, /^@effect\/sql-pg\//, /^pg$/]
   },
   "s3": {
-    rooms: ["protocol", "bytes", "time", "store", "server/policy"],
+    rooms: ["protocol", "bytes", "time", "store", "sql", "server/policy"],
     packages: [...sql, ...node, /^@aws-sdk\/client-s3$/]
   },
   "server/policy": { rooms: ["protocol", "wire", "store"], packages: [...effect, /^ipaddr\.js$/] },
