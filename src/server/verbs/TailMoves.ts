@@ -2,6 +2,7 @@
  * Moves the tails of complete uploads into the byte store after their clients were answered, and tells then that they
  * are complete: the event says where the bytes are. If too many tails wait, a request moves its own before its answer.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { UploadId } from "../../protocol/Upload.js"
@@ -12,7 +13,10 @@ import type { UploadStoreError } from "../../store/UploadStoreError.js"
 import { quietly } from "./Background.js"
 import * as Backlog from "./Backlog.js"
 
-const limit = { items: 1024, bytes: 16 * 1024 * 1024 }
+/** How many tails wait at most, and how many bytes of them. */
+export class Limit extends Context.Reference<Limit>()("effect-tus/TailMoves/Limit", {
+  defaultValue: () => ({ items: 1024, bytes: 16 * 1024 * 1024 })
+}) {}
 
 /** Their commits share a transaction. */
 const atOnce = 16
@@ -50,7 +54,7 @@ export const make = Effect.fnUntraced(function*(
   const backlog = yield* Backlog.make<UploadId>({
     act: (id) => quietly(move(id)),
     atOnce,
-    limit,
+    limit: yield* Limit,
     leftBehind: (uploads) =>
       `${uploads} small uploads are still in the registry: their files are written at the next start`
   })

@@ -97,6 +97,29 @@ export const background: Mutants = {
     }
   },
 
+  "lets any number of tails wait": {
+    // Some small uploads at once, on a slow disk.
+    where: moving(({ hooks, troubles, waitingTails }) => !hooks && waitingTails === 1 && troubles.length > 20),
+    given: ({ tasks: [first], seed }) => ({
+      likely: new Set(["slow disk"]),
+      troubles: Array.from({ length: 200 }, (_, nth) => nth),
+      losses: [],
+      tasks: first === undefined ? [] : [0, 1, 2].map((nth) => ({
+        ...first,
+        nth,
+        plot: "Upload",
+        source: "again",
+        size: 100 + (seed + nth) % 50,
+        parallel: 1,
+        after: 0,
+        gap: 0,
+        piece: 1000,
+        createWithUpload: 1024
+      }))
+    }),
+    waitingTails: Infinity
+  },
+
   "asks the hook while the bytes are in the registry": {
     where: moving(({ hooks }) => hooks),
     smallUploads: "registry",

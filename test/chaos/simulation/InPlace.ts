@@ -17,6 +17,21 @@ export const hasMoved = ({ smallUploads }: Story, { stored, upload: { isOpen, of
 export const isYetToMove = ({ stored, upload: { completion, offset } }: Entry): boolean =>
   completion._tag === "Complete" && stored < offset
 
+/** Faults that leave no tail behind: it moves, if only later. */
+const slow: ReadonlySet<string> = new Set(["slow disk", "slow database", "slow hook"])
+
+/** After an answer: of other requests that are not answered each may have one more. */
+export const checkWaiting = (world: World): void => {
+  const { database, met, promises, story } = world
+  const waiting = database.states.all().filter(isYetToMove).length
+  const isKnown = story.smallUploads === "background" && Array.from(met).every((fault) => slow.has(fault))
+  world.claim(
+    !isKnown || waiting <= story.waitingTails + promises.unanswered,
+    "P9",
+    () => `${waiting} tails wait for their move, and ${story.waitingTails} may`
+  )
+}
+
 /** Checks an upload of which the application hears now. */
 export const check = ({ database, promises, sources, story }: World, id: Id, event: string): void => {
   const entry = database.states.get(id)

@@ -23,6 +23,8 @@ export interface Plant {
   readonly hook?: Alter<Hook>
   /** Where small bodies go, instead of where the story wants them. */
   readonly smallUploads?: Story["smallUploads"]
+  /** How many tails may wait, instead of as many as the story says. */
+  readonly waitingTails?: number
   /** The name of this boot for the server. */
   readonly boot?: (nth: number) => string
   /** System calls that are skipped. */

@@ -6,6 +6,7 @@ import type { Upload, UploadRegistry } from "effect-tus"
 import * as Option from "effect/Option"
 import type { RawResponse } from "../../../src/wire/Message.js"
 import { type Exchange, isChecked } from "./Connection.js"
+import * as InPlace from "./InPlace.js"
 import type { Process } from "./Kernel.js"
 import { currentOrigin } from "./Network.js"
 import { idOf, isAside } from "./Paths.js"
@@ -175,6 +176,7 @@ export class Promises {
     const { request: { method, url } } = exchange
     const id = idOf(headers["location"] ?? url)
     this.requests.delete(exchange)
+    InPlace.checkWaiting(this.world)
     if (id !== undefined && method === "PATCH") {
       this.checkKept(exchange, id)
     }
@@ -244,9 +246,13 @@ export class Promises {
     }
   }
 
+  get unanswered(): number {
+    return this.requests.size
+  }
+
   /** Whether no request is unanswered. */
   get isQuiet(): boolean {
-    return this.requests.size === 0
+    return this.unanswered === 0
   }
 
   /** A client has finished. */

@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Schedule from "effect/Schedule"
+import * as TailMoves from "../../../src/server/verbs/TailMoves.js"
 import { BrokenHook } from "./Application.js"
 import type { Process } from "./Kernel.js"
 import { currentOrigin } from "./Network.js"
@@ -59,6 +60,7 @@ export const layer = (world: World, process: Process): Layer.Layer<Services, unk
       Layer.succeed(TusPolicy.TusPolicy, { expiresAfter: story.expiresAfter }),
       Layer.succeed(UploadStore.Durability, story.durability),
       Layer.succeed(UploadStore.SmallUploads, plant.smallUploads ?? story.smallUploads),
+      Layer.succeed(TailMoves.Limit, { items: plant.waitingTails ?? story.waitingTails, bytes: Infinity }),
       Layer.succeed(UploadHooks.UploadHooks, story.hooks ? { onComplete: world.application.hook(process) } : {}),
       Layer.succeed(UploadEvents.UploadEvents, world.application.listener(process)),
       Layer.succeed(UploadIds.UploadIds, { next: nextId(world) }),

@@ -53,6 +53,8 @@ export interface Story {
   readonly registry: "memory" | "sql"
   /** Where small bodies go. */
   readonly smallUploads: (typeof placements)[number]
+  /** How many tails may wait for their move at a time. */
+  readonly waitingTails: number
   readonly hooks: boolean
   readonly expiresAfter: number | undefined
   readonly removeUsedPartials: boolean
@@ -79,6 +81,8 @@ export const minute = 60_000
 /** Each a third of the stories. */
 export const placementOf = (seed: number): Story["smallUploads"] => placements[seed % 3] ?? "byteStore"
 
+export const waitingTailsOf = (seed: number): number => Dice.make(seed, 41).pick(1, 1, 2, 1024)
+
 export const fromSeed = (seed: number): Story => {
   const dice = Dice.make(seed)
   const rate = dice.pick(0, 0.004, 0.015, 0.04, 0.1)
@@ -92,6 +96,7 @@ export const fromSeed = (seed: number): Story => {
     durability: dice.pick("process", "completion", "always"),
     registry: twins === "none" && dice.chance(1 / 12) ? "sql" : "memory",
     smallUploads,
+    waitingTails: waitingTailsOf(seed),
     hooks: dice.chance(moves ? 0.2 : 0.4),
     expiresAfter: dice.pick(undefined, 2 * minute, 10 * minute, 60 * minute),
     removeUsedPartials: dice.chance(0.5),

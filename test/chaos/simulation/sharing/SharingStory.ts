@@ -4,7 +4,7 @@
  */
 import * as Dice from "../Dice.js"
 import { sharedFaults } from "../Faults.js"
-import { minute, placementOf, smaller, type Story, type Task, taskFrom } from "../Story.js"
+import { minute, placementOf, smaller, type Story, type Task, taskFrom, waitingTailsOf } from "../Story.js"
 
 /** Most bodies last so long that a server can be paused, and its lease run out, while it writes one. */
 const longer = (task: Task, dice: Dice.Dice): Task =>
@@ -33,6 +33,7 @@ export const fromSeed = (seed: number): Story => {
     durability: "always",
     registry: "memory",
     smallUploads,
+    waitingTails: waitingTailsOf(seed),
     hooks: dice.chance(0.4),
     expiresAfter: dice.pick(undefined, 10 * minute, 60 * minute),
     removeUsedPartials: dice.chance(0.5),
