@@ -18,7 +18,7 @@ const returning = ({ seed }: Story): Partial<Story> => {
   const dice = Dice.make(seed, 19)
   const at = dice.between(0, 20_000)
   return {
-    twins: "none",
+    otherServers: "none",
     losses: [
       { what: dice.pick("lost database", "empty database", "other database"), at, mend: "adopt" },
       { what: "former database", at: at + dice.between(22_000, 60_000), mend: "adopt" }

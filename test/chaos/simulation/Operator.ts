@@ -43,7 +43,7 @@ export class Operator {
   }
 
   private lose(loss: Loss): void {
-    const { database, servers, story, treasures } = this.world
+    const { database, servers, story, acknowledgedBytes } = this.world
     if (this.world.isCalm || this.isAtWork) {
       return
     }
@@ -56,7 +56,7 @@ export class Operator {
       this.world.met.add(loss.what)
       this.world.note(() => `the database is ${loss.what}: ${copy.log.length} of ${right.log.length} writes`)
       this.world.trouble()
-      treasures.gather()
+      acknowledgedBytes.gather()
       const name = Database.nameOf(copy)?.name
       if (hasBytes && (name === undefined || name !== Database.nameOf(right)?.name)) {
         this.wrong = { copy, right, loss }

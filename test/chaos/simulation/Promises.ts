@@ -55,7 +55,7 @@ export class Promises {
 
   /** Checks a promise, unless two servers write at once: then only the states are promised. */
   claim(holds: boolean, promise: string, id: Id, why: string): void {
-    this.world.claim(holds || this.world.story.twins === "at once", promise, () => `${id}: ${why}`)
+    this.world.claim(holds || this.world.story.otherServers === "at once", promise, () => `${id}: ${why}`)
   }
 
   // Events of servers.
@@ -91,7 +91,7 @@ export class Promises {
       Removal.isRightful(upload, process, this.world)
     const { completion, offset } = upload
     this.claim(isWanted, "P1", id, `it is removed with ${offset} bytes, ${completion._tag}`)
-    this.world.treasures.removed(upload)
+    this.world.acknowledgedBytes.removed(upload)
     const request = currentOrigin()?.request
     const wasAside = this.world.disk.files().some((path) => isAside(path) && path.includes(id))
     if (request?.method === "DELETE" && request.url.endsWith(id) && !wasAside) {
@@ -232,7 +232,7 @@ export class Promises {
   private checkKept(exchange: Exchange, id: Id): void {
     const { body: { pulled }, headers, troubles } = exchange
     const upload = this.world.database.states.get(id)?.upload
-    if (upload !== undefined && pulled > 0 && !isChecked(exchange) && this.world.story.twins === "none") {
+    if (upload !== undefined && pulled > 0 && !isChecked(exchange) && this.world.story.otherServers === "none") {
       const reached = Math.min(
         Number(headers["upload-offset"]) + pulled,
         Option.getOrElse(upload.length, () => Infinity)

@@ -36,10 +36,12 @@ export const layer = (world: World, process: Process): Layer.Layer<Services, unk
   )
   const database = world.database.layer(process)
   // Only a process that is alone may cache. The cache is so small that entries are dropped.
-  const registry = story.twins === "none" ? Layer.provide(RegistryCache.layer({ capacity: 4 }), database) : database
+  const registry = story.otherServers === "none"
+    ? Layer.provide(RegistryCache.layer({ capacity: 4 }), database)
+    : database
   const lock = shared === undefined || plant.locksAlone === true ? UploadLock.layerMemory : shared.layerLock(process)
   // Two servers at once are what the directory lock prevents.
-  const pairing = story.twins === "at once" || shared !== undefined
+  const pairing = story.otherServers === "at once" || shared !== undefined
     ? Layer.empty
     : Pairing.layer({ adopt: plant.adopts ?? world.operator.adopts })
   const background = shared === undefined ? Layer.merge(sweeper(world), syncer) : sweeper(world)

@@ -38,7 +38,7 @@ export class Servers {
   }
 
   start(name: string): void {
-    if (this.world.story.twins === "in turn" && !this.stand()) {
+    if (this.world.story.otherServers === "in turn" && !this.stand()) {
       return this.restart(name, 100)
     }
     const process = new Process(`${name}${++this.births}`, this.world.kernel, () => {
@@ -83,21 +83,22 @@ export class Servers {
   /** The server for a request. Servers that take turns are suspended in between, and do not notice. */
   route(): Host | undefined {
     const { kernel, steps, story } = this.world
-    if (story.twins === "in turn" && kernel.now > this.until && this.stand()) {
+    if (story.otherServers === "in turn" && kernel.now > this.until && this.stand()) {
       this.hosts = [...this.hosts.slice(1), ...this.hosts.slice(0, 1)]
       this.hosts[0]?.process.resume()
     }
     if (
-      story.twins === "in turn" && this.starting === undefined && this.hosts.every(({ process }) => process.isSuspended)
+      story.otherServers === "in turn" && this.starting === undefined &&
+      this.hosts.every(({ process }) => process.isSuspended)
     ) {
       this.hosts[0]?.process.resume()
     }
-    if (story.twins === "sharing") {
+    if (story.otherServers === "sharing") {
       // A load balancer does not know who is paused.
       return this.hosts[steps % Math.max(1, this.hosts.length)]
     }
     const awake = this.hosts.filter(({ process }) => !process.isSuspended)
-    return awake[(story.twins === "at once" ? steps : 0) % Math.max(1, awake.length)]
+    return awake[(story.otherServers === "at once" ? steps : 0) % Math.max(1, awake.length)]
   }
 
   /** A running or starting process. */
@@ -156,7 +157,7 @@ export class Servers {
     this.world.application.forget()
     this.world.writers.powerCut()
     this.world.promises.powerCut(revived)
-    this.world.treasures.powerCut()
+    this.world.acknowledgedBytes.powerCut()
   }
 
   shiftClocks(millis: number): void {

@@ -2,7 +2,7 @@
  * Finds the shortest story that breaks the same promise, by leaving out parts.
  */
 import type { Plant } from "./Plant.js"
-import { forgetting } from "./Roots.js"
+import { forgetting } from "./RootFibers.js"
 import type { Story } from "./Story.js"
 import { type Outcome, World } from "./World.js"
 
@@ -47,7 +47,7 @@ export const shrink = async (story: Story, promise: string, plant: Plant = {}): 
 const simplifications: ReadonlyArray<Partial<Story>> = [
   { shuffled: false },
   { registry: "memory" },
-  { twins: "none" },
+  { otherServers: "none" },
   { hooks: false },
   { removeUsedPartials: false },
   { syncsDirectories: true },

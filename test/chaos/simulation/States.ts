@@ -75,7 +75,7 @@ export class States {
   checkRefusal(change: Change, error: unknown): void {
     const { upload: { id }, version } = change._tag === "Commit" ? change.before : change.entry
     const isStale = change._tag === "Create" || this.entries.get(id)?.version !== version
-    const isAlone = this.world.story.twins === "none"
+    const isAlone = this.world.story.otherServers === "none"
     if (error instanceof UploadStoreError.Superseded) {
       this.world.claim(isStale || !isAlone, "P3", () => `the one writer of ${id} is refused`)
       this.world.application.excuse()
@@ -133,7 +133,7 @@ export class States {
 
   private checkMove(from: Upload.Upload, to: Upload.Upload): void {
     // If two servers write at once, only the states are promised.
-    const mayLack = this.world.story.twins === "at once" || this.world.promises.damaged.has(from.id)
+    const mayLack = this.world.story.otherServers === "at once" || this.world.promises.damaged.has(from.id)
     const claim = (holds: boolean, promise: string, why: string) =>
       this.world.claim(holds, promise, () => `${why}: ${from.id}`)
     claim(

@@ -10,8 +10,9 @@ import type { Story } from "./Story.js"
 import type { World } from "./World.js"
 
 /** Stories in which a writer often meets another one: where a final is assembled, by a request and by a sweeper. */
-const meeting = ({ tasks, twins }: Story): boolean =>
-  twins === "at once" && tasks.length > 1 && tasks.some(({ parallel, plot }) => parallel > 1 || plot === "EarlyFinal")
+const meeting = ({ tasks, otherServers }: Story): boolean =>
+  otherServers === "at once" && tasks.length > 1 &&
+  tasks.some(({ parallel, plot }) => parallel > 1 || plot === "EarlyFinal")
 
 export const states: Mutants = {
   "answers before the state is committed": {

@@ -62,7 +62,7 @@ export interface Story {
    * Other servers on the same store: none, one that takes turns with the first, one that runs at the same time though
    * the store is for one, or some that share a database and a byte store which are for many.
    */
-  readonly twins: "none" | "in turn" | "at once" | "sharing"
+  readonly otherServers: "none" | "in turn" | "at once" | "sharing"
   /** What they share. */
   readonly shared?: Shared | undefined
   /** Whether the order of ready fibers is random. */
@@ -88,19 +88,19 @@ export const fromSeed = (seed: number): Story => {
   const rate = dice.pick(0, 0.004, 0.015, 0.04, 0.1)
   const horizon = dice.pick(100, 300, 1000)
   const tasks = dice.pick(1, 1, 1, 2, 3)
-  const twins = dice.pick("none", "none", "none", "none", "none", "none", "in turn", "at once")
+  const otherServers = dice.pick("none", "none", "none", "none", "none", "none", "in turn", "at once")
   const smallUploads = placementOf(seed)
   const moves = smallUploads === "background"
   return {
     seed,
     durability: dice.pick("process", "completion", "always"),
-    registry: twins === "none" && dice.chance(1 / 12) ? "sql" : "memory",
+    registry: otherServers === "none" && dice.chance(1 / 12) ? "sql" : "memory",
     smallUploads,
     waitingTails: waitingTailsOf(seed),
     hooks: dice.chance(moves ? 0.2 : 0.4),
     expiresAfter: dice.pick(undefined, 2 * minute, 10 * minute, 60 * minute),
     removeUsedPartials: dice.chance(0.5),
-    twins,
+    otherServers,
     shuffled: dice.chance(0.3),
     tasks: Array.from({ length: tasks }, (_, nth) => {
       const task = taskFrom(nth, Dice.make(seed, nth))
@@ -109,7 +109,7 @@ export const fromSeed = (seed: number): Story => {
     likely: new Set(faults.filter(() => dice.chance(0.5))),
     troubles: Array.from({ length: horizon }, (_, step) => step).filter(() => dice.chance(rate)),
     syncsDirectories: dice.chance(0.9),
-    losses: twins === "none" ? lossesFrom(Dice.make(seed, 17)) : []
+    losses: otherServers === "none" ? lossesFrom(Dice.make(seed, 17)) : []
   }
 }
 

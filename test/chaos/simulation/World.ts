@@ -6,6 +6,7 @@ import type { TusError } from "effect-tus/client"
 import * as Cause from "effect/Cause"
 import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import { AcknowledgedBytes } from "./AcknowledgedBytes.js"
 import { Application } from "./Application.js"
 import * as Database from "./Database.js"
 import * as Dice from "./Dice.js"
@@ -13,21 +14,20 @@ import { Disk } from "./Disk.js"
 import { DiskCalls } from "./DiskCalls.js"
 import { choose, type Fault, type Kind, type LossFault } from "./Faults.js"
 import { mount } from "./FileSystem.js"
+import * as FinalChecks from "./FinalChecks.js"
 import { Kernel, Process } from "./Kernel.js"
-import * as Load from "./Load.js"
 import { Network } from "./Network.js"
 import { Operator } from "./Operator.js"
 import { idOf } from "./Paths.js"
 import type { Plant } from "./Plant.js"
 import { Promises } from "./Promises.js"
-import * as Rest from "./Rest.js"
 import { Servers } from "./Servers.js"
 import { Shared } from "./sharing/Shared.js"
-import * as SharingRest from "./sharing/SharingRest.js"
+import * as SharingFinalChecks from "./sharing/SharingFinalChecks.js"
 import { Sources } from "./Sources.js"
 import * as SqlBacking from "./SqlBacking.js"
 import type { Story, Task } from "./Story.js"
-import { Treasures } from "./Treasures.js"
+import * as Workload from "./Workload.js"
 import { Writers } from "./Writers.js"
 
 export interface Broken {
@@ -76,7 +76,7 @@ export class World {
   readonly writers: Writers
   readonly promises: Promises
   readonly operator: Operator
-  readonly treasures: Treasures
+  readonly acknowledgedBytes: AcknowledgedBytes
   /** The number of ids so far. */
   ids = 0
   steps = 0
@@ -119,7 +119,7 @@ export class World {
     this.writers = new Writers(this)
     this.promises = new Promises(this)
     this.operator = new Operator(this)
-    this.treasures = new Treasures(this)
+    this.acknowledgedBytes = new AcknowledgedBytes(this)
     this.servers = new Servers(this)
   }
 
@@ -192,17 +192,17 @@ export class World {
   async run(): Promise<Outcome> {
     mount(this.diskCalls)
     const names = this.story.shared === undefined
-      ? ["server", ...(this.story.twins === "none" ? [] : ["twin"])]
+      ? ["server", ...(this.story.otherServers === "none" ? [] : ["twin"])]
       : ["server a", "server b", "server c"].slice(0, this.story.shared.servers)
     names.forEach((name) => this.servers.start(name))
     this.operator.begin()
     const client = new Process("client", this.kernel)
     for (const task of this.story.tasks) {
-      client.fork(Load.run(this, client, task), (exit) => this.ended(task, exit))
+      client.fork(Workload.run(this, client, task), (exit) => this.ended(task, exit))
     }
     await this.until(() => this.ends.length === this.story.tasks.length, "all clients end")
     if (this.broken === undefined) {
-      await (this.shared === undefined ? Rest.rest(this) : SharingRest.rest(this, this.shared))
+      await (this.shared === undefined ? FinalChecks.run(this) : SharingFinalChecks.run(this, this.shared))
     }
     this.database.end()
     return {
@@ -245,7 +245,7 @@ export class World {
     }
     const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
     this.claim(
-      typeof error === "object" || (error === "waiting" && Rest.mayBeIncomplete(this)),
+      typeof error === "object" || (error === "waiting" && FinalChecks.mayBeIncomplete(this)),
       "P0",
       () => `task ${task.nth} ends without a reason: ${Cause.pretty(exit.cause)}`
     )
@@ -255,7 +255,7 @@ export class World {
     this.note(() => `task ${task.nth} ends: ${Cause.pretty(exit.cause)}`)
     this.ends.push(name)
     this.claim(
-      this.story.troubles.length > 0 || this.story.losses.length > 0 || this.story.twins !== "none" ||
+      this.story.troubles.length > 0 || this.story.losses.length > 0 || this.story.otherServers !== "none" ||
         (this.story.hooks && task.verdict === "Refuse" && name.includes("422")),
       "P0",
       () => `task ${task.nth} fails where nothing went wrong: ${Cause.pretty(exit.cause)}`

@@ -51,7 +51,7 @@ export class Writers {
         Effect.tapErrorCause(bytes.sync?.(id) ?? Effect.void, () =>
           Effect.sync(() => {
             this.failed.push({ id, process })
-            this.world.treasures.touched(id)
+            this.world.acknowledgedBytes.touched(id)
           })),
       append: (id, place, stream, onWritten) =>
         Effect.acquireUseRelease(
@@ -72,7 +72,7 @@ export class Writers {
     claim(!this.isWriting(id, process), "P3", "it has two writers")
     const writer = { id, process }
     this.writers.push(writer)
-    this.world.treasures.touched(id)
+    this.world.acknowledgedBytes.touched(id)
     const exchange = currentOrigin()
     const { troubles } = this.world
     const offset = () => this.world.database.states.get(id)?.upload.offset ?? 0
@@ -83,7 +83,7 @@ export class Writers {
       reached: (end: number) => {
         claim(this.world.sources.inByteStore(id).length === end, "P1", `behind ${end} there is more than was written`)
         const isDue = process.time - since >= 1000 && exchange !== undefined && !isChecked(exchange) &&
-          this.world.story.twins === "none"
+          this.world.story.otherServers === "none"
         return () => {
           const length = Number(exchange?.headers["upload-length"] ?? this.lengthOf(id))
           claim(

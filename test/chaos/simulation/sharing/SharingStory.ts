@@ -37,7 +37,7 @@ export const fromSeed = (seed: number): Story => {
     hooks: dice.chance(0.4),
     expiresAfter: dice.pick(undefined, 10 * minute, 60 * minute),
     removeUsedPartials: dice.chance(0.5),
-    twins: "sharing",
+    otherServers: "sharing",
     shared: {
       servers,
       skews: Array.from({ length: servers }, () => dice.pick(0, 0, 0, 0, dice.whole(-90, 90) * minute)),

@@ -9,7 +9,7 @@ import * as InPlace from "./InPlace.js"
 import { directory, identity, idOf, isAside, pathOf } from "./Paths.js"
 import type { World } from "./World.js"
 
-export const rest = async (world: World): Promise<void> => {
+export const run = async (world: World): Promise<void> => {
   await swept(world)
   world.servers.replaceAll()
   await world.until(() => world.servers.running !== undefined, "a server starts")
@@ -19,10 +19,10 @@ export const rest = async (world: World): Promise<void> => {
   await sweep(world)
   // Lets background work of the sweep end.
   await pass(world, 110_000)
-  if (world.story.twins !== "at once") {
+  if (world.story.otherServers !== "at once") {
     check(world)
     const host = world.servers.running
-    await (host === undefined ? undefined : world.treasures.check(host))
+    await (host === undefined ? undefined : world.acknowledgedBytes.check(host))
   }
 }
 
@@ -31,7 +31,7 @@ const swept = async (world: World): Promise<void> => {
   const { database, servers, story } = world
   const host = servers.running
   world.isCalm = true
-  if (story.smallUploads === "background" && story.twins === "none" && host !== undefined) {
+  if (story.smallUploads === "background" && story.otherServers === "none" && host !== undefined) {
     await pass(world, 240_000)
     if (servers.running === host) {
       database.states.all().forEach((entry) => claimMoved(world, entry))
@@ -48,7 +48,7 @@ const claimMoved = (world: World, entry: UploadRegistry.StoredUpload): void =>
 
 /** Whether a client may wait in vain, for bytes or a completion that a power cut was free to lose. */
 export const mayBeIncomplete = ({ met, promises, story }: World): boolean =>
-  promises.damaged.size > 0 || story.losses.length > 0 || story.twins === "at once" ||
+  promises.damaged.size > 0 || story.losses.length > 0 || story.otherServers === "at once" ||
   (story.durability === "process" && met.has("power cut"))
 
 const pass = async (world: World, millis: number): Promise<void> => {

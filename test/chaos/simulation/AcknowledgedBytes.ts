@@ -15,7 +15,7 @@ import type { World } from "./World.js"
 
 type Id = Upload.UploadId
 
-interface Treasure {
+interface Kept {
   readonly bytes: Uint8Array
   readonly isComplete: boolean
 }
@@ -23,8 +23,8 @@ interface Treasure {
 /** Where the operator writes copies. */
 const elsewhere = "/elsewhere"
 
-export class Treasures {
-  private readonly kept = new Map<Id, Treasure>()
+export class AcknowledgedBytes {
+  private readonly kept = new Map<Id, Kept>()
   private readonly world: World
 
   constructor(world: World) {

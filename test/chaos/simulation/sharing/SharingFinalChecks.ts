@@ -18,7 +18,7 @@ const calm = 80_000
 /** How long somebody may wait for a lock when nothing goes wrong. */
 const patience = 60_000
 
-export const rest = async (world: World, shared: Shared): Promise<void> => {
+export const run = async (world: World, shared: Shared): Promise<void> => {
   world.isCalm = true
   await world.until(() => world.servers.isComplete, "all servers run")
   await pass(world, calm)
@@ -26,11 +26,11 @@ export const rest = async (world: World, shared: Shared): Promise<void> => {
     world.claim(false, "P0", () => `${process.name} waits for ${id}, and nobody writes to it`)
   }
   for (const host of world.servers.all) {
-    await run(world, host, "each upload is locked", locking(world))
+    await runOn(world, host, "each upload is locked", locking(world))
   }
   world.servers.shiftClocks(100 * 3_600_000)
   for (const host of world.servers.all.slice(0, 2)) {
-    await run(world, host, "a sweep ends", sweeping(world))
+    await runOn(world, host, "a sweep ends", sweeping(world))
     await pass(world, 20_000)
   }
   check(world, shared)
@@ -44,7 +44,7 @@ const pass = async (world: World, millis: number): Promise<void> => {
   await world.until(() => passed, "time passes")
 }
 
-const run = async (
+const runOn = async (
   world: World,
   { process, runtime }: Host,
   what: string,
