@@ -4,6 +4,8 @@
 import { assert, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import { child } from "../child.js"
 import { needs } from "../support/needs.js"
 import { postgres } from "../support/postgres.js"
@@ -26,10 +28,15 @@ needs("PostgreSQL")("a process that holds an upload", () => {
     Effect.gen(function*() {
       const { fence, holder, server } = yield* held
       holder.process.kill("SIGSTOP")
+      // Nobody asks the one that stands still.
+      yield* Effect.repeat(server.lock.withLockIfFree(id(1), fenceOf), {
+        until: Option.isSome,
+        schedule: Schedule.spaced("50 millis")
+      })
       const first = yield* commit(server, 10)
       assert.isAbove(first.fence, fence)
       holder.process.kill("SIGCONT")
-      // It is asked to leave, though nobody waits any more.
+      // It notices by itself that it has to leave.
       const { writes } = yield* Effect.promise(() => holder.says((line) => "writes" in line))
       deepStrictEqual(writes, ["Superseded", "Superseded", "Superseded"])
       const { next } = yield* Effect.promise(() => holder.says((line) => "next" in line))

@@ -37,15 +37,15 @@ export interface Postgres {
   readonly stop: (mode: "fast" | "immediate") => Effect.Effect<void>
 }
 
-/** PostgreSQL refuses to run as root. */
-const unprivileged = (command: string, args: ReadonlyArray<string>): readonly [string, ReadonlyArray<string>] =>
+/** PostgreSQL refuses to run as root, and so does pgbouncer. */
+export const unprivileged = (command: string, args: ReadonlyArray<string>): readonly [string, ReadonlyArray<string>] =>
   process.getuid?.() === 0
     ? ["setpriv", ["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--", command, ...args]]
     : [command, args]
 
 const program = (name: string) => join(postgresPrograms() ?? "", name)
 
-const freePort = async () => {
+export const freePort = async () => {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
   const address = server.address()
@@ -97,7 +97,9 @@ export const make = ({ durable = false, settings = [] }: Options = {}): Effect.E
     let running: ReturnType<typeof spawn> | undefined
     const start = Effect.suspend(() => {
       const [command, args] = unprivileged(program("postgres"), ["-D", data, ...all.flatMap((set) => ["-c", set])])
-      running = spawn("bash", ["-c", script, "postgres", command, ...args], { stdio: ["pipe", "ignore", "ignore"] })
+      running = spawn("bash", ["-c", script, "postgres", command, ...args], {
+        stdio: ["pipe", "ignore", "ignore"]
+      })
       return run("SELECT 1").pipe(
         Effect.sandbox,
         Effect.retry({ schedule: Schedule.spaced("50 millis"), times: 400 }),

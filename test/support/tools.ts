@@ -43,6 +43,8 @@ export const postgresPrograms = (): string | undefined => {
     .find((programs) => isExecutable(join(programs, "postgres")))
 }
 
+export const pgbouncer = "/usr/sbin/pgbouncer"
+
 const limits = "/proc/self/limits"
 
 /** The hard limit, to which Node itself raises the soft limit. */
@@ -81,6 +83,8 @@ const all = {
     isThere: () => ["ceph", "ceph-mon", "ceph-osd", "radosgw", "radosgw-admin"].every(isInPath),
     help: "RUNLEVEL=1 apt-get install --no-install-recommends ceph-mon ceph-osd ceph-common radosgw"
   },
+  // Debian puts it into a directory that only root has in its path.
+  pgbouncer: { isThere: () => isExecutable(pgbouncer), help: "apt-get install pgbouncer" },
   script: program("script", "bsdutils"),
   prlimit: program("prlimit", "util-linux"),
   descriptors: { isThere: () => mostDescriptors() >= 6000, help: "ulimit -Hn 6000" },
