@@ -18,6 +18,7 @@ import * as Stream from "effect/Stream"
 import { readFileSync } from "node:fs"
 import { fileOf } from "../interop/server.js"
 import { directory } from "../support/directory.js"
+import { eventually } from "../support/eventually.js"
 import * as Raw from "../support/raw.js"
 import { asking } from "../support/raw.js"
 import { idOf } from "../support/uploads.js"
@@ -124,8 +125,6 @@ export const heard = Effect.fnUntraced(function*(context: Context.Context<never>
   return Effect.map(Fiber.join(listening), Chunk.toReadonlyArray)
 })
 
-export const until = (is: () => boolean) => Effect.repeat(Effect.sleep("5 millis"), { until: is })
-
 /** A PATCH of six bytes that sends three of them, and then nothing. */
 export const hanging = Effect.fnUntraced(
   function*({ arrived, port }: Effect.Effect.Success<ReturnType<typeof serve>>, path: string) {
@@ -135,7 +134,7 @@ export const hanging = Effect.fnUntraced(
       ({ destroy }) => Effect.sync(destroy)
     )
     yield* Effect.promise(() => socket.send(`${Raw.patch(path, 0, 6)}abc`))
-    yield* until(() => arrived() > before)
+    yield* eventually(() => arrived() > before)
     return socket
   }
 )

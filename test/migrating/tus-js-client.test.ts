@@ -32,7 +32,8 @@ import * as Process from "../cli/process.js"
 import { relay } from "../interop/relay.js"
 import * as Servers from "../node-client/servers.js"
 import { directory } from "../support/directory.js"
-import { client, serve, shared, stored, text, until, upload } from "./setting.js"
+import { eventually } from "../support/eventually.js"
+import { client, serve, shared, stored, text, upload } from "./setting.js"
 import { rowsOf, suite } from "./tables.js"
 
 const serving = shared(serve())
@@ -87,7 +88,7 @@ const held = Effect.fnUntraced(function*(options: Partial<UploadOptions.UploadOp
   const network = yield* relay(endpoint, [{ up: 200_000, happens: "hold" }])
   const uploading = upload({ endpoint: network.url, source: text(bytes, "many"), createWithUpload: 0, ...options })
   const running = yield* Effect.fork(uploading)
-  yield* until(() => network.held() > 0)
+  yield* eventually(() => network.held() > 0)
   const url = new URL(seen.find(({ method }) => method === "PATCH")?.url ?? "", network.url).href
   yield* Fiber.interrupt(running)
   return { bytes, head, network, uploading, url }
@@ -414,7 +415,7 @@ suite("From tus-js-client", {
   "upload.abort()": remembering(Effect.gen(function*() {
     const { bytes, head, network, uploading, url } = yield* held({})
     network.open()
-    yield* until(() => network.sockets.size === 0)
+    yield* eventually(() => network.sockets.size === 0)
     assert.isBelow(network.up(), bytes.length)
     assert.isBelow(Number((yield* head(url)).headers["upload-offset"]), bytes.length)
     const result = yield* uploading

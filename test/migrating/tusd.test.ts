@@ -31,23 +31,11 @@ import * as Process from "../cli/process.js"
 import { fileOf } from "../interop/server.js"
 import * as Servers from "../node-client/servers.js"
 import { directory as temporary } from "../support/directory.js"
+import { eventually } from "../support/eventually.js"
 import * as Raw from "../support/raw.js"
 import { asking } from "../support/raw.js"
 import { idOf } from "../support/uploads.js"
-import {
-  cors,
-  endsWell,
-  hanging,
-  heard,
-  serve,
-  serveOver,
-  shared,
-  stored,
-  takesOver,
-  text,
-  until,
-  upload
-} from "./setting.js"
+import { cors, endsWell, hanging, heard, serve, serveOver, shared, stored, takesOver, text, upload } from "./setting.js"
 import { suite } from "./tables.js"
 
 /** The command with many options. */
@@ -309,7 +297,7 @@ suite("From tusd", {
     const { headers } = yield* post({ "upload-length": "3" }, "abc")
     assert.match(directory, /\/kept$/)
     const path = `${headers["location"]}`
-    yield* until(() => existsSync(fileOf(directory, path)) && stored(directory, path) === "abc")
+    yield* eventually(() => existsSync(fileOf(directory, path)) && stored(directory, path) === "abc")
     assert.isTrue(existsSync(join(directory, "uploads.sqlite")))
   }),
 
@@ -451,7 +439,7 @@ suite("From tusd", {
     deepStrictEqual((yield* events).slice(3), ["Terminated 2"])
     const brief = yield* serve({ expiresAfter: "1 millis", schedule: Schedule.spaced("10 millis") })
     yield* brief.create(1)
-    yield* until(() => brief.told.at(-1)?._tag === "Expired")
+    yield* eventually(() => brief.told.at(-1)?._tag === "Expired")
   }),
 
   "-expose-metrics, -metrics-path": Effect.gen(function*() {

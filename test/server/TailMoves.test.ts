@@ -14,6 +14,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { numbered } from "../../src/testing/Fixtures.js"
 import * as States from "../../src/testing/registry/States.js"
+import { eventually } from "../support/eventually.js"
 import { logged, untilLogged } from "../support/logged.js"
 
 const full = States.complete(1, { length: 10 })
@@ -81,7 +82,7 @@ describe("the tail of a complete upload", () => {
       yield* Effect.sleep(20)
       deepStrictEqual([yield* size, told], [0, []])
       yield* Deferred.succeed(goOn, undefined)
-      yield* Effect.repeat(Effect.sleep(1), { until: () => told.length > 0 })
+      yield* eventually(() => told.length > 0)
       deepStrictEqual([yield* size, told], [10, ["Completed"]])
     }))
 
