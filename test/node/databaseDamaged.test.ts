@@ -156,6 +156,21 @@ needs("SQLite")("a damaged database", () => {
         assert.isBelow(statSync(path).size, size / 10)
       }
     }))
+
+  it.scopedLive("is not what a database is called that a full disk keeps from growing", () =>
+    Effect.gen(function*() {
+      const { at, size } = yield* uploads(1)
+      const path = database(at)
+      const file = DatabaseFile.layer({ path, permissions: NodeFs.permissions.owner })
+      const { isCut } = Context.get(yield* Layer.build(file), DatabaseFile.DatabaseFile)
+      // SQLite has written the first page, and had no space for the last one.
+      const first = readFileSync(path)
+      first.writeUInt32BE(size / 4096 + 1, 28)
+      writeFileSync(path, first, { flag: "r+" })
+      assert.isFalse(yield* isCut)
+      truncateSync(path, size - 4096)
+      assert.isTrue(yield* isCut)
+    }))
 })
 
 /** Mounts a directory or a file somewhere, for reading only, as long as the scope is open. */
