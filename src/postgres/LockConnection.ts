@@ -30,7 +30,7 @@ export interface Listeners {
   readonly onWanted: (id: string) => void
   /** An upload may have become free: this one, or any. */
   readonly onFreed: (id: string | undefined) => void
-  /** The lease has ended without a word from the database. */
+  /** The lease has ended: there was no word from the database for so long, or the database says so. */
   readonly onLost: () => void
   /** Runs after each connection but the first: the database may be another one, which lacks the last transactions. */
   readonly onReconnected: Effect.Effect<void, UploadStoreError>
@@ -51,11 +51,18 @@ const conversation = (
     return now
   })
 
+  /** The clock of a machine stands while the machine does, and that of the database goes on. */
   const beat = ({ ask }: PgSession.PgSession) =>
     Effect.flatMap(look, (now) =>
-      Effect.map(ask(LockTables.beat, [server, leaseMillis / 1000]), () => {
-        heardAt = now
-      }))
+      Effect.map(
+        ask<{ readonly has_ended: boolean }>(LockTables.beat, [server, leaseMillis / 1000]),
+        (rows) => {
+          heardAt = now
+          if (rows.some(({ has_ended }) => has_ended)) {
+            onLost()
+          }
+        }
+      ))
 
   /** Whoever waits asks again then, too: a notification may have been lost. */
   const poll = ({ ask }: PgSession.PgSession) =>

@@ -105,10 +105,17 @@ const wantedPrefix = "effect_tus_wanted_"
 /** The channel on which a server is asked to let an upload go. */
 export const wantedOf = (server: string): string => wantedPrefix + server
 
-/** Extends the lease of a server. Parameters: its id, and the seconds of the lease. */
-export const beat = `INSERT INTO effect_tus_servers (id, alive_until)
+/**
+ * Extends the lease of a server, and tells whether it had ended, by the clock of the database. Parameters: its id, and
+ * the seconds of the lease.
+ */
+export const beat = `WITH before AS (
+    SELECT alive_until <= clock_timestamp() AS has_ended FROM effect_tus_servers WHERE id = $1
+  )
+  INSERT INTO effect_tus_servers (id, alive_until)
   VALUES ($1, clock_timestamp() + make_interval(secs => $2))
-  ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until`
+  ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until
+  RETURNING COALESCE((SELECT has_ended FROM before), TRUE) AS has_ended`
 
 /** The uploads that a server holds and somebody wants. Parameter: its id. */
 export const wanted = "SELECT upload_id FROM effect_tus_locks WHERE server = $1 AND wanted"

@@ -17,7 +17,11 @@ const shared = Effect.gen(function*() {
   const { database, run } = yield* postgres
   const url = yield* database
   return {
-    server: PgUploadLock.layer().pipe(Layer.provide(SqlUploadRegistry.layer), Layer.provide(client(url))),
+    // No server says in between that it lives.
+    server: PgUploadLock.layer({ lease: "1 hour" }).pipe(
+      Layer.provide(SqlUploadRegistry.layer),
+      Layer.provide(client(url))
+    ),
     lapse: Effect.asVoid(
       run("UPDATE effect_tus_servers SET alive_until = clock_timestamp() - INTERVAL '1 second'", nameOf(url))
     )

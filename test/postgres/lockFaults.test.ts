@@ -150,6 +150,25 @@ needs("PostgreSQL")("the lock of many servers", () => {
       assert.isAbove(yield* Fiber.join(next), holder.fence)
     }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger))))
 
+  it.scopedLive("asks everybody to leave if the lease has ended by the clock of the database alone", () =>
+    Effect.gen(function*() {
+      const { run, url } = yield* fresh
+      const one = yield* start(url, { lease: "3 seconds" })
+      const holder = yield* hold(one)
+      assert.isFalse(yield* holder.isAsked)
+      yield* run("UPDATE effect_tus_servers SET alive_until = clock_timestamp() - INTERVAL '1 second'")
+      yield* holder.asked
+      yield* holder.leave
+      // The next one has a lease again.
+      const next = yield* hold(one)
+      yield* until(
+        run("SELECT 1 FROM effect_tus_servers WHERE alive_until > clock_timestamp()"),
+        Arr.isNonEmptyReadonlyArray
+      )
+      assert.isFalse(yield* next.isAsked)
+      yield* next.leave
+    }))
+
   it.scopedLive("lets 24 servers start at once on an empty database", () =>
     Effect.gen(function*() {
       const { url } = yield* fresh

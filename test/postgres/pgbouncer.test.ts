@@ -25,7 +25,8 @@ const database = Effect.gen(function*() {
 })
 
 const shared = Effect.map(database, ({ pooled, run }) => ({
-  server: layer(pooled, { listen: "poll" }),
+  // No server says in between that it lives.
+  server: layer(pooled, { listen: "poll", lease: "1 hour" }),
   lapse: Effect.asVoid(run("UPDATE effect_tus_servers SET alive_until = clock_timestamp() - INTERVAL '1 second'"))
 }))
 
