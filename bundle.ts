@@ -1,7 +1,7 @@
 /**
  * Builds the command: a few files in `dist/cli` with everything that it loads. So `npx effect-tus` needs no other
- * packages, and starts in a third of the time. Native modules stay outside: one dependency of the package, and
- * better-sqlite3, which a server uses if it is installed.
+ * packages, and starts in a third of the time. Outside stay native modules, one of which is a dependency of the package,
+ * and what a server uses if it is installed: better-sqlite3, and the drivers of PostgreSQL and S3.
  *
  * The code is not minified, because that does not make it start faster. It has no source map, because a stack already
  * points at readable code.
@@ -31,7 +31,15 @@ export const bundle = async (): Promise<void> => {
     format: "esm",
     platform: "node",
     target: "node20.19",
-    external: ["@node-rs/crc32", "better-sqlite3"],
+    external: [
+      "@node-rs/crc32",
+      "better-sqlite3",
+      "pg",
+      "pg-connection-string",
+      "pg-cursor",
+      "pg-types",
+      "@aws-sdk/client-s3"
+    ],
     banner: { js: banner },
     metafile: true,
     logLevel: "warning"

@@ -57,6 +57,17 @@ needs("SQLite")("the command in an empty folder", () => {
       )
       assert.strictEqual(refused.code, 1)
 
+      const without = (...options: ReadonlyArray<string>) =>
+        Effect.map(run("serve", "--port", "0", "--bucket", "s3://uploads", ...options), ({ stderr }) => stderr)
+      assert.strictEqual(
+        yield* without(),
+        "effect-tus: --bucket needs a package that is not installed: npx -p effect-tus -p @aws-sdk/client-s3@3 effect-tus serve\n"
+      )
+      assert.strictEqual(
+        yield* without("--database", "postgres://tus@127.0.0.1:1/tus"),
+        "effect-tus: --database needs a package that is not installed: npx -p effect-tus -p @effect/sql-pg@0.53 effect-tus serve\n"
+      )
+
       symlinkSync(join(root, "node_modules/better-sqlite3"), join(at, "node_modules/better-sqlite3"))
       const server = yield* start("serve", "--port", "0")
       const [url] = yield* Effect.promise(() => server.said(/http:\/\/\S+/))
@@ -66,9 +77,15 @@ needs("SQLite")("the command in an empty folder", () => {
       assert.strictEqual(yield* Process.stored(join(at, "uploads"), out[0]), yield* Process.digest(path))
     }))
 
-  it("loads only its own files, the dependencies of the package, and better-sqlite3 if it is installed", () => {
+  it("loads only its own files, the dependencies of the package, and drivers if they are installed", () => {
     const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
-    deepStrictEqual([...loaded()].filter((name) => !(name in dependencies)), ["better-sqlite3"])
+    deepStrictEqual([...loaded()].filter((name) => !(name in dependencies)).toSorted(), [
+      "@aws-sdk/client-s3",
+      "better-sqlite3",
+      "pg",
+      "pg-connection-string",
+      "pg-cursor"
+    ])
   })
 
   it("has the licenses of the bundled packages", () => {

@@ -141,6 +141,8 @@ export const table = {
       "protocol",
       "store",
       "sql",
+      "s3",
+      "cluster",
       "server/policy",
       "server/hooks",
       "server/operations",

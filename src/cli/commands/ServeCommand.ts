@@ -7,9 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { resolve } from "node:path"
+import Process from "node:process"
 import * as Connection from "../options/Connection.js"
 import * as Flags from "../options/Flags.js"
 import * as Limits from "../options/Limits.js"
+import * as Store from "../options/Store.js"
 import { CommandError, sentence, UsageError } from "../terminal/Failure.js"
 import * as Json from "../terminal/Json.js"
 import { Output } from "../terminal/Output.js"
@@ -27,6 +29,7 @@ export const command = Command.make("serve", {
     Options.withDescription("The address to listen on: 127.0.0.1 by default, which only this machine can reach.")
   ),
   directory: Flags.store,
+  store: Store.options,
   path: Flags.parsed(
     "path",
     "PATH",
@@ -131,17 +134,24 @@ export const command = Command.make("serve", {
     const Server = yield* server
     const output = yield* Output
     const directory = resolve(options.directory)
+    if (Store.isExposed(options.store, Process.argv)) {
+      return yield* new UsageError({
+        message:
+          "--database: everybody on this machine can read a password in an argument; set PGPASSWORD or EFFECT_TUS_DATABASE instead"
+      })
+    }
+    const place = Store.nameOf(options.store, directory)
     const announce = Effect.flatMap(Server.NodeTusServer, ({ url }) =>
       Effect.gen(function*() {
         if (json) {
-          return yield* output.raw(Json.print({ event: "listening", url, directory }))
+          return yield* output.raw(Json.print({ event: "listening", url, directory: place }))
         }
         if (!output.seen) {
           yield* output.raw(url)
         }
         yield* output.say(`effect-tus listens at ${url}`)
         yield* output.say(
-          `Uploads are stored in ${directory}. Press Ctrl-C to stop. To upload: effect-tus upload FILE --to ${url}`
+          `Uploads are stored in ${place}. Press Ctrl-C to stop. To upload: effect-tus upload FILE --to ${url}`
         )
       }))
     const tell = Layer.succeed(Server.UploadEvents, {
@@ -167,6 +177,7 @@ export const command = Command.make("serve", {
         host: options.host,
         path: options.path,
         directory,
+        store: options.store,
         ...options.limits,
         expiresAfter: Option.getOrUndefined(options.expiresAfter),
         durability: options.durability,
@@ -187,7 +198,11 @@ export const command = Command.make("serve", {
       Effect.onInterrupt(() => output.say("effect-tus has stopped")),
       Effect.mapError((cause) => new CommandError({ message: named(sentence(cause)), cause }))
     )
-  })).pipe(Command.withDescription("Runs a server that stores uploads in a directory, until Ctrl-C or SIGTERM."))
+  })).pipe(
+    Command.withDescription(
+      "Runs a server that stores uploads in a directory or a bucket, until Ctrl-C or SIGTERM."
+    )
+  )
 
 /** With the names of this command's options. */
 const named = (message: string) =>

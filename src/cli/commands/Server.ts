@@ -1,5 +1,5 @@
 /**
- * The server of `effect-tus serve`: the embedded one, with pages for an operator. Loaded on demand, since `effect-tus
+ * The server of `effect-tus serve`, with pages for an operator. Loaded on demand, since `effect-tus
  * upload` does not need it.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -7,22 +7,24 @@ import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as EmbeddedServer from "../../node/EmbeddedServer.js"
 import * as NodeTusServer from "../../node/NodeTusServer.js"
 import * as Prometheus from "../../server/operations/Prometheus.js"
 import * as TusHealth from "../../server/operations/TusHealth.js"
 import * as TusMetrics from "../../server/operations/TusMetrics.js"
+import type { Store } from "../options/Store.js"
+import * as ServerStore from "./ServerStore.js"
 
 export { NodeTusServer } from "../../node/NodeTusServer.js"
 export { UploadEvents } from "../../server/hooks/UploadEvents.js"
 
 export interface Options extends Omit<NodeTusServer.Options, "get"> {
   readonly path: `/${string}`
+  readonly store: Store
   /** Whether to answer GET /metrics. Everybody who reaches the server can read it. */
   readonly metrics: boolean
 }
 
-export const layer = ({ metrics, ...options }: Options) =>
+export const layer = ({ metrics, store, ...options }: Options) =>
   Layer.unwrapEffect(
     Effect.map(
       NodeHttpServer.makeHandler(
@@ -31,7 +33,7 @@ export const layer = ({ metrics, ...options }: Options) =>
       (get) => NodeTusServer.layerHttp({ ...options, get })
     )
   ).pipe(
-    Layer.provide(EmbeddedServer.layer(options)),
+    Layer.provide(ServerStore.layer(store, options)),
     Layer.provide(metrics ? TusMetrics.layer : Layer.empty)
   )
 
