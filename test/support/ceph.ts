@@ -66,9 +66,9 @@ rgw_enable_usage_log = false
 `
 
 /**
- * Without `--no-mon-config` a daemon sometimes speaks to its monitor before it knows the cluster ("wrong fsid").
  * Runs the cluster in the directory until its input ends, which it also does when the process of the tests is killed.
- * It says `ready` when there is a user.
+ * It says `ready` when there is a user. A program that asks the monitor for its configuration sometimes goes on before
+ * it knows its cluster, and is refused ("wrong fsid"): so most do not ask, and one tries again.
  */
 const script = `
 set -eu
@@ -82,10 +82,11 @@ exec 2> start.log
 monmaptool --create --addv a "[v1:127.0.0.1:$2]" --fsid "$fsid" monmap > /dev/null
 ceph-mon -i a --mkfs --monmap monmap
 ceph-mon -f -i a &
-timeout 60 ceph osd new "$disk" 0 > /dev/null
+again() { for i in 1 2 3 4 5; do timeout 60 "$@" > /dev/null && return; done; false; }
+again ceph osd new "$disk" 0
 ceph-osd --no-mon-config -i 0 --mkfs --osd-uuid "$disk"
 ceph-osd --no-mon-config -f -i 0 &
-timeout 60 radosgw-admin user create --uid=tus --display-name=tus --access-key="$3" --secret="$4" > /dev/null
+again radosgw-admin --no-mon-config user create --uid=tus --display-name=tus --access-key="$3" --secret="$4"
 radosgw --no-mon-config -f -n client.rgw > rgw.out &
 for i in $(seq 600); do
   if (exec 3<> "/dev/tcp/127.0.0.1/$5") 2> /dev/null; then echo ready; break; fi
