@@ -40,6 +40,10 @@ const until = <A, E>(self: Effect.Effect<A, E>, is: (a: A) => boolean) =>
 const backends = (run: Run, name: string, count: number) =>
   until(run(`SELECT pid FROM pg_stat_activity WHERE application_name = '${name}'`), (rows) => rows.length === count)
 
+/** The other backends of a database that wait for something. */
+const waitingFor = (event: string) =>
+  `FROM pg_stat_activity WHERE datname = current_database() AND ${event} AND pid <> pg_backend_pid()`
+
 const locks = (run: Run) => run("SELECT upload_id FROM effect_tus_locks")
 
 needs("PostgreSQL")("the lock of many servers", () => {
@@ -167,6 +171,27 @@ needs("PostgreSQL")("the lock of many servers", () => {
       )
       assert.isFalse(yield* next.isAsked)
       yield* next.leave
+    }))
+
+  it.scopedLive("keeps the lease while all connections of the pool are in use", () =>
+    Effect.gen(function*() {
+      const { run, url } = yield* fresh
+      const one = yield* start(url, { lease: "3 seconds" })
+      const lives = run("SELECT EXTRACT(EPOCH FROM alive_until)::FLOAT8 AS until FROM effect_tus_servers")
+      const gate = yield* Effect.forkScoped(
+        Effect.exit(run("LOCK TABLE effect_tus_locks IN EXCLUSIVE MODE; SELECT pg_sleep(3600)"))
+      )
+      yield* until(run(`SELECT 1 ${waitingFor("wait_event = 'PgSleep'")}`), Arr.isNonEmptyReadonlyArray)
+      const users = yield* Effect.forkScoped(
+        Effect.forEach(Arr.range(1, 20), (n) => Effect.exit(one.lock.withLock(id(n), fenceOf)), everyone)
+      )
+      yield* until(run(`SELECT 1 ${waitingFor("wait_event_type = 'Lock'")}`), (waiting) => waiting.length === 10)
+      const [before] = yield* lives
+      yield* until(lives, ([now]) => JSON.stringify(now) !== JSON.stringify(before))
+      yield* run(`SELECT pg_terminate_backend(pid) ${waitingFor("wait_event = 'PgSleep'")}`)
+      yield* Fiber.join(gate)
+      yield* Fiber.join(users)
+      assert.isAbove(yield* one.lock.withLock(id(1), fenceOf), 0)
     }))
 
   it.scopedLive("lets 24 servers start at once on an empty database", () =>
