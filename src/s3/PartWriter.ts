@@ -204,7 +204,7 @@ export class PartWriter<E, E2, R2> {
         this.timer = undefined
         // A fast body has gone on meanwhile.
         this.isDue ||= this.put.recorded === this.recordedAtTimer
-        return Effect.zipRight(this.catchUp(), Effect.suspend(() => this.startTimer()))
+        return Effect.zipRight(this.catchUp(), Effect.suspend(() => this.isDue ? Effect.void : this.startTimer()))
       case "Wanted":
         this.isWanted = true
         return this.catchUp()

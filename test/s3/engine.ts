@@ -24,9 +24,19 @@ export interface Rules {
 /**
  * What happens to a call. `Slow` and `Unreached`: nothing. `Lost`: nothing, and nobody knows. `Unanswered`: it takes
  * effect, and nobody knows. `Late`: nobody knows, and it takes effect after the calls of `settle`. `Twice`: it takes
- * effect, and once more then. `Stuck`: nothing, and it never ends.
+ * effect, and once more then. `Stuck`, `StuckAfter`, `StuckLate`: it never ends, and takes no effect, or
+ * effect now, or then.
  */
-export type Fault = "Slow" | "Unreached" | "Lost" | "Unanswered" | "Late" | "Twice" | "Stuck" | "StuckAfter"
+export type Fault =
+  | "Slow"
+  | "Unreached"
+  | "Lost"
+  | "Unanswered"
+  | "Late"
+  | "Twice"
+  | "Stuck"
+  | "StuckAfter"
+  | "StuckLate"
 
 interface StoredObject {
   readonly bytes: Uint8Array
@@ -206,6 +216,9 @@ export class Engine {
             this.late.push(arrive)
             return yield* fail("Unsure", operation)
           case "Stuck":
+            return yield* Effect.never
+          case "StuckLate":
+            this.late.push(arrive)
             return yield* Effect.never
           case "StuckAfter":
             arrive()
