@@ -17,6 +17,7 @@ import * as OptionError from "../server/policy/OptionError.js"
 import * as SqlFailure from "../sql/SqlFailure.js"
 import { ByteStore } from "../store/ByteStore.js"
 import { UploadStoreError } from "../store/UploadStoreError.js"
+import * as BucketCheck from "./BucketCheck.js"
 import * as Manifest from "./Manifest.js"
 import * as Manifests from "./Manifests.js"
 import * as ManifestTables from "./ManifestTables.js"
@@ -161,7 +162,10 @@ const missing = (id: UploadId, end: number, size: number) =>
     cause: new Error(`there are only ${size} bytes`)
   })
 
-/** Runs the migrations of its tables, and sweeps from time to time until its scope is closed. */
+/**
+ * Tries the bucket, runs the migrations of its tables, and sweeps from time to time until its scope is closed. Fails if
+ * the bucket cannot be used, or drops unfinished uploads before they expire (`TusPolicy`).
+ */
 export const make = (
   options: Options = {}
 ): Effect.Effect<
@@ -179,6 +183,7 @@ export const make = (
         actual: String(memory)
       })
     }
+    yield* BucketCheck.run(settings.prefix)
     yield* Effect.mapError(ManifestTables.run, SqlFailure.toStoreError("Write", "prepare the tables"))
     const made = yield* build(settings)
     yield* Effect.forkScoped(Effect.forever(Effect.ignoreLogged(Effect.delay(made.sweep, sweepEvery))))

@@ -17,7 +17,11 @@ const append = (store: ByteStore.ByteStore["Type"], at: number, size: number) =>
 const verbsOf = (use: (store: ByteStore.ByteStore["Type"]) => Effect.Effect<unknown, unknown>) =>
   Effect.suspend(() => {
     const engine = new Engine({ smallestPart: partSize })
-    return Effect.flatMap(ByteStore.ByteStore, use).pipe(
+    return Effect.flatMap(ByteStore.ByteStore, (store) => {
+      // Those before were made to try the bucket.
+      engine.calls.length = 0
+      return use(store)
+    }).pipe(
       Effect.provide(Layer.provide(
         S3ByteStore.layer({ partSize, memory: 4 * partSize }),
         Layer.merge(engine.layer(), layerTemporary)
