@@ -13,7 +13,10 @@ export type Restore = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A
 export interface LockLines {
   /** Becomes the head if there is nobody; otherwise undefined. */
   readonly enterIfFree: (id: UploadId) => Holder | undefined
-  /** Asks the head to leave, and waits at the end of its line. The caller has seen that there is one. */
+  /**
+   * Asks the head to leave, and joins the end of its line at once: in the same step in which `enterIfFree` has told
+   * that there is a head. The effect waits for the turn, and has to be run.
+   */
   readonly wait: (id: UploadId, restore: Restore) => Effect.Effect<Holder>
   /** The head leaves, and the next one becomes the head. */
   readonly leave: (id: UploadId) => void
@@ -60,17 +63,16 @@ export const make = (): LockLines => {
       lines.set(id, { holder, waiting: [] })
       return holder
     },
-    wait: (id, restore) =>
-      Effect.suspend(() => {
-        const line = lines.get(id)
-        if (line === undefined) {
-          return Effect.dieMessage(`nobody is in line for ${id}`)
-        }
-        const waiter: Waiter = { turn: Deferred.unsafeMake<Holder>(FiberId.none), granted: false }
-        line.holder.request()
-        line.waiting.push(waiter)
-        return Effect.onInterrupt(restore(Deferred.await(waiter.turn)), () => giveUp(id, line, waiter))
-      }),
+    wait: (id, restore) => {
+      const line = lines.get(id)
+      if (line === undefined) {
+        return Effect.dieMessage(`nobody is in line for ${id}`)
+      }
+      const waiter: Waiter = { turn: Deferred.unsafeMake<Holder>(FiberId.none), granted: false }
+      line.holder.request()
+      line.waiting.push(waiter)
+      return Effect.onInterrupt(restore(Deferred.await(waiter.turn)), () => giveUp(id, line, waiter))
+    },
     leave,
     has: (id) => lines.has(id),
     request: (id) => {
