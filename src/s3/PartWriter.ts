@@ -7,9 +7,10 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Queue from "effect/Queue"
+import { identity } from "effect/Function"
 import type { UploadId } from "../protocol/Upload.js"
 import type { Superseded, UploadStoreError } from "../store/UploadStoreError.js"
+import type { Events } from "./Events.js"
 import { GrowingPart } from "./GrowingPart.js"
 import type * as Manifest from "./Manifest.js"
 import type { Manifests } from "./Manifests.js"
@@ -57,8 +58,8 @@ interface Flying {
 
 type Failure = Superseded | UploadStoreError
 
-/** Waits for an event; may be interrupted. */
-type Restore = <A>(take: Effect.Effect<A>) => Effect.Effect<A>
+/** Makes a wait interruptible. */
+type Restore = <A>(wait: Effect.Effect<A>) => Effect.Effect<A>
 
 /**
  * All effects are run by one fiber, uninterruptibly but for the wait for the next event. `report` runs with each offset
@@ -79,21 +80,21 @@ export class PartWriter<E, E2, R2> {
   private isDue = false
   private isWanted = false
   private readonly dependencies: Dependencies
-  private readonly events: Queue.Queue<Event<E>>
+  private readonly events: Events<Event<E>>
   private readonly report: (end: number) => Effect.Effect<void, E2, R2>
   private take: Effect.Effect<Event<E>>
 
   constructor(
     dependencies: Dependencies,
     begun: Begun,
-    events: Queue.Queue<Event<E>>,
+    events: Events<Event<E>>,
     report: (end: number) => Effect.Effect<void, E2, R2>,
     restore: Restore
   ) {
     this.dependencies = dependencies
     this.events = events
     this.report = report
-    this.take = restore(Queue.take(events))
+    this.take = events.take(restore)
     this.holder = dependencies.memory.holder(() => this.tell({ _tag: "Wanted" }))
     this.put = new PieceWriter(dependencies, begun)
     this.boundary = begun.boundary
@@ -104,7 +105,7 @@ export class PartWriter<E, E2, R2> {
 
   /** May be called by any fiber. */
   tell(event: Event<E>): void {
-    Queue.unsafeOffer(this.events, event)
+    this.events.offer(event)
   }
 
   /** What was pulled. */
@@ -123,7 +124,7 @@ export class PartWriter<E, E2, R2> {
   /** The body has ended: all bytes are recorded, and the offset that they reach is returned. */
   get finish(): Effect.Effect<number, Failure | E2, R2> {
     return Effect.suspend(() => {
-      this.take = Queue.take(this.events)
+      this.take = this.events.take(identity)
       return this.landed()
     }).pipe(
       Effect.zipRight(Effect.suspend(() => this.storeTail())),

@@ -6,11 +6,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
 import type { Pull } from "../bytes/Pull.js"
 import type { UploadId } from "../protocol/Upload.js"
 import type { ByteStore, Place } from "../store/ByteStore.js"
 import { type Superseded, UploadStoreError } from "../store/UploadStoreError.js"
+import { Events } from "./Events.js"
 import * as Manifest from "./Manifest.js"
 import * as PartWriter from "./PartWriter.js"
 
@@ -58,7 +58,7 @@ export const make = (dependencies: PartWriter.Dependencies): Pick<ByteStore["Typ
           const { after: manifest, before, boundary, next } = yield* begin(id, place)
           const cleaning = yield* Effect.fork(clean(before, manifest))
           const begun = { id, ...place, boundary, next, manifest }
-          const events = yield* Queue.unbounded<PartWriter.Event<Option.Option<E>>>()
+          const events = new Events<PartWriter.Event<Option.Option<E>>>()
           const writer = new PartWriter.PartWriter(dependencies, begun, events, onWritten, restore)
           const written = Effect.flatMap(
             Effect.exit(writing(pull, writer)),
