@@ -460,6 +460,24 @@ needs("SQLite")("SqlUploadRegistry", () => {
         )
       })))
 
+  it.effect("claims an upload that is created while it looks why there is none", () =>
+    withRegistry(layerTemporary, (registry) =>
+      Effect.gen(function*() {
+        let isCreated = false
+        const creating = layerListener((text) =>
+          Effect.suspend(() => {
+            const isLooking = text.startsWith("SELECT * FROM effect_tus_uploads WHERE id")
+            if (isCreated || !isLooking) {
+              return Effect.void
+            }
+            isCreated = true
+            return registry.create(open(1), options)
+          })
+        )
+        const claimed = yield* Effect.provide(registry.claim(id(1), 2), creating)
+        assert.strictEqual(Option.getOrThrow(claimed).fence, 2)
+      })))
+
   it.effect("fails if the database cannot be read, and reports no upload as absent", () =>
     withRegistry(layerTemporary, (registry, sql) =>
       Effect.gen(function*() {
