@@ -14,9 +14,9 @@ import { needs } from "../support/needs.js"
 
 const script = fileURLToPath(new URL("../../examples/cluster/start.sh", import.meta.url))
 
-/** The first of some ports that nobody listens on. */
+/** The first of some ports that nobody listens on, below those that the system gives out while the example starts. */
 const freePorts = async (count: number): Promise<number> => {
-  const base = 20_000 + 10 * Math.floor(Math.random() * 4000)
+  const base = 20_000 + 10 * Math.floor(Math.random() * 1200)
   const servers = Array.from({ length: count }, (_, n) => createServer().listen(base + n, "127.0.0.1"))
   const listening = await Promise.allSettled(servers.map((server) => once(server, "listening")))
   await Promise.all(servers.map((server) => server.listening ? (server.close(), once(server, "close")) : undefined))
