@@ -10,9 +10,9 @@ import { fileURLToPath } from "node:url"
 import { program } from "./cli/process.js"
 import { fileOf, sha256OfFile } from "./interop/server.js"
 import { programsOf } from "./programs.js"
-import { freePort } from "./proxies/proxies.js"
 import { directory } from "./support/directory.js"
 import { fetched, locationOf, request } from "./support/exchange.js"
+import { freePort } from "./support/ports.js"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 

@@ -6,7 +6,6 @@ import { PostgresClient } from "effect-tus/postgres"
 import { SqlUploadRegistry } from "effect-tus/sql"
 import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
-import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -18,27 +17,12 @@ import * as Schedule from "effect/Schedule"
 import * as Lossy from "../support/lossy.js"
 import { needs } from "../support/needs.js"
 import { client, make, postgres } from "../support/postgres.js"
+import { grown, id, open, through } from "./servers.js"
 
 const { UploadRegistry } = Registries
 const { Bytes, Upload, UploadId } = Uploads
 const everyone = { concurrency: "unbounded" } as const
 const options = { fence: 1, durable: true }
-
-const id = (n: number) => UploadId.make(`upload-${n}`.padEnd(22, "-"))
-const open = (n: number) =>
-  new Upload({
-    id: id(n),
-    kind: { _tag: "Whole" },
-    offset: Bytes.make(0),
-    length: Option.some(Bytes.make(1000)),
-    metadata: Option.none(),
-    createdAt: DateTime.unsafeMake(0),
-    expiresAt: Option.none(),
-    expiryIsFixed: false,
-    completion: { _tag: "Open" },
-    owner: Option.none(),
-    dialect: "tus"
-  })
 
 /** A registry, and a client of the same database. */
 const registryOver = (layer: Layer.Layer<SqlClient.SqlClient, unknown>) =>
@@ -47,16 +31,11 @@ const registryOver = (layer: Layer.Layer<SqlClient.SqlClient, unknown>) =>
     (context) => [Context.get(context, UploadRegistry), Context.get(context, SqlClient.SqlClient)] as const
   )
 
-const urlThrough = (url: string, port: number) => url.replace(/:\d+\//, `:${port}/`)
-
 const impatient = (url: string, timeout: `${number} millis` = "500 millis") =>
   PostgresClient.layer({ url: Redacted.make(url), timeout })
 
 const take = (registry: Registries.UploadRegistry["Type"], work: string, length: Duration.Duration) =>
   registry.takeTurn?.(work, length) ?? Effect.dieMessage("expected turns")
-
-const grown = (entry: Registries.StoredUpload, size: number) =>
-  entry.upload.grow(size, entry.upload.length, entry.upload.expiresAt)
 
 const offsetOf = (registry: Registries.UploadRegistry["Type"], n: number) =>
   Effect.map(registry.get(id(n)), Option.map(({ upload }) => upload.offset))
@@ -143,7 +122,7 @@ needs("PostgreSQL")("SqlUploadRegistry on PostgreSQL", () => {
         const url = yield* database
         const [direct] = yield* registryOver(client(url))
         const lossy = yield* Lossy.make(port)
-        const [registry] = yield* registryOver(impatient(urlThrough(url, lossy.port), "5000 millis"))
+        const [registry] = yield* registryOver(impatient(through(url, lossy.port), "5000 millis"))
         const entries = yield* Effect.forEach([1, 2], (n) => registry.create(open(n), options))
         lossy.loseAnswerOf(text)
         // With a tail, a commit is a transaction of several statements.
@@ -167,7 +146,7 @@ needs("PostgreSQL")("SqlUploadRegistry on PostgreSQL", () => {
       const { database, port } = yield* postgres
       const url = yield* database
       const lossy = yield* Lossy.make(port)
-      const [registry] = yield* registryOver(impatient(urlThrough(url, lossy.port), "5000 millis"))
+      const [registry] = yield* registryOver(impatient(through(url, lossy.port), "5000 millis"))
       lossy.loseAnswerOf("INSERT INTO effect_tus_uploads")
       const entry = yield* registry.create(open(1), options)
       lossy.loseAnswerOf("DELETE FROM effect_tus_uploads")
@@ -182,7 +161,7 @@ needs("PostgreSQL")("SqlUploadRegistry on PostgreSQL", () => {
       const url = yield* database
       const [other] = yield* registryOver(client(url))
       const lossy = yield* Lossy.make(port)
-      const [registry] = yield* registryOver(impatient(urlThrough(url, lossy.port)))
+      const [registry] = yield* registryOver(impatient(through(url, lossy.port)))
       // The connection that is open sends the creation, and no other one answers before the upload is removed.
       lossy.setDead(true)
       lossy.loseAnswerOf("INSERT INTO effect_tus_uploads")
@@ -199,7 +178,7 @@ needs("PostgreSQL")("SqlUploadRegistry on PostgreSQL", () => {
       const { database, port, run } = yield* postgres
       const url = yield* database
       const lossy = yield* Lossy.make(port)
-      const [registry] = yield* registryOver(impatient(urlThrough(url, lossy.port), "5000 millis"))
+      const [registry] = yield* registryOver(impatient(through(url, lossy.port), "5000 millis"))
       const entry = yield* registry.create(open(1), options)
       const packet = lossy.holdBack("UPDATE effect_tus_uploads")
       const error = yield* Effect.flip(registry.commit(entry, grown(entry, 10), options))
@@ -222,7 +201,7 @@ needs("PostgreSQL")("SqlUploadRegistry on PostgreSQL", () => {
       const url = yield* database
       const [other] = yield* registryOver(client(url))
       const lossy = yield* Lossy.make(port)
-      const [registry] = yield* registryOver(impatient(urlThrough(url, lossy.port), "5000 millis"))
+      const [registry] = yield* registryOver(impatient(through(url, lossy.port), "5000 millis"))
       const entry = yield* registry.create(open(1), options)
       yield* other.commit(entry, grown(entry, 20), { ...options, fence: 2 })
       lossy.loseAnswerOf("UPDATE effect_tus_uploads")
@@ -237,7 +216,7 @@ needs("PostgreSQL")("SqlUploadRegistry on PostgreSQL", () => {
       const { database, port } = yield* postgres
       const url = yield* database
       const lossy = yield* Lossy.make(port)
-      const [registry] = yield* registryOver(impatient(urlThrough(url, lossy.port)))
+      const [registry] = yield* registryOver(impatient(through(url, lossy.port)))
       const [first, second] = yield* Effect.all([registry.create(open(1), options), registry.create(open(2), options)])
       // So that there are several connections.
       yield* Effect.forEach(Arr.range(1, 8), () => registry.get(id(1)), everyone)

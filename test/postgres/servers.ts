@@ -6,12 +6,11 @@ import { PgUploadLock, PostgresClient } from "effect-tus/postgres"
 import { SqlUploadRegistry } from "effect-tus/sql"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Holding from "../../src/testing/lock/Holding.js"
 
 const { Bytes, Upload, UploadId } = Uploads
 
@@ -62,21 +61,7 @@ export const start = (url: string, options?: Options) =>
   }))
 
 /** Holds an upload until it is told to leave. */
-export const hold = Effect.fnUntraced(function*({ lock }: Server, upload = id(1)) {
-  const entered = yield* Deferred.make<number>()
-  const asked = yield* Deferred.make<void>()
-  const left = yield* Deferred.make<void>()
-  const fiber = yield* Effect.forkScoped(lock.withLock(upload, ({ fence, onRequested }) => {
-    onRequested(() => Deferred.unsafeDone(asked, Effect.void))
-    return Effect.zipRight(Deferred.succeed(entered, fence), Deferred.await(left))
-  }))
-  return {
-    fence: yield* Effect.raceFirst(Deferred.await(entered), Effect.zipRight(Fiber.join(fiber), Effect.never)),
-    asked: Deferred.await(asked),
-    isAsked: Deferred.isDone(asked),
-    leave: Effect.zipRight(Deferred.succeed(left, undefined), Fiber.join(fiber))
-  }
-})
+export const hold = ({ lock }: Server, upload = id(1)) => Holding.hold(lock, upload)
 
 export const fenceOf = ({ fence }: UploadLock.Lease) => Effect.succeed(fence)
 

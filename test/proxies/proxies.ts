@@ -12,6 +12,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import * as Net from "node:net"
 import { join } from "node:path"
 import { directory } from "../support/directory.js"
+import { freePort } from "../support/ports.js"
 import { sha256OfStored } from "../support/stored.js"
 
 export const snippet = (name: string) => readFileSync(new URL(`../../examples/deploy/${name}`, import.meta.url), "utf8")
@@ -40,14 +41,6 @@ const has = (path: string, count: number) =>
   readdirSync(path, { recursive: true, encoding: "utf8" }).some((name) =>
     /[\da-f]{32}$/.test(name) && statSync(join(path, name)).size >= count
   )
-
-/** A port on which nobody listens. */
-export const freePort = Effect.async<number>((resume) => {
-  const server = Net.createServer().listen(0, "127.0.0.1", () => {
-    const { port } = server.address() as Net.AddressInfo
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
 
 /** Replaces texts. Fails if one of them is missing. */
 const replaced = (text: string, changes: ReadonlyArray<readonly [from: string, to: string]>) =>

@@ -7,9 +7,9 @@ import * as Scope from "effect/Scope"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { freePort } from "./ports.js"
 
 export interface Ceph {
   readonly port: number
@@ -21,15 +21,6 @@ export interface Ceph {
 }
 
 export const credentials = { accessKeyId: "effect-tus-user", secretAccessKey: "effect-tus-secret" }
-
-const freePort = async () => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const address = server.address()
-  server.close()
-  await once(server, "close")
-  return typeof address === "object" && address !== null ? address.port : 0
-}
 
 /** The monitor has a port of its own, so that several clusters do not take each other for one. */
 const settings = (home: string, monitor: number, gateway: number) => `
@@ -98,8 +89,8 @@ read -r signal || true
 /** Makes and starts a cluster. Several may run side by side. It takes a second or two. */
 export const make: Effect.Effect<Ceph, never, Scope.Scope> = Effect.gen(function*() {
   const home = mkdtempSync(join(tmpdir(), "effect-tus-ceph-"))
-  const monitor = yield* Effect.promise(freePort)
-  const port = yield* Effect.promise(freePort)
+  const monitor = yield* freePort
+  const port = yield* freePort
   writeFileSync(join(home, "ceph.conf"), settings(home, monitor, port))
   const { accessKeyId, secretAccessKey } = credentials
   const args = [home, String(monitor), accessKeyId, secretAccessKey, String(port)]

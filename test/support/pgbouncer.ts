@@ -6,11 +6,11 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { chmodSync, chownSync, writeFileSync } from "node:fs"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Client } from "pg"
-import { directory } from "./directory.js"
-import { freePort, unprivileged } from "./postgres.js"
+import { freePort } from "./ports.js"
+import { unprivileged, unprivilegedDirectory } from "./postgres.js"
 import { pgbouncer } from "./tools.js"
 
 /** Runs it until the input ends. The shell has it ignore the signals of a terminal. */
@@ -19,8 +19,8 @@ const script = `"$@" & read -r; kill -TERM $!; wait $!`
 /** The port of a pgbouncer in front of this port. Its pool for each database is small: transactions wait in line. */
 export const make = (target: number) =>
   Effect.gen(function*() {
-    const home = yield* directory
-    const port = yield* Effect.promise(freePort)
+    const home = yield* unprivilegedDirectory
+    const port = yield* freePort
     const [settings, users] = [join(home, "pgbouncer.ini"), join(home, "users")]
     writeFileSync(users, `"tus" ""\n`)
     writeFileSync(
@@ -38,10 +38,6 @@ default_pool_size = 4
 max_client_conn = 1000
 `
     )
-    if (process.getuid?.() === 0) {
-      chmodSync(home, 0o755)
-      chownSync(home, 65534, 65534)
-    }
     const [command, args] = unprivileged(pgbouncer, ["-q", settings])
     yield* Effect.acquireRelease(
       Effect.sync(() =>

@@ -12,10 +12,10 @@ import * as Scope from "effect/Scope"
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { chmodSync, chownSync } from "node:fs"
-import { createServer } from "node:net"
 import { join } from "node:path"
 import { Client } from "pg"
 import { directory } from "./directory.js"
+import { freePort } from "./ports.js"
 import { postgresPrograms } from "./tools.js"
 
 export interface Options {
@@ -45,14 +45,14 @@ export const unprivileged = (command: string, args: ReadonlyArray<string>): read
 
 const program = (name: string) => join(postgresPrograms() ?? "", name)
 
-export const freePort = async () => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const address = server.address()
-  server.close()
-  await once(server, "close")
-  return typeof address === "object" && address !== null ? address.port : 0
-}
+/** A directory for a program that refuses to run as root. */
+export const unprivilegedDirectory = Effect.tap(directory, (home) =>
+  Effect.sync(() => {
+    if (process.getuid?.() === 0) {
+      chmodSync(home, 0o755)
+      chownSync(home, 65534, 65534)
+    }
+  }))
 
 /**
  * Runs the server until its input ends, which it also does when this process is killed. A line of input stops it.
@@ -62,18 +62,14 @@ const script = `"$@" & read -r signal; kill -"\${signal:-QUIT}" $!; wait $!`
 /** Makes and starts a PostgreSQL. Several may run side by side. */
 export const make = ({ durable = false, settings = [] }: Options = {}): Effect.Effect<Postgres, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const home = yield* directory
+    const home = yield* unprivilegedDirectory
     const data = join(home, "data")
-    if (process.getuid?.() === 0) {
-      chmodSync(home, 0o755)
-      chownSync(home, 65534, 65534)
-    }
     const initdb = unprivileged(program("initdb"), `-D ${data} -U tus -A trust -E UTF8 --locale=C --no-sync`.split(" "))
     const made = spawnSync(initdb[0], initdb[1])
     if (made.status !== 0) {
       throw new Error(`initdb: ${made.stderr.toString()}`)
     }
-    const port = yield* Effect.promise(freePort)
+    const port = yield* freePort
     const all = [
       "listen_addresses=127.0.0.1",
       `port=${port}`,

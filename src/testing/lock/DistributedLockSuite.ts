@@ -6,7 +6,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -17,6 +16,7 @@ import { type Lease, UploadLock } from "../../store/UploadLock.js"
 import { UploadRegistry } from "../../store/UploadRegistry.js"
 import { patience } from "../Fixtures.js"
 import { id, open } from "../registry/States.js"
+import * as Holding from "./Holding.js"
 
 /** A store that several servers share. */
 export interface Shared {
@@ -191,22 +191,7 @@ const start = ({ server }: Shared): Effect.Effect<Server, unknown, Scope.Scope> 
     registry: Context.get(context, UploadRegistry)
   }))
 
-/** Holds the lock until told to leave. */
-const hold = Effect.fnUntraced(function*({ lock }: Server) {
-  const entered = yield* Deferred.make<number>()
-  const asked = yield* Deferred.make<void>()
-  const left = yield* Deferred.make<void>()
-  const fiber = yield* Effect.forkScoped(lock.withLock(upload, ({ fence, onRequested }) => {
-    onRequested(() => Deferred.unsafeDone(asked, Effect.void))
-    return Effect.zipRight(Deferred.succeed(entered, fence), Deferred.await(left))
-  }))
-  return {
-    fence: yield* Deferred.await(entered),
-    asked: Deferred.await(asked),
-    isAsked: Deferred.isDone(asked),
-    leave: Effect.zipRight(Deferred.succeed(left, undefined), Fiber.join(fiber))
-  }
-})
+const hold = ({ lock }: Server) => Holding.hold(lock, upload)
 
 const claimed = ({ registry }: Server, fence: number) =>
   Effect.flatMap(
