@@ -52,6 +52,8 @@ describe("the options of a store", () => {
     Effect.gen(function*() {
       const store = yield* parse("--bucket=s3://uploads", database)
       assert.isTrue(Store.isExposed(store, ["node", "serve", database]))
+      const query = "--database=postgres://tus@db/tus?password=sesame"
+      assert.isTrue(Store.isExposed(yield* parse("--bucket=s3://uploads", query), ["serve", query]))
       assert.isFalse(Store.isExposed(store, ["node", "serve"]))
       const open = "--database=postgres://tus@db/tus"
       assert.isFalse(Store.isExposed(yield* parse("--bucket=s3://uploads", open), ["serve", open]))

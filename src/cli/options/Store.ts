@@ -105,8 +105,9 @@ export const isExposed = (store: Store, args: ReadonlyArray<string>): boolean =>
   if (store._tag !== "DatabaseAndBucket") {
     return false
   }
-  const url = Redacted.value(store.database)
-  return new URL(url).password !== "" && args.some((arg) => arg.includes(url))
+  const text = Redacted.value(store.database)
+  const { password, searchParams } = new URL(text)
+  return (password !== "" || searchParams.has("password")) && args.some((arg) => arg.includes(text))
 }
 
 /** Where uploads are, for people. */
