@@ -1,30 +1,29 @@
 /**
  * The tables of the lock: which servers live, and who holds which upload.
  */
-import type * as SqlClient from "@effect/sql/SqlClient"
+import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
+import * as Migrating from "../sql/Migrating.js"
 
-/**
- * Makes the tables and the sequence of fences if they are missing. Servers may start at once on an empty database: one
- * makes them, and the others wait.
- */
-export const prepare = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlError> =>
-  sql.withTransaction(Effect.all([
-    sql`SELECT pg_advisory_xact_lock(hashtext('effect_tus_locks'))`,
-    sql`CREATE TABLE IF NOT EXISTS effect_tus_servers (
-      id TEXT COLLATE "C" PRIMARY KEY,
+const locks = Effect.flatMap(SqlClient.SqlClient, (sql) =>
+  Effect.all([
+    sql`CREATE TABLE effect_tus_servers (
+      id ${Migrating.idType(sql)} PRIMARY KEY,
       alive_until TIMESTAMPTZ NOT NULL
     )`,
-    sql`CREATE TABLE IF NOT EXISTS effect_tus_locks (
-      upload_id TEXT COLLATE "C" PRIMARY KEY,
-      server TEXT COLLATE "C" NOT NULL,
+    sql`CREATE TABLE effect_tus_locks (
+      upload_id ${Migrating.idType(sql)} PRIMARY KEY,
+      server ${Migrating.idType(sql)} NOT NULL,
       hold BIGINT NOT NULL,
       wanted BOOLEAN NOT NULL DEFAULT FALSE
     )`,
-    sql`CREATE INDEX IF NOT EXISTS effect_tus_locks_wanted ON effect_tus_locks (server) WHERE wanted`,
-    sql`CREATE SEQUENCE IF NOT EXISTS effect_tus_fence`
+    sql`CREATE INDEX effect_tus_locks_wanted ON effect_tus_locks (server) WHERE wanted`,
+    sql`CREATE SEQUENCE effect_tus_fence`
   ], { discard: true }))
+
+/** Makes the tables and the sequence of fences if they are missing. */
+export const run = Migrating.run("effect_tus_lock_migrations", { "1_locks": locks })
 
 /** Removes servers that ended without a word, and the locks that nobody has asked for since. */
 export const clear = (sql: SqlClient.SqlClient): Effect.Effect<void, SqlError> =>

@@ -4,6 +4,7 @@
  * for `lease` by the clock of the database is dead, and its locks can be taken.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
+import * as SqlClient from "@effect/sql/SqlClient"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -12,12 +13,12 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { randomUUID } from "node:crypto"
 import type { ClientConfig } from "pg"
 import type { UploadId } from "../protocol/Upload.js"
 import * as OptionError from "../server/policy/OptionError.js"
 import * as SqlFailure from "../sql/SqlFailure.js"
 import * as LockLines from "../store/LockLines.js"
+import { newName } from "../store/Pairing.js"
 import { type Lease, UploadLock } from "../store/UploadLock.js"
 import { UploadRegistry } from "../store/UploadRegistry.js"
 import type { UploadStoreError } from "../store/UploadStoreError.js"
@@ -121,9 +122,9 @@ export const make = (
     const pg = yield* PgClient.PgClient
     const sql = pg.withoutTransforms()
     const preparing = Effect.mapError(SqlFailure.toStoreError("Write", "prepare the tables of the lock"))
-    yield* preparing(LockTables.prepare(sql))
+    yield* preparing(Effect.provideService(LockTables.run, SqlClient.SqlClient, sql))
 
-    const server = randomUUID()
+    const server = newName()
     const leaseMillis = Duration.toMillis(lease)
     const lines = LockLines.make()
     const raise: Effect.Effect<void, UploadStoreError> = Effect.flatMap(

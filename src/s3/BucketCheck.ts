@@ -8,7 +8,8 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { OptionError } from "../server/policy/OptionError.js"
 import { TusPolicy } from "../server/policy/TusPolicy.js"
-import { UploadStoreError } from "../store/UploadStoreError.js"
+import { newName } from "../store/Pairing.js"
+import type { UploadStoreError } from "../store/UploadStoreError.js"
 import { toStoreError } from "./S3Calls.js"
 import { type S3Error, S3Objects } from "./S3Objects.js"
 
@@ -19,17 +20,11 @@ import { type S3Error, S3Objects } from "./S3Objects.js"
 const write = (prefix: string) =>
   Effect.flatMap(S3Objects, (s3) =>
     Effect.gen(function*() {
-      const key = `${prefix}check/0-0-${crypto.randomUUID().replaceAll("-", "")}`
+      const key = `${prefix}check/0-0-${newName()}`
       yield* s3.put(key, new Uint8Array(1))
       yield* Stream.runDrain(s3.get(key, { start: 0, end: 1 }))
       yield* s3.remove(key)
-    }).pipe(Effect.mapError((error) =>
-      new UploadStoreError({
-        reason: toStoreError("Write")(error).reason,
-        operation: `use the bucket ${s3.bucket}`,
-        cause: error
-      })
-    )))
+    }).pipe(Effect.mapError((error) => toStoreError("Write")(error, `use the bucket ${s3.bucket}`))))
 
 /** Not everybody has the right to read the rules, and not every store has some. */
 const ruleOf = (s3: S3Objects["Type"], prefix: string): Effect.Effect<Option.Option<Option.Option<number>>> =>

@@ -2,12 +2,12 @@
  * The calls of the byte store: they are tried again where that can do no harm, and fail as stores do.
  */
 import * as Effect from "effect/Effect"
-import * as Encoding from "effect/Encoding"
 import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as Pull from "../bytes/Pull.js"
 import type { UploadId } from "../protocol/Upload.js"
+import { newName } from "../store/Pairing.js"
 import { UploadStoreError } from "../store/UploadStoreError.js"
 import type { Source } from "./Joining.js"
 import type { Chapter, PartPiece } from "./Manifest.js"
@@ -39,12 +39,12 @@ export const make = ({ prefix, retry }: Options) => {
     ...reading(s3),
 
     /** A key that no other writer and no other call uses. */
-    newKey: (id: UploadId, start: number, fence: number): string => `${prefix}${id}/${start}-${fence}-${random()}`,
+    newKey: (id: UploadId, start: number, fence: number): string => `${prefix}${id}/${start}-${fence}-${newName()}`,
 
     put: (key: string, bytes: Uint8Array) => written(s3.put(key, bytes)),
 
     createChapter: (key: string) => {
-      const token = random()
+      const token = newName()
       return Effect.map(
         written(s3.createMultipart(key, { metadata: { [tokenName]: token } })),
         (multipartId) => ({ key, multipartId, token })
@@ -163,20 +163,19 @@ const completing = (s3: S3Objects["Type"], retry: Options["retry"], again: Again
   return completed
 }
 
-const random = () => Encoding.encodeHex(crypto.getRandomValues(new Uint8Array(16)))
-
 const multipart = ({ key, multipartId }: Chapter) => ({ key, multipartId })
 
 const mayPass = ({ reason }: S3Error) => reason === "SlowDown" || reason === "Unreached" || reason === "Unsure"
 
 const isGone = ({ reason }: S3Error) => reason === "NoSuchKey" || reason === "NoSuchUpload"
 
-export const toStoreError = (reason: "Read" | "Write") => (error: S3Error): UploadStoreError =>
-  new UploadStoreError({
-    reason: mayPass(error) ? "Unavailable" : isGone(error) ? "Corrupt" : reason,
-    operation: error.operation,
-    cause: error
-  })
+export const toStoreError =
+  (reason: "Read" | "Write") => (error: S3Error, operation = error.operation): UploadStoreError =>
+    new UploadStoreError({
+      reason: mayPass(error) ? "Unavailable" : isGone(error) ? "Corrupt" : reason,
+      operation,
+      cause: error
+    })
 
 /** The parts of a chapter as the manifest has them. */
 export const listOf = (parts: ReadonlyArray<PartPiece>): Listed =>
