@@ -10,7 +10,6 @@ import { PgUsageLedger } from "effect-tus/postgres"
 import { TusServer, UploadHooks, UploadLimits } from "effect-tus/server"
 import { SqlUploadRegistry } from "effect-tus/sql"
 import * as Arr from "effect/Array"
-import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -18,11 +17,10 @@ import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as UploadBody from "../../src/server/body/UploadBody.js"
 import { child } from "../child.js"
 import { bytes, id, uploadOf } from "../protocol/arbitraries.js"
 import { octets } from "../support/exchange.js"
-import { bodyOf, patch, request } from "../support/memory.js"
+import { bodyOf, inPieces, patch, request } from "../support/memory.js"
 import { needs } from "../support/needs.js"
 import { client, connection, postgres } from "../support/postgres.js"
 
@@ -77,20 +75,6 @@ const reservations = (server: Server) => {
 }
 
 const digits = "0123456789".repeat(10)
-
-/** Splits a text into pieces of these sizes. Other fibers run between the pieces. */
-const inPieces = (text: string, sizes: ReadonlyArray<number>): UploadBody.UploadBody => {
-  const left = [...sizes]
-  let at = 0
-  const next = Effect.suspend(() => {
-    const piece = text.slice(at, at + (left.shift() ?? Infinity))
-    at += piece.length
-    return at === text.length && piece === ""
-      ? Effect.fail(Option.none())
-      : Effect.succeed(Chunk.of(new TextEncoder().encode(piece)))
-  })
-  return { ...bodyOf(""), pull: Effect.zipRight(Effect.yieldNow(), next) }
-}
 
 needs("PostgreSQL")("the quotas of an owner on two servers", () => {
   it.scopedLive("are granted once, to any number of requests at the same time, and all of their space is usable", () =>

@@ -15,10 +15,9 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import type { Allowance } from "../../src/server/body/Allowance.js"
 import * as BoundedBody from "../../src/server/body/BoundedBody.js"
-import type * as UploadBody from "../../src/server/body/UploadBody.js"
 import { uploadOf } from "../protocol/arbitraries.js"
 import { octets } from "../support/exchange.js"
-import { bodyOf, create, head, patch, request } from "../support/memory.js"
+import { bodyOf, create, head, inPieces, patch, request } from "../support/memory.js"
 
 const sum = (sizes: ReadonlyArray<number>) => sizes.reduce((sum, size) => sum + size, 0)
 
@@ -168,18 +167,6 @@ describe("the disk", () => {
 })
 
 const digits = "0123456789".repeat(10)
-
-/** Splits a text into pieces of these sizes. Other fibers run between the pieces. */
-const inPieces = (text: string, sizes: ReadonlyArray<number>): UploadBody.UploadBody => {
-  const left = [...sizes]
-  let at = 0
-  const next = Effect.suspend(() => {
-    const piece = text.slice(at, at + (left.shift() ?? Infinity))
-    at += piece.length
-    return at === text.length && piece === "" ? Effect.fail(Option.none()) : Effect.succeed(Chunk.of(octetsOf(piece)))
-  })
-  return { ...bodyOf(""), pull: Effect.zipRight(Effect.yieldNow(), next) }
-}
 
 describe("bodies of unknown length", () => {
   for (

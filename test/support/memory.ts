@@ -50,3 +50,17 @@ export const patch = (
     { ...octets, "upload-offset": String(offset), ...headers },
     typeof body === "string" ? bodyOf(body) : body
   )
+
+/** Splits a text into pieces of these sizes. Other fibers run between the pieces. */
+export const inPieces = (text: string, sizes: ReadonlyArray<number>): UploadBody.UploadBody => {
+  const left = [...sizes]
+  let at = 0
+  const next = Effect.suspend(() => {
+    const piece = text.slice(at, at + (left.shift() ?? Infinity))
+    at += piece.length
+    return at === text.length && piece === ""
+      ? Effect.fail(Option.none())
+      : Effect.succeed(Chunk.of(new TextEncoder().encode(piece)))
+  })
+  return { ...bodyOf(""), pull: Effect.zipRight(Effect.yieldNow(), next) }
+}
